@@ -1,0 +1,44 @@
+import { FAILURES, type XPayAuthErrorCode, type XPayAuthError } from './errors.js';
+
+/** A way to present credentials that a 401 offers. */
+export interface ChallengeScheme {
+  /** The name of the scheme, such as `Basic`. */
+  readonly scheme: string;
+  /** Parameters beside the realm, such as `charset="UTF-8"`. */
+  readonly parameters?: Readonly<Record<string, string>>;
+}
+
+export interface ChallengeContext {
+  readonly realm: string;
+  readonly schemes: readonly ChallengeScheme[];
+  /** The request comes from a script in a browser (`Sec-Fetch-Dest: empty`): `Basic` would open a login box. */
+  readonly fromScript?: boolean;
+}
+
+/**
+ * The one `WWW-Authenticate` line of a failure, every accepted scheme joined by commas (RFC 9110 §11.6.1), or
+ * `undefined` where a failure has no challenge. `error` is said only of a bearer token that was sent (RFC 6750 §3.1).
+ */
+export function challengeFor(failure: XPayAuthError, context: ChallengeContext): string | undefined {
+  if (failure.code === 'insufficient_scope') {
+    return `Bearer ${parameters({ error: 'insufficient_scope', scope: (failure.requiredScopes ?? []).join(' ') })}`;
+  }
+  if (FAILURES[failure.code].status !== 401) return undefined;
+  const offered = context.schemes
+    .filter(({ scheme }) => !(context.fromScript === true && scheme.toLowerCase() === 'basic'))
+    .map(({ scheme, parameters: own }) => {
+      return `${scheme} ${parameters({ realm: context.realm, ...own, ...bearerError(scheme, failure.code) })}`;
+    });
+  return offered.length === 0 ? undefined : offered.join(', ');
+}
+
+function bearerError(scheme: string, code: XPayAuthErrorCode): Record<string, string> {
+  return scheme.toLowerCase() === 'bearer' && code === 'invalid_token' ? { error: 'invalid_token' } : {};
+}
+
+/** `auth-param`s with quoted values (RFC 9110 §11.2, §5.6.4). */
+function parameters(values: Readonly<Record<string, string>>): string {
+  return Object.entries(values)
+    .map(([name, value]) => `${name}="${value.replace(/["\\]/g, '\\$&')}"`)
+    .join(', ');
+}

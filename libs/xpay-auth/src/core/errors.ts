@@ -1,0 +1,110 @@
+/** Whose trouble a failure is. An upstream's trouble is never the caller's fault. */
+export type Trouble = 'caller' | 'upstream' | 'ours';
+
+interface FailureKind {
+  readonly status: number;
+  readonly trouble: Trouble;
+  /** What a stranger may read: says nothing of accounts, upstreams or reasons. */
+  readonly message: string;
+}
+
+/**
+ * Every way to fail, and the HTTP status it becomes at the edge. The set is closed: a code exists when it has a row here.
+ * Statuses after RFC 9110 §15.5 and §15.6, RFC 6750 §3.1 and RFC 6585 §4.
+ */
+export const FAILURES = {
+  missing_credentials: { status: 401, trouble: 'caller', message: 'Authentication is required' },
+  invalid_credentials: { status: 401, trouble: 'caller', message: 'Invalid credentials' },
+  invalid_token: { status: 401, trouble: 'caller', message: 'Invalid or expired token' },
+  invalid_request: { status: 400, trouble: 'caller', message: 'The credentials are malformed or ambiguous' },
+  insufficient_scope: { status: 403, trouble: 'caller', message: 'Insufficient scope' },
+  too_many_attempts: { status: 429, trouble: 'caller', message: 'Too many attempts' },
+  upstream_unavailable: { status: 503, trouble: 'upstream', message: 'The authentication service is unavailable' },
+  upstream_rate_limited: { status: 503, trouble: 'upstream', message: 'The authentication service is busy' },
+  overloaded: { status: 503, trouble: 'ours', message: 'Too many checks at once' },
+  store_unavailable: { status: 503, trouble: 'ours', message: 'The session store is unavailable' },
+  shutting_down: { status: 503, trouble: 'ours', message: 'The service is shutting down' },
+  upstream_timeout: { status: 504, trouble: 'upstream', message: 'The authentication service did not answer in time' },
+  upstream_malformed: {
+    status: 502,
+    trouble: 'upstream',
+    message: 'The authentication service gave an unusable answer',
+  },
+  upstream_business_error: { status: 502, trouble: 'upstream', message: 'The upstream service reported an error' },
+  credentials_rejected: { status: 502, trouble: 'ours', message: 'The upstream service refused this application' },
+  configuration: { status: 500, trouble: 'ours', message: 'Internal server error' },
+} as const satisfies Record<string, FailureKind>;
+
+/** The closed set of failure codes; see {@link XPayAuthError.status} for the HTTP status of each. */
+export type XPayAuthErrorCode = keyof typeof FAILURES;
+
+/** What the upstream calls the failed request in its own records: quote it when asking its support. */
+export interface UpstreamReference {
+  /** The upstream's name for the request (xPay.stream: `uuid`). */
+  readonly uuid?: string;
+  /** The upstream's name for the error (xPay.stream: `error.tag`). */
+  readonly tag?: string;
+}
+
+export interface XPayAuthErrorDetails {
+  /** What went wrong underneath. Must hold no secret: an axios error is never passed here. */
+  readonly cause?: unknown;
+  /** Ms after which another try makes sense. */
+  readonly retryAfterMs?: number | undefined;
+  readonly reference?: UpstreamReference | undefined;
+  /** With `insufficient_scope`: the scopes the route asks for. */
+  readonly requiredScopes?: readonly string[];
+}
+
+/**
+ * The one error class of this library. Switch on {@link code}. `message` is written for the operator's log and holds no
+ * secret; a caller is sent {@link publicMessage}.
+ */
+export class XPayAuthError extends Error {
+  readonly code: XPayAuthErrorCode;
+  /** Ms after which another try makes sense; becomes `Retry-After`. */
+  readonly retryAfterMs?: number;
+  /** The upstream's own references of the failed request. */
+  readonly reference?: UpstreamReference;
+  /** With `insufficient_scope`: the scopes the route asks for. */
+  readonly requiredScopes?: readonly string[];
+
+  constructor(code: XPayAuthErrorCode, message: string, details: XPayAuthErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    this.name = 'XPayAuthError';
+    this.code = code;
+    if (details.retryAfterMs !== undefined) this.retryAfterMs = details.retryAfterMs;
+    if (details.reference !== undefined) this.reference = details.reference;
+    if (details.requiredScopes !== undefined) this.requiredScopes = details.requiredScopes;
+  }
+
+  /** The HTTP status this failure becomes. */
+  get status(): number {
+    return FAILURES[this.code].status;
+  }
+
+  /** Whether the caller, the upstream or this application is in trouble. */
+  get trouble(): Trouble {
+    return FAILURES[this.code].trouble;
+  }
+
+  /** What a caller may read. */
+  get publicMessage(): string {
+    return FAILURES[this.code].message;
+  }
+}
+
+/**
+ * Any thrown thing as an {@link XPayAuthError}. A stranger becomes `fallback`, and of it only name, message and code are
+ * kept as the cause: the rest of an error (an axios error's request, say) may hold a secret.
+ */
+export function asXPayAuthError(thrown: unknown, fallback: XPayAuthErrorCode, message: string): XPayAuthError {
+  return thrown instanceof XPayAuthError ? thrown : new XPayAuthError(fallback, message, { cause: bareError(thrown) });
+}
+
+function bareError(thrown: unknown): Error {
+  if (!(thrown instanceof Error)) return new Error(`a thrown ${typeof thrown}`);
+  const bare = new Error(thrown.message);
+  bare.name = thrown.name;
+  return 'code' in thrown && typeof thrown.code === 'string' ? Object.assign(bare, { code: thrown.code }) : bare;
+}

@@ -1,0 +1,104 @@
+import type { AccessToken } from './access-token.js';
+import type { Credentials } from './credentials.js';
+import type { UpstreamReference } from './errors.js';
+import type { Secret } from './secret.js';
+
+/** One HTTP request to the upstream. The path is relative to the instance's `baseUrl`. */
+export interface UpstreamRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+/** The upstream's answer, whatever its status. */
+export interface UpstreamAnswer {
+  readonly status: number;
+  /** The body as text, at most `http.maxResponseBytes`. */
+  readonly text: string;
+  /** Ms since the epoch by our clock when the answer had arrived. */
+  readonly receivedAt: number;
+  /** Ms since the epoch by the upstream's clock: its `Date` header, whole seconds. */
+  readonly upstreamNow: number | undefined;
+  header(name: string): string | undefined;
+}
+
+/**
+ * Speaks to one upstream. Any status is an answer; no answer at all is an `XPayAuthError`: `upstream_unavailable`,
+ * `upstream_timeout`, or `upstream_malformed` for a body that is too long.
+ */
+export interface Upstream {
+  send(request: UpstreamRequest): Promise<UpstreamAnswer>;
+}
+
+/** What credentials are presented for. */
+export type Purpose = 'own token' | 'verification' | 'login';
+
+/** What an upstream grants to credentials it accepts. */
+export interface Grant {
+  readonly accessToken: AccessToken;
+  /** The upstream's name for the user. */
+  readonly username: string;
+  readonly scopes: readonly string[];
+  readonly isAPI: boolean;
+  /** Ms the token lives from now, where the upstream says it that way. Wins over `accessToken.expiresAt`. */
+  readonly lifeMs?: number | undefined;
+  /** Ms since the epoch by the upstream's clock, to notice when its clock and ours disagree. */
+  readonly upstreamNow?: number | undefined;
+  /** What renews the token without the secret, where the upstream has such a thing. */
+  readonly refreshToken?: Secret | undefined;
+  readonly reference?: UpstreamReference | undefined;
+}
+
+/** A call of the upstream's API beside authentication. */
+export interface ApiCall {
+  readonly method: UpstreamRequest['method'];
+  readonly path: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+  /** A v4 UUID that names the call in the upstream's records, where it keeps such. */
+  readonly uuid: string;
+}
+
+/** What an answer of the upstream's API means. */
+export type ApiOutcome =
+  | { readonly kind: 'data'; readonly data: unknown; readonly reference?: UpstreamReference | undefined }
+  /** The upstream did not accept the token. `untouched`: it certainly did nothing else, so the call may be repeated. */
+  | {
+      readonly kind: 'token rejected';
+      readonly untouched: boolean;
+      readonly reference?: UpstreamReference | undefined;
+    };
+
+/** How an upstream's API is called with a token. */
+export interface ApiLanguage {
+  encode(call: ApiCall, token: AccessToken): UpstreamRequest;
+  /** Throws `upstream_business_error` where the upstream reports an error that is not about the token. */
+  decode(answer: UpstreamAnswer, call: ApiCall, token: AccessToken): ApiOutcome;
+}
+
+/**
+ * One upstream's language: how to ask it and what its answers mean. It builds requests and decodes answers; time,
+ * caching, retries, deadlines and counting are not its business.
+ *
+ * Every method throws `XPayAuthError` and nothing else: `invalid_credentials` when the upstream refused the credentials,
+ * `invalid_token` when it refused the refresh token, otherwise one of the `upstream_…` codes.
+ *
+ * @experimental until three dialects have proven it
+ */
+export interface Dialect {
+  /** Names the language in keys and logs, such as `xpay`. */
+  readonly name: string;
+  /** Where the upstream lives unless `baseUrl` says otherwise; without it `baseUrl` is required. */
+  readonly defaultBaseUrl?: string;
+  /**
+   * The access token holds more than access (a refresh token that never expires, say), so it is never handed to a
+   * caller: `session.token: 'upstream'` and `session.keepUpstreamToken` are refused for this dialect.
+   */
+  readonly accessTokenIsLongLivedSecret?: boolean;
+  /** Exchanges credentials for a grant. */
+  authenticate(credentials: Credentials, upstream: Upstream, purpose: Purpose): Promise<Grant>;
+  /** Renews a grant without the secret, where the upstream can. */
+  refresh?(refreshToken: Secret, upstream: Upstream): Promise<Grant>;
+  readonly api: ApiLanguage;
+}

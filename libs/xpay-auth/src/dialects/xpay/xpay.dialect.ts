@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+import { XPayAuthError } from '../../core/errors.js';
+import type { ApiLanguage, Dialect, Purpose } from '../../core/ports.js';
+import { businessError, decodeEnvelope, decodeGrant, type XPayError } from './xpay.wire.js';
+
+export interface XPayDialectOptions {
+  /**
+   * What `isAPI` says to xPay.stream: one answer for every purpose, or one for each. @default true
+   */
+  isAPI?: boolean | Partial<Record<Purpose, boolean>>;
+  /**
+   * Which `error` of an authentication means that the credentials are wrong, beside `error.data.invalid === true`.
+   * @default the message `invalid credentials`
+   */
+  isRefusal?: (error: XPayError) => boolean;
+  /**
+   * Messages (whole, exact) by which a 200 with `error` says that it did not accept the token. xPay moves crypto tokens,
+   * so a message that merely mentions a token says nothing.
+   * @default ['invalid token', 'token expired']
+   */
+  tokenRejections?: readonly string[];
+  /**
+   * Paths that only read: after a 200 that rejected the token, these alone are asked again.
+   * @default paths that end in `/find`, `/view` or `/preview`
+   */
+  isReadOnly?: (path: string) => boolean;
+}
+
+/**
+ * xPay.stream: `POST /client/authenticate` with a user name and a secret key, and an all-POST JSON API behind a bearer.
+ * It answers 200 to a wrong key, keeps no refresh token, and signs its tokens with a key nobody else holds.
+ *
+ * Source: https://docs.xpay.stream/authentication-api and https://docs.xpay.stream/prerequisites
+ */
+export function xPay(options: XPayDialectOptions = {}): Dialect {
+  const isRefusal = options.isRefusal ?? (({ message }) => message.toLowerCase() === 'invalid credentials');
+  return {
+    name: 'xpay',
+    defaultBaseUrl: 'https://apis.xpay.stream',
+
+    async authenticate({ username, secretKey }, upstream, purpose) {
+      const answer = await upstream.send({
+        method: 'POST',
+        path: '/client/authenticate',
+        headers: { 'content-type': 'application/json', uuid: randomUUID() },
+        body: JSON.stringify({ username, secretKey, isAPI: isAPI(options.isAPI, purpose) }),
+      });
+      const envelope = decodeEnvelope(answer);
+      if (envelope.kind === 'success') return decodeGrant(answer, envelope.data, envelope.reference);
+      const { error, reference } = envelope;
+      if (saysInvalid(error) || isRefusal(error)) {
+        throw new XPayAuthError('invalid_credentials', 'The upstream refused the credentials', { reference });
+      }
+      throw businessError(error, reference, secretKey);
+    },
+
+    api: xPayApi(options),
+  };
+}
+
+function xPayApi(options: XPayDialectOptions): ApiLanguage {
+  const rejections = options.tokenRejections ?? ['invalid token', 'token expired'];
+  const isReadOnly = options.isReadOnly ?? ((path) => /\/(?:find|view|preview)$/.test(path));
+  return {
+    encode: ({ method, path, headers, body, uuid }, token) => ({
+      method,
+      path,
+      headers: {
+        ...headers,
+        'content-type': 'application/json',
+        authorization: `Bearer ${token.value}`,
+        uuid,
+      },
+      body: JSON.stringify(body ?? {}),
+    }),
+
+    decode(answer, call, token) {
+      // Nobody documents what a bad bearer gets. A 401 is the protocol's own word for it.
+      if (answer.status === 401) return { kind: 'token rejected', untouched: true };
+      const envelope = decodeEnvelope(answer);
+      if (envelope.kind === 'success') return { kind: 'data', data: envelope.data, reference: envelope.reference };
+      const { error, reference } = envelope;
+      if (rejections.includes(error.message)) {
+        return { kind: 'token rejected', untouched: isReadOnly(call.path), reference };
+      }
+      throw businessError(error, reference, token.value);
+    },
+  };
+}
+
+function isAPI(option: XPayDialectOptions['isAPI'], purpose: Purpose): boolean {
+  return (typeof option === 'object' ? option[purpose] : option) ?? true;
+}
+
+function saysInvalid(error: XPayError): boolean {
+  return (
+    typeof error.data === 'object' && error.data !== null && 'invalid' in error.data && error.data.invalid === true
+  );
+}

@@ -1,0 +1,136 @@
+import { LRUCache } from 'lru-cache';
+import { randomBytes } from 'node:crypto';
+import type { AccessToken } from '../core/access-token.js';
+import type { Clock } from '../core/clock.js';
+import type { KeyedDigest } from '../core/digest.js';
+import { XPayAuthError } from '../core/errors.js';
+import { lifeFromNow } from '../core/lifetime.js';
+import type { Principal } from '../core/principal.js';
+import type { AuditSink } from './audit-events.js';
+import type { CredentialVerifier, PresentedCredentials } from './credential-verifier.js';
+import type { RevocationMark, Revocations } from './revocations.js';
+
+export interface SessionPolicy {
+  readonly periodMs: number;
+  readonly idleMs: number | undefined;
+  readonly token: 'opaque' | 'upstream';
+  readonly keepUpstreamToken: boolean;
+}
+
+export interface SessionsParts {
+  readonly clock: Clock;
+  readonly digest: KeyedDigest;
+  readonly policy: SessionPolicy;
+  readonly verifier: CredentialVerifier;
+  readonly revocations: Revocations;
+  readonly audit: AuditSink;
+}
+
+/** What a login brings: a bearer token of our own, shown this once. */
+export interface Session {
+  readonly accessToken: string;
+  readonly tokenType: 'Bearer';
+  /** Ms since the epoch. */
+  readonly expiresAt: number;
+  readonly principal: Principal;
+}
+
+interface SessionRecord {
+  readonly principal: Principal;
+  readonly mark: RevocationMark;
+  /** On the monotonic clock. */
+  readonly endsAt: number;
+  seenAt: number;
+  readonly upstreamToken: AccessToken | undefined;
+}
+
+/** Sessions alive at once in one process; beyond it the least recently used end. */
+const MOST_SESSIONS = 100_000;
+
+/**
+ * Logins that live for a period: a random bearer of which only a digest is kept. They end by their period, idleness, logout
+ * or revocation, and with this process, whose memory they live in.
+ */
+export class Sessions {
+  readonly #records = new LRUCache<string, SessionRecord>({ max: MOST_SESSIONS });
+
+  constructor(private readonly parts: SessionsParts) {}
+
+  async login(presented: PresentedCredentials): Promise<Session> {
+    const { clock, policy, verifier, digest, audit } = this.parts;
+    const { principal, grant, mark } = await verifier.login(presented);
+    const lifeMs = lifeFromNow(
+      { expiresAt: grant.accessToken.expiresAt, lifeMs: grant.lifeMs, upstreamNow: grant.upstreamNow },
+      clock.now(),
+    );
+    const periodMs = Math.min(policy.periodMs, lifeMs ?? Infinity);
+    const accessToken = policy.token === 'upstream' ? grant.accessToken.value : randomBytes(32).toString('base64url');
+    const now = clock.monotonic();
+    this.#records.set(digest.of(bearerHeader(accessToken)), {
+      principal,
+      mark,
+      endsAt: now + periodMs,
+      seenAt: now,
+      upstreamToken: policy.keepUpstreamToken ? grant.accessToken : undefined,
+    });
+    audit({ type: 'login', username: principal.username });
+    return { accessToken, tokenType: 'Bearer', expiresAt: Math.floor(clock.now() + periodMs), principal };
+  }
+
+  /** Whose session this is, by the digest of its `Authorization` header. Calls nobody. */
+  recall(key: string): Principal | undefined {
+    const record = this.#records.get(key);
+    if (record === undefined) return undefined;
+    const now = this.parts.clock.monotonic();
+    if (!this.#isAlive(record, now)) {
+      this.#records.delete(key);
+      return undefined;
+    }
+    record.seenAt = now;
+    return record.principal;
+  }
+
+  /** Whose session this is. Throws `invalid_token`, asking nobody. */
+  verify(token: string): Principal {
+    const principal = this.recall(this.parts.digest.of(bearerHeader(token)));
+    if (principal !== undefined) return principal;
+    throw new XPayAuthError('invalid_token', 'The bearer token is unknown, expired or revoked');
+  }
+
+  /** The upstream's token of a live session, where `session.keepUpstreamToken` keeps it. */
+  upstreamToken(token: string): AccessToken | undefined {
+    const key = this.parts.digest.of(bearerHeader(token));
+    return this.recall(key) === undefined ? undefined : this.#records.get(key)?.upstreamToken;
+  }
+
+  logout(token: string): void {
+    const key = this.parts.digest.of(bearerHeader(token));
+    const record = this.#records.get(key);
+    this.#records.delete(key);
+    if (record !== undefined) this.parts.audit({ type: 'logout', username: record.principal.username });
+  }
+
+  revokeUser(username: string): void {
+    this.parts.revocations.revokeUser(username);
+    this.parts.verifier.forgetUser(username);
+    this.parts.audit({ type: 'revoked', username });
+  }
+
+  revokeAll(): void {
+    this.parts.revocations.revokeAll();
+    this.parts.verifier.forgetAll();
+    this.#records.clear();
+    this.parts.audit({ type: 'revoked', username: '*' });
+  }
+
+  #isAlive(record: SessionRecord, now: number): boolean {
+    const { policy, revocations } = this.parts;
+    const idle = policy.idleMs !== undefined && now - record.seenAt >= policy.idleMs;
+    return now < record.endsAt && !idle && !revocations.endedSince(record.mark, record.principal.username);
+  }
+}
+
+/** The one spelling of a bearer header: sessions and raw headers meet in its digest. */
+export function bearerHeader(token: string): string {
+  return `Bearer ${token}`;
+}

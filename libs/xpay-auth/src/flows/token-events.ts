@@ -1,0 +1,42 @@
+import type { UpstreamReference, XPayAuthErrorCode } from '../core/errors.js';
+
+/** What happened to the app's own token. Holds no secret. */
+export type TokenEvent =
+  | {
+      readonly type: 'obtained' | 'refreshed';
+      /** Ms since the epoch by the upstream's clock. */
+      readonly expiresAt: number | undefined;
+      /** Ms it lives from now. */
+      readonly lifeMs: number;
+      /** How far the upstream's clock is ahead of ours in ms; 0 where it is not worth a word. */
+      readonly clockSkewMs: number;
+      readonly reference: UpstreamReference | undefined;
+    }
+  | {
+      readonly type: 'refresh-failed';
+      readonly code: XPayAuthErrorCode;
+      /** Failed attempts in a row. */
+      readonly failures: number;
+      readonly reference: UpstreamReference | undefined;
+    }
+  /** The upstream did not accept the token; it is not handed out any more. */
+  | { readonly type: 'rejected' }
+  /** The token passed its margin before it could be renewed. */
+  | { readonly type: 'expired' };
+
+/** How the app's own token is doing; fit for a health page. */
+export interface TokenStatus {
+  readonly state: 'none' | 'fresh' | 'stale' | 'expired';
+  /** Ms since the epoch by the upstream's clock. */
+  readonly expiresAt: number | undefined;
+  /** Ms for which the token at hand will still be handed out. */
+  readonly usableForMs: number;
+  /** Ms since the epoch from which the next caller sets off a renewal; `undefined`: nothing is planned. */
+  readonly nextRefreshAt: number | undefined;
+  /** Failed attempts in a row. */
+  readonly failures: number;
+  /** Code of the last failure, until an attempt succeeds. */
+  readonly lastError: XPayAuthErrorCode | undefined;
+  /** How far the upstream's clock is ahead of ours in ms; 0 where it is not worth a word. */
+  readonly clockSkewMs: number;
+}

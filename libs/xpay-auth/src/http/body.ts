@@ -1,0 +1,39 @@
+import type { UpstreamAnswer } from '../core/ports.js';
+
+const utf8 = new TextDecoder('utf-8');
+
+/** A body as text; bytes that are no UTF-8 become U+FFFD, which no JSON we accept needs. */
+export function decodeText(body: unknown): string {
+  return body instanceof Uint8Array ? utf8.decode(body) : '';
+}
+
+/** The body as a JSON object, or `undefined` when it is none. */
+export function jsonObject(answer: UpstreamAnswer): Readonly<Record<string, unknown>> | undefined {
+  try {
+    const value: unknown = JSON.parse(answer.text);
+    return isObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** A short line of the upstream's own words, fit for a log: no control characters, at most 200 characters. */
+export function shortText(value: unknown): string | undefined {
+  if (typeof value !== 'string') return undefined;
+  const line = value.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ').trim();
+  return line === '' ? undefined : line.slice(0, 200);
+}
+
+/** A token that fits a header: visible ASCII, no space (RFC 6750 §2.1 asks for less). */
+export function isToken(value: unknown): value is string {
+  return typeof value === 'string' && /^[\x21-\x7e]+$/.test(value);
+}
+
+/** A user's name as an upstream states it: something, and nothing that could forge a line of a log or a header. */
+export function isName(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && !/\p{Cc}/u.test(value) && value.isWellFormed();
+}

@@ -1,0 +1,69 @@
+// The table of contents: what the package offers, listed by hand.
+
+// module
+export { XPayAuthModule } from './nest/xpay-auth.module.js';
+export type {
+  AttemptsOptions,
+  DialectName,
+  HttpOptions,
+  SessionOptions,
+  TokenOptions,
+  VerificationOptions,
+  XPayAuthAsyncOptions,
+  XPayAuthFactoryOptions,
+  XPayAuthInstanceOptions,
+  XPayAuthOptions,
+  XPayAuthOptionsFactory,
+} from './nest/options/xpay-auth-options.js';
+export { InjectXPay, getXPayInjectionToken } from './nest/injection.js';
+
+// outbound: the app's own token
+export { XPayTokenService, type GetTokenOptions } from './nest/token.service.js';
+export { XPayHttpService, type XPayCallOptions, type XPayRequest } from './nest/http.service.js';
+export { AccessToken, type AccessTokenFacts } from './core/access-token.js';
+export type { TokenEvent, TokenStatus } from './flows/token-events.js';
+
+// inbound: who calls us, and may they
+export { XPayStrategy } from './nest/xpay.strategy.js';
+export { XPayAuthGuard } from './nest/xpay-auth.guard.js';
+export { ScopesGuard } from './nest/scopes.guard.js';
+export { AnyScope, Authenticated, OptionalAuth, Public, Scopes, UseXPay } from './nest/marks/decorators.js';
+export { CurrentUser } from './nest/marks/current-user.decorator.js';
+export { XPaySessionService, type LoginContext } from './nest/session.service.js';
+export { XPayAuditService } from './nest/audit.service.js';
+export type { AuditEvent } from './flows/audit-events.js';
+export type { Session } from './flows/sessions.js';
+export { Principal } from './core/principal.js';
+export type { Scope, ScopeHierarchy, XPayScopes } from './core/scopes.js';
+export type { Credentials } from './core/credentials.js';
+export type { Limit } from './flows/attempts.js';
+
+// dialects
+export { xPay, type XPayDialectOptions } from './dialects/xpay/xpay.dialect.js';
+
+// failures
+export {
+  XPayAuthError,
+  type Trouble,
+  type UpstreamReference,
+  type XPayAuthErrorCode,
+  type XPayAuthErrorDetails,
+} from './core/errors.js';
+export type { FailureBody } from './nest/http-exception.js';
+
+// extending
+export { Secret } from './core/secret.js';
+export { systemClock, type CancelTimer, type Clock } from './core/clock.js';
+export type {
+  ApiCall,
+  ApiLanguage,
+  ApiOutcome,
+  Dialect,
+  Grant,
+  Purpose,
+  Upstream,
+  UpstreamAnswer,
+  UpstreamRequest,
+} from './core/ports.js';
+export type { CredentialsExtractor, ExtractedCredentials } from './nest/extractors.js';
+export type { IncomingRequest } from './nest/incoming-request.js';

@@ -1,0 +1,23 @@
+import type { Credentials } from '../core/credentials.js';
+import type { ChallengeScheme } from '../core/challenge.js';
+import type { IncomingRequest } from './incoming-request.js';
+
+/** What an extractor finds: credentials to check, or a bearer token of this app. */
+export type ExtractedCredentials = Credentials | { readonly token: string };
+
+/**
+ * Another place to present credentials: a header of your own, a cookie, metadata of a message. Extractors must not read
+ * the `Authorization` header, which is `'basic'`'s and `'bearer'`'s.
+ *
+ * @experimental until the other contexts of Nest have proven it
+ */
+export interface CredentialsExtractor extends ChallengeScheme {
+  /** `undefined` when the request has nothing of this kind. Throw `XPayAuthError('invalid_request')` for what is malformed. */
+  extract(request: IncomingRequest): ExtractedCredentials | undefined;
+}
+
+/** How the two schemes of the `Authorization` header are offered in a challenge (RFC 7617 §2.1, RFC 6750 §3). */
+export const HEADER_SCHEMES: Readonly<Record<'basic' | 'bearer', ChallengeScheme>> = {
+  basic: { scheme: 'Basic', parameters: { charset: 'UTF-8' } },
+  bearer: { scheme: 'Bearer' },
+};

@@ -1,0 +1,64 @@
+import {
+  BadGatewayException,
+  BadRequestException,
+  ForbiddenException,
+  GatewayTimeoutException,
+  HttpException,
+  InternalServerErrorException,
+  ServiceUnavailableException,
+  UnauthorizedException,
+} from '@nestjs/common';
+import { STATUS_CODES } from 'node:http';
+import { type ChallengeContext, challengeFor } from '../core/challenge.js';
+import type { XPayAuthError } from '../core/errors.js';
+
+/** Nest's own exception for each status of the table, so that an app's filters recognise it. */
+const EXCEPTIONS = {
+  400: BadRequestException,
+  401: UnauthorizedException,
+  403: ForbiddenException,
+  500: InternalServerErrorException,
+  502: BadGatewayException,
+  503: ServiceUnavailableException,
+  504: GatewayTimeoutException,
+} as const;
+
+/** The body of a failure, in the shape of Nest's own errors. */
+export interface FailureBody {
+  readonly statusCode: number;
+  readonly error: string;
+  /** Says nothing of accounts, upstreams or reasons. */
+  readonly message: string;
+  /** One of the closed set of codes: what a client switches on. */
+  readonly errorCode: string;
+}
+
+/** A failure as Nest's exception, with itself as the cause. */
+export function toHttpException(failure: XPayAuthError): HttpException {
+  const { status, code, publicMessage } = failure;
+  const body: FailureBody = {
+    statusCode: status,
+    error: STATUS_CODES[status] ?? 'Error',
+    message: publicMessage,
+    errorCode: code,
+  };
+  const options = { cause: failure, errorCode: code };
+  const Exception = EXCEPTIONS[status as keyof typeof EXCEPTIONS] as
+    (typeof EXCEPTIONS)[keyof typeof EXCEPTIONS] | undefined;
+  return Exception === undefined ? new HttpException(body, status, options) : new Exception(body, options);
+}
+
+/** A caller who is told to come back later is told when. */
+const DEFAULT_RETRY_AFTER_MS = 1_000;
+
+/** The headers of a failure: no cache keeps it; a challenge or a time to come back where its status has one. */
+export function failureHeaders(failure: XPayAuthError, context: ChallengeContext | undefined): Record<string, string> {
+  const challenge = context === undefined ? undefined : challengeFor(failure, context);
+  const waits = failure.status === 429 || failure.status === 503;
+  const retryAfterS = Math.max(1, Math.ceil((failure.retryAfterMs ?? DEFAULT_RETRY_AFTER_MS) / 1_000));
+  return {
+    'cache-control': 'no-store',
+    ...(challenge !== undefined && { 'www-authenticate': challenge }),
+    ...(waits && { 'retry-after': String(retryAfterS) }),
+  };
+}

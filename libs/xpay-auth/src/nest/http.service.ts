@@ -1,0 +1,67 @@
+import { randomUUID } from 'node:crypto';
+import { XPayAuthError } from '../core/errors.js';
+import type { ApiLanguage, UpstreamAnswer, UpstreamRequest } from '../core/ports.js';
+import { type ApiData, callApi } from '../flows/api-call.js';
+import type { XPayTokenService } from './token.service.js';
+
+export interface XPayCallOptions {
+  /** Headers beside those the upstream's language sets. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Lets the caller leave: rejects with `signal.reason`. */
+  readonly signal?: AbortSignal;
+  /**
+   * A v4 UUID that names the call in the upstream's records. @default a fresh one
+   */
+  readonly uuid?: string;
+}
+
+export interface XPayRequest extends XPayCallOptions {
+  /**
+   * @default 'POST'
+   */
+  readonly method?: UpstreamRequest['method'];
+  /** Below the instance's `baseUrl`, with a leading slash. */
+  readonly path: string;
+  /** Sent as the upstream's language has it; for xPay.stream as JSON. */
+  readonly body?: unknown;
+}
+
+/**
+ * Calls the upstream's API with the app's own token: attaches it, unwraps the answer, and renews a token that is rejected.
+ * The call is then repeated once, where it certainly had no effect.
+ *
+ * Calls act with the rights of the app's own account: never pass a caller's wish through unexamined.
+ */
+export class XPayHttpService {
+  /** @internal */
+  constructor(
+    private readonly tokens: XPayTokenService,
+    private readonly api: ApiLanguage,
+    private readonly send: (request: UpstreamRequest, signal: AbortSignal | undefined) => Promise<UpstreamAnswer>,
+  ) {}
+
+  /**
+   * Posts to the upstream's API and returns what it answers (for xPay.stream `success.data`, which may be `null`).
+   *
+   * @throws XPayAuthError `upstream_business_error` when the upstream reports an error of its own, and as `getToken()` does.
+   */
+  async post<T = unknown>(path: string, body?: unknown, options?: XPayCallOptions): Promise<T> {
+    return (await this.request<T>({ ...options, path, body })).data;
+  }
+
+  /** As {@link post}, with any method, and with the upstream's name for the request beside the data. */
+  async request<T = unknown>(request: XPayRequest): Promise<{ data: T; uuid: string }> {
+    const { method = 'POST', path, body, headers, signal, uuid = randomUUID() } = request;
+    const call = { method, path, body, uuid, ...(headers !== undefined && { headers }) };
+    const parts = { tokens: this.tokens.source, api: this.api, send: this.send };
+    let answer: ApiData;
+    try {
+      answer = await callApi(parts, call, signal);
+    } catch (failure) {
+      // The transport says "given up" when the caller left; the caller gets back its own reason.
+      if (failure instanceof XPayAuthError) signal?.throwIfAborted();
+      throw failure;
+    }
+    return { data: answer.data as T, uuid: answer.reference?.uuid ?? uuid };
+  }
+}

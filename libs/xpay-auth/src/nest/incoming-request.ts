@@ -1,0 +1,58 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { XPayAuthError } from '../core/errors.js';
+
+/** The parts of an HTTP request that Express, Fastify and Node agree on, and the one where they do not. */
+export interface IncomingRequest {
+  headers: IncomingHttpHeaders;
+  /** Express and Node: every header line as it came. Node's `headers` keeps the first of two `Authorization` lines silently. */
+  readonly rawHeaders?: readonly string[];
+  /** Fastify: Node's request. */
+  readonly raw?: { readonly rawHeaders?: readonly string[]; readonly headers?: IncomingHttpHeaders };
+  readonly socket?: { readonly remoteAddress?: string | undefined };
+  /** The client's address as the platform's trusted-proxy setting has it. */
+  readonly ip?: string;
+  /** Where Passport keeps who is calling. */
+  user?: unknown;
+}
+
+/** The one `Authorization` line of a request. Throws `invalid_request` when there are two. */
+export function authorizationOf(request: IncomingRequest): string | undefined {
+  const lines = request.raw?.rawHeaders ?? request.rawHeaders ?? [];
+  let count = 0;
+  for (let i = 0; i < lines.length; i += 2) {
+    const name = lines[i];
+    if (name?.length === 13 && name.toLowerCase() === 'authorization' && ++count > 1) {
+      throw new XPayAuthError('invalid_request', 'The request has two Authorization lines');
+    }
+  }
+  return request.headers.authorization;
+}
+
+/** Removes the credentials from a request, so that no controller, log or proxied call repeats them. */
+export function stripCredentials(request: IncomingRequest): void {
+  delete request.headers.authorization;
+  if (request.raw?.headers !== undefined) delete request.raw.headers.authorization;
+  const lines = (request.raw?.rawHeaders ?? request.rawHeaders) as string[] | undefined;
+  const at = lines?.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'authorization') ?? -1;
+  if (at >= 0) lines?.splice(at, 2);
+}
+
+/** A script in a browser asks (`fetch`, `XMLHttpRequest`), not a person: no login box may open (Fetch Metadata, W3C). */
+export function isFromScript(request: IncomingRequest): boolean {
+  return request.headers['sec-fetch-dest'] === 'empty';
+}
+
+/** The client's address, and whether it may be somebody else's: a proxy stands in front that the app does not trust. */
+export function addressOf(request: IncomingRequest): { address: string | undefined; untrustedProxy: boolean } {
+  const peer = request.socket?.remoteAddress;
+  const address = request.ip ?? peer;
+  const forwarded = request.headers['x-forwarded-for'] !== undefined || request.headers.forwarded !== undefined;
+  // Anybody may send the header, but only a proxy of the house sends it from an address of the house.
+  const untrustedProxy = forwarded && address === peer && isPrivate(peer);
+  return { address: untrustedProxy ? undefined : address, untrustedProxy };
+}
+
+function isPrivate(address = ''): boolean {
+  const bare = address.replace(/^::ffff:/i, '');
+  return /^(?:127\.|10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|169\.254\.|::1$|f[cd][0-9a-f]{2}:|fe80:)/i.test(bare);
+}

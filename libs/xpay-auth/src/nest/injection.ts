@@ -1,0 +1,26 @@
+import { type Abstract, Inject, type InjectionToken, type Type } from '@nestjs/common';
+
+type Injectable = Type | Abstract<unknown>;
+
+const tokens = new WeakMap<Injectable, Map<string, symbol>>();
+
+/** The injection token of a class of this library: the class itself for the unnamed instance, a symbol for a named one. */
+export function getXPayInjectionToken(type: Injectable, name?: string): InjectionToken {
+  if (name === undefined) return type;
+  let ofType = tokens.get(type);
+  if (ofType === undefined) tokens.set(type, (ofType = new Map()));
+  let token = ofType.get(name);
+  if (token === undefined) ofType.set(name, (token = Symbol(`${type.name}(${name})`)));
+  return token;
+}
+
+/**
+ * Injects a service of a named instance:
+ *
+ * ```ts
+ * constructor(@InjectXPay(XPayTokenService, 'gift') private readonly giftTokens: XPayTokenService) {}
+ * ```
+ */
+export function InjectXPay(type: Injectable, name?: string): PropertyDecorator & ParameterDecorator {
+  return Inject(getXPayInjectionToken(type, name));
+}

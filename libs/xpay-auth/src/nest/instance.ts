@@ -1,0 +1,128 @@
+import { HttpService } from '@nestjs/axios';
+import { Logger } from '@nestjs/common';
+import { hostname } from 'node:os';
+import type { Credentials } from '../core/credentials.js';
+import { KeyedDigest } from '../core/digest.js';
+import { XPayAuthError } from '../core/errors.js';
+import type { Upstream } from '../core/ports.js';
+import { refreshShare } from '../core/refresh-policy.js';
+import { CountedAttempts, unlimitedAttempts } from '../flows/attempts.js';
+import type { AuditSink } from '../flows/audit-events.js';
+import { CredentialVerifier } from '../flows/credential-verifier.js';
+import { Revocations } from '../flows/revocations.js';
+import { Sessions } from '../flows/sessions.js';
+import { TokenSource } from '../flows/token-source.js';
+import { createAxios } from '../http/axios.js';
+import { UpstreamClient } from '../http/upstream-client.js';
+import { XPayAuditService } from './audit.service.js';
+import { CallerReader } from './caller-reader.js';
+import { XPayHttpService } from './http.service.js';
+import { DEFAULT_INSTANCE, type ResolvedOptions } from './options/resolve-options.js';
+import { XPaySessionService } from './session.service.js';
+import { XPayTokenService } from './token.service.js';
+import { XPayStrategy } from './xpay.strategy.js';
+
+/** One instance of the module, put together. Its services are what Nest injects. */
+export interface XPayInstance {
+  readonly options: ResolvedOptions;
+  readonly tokens: XPayTokenService;
+  readonly http: XPayHttpService;
+  readonly sessions: XPaySessionService;
+  readonly strategy: XPayStrategy;
+  readonly auditing: XPayAuditService;
+  readonly audit: AuditSink;
+}
+
+/** Puts an instance together: the one place where ports meet what fills them. */
+export function createInstance(options: ResolvedOptions): XPayInstance {
+  const { name, dialect, baseUrl, clock, http } = options;
+  const logger = new Logger(name === DEFAULT_INSTANCE ? 'XPayAuth' : `XPayAuth:${name}`);
+  const auditing = new XPayAuditService(logger);
+  const audit = auditing.record;
+
+  const axios = new HttpService(createAxios({ baseUrl, ...http })).axiosRef;
+  const client = new UpstreamClient(axios, baseUrl, clock);
+  const upstream = (signal?: AbortSignal): Upstream => ({ send: (request) => client.send(request, signal) });
+
+  const renewal = dialect.refresh?.bind(dialect);
+  const tokens = new XPayTokenService(logger, (emit) => {
+    return new TokenSource({
+      clock,
+      policy: {
+        ...options.token,
+        refreshAt: refreshShare(options.token.refreshAt, `${hostname()} ${process.pid} ${name}`),
+        deadlineMs: options.token.deadlineMs,
+      },
+      credentials: ownAccount(options),
+      authenticate: (credentials, signal) => dialect.authenticate(credentials, upstream(signal), 'own token'),
+      refresh: renewal && ((refreshToken, signal) => renewal(refreshToken, upstream(signal))),
+      emit,
+      random: Math.random,
+    });
+  });
+
+  const digest = new KeyedDigest();
+  const revocations = new Revocations();
+  const verifier = new CredentialVerifier({
+    instance: name,
+    dialect: dialect.name,
+    baseUrl,
+    clock,
+    digest,
+    policy: { ...options.verification, deadlineMs: http.timeoutMs },
+    scopeHierarchy: options.scopeHierarchy,
+    authenticate: (credentials, purpose, signal) => dialect.authenticate(credentials, upstream(signal), purpose),
+    attempts: options.attempts === false ? unlimitedAttempts : new CountedAttempts(options.attempts, digest, audit),
+    revocations,
+    audit,
+  });
+  const sessions = new Sessions({ clock, digest, policy: sessionPolicy(options), verifier, revocations, audit });
+
+  const strategy = new XPayStrategy({
+    instance: name,
+    realm: options.verification.realm,
+    reader: new CallerReader(options.verification.extractors),
+    digest,
+    verifier,
+    sessions,
+    onUntrustedProxy: once(() => {
+      logger.warn(
+        'Requests come through a proxy this app does not trust, so failed attempts are not counted by address. ' +
+          "Set Express' `trust proxy` or Fastify's `trustProxy`.",
+      );
+    }),
+  });
+
+  return {
+    options,
+    tokens,
+    http: new XPayHttpService(tokens, dialect.api, (request, signal) => client.send(request, signal)),
+    sessions: new XPaySessionService(sessions, verifier),
+    strategy,
+    auditing,
+    audit,
+  };
+}
+
+function ownAccount({ credentials, name }: ResolvedOptions): () => Promise<Credentials> {
+  return async () => {
+    if (credentials !== undefined) return credentials();
+    const how = name === DEFAULT_INSTANCE ? ', or XPAY_USERNAME and XPAY_SECRET_KEY' : '';
+    throw new XPayAuthError(
+      'configuration',
+      `XPayAuthModule option credentials: not set, so there is no account to obtain a token for. Set it${how}.`,
+    );
+  };
+}
+
+function sessionPolicy({ session }: ResolvedOptions) {
+  return { ...session, idleMs: session.idleMs };
+}
+
+function once(action: () => void): () => void {
+  let done = false;
+  return () => {
+    if (!done) action();
+    done = true;
+  };
+}

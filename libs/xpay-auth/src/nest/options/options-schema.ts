@@ -1,0 +1,120 @@
+import { z } from 'zod';
+import { isScope } from '../../core/scopes.js';
+
+const ms = z.int().min(0);
+const duration = z.int().min(1);
+const fraction = z.number().gt(0).lt(1);
+
+const range = z.strictObject({ min: duration, max: duration }).refine(({ min, max }) => min <= max, 'min at most max');
+
+const limit = z.strictObject({ attempts: z.int().min(1), windowMs: z.int().min(1_000) });
+
+const instanceOf = (shape: string, ...methods: string[]) =>
+  z.custom<object>(
+    (value) =>
+      typeof value === 'object' &&
+      value !== null &&
+      methods.every((method) => typeof (value as Record<string, unknown>)[method] === 'function'),
+    shape,
+  );
+
+const credentials = z.union(
+  [
+    z.strictObject({ username: z.string().min(1), secretKey: z.string().min(1) }),
+    z.custom((value) => typeof value === 'function'),
+  ],
+  '{ username, secretKey }, both non-empty strings, or a function that returns them',
+);
+
+/** What each option must look like, with its default. Kept in the order of `XPayAuthOptions`. */
+export const optionsSchema = z.strictObject({
+  name: z
+    .string()
+    .regex(/^[A-Za-z][\w-]{0,63}$/, 'a letter, then letters, digits, "_" and "-"')
+    .refine((name) => name !== 'default', 'any name but "default", which means the unnamed instance')
+    .optional(),
+  isGlobal: z.boolean().default(true),
+  globalGuards: z.boolean().default(false),
+  envPrefix: z.string().min(1).optional(),
+  dialect: z
+    .union(
+      [z.enum(['xpay', 'gift-stream', 'password-login']), instanceOf('a dialect', 'authenticate')],
+      "'xpay', 'gift-stream', 'password-login' or a dialect",
+    )
+    .default('xpay'),
+  baseUrl: z.string().optional(),
+  credentials: credentials.optional(),
+  scopeHierarchy: z
+    .record(
+      z.string().refine(isScope, 'scope names (RFC 6749 §3.3)'),
+      z.array(z.string().refine(isScope, 'a scope name')),
+    )
+    .default({}),
+  token: z
+    .strictObject({
+      refreshAt: z
+        .tuple([fraction, fraction])
+        .refine(([from, to]) => from <= to, 'two shares of the life, the smaller one first')
+        .default([0.65, 0.75]),
+      hardMarginMs: ms.optional(),
+      backoffMs: range.default({ min: 1_000, max: 30_000 }),
+      rejectedRetryMs: range.default({ min: 1_000, max: 60_000 }),
+      fallbackLifeMs: duration.default(300_000),
+      deadlineMs: duration.default(10_000),
+      warmUp: z.boolean().default(false),
+    })
+    .prefault({}),
+  verification: z
+    .strictObject({
+      periodMs: duration.max(300_000).default(60_000),
+      refusedPeriodMs: ms.max(300_000).default(5_000),
+      maxEntries: z.int().min(1).max(10_000_000).default(10_000),
+      maxConcurrent: z.int().min(1).default(64),
+      staleIfErrorMs: ms.default(0),
+      extractors: z
+        .array(
+          z.union(
+            [z.enum(['basic', 'bearer']), instanceOf('an extractor', 'extract')],
+            "'basic', 'bearer' or an object with `scheme` and `extract`",
+          ),
+        )
+        .min(1)
+        .default(['basic', 'bearer']),
+      realm: z
+        .string()
+        .regex(/^[\x20-\x7e]+$/, 'printable ASCII')
+        .default('xpay'),
+      stripCredentials: z.boolean().default(false),
+    })
+    .prefault({}),
+  session: z
+    .strictObject({
+      periodMs: duration.default(43_200_000),
+      idleMs: duration.optional(),
+      token: z.enum(['opaque', 'upstream']).default('opaque'),
+      keepUpstreamToken: z.boolean().default(false),
+    })
+    .prefault({}),
+  attempts: z
+    .union([
+      z.literal(false),
+      z.strictObject({
+        perUserAndAddress: limit.default({ attempts: 10, windowMs: 900_000 }),
+        perAddress: limit.default({ attempts: 100, windowMs: 3_600_000 }),
+        perUser: limit.default({ attempts: 100, windowMs: 86_400_000 }),
+      }),
+    ])
+    .prefault({}),
+  http: z
+    .strictObject({
+      timeoutMs: duration.default(5_000),
+      maxResponseBytes: z.int().min(1).default(1_048_576),
+      allowInsecureHosts: z.array(z.string().min(1)).default([]),
+      agent: z
+        .strictObject({ http: instanceOf('an http.Agent').optional(), https: instanceOf('an https.Agent').optional() })
+        .optional(),
+    })
+    .prefault({}),
+  undeclaredRoutes: z.enum(['allow', 'warn', 'deny']).default('allow'),
+  clock: instanceOf('{ now(), monotonic(), setTimer() }', 'now', 'monotonic', 'setTimer').optional(),
+});

@@ -1,0 +1,34 @@
+import { type ArgumentsHost, Inject, Injectable } from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import type { HttpException } from '@nestjs/common';
+import { XPayAuthError, asXPayAuthError } from '../core/errors.js';
+import { failureHeaders, toHttpException } from './http-exception.js';
+import type { IncomingRequest } from './incoming-request.js';
+import type { XPayInstance } from './instance.js';
+
+/** Turns a failure into what the context of Nest throws, at the one place where this library meets it. */
+@Injectable()
+export class Refusal {
+  constructor(@Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost) {}
+
+  /**
+   * The exception to throw. Headers are set before, so that an app's own catch-all filter sends them too.
+   * Without an instance there is no challenge to make.
+   */
+  of(thrown: unknown, host: ArgumentsHost, instance: XPayInstance | undefined): HttpException {
+    const failure = asXPayAuthError(thrown, 'configuration', 'The check of the caller failed in an unexpected way');
+    if (host.getType() !== 'http') return toHttpException(failure);
+    const http = host.switchToHttp();
+    const context = instance?.strategy.challengeContext(http.getRequest<IncomingRequest>());
+    for (const [name, value] of Object.entries(failureHeaders(failure, context))) {
+      this.adapterHost.httpAdapter.setHeader(http.getResponse(), name, value);
+    }
+    return toHttpException(failure);
+  }
+}
+
+/** An unknown context is refused: nobody knows where its credentials would be. */
+export function assertHttp(host: ArgumentsHost): void {
+  if (host.getType() === 'http') return;
+  throw new XPayAuthError('configuration', `XPayAuthGuard does not know the context type "${host.getType()}"`);
+}

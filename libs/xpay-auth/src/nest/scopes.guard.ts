@@ -1,0 +1,49 @@
+import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import { XPayAuthError } from '../core/errors.js';
+import { Principal } from '../core/principal.js';
+import { meets } from '../core/scopes.js';
+import type { IncomingRequest } from './incoming-request.js';
+import type { XPayInstance } from './instance.js';
+import { type Requirement, requirementOf } from './marks/requirement.js';
+import { Refusal, assertHttp } from './refusal.js';
+import { XPayInstances } from './xpay-instances.js';
+
+/**
+ * Authorisation: may they. Judges the scopes on every request, whatever was remembered of the caller, and accepts only a
+ * `Principal` that the right instance of this library made.
+ */
+@Injectable()
+export class ScopesGuard implements CanActivate {
+  constructor(
+    @Inject(XPayInstances) private readonly instances: XPayInstances,
+    @Inject(Refusal) private readonly refusal: Refusal,
+  ) {}
+
+  canActivate(context: ExecutionContext): boolean {
+    const requirement = requirementOf(context.getClass(), context.getHandler());
+    if (requirement.access === 'public' || asksNoScope(requirement)) return true;
+    let instance: XPayInstance | undefined;
+    try {
+      assertHttp(context);
+      instance = this.instances.get(requirement.instance);
+      const { user } = context.switchToHttp().getRequest<IncomingRequest>();
+      if (!Principal.isPrincipal(user) || user.instance !== instance.options.name) {
+        throw new XPayAuthError('missing_credentials', 'No XPayAuthGuard of this instance has let a caller in');
+      }
+      if (meets(user.scopes, requirement)) return true;
+      throw denied(user, requirement, instance);
+    } catch (thrown) {
+      throw this.refusal.of(thrown, context, instance);
+    }
+  }
+}
+
+function asksNoScope({ all, any }: Requirement): boolean {
+  return all.length === 0 && any.length === 0;
+}
+
+function denied(user: Principal, { all, any }: Requirement, { audit }: XPayInstance): XPayAuthError {
+  const requiredScopes = [...all, ...any];
+  audit({ type: 'denied', username: user.username, requiredScopes });
+  return new XPayAuthError('insufficient_scope', `The caller lacks ${requiredScopes.join(' ')}`, { requiredScopes });
+}

@@ -1,0 +1,64 @@
+import type { OnModuleDestroy } from '@nestjs/common';
+import type { AccessToken } from '../core/access-token.js';
+import { type Credentials, SealedCredentials } from '../core/credentials.js';
+import type { CredentialVerifier } from '../flows/credential-verifier.js';
+import type { Session, Sessions } from '../flows/sessions.js';
+
+/** Where a login comes from. */
+export interface LoginContext {
+  /** The client's address, for counting failed attempts; `request.ip`. */
+  readonly address?: string | undefined;
+}
+
+/** Logins: exchanges credentials for a bearer token of this app, and ends it. */
+export class XPaySessionService implements OnModuleDestroy {
+  /** @internal */
+  constructor(
+    private readonly sessions: Sessions,
+    private readonly verifier: CredentialVerifier,
+  ) {}
+
+  /**
+   * Checks the credentials at the upstream, always, and begins a session.
+   *
+   * @throws XPayAuthError `invalid_credentials`, `invalid_request`, `too_many_attempts`, or what troubles the upstream.
+   */
+  login(credentials: Credentials, context?: LoginContext): Promise<Session> {
+    return this.sessions.login({
+      scheme: 'login',
+      credentials: SealedCredentials.of(credentials),
+      address: context?.address,
+    });
+  }
+
+  /** Ends one session. An unknown token is no error. */
+  logout(accessToken: string): Promise<void> {
+    this.sessions.logout(accessToken);
+    return Promise.resolve();
+  }
+
+  /**
+   * Ends every session of a user and forgets their remembered credentials, checks under way included. Not a ban: valid
+   * credentials begin anew. Users go by the upstream's name for them, `principal.username`.
+   */
+  revokeUser(username: string): Promise<void> {
+    this.sessions.revokeUser(username);
+    return Promise.resolve();
+  }
+
+  /** Ends every session and forgets every remembered credential. */
+  revokeAll(): Promise<void> {
+    this.sessions.revokeAll();
+    return Promise.resolve();
+  }
+
+  /** The upstream's own token of a live session, where `session.keepUpstreamToken` keeps it. */
+  upstreamToken(accessToken: string): AccessToken | undefined {
+    return this.sessions.upstreamToken(accessToken);
+  }
+
+  /** Nest calls it; everybody who waits for a check is told `shutting_down`. */
+  onModuleDestroy(): void {
+    this.verifier.stop();
+  }
+}

@@ -1,0 +1,104 @@
+import type { Logger, OnModuleDestroy } from '@nestjs/common';
+import { type Observable, Subject } from 'rxjs';
+import type { AccessToken } from '../core/access-token.js';
+import type { UpstreamReference } from '../core/errors.js';
+import type { TokenEvent, TokenStatus } from '../flows/token-events.js';
+import type { TokenSource } from '../flows/token-source.js';
+
+export interface GetTokenOptions {
+  /** Lets this caller leave: rejects with `signal.reason`. The request under way goes on for the others. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * The app's own access token for the upstream. Obtained when first asked for, renewed behind its callers, and never handed
+ * out past its margin.
+ */
+export class XPayTokenService implements OnModuleDestroy {
+  /** What happens to the token, as it happens. Holds no secret. */
+  readonly events: Observable<TokenEvent>;
+  /** The flow itself, for this library's own services. @internal */
+  readonly source: TokenSource;
+  readonly #events = new Subject<TokenEvent>();
+
+  /** @internal */
+  constructor(
+    private readonly logger: Logger,
+    createSource: (emit: (event: TokenEvent) => void) => TokenSource,
+  ) {
+    this.events = this.#events.asObservable();
+    this.source = createSource((event) => {
+      this.#log(event);
+      this.#events.next(event);
+    });
+  }
+
+  /**
+   * A token that can be used now. Without one at hand, waits for the one request to the upstream that everybody shares.
+   *
+   * @throws XPayAuthError `upstream_…`, `credentials_rejected`, `configuration` or `shutting_down`; never a caller's code.
+   */
+  getToken(options?: GetTokenOptions): Promise<AccessToken> {
+    return this.source.get(options?.signal);
+  }
+
+  /** The token at hand, if it may still be handed out. Synchronous; calls nobody and sets off nothing. */
+  peek(): AccessToken | undefined {
+    return this.source.peek();
+  }
+
+  /** `Bearer …`, for an `Authorization` header. Throws as {@link getToken} does. */
+  async authorizationHeader(options?: GetTokenOptions): Promise<string> {
+    return `Bearer ${(await this.getToken(options)).value}`;
+  }
+
+  /**
+   * Tells that the upstream did not accept this token. Does nothing unless it is still the one at hand, so a thousand
+   * callers who hold it cause one renewal; the first at once, then at most one in 5 s.
+   */
+  invalidate(rejected: AccessToken | string): Promise<void> {
+    this.source.invalidate(rejected);
+    return Promise.resolve();
+  }
+
+  /** A new token, however good the present one is. While our account is refused it waits out that period instead. */
+  refresh(): Promise<AccessToken> {
+    return this.source.refresh();
+  }
+
+  /** How the token is doing; fit for a health page, calls nobody. */
+  status(): TokenStatus {
+    return this.source.status();
+  }
+
+  /** Nest calls it; everybody who waits is told `shutting_down`. */
+  onModuleDestroy(): void {
+    this.source.stop();
+    this.#events.complete();
+  }
+
+  #log(event: TokenEvent): void {
+    switch (event.type) {
+      case 'obtained':
+      case 'refreshed':
+        this.logger.log(
+          `Access token ${event.type}, good for ${Math.round(event.lifeMs / 1_000)} s${quote(event.reference)}`,
+        );
+        break;
+      case 'refresh-failed':
+        this.logger.warn(`No new access token: ${event.code}, ${event.failures} in a row${quote(event.reference)}`);
+        break;
+      case 'rejected':
+        this.logger.warn('The upstream rejected the access token before its time');
+        break;
+      case 'expired':
+        this.logger.error('The access token expired before it could be renewed');
+        break;
+    }
+  }
+}
+
+function quote(reference: UpstreamReference | undefined): string {
+  const parts = Object.entries(reference ?? {}).map(([name, value]) => `${name} ${String(value)}`);
+  return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
+}

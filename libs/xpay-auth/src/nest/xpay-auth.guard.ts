@@ -1,0 +1,55 @@
+import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import { XPayAuthError } from '../core/errors.js';
+import { Principal } from '../core/principal.js';
+import { type IncomingRequest, stripCredentials } from './incoming-request.js';
+import type { XPayInstance } from './instance.js';
+import { type Access, requirementOf } from './marks/requirement.js';
+import { Refusal, assertHttp } from './refusal.js';
+import { XPayInstances } from './xpay-instances.js';
+
+/** Authentication: who is calling. Puts a `Principal` on `request.user`, or refuses. */
+@Injectable()
+export class XPayAuthGuard implements CanActivate {
+  constructor(
+    @Inject(XPayInstances) private readonly instances: XPayInstances,
+    @Inject(Refusal) private readonly refusal: Refusal,
+  ) {}
+
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
+    const { access, instance: name } = requirementOf(context.getClass(), context.getHandler());
+    if (access === 'public') return true;
+    const request = context.switchToHttp().getRequest<IncomingRequest>();
+    let instance: XPayInstance | undefined;
+    try {
+      assertHttp(context);
+      const decider = (instance = this.instances.get(name));
+      if (isDecided(request, decider)) return true;
+      const caller = decider.strategy.validate(request);
+      if (!(caller instanceof Promise)) return admit(request, caller, decider);
+      return caller.then(
+        (principal) => admit(request, principal, decider),
+        (thrown: unknown) => this.#refuse(thrown, context, decider, access),
+      );
+    } catch (thrown) {
+      return this.#refuse(thrown, context, instance, access);
+    }
+  }
+
+  /** Nobody is good enough where authentication is optional; everything else is thrown. */
+  #refuse(thrown: unknown, context: ExecutionContext, instance: XPayInstance | undefined, access: Access): true {
+    const nobody = thrown instanceof XPayAuthError && thrown.code === 'missing_credentials';
+    if (nobody && access === 'optional') return true;
+    throw this.refusal.of(thrown, context, instance);
+  }
+}
+
+/** A guard that is on globally, on the class and on the method decides once for each request. */
+function isDecided(request: IncomingRequest, instance: XPayInstance): boolean {
+  return Principal.isPrincipal(request.user) && request.user.instance === instance.options.name;
+}
+
+function admit(request: IncomingRequest, principal: Principal, { options }: XPayInstance): true {
+  request.user = principal;
+  if (options.verification.stripCredentials) stripCredentials(request);
+  return true;
+}

@@ -1,0 +1,126 @@
+import { type DynamicModule, Global, Module, type Provider } from '@nestjs/common';
+import { ConfigModule, ConfigService } from '@nestjs/config';
+import { APP_FILTER, APP_GUARD } from '@nestjs/core';
+import { XPayAuthError } from '../core/errors.js';
+import { XPayAuditService } from './audit.service.js';
+import { XPayHttpService } from './http.service.js';
+import { getXPayInjectionToken } from './injection.js';
+import { createInstance } from './instance.js';
+import type { XPayInstance } from './instance.js';
+import { type ResolvedOptions, resolveOptions } from './options/resolve-options.js';
+import type {
+  XPayAuthAsyncOptions,
+  XPayAuthFactoryOptions,
+  XPayAuthInstanceOptions,
+  XPayAuthOptions,
+  XPayAuthOptionsFactory,
+} from './options/xpay-auth-options.js';
+import { Refusal } from './refusal.js';
+import { ScopesGuard } from './scopes.guard.js';
+import { XPaySessionService } from './session.service.js';
+import { XPayTokenService } from './token.service.js';
+import { XPayAuthFilter } from './xpay-auth.filter.js';
+import { XPayAuthGuard } from './xpay-auth.guard.js';
+import { XPayInstances } from './xpay-instances.js';
+import { XPayStrategy } from './xpay.strategy.js';
+
+/** What all instances of an app share, once: the registry, the guards and the filter. Global, so that guards resolve anywhere. */
+@Global()
+@Module({
+  providers: [XPayInstances, Refusal, XPayAuthGuard, ScopesGuard, { provide: APP_FILTER, useClass: XPayAuthFilter }],
+  exports: [XPayInstances, Refusal, XPayAuthGuard, ScopesGuard],
+})
+class XPayAuthCoreModule {}
+
+/** Import it once for each upstream: `XPayAuthModule.forRoot()`. */
+@Module({})
+export class XPayAuthModule {
+  /** An instance with options written out. Without any, the environment speaks: `XPAY_USERNAME`, `XPAY_SECRET_KEY` … */
+  static forRoot(options: XPayAuthOptions = {}): DynamicModule {
+    const { name: _name, isGlobal: _isGlobal, globalGuards: _globalGuards, ...given } = options;
+    return defineModule(besideOf(options), { useFactory: () => given });
+  }
+
+  /** An instance whose options come from a factory; `name`, `isGlobal` and `globalGuards` stand beside it. */
+  static forRootAsync(options: XPayAuthAsyncOptions): DynamicModule {
+    return defineModule(besideOf(options), options);
+  }
+}
+
+function defineModule(
+  beside: XPayAuthInstanceOptions,
+  source: Omit<XPayAuthAsyncOptions, keyof XPayAuthInstanceOptions>,
+): DynamicModule {
+  const { name, isGlobal = true, globalGuards = false } = beside;
+  const token = (type: Parameters<typeof getXPayInjectionToken>[0]) => getXPayInjectionToken(type, name);
+  const given = Symbol('given options');
+  const instance = Symbol('instance');
+  const part = (type: Parameters<typeof token>[0], pick: (whole: XPayInstance) => unknown): Provider => ({
+    provide: token(type),
+    useFactory: pick,
+    inject: [instance],
+  });
+  const services = [
+    part(XPayTokenService, ({ tokens }) => tokens),
+    part(XPayHttpService, ({ http }) => http),
+    part(XPaySessionService, ({ sessions }) => sessions),
+    part(XPayAuditService, ({ auditing }) => auditing),
+    part(XPayStrategy, ({ strategy }) => strategy),
+  ];
+  return {
+    module: XPayAuthModule,
+    global: isGlobal,
+    imports: [XPayAuthCoreModule, ConfigModule, ...(source.imports ?? [])],
+    providers: [
+      ...factoryProviders(given, source),
+      {
+        provide: instance,
+        inject: [given, ConfigService, XPayInstances],
+        useFactory: (options: XPayAuthFactoryOptions, config: ConfigService, instances: XPayInstances) => {
+          const resolved: ResolvedOptions = resolveOptions(options, beside, (variable) => config.get<string>(variable));
+          const whole = createInstance(resolved);
+          instances.add(whole);
+          return whole;
+        },
+      },
+      ...services,
+      ...(globalGuards
+        ? [
+            { provide: APP_GUARD, useExisting: XPayAuthGuard },
+            { provide: APP_GUARD, useExisting: ScopesGuard },
+          ]
+        : []),
+    ],
+    exports: services.map((service) => (service as { provide: symbol }).provide),
+  };
+}
+
+function factoryProviders(
+  given: symbol,
+  source: Omit<XPayAuthAsyncOptions, keyof XPayAuthInstanceOptions>,
+): Provider[] {
+  const { useFactory, inject = [], useClass, useExisting } = source;
+  const ways = [useFactory, useClass, useExisting].filter((way) => way !== undefined);
+  if (ways.length !== 1) {
+    throw new XPayAuthError(
+      'configuration',
+      `XPayAuthModule.forRootAsync: expected exactly one of useFactory, useClass and useExisting, found ${ways.length}.`,
+    );
+  }
+  if (useFactory !== undefined) return [{ provide: given, useFactory, inject }];
+  const factory = useExisting ?? Symbol('options factory');
+  return [
+    ...(useClass === undefined ? [] : [{ provide: factory, useClass }]),
+    { provide: given, useFactory: (made: XPayAuthOptionsFactory) => made.createXPayAuthOptions(), inject: [factory] },
+  ];
+}
+
+/** Only what was said: an explicit `undefined` says nothing. */
+function besideOf(options: XPayAuthInstanceOptions): XPayAuthInstanceOptions {
+  const { name, isGlobal, globalGuards } = options;
+  return {
+    ...(name !== undefined && { name }),
+    ...(isGlobal !== undefined && { isGlobal }),
+    ...(globalGuards !== undefined && { globalGuards }),
+  };
+}

@@ -1,0 +1,102 @@
+import { fitsPath } from './path-pattern.js';
+import type { Outcome } from './wire-message.js';
+
+/** One request as an emulator saw it. Secrets are replaced by `[redacted]`. */
+export interface LedgerEntry {
+  /** Ms since the epoch on the clock the emulator was given, skew left out. */
+  readonly at: number;
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Parsed; `undefined` when no body came. */
+  readonly body: unknown;
+  /** HTTP status of the answer; `undefined` while there is none. */
+  readonly status: number | undefined;
+  readonly outcome: Outcome;
+  /** User name, as far as the emulator knows. */
+  readonly account?: string;
+  /** The request's own reference, where the dialect has one. */
+  readonly uuid?: string;
+}
+
+interface Waiter {
+  readonly path: string | undefined;
+  readonly count: number;
+  readonly resolve: () => void;
+}
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
+
+/** Beyond this many distinct paths only the total is counted. */
+const MOST_PATHS = 10_000;
+
+/** Remembers the latest requests and counts all of them. */
+export class Ledger {
+  readonly #size: number;
+  #entries: Writable<LedgerEntry>[] = [];
+  #total = 0;
+  readonly #byPath = new Map<string, number>();
+  readonly #waiters = new Set<Waiter>();
+
+  /** @param size how many requests are remembered; counts have no such limit */
+  constructor(size: number) {
+    this.#size = size;
+  }
+
+  /** The latest requests, oldest first. */
+  get entries(): readonly LedgerEntry[] {
+    return this.#size === 0 ? [] : this.#entries.slice(-this.#size);
+  }
+
+  /** Takes a request down as it arrives; the returned function adds what became of it. */
+  open(entry: LedgerEntry): (ending: Partial<LedgerEntry>) => void {
+    const kept: Writable<LedgerEntry> = { ...entry };
+    this.#entries.push(kept);
+    if (this.#entries.length > this.#size * 2) this.#entries = this.#entries.slice(this.#entries.length - this.#size);
+    this.#total += 1;
+    const counted = this.#byPath.get(entry.path);
+    if (counted !== undefined || this.#byPath.size < MOST_PATHS) this.#byPath.set(entry.path, (counted ?? 0) + 1);
+    for (const waiter of this.#waiters) if (this.count(waiter.path) >= waiter.count) waiter.resolve();
+    return (ending) => void Object.assign(kept, ending);
+  }
+
+  /** How many requests arrived since the last reset, at one path or altogether. */
+  count(path?: string): number {
+    if (path === undefined) return this.#total;
+    if (!path.endsWith('*')) return this.#byPath.get(path) ?? 0;
+    let sum = 0;
+    for (const [at, count] of this.#byPath) if (fitsPath(path, at)) sum += count;
+    return sum;
+  }
+
+  /** Resolves once `count` requests have arrived; rejects after `withinMs` of real time. */
+  async reach(count: number, path: string | undefined, withinMs: number): Promise<void> {
+    if (this.count(path) >= count) return;
+    await new Promise<void>((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiters.delete(waiter);
+        reject(
+          new Error(`${this.count(path)} of ${count} requests to ${path ?? 'any path'} arrived in ${withinMs} ms`),
+        );
+      }, withinMs);
+      const waiter: Waiter = {
+        path,
+        count,
+        resolve: () => {
+          clearTimeout(timer);
+          this.#waiters.delete(waiter);
+          resolve();
+        },
+      };
+      this.#waiters.add(waiter);
+    });
+  }
+
+  /** Forgets everything and counts from nought. */
+  reset(): void {
+    this.#entries = [];
+    this.#total = 0;
+    this.#byPath.clear();
+  }
+}

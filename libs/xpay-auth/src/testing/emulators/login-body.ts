@@ -1,0 +1,59 @@
+import { missingField, notAnObject, notAString, notJson, wrongGrantType } from './fastapi-answers.js';
+import type { FieldError } from './fastapi-answers.js';
+import { isRecord, parseJson } from './wire-message.js';
+import type { WireRequest } from './wire-message.js';
+
+/**
+ * How the login reads its body. `form`: OAuth2's password form, field by field. `form-model`: the same form as one model,
+ * whose 422 shows the whole submitted form. `json`: a JSON model, whose 422 shows whatever was submitted.
+ */
+export type LoginBody = 'form' | 'form-model' | 'json';
+
+/** What a login was asked with, or what is wrong with it. */
+export type ReadLogin =
+  | { readonly username: string; readonly password: string; readonly errors?: undefined }
+  | { readonly errors: readonly FieldError[] };
+
+/** The fields of a form, urlencoded or multipart; a body of another media type has none. */
+export async function formFields(request: WireRequest): Promise<Record<string, string>> {
+  if (request.mediaType === 'application/x-www-form-urlencoded')
+    return Object.fromEntries(new URLSearchParams(request.body.toString('utf8')));
+  if (request.mediaType !== 'multipart/form-data') return {};
+  const headers = { 'content-type': request.headers['content-type'] ?? '' };
+  const form = await new Response(request.body, { headers }).formData().catch(() => new FormData());
+  return Object.fromEntries([...form].flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])));
+}
+
+/** Reads a login as FastAPI would. An empty field of a form counts as missing. */
+export async function readLogin(request: WireRequest, body: LoginBody, strictGrantType: boolean): Promise<ReadLogin> {
+  if (body === 'json') return readModel(jsonOf(request));
+  const fields = await formFields(request);
+  if (body === 'form-model')
+    return readModel(Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== '')));
+  const { username, password, grant_type: grantType = '' } = fields;
+  const errors: FieldError[] = [];
+  if (grantType === '' && strictGrantType) errors.push(missingField(null, 'grant_type'));
+  if (grantType !== '' && grantType !== 'password') errors.push(wrongGrantType(grantType, '^password$'));
+  if (!username) errors.push(missingField(null, 'username'));
+  if (!password) errors.push(missingField(null, 'password'));
+  return errors.length > 0 || !username || !password ? { errors } : { username, password };
+}
+
+/** What a JSON body holds; `undefined`: it is broken, '': there is none. Another media type leaves the raw text. */
+function jsonOf(request: WireRequest): unknown {
+  const text = request.body.toString('utf8');
+  return request.mediaType === 'application/json' && text !== '' ? parseJson(text) : text;
+}
+
+function readModel(value: unknown): ReadLogin {
+  if (value === undefined) return { errors: [notJson()] };
+  if (value === '') return { errors: [missingField(null)] };
+  if (!isRecord(value)) return { errors: [notAnObject(value)] };
+  const { username, password } = value;
+  if (typeof username === 'string' && typeof password === 'string') return { username, password };
+  const errors = Object.entries({ username, password }).flatMap(([field, given]): FieldError[] => {
+    if (given === undefined) return [missingField(value, field)];
+    return typeof given === 'string' ? [] : [notAString(given, field)];
+  });
+  return { errors };
+}

@@ -1,0 +1,119 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { CancelTimer, Clock } from '../../core/clock.js';
+
+interface PendingTimer {
+  readonly dueAt: number;
+  readonly order: number;
+  readonly callback: () => void;
+}
+
+/** Event-loop turns given to promise callbacks and sockets between two timers. */
+const SETTLE_TURNS = 5;
+/** A timer that re-arms itself with no delay would keep `advance` busy for ever. */
+const MOST_FIRES_PER_ADVANCE = 100_000;
+
+/**
+ * A clock that stands still until a test moves it. Give the same one to the library and to an emulator and both live
+ * in one time.
+ *
+ * ```ts
+ * const clock = new ManualClock();
+ * clock.setTimer(() => refresh(), 5_000);
+ * await clock.advance(5_000); // refresh() has been called, and its promise callbacks have run
+ * ```
+ */
+export class ManualClock implements Clock {
+  #wall: number;
+  #monotonic = 1_000;
+  #order = 0;
+  #advancing = false;
+  readonly #timers = new Set<PendingTimer>();
+
+  /** @param startAt wall-clock time in ms since the epoch. @default 2026-01-01T00:00:00Z */
+  constructor(startAt: number = Date.UTC(2026, 0, 1)) {
+    this.#wall = startAt;
+  }
+
+  /** Wall-clock time in ms since the epoch. */
+  now(): number {
+    return this.#wall;
+  }
+
+  /** Ms since an arbitrary start; follows `advance`, not `stepWall`. */
+  monotonic(): number {
+    return this.#monotonic;
+  }
+
+  /** Calls `callback` once, during the `advance` that reaches `delayMs` from now; never by itself. */
+  setTimer(callback: () => void, delayMs: number): CancelTimer {
+    if (Number.isNaN(delayMs)) throw new RangeError('ManualClock.setTimer: the delay is not a number');
+    const timer: PendingTimer = { dueAt: this.#monotonic + Math.max(0, delayMs), order: this.#order++, callback };
+    this.#timers.add(timer);
+    return () => void this.#timers.delete(timer);
+  }
+
+  /** Timers that have neither fired nor been cancelled. */
+  get pendingTimers(): number {
+    return this.#timers.size;
+  }
+
+  /**
+   * Moves both clocks forward and fires what falls due, in time order, each timer at its own instant. Promise callbacks
+   * settle before the first timer, between two and after the last, so a timer armed by a callback is seen too.
+   * `advance(0)` only settles and fires what is due now.
+   *
+   * @throws RangeError for a negative time; Error when two calls overlap, or what a timer's callback throws.
+   */
+  async advance(ms: number): Promise<void> {
+    if (!(ms >= 0)) throw new RangeError(`ManualClock.advance: ${ms} is not a time ahead; use stepWall to set it back`);
+    if (this.#advancing) throw new Error('ManualClock.advance: the previous call has not finished; await it first');
+    this.#advancing = true;
+    try {
+      await this.#fireUntil(this.#monotonic + ms);
+    } finally {
+      this.#advancing = false;
+    }
+  }
+
+  /** Moves the wall clock alone, forward or back, as a time server or an administrator would. No timer fires. */
+  stepWall(ms: number): void {
+    this.#wall += ms;
+  }
+
+  async #fireUntil(target: number): Promise<void> {
+    await settle();
+    let fires = 0;
+    for (let timer = this.#firstDue(target); timer !== undefined; timer = this.#firstDue(target)) {
+      if (++fires > MOST_FIRES_PER_ADVANCE) throw new Error('ManualClock.advance: a timer keeps re-arming itself');
+      this.#timers.delete(timer);
+      this.#moveTo(Math.max(this.#monotonic, timer.dueAt));
+      timer.callback();
+      await settle();
+    }
+    this.#moveTo(target);
+    await settle();
+  }
+
+  #firstDue(target: number): PendingTimer | undefined {
+    let first: PendingTimer | undefined;
+    for (const timer of this.#timers) {
+      if (timer.dueAt > target) continue;
+      if (
+        first === undefined ||
+        timer.dueAt < first.dueAt ||
+        (timer.dueAt === first.dueAt && timer.order < first.order)
+      )
+        first = timer;
+    }
+    return first;
+  }
+
+  #moveTo(monotonic: number): void {
+    this.#wall += monotonic - this.#monotonic;
+    this.#monotonic = monotonic;
+  }
+}
+
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < SETTLE_TURNS; turn++) await nextTurn();
+}

@@ -1,0 +1,193 @@
+import { randomBytes, randomInt, randomUUID } from 'node:crypto';
+import type { EmulatedAccount } from './account-book.js';
+import { Emulator } from './emulator.js';
+import type { EmulatorOptions } from './emulator.js';
+import { fastApiError, fastApiJson, missingField, unprocessable, wrongGrantType } from './fastapi-answers.js';
+import { randomSigningKey, signJwt } from './jwt.js';
+import { formFields, readLogin } from './login-body.js';
+import type { LoginBody } from './login-body.js';
+import { bearerOf } from './wire-message.js';
+import type { WireAnswer, WireRequest } from './wire-message.js';
+
+export type { LoginBody } from './login-body.js';
+
+/** An account of the emulated `/auth/login`. */
+export interface PasswordLoginAccount extends EmulatedAccount {
+  /** `scope` of the reply, space separated. @default left out */
+  readonly scope?: string;
+}
+
+/** How a wrong password is answered: as FastAPI's tutorial, as RFC 6749 §5.2, as fastapi-users, or with a bare status. */
+export type LoginFailure = '401' | 'invalid_grant' | 'LOGIN_BAD_CREDENTIALS' | '403' | '404';
+
+const MODES = [
+  'loginPath',
+  'refreshPath',
+  'loginBody',
+  'failure',
+  'strictGrantType',
+  'expiresIn',
+  'jwtExpiry',
+  'tokenType',
+  'refreshTokens',
+  'rotateRefreshTokens',
+  'badBearerStatus',
+] as const satisfies readonly (keyof PasswordLoginEmulator)[];
+
+/** What an emulated `/auth/login` can be told at its start. */
+export interface PasswordLoginEmulatorOptions
+  extends
+    EmulatorOptions<PasswordLoginAccount>,
+    Readonly<Partial<Pick<PasswordLoginEmulator, (typeof MODES)[number]>>> {}
+
+/** Half an hour, as in FastAPI's tutorial. */
+const DEFAULT_LIFE_MS = 1_800_000;
+const CHALLENGE = { 'www-authenticate': 'Bearer' };
+const NO_STORE = { 'cache-control': 'no-store', pragma: 'no-cache' };
+
+/** The stand-in of a generic password login, answering as FastAPI does (https://fastapi.tiangolo.com/tutorial/security/simple-oauth2/). */
+export class PasswordLoginEmulator extends Emulator<PasswordLoginAccount> {
+  /** Path of the login. @default '/auth/login' */
+  loginPath = '/auth/login';
+  /** Path of the refresh, which is there only with `refreshTokens`. @default '/auth/refresh' */
+  refreshPath = '/auth/refresh';
+  /** How the login reads its body. @default 'form' */
+  loginBody: LoginBody = 'form';
+  /** @default '401' */
+  failure: LoginFailure = '401';
+  /** Is `grant_type=password` required? A wrong one is refused either way. @default false */
+  strictGrantType = false;
+  /** `expires_in` of the reply, in seconds: left out, a number, or a number as text. @default 'absent' */
+  expiresIn: 'absent' | 'number' | 'text' = 'absent';
+  /** Does the JWT say `exp`? @default false */
+  jwtExpiry = false;
+  /** @default 'bearer' */
+  tokenType: 'bearer' | 'Bearer' = 'bearer';
+  /** Does a login hand out a `refresh_token`? @default false */
+  refreshTokens = false;
+  /** Does a refresh replace the refresh token and end the old one? @default true */
+  rotateRefreshTokens = true;
+  /** Status of a protected route without a good bearer; FastAPI before 0.122 said 403. @default 401 */
+  badBearerStatus: 401 | 403 = 401;
+
+  readonly #signingKey = randomSigningKey(32);
+  readonly #userIds = new Map<string, number>();
+
+  constructor(options: PasswordLoginEmulatorOptions = {}) {
+    super(options, false);
+    for (const mode of MODES) if (options[mode] !== undefined) Object.assign(this, { [mode]: options[mode] });
+  }
+
+  protected answer(request: WireRequest): WireAnswer | Promise<WireAnswer> {
+    const routes: [string, string, () => WireAnswer | Promise<WireAnswer>][] = [
+      ['POST', this.loginPath, () => this.#login(request)],
+      ['GET', '/users/me', () => this.#me(request)],
+    ];
+    if (this.refreshTokens) routes.push(['POST', this.refreshPath, () => this.#refresh(request)]);
+    for (const [method, path, serve] of routes) {
+      if (request.path === `${path}/`)
+        return { status: 307, headers: { location: `${this.url}${path}` }, outcome: 'redirected' };
+      if (request.path !== path) continue;
+      if (request.method === method) return serve();
+      return fastApiError(405, 'Method Not Allowed', 'method_not_allowed', { headers: { allow: method } });
+    }
+    return fastApiError(404, 'Not Found', 'not_found');
+  }
+
+  async #login(request: WireRequest): Promise<WireAnswer> {
+    const login = await readLogin(request, this.loginBody, this.strictGrantType);
+    if (login.errors !== undefined) return unprocessable(login.errors);
+    const account = this.accountBook.check(login.username, login.password);
+    if (account === undefined) return this.#refused(this.accountBook.find(login.username)?.username);
+    if (this.oneTokenPerAccount) this.tokens.revokeAll(account.username);
+    return this.#granted(account, this.refreshTokens ? this.#newRefreshToken(account.username) : undefined);
+  }
+
+  /** RFC 6749 §6: `grant_type=refresh_token` and the token, both in the form. */
+  async #refresh(request: WireRequest): Promise<WireAnswer> {
+    const { grant_type: grantType = '', refresh_token: used = '' } = await formFields(request);
+    const missing = Object.entries({ grant_type: grantType, refresh_token: used }).filter(([, value]) => value === '');
+    if (missing.length > 0) return unprocessable(missing.map(([field]) => missingField(null, field)));
+    if (grantType !== 'refresh_token') return unprocessable([wrongGrantType(grantType, '^refresh_token$')]);
+    const record = this.tokens.live(used, this.now());
+    const account = record?.kind === 'refresh' ? this.accountBook.find(record.username) : undefined;
+    if (account === undefined) return fastApiJson(400, { error: 'invalid_grant' }, 'refused', { headers: NO_STORE });
+    if (!this.rotateRefreshTokens) return this.#granted(account, undefined);
+    this.tokens.revoke(used);
+    return this.#granted(account, this.#newRefreshToken(account.username));
+  }
+
+  #me(request: WireRequest): WireAnswer {
+    const status = this.badBearerStatus;
+    const more = status === 401 ? { headers: CHALLENGE } : {};
+    const token = bearerOf(request);
+    if (token === undefined) return fastApiError(status, 'Not authenticated', 'bad_bearer', more);
+    const record = this.tokens.live(token, this.now());
+    if (record?.kind !== 'access') return fastApiError(status, 'Could not validate credentials', 'bad_bearer', more);
+    const { username } = record;
+    return fastApiJson(200, { username, user_id: this.#userId(username) }, 'ok', { account: username });
+  }
+
+  #refused(username: string | undefined): WireAnswer {
+    const more = username === undefined ? {} : { account: username };
+    switch (this.failure) {
+      case 'invalid_grant':
+        return fastApiJson(400, { error: 'invalid_grant' }, 'refused', { ...more, headers: NO_STORE });
+      case 'LOGIN_BAD_CREDENTIALS':
+        return fastApiError(400, 'LOGIN_BAD_CREDENTIALS', 'refused', more);
+      case '403':
+        return fastApiError(403, 'Invalid credentials', 'refused', more);
+      case '404':
+        return fastApiError(404, 'User not found', 'refused', more);
+      case '401':
+      default:
+        return fastApiError(401, 'Incorrect username or password', 'refused', { ...more, headers: CHALLENGE });
+    }
+  }
+
+  #granted({ username, scope }: PasswordLoginAccount, refreshToken: string | undefined): WireAnswer {
+    const lifeMs = this.tokenLifeMs ?? DEFAULT_LIFE_MS;
+    const now = this.now();
+    const iat = Math.floor(now / 1000);
+    const seconds = Math.ceil(lifeMs / 1000);
+    const payload = {
+      user_id: this.#userId(username),
+      iat,
+      ...(this.jwtExpiry && { exp: iat + seconds }),
+      ...(!this.equalTokensWithinASecond && { jti: randomUUID() }),
+    };
+    const token = signJwt('sha256', { alg: 'HS256', typ: 'JWT' }, payload, this.#signingKey);
+    this.tokens.put(token, { username, kind: 'access', expiresAt: now + lifeMs });
+    const reply = {
+      access_token: token,
+      token_type: this.tokenType,
+      ...(this.expiresIn !== 'absent' && {
+        expires_in: this.expiresIn === 'number' ? seconds : String(seconds),
+      }),
+      ...(refreshToken !== undefined && { refresh_token: refreshToken }),
+      ...(scope !== undefined && { scope }),
+    };
+    return fastApiJson(200, reply, 'granted', { headers: NO_STORE, account: username });
+  }
+
+  #newRefreshToken(username: string): string {
+    const token = randomBytes(32).toString('base64url');
+    this.tokens.put(token, { username, kind: 'refresh', expiresAt: Infinity });
+    return token;
+  }
+
+  #userId(username: string): number {
+    const id = this.#userIds.get(username) ?? randomInt(1, 2 ** 31);
+    this.#userIds.set(username, id);
+    return id;
+  }
+}
+
+/** Starts an emulated `POST /auth/login` on 127.0.0.1. */
+export async function startPasswordLoginEmulator(
+  options?: PasswordLoginEmulatorOptions,
+): Promise<PasswordLoginEmulator> {
+  const emulator = new PasswordLoginEmulator(options);
+  await emulator.resume();
+  return emulator;
+}

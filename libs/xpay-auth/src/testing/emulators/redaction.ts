@@ -1,0 +1,49 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { isRecord, parseJson } from './wire-message.js';
+import type { WireRequest } from './wire-message.js';
+
+/** Stands where a secret was. */
+export const REDACTED = '[redacted]';
+
+const SECRET_NAME = /pass|secret|token|ticket|otp|credential|authoris|authoriz|cookie|api-?key/i;
+const KNOWN_SCHEME = /^(basic|bearer|digest) /i;
+const LONGEST_FIELD_NAME = 64;
+
+/** Says of a text whether it holds a secret that the emulator knows: an account's key or a token it has minted. */
+export type HoldsSecret = (text: string) => boolean;
+
+/** The headers of a request; of a line that carries credentials only the scheme is left. */
+export function redactHeaders(headers: IncomingHttpHeaders, holdsSecret: HoldsSecret): Record<string, string> {
+  const shown: Record<string, string> = {};
+  for (const [name, line] of Object.entries(headers)) {
+    const value = Array.isArray(line) ? line.join(', ') : (line ?? '');
+    const scheme = KNOWN_SCHEME.exec(value)?.[1];
+    if (SECRET_NAME.test(name)) shown[name] = scheme === undefined ? REDACTED : `${scheme} ${REDACTED}`;
+    else shown[name] = holdsSecret(value) ? REDACTED : value;
+  }
+  return shown;
+}
+
+/** The parsed body of a request with its field names kept and its secrets replaced; `undefined` when there is none. */
+export function redactBody(request: WireRequest, holdsSecret: HoldsSecret): unknown {
+  if (request.body.length === 0) return undefined;
+  const text = request.body.toString('utf8');
+  if (request.mediaType === 'application/x-www-form-urlencoded')
+    return redactValue(Object.fromEntries(new URLSearchParams(text)), holdsSecret);
+  const parsed = request.mediaType === 'application/json' ? parseJson(text) : undefined;
+  return parsed === undefined ? `[${request.body.length} bytes, not parsed]` : redactValue(parsed, holdsSecret);
+}
+
+function redactValue(value: unknown, holdsSecret: HoldsSecret): unknown {
+  if (typeof value === 'string') return holdsSecret(value) ? REDACTED : value;
+  if (Array.isArray(value)) return value.map((item) => redactValue(item, holdsSecret));
+  if (!isRecord(value)) return value;
+  // A JSON body that calls itself a form becomes one long field name, secret included.
+  const field = (name: string): string => (name.length > LONGEST_FIELD_NAME || holdsSecret(name) ? REDACTED : name);
+  return Object.fromEntries(
+    Object.entries(value).map(([name, item]) => [
+      field(name),
+      SECRET_NAME.test(name) ? REDACTED : redactValue(item, holdsSecret),
+    ]),
+  );
+}

@@ -1,0 +1,143 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import { xpayError, xpaySuccess } from './xpay-envelope.js';
+import type { XPayCall } from './xpay-envelope.js';
+import type { WireAnswer } from './wire-message.js';
+
+/** One transfer that was broadcast: on the real system money would be gone. */
+export interface XPayPayment {
+  /** Ms since the epoch on the upstream's clock. */
+  readonly at: number;
+  readonly username: string;
+  readonly kind: 'tron' | 'token' | 'ln';
+  /** The request's body. */
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+interface Wallet {
+  readonly username: string;
+  readonly uuid: string;
+  tag: string;
+  readonly [field: string]: unknown;
+}
+
+type Body = Readonly<Record<string, unknown>>;
+type Route = (call: XPayCall & { readonly account: string }, body: Body, now: number) => WireAnswer;
+
+/** Wallets, bills and transfers: what a token is for (https://docs.xpay.stream/wallets/search-wallets and its neighbours). */
+export class XPayBusiness {
+  readonly payments: XPayPayment[] = [];
+  readonly #wallets = new Map<string, Wallet[]>();
+  readonly #bills = new Map<unknown, Readonly<Record<string, unknown>>>();
+  readonly #routes: ReadonlyMap<string, Route>;
+
+  /** @param walletsPerAccount wallets that each account owns from the start */
+  constructor(private readonly walletsPerAccount: number) {
+    const transfers = (['tron', 'token', 'ln'] as const).flatMap((kind): [string, Route][] => [
+      [`/client/wallets/send/${kind}/preview`, (call, body) => this.#preview(call, body)],
+      [`/client/wallets/send/${kind}/confirm`, (call, body, now) => this.#confirm(kind, call, body, now)],
+    ]);
+    this.#routes = new Map<string, Route>([
+      ['/client/wallets/find', (call, body, now) => page(call, this.#walletsOf(call.account, now), body)],
+      ['/client/wallets/view', (call, body, now) => this.#viewWallet(call, body, now)],
+      ['/client/wallets/save', (call, body, now) => this.#saveWallet(call, body, now)],
+      ['/client/bills/find', (call, body) => page(call, [...this.#bills.values()], body)],
+      ['/client/bills/view', (call, body) => this.#viewBill(call, body)],
+      ['/client/bills/save', (call, body, now) => this.#saveBill(call, body, now)],
+      ['/client/bills/cancel', (call, body) => this.#cancelBill(call, body)],
+      ...transfers,
+    ]);
+  }
+
+  /** The route at this path, or `undefined`. */
+  route(path: string): Route | undefined {
+    return this.#routes.get(path);
+  }
+
+  #walletsOf(username: string, now: number): Wallet[] {
+    let wallets = this.#wallets.get(username);
+    if (wallets === undefined) {
+      wallets = Array.from({ length: this.walletsPerAccount }, (_, at) => newWallet(username, `wallet-${at + 1}`, now));
+      this.#wallets.set(username, wallets);
+    }
+    return wallets;
+  }
+
+  #viewWallet(call: Parameters<Route>[0], body: Body, now: number): WireAnswer {
+    const wallet = this.#walletsOf(call.account, now).find(({ uuid }) => uuid === body['wallet']);
+    if (wallet === undefined) return xpayError(call, 'wallet not found', null);
+    return xpaySuccess(call, 'Wallet Fetched', { ...wallet, resources: {}, bandwidth: 0, energy: 0 });
+  }
+
+  #saveWallet(call: Parameters<Route>[0], body: Body, now: number): WireAnswer {
+    const wallets = this.#walletsOf(call.account, now);
+    const tag = typeof body['tag'] === 'string' ? body['tag'] : '';
+    if (body['wallet'] === undefined) {
+      const wallet = newWallet(call.account, tag, now);
+      wallets.push(wallet);
+      return xpaySuccess(call, 'Wallet Saved', wallet);
+    }
+    const wallet = wallets.find(({ uuid }) => uuid === body['wallet']);
+    if (wallet === undefined) return xpayError(call, 'wallet not found', null);
+    wallet.tag = tag;
+    return xpaySuccess(call, 'Wallet Saved', { uuid: wallet.uuid, tag });
+  }
+
+  #viewBill(call: XPayCall, body: Body): WireAnswer {
+    const bill = this.#bills.get(body['reference']);
+    return bill === undefined ? xpayError(call, 'bill not found', null) : xpaySuccess(call, 'bill found', bill);
+  }
+
+  #saveBill(call: XPayCall, body: Body, now: number): WireAnswer {
+    const missing = ['amount', 'reference'].filter((field) => body[field] === undefined);
+    if (missing.length > 0) return xpayError(call, 'missing fields', { missing });
+    const minutes = Number(body['expireInMinutes'] ?? 30);
+    // The vendor's sample has `starting` one minute before `createdAt`, all three in ms.
+    const bill = {
+      uuid: randomUUID(),
+      reference: body['reference'],
+      amount: body['amount'],
+      tag: body['tag'] ?? '',
+      address: newAddress().base58,
+      createdAt: now,
+      starting: now - 60_000,
+      until: now + minutes * 60_000,
+    };
+    this.#bills.set(body['reference'], bill);
+    return xpaySuccess(call, 'bill created', bill);
+  }
+
+  #cancelBill(call: XPayCall, body: Body): WireAnswer {
+    if (body['reference'] === undefined) return xpayError(call, 'missing fields', { missing: ['reference'] });
+    this.#bills.delete(body['reference']);
+    return xpaySuccess(call, 'Bill Canceled', null);
+  }
+
+  #preview(call: XPayCall, body: Body): WireAnswer {
+    return xpaySuccess(call, 'Transfer Preview', { ...body, isOTP: false });
+  }
+
+  #confirm(kind: XPayPayment['kind'], call: Parameters<Route>[0], body: Body, now: number): WireAnswer {
+    this.payments.push({ at: now, username: call.account, kind, body });
+    return xpaySuccess(call, 'Transfer Preview', { ...body, isOTP: false });
+  }
+}
+
+/** `nextPage` stands beside `data`: the vendor names the flag but not its place. */
+function page(call: XPayCall, all: readonly unknown[], body: Body): WireAnswer {
+  const at = Math.max(1, Math.trunc(Number(body['page'] ?? 1)) || 1);
+  const size = Math.max(1, Math.trunc(Number(body['pageSize'] ?? 10)) || 10);
+  const nextPage = all.length > at * size;
+  return xpaySuccess(call, 'Done', all.slice((at - 1) * size, at * size), 'ok', { nextPage });
+}
+
+function newAddress(): { base58: string; hex: string } {
+  const bytes = randomBytes(33);
+  const alphabet = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
+  const base58 = `T${Array.from(bytes, (byte) => alphabet[byte % alphabet.length]).join('')}`;
+  return { base58, hex: `41${bytes.subarray(0, 20).toString('hex')}` };
+}
+
+function newWallet(username: string, tag: string, now: number): Wallet {
+  const balances = { tokenBalanceRaw: '0', tokenBalance: 0, tronBalanceSun: 0, tronBalance: 0 };
+  return { address: newAddress(), username, uuid: randomUUID(), createdAt: now, tag, balances };
+}

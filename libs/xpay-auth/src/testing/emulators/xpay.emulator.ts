@@ -1,0 +1,161 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { EmulatedAccount } from './account-book.js';
+import { Emulator } from './emulator.js';
+import type { EmulatorOptions } from './emulator.js';
+import { randomSigningKey, signJwt } from './jwt.js';
+import { Script } from './script.js';
+import type { ScriptScope } from './script.js';
+import { bearerOf, isRecord, parseJson } from './wire-message.js';
+import type { WireAnswer, WireRequest } from './wire-message.js';
+import { XPayBusiness } from './xpay-business.js';
+import type { XPayPayment } from './xpay-business.js';
+import { xpayError, xpaySuccess } from './xpay-envelope.js';
+import type { UuidPlacement, XPayCall } from './xpay-envelope.js';
+
+/** An account of the emulated xPay.stream. */
+export interface XPayAccount extends EmulatedAccount {
+  /** Any strings at all, none included. @default ['tme_user'] */
+  readonly scopes?: readonly string[];
+  /** What `user.username` of the reply says, when it is not the name that logs in. @default the username */
+  readonly displayName?: string;
+}
+
+/**
+ * The reaction to a missing, unknown, expired or revoked bearer. The vendor documents none, so a client has to bear
+ * all three: 200 with `error`, 401 with the same envelope, 401 without a body.
+ */
+export type BadBearerAnswer = '200-error' | '401-json' | '401-empty';
+
+/** What an emulated xPay.stream can be told at its start. */
+export interface XPayEmulatorOptions extends EmulatorOptions<XPayAccount> {
+  /** @default 'top' */
+  readonly uuidPlacement?: UuidPlacement;
+  /** @default '200-error' */
+  readonly badBearerAnswer?: BadBearerAnswer;
+  /** Wallets that each account owns from the start. @default 3 */
+  readonly walletsPerAccount?: number;
+}
+
+const DAY_MS = 86_400_000;
+const API_LOGIN_LIFE_MS = 1000 * DAY_MS;
+const INTERACTIVE_LOGIN_LIFE_MS = 365 * DAY_MS;
+
+/** xPay.stream's stand-in (https://docs.xpay.stream/authentication-api). Start it with `startXPayEmulator`. */
+export class XPayEmulator extends Emulator<XPayAccount> {
+  /** Where successes carry the reference. */
+  uuidPlacement: UuidPlacement;
+  /** The reaction to a bad bearer. */
+  badBearerAnswer: BadBearerAnswer;
+  /** Message and data of the `error` that meets a bad bearer under '200-error' and '401-json'. */
+  badBearerError: { message: string; data: unknown } = { message: 'invalid token', data: { invalid: true } };
+
+  readonly #business: XPayBusiness;
+  readonly #businessErrors = new Script<{ readonly message: string; readonly data: unknown }>();
+  readonly #signingKey = randomSigningKey(32);
+
+  constructor(options: XPayEmulatorOptions = {}) {
+    super(options, false);
+    this.uuidPlacement = options.uuidPlacement ?? 'top';
+    this.badBearerAnswer = options.badBearerAnswer ?? '200-error';
+    this.#business = new XPayBusiness(options.walletsPerAccount ?? 3);
+  }
+
+  /** Every transfer that was broadcast, oldest first. */
+  get payments(): readonly XPayPayment[] {
+    return this.#business.payments;
+  }
+
+  /**
+   * Answers the next matching request (or `times` of them) with status 200 and an `error` that refuses nobody, such as
+   * 'maintenance' or 'insufficient token balance'. Nothing else is done for that request; a bad bearer is noticed first.
+   */
+  businessError(message: string, data: unknown = null, options: ScriptScope & { readonly times?: number } = {}): void {
+    this.#businessErrors.next({ message, data }, options);
+  }
+
+  /** A token as a login would mint it, for tests that need one without the request. @default as an API login */
+  mintToken(username: string, isAPI = true): { token: string; expiresAt: number } {
+    const now = this.now();
+    const expiresAt = Math.trunc(now + (this.tokenLifeMs ?? (isAPI ? API_LOGIN_LIFE_MS : INTERACTIVE_LOGIN_LIFE_MS)));
+    const jti = this.equalTokensWithinASecond ? {} : { jti: randomUUID() };
+    const payload = { username, isAPI, iat: Math.floor(now / 1000), ...jti };
+    const token = signJwt('sha256', { alg: 'HS256', typ: 'JWT' }, payload, this.#signingKey);
+    if (this.oneTokenPerAccount) this.tokens.revokeAll(username);
+    this.tokens.put(token, { username, kind: 'access', expiresAt });
+    return { token, expiresAt };
+  }
+
+  protected answer(request: WireRequest): WireAnswer {
+    const sent = request.headers['uuid'];
+    const call = {
+      uuid: typeof sent === 'string' && sent !== '' ? sent : randomUUID(),
+      uuidPlacement: this.uuidPlacement,
+    };
+    const authenticates = request.path === '/client/authenticate';
+    const route = this.#business.route(request.path);
+    if (!authenticates && route === undefined) return xpayError(call, 'not found', null, 'not_found', 404);
+    if (request.method !== 'POST')
+      return { ...xpayError(call, 'method not allowed', null, 'method_not_allowed', 405), headers: { allow: 'POST' } };
+    const body = bodyOf(request);
+    if (body === undefined) return xpayError(call, 'malformed JSON', null, 'bad_request', 400);
+    if (route === undefined) return this.#scripted(call, request.path) ?? this.#authenticate(call, body);
+
+    const token = bearerOf(request);
+    const holder = token === undefined ? undefined : this.tokens.live(token, this.now());
+    if (holder === undefined) return this.#badBearer(call);
+    const known = { ...call, account: holder.username };
+    return this.#scripted(known, request.path) ?? route(known, body, this.now());
+  }
+
+  #scripted(call: XPayCall, path: string): WireAnswer | undefined {
+    const [error] = this.#businessErrors.take(path);
+    return error && xpayError(call, error.message, error.data);
+  }
+
+  #authenticate(call: XPayCall, body: Readonly<Record<string, unknown>>): WireAnswer {
+    const missing = ['username', 'secretKey'].filter((field) => typeof body[field] !== 'string' || body[field] === '');
+    if (missing.length > 0) return xpayError(call, 'missing fields', { missing }, 'bad_request');
+    const claimed = this.accountBook.find(body['username']);
+    const known = claimed === undefined ? call : { ...call, account: claimed.username };
+    const account = this.accountBook.check(body['username'], body['secretKey']);
+    if (account === undefined) return xpayError(known, 'invalid credentials', { invalid: true }, 'refused');
+
+    const isAPI = body['isAPI'] === true || body['isAPI'] === 'true';
+    const { token, expiresAt } = this.mintToken(account.username, isAPI);
+    const data = {
+      success: true,
+      expiresAt,
+      user: { username: account.displayName ?? account.username, scopes: [...(account.scopes ?? ['tme_user'])], isAPI },
+      ticket: randomBytes(16).toString('hex'),
+      access_token: token,
+    };
+    return xpaySuccess(known, 'Authenticated', data, 'granted');
+  }
+
+  #badBearer(call: XPayCall): WireAnswer {
+    if (this.badBearerAnswer === '401-empty') return { status: 401, outcome: 'bad_bearer', uuid: call.uuid };
+    const { message, data } = this.badBearerError;
+    return xpayError(call, message, data, 'bad_bearer', this.badBearerAnswer === '401-json' ? 401 : 200);
+  }
+}
+
+/** `{}` for no body or another media type, as a JSON body parser leaves it; `undefined` for what is not a JSON object. */
+function bodyOf(request: WireRequest): Record<string, unknown> | undefined {
+  if (request.mediaType !== 'application/json' || request.body.length === 0) return {};
+  const value = parseJson(request.body.toString('utf8'));
+  return isRecord(value) ? value : undefined;
+}
+
+/**
+ * Starts an emulated xPay.stream on 127.0.0.1.
+ *
+ * ```ts
+ * await using xpay = await startXPayEmulator({ accounts: [{ username: 'ada@example.test', secretKey: 'k-1' }] });
+ * xpay.faults.next({ kind: 'html502' });
+ * ```
+ */
+export async function startXPayEmulator(options?: XPayEmulatorOptions): Promise<XPayEmulator> {
+  const emulator = new XPayEmulator(options);
+  await emulator.resume();
+  return emulator;
+}

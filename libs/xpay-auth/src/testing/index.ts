@@ -1,0 +1,29 @@
+export { ManualClock } from './emulators/manual-clock.js';
+export type { Fault } from './emulators/fault.js';
+export type { LedgerEntry } from './emulators/ledger.js';
+export type { Outcome } from './emulators/wire-message.js';
+export type { EmulatedAccount } from './emulators/account-book.js';
+export type { EmulatorClock } from './emulators/emulator-clock.js';
+export type { Emulator, EmulatorOptions } from './emulators/emulator.js';
+export { startXPayEmulator } from './emulators/xpay.emulator.js';
+export type { BadBearerAnswer, XPayAccount, XPayEmulator, XPayEmulatorOptions } from './emulators/xpay.emulator.js';
+export type { UuidPlacement } from './emulators/xpay-envelope.js';
+export type { XPayPayment } from './emulators/xpay-business.js';
+export { xpayMalformed } from './emulators/xpay-malformed.js';
+export { startGiftStreamEmulator } from './emulators/gift-stream.emulator.js';
+export type {
+  GiftStreamAccount,
+  GiftStreamEmulator,
+  GiftStreamEmulatorOptions,
+  RefreshMode,
+} from './emulators/gift-stream.emulator.js';
+export type { GiftStreamTransaction } from './emulators/gift-stream-shop.js';
+export { startPasswordLoginEmulator } from './emulators/password-login.emulator.js';
+export type {
+  LoginBody,
+  LoginFailure,
+  PasswordLoginAccount,
+  PasswordLoginEmulator,
+  PasswordLoginEmulatorOptions,
+} from './emulators/password-login.emulator.js';
+export { demoAccounts } from './emulators/demo-accounts.js';

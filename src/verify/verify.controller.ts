@@ -1,0 +1,40 @@
+import { All, BadRequestException, Controller, Header, HttpCode, Req, Res } from '@nestjs/common';
+import { Authenticated, CurrentUser, type Principal, XPayAuthError } from 'nestjs-xpay-auth';
+import { requiredScopes } from './required-scopes.js';
+
+/** The part of a request and of an answer that both platforms have. */
+interface Request {
+  readonly url: string;
+}
+
+/**
+ * Forward auth: a proxy (nginx `auth_request`, Traefik `forwardAuth`, Envoy `ext_authz`) asks here whether a request may
+ * pass. Any method, and any path below (see sub-path.ts): some proxies pass on those of the request they ask about.
+ */
+@Controller('verify')
+@Authenticated()
+export class VerifyController {
+  /** 200 with the caller's name and scopes in headers, or 401, 403, 503 … `?scope=` may be repeated: all are asked for. */
+  @All()
+  @HttpCode(200)
+  @Header('cache-control', 'no-store')
+  verify(
+    @Req() request: Request,
+    @CurrentUser() caller: Principal,
+    @Res({ passthrough: true }) response: HeaderSink,
+  ): void {
+    const scopes = requiredScopes(request.url);
+    if (scopes === undefined)
+      throw new BadRequestException('Only ?scope=… is known here; repeat it for several scopes');
+    if (!scopes.every((scope) => caller.scopes.includes(scope))) {
+      throw new XPayAuthError('insufficient_scope', 'The caller lacks a scope', { requiredScopes: scopes });
+    }
+    // Names may hold anything; a header may not.
+    response.header('x-auth-user', encodeURIComponent(caller.username));
+    response.header('x-auth-scopes', caller.scopes.map(encodeURIComponent).join(' '));
+  }
+}
+
+interface HeaderSink {
+  header(name: string, value: string): unknown;
+}
