@@ -20,6 +20,7 @@ export { InjectXPay, getXPayInjectionToken } from './nest/injection.js';
 // outbound: the app's own token
 export { XPayTokenService, type GetTokenOptions } from './nest/token.service.js';
 export { XPayHttpService, type XPayCallOptions, type XPayRequest } from './nest/http.service.js';
+export { attachXPayBearer, type XPayBearerOptions } from './nest/axios-bearer.js';
 export { AccessToken, type AccessTokenFacts } from './core/access-token.js';
 export type { TokenEvent, TokenStatus } from './flows/token-events.js';
 
@@ -40,6 +41,19 @@ export type { Limit } from './flows/attempts.js';
 
 // dialects
 export { xPay, type XPayDialectOptions } from './dialects/xpay/xpay.dialect.js';
+export { giftStream, type GiftStreamDialectOptions } from './dialects/gift-stream/gift-stream.dialect.js';
+export type { GiftStreamCaller } from './dialects/gift-stream/gift-stream.scopes.js';
+export { passwordLogin } from './dialects/password-login/password-login.dialect.js';
+export type { PasswordLoginDialectOptions } from './dialects/password-login/password-login.options.js';
+
+// for a dialect of your own, what ours are made of (docs/dialects.md)
+export { isToken, jsonObject } from './http/body.js';
+export { unreadable } from './http/failure.js';
+export { FORM_HEADERS, encodeForm } from './http/form.js';
+export { claimsOf } from './http/jwt-claims.js';
+export { refuseEmpty, refusesRenewal } from './http/refusal.js';
+export { msFromSeconds } from './http/seconds.js';
+export { upstreamWords } from './http/upstream-words.js';
 
 // failures
 export {

@@ -1,3 +1,5 @@
+import type { Credentials } from './credentials.js';
+
 /** Everything that makes two checks of credentials the same check. Nothing the server knows goes in, only what was sent. */
 export interface CheckedCredentials {
   readonly instance: string;
@@ -25,6 +27,16 @@ export function canonicalText(check: CheckedCredentials): string {
     check.username,
     check.secretKey,
   ]);
+}
+
+/**
+ * The text whose digest names a remembered caller in this process: the canonical Basic header, whatever the scheme, because
+ * that is what most clients send, so their next request is recognised by its raw header alone. No Basic header can carry a
+ * user name with a colon (RFC 7617 §2); those have their fields length-prefixed, which no header looks like.
+ */
+export function callerText({ username, secretKey }: Credentials): string {
+  if (username.includes(':')) return lengthPrefixed([username, secretKey]);
+  return `Basic ${Buffer.from(`${username}:${secretKey}`).toString('base64')}`;
 }
 
 /** Injective: different lists of strings give different texts. */

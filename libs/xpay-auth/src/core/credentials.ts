@@ -46,14 +46,19 @@ export const LONGEST_FIELD_BYTES = 4_096;
 // Control characters: RFC 7617 §2 forbids them in a user-id and a password.
 const CONTROL = /\p{Cc}/u;
 
-/** Why these credentials cannot be anybody's, or `undefined` when only the upstream can tell. */
-export function flawOf(credentials: Credentials): 'empty' | 'control' | 'ill_formed' | 'too_long' | undefined {
+/** Why credentials cannot be anybody's, whatever the upstream knows. */
+export type CredentialsFlaw = 'too_long' | 'ill_formed' | 'control' | 'empty';
+
+/** The first flaw of these credentials; what is merely empty is otherwise fit to be counted and logged. */
+export function flawOf(credentials: Credentials): CredentialsFlaw | undefined {
   const { username, secretKey } = credentials;
-  if (username === '' || secretKey === '') return 'empty';
-  if (Buffer.byteLength(username) > LONGEST_FIELD_BYTES || Buffer.byteLength(secretKey) > LONGEST_FIELD_BYTES) {
-    return 'too_long';
-  }
+  if (isTooLong(username) || isTooLong(secretKey)) return 'too_long';
   // A lone surrogate has no UTF-8 form: two such names would be one and the same to a digest and on the wire.
   if (!username.isWellFormed() || !secretKey.isWellFormed()) return 'ill_formed';
-  return CONTROL.test(username) || CONTROL.test(secretKey) ? 'control' : undefined;
+  if (CONTROL.test(username) || CONTROL.test(secretKey)) return 'control';
+  return username === '' || secretKey === '' ? 'empty' : undefined;
+}
+
+function isTooLong(field: string): boolean {
+  return field.length > LONGEST_FIELD_BYTES || Buffer.byteLength(field) > LONGEST_FIELD_BYTES;
 }

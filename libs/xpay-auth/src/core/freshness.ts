@@ -12,6 +12,19 @@ export interface FreshnessPolicy {
   readonly hardMarginMs?: number | undefined;
 }
 
+/** The turning points of one life, worked out once. */
+export interface TurningPoints {
+  /** On the monotonic clock: from here on it is stale. */
+  readonly staleFrom: number;
+  /** On the monotonic clock: from here on it is expired. */
+  readonly expiredFrom: number;
+  /** Beyond this, wall clock minus monotonic clock says that the wall clock ran ahead. */
+  readonly farthestAhead: number;
+}
+
+/** A wall clock is put right by small steps all the time: below this a jump says nothing. */
+const SMALLEST_JUMP_MS = 2_000;
+
 /**
  * Ms before its end from which a token is not handed out any more, so that it does not die on the wire: 5 % of the
  * life, at least 2 s, at most 30 s and at most 10 % of the life. A margin of your own is kept to half of the life, or a
@@ -22,10 +35,15 @@ export function hardMargin(lifeMs: number, ownMarginMs?: number): number {
   return Math.min(30_000, Math.max(2_000, lifeMs * 0.05), lifeMs * 0.1);
 }
 
-/** Ms after the start of a life at which it becomes stale and at which it is expired. */
-export function thresholds(lifeMs: number, policy: FreshnessPolicy): { staleAfterMs: number; expiredAfterMs: number } {
-  const expiredAfterMs = lifeMs - hardMargin(lifeMs, policy.hardMarginMs);
-  return { staleAfterMs: Math.min(lifeMs * policy.refreshAt, expiredAfterMs), expiredAfterMs };
+/** Where this life turns stale and expired. A token is never stale only after it has expired. */
+export function turningPoints({ since, lifeMs }: Lifetime, policy: FreshnessPolicy): TurningPoints {
+  const marginMs = hardMargin(lifeMs, policy.hardMarginMs);
+  const expiredFrom = since.mono + lifeMs - marginMs;
+  return {
+    staleFrom: Math.min(since.mono + lifeMs * policy.refreshAt, expiredFrom),
+    expiredFrom,
+    farthestAhead: since.wall - since.mono + Math.max(SMALLEST_JUMP_MS, marginMs),
+  };
 }
 
 /**
@@ -33,14 +51,7 @@ export function thresholds(lifeMs: number, policy: FreshnessPolicy): { staleAfte
  * token nor revives a dead one. Only where the wall clock ran ahead of the monotonic one (the machine slept, or its
  * clock was set forward) is a fresh token called stale: it may be older than it looks, so it is renewed.
  */
-export function freshness(lifetime: Lifetime, now: Instant, policy: FreshnessPolicy): Freshness {
-  const { staleAfterMs, expiredAfterMs } = thresholds(lifetime.lifeMs, policy);
-  const ageMs = now.mono - lifetime.since.mono;
-  if (ageMs >= expiredAfterMs) return 'expired';
-  return ageMs >= staleAfterMs || wallRanAhead(lifetime, now, policy) ? 'stale' : 'fresh';
-}
-
-function wallRanAhead(lifetime: Lifetime, now: Instant, policy: FreshnessPolicy): boolean {
-  const aheadMs = now.wall - lifetime.since.wall - (now.mono - lifetime.since.mono);
-  return aheadMs > Math.max(2_000, hardMargin(lifetime.lifeMs, policy.hardMarginMs));
+export function freshness(points: TurningPoints, now: Instant): Freshness {
+  if (now.mono >= points.expiredFrom) return 'expired';
+  return now.mono >= points.staleFrom || now.wall - now.mono > points.farthestAhead ? 'stale' : 'fresh';
 }

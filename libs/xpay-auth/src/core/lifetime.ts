@@ -15,6 +15,8 @@ export interface ExpiryFacts {
   readonly lifeMs?: number | undefined;
   /** What the upstream's own clock said as it answered: its `Date`, or better. */
   readonly upstreamNow?: number | undefined;
+  /** Ms between asking and having the answer: `upstreamNow` was read at some moment in it. @default 0 */
+  readonly elapsedMs?: number | undefined;
 }
 
 /** A `Date` header has whole seconds and the answer was under way for a while: below this a difference says nothing. */
@@ -23,10 +25,14 @@ const SMALLEST_SKEW_MS = 2_000;
 /** Nothing lives longer than this; an expiry beyond it is a mistaken unit (seconds, ms and µs are easily confused). */
 const LONGEST_LIFE_MS = 100 * 365 * 86_400_000;
 
-/** How far the upstream's clock is ahead of ours in ms (negative: behind), 0 where the difference says nothing. */
-export function clockSkew(upstreamNow: number | undefined, wall: number, smallestMs = SMALLEST_SKEW_MS): number {
+/**
+ * How far the upstream's clock is ahead of ours in ms (negative: behind), 0 where the difference says nothing.
+ * An answer that took a while may have been dated at any moment of it, so a clock that seems behind by less than that
+ * is not.
+ */
+export function clockSkew({ upstreamNow, elapsedMs = 0 }: ExpiryFacts, wall: number): number {
   const skew = upstreamNow === undefined ? 0 : upstreamNow - wall;
-  return Math.abs(skew) > Math.max(SMALLEST_SKEW_MS, smallestMs) ? skew : 0;
+  return skew > SMALLEST_SKEW_MS || -skew > SMALLEST_SKEW_MS + elapsedMs ? skew : 0;
 }
 
 /**
@@ -34,14 +40,18 @@ export function clockSkew(upstreamNow: number | undefined, wall: number, smalles
  * Throws `upstream_malformed` for nonsense: already over, not a number, a unit mistaken.
  */
 export function lifeFromNow(facts: ExpiryFacts, wall: number): number | undefined {
-  const { expiresAt, upstreamNow } = facts;
-  const lifeMs =
-    facts.lifeMs ?? (expiresAt === undefined ? undefined : expiresAt - wall - clockSkew(upstreamNow, wall));
+  const lifeMs = facts.lifeMs ?? (facts.expiresAt === undefined ? undefined : lifeUntil(facts.expiresAt, facts, wall));
   if (lifeMs === undefined || (lifeMs > 0 && lifeMs <= LONGEST_LIFE_MS)) return lifeMs;
   throw new XPayAuthError(
     'upstream_malformed',
-    `The upstream's answer expires ${describe(lifeMs, expiresAt)}; expected an instant ahead, in the documented unit.`,
+    `The upstream's answer expires ${describe(lifeMs, facts.expiresAt)}; expected an instant ahead, in the documented unit.`,
   );
+}
+
+function lifeUntil(expiresAt: number, facts: ExpiryFacts, wall: number): number {
+  const [byOurClock, byTheirs] = [expiresAt - wall, expiresAt - (facts.upstreamNow ?? wall)];
+  // Where the clocks agree as far as can be told, the shorter of the two: to a token of 2 s a second matters.
+  return clockSkew(facts, wall) !== 0 || byTheirs < byOurClock ? byTheirs : byOurClock;
 }
 
 function describe(lifeMs: number, expiresAt: number | undefined): string {

@@ -98,7 +98,10 @@ export interface Dialect {
   readonly accessTokenIsLongLivedSecret?: boolean;
   /** Exchanges credentials for a grant. */
   authenticate(credentials: Credentials, upstream: Upstream, purpose: Purpose): Promise<Grant>;
-  /** Renews a grant without the secret, where the upstream can. */
+  /**
+   * Renews a grant without the secret, where the upstream can. `invalid_token` makes a full login the next thing. A grant
+   * that brings no refresh token leaves the old one in use; its name and scopes are not looked at.
+   */
   refresh?(refreshToken: Secret, upstream: Upstream): Promise<Grant>;
   readonly api: ApiLanguage;
 }

@@ -21,30 +21,41 @@ export interface FailedAttempt {
   readonly failures: number;
   /** Ms for which the token at hand may still be handed out; 0 without one. */
   readonly usableForMs: number;
+  /** Ms the attempt took. */
+  readonly tookMs: number;
 }
 
-/** Without a usable token every second counts: never more than this between attempts … */
+/** Without a usable token every second counts: never more than this from one attempt to the next … */
 const LONGEST_PAUSE_WITHOUT_TOKEN_MS = 1_000;
 /** … but an upstream that says when to come back is believed this far. */
 const LONGEST_RETRY_AFTER_WITHOUT_TOKEN_MS = 60_000;
 
 /**
  * Ms until the next attempt. While a token is usable the pause never outlasts it, so that the attempt at the margin comes
- * at once; a refused account waits its own doubling period, whatever is held.
+ * at once. Without one, attempts are a second apart from start to start: what a hanging upstream has cost already counts.
  */
 export function pauseAfter(attempt: FailedAttempt, policy: PausePolicy, random: () => number): number {
-  const { error, failures, usableForMs } = attempt;
-  if (error.code === 'credentials_rejected') return doubled(policy.rejectedRetryMs, failures);
-  if (error.retryAfterMs !== undefined) {
-    return Math.min(error.retryAfterMs, usableForMs > 0 ? usableForMs : LONGEST_RETRY_AFTER_WITHOUT_TOKEN_MS);
+  const { error, failures, usableForMs, tookMs } = attempt;
+  const asked = error.retryAfterMs;
+  if (asked !== undefined && asked > 0) {
+    // "Come back in 0 s" is no leave to hammer.
+    const askedMs = Math.max(asked, policy.backoffMs.min);
+    return Math.min(askedMs, usableForMs > 0 ? usableForMs : LONGEST_RETRY_AFTER_WITHOUT_TOKEN_MS);
   }
   const pauseMs = fullJitter(policy.backoffMs, failures, random);
-  return Math.min(pauseMs, usableForMs > 0 ? usableForMs : LONGEST_PAUSE_WITHOUT_TOKEN_MS);
+  return usableForMs > 0
+    ? Math.min(pauseMs, usableForMs)
+    : Math.max(0, Math.min(pauseMs, LONGEST_PAUSE_WITHOUT_TOKEN_MS) - tookMs);
+}
+
+/** Ms for which an account is not tried again once it has been refused `refusals` times in a row: `min`, 2 `min` … `max`. */
+export function refusedPeriod(refusals: number, policy: PausePolicy): number {
+  return doubled(policy.rejectedRetryMs, refusals);
 }
 
 /** `min`, 2 `min`, 4 `min` … up to `max`. */
-function doubled(range: Range, failures: number): number {
-  return Math.min(range.max, range.min * 2 ** Math.min(failures - 1, 30));
+function doubled(range: Range, times: number): number {
+  return Math.min(range.max, range.min * 2 ** Math.min(times - 1, 30));
 }
 
 /** Anything between `min` and the doubled bound: instances that failed together do not come back together. */

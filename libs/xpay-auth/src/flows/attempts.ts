@@ -1,18 +1,13 @@
 import { LRUCache } from 'lru-cache';
-import { isIPv6 } from 'node:net';
-import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
 import { lengthPrefixed } from '../core/cache-key.js';
+import type { Clock } from '../core/clock.js';
 import type { KeyedDigest } from '../core/digest.js';
 import { XPayAuthError } from '../core/errors.js';
-import type { AuditSink } from './audit-events.js';
+import type { Attempted, AuditSink } from './audit-events.js';
+import { BoundedLimiter, type Limit, type Spent } from './bounded-limiter.js';
+import { networkOf } from './network.js';
 
-/** So many failures within so long a time. */
-export interface Limit {
-  /** Failed attempts. */
-  readonly attempts: number;
-  /** Ms, from the first failure. */
-  readonly windowMs: number;
-}
+export type { Limit } from './bounded-limiter.js';
 
 export interface AttemptLimits {
   readonly perUserAndAddress: Limit;
@@ -24,130 +19,93 @@ export interface AttemptLimits {
 export interface Attempt {
   /** The credentials were right. */
   succeeded(): Promise<void>;
-  /** The upstream could not say. */
+  /** The upstream could not say, or the same refusal has been counted already. */
   undecided(): Promise<void>;
 }
 
 /** Counts failures by reserving an attempt before the upstream is asked: counting afterwards lets a crowd through. */
 export interface Attempts {
   /** Throws `too_many_attempts`. */
-  reserve(username: string, address: string | undefined): Promise<Attempt>;
+  reserve(by: Attempted): Promise<Attempt>;
 }
 
-/** So many keys a counter holds; the least recently counted make room. */
-const MOST_KEYS = 50_000;
+/** An attempt that is not counted. */
+export const freeAttempt: Attempt = { succeeded: () => Promise.resolve(), undecided: () => Promise.resolve() };
 
 /** Counts nothing: `attempts: false`. */
-export const unlimitedAttempts: Attempts = {
-  reserve: () => Promise.resolve({ succeeded: () => Promise.resolve(), undecided: () => Promise.resolve() }),
-};
+export const unlimitedAttempts: Attempts = { reserve: () => Promise.resolve(freeAttempt) };
+
+/** So many pairs of user and address are remembered as welcome; the least recent make room. */
+const MOST_WELCOME = 50_000;
+/** Ms for which a success makes an address welcome to the user who came from it: 30 days. */
+const WELCOME_MS = 30 * 86_400_000;
+
+export interface CountedAttemptsParts {
+  readonly limits: AttemptLimits;
+  readonly clock: Clock;
+  readonly digest: KeyedDigest;
+  readonly audit: AuditSink;
+}
 
 /**
- * Three counters (OWASP ASVS 5.0 6.3.1, NIST SP 800-63B-4 §3.2.2): by user and address, by address, by user. When only
+ * Three counters (OWASP ASVS 5.0 6.3.1, NIST SP 800-63B-4 §3.2.2): by address, by user and address, by user. When only
  * the user's own budget is spent, an address from which that user came in lately may still try, so that a stranger
  * cannot lock the owner out.
  */
 export class CountedAttempts implements Attempts {
-  readonly #perUserAndAddress: BoundedLimiter;
   readonly #perAddress: BoundedLimiter;
+  readonly #perUserAndAddress: BoundedLimiter;
   readonly #perUser: BoundedLimiter;
-  readonly #welcome: LRUCache<string, true>;
+  /** When a user last came in from an address, on the monotonic clock. */
+  readonly #welcome = new LRUCache<string, number>({ max: MOST_WELCOME });
 
-  constructor(
-    limits: AttemptLimits,
-    private readonly digest: KeyedDigest,
-    private readonly audit: AuditSink,
-  ) {
-    this.#perUserAndAddress = new BoundedLimiter('perUserAndAddress', limits.perUserAndAddress);
-    this.#perAddress = new BoundedLimiter('perAddress', limits.perAddress);
-    this.#perUser = new BoundedLimiter('perUser', limits.perUser);
-    this.#welcome = new LRUCache({ max: MOST_KEYS });
+  constructor(private readonly parts: CountedAttemptsParts) {
+    const { perAddress, perUserAndAddress, perUser } = parts.limits;
+    this.#perAddress = new BoundedLimiter('perAddress', perAddress);
+    this.#perUserAndAddress = new BoundedLimiter('perUserAndAddress', perUserAndAddress);
+    this.#perUser = new BoundedLimiter('perUser', perUser);
   }
 
-  async reserve(username: string, address: string | undefined): Promise<Attempt> {
+  async reserve(by: Attempted): Promise<Attempt> {
+    const { digest, clock } = this.parts;
     // Case and width variants of one name share a budget; for keys only, the name itself goes on as it was sent.
-    const user = this.digest.of(lengthPrefixed(['user', username.normalize('NFKC').toLowerCase()]));
-    const network = address === undefined ? undefined : networkOf(address);
-    const both = network === undefined ? undefined : this.digest.of(lengthPrefixed([user, network]));
-    const spend = [
-      ...(both === undefined ? [] : [this.#perUserAndAddress.spend(both)]),
-      ...(network === undefined ? [] : [this.#perAddress.spend(network)]),
-      this.#perUser.spend(user),
-    ];
-    const spent = await Promise.all(spend);
+    const user = digest.of(lengthPrefixed(['user', by.username.normalize('NFKC').toLowerCase()]));
+    const address = by.address === undefined ? undefined : digest.of(lengthPrefixed(['from', networkOf(by.address)]));
+    const both = address === undefined ? undefined : digest.of(lengthPrefixed([user, address]));
+    const spent: Spent[] = [];
     const refund = async (): Promise<void> => {
-      await Promise.all(spent.map(({ limiter, key }) => limiter.refund(key)));
+      await Promise.all(spent.map((one) => one.refund()));
     };
-    const welcome = both !== undefined && this.#welcome.has(both);
-    const over = spent.find(({ limiter, waitMs }) => waitMs > 0 && !(welcome && limiter === this.#perUser));
-    if (over !== undefined) {
+    // The address first: one that is locked out touches no other counter, neither a user's budget nor the room for keys.
+    for (const [limiter, key] of [
+      [this.#perAddress, address],
+      [this.#perUserAndAddress, both],
+      [this.#perUser, user],
+    ] as const) {
+      if (key === undefined) continue;
+      const one = await limiter.spend(key);
+      spent.push(one);
+      const excused = limiter === this.#perUser && this.#isWelcome(both);
+      if (one.waitMs === 0 || excused) continue;
       await refund();
-      this.audit({ type: 'locked-out', username, address, limit: over.limiter.name });
-      throw new XPayAuthError('too_many_attempts', `Too many failed attempts (attempts.${over.limiter.name})`, {
-        retryAfterMs: over.waitMs,
-      });
+      throw this.#lockedOut(by, limiter.name, one.waitMs);
     }
     return {
       succeeded: () => {
-        if (both !== undefined) this.#welcome.set(both, true);
+        if (both !== undefined) this.#welcome.set(both, clock.monotonic());
         return refund();
       },
       undecided: refund,
     };
   }
-}
 
-interface Spent {
-  readonly limiter: BoundedLimiter;
-  readonly key: string;
-  /** Ms until the next attempt may be made; 0 when this one may. */
-  readonly waitMs: number;
-}
-
-/** rate-limiter-flexible's memory limiter, which by itself never lets go of a key before its time. */
-class BoundedLimiter {
-  readonly #limiter: RateLimiterMemory;
-  readonly #keys: LRUCache<string, true>;
-
-  constructor(
-    readonly name: keyof AttemptLimits,
-    limit: Limit,
-  ) {
-    this.#limiter = new RateLimiterMemory({ points: limit.attempts, duration: limit.windowMs / 1_000 });
-    this.#keys = new LRUCache({
-      max: MOST_KEYS,
-      dispose: (_, key, reason) => {
-        if (reason === 'evict') void this.#limiter.delete(key);
-      },
-    });
+  #isWelcome(both: string | undefined): boolean {
+    const cameAt = both === undefined ? undefined : this.#welcome.get(both);
+    return cameAt !== undefined && this.parts.clock.monotonic() - cameAt < WELCOME_MS;
   }
 
-  async spend(key: string): Promise<Spent> {
-    this.#keys.set(key, true);
-    try {
-      await this.#limiter.consume(key);
-      return { limiter: this, key, waitMs: 0 };
-    } catch (refused) {
-      if (!(refused instanceof RateLimiterRes)) throw refused;
-      return { limiter: this, key, waitMs: Math.max(1, refused.msBeforeNext) };
-    }
+  #lockedOut(by: Attempted, limit: string, retryAfterMs: number): XPayAuthError {
+    this.parts.audit({ type: 'locked-out', ...by, limit });
+    return new XPayAuthError('too_many_attempts', `Too many failed attempts (attempts.${limit})`, { retryAfterMs });
   }
-
-  async refund(key: string): Promise<void> {
-    await this.#limiter.reward(key);
-  }
-}
-
-/** An IPv4 address, or the /64 of an IPv6 one: a subscriber owns at least that many addresses (RFC 6177). */
-export function networkOf(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address)?.[1];
-  if (mapped !== undefined) return mapped;
-  const bare = address.split('%')[0] ?? address;
-  if (!isIPv6(bare)) return bare;
-  const [head = '', tail] = bare.toLowerCase().split('::');
-  const front = head === '' ? [] : head.split(':');
-  const back = tail === undefined || tail === '' ? [] : tail.split(':');
-  const gap = tail === undefined ? [] : Array<string>(Math.max(0, 8 - front.length - back.length)).fill('0');
-  const groups = [...front, ...gap, ...back].slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16));
-  return `${groups.join(':')}::/64`;
 }

@@ -23,10 +23,8 @@ export class RememberedCallers {
   constructor(maxEntries: number) {
     this.#byKey = new LRUCache<string, RememberedCaller>({
       max: maxEntries,
-      dispose: ({ principal }, key, reason) => {
-        if (reason !== 'set' && this.#keyOfUser.get(principal.username) === key) {
-          this.#keyOfUser.delete(principal.username);
-        }
+      dispose: ({ principal }, key) => {
+        if (this.#keyOfUser.get(principal.username) === key) this.#keyOfUser.delete(principal.username);
       },
     });
   }
@@ -37,10 +35,23 @@ export class RememberedCallers {
 
   set(key: string, caller: RememberedCaller): void {
     const { username } = caller.principal;
-    const previous = this.#keyOfUser.get(username);
-    if (previous !== undefined && previous !== key) this.#byKey.delete(previous);
+    this.keepOnly(username, key);
+    // An entry under this key may belong to the name that the upstream had for the same user until now.
+    this.#byKey.delete(key);
     this.#byKey.set(key, caller);
     this.#keyOfUser.set(username, key);
+  }
+
+  /** Forgets what is remembered of a user under any other key. */
+  keepOnly(username: string, key: string): void {
+    const other = this.#keyOfUser.get(username);
+    if (other !== undefined && other !== key) this.#byKey.delete(other);
+  }
+
+  /** The user's entry, under whichever key it is. */
+  ofUser(username: string): RememberedCaller | undefined {
+    const key = this.#keyOfUser.get(username);
+    return key === undefined ? undefined : this.#byKey.peek(key);
   }
 
   forget(key: string): void {

@@ -4,7 +4,6 @@ import type { AccessToken } from '../core/access-token.js';
 import type { Clock } from '../core/clock.js';
 import type { KeyedDigest } from '../core/digest.js';
 import { XPayAuthError } from '../core/errors.js';
-import { lifeFromNow } from '../core/lifetime.js';
 import type { Principal } from '../core/principal.js';
 import type { AuditSink } from './audit-events.js';
 import type { CredentialVerifier, PresentedCredentials } from './credential-verifier.js';
@@ -53,19 +52,16 @@ const MOST_SESSIONS = 100_000;
  */
 export class Sessions {
   readonly #records = new LRUCache<string, SessionRecord>({ max: MOST_SESSIONS });
+  #hits = 0;
 
   constructor(private readonly parts: SessionsParts) {}
 
   async login(presented: PresentedCredentials): Promise<Session> {
     const { clock, policy, verifier, digest, audit } = this.parts;
-    const { principal, grant, mark } = await verifier.login(presented);
-    const lifeMs = lifeFromNow(
-      { expiresAt: grant.accessToken.expiresAt, lifeMs: grant.lifeMs, upstreamNow: grant.upstreamNow },
-      clock.now(),
-    );
-    const periodMs = Math.min(policy.periodMs, lifeMs ?? Infinity);
-    const accessToken = policy.token === 'upstream' ? grant.accessToken.value : randomBytes(32).toString('base64url');
+    const { principal, grant, mark, answeredAt, lifeMs = Infinity } = await verifier.login(presented);
     const now = clock.monotonic();
+    const periodMs = Math.min(policy.periodMs, answeredAt + lifeMs - now);
+    const accessToken = policy.token === 'upstream' ? grant.accessToken.value : randomBytes(32).toString('base64url');
     this.#records.set(digest.of(bearerHeader(accessToken)), {
       principal,
       mark,
@@ -73,20 +69,22 @@ export class Sessions {
       seenAt: now,
       upstreamToken: policy.keepUpstreamToken ? grant.accessToken : undefined,
     });
-    audit({ type: 'login', username: principal.username });
+    const { scheme, address } = presented;
+    audit({ type: 'login', scheme, username: principal.username, address, reference: grant.reference });
     return { accessToken, tokenType: 'Bearer', expiresAt: Math.floor(clock.now() + periodMs), principal };
+  }
+
+  /** How often a session was recognised. */
+  get hits(): number {
+    return this.#hits;
   }
 
   /** Whose session this is, by the digest of its `Authorization` header. Calls nobody. */
   recall(key: string): Principal | undefined {
-    const record = this.#records.get(key);
+    const record = this.#alive(key);
     if (record === undefined) return undefined;
-    const now = this.parts.clock.monotonic();
-    if (!this.#isAlive(record, now)) {
-      this.#records.delete(key);
-      return undefined;
-    }
-    record.seenAt = now;
+    record.seenAt = this.parts.clock.monotonic();
+    this.#hits++;
     return record.principal;
   }
 
@@ -99,8 +97,7 @@ export class Sessions {
 
   /** The upstream's token of a live session, where `session.keepUpstreamToken` keeps it. */
   upstreamToken(token: string): AccessToken | undefined {
-    const key = this.parts.digest.of(bearerHeader(token));
-    return this.recall(key) === undefined ? undefined : this.#records.get(key)?.upstreamToken;
+    return this.#alive(this.parts.digest.of(bearerHeader(token)))?.upstreamToken;
   }
 
   logout(token: string): void {
@@ -123,10 +120,15 @@ export class Sessions {
     this.parts.audit({ type: 'revoked', username: '*' });
   }
 
-  #isAlive(record: SessionRecord, now: number): boolean {
-    const { policy, revocations } = this.parts;
+  #alive(key: string): SessionRecord | undefined {
+    const record = this.#records.get(key);
+    if (record === undefined) return undefined;
+    const { clock, policy, revocations } = this.parts;
+    const now = clock.monotonic();
     const idle = policy.idleMs !== undefined && now - record.seenAt >= policy.idleMs;
-    return now < record.endsAt && !idle && !revocations.endedSince(record.mark, record.principal.username);
+    if (now < record.endsAt && !idle && !revocations.endedSince(record.mark, record.principal.username)) return record;
+    this.#records.delete(key);
+    return undefined;
   }
 }
 

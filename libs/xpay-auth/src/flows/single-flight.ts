@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
+import { onAbort } from './on-abort.js';
 
 /**
  * At most one run per key at a time; everybody who asks meanwhile shares its outcome, success or failure. Nothing is
@@ -29,11 +30,8 @@ export class SingleFlight<T> {
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise<T>((resolve, reject) => {
-    const leave = (): void => reject(signal.reason as Error);
-    if (signal.aborted) leave();
-    signal.addEventListener('abort', leave, { once: true });
-    const settled = (): void => signal.removeEventListener('abort', leave);
-    void promise.then(resolve, reject).finally(settled);
+    const stay = onAbort(signal, () => reject(signal.reason as Error));
+    void promise.then(resolve, reject).finally(stay);
   });
 }
 
@@ -43,22 +41,26 @@ export interface Limits {
   readonly deadlineMs: number;
   /** Ends the run from outside, with `signal.reason`. */
   readonly stop: AbortSignal;
+  /** What the deadline ends it with. @default `upstream_timeout` */
+  readonly tooLate?: () => XPayAuthError;
 }
 
 /** Runs with a deadline of its own. Settles by then even if `run` does not heed the signal it is given. */
 export async function withinDeadline<T>(limits: Limits, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const { clock, deadlineMs, stop } = limits;
+  const { clock, deadlineMs, stop, tooLate = () => unanswered(deadlineMs) } = limits;
   stop.throwIfAborted();
   const controller = new AbortController();
-  const end = (): void => controller.abort(stop.reason);
-  stop.addEventListener('abort', end, { once: true });
-  const cancel = clock.setTimer(() => {
-    controller.abort(new XPayAuthError('upstream_timeout', `The upstream did not answer within ${deadlineMs} ms`));
-  }, deadlineMs);
+  const forget = onAbort(stop, () => controller.abort(stop.reason));
+  const cancel = clock.setTimer(() => controller.abort(tooLate()), deadlineMs);
   try {
     return await abortable(run(controller.signal), controller.signal);
   } finally {
     cancel();
-    stop.removeEventListener('abort', end);
+    forget();
   }
+}
+
+/** The upstream took longer than a whole run may. */
+export function unanswered(deadlineMs: number): XPayAuthError {
+  return new XPayAuthError('upstream_timeout', `The upstream did not answer within ${deadlineMs} ms`);
 }

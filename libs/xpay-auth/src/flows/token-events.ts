@@ -17,12 +17,18 @@ export type TokenEvent =
       readonly code: XPayAuthErrorCode;
       /** Failed attempts in a row. */
       readonly failures: number;
+      /** Ms for which the token at hand will still be handed out; 0 without one. */
+      readonly usableForMs: number;
       readonly reference: UpstreamReference | undefined;
     }
   /** The upstream did not accept the token; it is not handed out any more. */
   | { readonly type: 'rejected' }
-  /** The token passed its margin before it could be renewed. */
-  | { readonly type: 'expired' };
+  | {
+      /** The token passed its margin unrenewed, and somebody asked for it. */
+      readonly type: 'expired';
+      /** Failed attempts in a row; 0: nobody had asked for a token while it was due. */
+      readonly failures: number;
+    };
 
 /** How the app's own token is doing; fit for a health page. */
 export interface TokenStatus {

@@ -1,38 +1,25 @@
 import type { AccessToken } from '../core/access-token.js';
 import { type Clock, type Instant, readInstant } from '../core/clock.js';
-import { type Credentials, SealedCredentials } from '../core/credentials.js';
-import { KeyedDigest } from '../core/digest.js';
-import { lengthPrefixed } from '../core/cache-key.js';
-import { XPayAuthError, asXPayAuthError } from '../core/errors.js';
+import { XPayAuthError } from '../core/errors.js';
 import type { FreshnessPolicy } from '../core/freshness.js';
 import { clockSkew, lifeFromNow } from '../core/lifetime.js';
 import type { Grant } from '../core/ports.js';
 import { type PausePolicy, pauseAfter } from '../core/refresh-policy.js';
-import type { Secret } from '../core/secret.js';
+import { type Attempt, GrantSource, type GrantSourceParts } from './grant-source.js';
 import { HeldToken } from './held-token.js';
-import { SingleFlight, abortable, withinDeadline } from './single-flight.js';
+import { nameOnly } from './name-only.js';
+import { HeldBack, type Pause, leftOf, withRetryAfter } from './pause.js';
+import { RejectedTokens } from './rejected-tokens.js';
+import { SingleFlight, abortable, unanswered, withinDeadline } from './single-flight.js';
 import type { TokenEvent, TokenStatus } from './token-events.js';
 
 /** What a token source is made of. */
-export interface TokenSourceParts {
+export interface TokenSourceParts extends GrantSourceParts {
   readonly clock: Clock;
   readonly policy: FreshnessPolicy & PausePolicy & { readonly fallbackLifeMs: number; readonly deadlineMs: number };
-  /** Reads the app's own account; asked anew for every attempt. */
-  readonly credentials: () => Promise<Credentials>;
-  readonly authenticate: (credentials: Credentials, signal: AbortSignal) => Promise<Grant>;
-  readonly refresh: ((refreshToken: Secret, signal: AbortSignal) => Promise<Grant>) | undefined;
   readonly emit: (event: TokenEvent) => void;
   readonly random: () => number;
 }
-
-/** Leave the upstream alone until then, and why. */
-interface Pause {
-  readonly until: number;
-  readonly error: XPayAuthError;
-}
-
-/** An account that gives out a new token only to see it rejected is renewed this often and no more. */
-const BETWEEN_REJECTIONS_MS = 5_000;
 
 /**
  * The app's own token, always there: obtained once, renewed behind the callers while it is still good, and never handed
@@ -40,77 +27,64 @@ const BETWEEN_REJECTIONS_MS = 5_000;
  */
 export class TokenSource {
   #held: HeldToken | undefined;
-  #expired: HeldToken | undefined;
-  #refreshToken: Secret | undefined;
-  /** Which account the tokens belong to, as a digest. */
-  #account: string | undefined;
-  #rejected: AccessToken | undefined;
-  #lastRejectionAt: number | undefined;
+  /** The token whose end was told of last. */
+  #ended: HeldToken | undefined;
   #pause: Pause | undefined;
   #failures = 0;
   #lastError: XPayAuthError | undefined;
   #skewMs = 0;
+  readonly #grants: GrantSource;
+  readonly #rejected = new RejectedTokens();
   readonly #flights = new SingleFlight<AccessToken>();
   readonly #stop = new AbortController();
-  readonly #digest = new KeyedDigest();
 
-  constructor(private readonly parts: TokenSourceParts) {}
+  constructor(private readonly parts: TokenSourceParts) {
+    this.#grants = new GrantSource(parts);
+  }
 
   /** The token at hand, or the one that the flight under way brings. An abort makes this caller leave, nobody else. */
-  async get(signal?: AbortSignal): Promise<AccessToken> {
-    signal?.throwIfAborted();
-    const now = readInstant(this.parts.clock);
+  get(signal?: AbortSignal): Promise<AccessToken> {
     const held = this.#held;
-    const state = held?.freshness(now);
-    if (held === undefined || state === 'expired') {
-      this.#noticeExpiry();
-      return abortable(this.#renew(), signal);
+    if (held !== undefined && signal?.aborted !== true) {
+      const { clock } = this.parts;
+      const mono = clock.monotonic();
+      if (held.isSurelyFresh(mono)) return held.promise;
+      const state = held.look({ mono, wall: clock.now() });
+      if (state === 'stale') this.#renewBehind(mono);
+      if (state !== 'expired') return held.promise;
     }
-    if (state === 'stale') this.#renewBehind(now);
-    return held.token;
+    return this.#renewed(signal);
   }
 
   /** The token at hand, if it may still be handed out. Calls nobody. */
   peek(): AccessToken | undefined {
     const held = this.#held;
-    return held !== undefined && this.parts.clock.monotonic() < held.expiredFrom ? held.token : undefined;
+    return held?.isUsable(this.parts.clock.monotonic()) === true ? held.token : undefined;
   }
 
-  /** A new token now, however good the present one is; only a refused account still waits out its period. */
+  /** A new token now, however good the present one is. A refused account and a rejected token are waited for all the same. */
   refresh(): Promise<AccessToken> {
-    if (this.#pause?.error.code !== 'credentials_rejected') this.#pause = undefined;
-    return this.#renew();
+    this.#pause = undefined;
+    return this.#renewed();
   }
 
   /** The upstream did not accept this token. Nothing happens unless it is still the one at hand. */
   invalidate(rejected: AccessToken | string): void {
-    const held = this.#held?.token;
-    if (held === undefined || held.value !== (typeof rejected === 'string' ? rejected : rejected.value)) return;
-    const now = this.parts.clock.monotonic();
-    const sinceLast = now - (this.#lastRejectionAt ?? -Infinity);
+    const token = this.#held?.token;
+    if (token === undefined || token.value !== (typeof rejected === 'string' ? rejected : rejected.value)) return;
     this.#held = undefined;
-    this.#rejected = held;
-    this.parts.emit({ type: 'rejected' });
-    if (sinceLast < BETWEEN_REJECTIONS_MS) {
-      const message = 'The upstream rejects tokens it has just issued: is another client using this account?';
-      this.#pause = {
-        until: now + BETWEEN_REJECTIONS_MS - sinceLast,
-        error: new XPayAuthError('credentials_rejected', message),
-      };
-      return;
-    }
-    this.#lastRejectionAt = now;
-    if (this.#pause?.error.code !== 'credentials_rejected') this.#pause = undefined;
+    this.#pause = undefined;
+    this.#rejected.add(token, this.parts.clock.monotonic());
+    this.#tell({ type: 'rejected' });
   }
 
   status(): TokenStatus {
     const now = readInstant(this.parts.clock);
     const held = this.#held;
-    const state = held?.freshness(now) ?? 'none';
     return {
-      state,
+      state: held?.freshness(now) ?? 'none',
       expiresAt: held?.token.expiresAt,
-      usableForMs: Math.floor(held?.usableForMs(now) ?? 0),
+      usableForMs: Math.floor(held?.usableForMs(now.mono) ?? 0),
       nextRefreshAt: this.#nextRefreshAt(now),
       failures: this.#failures,
       lastError: this.#lastError?.code,
@@ -123,159 +97,156 @@ export class TokenSource {
     this.#stop.abort(new XPayAuthError('shutting_down', 'The application is shutting down'));
   }
 
-  #nextRefreshAt(now: Instant): number | undefined {
-    const dueAt = this.#held?.staleAt(now);
-    if (dueAt === undefined && this.#pause === undefined) return undefined;
-    const pauseEndsAt = this.#pause === undefined ? 0 : now.wall + this.#pause.until - now.mono;
-    return Math.round(Math.max(dueAt ?? 0, pauseEndsAt));
+  /** On the monotonic clock: until then nobody is asked, unless the account has changed. */
+  #quietUntil(): number {
+    return Math.max(
+      this.#pause?.until ?? -Infinity,
+      this.#rejected.pause?.until ?? -Infinity,
+      this.#grants.refused.until,
+    );
   }
 
-  #renewBehind(now: Instant): void {
-    if (this.#flights.has('token') || (this.#pause !== undefined && now.mono < this.#pause.until)) return;
+  #nextRefreshAt(now: Instant): number | undefined {
+    const quietMs = this.#quietUntil() - now.mono;
+    const quietEndsAt = quietMs > 0 ? now.wall + quietMs : undefined;
+    const dueAt = this.#held?.staleAt(now) ?? quietEndsAt;
+    return dueAt === undefined ? undefined : Math.round(Math.max(dueAt, quietEndsAt ?? dueAt));
+  }
+
+  #renewBehind(mono: number): void {
+    if (mono < this.#quietUntil() || this.#flights.has('token') || this.#stop.signal.aborted) return;
     // What went wrong is in the events, the status and the pause; nobody waits for this promise.
     this.#renew().catch(() => undefined);
   }
 
+  /** The outcome of the flight under way, or of a new one, for one caller. */
+  async #renewed(signal?: AbortSignal): Promise<AccessToken> {
+    signal?.throwIfAborted();
+    this.#noticeEnd();
+    const token = await abortable(this.#renew(), signal);
+    // It may have been rejected between its arrival and this caller's turn.
+    return this.#rejected.has(token) ? this.get(signal) : token;
+  }
+
   #renew(): Promise<AccessToken> {
     return this.#flights.run('token', async () => {
+      const { clock, policy } = this.parts;
+      const startedAt = clock.monotonic();
+      const causedByRejection = this.#rejected.renewalIsOwed;
+      let attempt: Attempt | undefined;
+      const limits = {
+        clock,
+        deadlineMs: policy.deadlineMs,
+        stop: this.#stop.signal,
+        tooLate: () => overdue(attempt, policy.deadlineMs),
+      };
       try {
-        const { clock, policy } = this.parts;
-        const limits = { clock, deadlineMs: policy.deadlineMs, stop: this.#stop.signal };
-        return await withinDeadline(limits, (signal) => this.#attempt(signal));
+        const heldBack = leftOf(this.#pause, startedAt) ?? leftOf(this.#rejected.pause, startedAt);
+        if (heldBack !== undefined) throw new HeldBack(heldBack);
+        const grant = await withinDeadline(limits, (signal) => {
+          attempt = { startedAt, signal, waitsFor: 'credentials' };
+          return this.#grants.obtain(attempt);
+        });
+        return this.#hold(grant, startedAt, causedByRejection);
       } catch (thrown) {
-        throw this.#failed(thrown);
+        throw this.#failed(thrown, startedAt);
       }
     });
   }
 
-  async #attempt(signal: AbortSignal): Promise<AccessToken> {
-    const paused = this.#pauseNow();
-    if (paused !== undefined && paused.code !== 'credentials_rejected') throw new Paused(paused);
-    const credentials = await this.#readCredentials();
-    const account = this.#versionOf(credentials);
-    if (account !== this.#account) this.#refreshToken = undefined;
-    else if (paused !== undefined) throw new Paused(paused);
-
-    const grant = await this.#grantFor(credentials, signal);
-    signal.throwIfAborted();
-    return this.#hold(grant);
-  }
-
-  /** Renews with the refresh token if there is one, else with the account; a refused account is read once more. */
-  async #grantFor(credentials: Credentials, signal: AbortSignal): Promise<Grant> {
-    const refreshed = await this.#tryRefresh(signal);
-    if (refreshed !== undefined) return refreshed;
-    this.#account = this.#versionOf(credentials);
-    try {
-      return await this.parts.authenticate(credentials, signal);
-    } catch (thrown) {
-      if (!isRefusal(thrown)) throw thrown;
-      const again = await this.#readCredentials();
-      const account = this.#versionOf(again);
-      if (account === this.#account) throw thrown;
-      this.#account = account;
-      return this.parts.authenticate(again, signal);
+  #hold(grant: Grant, startedAt: number, causedByRejection: boolean): AccessToken {
+    const { clock, policy } = this.parts;
+    const { accessToken: token, upstreamNow, reference } = grant;
+    if (typeof token.value !== 'string' || token.value === '') {
+      throw new XPayAuthError('upstream_malformed', 'The dialect brought no access token', { reference });
     }
-  }
-
-  async #tryRefresh(signal: AbortSignal): Promise<Grant | undefined> {
-    if (this.#refreshToken === undefined || this.parts.refresh === undefined) return undefined;
-    try {
-      return await this.parts.refresh(this.#refreshToken, signal);
-    } catch (thrown) {
-      if (!isRefusal(thrown)) throw thrown;
-      this.#refreshToken = undefined;
-      return undefined;
-    }
-  }
-
-  #hold(grant: Grant): AccessToken {
-    const { clock, policy, emit } = this.parts;
-    const token = grant.accessToken;
-    if (token.value === this.#rejected?.value) {
-      throw new XPayAuthError('credentials_rejected', 'The upstream issued the very token it had rejected', {
-        reference: grant.reference,
-      });
+    if (this.#rejected.has(token)) {
+      const message = 'The upstream issued the very token it had rejected';
+      throw new XPayAuthError('credentials_rejected', message, { reference });
     }
     const since = readInstant(clock);
-    const facts = { expiresAt: token.expiresAt, lifeMs: grant.lifeMs, upstreamNow: grant.upstreamNow };
+    const { expiresAt } = token;
+    const facts = { expiresAt, lifeMs: grant.lifeMs, upstreamNow, elapsedMs: since.mono - startedAt };
     const lifeMs = lifeFromNow(facts, since.wall) ?? policy.fallbackLifeMs;
     const type = this.#held === undefined ? 'obtained' : 'refreshed';
     this.#held = new HeldToken(token, { since, lifeMs }, policy);
-    this.#refreshToken = grant.refreshToken ?? this.#refreshToken;
-    this.#skewMs = clockSkew(grant.upstreamNow, since.wall);
+    this.#rejected.renewed(since.mono, causedByRejection);
+    this.#grants.refused.clear();
+    this.#skewMs = clockSkew(facts, since.wall);
     this.#pause = undefined;
     this.#failures = 0;
     this.#lastError = undefined;
-    emit({ type, expiresAt: token.expiresAt, lifeMs, clockSkewMs: this.#skewMs, reference: grant.reference });
+    this.#tell({ type, expiresAt, lifeMs, clockSkewMs: this.#skewMs, reference });
     return token;
   }
 
-  /** Turns what was thrown into our own failure, and leaves a pause behind. */
-  #failed(thrown: unknown): XPayAuthError {
-    if (thrown instanceof Paused) return thrown.error;
+  /** Turns what was thrown into our own failure, and sees to it that the upstream is left alone for a while. */
+  #failed(thrown: unknown, startedAt: number): XPayAuthError {
+    if (thrown instanceof HeldBack) {
+      this.#lastError = thrown.failure;
+      return thrown.failure;
+    }
     const error = asOwnFailure(thrown);
     if (error.code === 'shutting_down') return error;
-    const now = readInstant(this.parts.clock);
-    const usableForMs = this.#held?.usableForMs(now) ?? 0;
-    if ((error.code === 'credentials_rejected') !== (this.#lastError?.code === 'credentials_rejected'))
-      this.#failures = 0;
+    const mono = this.parts.clock.monotonic();
+    const usableForMs = this.#held?.usableForMs(mono) ?? 0;
     this.#failures++;
     this.#lastError = error;
-    const pauseMs = pauseAfter({ error, failures: this.#failures, usableForMs }, this.parts.policy, this.parts.random);
-    this.#pause = { until: now.mono + pauseMs, error };
-    this.parts.emit({ type: 'refresh-failed', code: error.code, failures: this.#failures, reference: error.reference });
+    const pauseMs = this.#restAfter(error, { mono, startedAt, usableForMs });
+    this.#tell({
+      type: 'refresh-failed',
+      code: error.code,
+      failures: this.#failures,
+      usableForMs,
+      reference: error.reference,
+    });
     return withRetryAfter(error, pauseMs);
   }
 
-  /** Why the upstream is left alone at this moment, with the time that is left of it. */
-  #pauseNow(): XPayAuthError | undefined {
-    const leftMs = this.#pause === undefined ? 0 : this.#pause.until - this.parts.clock.monotonic();
-    return leftMs > 0 && this.#pause !== undefined ? withRetryAfter(this.#pause.error, leftMs) : undefined;
+  #restAfter(error: XPayAuthError, at: { mono: number; startedAt: number; usableForMs: number }): number {
+    if (error.code === 'credentials_rejected') return this.#grants.rest(error, at.mono);
+    const { policy, random } = this.parts;
+    const { usableForMs } = at;
+    const tookMs = at.mono - at.startedAt;
+    const pauseMs = pauseAfter({ error, failures: this.#failures, usableForMs, tookMs }, policy, random);
+    this.#pause = { until: at.mono + pauseMs, error };
+    return pauseMs;
   }
 
-  /** Once for each token that could not be renewed in time. */
-  #noticeExpiry(): void {
-    if (this.#expired === this.#held) return;
-    this.#expired = this.#held;
-    this.parts.emit({ type: 'expired' });
+  /** Once for each token that was not renewed in time. */
+  #noticeEnd(): void {
+    const held = this.#held;
+    if (held === undefined || held === this.#ended || held.isUsable(this.parts.clock.monotonic())) return;
+    this.#ended = held;
+    this.#tell({ type: 'expired', failures: this.#failures });
   }
 
-  async #readCredentials(): Promise<Credentials> {
+  /** A listener that throws is not the token's trouble. */
+  #tell(event: TokenEvent): void {
     try {
-      return SealedCredentials.of(await this.parts.credentials());
-    } catch (thrown) {
-      throw asXPayAuthError(thrown, 'configuration', 'The option `credentials` could not be read');
+      this.parts.emit(event);
+    } catch {
+      // Whoever listens has been told; what they make of it is theirs.
     }
   }
-
-  #versionOf(credentials: Credentials): string {
-    return this.#digest.of(lengthPrefixed([credentials.username, credentials.secretKey]));
-  }
 }
 
-/** An attempt that was not made, because of a pause: no new failure. */
-class Paused extends Error {
-  constructor(readonly error: XPayAuthError) {
-    super('paused');
-  }
-}
-
-function isRefusal(thrown: unknown): boolean {
-  return thrown instanceof XPayAuthError && (thrown.code === 'invalid_credentials' || thrown.code === 'invalid_token');
+function overdue(attempt: Attempt | undefined, deadlineMs: number): XPayAuthError {
+  if (attempt?.waitsFor !== 'credentials') return unanswered(deadlineMs);
+  return new XPayAuthError('configuration', `The option \`credentials\` gave nothing within ${deadlineMs} ms`);
 }
 
 /** An outbound failure never carries a caller's code. */
 function asOwnFailure(thrown: unknown): XPayAuthError {
-  const error = asXPayAuthError(thrown, 'upstream_malformed', 'The dialect failed in an unexpected way');
-  if (error.trouble !== 'caller') return error;
+  if (!(thrown instanceof XPayAuthError)) {
+    const cause = nameOnly(thrown);
+    return new XPayAuthError('upstream_malformed', `The dialect failed in an unexpected way (${cause.message})`, {
+      cause,
+    });
+  }
+  if (thrown.trouble !== 'caller') return thrown;
   return new XPayAuthError('credentials_rejected', "The upstream refused this application's own account", {
-    cause: error,
-    reference: error.reference,
+    cause: thrown,
+    reference: thrown.reference,
   });
-}
-
-function withRetryAfter(error: XPayAuthError, retryAfterMs: number): XPayAuthError {
-  const { code, message, cause, reference } = error;
-  return new XPayAuthError(code, message, { cause, reference, retryAfterMs });
 }

@@ -10,7 +10,9 @@ export function flawOfBaseUrl(value: string, allowInsecureHosts: readonly string
   if (url.username !== '' || url.password !== '')
     return 'a URL without credentials in it (use the option `credentials`)';
   if (url.search !== '' || url.hash !== '') return 'a URL without query and fragment';
-  const insecureAllowed = isLoopback(url.hostname) || allowInsecureHosts.includes(url.hostname);
+  // The parser has put the URL's host into lower case; the list is as somebody typed it.
+  const insecureAllowed =
+    isLoopback(url.hostname) || allowInsecureHosts.some((host) => host.toLowerCase() === url.hostname);
   if (url.protocol === 'http:' && !insecureAllowed) {
     return 'an https:// URL (http:// only for loopback and for hosts named in http.allowInsecureHosts)';
   }

@@ -14,19 +14,37 @@ export class UpstreamClient {
   ) {}
 
   async send(request: UpstreamRequest, signal?: AbortSignal): Promise<UpstreamAnswer> {
-    let response: AxiosResponse<Buffer>;
-    try {
-      response = await this.axios.request<Buffer>({
-        url: this.urlOf(request.path),
+    const url = this.urlOf(request.path);
+    const response = await this.withinTimeout(signal, (until) =>
+      this.axios.request<Buffer>({
+        url,
         method: request.method,
         headers: { accept: 'application/json', ...request.headers },
         ...(request.body !== undefined && { data: request.body }),
-        ...(signal !== undefined && { signal }),
-      });
+        signal: until,
+      }),
+    );
+    return answerOf(response, this.clock.now());
+  }
+
+  /** Once an answer has begun, axios' own timeout watches for silence alone; this one is for the whole of it. */
+  private async withinTimeout(
+    signal: AbortSignal | undefined,
+    request: (until: AbortSignal) => Promise<AxiosResponse<Buffer>>,
+  ): Promise<AxiosResponse<Buffer>> {
+    const controller = new AbortController();
+    const giveUp = (): void => controller.abort();
+    if (signal?.aborted === true) giveUp();
+    signal?.addEventListener('abort', giveUp, { once: true });
+    const cancelTimer = this.clock.setTimer(giveUp, this.axios.defaults.timeout ?? Infinity);
+    try {
+      return await request(controller.signal);
     } catch (thrown) {
       throw transportFailure(thrown);
+    } finally {
+      cancelTimer();
+      signal?.removeEventListener('abort', giveUp);
     }
-    return answerOf(response, this.clock.now());
   }
 
   private urlOf(path: string): string {

@@ -2,27 +2,48 @@ import type { Logger, OnModuleDestroy } from '@nestjs/common';
 import { type Observable, Subject } from 'rxjs';
 import type { AuditEvent, AuditSink } from '../flows/audit-events.js';
 
-/** Every check, refusal, login, logout, denial and lockout, as it happens. Holds no secret. */
+/**
+ * Every check, refusal, login, logout, denial and lockout, as it happens. Holds no secret. A request that presents nothing
+ * is no event, and one that is answered from memory only counts.
+ */
 export class XPayAuditService implements OnModuleDestroy {
   readonly events: Observable<AuditEvent>;
   readonly #events = new Subject<AuditEvent>();
 
   /** @internal */
-  constructor(private readonly logger: Logger) {
+  constructor(
+    private readonly logger: Logger,
+    private readonly readCacheHits: () => number,
+  ) {
     this.events = this.#events.asObservable();
+  }
+
+  /** How many requests were answered from memory: remembered credentials and sessions. */
+  get cacheHits(): number {
+    return this.readCacheHits();
   }
 
   /** @internal */
   readonly record: AuditSink = (event) => {
-    // JSON escapes control characters: a user name cannot forge a line of the log.
-    const line = `audit ${JSON.stringify(event)}`;
+    const line = `audit ${onOneLine(JSON.stringify(event))}`;
     if (event.type === 'locked-out') this.logger.warn(line);
     else if (event.type === 'verified' || event.type === 'login' || event.type === 'logout') this.logger.debug(line);
     else this.logger.log(line);
     this.#events.next(event);
   };
 
+  /** Nest calls it. */
   onModuleDestroy(): void {
     this.#events.complete();
   }
+}
+
+/**
+ * JSON escapes what ends a line in ASCII. Terminals and log viewers also heed the C1 controls, the Unicode line ends and
+ * the marks that reverse the direction of writing: a user name must not forge a line with any of them.
+ */
+function onOneLine(json: string): string {
+  return json.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (char) =>
+    [...Array(char.length).keys()].map((at) => `\\u${char.charCodeAt(at).toString(16).padStart(4, '0')}`).join(''),
+  );
 }

@@ -1,6 +1,6 @@
 import type { ChallengeScheme } from '../core/challenge.js';
 import { parseAuthorization, parseBasic, parseBearer } from '../core/authorization.js';
-import type { Credentials } from '../core/credentials.js';
+import { type Credentials, SealedCredentials } from '../core/credentials.js';
 import { XPayAuthError } from '../core/errors.js';
 import { type CredentialsExtractor, HEADER_SCHEMES } from './extractors.js';
 import { type IncomingRequest, authorizationOf } from './incoming-request.js';
@@ -20,6 +20,8 @@ export class CallerReader {
   readonly schemes: readonly ChallengeScheme[];
   /** Nothing but the `Authorization` header is read, so that its digest alone names a caller. */
   readonly headerOnly: boolean;
+  /** A bearer token of this app may stand in the `Authorization` header. */
+  readonly takesBearer: boolean;
   readonly #own: readonly CredentialsExtractor[];
   readonly #accepted: ReadonlySet<string>;
 
@@ -30,6 +32,7 @@ export class CallerReader {
     this.#own = extractors.filter((extractor) => typeof extractor !== 'string');
     this.#accepted = new Set(extractors.filter((extractor) => typeof extractor === 'string'));
     this.headerOnly = this.#own.length === 0;
+    this.takesBearer = this.#accepted.has('bearer');
   }
 
   /** Throws `missing_credentials`, `invalid_request`, or `invalid_credentials` for a scheme nobody here speaks. */
@@ -38,7 +41,9 @@ export class CallerReader {
       const extracted = extractor.extract(request);
       if (extracted === undefined) return [];
       const { scheme } = extractor;
-      return 'token' in extracted ? [{ scheme, token: extracted.token }] : [{ scheme, credentials: extracted }];
+      return 'token' in extracted
+        ? [{ scheme, token: extracted.token }]
+        : [{ scheme, credentials: SealedCredentials.of(extracted) }];
     });
     const header = authorizationOf(request);
     if (header !== undefined) found.push(this.#readHeader(header));
@@ -58,4 +63,9 @@ export class CallerReader {
     }
     throw new XPayAuthError('invalid_credentials', 'The scheme of the Authorization header is not accepted here');
   }
+}
+
+/** The scheme that a request names, for an auditor: something short, whatever was sent. */
+export function schemeOf(request: IncomingRequest): string {
+  return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}(?= |$)/.exec(request.headers.authorization ?? '')?.[0] ?? 'unknown';
 }

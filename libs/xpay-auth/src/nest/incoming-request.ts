@@ -15,17 +15,28 @@ export interface IncomingRequest {
   user?: unknown;
 }
 
+/** The value of the one `Authorization` line; `undefined` when there is none, and when there are several. Never throws. */
+export function soleAuthorizationOf(request: IncomingRequest): string | undefined {
+  return countAuthorizationLines(request) > 1 ? undefined : request.headers.authorization;
+}
+
 /** The one `Authorization` line of a request. Throws `invalid_request` when there are two. */
 export function authorizationOf(request: IncomingRequest): string | undefined {
+  if (countAuthorizationLines(request) > 1) {
+    throw new XPayAuthError('invalid_request', 'The request has two Authorization lines');
+  }
+  return request.headers.authorization;
+}
+
+/** How many there are: Node's `headers` would not tell. */
+function countAuthorizationLines(request: IncomingRequest): number {
   const lines = request.raw?.rawHeaders ?? request.rawHeaders ?? [];
   let count = 0;
   for (let i = 0; i < lines.length; i += 2) {
     const name = lines[i];
-    if (name?.length === 13 && name.toLowerCase() === 'authorization' && ++count > 1) {
-      throw new XPayAuthError('invalid_request', 'The request has two Authorization lines');
-    }
+    if (name?.length === 13 && name.toLowerCase() === 'authorization') count++;
   }
-  return request.headers.authorization;
+  return count;
 }
 
 /** Removes the credentials from a request, so that no controller, log or proxied call repeats them. */

@@ -37,7 +37,7 @@ export interface XPayInstance {
 export function createInstance(options: ResolvedOptions): XPayInstance {
   const { name, dialect, baseUrl, clock, http } = options;
   const logger = new Logger(name === DEFAULT_INSTANCE ? 'XPayAuth' : `XPayAuth:${name}`);
-  const auditing = new XPayAuditService(logger);
+  const auditing = new XPayAuditService(logger, (): number => verifier.hits + sessions.hits);
   const audit = auditing.record;
 
   const axios = new HttpService(createAxios({ baseUrl, ...http })).axiosRef;
@@ -45,7 +45,7 @@ export function createInstance(options: ResolvedOptions): XPayInstance {
   const upstream = (signal?: AbortSignal): Upstream => ({ send: (request) => client.send(request, signal) });
 
   const renewal = dialect.refresh?.bind(dialect);
-  const tokens = new XPayTokenService(logger, (emit) => {
+  const tokens = new XPayTokenService(logger, { baseUrl, warmUp: options.token.warmUp }, (emit) => {
     return new TokenSource({
       clock,
       policy: {
@@ -72,7 +72,10 @@ export function createInstance(options: ResolvedOptions): XPayInstance {
     policy: { ...options.verification, deadlineMs: http.timeoutMs },
     scopeHierarchy: options.scopeHierarchy,
     authenticate: (credentials, purpose, signal) => dialect.authenticate(credentials, upstream(signal), purpose),
-    attempts: options.attempts === false ? unlimitedAttempts : new CountedAttempts(options.attempts, digest, audit),
+    attempts:
+      options.attempts === false
+        ? unlimitedAttempts
+        : new CountedAttempts({ limits: options.attempts, clock, digest, audit }),
     revocations,
     audit,
   });
@@ -82,9 +85,11 @@ export function createInstance(options: ResolvedOptions): XPayInstance {
     instance: name,
     realm: options.verification.realm,
     reader: new CallerReader(options.verification.extractors),
+    clock,
     digest,
     verifier,
     sessions,
+    audit,
     onUntrustedProxy: once(() => {
       logger.warn(
         'Requests come through a proxy this app does not trust, so failed attempts are not counted by address. ' +

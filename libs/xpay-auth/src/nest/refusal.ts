@@ -19,9 +19,13 @@ export class Refusal {
     const failure = asXPayAuthError(thrown, 'configuration', 'The check of the caller failed in an unexpected way');
     if (host.getType() !== 'http') return toHttpException(failure);
     const http = host.switchToHttp();
+    const response: unknown = http.getResponse();
+    const { httpAdapter } = this.adapterHost;
     const context = instance?.strategy.challengeContext(http.getRequest<IncomingRequest>());
+    // A controller may have begun to answer before it failed.
+    if (httpAdapter.isHeadersSent(response)) return toHttpException(failure);
     for (const [name, value] of Object.entries(failureHeaders(failure, context))) {
-      this.adapterHost.httpAdapter.setHeader(http.getResponse(), name, value);
+      httpAdapter.setHeader(response, name, value);
     }
     return toHttpException(failure);
   }

@@ -2,7 +2,7 @@ import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@ne
 import { XPayAuthError } from '../core/errors.js';
 import { Principal } from '../core/principal.js';
 import { meets } from '../core/scopes.js';
-import type { IncomingRequest } from './incoming-request.js';
+import { type IncomingRequest, addressOf } from './incoming-request.js';
 import type { XPayInstance } from './instance.js';
 import { type Requirement, requirementOf } from './marks/requirement.js';
 import { Refusal, assertHttp } from './refusal.js';
@@ -21,29 +21,32 @@ export class ScopesGuard implements CanActivate {
 
   canActivate(context: ExecutionContext): boolean {
     const requirement = requirementOf(context.getClass(), context.getHandler());
-    if (requirement.access === 'public' || asksNoScope(requirement)) return true;
+    // Nobody is good enough there, and a mark that says so names no scope.
+    if (requirement.access !== 'authenticated') return true;
     let instance: XPayInstance | undefined;
     try {
       assertHttp(context);
       instance = this.instances.get(requirement.instance);
-      const { user } = context.switchToHttp().getRequest<IncomingRequest>();
+      const request = context.switchToHttp().getRequest<IncomingRequest>();
+      const { user } = request;
       if (!Principal.isPrincipal(user) || user.instance !== instance.options.name) {
         throw new XPayAuthError('missing_credentials', 'No XPayAuthGuard of this instance has let a caller in');
       }
       if (meets(user.scopes, requirement)) return true;
-      throw denied(user, requirement, instance);
+      throw denied(user, requirement, instance, request);
     } catch (thrown) {
       throw this.refusal.of(thrown, context, instance);
     }
   }
 }
 
-function asksNoScope({ all, any }: Requirement): boolean {
-  return all.length === 0 && any.length === 0;
-}
-
-function denied(user: Principal, { all, any }: Requirement, { audit }: XPayInstance): XPayAuthError {
+function denied(
+  { username }: Principal,
+  { all, any }: Requirement,
+  { audit }: XPayInstance,
+  request: IncomingRequest,
+): XPayAuthError {
   const requiredScopes = [...all, ...any];
-  audit({ type: 'denied', username: user.username, requiredScopes });
+  audit({ type: 'denied', username, address: addressOf(request).address, requiredScopes });
   return new XPayAuthError('insufficient_scope', `The caller lacks ${requiredScopes.join(' ')}`, { requiredScopes });
 }

@@ -1,12 +1,16 @@
 import type { OnModuleDestroy } from '@nestjs/common';
 import type { AccessToken } from '../core/access-token.js';
 import { type Credentials, SealedCredentials } from '../core/credentials.js';
+import { XPayAuthError } from '../core/errors.js';
 import type { CredentialVerifier } from '../flows/credential-verifier.js';
 import type { Session, Sessions } from '../flows/sessions.js';
 
 /** Where a login comes from. */
 export interface LoginContext {
-  /** The client's address, for counting failed attempts; `request.ip`. */
+  /**
+   * The client's address, for counting failed attempts: `request.ip`. Leave it out where the app does not trust the proxy in
+   * front of it: everybody would have the proxy's.
+   */
   readonly address?: string | undefined;
 }
 
@@ -23,7 +27,10 @@ export class XPaySessionService implements OnModuleDestroy {
    *
    * @throws XPayAuthError `invalid_credentials`, `invalid_request`, `too_many_attempts`, or what troubles the upstream.
    */
-  login(credentials: Credentials, context?: LoginContext): Promise<Session> {
+  async login(credentials: Credentials, context?: LoginContext): Promise<Session> {
+    if (!isCredentials(credentials)) {
+      throw new XPayAuthError('invalid_request', 'A login needs a user name and a secret key, both strings');
+    }
     return this.sessions.login({
       scheme: 'login',
       credentials: SealedCredentials.of(credentials),
@@ -61,4 +68,10 @@ export class XPaySessionService implements OnModuleDestroy {
   onModuleDestroy(): void {
     this.verifier.stop();
   }
+}
+
+/** A body that a controller hands on as it came may be anything. */
+function isCredentials(value: unknown): value is Credentials {
+  const { username, secretKey } = (value ?? {}) as Partial<Record<keyof Credentials, unknown>>;
+  return typeof username === 'string' && typeof secretKey === 'string';
 }

@@ -1,7 +1,7 @@
-import type { Logger, OnModuleDestroy } from '@nestjs/common';
+import type { Logger, OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import { type Observable, Subject } from 'rxjs';
 import type { AccessToken } from '../core/access-token.js';
-import type { UpstreamReference } from '../core/errors.js';
+import { type UpstreamReference, XPayAuthError } from '../core/errors.js';
 import type { TokenEvent, TokenStatus } from '../flows/token-events.js';
 import type { TokenSource } from '../flows/token-source.js';
 
@@ -10,26 +10,40 @@ export interface GetTokenOptions {
   readonly signal?: AbortSignal;
 }
 
+/** What the service is told about its instance. @internal */
+export interface TokenServiceSettings {
+  /** Where the token belongs: it is sent to this origin and no other. */
+  readonly baseUrl: string;
+  /** Obtain the token at boot. */
+  readonly warmUp: boolean;
+}
+
 /**
  * The app's own access token for the upstream. Obtained when first asked for, renewed behind its callers, and never handed
  * out past its margin.
  */
-export class XPayTokenService implements OnModuleDestroy {
+export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
   /** What happens to the token, as it happens. Holds no secret. */
   readonly events: Observable<TokenEvent>;
   /** The flow itself, for this library's own services. @internal */
   readonly source: TokenSource;
   readonly #events = new Subject<TokenEvent>();
+  #saidSkew = false;
 
   /** @internal */
   constructor(
     private readonly logger: Logger,
+    /** @internal */
+    readonly settings: TokenServiceSettings,
     createSource: (emit: (event: TokenEvent) => void) => TokenSource,
   ) {
     this.events = this.#events.asObservable();
     this.source = createSource((event) => {
-      this.#log(event);
-      this.#events.next(event);
+      try {
+        this.#log(event);
+      } finally {
+        this.#events.next(event);
+      }
     });
   }
 
@@ -71,6 +85,21 @@ export class XPayTokenService implements OnModuleDestroy {
     return this.source.status();
   }
 
+  /**
+   * Nest calls it. With `token.warmUp` it obtains the token: a refused or missing account fails the boot, an upstream in
+   * trouble does not, since it may be back before anybody asks.
+   */
+  async onModuleInit(): Promise<void> {
+    if (!this.settings.warmUp) return;
+    try {
+      await this.source.get();
+    } catch (failure) {
+      if (!(failure instanceof XPayAuthError) || failure.trouble !== 'ours') return;
+      const why = `XPayAuthModule option token.warmUp: no token at boot. ${failure.message}.`;
+      throw new XPayAuthError(failure.code, why, { cause: failure, reference: failure.reference });
+    }
+  }
+
   /** Nest calls it; everybody who waits is told `shutting_down`. */
   onModuleDestroy(): void {
     this.source.stop();
@@ -81,21 +110,39 @@ export class XPayTokenService implements OnModuleDestroy {
     switch (event.type) {
       case 'obtained':
       case 'refreshed':
-        this.logger.log(
-          `Access token ${event.type}, good for ${Math.round(event.lifeMs / 1_000)} s${quote(event.reference)}`,
-        );
+        this.logger.log(`Access token ${event.type}, good for ${seconds(event.lifeMs)}${quote(event.reference)}`);
+        this.#warnOfSkew(event.clockSkewMs);
         break;
-      case 'refresh-failed':
-        this.logger.warn(`No new access token: ${event.code}, ${event.failures} in a row${quote(event.reference)}`);
+      case 'refresh-failed': {
+        const line = `No new access token: ${event.code}, ${event.failures} in a row${quote(event.reference)}`;
+        if (event.usableForMs > 0)
+          this.logger.warn(`${line}; the present one is good for ${seconds(event.usableForMs)}`);
+        else this.logger.error(line);
         break;
+      }
       case 'rejected':
         this.logger.warn('The upstream rejected the access token before its time');
         break;
       case 'expired':
-        this.logger.error('The access token expired before it could be renewed');
+        if (event.failures > 0) this.logger.error('The access token expired before it could be renewed');
+        else this.logger.debug('The access token expired while nobody used it');
         break;
     }
   }
+
+  #warnOfSkew(skewMs: number): void {
+    if (skewMs === 0 || this.#saidSkew) return;
+    this.#saidSkew = true;
+    const which = skewMs > 0 ? 'ahead of' : 'behind';
+    this.logger.warn(
+      `The upstream's clock is ${seconds(Math.abs(skewMs))} ${which} ours; lives of tokens are counted by its clock. ` +
+        'Is the time of this machine right?',
+    );
+  }
+}
+
+function seconds(ms: number): string {
+  return `${Math.round(ms / 1_000)} s`;
 }
 
 function quote(reference: UpstreamReference | undefined): string {

@@ -1,6 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Inject } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { XPayAuthError } from '../core/errors.js';
+import type { XPayInstance } from './instance.js';
 import { Refusal } from './refusal.js';
 import { DEFAULT_INSTANCE } from './options/resolve-options.js';
 import { XPayInstances } from './xpay-instances.js';
@@ -15,13 +16,17 @@ export class XPayAuthFilter implements ExceptionFilter<XPayAuthError> {
   ) {}
 
   catch(failure: XPayAuthError, host: ArgumentsHost): void {
-    const instance = this.instances.all().find(({ options }) => options.name === DEFAULT_INSTANCE);
-    const exception = this.refusal.of(failure, host, instance);
+    const exception = this.refusal.of(failure, host, this.#challenger());
     if (host.getType() !== 'http') throw exception;
-    this.adapterHost.httpAdapter.reply(
-      host.switchToHttp().getResponse(),
-      exception.getResponse(),
-      exception.getStatus(),
-    );
+    const { httpAdapter } = this.adapterHost;
+    const response: unknown = host.switchToHttp().getResponse();
+    if (httpAdapter.isHeadersSent(response)) httpAdapter.end(response);
+    else httpAdapter.reply(response, exception.getResponse(), exception.getStatus());
+  }
+
+  /** Whose challenge a 401 shows: an error does not say which instance it comes from. */
+  #challenger(): XPayInstance | undefined {
+    const all = this.instances.all();
+    return all.length === 1 ? all[0] : all.find(({ options }) => options.name === DEFAULT_INSTANCE);
   }
 }

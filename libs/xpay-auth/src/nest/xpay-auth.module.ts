@@ -1,8 +1,9 @@
 import { type DynamicModule, Global, Module, type Provider } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
-import { APP_FILTER, APP_GUARD } from '@nestjs/core';
+import { APP_FILTER, APP_GUARD, DiscoveryModule } from '@nestjs/core';
 import { XPayAuthError } from '../core/errors.js';
 import { XPayAuditService } from './audit.service.js';
+import { BootReport } from './boot-report.js';
 import { XPayHttpService } from './http.service.js';
 import { getXPayInjectionToken } from './injection.js';
 import { createInstance } from './instance.js';
@@ -27,7 +28,15 @@ import { XPayStrategy } from './xpay.strategy.js';
 /** What all instances of an app share, once: the registry, the guards and the filter. Global, so that guards resolve anywhere. */
 @Global()
 @Module({
-  providers: [XPayInstances, Refusal, XPayAuthGuard, ScopesGuard, { provide: APP_FILTER, useClass: XPayAuthFilter }],
+  imports: [DiscoveryModule],
+  providers: [
+    XPayInstances,
+    Refusal,
+    XPayAuthGuard,
+    ScopesGuard,
+    BootReport,
+    { provide: APP_FILTER, useClass: XPayAuthFilter },
+  ],
   exports: [XPayInstances, Refusal, XPayAuthGuard, ScopesGuard],
 })
 class XPayAuthCoreModule {}
@@ -43,9 +52,20 @@ export class XPayAuthModule {
 
   /** An instance whose options come from a factory; `name`, `isGlobal` and `globalGuards` stand beside it. */
   static forRootAsync(options: XPayAuthAsyncOptions): DynamicModule {
+    const stray = Object.keys(options).find((key) => !BESIDE_THE_FACTORY.has(key));
+    if (stray !== undefined) {
+      throw new XPayAuthError(
+        'configuration',
+        `XPayAuthModule.forRootAsync: ${stray} does not stand beside the factory. Return it from the factory.`,
+      );
+    }
     return defineModule(besideOf(options), options);
   }
 }
+
+const BESIDE_THE_FACTORY = new Set(
+  'name isGlobal globalGuards imports inject useFactory useClass useExisting'.split(' '),
+);
 
 function defineModule(
   beside: XPayAuthInstanceOptions,

@@ -1,26 +1,28 @@
 import { PassportStrategy } from '@nestjs/passport';
 import passport from 'passport';
 import { Strategy } from 'passport-custom';
-import { lengthPrefixed } from '../core/cache-key.js';
 import { type ChallengeContext, challengeFor } from '../core/challenge.js';
+import type { Clock } from '../core/clock.js';
 import type { KeyedDigest } from '../core/digest.js';
-import { asXPayAuthError } from '../core/errors.js';
+import { type XPayAuthError, asXPayAuthError } from '../core/errors.js';
 import type { Principal } from '../core/principal.js';
+import type { AuditSink } from '../flows/audit-events.js';
 import type { CredentialVerifier, PresentedCredentials } from '../flows/credential-verifier.js';
-import type { RememberedCaller } from '../flows/remembered-callers.js';
 import type { Sessions } from '../flows/sessions.js';
-import type { CallerReader, Presented, PresentedSecret } from './caller-reader.js';
+import { type CallerReader, type Presented, type PresentedSecret, schemeOf } from './caller-reader.js';
 import { toHttpException } from './http-exception.js';
-import { type IncomingRequest, addressOf, authorizationOf, isFromScript } from './incoming-request.js';
+import { type IncomingRequest, addressOf, isFromScript, soleAuthorizationOf } from './incoming-request.js';
 import { DEFAULT_INSTANCE } from './options/resolve-options.js';
 
 export interface XPayStrategyParts {
   readonly instance: string;
   readonly realm: string;
   readonly reader: CallerReader;
+  readonly clock: Clock;
   readonly digest: KeyedDigest;
   readonly verifier: CredentialVerifier;
   readonly sessions: Sessions;
+  readonly audit: AuditSink;
   readonly onUntrustedProxy: () => void;
 }
 
@@ -40,6 +42,8 @@ interface PassportDoor {
  */
 export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown as new () => PassportDoor) {
   readonly #parts: XPayStrategyParts;
+  /** Passport works on an object derived from a strategy, which reaches this but none of the private members. */
+  protected readonly self = this;
 
   constructor(parts: XPayStrategyParts) {
     super();
@@ -49,17 +53,24 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
   }
 
   /**
-   * The caller of this request; at once, without a promise, when remembered. Throws `XPayAuthError`: `missing_credentials`,
-   * `invalid_credentials`, `invalid_token`, `invalid_request`, `too_many_attempts`, or what troubles the upstream.
+   * The caller of this request; at once, without a promise, when remembered. Rejects with `XPayAuthError`:
+   * `missing_credentials`, `invalid_credentials`, `invalid_token`, `invalid_request`, `too_many_attempts`, or what troubles
+   * the upstream.
    */
   validate(request: IncomingRequest): Principal | Promise<Principal> {
-    const { digest, reader, verifier, sessions } = this.#parts;
-    const header = authorizationOf(request);
-    if (header === undefined || !reader.headerOnly) return this.#validateSlowly(request);
+    const { clock, digest, reader, verifier, sessions } = this.#parts;
+    const header = reader.headerOnly ? soleAuthorizationOf(request) : undefined;
+    if (header === undefined) return this.#validateSlowly(request);
     const key = digest.of(header);
-    const caller = verifier.recall(key);
-    if (caller === undefined) return sessions.recall(key) ?? this.#validateSlowly(request);
-    if (verifier.isDue(caller)) this.#renewBehind(key, caller, request, reader.read(request));
+    const now = clock.monotonic();
+    const caller = verifier.recall(key, now);
+    if (caller === undefined) {
+      return (reader.takesBearer ? sessions.recall(key) : undefined) ?? this.#validateSlowly(request);
+    }
+    if (now >= caller.renewFrom) {
+      const presented = reader.read(request);
+      if (!('token' in presented)) verifier.renewBehind(caller, this.#present(request, presented));
+    }
     return caller.principal;
   }
 
@@ -73,20 +84,13 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
    * its turn; everything else is an *error* with its own status.
    */
   override authenticate(request: IncomingRequest): void {
-    void Promise.resolve()
-      .then(() => this.validate(request))
-      .then(
-        (principal) => this.success(principal),
-        (thrown: unknown) => {
-          const failure = asXPayAuthError(
-            thrown,
-            'configuration',
-            'The check of the caller failed in an unexpected way',
-          );
-          if (failure.status === 401) this.fail(challengeFor(failure, this.challengeContext(request)) ?? 'xpay', 401);
-          else this.error(toHttpException(failure));
-        },
-      );
+    const { self } = this;
+    const failed = (thrown: unknown): void => {
+      const failure = unexpected(thrown);
+      if (failure.status === 401) this.fail(challengeFor(failure, self.challengeContext(request)) ?? 'xpay', 401);
+      else this.error(toHttpException(failure));
+    };
+    void (async () => self.validate(request))().then((principal) => this.success(principal), failed);
   }
 
   /** The mixin would register every instance as `xpay` while it is being built; {@link XPayStrategy} does it by name. */
@@ -95,19 +99,15 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
   }
 
   async #validateSlowly(request: IncomingRequest): Promise<Principal> {
-    const { reader, verifier, sessions, digest } = this.#parts;
-    const presented = reader.read(request);
-    if ('token' in presented) return sessions.verify(presented.token);
-    const key = digest.of(rememberedAs(presented));
-    const caller = verifier.recall(key);
-    if (caller === undefined) return verifier.verify(key, this.#present(request, presented));
-    if (verifier.isDue(caller)) this.#renewBehind(key, caller, request, presented);
-    return caller.principal;
-  }
-
-  #renewBehind(key: string, caller: RememberedCaller, request: IncomingRequest, presented: Presented): void {
-    if ('token' in presented) return;
-    this.#parts.verifier.renewBehind(key, caller, this.#present(request, presented));
+    const { verifier, sessions } = this.#parts;
+    let presented: Presented | undefined;
+    try {
+      presented = this.#parts.reader.read(request);
+      if ('token' in presented) return sessions.verify(presented.token);
+    } catch (thrown) {
+      throw this.#audited(unexpected(thrown), request, presented?.scheme);
+    }
+    return verifier.verify(this.#present(request, presented));
   }
 
   #present(request: IncomingRequest, { scheme, credentials }: PresentedSecret): PresentedCredentials {
@@ -115,13 +115,18 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
     if (untrustedProxy) this.#parts.onUntrustedProxy();
     return { scheme, credentials, address };
   }
+
+  /** A refusal that no verifier has seen. Who presents nothing has not tried. */
+  #audited(failure: XPayAuthError, request: IncomingRequest, scheme = schemeOf(request)): XPayAuthError {
+    const { code: reason, trouble, reference } = failure;
+    if (trouble === 'caller' && reason !== 'missing_credentials') {
+      const { address } = addressOf(request);
+      this.#parts.audit({ type: 'refused', scheme, username: undefined, address, reason, reference });
+    }
+    return failure;
+  }
 }
 
-/**
- * What a caller's key is the digest of. For Basic the canonical header: the spelling that clients send, so that the next
- * request is recognised by its raw header alone. A user name with a colon has no such header.
- */
-function rememberedAs({ scheme, credentials: { username, secretKey } }: PresentedSecret): string {
-  if (scheme !== 'Basic' || username.includes(':')) return lengthPrefixed([scheme, username, secretKey]);
-  return `Basic ${Buffer.from(`${username}:${secretKey}`).toString('base64')}`;
+function unexpected(thrown: unknown): XPayAuthError {
+  return asXPayAuthError(thrown, 'configuration', 'The check of the caller failed in an unexpected way');
 }

@@ -27,3 +27,8 @@ export type {
   PasswordLoginEmulatorOptions,
 } from './emulators/password-login.emulator.js';
 export { demoAccounts } from './emulators/demo-accounts.js';
+
+// contracts: what an adapter of your own must do
+export { dialectContract, type ContractCase } from './kit/dialect-contract.js';
+export type { DialectStage, StagedCall } from './kit/dialect-contract-stage.js';
+export type { CannedAnswer } from './kit/dialect-contract-server.js';

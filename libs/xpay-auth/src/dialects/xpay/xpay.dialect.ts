@@ -81,7 +81,8 @@ function xPayApi(options: XPayDialectOptions): ApiLanguage {
       if (envelope.kind === 'success') return { kind: 'data', data: envelope.data, reference: envelope.reference };
       const { error, reference } = envelope;
       if (rejections.includes(error.message)) {
-        return { kind: 'token rejected', untouched: isReadOnly(call.path), reference };
+        // What follows the path says nothing of it: `…/confirm?back=/find` is a payment.
+        return { kind: 'token rejected', untouched: isReadOnly(call.path.replace(/[?#].*$/s, '')), reference };
       }
       throw businessError(error, reference, token.value);
     },

@@ -1,11 +1,13 @@
 import { AccessToken } from '../../core/access-token.js';
 import { XPayAuthError, type UpstreamReference } from '../../core/errors.js';
 import type { Grant, UpstreamAnswer } from '../../core/ports.js';
-import { isName, isObject, isToken, jsonObject, shortText } from '../../http/body.js';
+import { isName, isObject, isToken, jsonObject } from '../../http/body.js';
 import { unreadable } from '../../http/failure.js';
+import { upstreamWords } from '../../http/upstream-words.js';
 
 /** xPay.stream's `error` object (https://docs.xpay.stream/authentication-api): there is no code, only words. */
 export interface XPayError {
+  /** As it came, of any length, and it may repeat what was sent: compare it, do not log it. Empty when there is none. */
   readonly message: string;
   readonly data: unknown;
 }
@@ -22,7 +24,7 @@ export function decodeEnvelope(answer: UpstreamAnswer): XPayEnvelope {
   if (isObject(error) && success === undefined) {
     return {
       kind: 'error',
-      error: { message: shortText(error['message']) ?? '', data: error['data'] },
+      error: { message: typeof error['message'] === 'string' ? error['message'].trim() : '', data: error['data'] },
       reference: referenceOf(body?.['uuid'], error['tag']),
     };
   }
@@ -65,11 +67,17 @@ export function decodeGrant(answer: UpstreamAnswer, data: unknown, reference: Up
 
 /** `upstream_business_error` in the upstream's own words, cut short, without the secret they may repeat. */
 export function businessError(error: XPayError, reference: UpstreamReference, secret: string): XPayAuthError {
-  const words = error.message === '' || error.message.includes(secret) ? 'an error' : error.message;
+  const words = upstreamWords(error.message, [secret]) ?? 'an error';
   return new XPayAuthError('upstream_business_error', `The upstream reported: ${words}`, { reference });
 }
 
+const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
+
+/** Both are documented as UUIDs. Anything else in their place may be anything, and a reference is written to logs. */
 function referenceOf(uuid: unknown, tag?: unknown): UpstreamReference {
-  const [shortUuid, shortTag] = [shortText(uuid), shortText(tag)];
-  return { ...(shortUuid !== undefined && { uuid: shortUuid }), ...(shortTag !== undefined && { tag: shortTag }) };
+  return { ...(isUuid(uuid) && { uuid }), ...(isUuid(tag) && { tag }) };
+}
+
+function isUuid(value: unknown): value is string {
+  return typeof value === 'string' && UUID.test(value);
 }

@@ -45,7 +45,8 @@ export function optionsFromEnvironment(prefix: string, read: ReadVariable): XPay
   };
 }
 
-/** A number, or the NaN that the schema then complains about by the option's name. */
+/** A number, or the text as it is, which the schema then complains about by the option's name. */
 function number(value: string | undefined): number | undefined {
-  return value === undefined ? undefined : Number(value);
+  if (value === undefined) return undefined;
+  return /^\d+$/.test(value) ? Number(value) : (value as unknown as number);
 }

@@ -4,28 +4,37 @@ type Issue = z.core.$ZodIssue;
 
 /** One line for one bad option: its path, its value unless it may be a secret, and what is allowed. */
 export function explainIssue(issue: Issue, options: unknown): string {
-  const { path, expected, unknownKeys } = innermost(issue);
+  const { path, expected, badKey, unknownKeys } = innermost(issue);
   if (unknownKeys !== undefined) {
     const names = unknownKeys.map((key) => [...path, key].join('.')).join(', ');
     return `XPayAuthModule option ${names}: there is no such option. Check its spelling and the group it stands in.`;
   }
-  return `XPayAuthModule option ${path.join('.')}: ${show(path, options)} is not allowed; ${expected}.`;
+  const shown = badKey === undefined ? show(path, options) : JSON.stringify(String(badKey));
+  return `XPayAuthModule option ${path.join('.')}: ${shown} is not allowed; expected ${expected}.`;
 }
 
 interface Explained {
   readonly path: readonly PropertyKey[];
   readonly expected: string;
+  /** The name of an option is bad, not its value. */
+  readonly badKey?: PropertyKey;
   readonly unknownKeys?: readonly string[];
 }
 
-/** Of a union's branches, the one that came furthest is what the user meant. */
+/** Of a union's branches, the one that came furthest is what the user meant; those that came equally far are all said. */
 function innermost(issue: Issue, parents: readonly PropertyKey[] = []): Explained {
   const path = [...parents, ...issue.path];
   if (issue.code === 'unrecognized_keys') return { path, expected: '', unknownKeys: issue.keys };
+  if (issue.code === 'invalid_key') {
+    const expected = expectation(issue.issues[0]?.message ?? issue.message);
+    return { path: path.slice(0, -1), expected, badKey: path.at(-1) ?? '' };
+  }
   if (issue.code === 'invalid_union' && issue.message === 'Invalid input') {
-    const branches = issue.errors.map((issues) => issues.map((inner) => innermost(inner, path)));
-    const furthest = branches.flat().toSorted((one, other) => depth(other) - depth(one))[0];
-    if (furthest !== undefined) return furthest;
+    const branches = issue.errors.flatMap((issues) => issues.map((inner) => innermost(inner, path)));
+    const furthest = Math.max(...branches.map(depth));
+    const [first, ...others] = branches.filter((branch) => depth(branch) === furthest);
+    if (first !== undefined)
+      return { ...first, expected: [first, ...others].map(({ expected }) => expected).join(' or ') };
   }
   return { path, expected: expectation(issue.message) };
 }
@@ -36,10 +45,10 @@ function depth({ path, unknownKeys }: Explained): number {
 
 /** zod's message without the part that repeats the value. */
 function expectation(message: string): string {
-  const text = message
+  return message
     .replace(/^(?:Invalid input|Invalid option|Too small|Too big): /, '')
-    .replace(/, received .*$/, '');
-  return text.startsWith('expected') ? text : `expected ${text}`;
+    .replace(/, received .*$/, '')
+    .replace(/^expected /, '');
 }
 
 function show(path: readonly PropertyKey[], options: unknown): string {
@@ -49,8 +58,15 @@ function show(path: readonly PropertyKey[], options: unknown): string {
     value = typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined;
   }
   if (typeof value === 'function') return 'a function';
-  if (typeof value === 'object' && value !== null) return Array.isArray(value) ? 'an array' : 'an object';
+  if (typeof value === 'object' && value !== null) return showStructure(value);
   return typeof value === 'number' || typeof value === 'bigint'
     ? String(value)
     : (JSON.stringify(value) ?? 'undefined');
+}
+
+/** Numbers hold no secret; anything else in an object might. */
+function showStructure(value: object): string {
+  const numbers = Object.values(value).every((part) => typeof part === 'number');
+  if (numbers) return JSON.stringify(value);
+  return Array.isArray(value) ? 'an array' : 'an object';
 }

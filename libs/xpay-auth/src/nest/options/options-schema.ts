@@ -5,9 +5,13 @@ const ms = z.int().min(0);
 const duration = z.int().min(1);
 const fraction = z.number().gt(0).lt(1);
 
+/** axios waits with Node's own timers, which fire at once beyond this. */
+const LONGEST_NODE_TIMER_MS = 2 ** 31 - 1;
+
 const range = z.strictObject({ min: duration, max: duration }).refine(({ min, max }) => min <= max, 'min at most max');
 
-const limit = z.strictObject({ attempts: z.int().min(1), windowMs: z.int().min(1_000) });
+// A counter's window ends by one of Node's timers, which fires at once beyond 2³¹−1 ms.
+const limit = z.strictObject({ attempts: z.int().min(1), windowMs: z.int().min(1_000).max(2_147_483_647) });
 
 const instanceOf = (shape: string, ...methods: string[]) =>
   z.custom<object>(
@@ -107,11 +111,14 @@ export const optionsSchema = z.strictObject({
     .prefault({}),
   http: z
     .strictObject({
-      timeoutMs: duration.default(5_000),
+      timeoutMs: duration.max(LONGEST_NODE_TIMER_MS).default(5_000),
       maxResponseBytes: z.int().min(1).default(1_048_576),
       allowInsecureHosts: z.array(z.string().min(1)).default([]),
       agent: z
-        .strictObject({ http: instanceOf('an http.Agent').optional(), https: instanceOf('an https.Agent').optional() })
+        .strictObject({
+          http: instanceOf('an http.Agent', 'addRequest').optional(),
+          https: instanceOf('an https.Agent', 'addRequest').optional(),
+        })
         .optional(),
     })
     .prefault({}),

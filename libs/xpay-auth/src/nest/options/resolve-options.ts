@@ -1,9 +1,11 @@
 import type { z } from 'zod';
 import { type Clock, systemClock } from '../../core/clock.js';
-import { type Credentials, flawOf } from '../../core/credentials.js';
+import { type Credentials, type CredentialsFlaw, flawOf } from '../../core/credentials.js';
 import { XPayAuthError } from '../../core/errors.js';
 import type { Dialect } from '../../core/ports.js';
 import { assertNoCycle } from '../../core/scopes.js';
+import { giftStream } from '../../dialects/gift-stream/gift-stream.dialect.js';
+import { passwordLogin } from '../../dialects/password-login/password-login.dialect.js';
 import { xPay } from '../../dialects/xpay/xpay.dialect.js';
 import { flawOfBaseUrl, normalizeBaseUrl } from '../../http/base-url.js';
 import type { CredentialsExtractor } from '../extractors.js';
@@ -38,7 +40,7 @@ export interface ResolvedOptions extends Omit<
 
 export const DEFAULT_INSTANCE = 'default';
 
-const dialects = { xpay: xPay };
+const dialects = { xpay: xPay, 'gift-stream': giftStream, 'password-login': passwordLogin };
 
 /**
  * The options of one instance, complete and checked: explicit over environment over default. Throws `configuration`
@@ -49,9 +51,13 @@ export function resolveOptions(
   beside: XPayAuthInstanceOptions,
   read: ReadVariable,
 ): ResolvedOptions {
+  const misplaced = ['name', 'isGlobal', 'globalGuards'].find((key) => key in given);
+  if (misplaced !== undefined) {
+    throw refused(misplaced, 'is needed before the factory runs; write it beside the factory, in forRootAsync({ … })');
+  }
   const explicit: XPayAuthOptions = { ...given, ...beside };
-  const prefix = explicit.envPrefix ?? (explicit.name === undefined ? 'XPAY_' : undefined);
-  const merged = prefix === undefined ? explicit : merge(optionsFromEnvironment(prefix, read), explicit);
+  const prefix = explicit.envPrefix ?? (explicit.name === undefined ? 'XPAY_' : '');
+  const merged = prefix === '' ? explicit : merge(optionsFromEnvironment(prefix, read), explicit);
   const parsed = optionsSchema.safeParse(merged);
   if (!parsed.success) {
     throw new XPayAuthError(
@@ -63,8 +69,7 @@ export function resolveOptions(
 }
 
 function complete(options: Parsed): ResolvedOptions {
-  const dialect =
-    typeof options.dialect === 'string' ? dialects[options.dialect as 'xpay']() : (options.dialect as Dialect);
+  const dialect = typeof options.dialect === 'string' ? dialects[options.dialect]() : (options.dialect as Dialect);
   const { credentials, session, http, verification } = options;
   assertNoCycle(options.scopeHierarchy);
   if (dialect.accessTokenIsLongLivedSecret === true && (session.token === 'upstream' || session.keepUpstreamToken)) {
@@ -73,8 +78,7 @@ function complete(options: Parsed): ResolvedOptions {
   }
   if (isPlainCredentials(credentials)) {
     const flaw = flawOf(credentials);
-    if (flaw !== undefined)
-      throw refused('credentials [redacted]', `expected a user name and a secret, but one is ${flaw}`);
+    if (flaw !== undefined) throw notAllowed('credentials', '[redacted]', FLAWLESS[flaw]);
   }
   return {
     ...options,
@@ -92,9 +96,16 @@ function baseUrlOf(value: string | undefined, dialect: Dialect, allowInsecureHos
   if (value === undefined) throw refused('baseUrl', `the dialect ${dialect.name} has no default, so it must be set`);
   const expected = flawOfBaseUrl(value, allowInsecureHosts);
   if (expected === undefined) return normalizeBaseUrl(value);
-  const shown = value.includes('@') ? '[redacted]' : JSON.stringify(value);
-  throw refused(`baseUrl: ${shown}`, `expected ${expected}`);
+  // What does not belong into a base URL is where people put secrets.
+  throw notAllowed('baseUrl', /[@?#]/.test(value) ? '[redacted]' : JSON.stringify(value), expected);
 }
+
+const FLAWLESS: Readonly<Record<CredentialsFlaw, string>> = {
+  empty: 'a user name and a secret that are not empty',
+  control: 'a user name and a secret without control characters',
+  ill_formed: 'a user name and a secret in well-formed Unicode',
+  too_long: 'a user name and a secret of at most 4_096 bytes',
+};
 
 function credentialsReader(credentials: unknown): ResolvedOptions['credentials'] {
   if (isPlainCredentials(credentials)) return () => credentials;
@@ -107,18 +118,24 @@ function isPlainCredentials(value: unknown): value is Credentials {
 
 /** Explicit values over those of the environment, one level into the groups. An explicit `undefined` says nothing. */
 function merge(environment: XPayAuthFactoryOptions, explicit: XPayAuthOptions): XPayAuthOptions {
-  const merged: Record<string, unknown> = { ...environment };
-  for (const [key, value] of Object.entries(explicit)) {
-    const below = merged[key];
-    const group = key === 'http' || key === 'verification' || key === 'session';
-    if (group && isPlainObject(value) && isPlainObject(below)) merged[key] = { ...below, ...value };
-    else if (value !== undefined) merged[key] = value;
+  const merged: Record<string, unknown> = overlay(environment, explicit);
+  for (const group of ['http', 'verification', 'session'] as const) {
+    const [below, above] = [environment[group], explicit[group]];
+    if (below !== undefined && isGroup(above)) merged[group] = overlay(below, above);
   }
   return merged;
 }
 
-function isPlainObject(value: unknown): value is object {
-  return typeof value === 'object' && value !== null;
+function overlay(below: object, above: object): Record<string, unknown> {
+  return { ...below, ...Object.fromEntries(Object.entries(above).filter(([, value]) => value !== undefined)) };
+}
+
+function isGroup(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function notAllowed(option: string, shown: string, expected: string): XPayAuthError {
+  return refused(option, `${shown} is not allowed; expected ${expected}`);
 }
 
 function refused(option: string, why: string): XPayAuthError {

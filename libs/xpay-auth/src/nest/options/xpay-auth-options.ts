@@ -191,7 +191,7 @@ export interface AttemptsOptions {
 
 export interface HttpOptions {
   /**
-   * Ms for one request to the upstream. @default 5_000
+   * Ms for one request to the upstream, at most 2_147_483_647. @default 5_000
    */
   timeoutMs?: number;
   /**

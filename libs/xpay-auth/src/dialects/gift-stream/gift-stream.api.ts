@@ -1,0 +1,87 @@
+import type { AccessToken } from '../../core/access-token.js';
+import { XPayAuthError } from '../../core/errors.js';
+import type { ApiCall, ApiLanguage, UpstreamAnswer } from '../../core/ports.js';
+import { unreadable } from '../../http/failure.js';
+import { FORM_HEADERS, encodeForm } from '../../http/form.js';
+import { upstreamWords } from '../../http/upstream-words.js';
+import { dataOf, messageOf, upstreamNow } from './gift-stream.wire.js';
+
+export interface GiftStreamApiOptions {
+  /**
+   * Which message of a 400 means that the token was not accepted. gift-stream answers 400 to everything it dislikes, and
+   * documents one such text: `Missing Token`. Calls that move money are repeated after it, so the message must be about the
+   * token and nothing else: `Invalid Token Amount` is not.
+   * @default the whole message is `missing`, `invalid` or `expired` and `token`, in either order
+   */
+  isTokenRejection?: (message: string) => boolean;
+  /**
+   * Also send the header spelled `Authorisation` with `GET /giftcard/…`, as the vendor's page for that call has it
+   * throughout. Switch it off where something on the way writes down headers that it does not know.
+   * @default true
+   */
+  authorisation?: boolean;
+}
+
+const TOKEN_REJECTION =
+  /^(?:(?:missing|invalid|expired) (?:access )?token|(?:access )?token (?:(?:is|has) )?(?:missing|invalid|expired))[.!]?$/i;
+
+/** `Missing Card Id` and its kind: the request was looked at, so the token had been accepted. */
+const MISSING_FIELD = /^missing\b/i;
+
+/** gift-stream's API: forms in, `{ message, timestamp, data }` out, a bearer with each call, and 400 for any refusal. */
+export function giftStreamApi(options: GiftStreamApiOptions): ApiLanguage {
+  const isTokenRejection = options.isTokenRejection ?? ((message) => TOKEN_REJECTION.test(message));
+  return {
+    encode(call, token) {
+      const { method, path, headers } = call;
+      const authorization = `Bearer ${token.value}`;
+      const british = options.authorisation !== false && method === 'GET' && path.startsWith('/giftcard/');
+      return {
+        method,
+        path,
+        headers: {
+          ...headers,
+          ...FORM_HEADERS,
+          authorization,
+          ...(british && { authorisation: authorization }),
+        },
+        ...bodyOf(call),
+      };
+    },
+
+    decode(answer, call, token) {
+      if (answer.status === 401) return { kind: 'token rejected', untouched: true };
+      const found = answer.status < 300 ? dataOf(answer) : undefined;
+      if (found !== undefined) return { kind: 'data', data: found.data };
+      const message = messageOf(answer);
+      const readable = answer.status >= 400 && answer.status < 500 && answer.status !== 429;
+      if (message === undefined || !readable) throw unreadable(answer, 'a message');
+      if (answer.status === 400) {
+        // The upstream refused before it did anything else.
+        if (isTokenRejection(message)) return { kind: 'token rejected', untouched: true };
+        // Nobody knows what this 400 was about, so only a read is repeated.
+        if (isOver(token, answer) && !MISSING_FIELD.test(message)) {
+          return { kind: 'token rejected', untouched: call.method === 'GET' };
+        }
+      }
+      throw businessError(message, [token.value]);
+    },
+  };
+}
+
+/** At or past its `exp`, by the upstream's clock where the answer tells it. */
+function isOver({ expiresAt }: AccessToken, answer: UpstreamAnswer): boolean {
+  return expiresAt !== undefined && expiresAt <= (upstreamNow(answer) ?? answer.receivedAt);
+}
+
+/** `upstream_business_error` in the upstream's words, as far as they repeat no secret. */
+export function businessError(message: string, secrets: readonly string[]): XPayAuthError {
+  const words = upstreamWords(message, secrets) ?? 'an error';
+  return new XPayAuthError('upstream_business_error', `The upstream reported: ${words}`);
+}
+
+function bodyOf({ method, body }: ApiCall): { body?: string } {
+  if (body === undefined) return {};
+  if (method !== 'GET') return { body: encodeForm(body) };
+  throw new XPayAuthError('configuration', 'gift-stream: a GET has no body; write what it asks for into its path');
+}

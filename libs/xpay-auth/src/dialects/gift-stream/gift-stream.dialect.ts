@@ -1,0 +1,97 @@
+import { XPayAuthError } from '../../core/errors.js';
+import type { Dialect, UpstreamAnswer } from '../../core/ports.js';
+import { unreadable } from '../../http/failure.js';
+import { FORM_HEADERS, encodeForm } from '../../http/form.js';
+import { refuseEmpty, refusesRenewal } from '../../http/refusal.js';
+import { type GiftStreamApiOptions, businessError, giftStreamApi } from './gift-stream.api.js';
+import { type GiftStreamScopesOptions, scopesReader } from './gift-stream.scopes.js';
+import { decodeGrant, loginFields, messageOf, nameIn } from './gift-stream.wire.js';
+
+export interface GiftStreamDialectOptions extends GiftStreamApiOptions, GiftStreamScopesOptions {
+  /**
+   * HTTP statuses of a failed login, which the vendor does not document; 200 to 499 without 429. An answer that has one of
+   * them and no `message` is no refusal but unreadable.
+   * @default [400]
+   */
+  refusedStatuses?: readonly number[];
+  /**
+   * Which `message` of such an answer means that the credentials are wrong. Any other is `upstream_business_error`.
+   * @default every message but `Missing …`, which is about the request and not about the user
+   */
+  isRefusal?: (message: string) => boolean;
+}
+
+/**
+ * gift-stream.com: `POST /authenticate` with an e-mail address and a password as a form, a token of three days, and
+ * `POST /refresh` with the refresh token that travels inside it. Our `username` is its `email`, our `secretKey` its
+ * `password`.
+ *
+ * Because of that inner token, which never expires, an access token is a long-lived secret here: it is not kept after a
+ * caller's check and never handed to a caller. Falls back to a full login when a refresh is refused or there is nothing to
+ * refresh with. Names and expiry come from the claims of the token that gift-stream itself has just sent.
+ *
+ * Throws `configuration` for options that cannot be meant.
+ * Source: https://developers.gift-stream.com/operation/operation-authenticate and …/operation-refresh
+ */
+export function giftStream(options: GiftStreamDialectOptions = {}): Dialect {
+  const refusedStatuses = checkedStatuses(options.refusedStatuses ?? [400]);
+  const isRefusal = options.isRefusal ?? ((message) => !/^missing\b/i.test(message));
+  const scopesOf = scopesReader(options);
+  return {
+    name: 'gift-stream',
+    defaultBaseUrl: 'https://api.gift-stream.com',
+    accessTokenIsLongLivedSecret: true,
+
+    async authenticate(credentials, upstream, purpose) {
+      refuseEmpty(credentials);
+      const { username, secretKey } = credentials;
+      const answer = await upstream.send({
+        method: 'POST',
+        path: '/authenticate',
+        headers: FORM_HEADERS,
+        body: encodeForm(loginFields(username, secretKey)),
+      });
+      const grant = decodeGrant(answer, username);
+      if (grant !== undefined) {
+        return purpose === 'own token' ? grant : { ...grant, scopes: await scopesOf({ username: grant.username }) };
+      }
+      const message = messageOf(answer);
+      if (message !== undefined && refusedStatuses.includes(answer.status) && isRefusal(message)) {
+        throw new XPayAuthError('invalid_credentials', 'The upstream refused the credentials');
+      }
+      throw otherwise(answer, message, [secretKey]);
+    },
+
+    async refresh(refreshToken, upstream) {
+      const answer = await upstream.send({
+        method: 'POST',
+        path: '/refresh',
+        headers: { authorization: `Bearer ${refreshToken.reveal()}` },
+      });
+      const grant = decodeGrant(answer, nameIn(refreshToken));
+      if (grant !== undefined) return grant;
+      if (refusesRenewal(answer)) throw new XPayAuthError('invalid_token', 'The upstream refused the refresh token');
+      throw unreadable(answer, 'an access token');
+    },
+
+    api: giftStreamApi(options),
+  };
+}
+
+function otherwise(answer: UpstreamAnswer, message: string | undefined, secrets: readonly string[]): XPayAuthError {
+  return answer.status === 400 && message !== undefined
+    ? businessError(message, secrets)
+    : unreadable(answer, 'an access token');
+}
+
+function checkedStatuses(statuses: readonly number[]): readonly number[] {
+  if (statuses.length > 0 && statuses.every(canRefuse)) return [...statuses];
+  throw new XPayAuthError(
+    'configuration',
+    'giftStream: refusedStatuses must be HTTP statuses from 200 to 499, not 429',
+  );
+}
+
+function canRefuse(status: number): boolean {
+  return Number.isInteger(status) && status >= 200 && status < 500 && status !== 429;
+}

@@ -1,0 +1,76 @@
+import { AccessToken } from '../../core/access-token.js';
+import { XPayAuthError } from '../../core/errors.js';
+import type { Grant, UpstreamAnswer } from '../../core/ports.js';
+import { Secret } from '../../core/secret.js';
+import { isName, isObject, isToken, jsonObject } from '../../http/body.js';
+import { claimsOf } from '../../http/jwt-claims.js';
+import { msFromSeconds } from '../../http/seconds.js';
+
+/** What `POST /authenticate` and `POST /refresh` want (https://developers.gift-stream.com/operation/operation-authenticate). */
+export const loginFields = (email: string, password: string) => ({ email, password });
+
+/**
+ * What an answer of `/authenticate` or `/refresh` grants, or `undefined` when it grants nothing. Expiry, name and refresh
+ * token are read from the claims of the token the upstream has just handed us. Scopes it has none.
+ *
+ * Throws `upstream_malformed` for a token that cannot be used.
+ */
+export function decodeGrant(answer: UpstreamAnswer, otherwiseNamed: string): Grant | undefined {
+  const body = answer.status < 300 ? jsonObject(answer) : undefined;
+  const token = body?.['accessToken'];
+  if (!isToken(token)) return undefined;
+  const claims = claimsOf(token) ?? {};
+  if (isRefreshToken(claims)) {
+    throw new XPayAuthError('upstream_malformed', 'The upstream granted a refresh token where an access token belongs');
+  }
+  const { exp, userName } = claims;
+  const tokenId = body?.['token-id'];
+  return {
+    accessToken: new AccessToken(token, { expiresAt: msFromSeconds(exp, 'exp') }),
+    username: isName(userName) ? userName : otherwiseNamed,
+    scopes: [],
+    isAPI: false,
+    upstreamNow: upstreamNow(answer),
+    refreshToken: nestedRefreshToken(claims),
+    ...(typeof tokenId === 'number' && { reference: { tag: `token-id ${tokenId}` } }),
+  };
+}
+
+/** The name inside a refresh token, for an access token that has none. */
+export function nameIn(refreshToken: Secret): string {
+  const name = claimsOf(refreshToken.reveal())?.['userName'];
+  return isName(name) ? name : '';
+}
+
+/** `message` of an error, whole. */
+export function messageOf(answer: UpstreamAnswer): string | undefined {
+  const message = jsonObject(answer)?.['message'];
+  return typeof message === 'string' && message.trim() !== '' ? message.trim() : undefined;
+}
+
+/** `data` of an answer, or the whole of one that has none. Undefined when it is no JSON object. */
+export function dataOf(answer: UpstreamAnswer): { readonly data: unknown } | undefined {
+  const body = jsonObject(answer);
+  if (!isObject(body)) return undefined;
+  return { data: 'data' in body ? body['data'] : body };
+}
+
+/** The vendor's pages show `"timestamp": "integer"` too, so it is believed only as seconds of this century and the next. */
+const [EARLIEST, LATEST] = [Date.UTC(2001, 0), Date.UTC(2200, 0)];
+
+/** The upstream's clock, ms since the epoch: its `timestamp`, else its `Date`. */
+export function upstreamNow(answer: UpstreamAnswer): number | undefined {
+  const timestamp = jsonObject(answer)?.['timestamp'];
+  const at = typeof timestamp === 'number' ? timestamp * 1_000 : NaN;
+  return at >= EARLIEST && at < LATEST ? at : answer.upstreamNow;
+}
+
+/** Renews without the password and never expires by itself; one that is no JWT is not worth a try. */
+function nestedRefreshToken(claims: Readonly<Record<string, unknown>>): Secret | undefined {
+  const nested = claims['refresh-token'];
+  return isToken(nested) && claimsOf(nested) !== undefined ? new Secret(nested) : undefined;
+}
+
+function isRefreshToken(claims: Readonly<Record<string, unknown>>): boolean {
+  return claims['token-type'] === 'REFRESH';
+}

@@ -1,0 +1,60 @@
+import { XPayAuthError } from '../../core/errors.js';
+import type { ApiCall, ApiLanguage, UpstreamAnswer } from '../../core/ports.js';
+import { unreadable } from '../../http/failure.js';
+import { FORM_HEADERS, encodeForm } from '../../http/form.js';
+import { upstreamWords } from '../../http/upstream-words.js';
+import { wordsOf } from './password-login.wire.js';
+
+export interface PasswordLoginApiOptions {
+  /**
+   * HTTP statuses of an API call by which the upstream says that it does not accept the token. Add 403 for FastAPI before
+   * 0.122, whose `HTTPBearer` answered it; a call that is not a GET is then not repeated, for a 403 may mean anything.
+   * @default [401] (RFC 6750 §3.1)
+   */
+  tokenRejectedStatuses?: readonly (401 | 403)[];
+}
+
+/** An API behind a bearer: JSON in (or a form, given as `URLSearchParams`), JSON out, and what the HTTP status says. */
+export function passwordLoginApi({ tokenRejectedStatuses = [401] }: PasswordLoginApiOptions): ApiLanguage {
+  const rejections: readonly number[] = tokenRejectedStatuses;
+  return {
+    encode(call, token) {
+      const { method, path, headers } = call;
+      const { body, ...content } = contentOf(call);
+      return {
+        method,
+        path,
+        headers: { ...headers, ...content, authorization: `Bearer ${token.value}` },
+        ...(body !== undefined && { body }),
+      };
+    },
+
+    decode(answer, { method }, token) {
+      const { status, text } = answer;
+      if (rejections.includes(status)) {
+        return { kind: 'token rejected', untouched: status === 401 || method === 'GET' };
+      }
+      if (status < 300) return { kind: 'data', data: text === '' ? null : parsed(answer) };
+      if (status < 400 || status === 429 || status >= 500) throw unreadable(answer, 'data');
+      const words = upstreamWords(wordsOf(answer), [token.value]) ?? 'an error';
+      throw new XPayAuthError('upstream_business_error', `The upstream answered ${status}: ${words}`);
+    },
+  };
+}
+
+function contentOf({ method, body }: ApiCall): { body?: string; 'content-type'?: string } {
+  if (body === undefined) return {};
+  if (method === 'GET') {
+    throw new XPayAuthError('configuration', 'password-login: a GET has no body; write what it asks for into its path');
+  }
+  if (body instanceof URLSearchParams) return { ...FORM_HEADERS, body: encodeForm(body) };
+  return { 'content-type': 'application/json', body: JSON.stringify(body) };
+}
+
+function parsed(answer: UpstreamAnswer): unknown {
+  try {
+    return JSON.parse(answer.text) as unknown;
+  } catch {
+    throw unreadable(answer, 'JSON');
+  }
+}

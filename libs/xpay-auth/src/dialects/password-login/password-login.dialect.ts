@@ -1,0 +1,87 @@
+import { XPayAuthError } from '../../core/errors.js';
+import type { Dialect, UpstreamAnswer, UpstreamRequest } from '../../core/ports.js';
+import { jsonObject } from '../../http/body.js';
+import { unreadable } from '../../http/failure.js';
+import { FORM_HEADERS, encodeForm } from '../../http/form.js';
+import { refuseEmpty, refusesRenewal } from '../../http/refusal.js';
+import { passwordLoginApi } from './password-login.api.js';
+import {
+  type PasswordLoginDialectOptions,
+  type PasswordLoginSettings,
+  resolvePasswordLogin,
+} from './password-login.options.js';
+import { decodeGrant, refreshFields, saidReason } from './password-login.wire.js';
+
+/**
+ * The generic password login: `POST /auth/login` with `username` and `password` as a form, answered with a bearer token, as
+ * OAuth2's password grant and FastAPI's tutorials have it. Nobody's upstream in particular, so it has no default `baseUrl`,
+ * and most of it is an option.
+ *
+ * A token lives as long as the answer says, else as long as its own `exp` says, else `token.fallbackLifeMs` (5 min). The
+ * scopes are those of the answer; the user's name is the one that was typed, because the answer has none.
+ *
+ * Throws `configuration` for options that cannot be meant.
+ * Source: RFC 6749 §4.3, §5 and §6; https://fastapi.tiangolo.com/tutorial/security/simple-oauth2/
+ */
+export function passwordLogin(options: PasswordLoginDialectOptions = {}): Dialect {
+  const settings = resolvePasswordLogin(options);
+  const { names, extraFields, tokenAt, refreshPath } = settings;
+  const keepRefreshToken = refreshPath !== undefined;
+  return {
+    name: 'password-login',
+
+    async authenticate(credentials, upstream) {
+      refuseEmpty(credentials);
+      const { username, secretKey } = credentials;
+      const fields = { ...extraFields, [names.username]: username, [names.secretKey]: secretKey };
+      const answer = await upstream.send(post(settings.path, settings, fields));
+      const grant = decodeGrant(answer, { tokenAt, keepRefreshToken, username });
+      if (grant !== undefined) return grant;
+      if (isRefusal(answer, settings)) {
+        throw new XPayAuthError('invalid_credentials', 'The upstream refused the credentials');
+      }
+      throw unusable(answer);
+    },
+
+    ...(refreshPath !== undefined &&
+      ({
+        async refresh(refreshToken, upstream) {
+          const fields = { ...extraFields, ...refreshFields(refreshToken) };
+          const answer = await upstream.send(post(refreshPath, settings, fields));
+          const grant = decodeGrant(answer, { tokenAt, keepRefreshToken, username: '' });
+          if (grant !== undefined) return grant;
+          if (refusesRenewal(answer))
+            throw new XPayAuthError('invalid_token', 'The upstream refused the refresh token');
+          throw unreadable(answer, 'an access token');
+        },
+      } satisfies Pick<Dialect, 'refresh'>)),
+
+    api: passwordLoginApi(options),
+  };
+}
+
+function post(path: string, { body }: PasswordLoginSettings, fields: Record<string, string>): UpstreamRequest {
+  return body === 'form'
+    ? { method: 'POST', path, headers: FORM_HEADERS, body: encodeForm(fields) }
+    : { method: 'POST', path, headers: { 'content-type': 'application/json' }, body: JSON.stringify(fields) };
+}
+
+/** What the body says in agreed words goes before the status; a proxy's 400, 403 or 404 has no JSON. */
+function isRefusal(answer: UpstreamAnswer, { refusedStatuses }: PasswordLoginSettings): boolean {
+  const { status } = answer;
+  const reason = saidReason(answer);
+  if (status === 429 || status >= 500 || reason === 'request') return false;
+  if (reason === 'credentials') return true;
+  return refusedStatuses.includes(status) && (status === 401 || jsonObject(answer) !== undefined);
+}
+
+/** No word of the body: FastAPI's 422 repeats the password. */
+function unusable(answer: UpstreamAnswer): XPayAuthError {
+  const { status } = answer;
+  if (status < 300 || status === 429 || status >= 500) return unreadable(answer, 'a token where tokenAt says');
+  return new XPayAuthError(
+    'upstream_malformed',
+    `The upstream answered ${status} to the login. If its credentials were right, the request does not fit: ` +
+      'check baseUrl and the options of passwordLogin (path, body, fields, extraFields, refusedStatuses)',
+  );
+}

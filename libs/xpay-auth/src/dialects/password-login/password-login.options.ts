@@ -1,0 +1,98 @@
+import { XPayAuthError } from '../../core/errors.js';
+import type { PasswordLoginApiOptions } from './password-login.api.js';
+import { DEFAULT_TOKEN_AT } from './password-login.wire.js';
+
+export interface PasswordLoginDialectOptions extends PasswordLoginApiOptions {
+  /**
+   * Path of the login, below `baseUrl`. FastAPI answers 307 to a trailing slash too many, and nobody follows it.
+   * @default '/auth/login'
+   */
+  path?: string;
+  /**
+   * How login and refresh are written: as a form (`application/x-www-form-urlencoded`) or as a JSON object.
+   * @default 'form'
+   */
+  body?: 'form' | 'json';
+  /**
+   * What the upstream calls our two fields. @default { username: 'username', secretKey: 'password' }
+   */
+  fields?: { username?: string; secretKey?: string };
+  /**
+   * What goes with every login and refresh, such as `{ grant_type: 'password' }` for a strict OAuth2 form, or a `client_id`
+   * and its `client_secret`. A refresh has its own `grant_type`.
+   * @default none
+   */
+  extraFields?: Readonly<Record<string, string>>;
+  /**
+   * Where the answer has the token: a name, or the way to it, such as `'result.token'`. Type, life, scope and refresh token
+   * are read beside it, by OAuth's names.
+   * @default where OAuth has it (RFC 6749 §5.1)
+   */
+  tokenAt?: string;
+  /**
+   * HTTP statuses by which the login says that the credentials are wrong; every other one is the upstream's trouble. Other
+   * conventions in the wild: 400 (fastapi-users, the full-stack template), 403, 404. A 400, 403 or 404 counts only with a
+   * JSON object in it, for a proxy has them too; OAuth's `invalid_grant` counts with any status.
+   * @default [401], the convention of FastAPI's tutorial
+   */
+  refusedStatuses?: readonly (400 | 401 | 403 | 404)[];
+  /**
+   * Path of a standard refresh grant (RFC 6749 §6), used where a login brings a refresh token. A refused refresh, or a
+   * missing one, is a full login.
+   * @default none: refresh tokens are not even kept
+   */
+  refreshPath?: string;
+}
+
+/** What the dialect relies on. */
+export interface PasswordLoginSettings {
+  readonly path: string;
+  readonly body: 'form' | 'json';
+  readonly names: { readonly username: string; readonly secretKey: string };
+  readonly extraFields: Readonly<Record<string, string>>;
+  readonly tokenAt: readonly string[];
+  readonly refusedStatuses: readonly number[];
+  readonly refreshPath: string | undefined;
+}
+
+/** The options with their defaults. Throws `configuration`, naming the option, for what cannot be meant. */
+export function resolvePasswordLogin(options: PasswordLoginDialectOptions): PasswordLoginSettings {
+  const { path = '/auth/login', body = 'form', extraFields = {}, refreshPath } = options;
+  const names = {
+    username: options.fields?.username ?? 'username',
+    secretKey: options.fields?.secretKey ?? 'password',
+  };
+  const tokenAt = (options.tokenAt ?? DEFAULT_TOKEN_AT).split('.');
+  const refusedStatuses: readonly number[] = options.refusedStatuses ?? [401];
+  insist(isPath(path), 'path must begin with one "/"');
+  insist(refreshPath === undefined || isPath(refreshPath), 'refreshPath must begin with one "/"');
+  insist(body === 'form' || body === 'json', "body must be 'form' or 'json'");
+  insist(names.username !== '' && names.secretKey !== '', 'fields must not be empty');
+  insist(names.username !== names.secretKey, 'fields must have two different names');
+  insist(
+    !Object.values(names).some((name) => Object.hasOwn(extraFields, name)),
+    'extraFields must not name the fields of the credentials',
+  );
+  insist(!tokenAt.includes(''), "tokenAt must be a name, or names joined by '.'");
+  insist(
+    refusedStatuses.every((status) => [400, 401, 403, 404].includes(status)),
+    'refusedStatuses may have 400, 401, 403 and 404',
+  );
+  return {
+    path,
+    body,
+    names,
+    extraFields: { ...extraFields },
+    tokenAt,
+    refusedStatuses: [...refusedStatuses],
+    refreshPath,
+  };
+}
+
+function isPath(path: string): boolean {
+  return /^\/(?!\/)/.test(path);
+}
+
+function insist(condition: boolean, rule: string): void {
+  if (!condition) throw new XPayAuthError('configuration', `passwordLogin: ${rule}`);
+}

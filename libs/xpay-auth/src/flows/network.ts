@@ -1,0 +1,30 @@
+import { isIPv6 } from 'node:net';
+
+const WITH_PORT = /^(?:\[(?<v6>[^\]]+)\]|(?<v4>\d{1,3}(?:\.\d{1,3}){3}))(?::\d+)?$/;
+const MAPPED = /^::ffff:(?:(?<dotted>\d{1,3}(?:\.\d{1,3}){3})|(?<high>[\da-f]{1,4}):(?<low>[\da-f]{1,4}))$/;
+
+/**
+ * Whom an address stands for: itself for IPv4, its /64 for IPv6, since a subscriber owns at least that many addresses
+ * (RFC 6177). Some proxies write a port beside it, which is another one with every connection.
+ */
+export function networkOf(address: string): string {
+  const { v6, v4 } = WITH_PORT.exec(address)?.groups ?? {};
+  const bare = (v6 ?? v4 ?? address).split('%')[0]?.toLowerCase() ?? '';
+  const { dotted, high, low } = MAPPED.exec(bare)?.groups ?? {};
+  if (dotted !== undefined) return dotted;
+  if (high !== undefined && low !== undefined) return dottedOf(Number.parseInt(high, 16), Number.parseInt(low, 16));
+  return isIPv6(bare) ? prefixOf(bare) : bare;
+}
+
+function dottedOf(high: number, low: number): string {
+  return [high >> 8, high & 255, low >> 8, low & 255].join('.');
+}
+
+function prefixOf(address: string): string {
+  const [head = '', tail] = address.split('::');
+  const front = head === '' ? [] : head.split(':');
+  const back = tail === undefined || tail === '' ? [] : tail.split(':');
+  const gap = tail === undefined ? 0 : Math.max(0, 8 - front.length - back.length);
+  const groups = [...front, ...Array<string>(gap).fill('0'), ...back].slice(0, 4);
+  return `${groups.map((group) => Number.parseInt(group, 16).toString(16)).join(':')}::/64`;
+}

@@ -1,0 +1,177 @@
+import { canonicalText } from '../core/cache-key.js';
+import type { Clock } from '../core/clock.js';
+import { type Credentials, flawOf } from '../core/credentials.js';
+import type { KeyedDigest } from '../core/digest.js';
+import { XPayAuthError, asXPayAuthError } from '../core/errors.js';
+import { lifeFromNow } from '../core/lifetime.js';
+import type { Grant, Purpose } from '../core/ports.js';
+import { Principal } from '../core/principal.js';
+import { type ScopeHierarchy, expandScopes } from '../core/scopes.js';
+import { type Attempt, type Attempts, freeAttempt } from './attempts.js';
+import type { Attempted, AuditSink } from './audit-events.js';
+import { RefusedCredentials } from './refused-credentials.js';
+import type { RevocationMark, Revocations } from './revocations.js';
+import { SingleFlight, withinDeadline } from './single-flight.js';
+
+/** Credentials as a request presented them. */
+export interface PresentedCredentials {
+  readonly scheme: string;
+  readonly credentials: Credentials;
+  /** Where they came from, for counting attempts; `undefined` where it cannot be known. */
+  readonly address: string | undefined;
+}
+
+/** What a check brings: who it is and what the upstream grants. Times are on the monotonic clock. */
+export interface Verified {
+  readonly principal: Principal;
+  readonly grant: Grant;
+  /** When in the order of revocations the upstream was asked. */
+  readonly mark: RevocationMark;
+  readonly askedAt: number;
+  readonly answeredAt: number;
+  /** Ms from `answeredAt` for which the upstream vouches; `undefined` when it does not say. */
+  readonly lifeMs: number | undefined;
+}
+
+export interface UpstreamCheckParts {
+  readonly instance: string;
+  readonly dialect: string;
+  readonly baseUrl: string;
+  readonly clock: Clock;
+  readonly digest: KeyedDigest;
+  readonly policy: { readonly refusedPeriodMs: number; readonly maxConcurrent: number; readonly deadlineMs: number };
+  readonly scopeHierarchy: ScopeHierarchy;
+  readonly authenticate: (credentials: Credentials, purpose: Purpose, signal: AbortSignal) => Promise<Grant>;
+  readonly attempts: Attempts;
+  readonly revocations: Revocations;
+  readonly audit: AuditSink;
+}
+
+/**
+ * Puts one pair of credentials to the upstream: once at a time, however many wait for the answer, detached from each of
+ * them, within a deadline, and not at all when it refused the same pair a moment ago. Unknown users and wrong secrets take
+ * the same way through here; nothing is known of users locally.
+ */
+export class UpstreamCheck {
+  readonly #flights = new SingleFlight<Verified>();
+  readonly #refused: RefusedCredentials;
+  /** What ends each check under way. */
+  readonly #underWay = new Set<AbortController>();
+  #stopped: XPayAuthError | undefined;
+
+  constructor(private readonly parts: UpstreamCheckParts) {
+    this.#refused = new RefusedCredentials(parts.policy.refusedPeriodMs);
+  }
+
+  /** Whether as many checks are under way as there may be. */
+  get isBusy(): boolean {
+    return this.#underWay.size >= this.parts.policy.maxConcurrent;
+  }
+
+  /** Asks, or joins who is asking. `isGuess: false` for what was right a moment ago: it costs no attempt. */
+  async run(presented: PresentedCredentials, purpose: Purpose, isGuess = true): Promise<Verified> {
+    const { clock, digest, instance, dialect, baseUrl, attempts } = this.parts;
+    const { username, secretKey } = presented.credentials;
+    const flaw = flawOf(presented.credentials);
+    if (flaw === 'empty') {
+      await attempts.reserve(attempted(presented));
+      throw this.refusal(presented, 'empty user name or secret');
+    }
+    if (flaw !== undefined) throw this.#unusable(presented, flaw);
+    const scheme = presented.scheme.toLowerCase();
+    const digested = digest.of(canonicalText({ instance, dialect, baseUrl, scheme, username, secretKey }));
+    // An upstream may refuse a person's login to an account that is for machines, and accept the same pair otherwise.
+    const key = `${purpose} ${digested}`;
+    if (this.#refused.has(key, clock.monotonic())) throw this.refusal(presented, 'refused a moment ago');
+    return this.#flights.run(key, () => this.#pay(key, presented, purpose, isGuess));
+  }
+
+  /** A refusal, told to the auditor. */
+  refusal(presented: PresentedCredentials, reason: string, failure?: XPayAuthError): XPayAuthError {
+    const reference = failure?.reference;
+    this.parts.audit({ type: 'refused', ...attempted(presented), reason, reference });
+    return new XPayAuthError('invalid_credentials', `The credentials were refused: ${reason}`, { reference });
+  }
+
+  /** Ends every check under way. */
+  stop(): void {
+    const reason = (this.#stopped ??= new XPayAuthError('shutting_down', 'The application is shutting down'));
+    for (const check of this.#underWay) check.abort(reason);
+  }
+
+  /** One attempt is reserved before the upstream is asked, and given back unless the answer is a refusal. */
+  async #pay(key: string, presented: PresentedCredentials, purpose: Purpose, isGuess: boolean): Promise<Verified> {
+    const { attempts, audit, clock } = this.parts;
+    const attempt: Attempt = isGuess ? await attempts.reserve(attempted(presented)) : freeAttempt;
+    try {
+      const verified = await this.#ask(presented.credentials, purpose);
+      const { reference } = verified.grant;
+      await attempt.succeeded();
+      audit({ type: 'verified', purpose, ...attempted(presented), reference });
+      return verified;
+    } catch (thrown) {
+      const failure = trouble(thrown);
+      if (failure.code === 'invalid_credentials') {
+        if (!this.#refused.add(key, clock.monotonic())) await attempt.undecided();
+        throw this.refusal(presented, 'the upstream does not accept them', failure);
+      }
+      await attempt.undecided();
+      const { code: reason, reference } = failure;
+      audit({ type: 'undecided', purpose, ...attempted(presented), reason, reference });
+      throw failure;
+    }
+  }
+
+  async #ask(credentials: Credentials, purpose: Purpose): Promise<Verified> {
+    const { clock, policy, revocations, authenticate } = this.parts;
+    if (this.isBusy) {
+      throw new XPayAuthError('overloaded', `verification.maxConcurrent: ${policy.maxConcurrent} checks are under way`);
+    }
+    if (this.#stopped !== undefined) throw this.#stopped;
+    const check = new AbortController();
+    this.#underWay.add(check);
+    try {
+      const [mark, askedAt] = [revocations.mark(), clock.monotonic()];
+      const limits = { clock, deadlineMs: policy.deadlineMs, stop: check.signal };
+      const grant = await withinDeadline(limits, (signal) => authenticate(credentials, purpose, signal));
+      const answeredAt = clock.monotonic();
+      const { accessToken, lifeMs: statedLifeMs, upstreamNow } = grant;
+      const facts = { expiresAt: accessToken.expiresAt, lifeMs: statedLifeMs, upstreamNow };
+      // Throws for an expiry that is none: nobody is let in on a grant that is already over.
+      const lifeMs = lifeFromNow({ ...facts, elapsedMs: answeredAt - askedAt }, clock.now());
+      return { principal: this.#principalOf(grant), grant, mark, askedAt, answeredAt, lifeMs };
+    } finally {
+      this.#underWay.delete(check);
+    }
+  }
+
+  #principalOf(grant: Grant): Principal {
+    const { instance, scopeHierarchy } = this.parts;
+    return new Principal({
+      username: grant.username,
+      scopes: expandScopes(grant.scopes, scopeHierarchy),
+      isAPI: grant.isAPI,
+      expiresAt: grant.accessToken.expiresAt,
+      instance,
+    });
+  }
+
+  #unusable({ scheme, address }: PresentedCredentials, flaw: string): XPayAuthError {
+    const reason = `unusable credentials: ${flaw}`;
+    // The name is left out: it may be the very thing that no log should hold.
+    this.parts.audit({ type: 'refused', scheme, address, username: undefined, reason, reference: undefined });
+    return new XPayAuthError('invalid_request', `The request holds ${reason}`);
+  }
+}
+
+/** What may be said of a request to an auditor and to the counters: everything but the secret. */
+export function attempted({ scheme, credentials, address }: PresentedCredentials): Attempted {
+  return { scheme, username: credentials.username, address };
+}
+
+/** A dialect refuses, or it is in trouble: any other word of the caller's (`invalid_token`, say) would log people out. */
+function trouble(thrown: unknown): XPayAuthError {
+  const failure = asXPayAuthError(thrown, 'upstream_malformed', 'The dialect failed in an unexpected way');
+  if (failure.trouble !== 'caller' || failure.code === 'invalid_credentials') return failure;
+  return new XPayAuthError('upstream_malformed', `The dialect answered ${failure.code}`, { cause: failure });
+}

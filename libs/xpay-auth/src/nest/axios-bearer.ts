@@ -1,0 +1,122 @@
+import {
+  AxiosHeaders,
+  type AxiosInstance,
+  type AxiosResponse,
+  type InternalAxiosRequestConfig,
+  isAxiosError,
+} from 'axios';
+import type { AccessToken } from '../core/access-token.js';
+import type { XPayTokenService } from './token.service.js';
+
+export interface XPayBearerOptions {
+  /**
+   * Which answers, beside every 401, say that the token was not accepted. The token is then renewed for the calls to come,
+   * but this one is not repeated: only a 401 is the protocol's own word that nothing was done, and some calls move money.
+   * @default none
+   */
+  isRejection?: (response: AxiosResponse) => boolean;
+}
+
+/** A config survives being merged and copied by its string keys alone. */
+const MARK = 'xpayBearer';
+
+/** How a request of ours came about. */
+interface Use {
+  readonly token?: AccessToken;
+  readonly isRepeat?: boolean;
+}
+
+type Config = InternalAxiosRequestConfig & { [MARK]?: Use };
+
+/**
+ * Puts the app's own token on the requests of an axios you keep yourself (otherwise `XPayHttpService` is the shorter way):
+ *
+ * ```ts
+ * const detach = attachXPayBearer(httpService.axiosRef, tokens);
+ * ```
+ *
+ * - Only requests to the origin of the instance's `baseUrl` get it; one that has an `Authorization` of its own is left alone.
+ * - Such a request follows no redirect: a 3xx is its answer.
+ * - After a 401 the token is renewed and the request repeated once with the very same bytes, unless its body is a stream or
+ *   a form. The repeat passes through your other interceptors again, and what it brings is yours to judge.
+ * - A request for which no token can be had is not sent: it rejects with `XPayAuthError`, as `getToken()` does.
+ * - The error of such a request holds no token: its `Authorization` is taken out and its `request` emptied.
+ *
+ * Attach it before interceptors that change a request's address: axios runs the last one first.
+ *
+ * @returns takes it off again
+ */
+export function attachXPayBearer(
+  axios: AxiosInstance,
+  tokens: XPayTokenService,
+  options: XPayBearerOptions = {},
+): () => void {
+  const { origin } = new URL(tokens.settings.baseUrl);
+
+  const attach = async (config: Config): Promise<Config> => {
+    const spokenFor = config.headers.has('authorization') || config.auth !== undefined;
+    if (spokenFor || originOf(axios, config) !== origin) return config;
+    const token = await tokens.getToken(config.signal instanceof AbortSignal ? { signal: config.signal } : {});
+    config.headers.set('authorization', `Bearer ${token.value}`);
+    config.maxRedirects = 0;
+    // An older axios with its fetch adapter heeds this alone.
+    config.fetchOptions = { ...config.fetchOptions, redirect: 'manual' };
+    config[MARK] = { ...config[MARK], token };
+    return config;
+  };
+
+  /** The answer to the repeated request, where it was repeated. */
+  const repeated = async (response: AxiosResponse): Promise<AxiosResponse | undefined> => {
+    const config: Config = response.config;
+    const { token, isRepeat = false } = config[MARK] ?? {};
+    const isUnauthorized = response.status === 401;
+    if (token === undefined || !(isUnauthorized || options.isRejection?.(response) === true)) return undefined;
+    await tokens.invalidate(token);
+    if (!isUnauthorized || isRepeat || !isReplayable(config.data)) return undefined;
+    const headers = new AxiosHeaders(config.headers);
+    headers.delete('authorization');
+    const again = { ...config, headers, transformRequest: [sameBytes], [MARK]: { isRepeat: true } };
+    return axios.request(again);
+  };
+
+  const afterAnswer = async (response: AxiosResponse): Promise<AxiosResponse> => (await repeated(response)) ?? response;
+
+  const afterError = async (error: unknown): Promise<AxiosResponse> => {
+    if (!isAxiosError(error)) throw error;
+    const answer = error.response === undefined ? undefined : await repeated(error.response);
+    if (answer !== undefined) return answer;
+    if ((error.config as Config | undefined)?.[MARK] !== undefined) {
+      error.config?.headers.delete('authorization');
+      error.request = {};
+      if (error.response !== undefined) error.response.request = {};
+    }
+    throw error;
+  };
+
+  const request = axios.interceptors.request.use(attach);
+  const response = axios.interceptors.response.use(afterAnswer, afterError);
+  return () => {
+    axios.interceptors.request.eject(request);
+    axios.interceptors.response.eject(response);
+  };
+}
+
+function originOf(axios: AxiosInstance, config: Config): string | undefined {
+  const address = axios.getUri(config);
+  return URL.canParse(address) ? new URL(address).origin : undefined;
+}
+
+/** Whether a body that was sent once can be sent again. By now axios has turned objects into text. */
+function isReplayable(body: unknown): boolean {
+  return (
+    body === undefined ||
+    body === null ||
+    typeof body === 'string' ||
+    ArrayBuffer.isView(body) ||
+    body instanceof ArrayBuffer
+  );
+}
+
+function sameBytes(body: unknown): unknown {
+  return body;
+}

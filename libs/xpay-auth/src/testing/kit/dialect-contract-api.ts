@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { AccessToken } from '../../core/access-token.js';
+import type { ApiCall, ApiOutcome } from '../../core/ports.js';
+import type { Play, Rig, StagedCall } from './dialect-contract-stage.js';
+
+const UUID = '00000000-0000-4000-8000-000000000000';
+
+/** What calls of the upstream's API must do. */
+export const apiCases: Readonly<Record<string, Play>> = {
+  'makes an API call with the token in a header, and nowhere else': async ({ dialect, stage }) => {
+    const token = new AccessToken('a-token.to-look.for');
+    const { path, headers = {}, body = '' } = dialect.api.encode({ ...stage.call, uuid: UUID }, token);
+    assert.ok(
+      Object.values(headers).some((value) => value.includes(token.value)),
+      'no header has the token',
+    );
+    assert.ok(!path.includes(token.value) && !body.includes(token.value), 'the token is in the path or the body');
+  },
+
+  "lets no header of the caller's take the token's place": async (rig) => {
+    const token = new AccessToken('a-token.to-look.for');
+    const carriers = (headers: Readonly<Record<string, unknown>>): string[] =>
+      Object.keys(headers).filter((name) => String(headers[name]).includes(token.value));
+    const plain = rig.dialect.api.encode({ ...rig.stage.call, uuid: UUID }, token);
+    const expected = carriers(plain.headers ?? {}).map((name) => name.toLowerCase());
+    for (const spell of [(name: string) => name, (name: string) => name.toUpperCase()]) {
+      const headers = Object.fromEntries(expected.map((name) => [spell(name), 'Bearer of-somebody-else']));
+      const upstream = rig.answering({ body: {} });
+      await upstream.send(rig.dialect.api.encode({ ...rig.stage.call, uuid: UUID, headers }, token));
+      assert.deepEqual(carriers(rig.server.requests.at(-1)?.headers ?? {}), expected);
+    }
+  },
+
+  'stays below its base URL': async ({ dialect, stage }) => {
+    const { path } = dialect.api.encode({ ...stage.call, uuid: UUID }, new AccessToken('a.b.c'));
+    assert.match(path, /^\/(?!\/)/);
+  },
+
+  'brings the data of an API call': async (rig) => {
+    assert.equal((await call(rig, rig.stage.call)).kind, 'data');
+  },
+
+  'notices that the token was rejected': async (rig) => {
+    const outcome = await call(rig, rig.stage.call, () => rig.stage.revokeTokens());
+    assert.equal(outcome.kind, 'token rejected');
+  },
+
+  'takes no other error of the API for a rejected token': async (rig) => {
+    const failure = await rig.failureOf(() => call(rig, rig.stage.failingCall), 'the failing call');
+    assert.equal(failure.code, 'upstream_business_error');
+  },
+};
+
+/** One call at the stand-in, with a token it has just given out. */
+async function call(rig: Rig, staged: StagedCall, meanwhile: () => unknown = () => undefined): Promise<ApiOutcome> {
+  const { dialect, live } = rig;
+  const { accessToken } = await rig.grant();
+  await meanwhile();
+  const whole: ApiCall = { ...staged, uuid: UUID };
+  return dialect.api.decode(await live.send(dialect.api.encode(whole, accessToken)), whole, accessToken);
+}

@@ -1,0 +1,100 @@
+import assert from 'node:assert/strict';
+import { systemClock } from '../../core/clock.js';
+import { lifeFromNow } from '../../core/lifetime.js';
+import type { Grant, Purpose } from '../../core/ports.js';
+import { isName, isToken } from '../../http/body.js';
+import type { Play } from './dialect-contract-stage.js';
+
+const PURPOSES: readonly Purpose[] = ['own token', 'verification', 'login'];
+const CENTURY_MS = 100 * 365.25 * 86_400_000;
+
+/** What a login must do. */
+export const loginCases: Readonly<Record<string, Play>> = {
+  'has a name for keys and logs, and no default address but an https one': async ({ dialect }) => {
+    assert.match(dialect.name, /^[a-z][a-z0-9-]*$/);
+    if (dialect.defaultBaseUrl !== undefined) assert.match(dialect.defaultBaseUrl, /^https:\/\//);
+  },
+
+  'grants a token for good credentials, whatever it is for': async ({ dialect, good, live, stage }) => {
+    for (const purpose of PURPOSES) {
+      const grant = await dialect.authenticate(good, live, purpose);
+      assertReadable(grant);
+      if (stage.scopes !== undefined && purpose !== 'own token') assert.deepEqual(grant.scopes, stage.scopes);
+    }
+  },
+
+  'sends a secret as it is, whatever characters it has': async (rig) => {
+    const { good } = rig;
+    const characters = ['+', '&', '%', '"'].filter((character) => !good.secretKey.includes(character));
+    assert.deepEqual(characters, [], 'the stage: put these characters into the secret of `good`');
+    assert.match(good.secretKey, /\P{ASCII}/u, 'the stage: put a letter beyond ASCII into the secret of `good`');
+    assert.ok(good.secretKey.length >= 16, 'the stage: make the secret of `good` 16 characters or longer');
+    await rig.grant();
+  },
+
+  'refuses a wrong secret and an unknown user alike, with invalid_credentials': async (rig) => {
+    const nobody = { username: 'nobody-at-all@example.test', secretKey: rig.bad.secretKey };
+    for (const [who, credentials] of Object.entries({ 'a wrong secret': rig.bad, 'an unknown user': nobody })) {
+      const failure = await rig.failureOf(() => rig.dialect.authenticate(credentials, rig.live, 'verification'), who);
+      assert.equal(failure.code, 'invalid_credentials', who);
+    }
+  },
+
+  'keeps nothing between logins: twenty at once do not mix': async ({ dialect, good, bad, live }) => {
+    const logins = Array.from({ length: 20 }, (_, i) => {
+      return dialect.authenticate(i % 2 === 0 ? good : bad, live, 'verification');
+    });
+    const outcomes = (await Promise.allSettled(logins)).map(({ status }) => status);
+    assert.deepEqual(
+      outcomes,
+      outcomes.map((_, i) => (i % 2 === 0 ? 'fulfilled' : 'rejected')),
+    );
+  },
+
+  'grants what does not print': async (rig) => {
+    rig.assertNothingSpilled(await rig.grant(), 'the grant');
+  },
+
+  'never takes a nonsensical expiry for a long life': async (rig) => {
+    for (const [what, answer] of Object.entries(rig.stage.nonsense)) {
+      let grant: Grant;
+      try {
+        grant = await rig.dialect.authenticate(rig.good, rig.answering(answer), 'verification');
+      } catch (thrown) {
+        const failure = await rig.failureOf(() => Promise.reject(thrown), what);
+        assert.equal(failure.code, 'upstream_malformed', what);
+        continue;
+      }
+      // A grant that says NaN or the past is refused by whoever reads it; one that says nothing gets the fallback life.
+      let lifeMs: number | undefined;
+      try {
+        lifeMs = lifeOf(grant);
+      } catch {
+        continue;
+      }
+      assert.equal(lifeMs, undefined, `${what}: expected upstream_malformed or no expiry at all`);
+    }
+  },
+
+  'says so when its access token holds a refresh token': async (rig) => {
+    const { accessToken, refreshToken } = await rig.grant();
+    if (refreshToken === undefined) return;
+    const parts = accessToken.value.split('.').map((part) => Buffer.from(part, 'base64url').toString('utf8'));
+    const inside = [accessToken.value, ...parts].some((part) => part.includes(refreshToken.reveal()));
+    assert.ok(!inside || rig.dialect.accessTokenIsLongLivedSecret === true, 'set accessTokenIsLongLivedSecret: true');
+  },
+};
+
+/** A grant that the flows can work with. */
+export function assertReadable(grant: Grant): void {
+  assert.ok(isToken(grant.accessToken.value), 'accessToken: expected visible ASCII without a space');
+  assert.ok(isName(grant.username), 'username: expected a text without control characters');
+  assert.ok(Array.isArray(grant.scopes) && grant.scopes.every((scope) => typeof scope === 'string'), 'scopes: strings');
+  assert.equal(typeof grant.isAPI, 'boolean', 'isAPI');
+  const lifeMs = lifeOf(grant);
+  assert.ok(lifeMs === undefined || (lifeMs > 0 && lifeMs <= CENTURY_MS), `its life is ${lifeMs} ms`);
+}
+
+function lifeOf({ accessToken, lifeMs, upstreamNow }: Grant): number | undefined {
+  return lifeFromNow({ expiresAt: accessToken.expiresAt, lifeMs, upstreamNow }, systemClock.now());
+}
