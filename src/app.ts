@@ -1,9 +1,10 @@
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { IncomingHttpHeaders } from 'node:http';
 import { AppModule } from './app.module.js';
 import type { Settings } from './settings.js';
-import { withoutSubPath } from './verify/sub-path.js';
+import { ignoreBody, withoutSubPath } from './verify/forwarded-request.js';
 
 type App = NestExpressApplication | NestFastifyApplication;
 
@@ -14,8 +15,9 @@ export function createApp({ platform }: Pick<Settings, 'platform'>): Promise<App
 
 async function createExpressApp(): Promise<App> {
   const app = await NestFactory.create<NestExpressApplication>(AppModule, new ExpressAdapter());
-  app.use((request: { url: string }, _response: unknown, next: () => void) => {
+  app.use((request: { url: string; headers: IncomingHttpHeaders }, _response: unknown, next: () => void) => {
     request.url = withoutSubPath(request.url);
+    ignoreBody(request.url, request.headers);
     next();
   });
   return app;
@@ -23,10 +25,8 @@ async function createExpressApp(): Promise<App> {
 
 async function createFastifyApp(): Promise<App> {
   const adapter = new FastifyAdapter({ rewriteUrl: ({ url = '/' }) => withoutSubPath(url) });
-  // A proxy asks with the headers of the request it asks about, Content-Type included, but without its body. Fastify would
-  // refuse that before any guard has seen the request.
   adapter.getInstance().addHook('onRequest', (request, _reply, done) => {
-    if (/^\/verify(?:\?|$)/.test(request.url)) delete request.headers['content-type'];
+    ignoreBody(request.url, request.headers);
     done();
   });
   return NestFactory.create<NestFastifyApplication>(AppModule, adapter);

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { startXPayEmulator } from 'nestjs-xpay-auth/testing';
+import { startGiftStreamEmulator, startPasswordLoginEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
 
 interface Account {
   readonly username: string;
   readonly secretKey: string;
-  readonly scopes: readonly string[];
+  readonly scope: string;
 }
 
 export interface Demo {
@@ -12,44 +12,71 @@ export interface Demo {
   introduce(appUrl: string): void;
 }
 
+/** How to start the stand-in of each upstream that `XPAY_DIALECT` may name. */
+const upstreams = {
+  xpay: (accounts: readonly Account[]) =>
+    startXPayEmulator({ accounts: accounts.map(({ scope, ...account }) => ({ ...account, scopes: [scope] })) }),
+  // gift-stream knows no scopes: its callers are nobody in particular unless the dialect is told what they may do.
+  'gift-stream': (accounts: readonly Account[]) => startGiftStreamEmulator({ accounts }),
+  'password-login': (accounts: readonly Account[]) => startPasswordLoginEmulator({ accounts }),
+};
+
 /**
- * Starts an emulator of xPay.stream in this process and points the app at it. Keys are random at each start, so nothing
+ * Starts an emulator of the upstream in this process and points the app at it. Keys are random at each start, so nothing
  * here is worth stealing, and nothing can be left in by mistake.
  */
-export async function startDemo(): Promise<Demo> {
+export async function startDemo(dialect: string): Promise<Demo> {
+  if (!isKnown(dialect)) {
+    throw new Error(`XPAY_DIALECT: ${dialect} is none of ${Object.keys(upstreams).join(', ')}`);
+  }
   const user = account('user@example.test', 'tme_user');
   const admin = account('admin@example.test', 'tme_admin');
   const app = account('this-app@example.test', 'tme_user');
-  const emulator = await startXPayEmulator({ accounts: [user, admin, app] });
+  const emulator = await upstreams[dialect]([user, admin, app]);
   process.env['XPAY_BASE_URL'] = emulator.url;
   process.env['XPAY_USERNAME'] = app.username;
   process.env['XPAY_SECRET_KEY'] = app.secretKey;
   return {
     introduce: (appUrl) => {
-      // oxlint-disable-next-line eslint/no-console -- the demo speaks to a person at a terminal
-      console.log(introduction(appUrl, emulator.url, user, admin));
+      const upstream = `an emulator of ${dialect} runs inside this process (${emulator.url})`;
+      process.stdout.write(introduction(upstream, [user, admin], tries(dialect, appUrl, user, admin)));
     },
   };
 }
 
-function account(username: string, scope: string): Account {
-  return { username, secretKey: randomBytes(12).toString('base64url'), scopes: [scope] };
+function isKnown(dialect: string): dialect is keyof typeof upstreams {
+  return Object.hasOwn(upstreams, dialect);
 }
 
-function introduction(appUrl: string, upstreamUrl: string, user: Account, admin: Account): string {
-  const line = ({ username, secretKey, scopes }: Account): string => `${username}:${secretKey}  ${scopes.join(' ')}`;
-  const login = ({ username, secretKey }: Account): string => `-u ${username}:${secretKey}`;
+function account(username: string, scope: string): Account {
+  return { username, secretKey: randomBytes(12).toString('base64url'), scope };
+}
+
+function as({ username, secretKey }: Account): string {
+  return `-u ${username}:${secretKey}`;
+}
+
+/** A line for each kind of answer. */
+function tries(dialect: keyof typeof upstreams, appUrl: string, user: Account, admin: Account): readonly string[] {
+  const always = [`200  curl -i ${as(user)} ${appUrl}/me`, `401  curl -i ${appUrl}/me`];
+  if (dialect === 'gift-stream')
+    return [...always, `403  curl -i ${as(user)} ${appUrl}/user/report  # it has no scopes`];
+  return [
+    ...always,
+    `200  curl -i ${as(user)} ${appUrl}/user/report`,
+    `403  curl -i ${as(user)} ${appUrl}/admin/report`,
+    `200  curl -i ${as(admin)} ${appUrl}/admin/report`,
+    ...(dialect === 'xpay' ? [`200  curl -i ${as(user)} -X POST ${appUrl}/wallets/find`] : []),
+  ];
+}
+
+function introduction(upstream: string, accounts: readonly Account[], lines: readonly string[]): string {
   return `
-DEMO: no xPay account is configured, so an emulator of xPay.stream runs inside this process (${upstreamUrl}).
+DEMO: no xPay account is configured, so ${upstream}.
 
-${line(user)}
-${line(admin)}
+${accounts.map(({ username, secretKey, scope }) => `${username}:${secretKey}  ${scope}`).join('\n')}
 
-200  curl -i ${login(user)} ${appUrl}/user/report
-401  curl -i ${appUrl}/me
-403  curl -i ${login(user)} ${appUrl}/admin/report
-200  curl -i ${login(admin)} ${appUrl}/admin/report
-200  curl -i ${login(user)} -X POST ${appUrl}/wallets/find
+${lines.join('\n')}
 
 To use your own account: XPAY_USERNAME=… XPAY_SECRET_KEY=… npm start
 `;

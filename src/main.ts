@@ -1,10 +1,13 @@
+import { Logger } from '@nestjs/common';
 import { createApp } from './app.js';
 import { startDemo } from './demo.js';
 import { readSettings } from './settings.js';
 
 const settings = await readSettings();
-const demo = settings.demo ? await startDemo() : undefined;
+const demo = settings.demo ? await startDemo(process.env['XPAY_DIALECT'] || 'xpay') : undefined;
 const app = await createApp(settings);
 app.enableShutdownHooks();
 await app.listen(settings.port, settings.host);
-demo?.introduce(await app.getUrl());
+const url = await app.getUrl();
+new Logger('ReferenceApp').log(`Listening on ${url}`);
+demo?.introduce(url);

@@ -18,11 +18,11 @@ export async function readSettings(): Promise<Settings> {
   return settingsFrom(process.env);
 }
 
-/** Throws, with the name of the variable, for what cannot be run. */
+/** A variable that is empty counts as unset. Throws, with the name of the variable, for what cannot be run. */
 export function settingsFrom(env: Environment): Settings {
-  const port = Number(env['PORT'] ?? 3000);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`PORT: ${env['PORT']} is no port`);
-  const platform = env['PLATFORM'] ?? 'fastify';
+  const port = env['PORT'] || '3000';
+  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw new Error(`PORT: ${port} is no port`);
+  const platform = env['PLATFORM'] || 'fastify';
   if (platform !== 'fastify' && platform !== 'express') {
     throw new Error(`PLATFORM: ${platform} is neither "fastify" nor "express"`);
   }
@@ -34,5 +34,5 @@ export function settingsFrom(env: Environment): Settings {
     );
   }
   const demo = !configured;
-  return { host: demo ? '127.0.0.1' : (env['HOST'] ?? '127.0.0.1'), port, platform, demo };
+  return { host: (!demo && env['HOST']) || '127.0.0.1', port: Number(port), platform, demo };
 }

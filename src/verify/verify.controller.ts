@@ -9,7 +9,7 @@ interface Request {
 
 /**
  * Forward auth: a proxy (nginx `auth_request`, Traefik `forwardAuth`, Envoy `ext_authz`) asks here whether a request may
- * pass. Any method, and any path below (see sub-path.ts): some proxies pass on those of the request they ask about.
+ * pass. Any method, and any path below (see forwarded-request.ts): some proxies pass on those of the request they ask about.
  */
 @Controller('verify')
 @Authenticated()
@@ -29,10 +29,14 @@ export class VerifyController {
     if (!scopes.every((scope) => caller.scopes.includes(scope))) {
       throw new XPayAuthError('insufficient_scope', 'The caller lacks a scope', { requiredScopes: scopes });
     }
-    // Names may hold anything; a header may not.
-    response.header('x-auth-user', encodeURIComponent(caller.username));
-    response.header('x-auth-scopes', caller.scopes.map(encodeURIComponent).join(' '));
+    response.header('x-auth-user', headerText(caller.username));
+    response.header('x-auth-scopes', caller.scopes.map(headerText).join(' '));
   }
+}
+
+/** Names may hold anything; a header may not. */
+function headerText(name: string): string {
+  return encodeURIComponent(name.toWellFormed());
 }
 
 interface HeaderSink {
