@@ -1,0 +1,34 @@
+import { describe, expect, it } from '@jest/globals';
+import { type ChallengeContext, challengeFor } from './challenge.js';
+import { FAILURES, XPayAuthError, type XPayAuthErrorCode } from './errors.js';
+
+const context: ChallengeContext = {
+  realm: 'xpay',
+  schemes: [{ scheme: 'Basic', parameters: { charset: 'UTF-8' } }, { scheme: 'Bearer' }],
+};
+const of = (code: XPayAuthErrorCode, more: Partial<ChallengeContext> = {}) =>
+  challengeFor(new XPayAuthError(code, 'why', { requiredScopes: ['a', 'b'] }), { ...context, ...more });
+
+describe('challenges', () => {
+  it('I7 · only 401 and 403 have one', () => {
+    const codes = (Object.keys(FAILURES) as XPayAuthErrorCode[]).filter((code) => of(code) !== undefined);
+    expect(codes).toEqual(['missing_credentials', 'invalid_credentials', 'invalid_token', 'insufficient_scope']);
+  });
+
+  it('RFC 6750 §3.1 · no error where nothing was sent, invalid_token where a token was', () => {
+    expect(of('missing_credentials')).toBe('Basic realm="xpay", charset="UTF-8", Bearer realm="xpay"');
+    expect(of('invalid_token')).toBe('Basic realm="xpay", charset="UTF-8", Bearer realm="xpay", error="invalid_token"');
+    expect(of('insufficient_scope')).toBe('Bearer error="insufficient_scope", scope="a b"');
+  });
+
+  it('RFC 9110 §5.6.4 · quotes and backslashes of a realm are escaped', () => {
+    expect(of('missing_credentials', { realm: 'a"b\\c', schemes: [{ scheme: 'Bearer' }] })).toBe(
+      'Bearer realm="a\\"b\\\\c"',
+    );
+  });
+
+  it('I7 · a script is not offered Basic; where nothing else is accepted there is no challenge', () => {
+    expect(of('missing_credentials', { fromScript: true })).toBe('Bearer realm="xpay"');
+    expect(of('missing_credentials', { fromScript: true, schemes: [{ scheme: 'BASIC' }] })).toBeUndefined();
+  });
+});

@@ -1,0 +1,71 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { XPayAuthError } from './errors.js';
+import { type ExpiryFacts, clockSkew, lifeFromNow } from './lifetime.js';
+
+const WALL = Date.UTC(2026, 0, 1);
+const HOUR_MS = 3_600_000;
+
+describe('clockSkew', () => {
+  it.each([
+    ['nothing to compare', {}, 0],
+    ['the same', { upstreamNow: WALL }, 0],
+    ['2 s ahead, which whole seconds may explain', { upstreamNow: WALL + 2_000 }, 0],
+    ['more than that', { upstreamNow: WALL + 2_001 }, 2_001],
+    ['behind', { upstreamNow: WALL - 7_200_000 }, -7_200_000],
+    ['behind by what the answer took', { upstreamNow: WALL - 5_000, elapsedMs: 4_000 }, 0],
+    ['ahead, however long the answer took', { upstreamNow: WALL + 5_000, elapsedMs: 4_000 }, 5_000],
+    ['no number', { upstreamNow: NaN }, 0],
+  ] satisfies [string, ExpiryFacts, number][])('%s', (_, facts, skew) => {
+    expect(clockSkew(facts, WALL)).toBe(skew);
+  });
+});
+
+describe('lifeFromNow', () => {
+  it.each([
+    ['unknown', {}, undefined],
+    ['by our clock', { expiresAt: WALL + HOUR_MS }, HOUR_MS],
+    [
+      'by the upstream’s, where the clocks differ',
+      { expiresAt: WALL + 3 * HOUR_MS, upstreamNow: WALL + 2 * HOUR_MS },
+      HOUR_MS,
+    ],
+    ['by the upstream’s, where it is behind', { expiresAt: WALL - HOUR_MS, upstreamNow: WALL - 2 * HOUR_MS }, HOUR_MS],
+    ['the shorter one, where they may differ', { expiresAt: WALL + 2_000, upstreamNow: WALL + 1_000 }, 1_000],
+    ['ours, where the Date is merely cut to the second', { expiresAt: WALL + 2_000, upstreamNow: WALL - 900 }, 2_000],
+    ['as the upstream counts it, whatever the clocks say', { lifeMs: 5_000, expiresAt: 1, upstreamNow: 1 }, 5_000],
+    ['1,000 days', { expiresAt: WALL + 86_400_000_000 }, 86_400_000_000],
+  ] satisfies [string, ExpiryFacts, number | undefined][])('O10 · %s', (_, facts, lifeMs) => {
+    expect(lifeFromNow(facts, WALL)).toBe(lifeMs);
+  });
+
+  it.each([
+    ['over', { expiresAt: WALL - 1 }, /1 ms before it was given/],
+    ['over just now', { expiresAt: WALL }, /0 ms before/],
+    ['in seconds', { expiresAt: WALL / 1_000 }, /seconds where ms were expected/],
+    ['in µs', { expiresAt: WALL * 1_000 }, /more than 100 years/],
+    ['no number', { expiresAt: NaN }, /no readable time/],
+    ['endless', { lifeMs: Infinity }, /more than 100 years/],
+    ['negative', { lifeMs: -5 }, /5 ms before/],
+  ] satisfies [string, ExpiryFacts, RegExp][])('O12 · %s is upstream_malformed', (_, facts, words) => {
+    expect(() => lifeFromNow(facts, WALL)).toThrow(words);
+    expect(() => lifeFromNow(facts, WALL)).toThrow(XPayAuthError);
+  });
+
+  it('O12 · whatever is said, a life is positive and ends', () => {
+    const any = fc.option(fc.double(), { nil: undefined });
+    fc.assert(
+      fc.property(any, any, any, (expiresAt, lifeMs, upstreamNow) => {
+        let life: number | undefined;
+        try {
+          life = lifeFromNow({ expiresAt, lifeMs, upstreamNow }, WALL);
+        } catch (failure) {
+          expect(failure).toMatchObject({ code: 'upstream_malformed' });
+          return;
+        }
+        if (life === undefined) expect([expiresAt, lifeMs]).toEqual([undefined, undefined]);
+        else expect(life > 0 && life <= 100 * 365 * 86_400_000).toBe(true);
+      }),
+    );
+  });
+});

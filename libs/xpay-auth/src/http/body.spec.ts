@@ -1,0 +1,54 @@
+import { describe, expect, it } from '@jest/globals';
+import type { UpstreamAnswer } from '../core/ports.js';
+import { decodeText, isName, isToken, jsonObject, shortText } from './body.js';
+
+const answer = (text: string): UpstreamAnswer => ({
+  status: 200,
+  text,
+  receivedAt: 0,
+  upstreamNow: undefined,
+  header: () => undefined,
+});
+
+describe('a body', () => {
+  it('is text in UTF-8, whatever else the bytes are', () => {
+    expect(decodeText(Buffer.from('žluť'))).toBe('žluť');
+    expect(decodeText(Buffer.from([0x61, 0xff]))).toBe('a\ufffd');
+    expect(decodeText(undefined)).toBe('');
+    expect(decodeText({ not: 'bytes' })).toBe('');
+  });
+
+  it('is a JSON object or nothing', () => {
+    expect(jsonObject(answer('{"a":1}'))).toEqual({ a: 1 });
+    for (const text of ['', '[]', 'null', '1', '"a"', '{"a":', '<html>']) {
+      expect(jsonObject(answer(text))).toBeUndefined();
+    }
+  });
+});
+
+describe("an upstream's own words", () => {
+  it('are one line of at most 200 characters', () => {
+    expect(shortText('  out of\r\norder\u2028now ')).toBe('out of order now');
+    expect(shortText('x'.repeat(500))).toHaveLength(200);
+  });
+
+  it('cannot move the cursor of a terminal', () => {
+    expect(shortText('\u001b[2Jgone\u0000')).toBe('[2Jgone');
+  });
+
+  it.each([undefined, null, 5, {}, '', ' \n '])('are nothing when they are %p', (value) => {
+    expect(shortText(value)).toBeUndefined();
+  });
+});
+
+describe('what may be a token or a name', () => {
+  it('a token is visible ASCII without a space, so that it fits a header', () => {
+    expect(isToken('eyJhbGciOiJIUzI1NiJ9.e30.c2ln')).toBe(true);
+    for (const value of ['', 'two words', 'line\r\nbreak', 'é', undefined, 5]) expect(isToken(value)).toBe(false);
+  });
+
+  it('a name is anything that cannot forge a line of a log', () => {
+    for (const value of ['admin', 'žofie@example.test', 'two words', 'a:b']) expect(isName(value)).toBe(true);
+    for (const value of ['', 'a\nb', 'a\u0000', '\ud800', undefined, 5]) expect(isName(value)).toBe(false);
+  });
+});

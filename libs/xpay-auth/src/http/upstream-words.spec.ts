@@ -1,0 +1,36 @@
+import { describe, expect, it } from '@jest/globals';
+import { upstreamWords } from './upstream-words.js';
+
+const secret = 'p+a&s "wörd"\\ of ada';
+
+describe('upstreamWords', () => {
+  it('are one short line', () => {
+    expect(upstreamWords(' Missing\r\nCard\u2028Id ', [secret])).toBe('Missing Card Id');
+    expect(upstreamWords('word '.repeat(100), [])).toHaveLength(200);
+  });
+
+  it.each([undefined, null, 7, {}, [], '', '  \n'])('are none in %j', (words) => {
+    expect(upstreamWords(words, [])).toBeUndefined();
+  });
+
+  it.each([
+    ['as it is', secret],
+    ['in JSON', JSON.stringify({ secret })],
+    ['in a form', new URLSearchParams({ secret }).toString()],
+    ['percent-encoded', encodeURIComponent(secret)],
+    ['in base64', Buffer.from(secret).toString('base64')],
+    ['behind the end of the line', `${'word '.repeat(100)}${secret}`],
+    ['cut by the end of the line', `${'x '.repeat(97)}${secret}`],
+  ])('B12 · are none where they repeat the secret %s', (_how, words) => {
+    expect(upstreamWords(`You sent ${words}`, [secret])).toBeUndefined();
+  });
+
+  it.each(['bad token eyJhbGciOiJIUzI1NiJ9', `no such key ${'0a'.repeat(20)}`])(
+    'B13 · are none where they hold what looks like a token: %s',
+    (words) => expect(upstreamWords(words, [])).toBeUndefined(),
+  );
+
+  it('are not silenced by an empty secret', () => {
+    expect(upstreamWords('Missing Card Id', [''])).toBe('Missing Card Id');
+  });
+});

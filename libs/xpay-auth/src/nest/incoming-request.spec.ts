@@ -1,0 +1,55 @@
+import { describe, expect, it } from '@jest/globals';
+import { addressOf, authorizationOf, isFromScript, soleAuthorizationOf, stripCredentials } from './incoming-request.js';
+
+const from = (peer: string, ip: string, headers: Record<string, string> = {}) =>
+  addressOf({ headers, ip, socket: { remoteAddress: peer } });
+
+describe('an incoming request', () => {
+  it('I5 · the address is what the platform says; nobody else is believed', () => {
+    expect(from('192.0.2.1', '192.0.2.1')).toEqual({ address: '192.0.2.1', untrustedProxy: false });
+    expect(from('10.0.0.1', '192.0.2.9', { 'x-forwarded-for': '192.0.2.9' })).toEqual({
+      address: '192.0.2.9',
+      untrustedProxy: false,
+    });
+    expect(addressOf({ headers: {}, socket: { remoteAddress: '192.0.2.1' } }).address).toBe('192.0.2.1');
+  });
+
+  it('I5 · a header from an address of the house means a proxy that nobody trusts: the address says nothing', () => {
+    for (const peer of ['127.0.0.1', '10.1.2.3', '172.16.0.1', '192.168.1.1', '::1', '::ffff:10.0.0.1', 'fd00::1']) {
+      expect(from(peer, peer, { 'x-forwarded-for': 'x' })).toEqual({ address: undefined, untrustedProxy: true });
+      expect(from(peer, peer, { forwarded: 'for=x' }).untrustedProxy).toBe(true);
+      expect(from(peer, peer)).toEqual({ address: peer, untrustedProxy: false });
+    }
+  });
+
+  it('I5 · a stranger does not escape the counter by sending the header', () => {
+    for (const peer of ['192.0.2.1', '172.32.0.1', '2001:db8::1', '11.0.0.1']) {
+      expect(from(peer, peer, { 'x-forwarded-for': '10.0.0.1' })).toEqual({ address: peer, untrustedProxy: false });
+    }
+  });
+
+  it('I9 · one Authorization line is read, two are not', () => {
+    const one = { headers: { authorization: 'a' }, rawHeaders: ['Authorization', 'a', 'X', 'authorization'] };
+    expect([authorizationOf(one), soleAuthorizationOf(one)]).toEqual(['a', 'a']);
+    const two = { headers: { authorization: 'a' }, raw: { rawHeaders: ['authorization', 'a', 'AUTHORIZATION', 'b'] } };
+    expect(soleAuthorizationOf(two)).toBeUndefined();
+    expect(() => authorizationOf(two)).toThrow(expect.objectContaining({ code: 'invalid_request' }));
+    expect(authorizationOf({ headers: {} })).toBeUndefined();
+  });
+
+  it('stripping leaves no trace of the line, and the others alone', () => {
+    const request = {
+      headers: { authorization: 'a', host: 'h' },
+      rawHeaders: ['Host', 'h', 'Authorization', 'a', 'X', 'y'],
+    };
+    stripCredentials(request);
+    expect(request).toEqual({ headers: { host: 'h' }, rawHeaders: ['Host', 'h', 'X', 'y'] });
+    stripCredentials(request);
+    expect(request.rawHeaders).toEqual(['Host', 'h', 'X', 'y']);
+  });
+
+  it('I7 · a script says so by Fetch Metadata', () => {
+    const answers = ['empty', 'document'].map((dest) => isFromScript({ headers: { 'sec-fetch-dest': dest } }));
+    expect([...answers, isFromScript({ headers: {} })]).toEqual([true, false, false]);
+  });
+});

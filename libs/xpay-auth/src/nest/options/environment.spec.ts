@@ -1,0 +1,163 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import { ENVIRONMENT } from './environment.js';
+import { type ResolvedOptions, resolveOptions } from './resolve-options.js';
+import type { XPayAuthFactoryOptions, XPayAuthInstanceOptions } from './xpay-auth-options.js';
+
+type Variables = Readonly<Record<string, string>>;
+
+const ACCOUNT = { XPAY_USERNAME: 'app@example.test', XPAY_SECRET_KEY: 'key-of-app-27182' };
+
+function resolveIn(
+  variables: Variables,
+  explicit: XPayAuthFactoryOptions = {},
+  beside: XPayAuthInstanceOptions = {},
+): ResolvedOptions {
+  return resolveOptions(explicit, beside, (name) => variables[name]);
+}
+
+describe('the environment', () => {
+  const rows: [keyof typeof ENVIRONMENT, Variables, (options: ResolvedOptions) => unknown, unknown][] = [
+    [
+      'USERNAME',
+      ACCOUNT,
+      ({ credentials }) => credentials?.(),
+      { username: 'app@example.test', secretKey: 'key-of-app-27182' },
+    ],
+    [
+      'SECRET_KEY',
+      ACCOUNT,
+      ({ credentials }) => credentials?.(),
+      { username: 'app@example.test', secretKey: 'key-of-app-27182' },
+    ],
+    [
+      'BASE_URL',
+      { XPAY_BASE_URL: 'https://xpay.example.test/' },
+      ({ baseUrl }) => baseUrl,
+      'https://xpay.example.test',
+    ],
+    ['DIALECT', { XPAY_DIALECT: 'gift-stream' }, ({ dialect }) => dialect.name, 'gift-stream'],
+    [
+      'ALLOW_INSECURE_HOSTS',
+      { XPAY_ALLOW_INSECURE_HOSTS: ' a.test, b.test,, ' },
+      ({ http }) => http.allowInsecureHosts,
+      ['a.test', 'b.test'],
+    ],
+    [
+      'VERIFICATION_PERIOD_MS',
+      { XPAY_VERIFICATION_PERIOD_MS: '30000' },
+      ({ verification }) => verification.periodMs,
+      30_000,
+    ],
+    ['SESSION_PERIOD_MS', { XPAY_SESSION_PERIOD_MS: '3600000' }, ({ session }) => session.periodMs, 3_600_000],
+  ];
+
+  it.each(rows)('says %s', (_variable, variables, read, expected) => {
+    expect(read(resolveIn(variables))).toEqual(expected);
+  });
+
+  it('is wholly in the table above', () => {
+    expect(rows.map(([variable]) => variable)).toEqual(Object.keys(ENVIRONMENT));
+  });
+
+  it.each(Object.keys(ENVIRONMENT))('with %s left empty says nothing', (variable) => {
+    const { credentials, dialect, ...options } = resolveIn({ [`XPAY_${variable}`]: '' });
+    const { credentials: none, dialect: xpay, ...defaults } = resolveIn({});
+    expect([credentials, dialect.name, options]).toEqual([none, xpay.name, defaults]);
+  });
+
+  it.each([
+    ['XPAY_USERNAME', 'XPAY_SECRET_KEY'],
+    ['XPAY_SECRET_KEY', 'XPAY_USERNAME'],
+  ] as const)('with %s and no %s is refused, without its value', (present, absent) => {
+    const half = { [present]: ACCOUNT[present] };
+    expect(() => resolveIn(half)).toThrow(`The environment has ${present} but no ${absent}. Set both, or neither.`);
+    expect(() => resolveIn(half)).not.toThrow(ACCOUNT[present]);
+  });
+
+  it.each([
+    [{ XPAY_DIALECT: 'x-pay' }, /option dialect: "x-pay" is not allowed; expected 'xpay', 'gift-stream'/],
+    [
+      { XPAY_BASE_URL: 'http://xpay.example.test' },
+      /option baseUrl: "http:\/\/xpay.example.test" is not allowed; expected an https:/,
+    ],
+    [{ XPAY_VERIFICATION_PERIOD_MS: '30s' }, /option verification.periodMs: "30s" is not allowed; expected number/],
+    [
+      { XPAY_VERIFICATION_PERIOD_MS: '999999' },
+      /option verification.periodMs: 999999 is not allowed; expected number to be <=300000/,
+    ],
+    [{ XPAY_SESSION_PERIOD_MS: '-1' }, /option session.periodMs: "-1" is not allowed; expected number/],
+    [{ XPAY_SESSION_PERIOD_MS: ' ' }, /option session.periodMs: " " is not allowed; expected number/],
+  ])('%p is refused by the name of the option', (variables, message) => {
+    expect(() => resolveIn(variables)).toThrow(message);
+  });
+
+  it('allows plain http to the hosts it names', () => {
+    const variables = { XPAY_BASE_URL: 'http://xpay.internal:8080', XPAY_ALLOW_INSECURE_HOSTS: 'xpay.internal' };
+    expect(resolveIn(variables).baseUrl).toBe('http://xpay.internal:8080');
+  });
+});
+
+describe('explicit over environment over default', () => {
+  const variables = {
+    ...ACCOUNT,
+    XPAY_BASE_URL: 'https://environment.example.test',
+    XPAY_VERIFICATION_PERIOD_MS: '20000',
+    XPAY_ALLOW_INSECURE_HOSTS: 'environment.example.test',
+  };
+
+  it('holds for each option by itself, within a group as well', () => {
+    const explicit = { baseUrl: 'https://explicit.example.test', verification: { refusedPeriodMs: 1_000 } };
+    const { baseUrl, verification } = resolveIn(variables, explicit);
+    expect(baseUrl).toBe('https://explicit.example.test');
+    expect(verification).toMatchObject({ periodMs: 20_000, refusedPeriodMs: 1_000, maxConcurrent: 64 });
+    expect(resolveIn(variables, { verification: { periodMs: 7_000 } }).verification.periodMs).toBe(7_000);
+  });
+
+  it('an explicit undefined says nothing, on either level', () => {
+    const unsaid: object = {
+      baseUrl: undefined,
+      credentials: undefined,
+      http: undefined,
+      verification: { periodMs: undefined, refusedPeriodMs: undefined },
+    };
+    const { baseUrl, credentials, http, verification } = resolveIn(variables, unsaid);
+    expect(baseUrl).toBe('https://environment.example.test');
+    expect(credentials?.()).toMatchObject({ username: 'app@example.test' });
+    expect(http.allowInsecureHosts).toEqual(['environment.example.test']);
+    expect(verification).toMatchObject({ periodMs: 20_000, refusedPeriodMs: 5_000 });
+  });
+
+  it("the account is taken as a whole: an explicit one never meets the environment's key", () => {
+    const credentials = { username: 'other@example.test', secretKey: 'key-of-other-1' };
+    expect(resolveIn(variables, { credentials }).credentials?.()).toEqual(credentials);
+  });
+});
+
+describe('whose variables an instance reads', () => {
+  it('a named instance reads none', () => {
+    const read = jest.fn<(name: string) => string | undefined>((name) => (ACCOUNT as Variables)[name]);
+    expect(resolveOptions({}, { name: 'gift' }, read)).toMatchObject({ name: 'gift', credentials: undefined });
+    expect(read).not.toHaveBeenCalled();
+  });
+
+  it('a named instance with an envPrefix reads those alone', () => {
+    const { baseUrl, credentials } = resolveIn(
+      { ...ACCOUNT, GIFT_BASE_URL: 'https://gift.example.test' },
+      { envPrefix: 'GIFT_' },
+      { name: 'gift' },
+    );
+    expect({ baseUrl, credentials }).toEqual({ baseUrl: 'https://gift.example.test', credentials: undefined });
+  });
+
+  it('the unnamed instance may have another prefix', () => {
+    const { baseUrl, credentials } = resolveIn(
+      { ...ACCOUNT, MY_BASE_URL: 'https://my.example.test' },
+      { envPrefix: 'MY_' },
+    );
+    expect({ baseUrl, credentials }).toEqual({ baseUrl: 'https://my.example.test', credentials: undefined });
+  });
+
+  it('nobody reads variables without a prefix, such as the USERNAME of a shell', () => {
+    expect(() => resolveIn({ USERNAME: 'root' }, { envPrefix: '' })).toThrow(/option envPrefix: ""/);
+  });
+});

@@ -1,0 +1,98 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, stat } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
+
+const root = resolve(import.meta.dirname, '../..');
+const built = ['dist/main.js', 'libs/xpay-auth/dist/index.js'].map((path) => join(root, path));
+
+/** How a process ended: by itself with a code, or by a signal. */
+export interface Ending {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+/** A program of this workspace in a process of its own. */
+export interface SpawnedProgram extends AsyncDisposable {
+  /** Everything it has printed so far, on both streams. */
+  output(): string;
+  /** Resolves to the first match of what it prints; rejects when it ends, or says nothing of the kind in time. */
+  printed(pattern: RegExp): Promise<RegExpExecArray>;
+  ended(): Promise<Ending>;
+  kill(signal: NodeJS.Signals): void;
+}
+
+/** The built reference app ({@link ensureBuilt} first), as `npm start` runs it, with these variables and nothing else of this machine's environment. */
+export function spawnBuiltApp(environment: Readonly<Record<string, string>> = {}): Promise<SpawnedProgram> {
+  return spawnNode(join(root, 'dist/main.js'), environment);
+}
+
+/** Any module, run by Node in an empty folder: no `.env` of whoever runs the tests is found there. */
+export async function spawnNode(file: string, environment: Readonly<Record<string, string>>): Promise<SpawnedProgram> {
+  const cwd = await mkdtemp(join(tmpdir(), 'reference-app-'));
+  const child = spawn(process.execPath, [file], {
+    cwd,
+    env: { PATH: process.env['PATH'], NO_COLOR: '1', PORT: '0', ...environment },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  const ended = once(child, 'close').then(([code, signal]): Ending => ({ code, signal }));
+
+  const printed = async (pattern: RegExp): Promise<RegExpExecArray> => {
+    for (const deadline = Date.now() + 10_000; Date.now() < deadline; await sleep(20)) {
+      const match = pattern.exec(output);
+      if (match !== null) return match;
+      if (child.exitCode !== null) break;
+    }
+    throw new Error(`${String(pattern)} was not printed:\n${output}`);
+  };
+  const dispose = async (): Promise<void> => {
+    child.kill('SIGKILL');
+    await ended;
+    await rm(cwd, { recursive: true, force: true });
+  };
+  return {
+    output: () => output,
+    printed,
+    ended: () => ended,
+    kill: (signal) => void child.kill(signal),
+    [Symbol.asyncDispose]: dispose,
+  };
+}
+
+/** Builds what is missing, once, however many specs ask at the same time. May take a minute. */
+export async function ensureBuilt(): Promise<void> {
+  const lock = join(root, '.check/building');
+  await mkdir(dirname(lock), { recursive: true });
+  while (!isBuilt() || existsSync(lock)) {
+    const isOurs = await mkdir(lock).then(
+      () => true,
+      () => false,
+    );
+    if (!isOurs) {
+      await removeStale(lock);
+      await sleep(200);
+      continue;
+    }
+    try {
+      if (!isBuilt()) await promisify(execFile)('npm', ['run', 'build'], { cwd: root });
+    } finally {
+      await rm(lock, { recursive: true });
+    }
+  }
+}
+
+function isBuilt(): boolean {
+  return built.every((file) => existsSync(file));
+}
+
+/** A run that was killed while it built must not stop all later ones. */
+async function removeStale(lock: string): Promise<void> {
+  const { mtimeMs } = await stat(lock).catch(() => ({ mtimeMs: Date.now() }));
+  if (Date.now() - mtimeMs > 180_000) await rm(lock, { recursive: true, force: true });
+}

@@ -1,0 +1,38 @@
+import { Logger } from '@nestjs/common';
+import { createApp } from '../../src/app.js';
+import type { Platform, RunningApp } from './start-app.js';
+
+const VARIABLES = ['USERNAME', 'SECRET_KEY', 'BASE_URL', 'DIALECT', 'ALLOW_INSECURE_HOSTS', 'REDIS_URL'];
+
+/** The reference app in this process, with these variables of `XPAY_` and no other, on a free port of loopback. */
+export async function startReferenceApp(
+  platform: Platform,
+  variables: Readonly<Record<string, string>>,
+): Promise<RunningApp> {
+  const restore = setEnvironment({
+    // Empty counts as unset, and keeps a `.env` of whoever runs the tests out.
+    ...Object.fromEntries(VARIABLES.map((name) => [`XPAY_${name}`, ''])),
+    ...variables,
+  });
+  Logger.overrideLogger(false);
+  try {
+    const app = await createApp({ platform });
+    await app.listen(0, '127.0.0.1');
+    const url = await app.getUrl();
+    const stop = async (): Promise<void> => app.close();
+    return { app, url, fetch: (path, init) => fetch(url + path, init), stop, [Symbol.asyncDispose]: stop };
+  } finally {
+    restore();
+  }
+}
+
+function setEnvironment(variables: Readonly<Record<string, string>>): () => void {
+  const before = Object.keys(variables).map((name) => [name, process.env[name]] as const);
+  Object.assign(process.env, variables);
+  return () => {
+    for (const [name, value] of before) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  };
+}
