@@ -1,0 +1,158 @@
+import { describe, expect, it } from '@jest/globals';
+import { XPayAuditService, XPayAuthError, XPayStrategy } from 'nestjs-xpay-auth';
+import { inspect } from 'node:util';
+import { ada, asAda, asRoot, root, startInbound, wrong } from '../support/inbound-app.js';
+import { settled } from '../support/settled.js';
+import { basic, bearer, platforms } from '../support/start-app.js';
+import { stringsWithin } from '../support/strings-within.js';
+
+const uuid = /^[0-9a-f-]{36}$/;
+
+describe.each(platforms)('audit on %s', (platform) => {
+  it('every check, refusal, denial, lockout, login, logout and revocation is one event; a cache hit only counts', async () => {
+    const attempts = { perUserAndAddress: { attempts: 1, windowMs: 60_000 } };
+    await using app = await startInbound(platform, { options: { attempts } });
+    const audit = app.app.get(XPayAuditService);
+    const address = expect.stringMatching(/127\.0\.0\.1$/);
+    const reference = { uuid: expect.stringMatching(uuid) };
+    const by = { scheme: 'Basic', username: ada.username, address };
+    const eventsOf = async (act: () => Promise<unknown>) => {
+      const before = app.events.length;
+      await act();
+      return app.events.slice(before);
+    };
+
+    expect(await eventsOf(() => app.status('/me', asAda))).toEqual([
+      { type: 'verified', purpose: 'verification', ...by, reference },
+    ]);
+    expect(await eventsOf(() => app.status('/me', asAda))).toEqual([]);
+    expect(audit.cacheHits).toBe(1);
+    expect(await eventsOf(() => app.status('/admin', asAda))).toEqual([
+      { type: 'denied', username: ada.username, address, requiredScopes: ['tme_admin'] },
+    ]);
+    app.xpay.faults.next({ kind: 'html502' });
+    expect(await eventsOf(() => app.status('/me', asRoot))).toMatchObject([
+      { type: 'undecided', username: root.username, reason: 'upstream_unavailable' },
+    ]);
+    expect(await eventsOf(() => app.status('/me', wrong()))).toEqual([
+      {
+        type: 'refused',
+        ...by,
+        reason: 'the upstream does not accept them',
+        reference: { ...reference, tag: expect.stringMatching(uuid) },
+      },
+    ]);
+    expect(await eventsOf(() => app.status('/me', wrong()))).toMatchObject([
+      { type: 'refused', reason: 'refused a moment ago' },
+    ]);
+    expect(await eventsOf(() => app.status('/me', wrong(2)))).toEqual([
+      { type: 'locked-out', ...by, limit: 'perUserAndAddress' },
+    ]);
+    expect(await eventsOf(() => app.status('/me', bearer('made-up')))).toEqual([
+      {
+        type: 'refused',
+        scheme: 'Bearer',
+        username: undefined,
+        address,
+        reason: 'invalid_token',
+        reference: undefined,
+      },
+    ]);
+    for (const [value, scheme, reason] of [
+      ['Basic ???', 'Basic', 'invalid_request'],
+      ['Digest x', 'Digest', 'invalid_credentials'],
+      [basic('a\nb', 'x').authorization, 'Basic', 'unusable credentials: control'],
+    ]) {
+      expect(await eventsOf(() => app.status('/me', { authorization: value ?? '' }))).toMatchObject([
+        { type: 'refused', scheme, username: undefined, reason },
+      ]);
+    }
+    expect(await eventsOf(() => app.status('/me'))).toEqual([]);
+
+    const login = async () => {
+      const { accessToken } = await app.sessions.login(root, { address: '192.0.2.1' });
+      await app.status('/me', bearer(accessToken));
+      await app.sessions.logout(accessToken);
+    };
+    const from = { scheme: 'login', username: root.username, address: '192.0.2.1' };
+    expect(await eventsOf(login)).toEqual([
+      { type: 'verified', purpose: 'login', ...from, reference },
+      { type: 'login', ...from, reference },
+      { type: 'logout', username: root.username },
+    ]);
+    expect(audit.cacheHits).toBe(3);
+    expect(await eventsOf(() => app.sessions.revokeUser(ada.username))).toEqual([
+      { type: 'revoked', username: ada.username },
+    ]);
+    expect(await eventsOf(() => app.sessions.revokeAll())).toEqual([{ type: 'revoked', username: '*' }]);
+    expect(app.logged.filter((line) => line.startsWith('audit '))).toHaveLength(app.events.length);
+  });
+
+  it('a user name cannot forge a line of the log', async () => {
+    await using app = await startInbound(platform);
+    const forger = 'eve\u2028audit {"type":"login","username":"root"}\u202e\u0085';
+    for (const name of ['a\nb', 'a\r\nb', 'a\u001b[2Jb', 'a\u009b2Jb', forger, '\ud83d\ude00"\\']) {
+      await app.status('/me', basic(name, 'guess'));
+      await app.status('/me', basic(name, ''));
+      await app.sessions.revokeUser(name);
+    }
+    await settled(() => app.logged.length > 0);
+    for (const line of app.logged) {
+      expect(line).not.toMatch(/[\p{Cc}\p{Cf}\u2028\u2029]/u);
+    }
+    // Escaped, not altered: who reads the line as JSON reads the name as it was.
+    const names = app.logged
+      .filter((line) => line.startsWith('audit '))
+      .map((line) => line.slice('audit '.length, line.lastIndexOf('}') + 1))
+      .map((json) => (JSON.parse(json) as { username?: string }).username);
+    expect(names).toContain(forger);
+  });
+
+  it('B9 · no secret in any log line, event, error, answer, key or value of the tables', async () => {
+    await using app = await startInbound(platform, { options: { session: { keepUpstreamToken: true } } });
+    const typo = 'a-mistyped-secret-key';
+    const told: string[] = [];
+    const hear = async (path: string, headers: Record<string, string>) => {
+      const answer = await app.fetch(path, { headers });
+      told.push(JSON.stringify([...answer.headers]), await answer.text());
+    };
+    await hear('/me', asAda);
+    await hear('/admin', asAda);
+    await hear('/me', basic(root.username, typo));
+    await hear('/me', basic(root.username, typo));
+    await hear('/me', { authorization: `Basic ${ada.secretKey}` });
+    await hear('/me', { authorization: `Digest ${ada.secretKey}` });
+    await hear('/me', bearer(ada.secretKey));
+    const session = await app.sessions.login(root);
+    const upstreamToken = app.sessions.upstreamToken(session.accessToken);
+    await hear('/me', bearer(session.accessToken));
+    for (const secretKey of [typo, `${typo}\n`, '']) {
+      const failure: unknown = await app.sessions.login({ username: ada.username, secretKey }).catch((e: unknown) => e);
+      expect(failure).toBeInstanceOf(XPayAuthError);
+      const { stack = '', cause } = failure as XPayAuthError;
+      told.push(inspect(failure, { depth: 9, showHidden: true }), JSON.stringify(failure), stack, inspect(cause));
+    }
+    app.xpay.faults.next({ kind: 'reset' });
+    await hear('/me', basic('somebody@example.test', typo));
+    const waiting = app.fetch('/me', { headers: asRoot });
+    const strategy = app.app.get(XPayStrategy);
+    const tables = stringsWithin(strategy);
+    await waiting;
+    told.push(...app.logged, JSON.stringify(app.events), inspect(strategy, { depth: 9, showHidden: true }));
+
+    // The walk does see what the tables hold: the names of those who came in, and the digests they are found by.
+    expect(tables).toContain(ada.username);
+    expect(tables.filter((text) => /^[\w+/]{43}=$/.test(text)).length).toBeGreaterThan(5);
+
+    const secrets = [ada.secretKey, root.secretKey, typo, session.accessToken];
+    const encoded = [asAda.authorization, asRoot.authorization, basic(root.username, typo).authorization];
+    for (const secret of [...secrets, ...encoded.map((value) => value.replace('Basic ', ''))]) {
+      expect(told.filter((text) => text.includes(secret))).toEqual([]);
+      expect(tables.filter((text) => text.includes(secret))).toEqual([]);
+    }
+    // The one exception is asked for by name, and prints nowhere.
+    const kept = upstreamToken?.value ?? 'none';
+    expect(told.filter((text) => text.includes(kept))).toEqual([]);
+    expect(tables.filter((text) => text.includes(kept))).toHaveLength(1);
+  });
+});

@@ -1,0 +1,211 @@
+import { describe, expect, it } from '@jest/globals';
+import { XPayAuthError, XPayAuthModule, XPaySessionService } from 'nestjs-xpay-auth';
+import { ManualClock, startGiftStreamEmulator } from 'nestjs-xpay-auth/testing';
+import { RoutesController, ada, asAda, root, startInbound } from '../support/inbound-app.js';
+import { bearer, platforms, startApp } from '../support/start-app.js';
+import { unsignedJwt } from '../support/unsigned-jwt.js';
+
+const hour = 3_600_000;
+
+describe.each(platforms)('sessions on %s', (platform) => {
+  it('I10 · a login brings a random token of 256 bits that lives for the session period, and asks nobody again', async () => {
+    await using app = await startInbound(platform);
+    const session = await app.sessions.login(ada);
+    const other = await app.sessions.login(ada);
+    expect(session.accessToken).toMatch(/^[\w-]{43}$/);
+    expect(other.accessToken).not.toBe(session.accessToken);
+    expect(session).toMatchObject({ tokenType: 'Bearer', expiresAt: app.clock.now() + 12 * hour });
+    await app.clock.advance(12 * hour - 1);
+    expect(await app.status('/me', bearer(session.accessToken))).toBe(200);
+    await app.clock.advance(1);
+    expect(await app.status('/me', bearer(session.accessToken))).toBe(401);
+    expect(app.asked()).toBe(2);
+  });
+
+  it('I10 · a session ends when the upstream stops vouching, if that is sooner', async () => {
+    await using app = await startInbound(platform);
+    app.xpay.tokenLifeMs = 10_000;
+    const { accessToken, expiresAt } = await app.sessions.login(ada);
+    expect(expiresAt).toBe(app.clock.now() + 10_000);
+    await app.clock.advance(9_999);
+    expect(await app.status('/me', bearer(accessToken))).toBe(200);
+    await app.clock.advance(1);
+    expect(await app.status('/me', bearer(accessToken))).toBe(401);
+  });
+
+  it('I10 · a step of the wall clock neither ends a session nor keeps one', async () => {
+    await using app = await startInbound(platform);
+    app.xpay.tokenLifeMs = hour;
+    const { accessToken } = await app.sessions.login(ada);
+    app.clock.stepWall(2 * hour);
+    expect(await app.status('/me', bearer(accessToken))).toBe(200);
+    app.clock.stepWall(-4 * hour);
+    await app.clock.advance(hour);
+    expect(await app.status('/me', bearer(accessToken))).toBe(401);
+  });
+
+  it('I10 · an idle session ends, a used one goes on', async () => {
+    await using app = await startInbound(platform, { options: { session: { idleMs: 1_000 } } });
+    const { accessToken } = await app.sessions.login(ada);
+    for (let i = 0; i < 5; i++) {
+      await app.clock.advance(999);
+      expect(await app.status('/me', bearer(accessToken))).toBe(200);
+    }
+    await app.clock.advance(1_000);
+    expect(await app.status('/me', bearer(accessToken))).toBe(401);
+  });
+
+  it('I10 B10 · logout ends one session at once, revokeUser all of a user, revokeAll everybody', async () => {
+    await using app = await startInbound(platform);
+    const [one, two, three] = await Promise.all([ada, ada, root].map((account) => app.sessions.login(account)));
+    const statuses = async (): Promise<number[]> => {
+      const answers: number[] = [];
+      for (const session of [one, two, three])
+        answers.push(await app.status('/me', bearer(session?.accessToken ?? '')));
+      return answers;
+    };
+    expect(await statuses()).toEqual([200, 200, 200]);
+    await app.sessions.logout(one?.accessToken ?? '');
+    expect(await statuses()).toEqual([401, 200, 200]);
+    await app.sessions.logout('never-issued');
+    await app.sessions.revokeUser(ada.username);
+    expect(await statuses()).toEqual([401, 401, 200]);
+    await app.sessions.revokeAll();
+    expect(await statuses()).toEqual([401, 401, 401]);
+    // Not a ban: valid credentials begin anew.
+    expect(await app.status('/me', bearer((await app.sessions.login(ada)).accessToken))).toBe(200);
+  });
+
+  it('I10 B10 · a revocation ends remembered credentials too: the upstream is asked at once', async () => {
+    await using app = await startInbound(platform);
+    for (const revoke of [() => app.sessions.revokeUser(ada.username), () => app.sessions.revokeAll()]) {
+      expect(await app.status('/me', asAda)).toBe(200);
+      const before = app.asked();
+      await revoke();
+      expect(await app.status('/me', asAda)).toBe(200);
+      expect(app.asked()).toBe(before + 1);
+    }
+    app.xpay.removeAccount(ada.username);
+    await app.sessions.revokeUser(ada.username);
+    expect(await app.status('/me', asAda)).toBe(401);
+  });
+
+  it.each(['revokeUser', 'revokeAll'] as const)(
+    'I10 · %s while the upstream thinks: its old answer lets nobody in',
+    async (how) => {
+      await using app = await startInbound(platform);
+      const revoke = () => (how === 'revokeAll' ? app.sessions.revokeAll() : app.sessions.revokeUser(ada.username));
+      // The upstream has made up its mind and its answer is under way when the user is removed and revoked.
+      const underWay = { kind: 'delay', ms: 1_000, processed: true } as const;
+      app.xpay.faults.next(underWay, { times: 2 });
+      const request = app.status('/me', asAda);
+      const login = app.sessions.login(ada).then(
+        () => 200,
+        (failure: XPayAuthError) => failure.status,
+      );
+      await app.xpay.waitForRequests(2);
+      app.xpay.removeAccount(ada.username);
+      await revoke();
+      await app.clock.advance(1_000);
+      expect([await request, await login]).toEqual([401, 401]);
+      expect(app.asked()).toBe(4);
+    },
+  );
+
+  it('I10 · revoked over and over while the upstream thinks: refused, not asked for ever', async () => {
+    await using app = await startInbound(platform);
+    app.xpay.faults.always({ kind: 'delay', ms: 1_000, processed: true });
+    const request = app.status('/me', asAda);
+    for (let asked = 1; asked <= 2; asked++) {
+      await app.xpay.waitForRequests(asked);
+      await app.sessions.revokeUser(ada.username);
+      await app.clock.advance(1_000);
+    }
+    expect(await request).toBe(401);
+    expect(app.asked()).toBe(2);
+  });
+
+  it('I10 · revoked while a renewal is under way: its old answer does not bring the caller back', async () => {
+    await using app = await startInbound(platform);
+    await app.status('/me', asAda);
+    await app.clock.advance(45_000);
+    app.xpay.faults.next({ kind: 'delay', ms: 1_000, processed: true });
+    expect(await app.status('/me', asAda)).toBe(200);
+    await app.xpay.waitForRequests(2);
+    app.xpay.removeAccount(ada.username);
+    await app.sessions.revokeUser(ada.username);
+    await app.clock.advance(1_000);
+    expect(await app.status('/me', asAda)).toBe(401);
+  });
+
+  it('I11 · a bearer that this app did not issue is 401 invalid_token, and nobody is asked', async () => {
+    await using app = await startInbound(platform);
+    const { accessToken } = await app.sessions.login(ada);
+    const before = app.asked();
+    const strangers = [
+      'made-up',
+      accessToken.slice(0, -1),
+      `${accessToken}A`,
+      accessToken.toLowerCase(),
+      app.xpay.mintToken(ada.username).token,
+    ];
+    for (const token of strangers) {
+      const answer = await app.fetch('/me', { headers: bearer(token) });
+      expect([answer.status, await answer.json()]).toMatchObject([401, { errorCode: 'invalid_token' }]);
+    }
+    expect(app.asked()).toBe(before);
+    expect(await app.status('/me', { authorization: `bearer   ${accessToken}` })).toBe(200);
+  });
+
+  it('I8 · a login with anything but two strings is 400', async () => {
+    await using app = await startInbound(platform);
+    for (const body of [
+      '{}',
+      'null',
+      '{"username":"ada@example.test"}',
+      '{"username":["ada"],"secretKey":{"$ne":1}}',
+    ]) {
+      const headers = { 'content-type': 'application/json' };
+      const login = await app.fetch('/login', { method: 'POST', headers, body });
+      expect(login.status).toBe(400);
+    }
+    expect(app.asked()).toBe(0);
+  });
+
+  it("session.token: 'upstream' hands out the upstream's own; the default never does", async () => {
+    await using opaque = await startInbound(platform);
+    expect(opaque.xpay.isLive((await opaque.sessions.login(ada)).accessToken)).toBe(false);
+    await using upstream = await startInbound(platform, { options: { session: { token: 'upstream' } } });
+    const { accessToken } = await upstream.sessions.login(ada);
+    expect(upstream.xpay.isLive(accessToken)).toBe(true);
+    expect(await upstream.status('/me', bearer(accessToken))).toBe(200);
+    await upstream.sessions.logout(accessToken);
+    expect(await upstream.status('/me', bearer(accessToken))).toBe(401);
+  });
+
+  it('B13 · a gift-stream token, and the endless one inside it, never leave; neither is a credential here', async () => {
+    const clock = new ManualClock();
+    const gil = { username: 'gil@example.test', secretKey: 'gil-secret-key' };
+    await using gift = await startGiftStreamEmulator({ accounts: [gil], clock });
+    const imports = [XPayAuthModule.forRoot({ dialect: 'gift-stream', baseUrl: gift.url, clock })];
+    await using app = await startApp(platform, { imports, controllers: [RoutesController] });
+    const login = await app.fetch('/login', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(gil),
+    });
+    expect(login.status).toBe(200);
+    expect(await login.text()).not.toMatch(/eyJ/);
+    const asked = gift.requests();
+    const renewal = unsignedJwt({ userName: gil.username, 'token-type': 'REFRESH' });
+    expect((await app.fetch('/me', { headers: bearer(renewal) })).status).toBe(401);
+    expect(gift.requests()).toBe(asked);
+    expect(app.app.get(XPaySessionService).upstreamToken('made-up')).toBeUndefined();
+    for (const session of [{ token: 'upstream' }, { keepUpstreamToken: true }] as const) {
+      const refused = startApp(platform, {
+        imports: [XPayAuthModule.forRoot({ dialect: 'gift-stream', baseUrl: gift.url, session })],
+      });
+      await expect(refused).rejects.toThrow(/session\./);
+    }
+  });
+});

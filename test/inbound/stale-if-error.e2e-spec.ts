@@ -1,0 +1,48 @@
+import { describe, expect, it } from '@jest/globals';
+import { ada, asAda, asRoot, startInbound } from '../support/inbound-app.js';
+import { platforms } from '../support/start-app.js';
+
+describe.each(platforms)('stale-if-error on %s', (platform) => {
+  const options = { verification: { staleIfErrorMs: 30_000 } };
+
+  it('I6 · lets a remembered caller in while the upstream is in trouble, so long and no longer', async () => {
+    await using app = await startInbound(platform, { options });
+    await app.status('/me', asAda);
+    app.xpay.faults.always({ kind: 'unavailable' });
+    await app.clock.advance(60_000);
+    expect(await app.status('/me', asAda)).toBe(200);
+    expect(await app.status('/me', asAda)).toBe(200);
+    expect(app.asked()).toBe(2);
+    expect(await app.status('/me', asRoot)).toBe(503);
+    await app.clock.advance(29_999);
+    expect(await app.status('/me', asAda)).toBe(200);
+    await app.clock.advance(1);
+    expect(await app.status('/me', asAda)).toBe(503);
+  });
+
+  it('I6 · never after a refusal', async () => {
+    await using app = await startInbound(platform, { options });
+    await app.status('/me', asAda);
+    app.xpay.setSecret(ada.username, 'another-secret-key');
+    await app.clock.advance(60_000);
+    expect(await app.status('/me', asAda)).toBe(401);
+    app.xpay.faults.always({ kind: 'unavailable' });
+    await app.clock.advance(5_000);
+    expect(await app.status('/me', asAda)).toBe(503);
+  });
+
+  it('I6 · never after a revocation, and never past what the upstream granted', async () => {
+    await using app = await startInbound(platform, { options });
+    await app.status('/me', asAda);
+    app.xpay.tokenLifeMs = 70_000;
+    await app.status('/me', asRoot);
+    app.xpay.faults.always({ kind: 'unavailable' });
+    await app.clock.advance(60_000);
+    expect(await app.status('/me', asAda)).toBe(200);
+    await app.sessions.revokeUser(ada.username);
+    expect(await app.status('/me', asAda)).toBe(503);
+    expect(await app.status('/me', asRoot)).toBe(200);
+    await app.clock.advance(6_500);
+    expect(await app.status('/me', asRoot)).toBe(503);
+  });
+});
