@@ -1,0 +1,49 @@
+import { type Dialect, XPayAuthError, jsonObject, refuseEmpty, unreadable } from 'nestjs-xpay-auth';
+import { businessError, decodeSession, loginFields, problemOf } from './harbour.wire.js';
+
+const JSON_HEADERS = { 'content-type': 'application/json' };
+
+/** Harbour, an upstream that does not exist: `POST /sessions` for a key of a quarter of an hour, and no refresh. */
+export function harbour(): Dialect {
+  return {
+    name: 'harbour',
+
+    async authenticate(credentials, upstream) {
+      refuseEmpty(credentials);
+      const { username, secretKey } = credentials;
+      const answer = await upstream.send({
+        method: 'POST',
+        path: '/sessions',
+        headers: JSON_HEADERS,
+        body: JSON.stringify(loginFields(username, secretKey)),
+      });
+      const problem = problemOf(answer);
+      if (problem === undefined) return decodeSession(answer, username);
+      // One type alone says that the credentials are wrong. Every other problem is not the caller's fault.
+      if (problem.type === '/problems/not-on-the-crew') {
+        throw new XPayAuthError('invalid_credentials', 'Harbour refused the credentials');
+      }
+      if (answer.status === 429) throw unreadable(answer, 'a session');
+      throw businessError(problem, secretKey);
+    },
+
+    api: {
+      encode: ({ method, path, headers, body }, token) => ({
+        method,
+        path,
+        // The bearer comes last: no header of the caller's takes its place.
+        headers: { ...headers, ...JSON_HEADERS, authorization: `Bearer ${token.value}` },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+      }),
+
+      decode(answer, call, token) {
+        const problem = problemOf(answer);
+        // Harbour looks at the key before anything else, so whatever the call was, it has done nothing.
+        if (problem?.type === '/problems/session-over') return { kind: 'token rejected', untouched: true };
+        if (answer.status === 429 || (problem === undefined && answer.status >= 300)) throw unreadable(answer, 'data');
+        if (problem !== undefined) throw businessError(problem, token.value);
+        return { kind: 'data', data: jsonObject(answer) ?? null };
+      },
+    },
+  };
+}

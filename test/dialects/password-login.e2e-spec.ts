@@ -1,0 +1,317 @@
+import { describe, expect, it } from '@jest/globals';
+import { Controller, Get } from '@nestjs/common';
+import {
+  Authenticated,
+  CurrentUser,
+  type PasswordLoginDialectOptions,
+  type Principal,
+  Scopes,
+  XPayAuthError,
+  XPayAuthModule,
+  type XPayAuthErrorCode,
+  XPayHttpService,
+  XPayTokenService,
+  passwordLogin,
+} from 'nestjs-xpay-auth';
+import {
+  ManualClock,
+  type PasswordLoginEmulator,
+  type PasswordLoginEmulatorOptions,
+  startPasswordLoginEmulator,
+} from 'nestjs-xpay-auth/testing';
+import { inspect } from 'node:util';
+import { type RunningApp, basic, startApp } from '../support/start-app.js';
+import { unsignedJwt } from '../support/unsigned-jwt.js';
+
+const service = { username: 'service', secretKey: 'the key of the service' };
+const ada = { username: 'ada', secretKey: 'the key of ada', scope: 'reports:read reports:write' };
+const asAda = { headers: basic(ada.username, ada.secretKey) };
+
+@Controller()
+class LoginController {
+  @Authenticated()
+  @Get('me')
+  me(@CurrentUser() { username, scopes }: Principal) {
+    return { username, scopes };
+  }
+
+  @Scopes('reports:read')
+  @Get('reports')
+  reports() {
+    return { reports: [] };
+  }
+}
+
+interface World extends AsyncDisposable {
+  readonly clock: ManualClock;
+  readonly emulator: PasswordLoginEmulator;
+  readonly served: RunningApp;
+  readonly tokens: XPayTokenService;
+  readonly http: XPayHttpService;
+  paths(): string[];
+}
+
+async function world(
+  modes: PasswordLoginEmulatorOptions = {},
+  dialect: PasswordLoginDialectOptions = {},
+): Promise<World> {
+  const clock = new ManualClock();
+  const emulator = await startPasswordLoginEmulator({ accounts: [service, ada], clock, ...modes });
+  const served = await startApp('fastify', {
+    imports: [
+      XPayAuthModule.forRoot({
+        dialect: passwordLogin(dialect),
+        baseUrl: emulator.url,
+        credentials: service,
+        clock,
+      }),
+    ],
+    controllers: [LoginController],
+  });
+  return {
+    clock,
+    emulator,
+    served,
+    tokens: served.app.get(XPayTokenService),
+    http: served.app.get(XPayHttpService),
+    paths: () => emulator.ledger.map(({ path }) => path),
+    [Symbol.asyncDispose]: async () => {
+      await served.stop();
+      await emulator.stop();
+    },
+  };
+}
+
+/** A login's answer as some have it: wrapped up, by names of their own. */
+function nested(body: unknown): unknown {
+  const { access_token: token } = body as { access_token: string };
+  return { result: { session: { token, expires_in: '90', scope: 'reports:read' } } };
+}
+
+/** Everything a failure could be logged as. */
+function everyView(failure: unknown): string {
+  const own = failure instanceof Error ? [failure.stack, failure.cause, failure.message] : [];
+  return [inspect(failure, { showHidden: true, depth: Infinity }), JSON.stringify(failure), ...own.map(String)].join(
+    ' ',
+  );
+}
+
+describe('what FastAPI answers to a login', () => {
+  it.each<[string, XPayAuthErrorCode, PasswordLoginEmulatorOptions, PasswordLoginDialectOptions, string?]>([
+    ['a 401 with a challenge', 'invalid_credentials', {}, {}, 'a wrong key of ada'],
+    ['a 422 array, for a form at a JSON model', 'upstream_malformed', { loginBody: 'json' }, {}],
+    ['a 422 array, for JSON at a form', 'upstream_malformed', {}, { body: 'json' }],
+    [
+      'a 422 that shows the whole form',
+      'upstream_malformed',
+      { loginBody: 'form-model' },
+      { fields: { username: 'email' } },
+    ],
+    ['a 422 for a missing grant_type', 'upstream_malformed', { strictGrantType: true }, {}],
+    ['a 307 for a trailing slash too many', 'upstream_malformed', {}, { path: '/auth/login/' }],
+    ['a 405', 'upstream_malformed', {}, { path: '/users/me' }],
+    ['a 404, for a path that is not there', 'upstream_malformed', {}, { path: '/login', refusedStatuses: [401, 404] }],
+  ])('B12 · %s ends in %s, with no secret in it', async (_what, code, modes, dialect, secretKey = ada.secretKey) => {
+    await using at = await world(modes, dialect);
+    // As a caller meets it …
+    const answer = await at.served.fetch('/me', { headers: basic(ada.username, secretKey) });
+    const body = await answer.text();
+    expect([answer.status, JSON.parse(body)]).toEqual([
+      code === 'invalid_credentials' ? 401 : 502,
+      expect.objectContaining({ errorCode: code }),
+    ]);
+    expect(body).not.toContain(secretKey);
+
+    // … and as the app itself does, with its whole chain of causes.
+    if (secretKey !== ada.secretKey) at.emulator.setSecret(service.username, 'another key');
+    const failure: unknown = await at.tokens.getToken().catch((thrown: unknown) => thrown);
+    expect(failure).toMatchObject({ code: code === 'invalid_credentials' ? 'credentials_rejected' : code });
+    for (const spelling of [service.secretKey, new URLSearchParams({ p: service.secretKey }).toString().slice(2)]) {
+      expect(everyView(failure)).not.toContain(spelling);
+    }
+    // Nothing was followed, and nothing was tried twice: one request for each of the two.
+    expect(at.paths()).toEqual(Array.from({ length: 2 }, () => dialect.path ?? '/auth/login'));
+  });
+
+  it('I8 · an empty user or secret is refused without asking', async () => {
+    await using at = await world();
+    for (const headers of [basic('', 'key'), basic('ada', '')]) {
+      expect((await at.served.fetch('/me', { headers })).status).toBe(401);
+    }
+    const upstream = { send: () => Promise.reject(new Error('asked')) };
+    for (const credentials of [
+      { username: '', secretKey: 'key' },
+      { username: 'ada', secretKey: '' },
+    ]) {
+      await expect(passwordLogin().authenticate(credentials, upstream, 'login')).rejects.toMatchObject({
+        code: 'invalid_credentials',
+      });
+    }
+    expect(at.paths()).toEqual([]);
+  });
+});
+
+describe('conventions of a refusal', () => {
+  it.each<[string, PasswordLoginEmulatorOptions, PasswordLoginDialectOptions, number]>([
+    ['401 by default', {}, {}, 401],
+    ['403 only where the options say so', { failure: '403' }, {}, 502],
+    ['403 where they do', { failure: '403' }, { refusedStatuses: [403] }, 401],
+    ['404 only where the options say so', { failure: '404' }, {}, 502],
+    ['404 where they do', { failure: '404' }, { refusedStatuses: [401, 404] }, 401],
+    ['400 only where the options say so', { failure: 'LOGIN_BAD_CREDENTIALS' }, {}, 502],
+    ['400 where they do', { failure: 'LOGIN_BAD_CREDENTIALS' }, { refusedStatuses: [400] }, 401],
+    ['invalid_grant always, it has no other meaning', { failure: 'invalid_grant' }, {}, 401],
+  ])('I6 · %s', async (_what, modes, dialect, status) => {
+    await using at = await world(modes, dialect);
+    expect((await at.served.fetch('/me', { headers: basic('ada', 'a wrong key') })).status).toBe(status);
+  });
+
+  it('I6 · a 401 about the client of this app is not the caller’s fault', async () => {
+    await using at = await world({}, { extraFields: { client_id: 'app', client_secret: 'long gone' } });
+    at.emulator.faults.next({ kind: 'status', status: 401, body: { error: 'invalid_client' } });
+    const answer = await at.served.fetch('/me', asAda);
+    expect([answer.status, await answer.text()]).toEqual([502, expect.not.stringContaining('long gone')]);
+  });
+});
+
+describe('what a login brings', () => {
+  it('I12 · the scopes of the answer', async () => {
+    await using at = await world();
+    expect((await at.served.fetch('/reports', asAda)).status).toBe(200);
+    expect((await at.served.fetch('/reports', { headers: basic(service.username, service.secretKey) })).status).toBe(
+      403,
+    );
+  });
+
+  it.each<[string, PasswordLoginEmulatorOptions, number]>([
+    ['expires_in as a number', { expiresIn: 'number' }, 120_000],
+    ['expires_in as text', { expiresIn: 'text' }, 120_000],
+    ['the exp of the token', { jwtExpiry: true }, 120_000],
+    ['nothing said: token.fallbackLifeMs', {}, 300_000],
+  ])('O12 · its life, from %s', async (_what, modes, lifeMs) => {
+    await using at = await world({ tokenLifeMs: 120_000, ...modes });
+    await at.tokens.getToken();
+    await at.clock.advance(lifeMs - Math.min(30_000, lifeMs * 0.05) - 1);
+    expect(at.tokens.peek()).toBeDefined();
+    await at.clock.advance(1);
+    expect(at.tokens.peek()).toBeUndefined();
+  });
+
+  it('a token wherever tokenAt says, and what belongs to it beside it', async () => {
+    await using at = await world({}, { tokenAt: 'result.session.token' });
+    at.emulator.faults.always({ kind: 'transform', transform: nested });
+    expect((await at.served.fetch('/reports', asAda)).status).toBe(200);
+    expect((await at.tokens.getToken()).expiresAt).toBe(at.clock.now() + 90_000);
+  });
+
+  it.each<[string, object]>([
+    ['a type that is no bearer', { access_token: 'x', token_type: 'DPoP' }],
+    ['a token that fits no header', { access_token: 'two words' }],
+    ['a life that is no number', { access_token: 'x', expires_in: 'soon' }],
+    ['an exp in the past', { access_token: unsignedJwt({ exp: 1 }) }],
+    ['scopes that are no text', { access_token: 'x', scope: 7 }],
+    ['nothing where the token should be', { token: 'x' }],
+  ])('O12 · upstream_malformed for %s', async (_what, body) => {
+    await using at = await world();
+    at.emulator.faults.next({ kind: 'transform', transform: () => body });
+    await expect(at.tokens.getToken()).rejects.toMatchObject({ code: 'upstream_malformed' });
+    at.emulator.faults.next({ kind: 'transform', transform: () => body });
+    expect((await at.served.fetch('/me', asAda)).status).toBe(502);
+  });
+
+  it('sends the fields by the names and in the body that the options give', async () => {
+    await using at = await world({}, { body: 'json', fields: { username: 'email' }, extraFields: { tenant: 'north' } });
+    await at.tokens.getToken().catch(() => undefined);
+    expect(at.emulator.ledger[0]?.headers['content-type']).toBe('application/json');
+    expect(at.emulator.ledger[0]?.body).toEqual({ tenant: 'north', email: 'service', password: '[redacted]' });
+  });
+});
+
+describe('a refresh', () => {
+  const refreshing = { refreshTokens: true, tokenLifeMs: 60_000, expiresIn: 'number' } as const;
+
+  it.each([true, false])(
+    'goes by OAuth’s refresh grant over five expiries; rotated: %s',
+    async (rotateRefreshTokens) => {
+      await using at = await world({ ...refreshing, rotateRefreshTokens }, { refreshPath: '/auth/refresh' });
+      await at.tokens.getToken();
+      for (let expiry = 0; expiry < 5; expiry++) {
+        await at.clock.advance(61_000);
+        await at.tokens.getToken();
+      }
+      expect(at.paths()).toEqual(['/auth/login', ...Array.from({ length: 5 }, () => '/auth/refresh')]);
+    },
+  );
+
+  it('that is refused is one login', async () => {
+    await using at = await world(refreshing, { refreshPath: '/auth/refresh' });
+    await at.tokens.getToken();
+    at.emulator.revokeTokens();
+    await at.clock.advance(61_000);
+    await at.tokens.getToken();
+    expect(at.paths()).toEqual(['/auth/login', '/auth/refresh', '/auth/login']);
+  });
+
+  it('needs a path: without one it is a login', async () => {
+    await using at = await world(refreshing);
+    await at.tokens.getToken();
+    await at.clock.advance(61_000);
+    await at.tokens.getToken();
+    expect(at.paths()).toEqual(['/auth/login', '/auth/login']);
+  });
+});
+
+describe('calls of the API', () => {
+  it('O15 · a 401 renews the token and repeats the call once', async () => {
+    await using at = await world();
+    await at.tokens.getToken();
+    at.emulator.revokeTokens();
+    await expect(at.http.request({ method: 'GET', path: '/users/me' })).resolves.toMatchObject({
+      data: { username: 'service' },
+    });
+    expect(at.paths()).toEqual(['/auth/login', '/users/me', '/auth/login', '/users/me']);
+  });
+
+  it('O15 · a 403 counts only where the options say so, and then repeats no write', async () => {
+    await using at = await world({}, { tokenRejectedStatuses: [401, 403] });
+    at.emulator.faults.next(
+      { kind: 'status', status: 403, body: { detail: 'Not authenticated' } },
+      { path: '/users/me' },
+    );
+    await expect(at.http.post('/users/me', {})).rejects.toMatchObject({ code: 'credentials_rejected' });
+    expect(at.paths()).toEqual(['/auth/login', '/users/me']);
+    await using plain = await world();
+    plain.emulator.faults.next({ kind: 'status', status: 403, body: { detail: 'Not yours' } }, { path: '/users/me' });
+    await expect(plain.http.post('/users/me', {})).rejects.toMatchObject({
+      code: 'upstream_business_error',
+      message: 'The upstream answered 403: Not yours',
+    });
+  });
+
+  it('B12 · a 422 says nothing of what it repeats', async () => {
+    await using at = await world();
+    const { value } = await at.tokens.getToken();
+    const body = { detail: [{ type: 'missing', loc: ['body'], msg: 'Field required', input: { token: value } }] };
+    at.emulator.faults.next({ kind: 'status', status: 422, body });
+    const failure: unknown = await at.http.post('/users/me', {}).catch((thrown: unknown) => thrown);
+    expect(failure).toBeInstanceOf(XPayAuthError);
+    expect(failure).toMatchObject({ code: 'upstream_business_error', message: 'The upstream answered 422: an error' });
+    expect(everyView(failure)).not.toContain(value);
+  });
+});
+
+it('options that cannot be meant stop the boot', () => {
+  const wrong: PasswordLoginDialectOptions[] = [
+    { path: 'auth/login' },
+    { path: '//elsewhere.test/login' },
+    { refreshPath: 'refresh' },
+    { fields: { username: 'password' } },
+    { fields: { secretKey: '' } },
+    { extraFields: { password: 'x' } },
+    { tokenAt: 'result..token' },
+    { refusedStatuses: [500 as 401] },
+  ];
+  for (const options of wrong) {
+    expect(() => passwordLogin(options)).toThrow(expect.objectContaining({ code: 'configuration' }));
+  }
+});
