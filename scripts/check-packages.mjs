@@ -1,0 +1,75 @@
+// Packs the library, lints the tarball, and runs a stranger's app against it outside the workspace: `npm run check:packages`.
+// Needs the registry. Other Node versions come from npm's `node` package.
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const NODES = ['this', '20.19.0', '22', '24'];
+const root = resolve(import.meta.dirname, '..');
+const library = join(root, 'libs/xpay-auth');
+const version = (name) => JSON.parse(readFileSync(join(root, 'node_modules', name, 'package.json'), 'utf8')).version;
+const run = (command, args, cwd, env = {}) => {
+  console.log(`$ ${command} ${args.join(' ')}`);
+  execFileSync(command, args, { cwd, stdio: 'inherit', env: { ...process.env, ...env } });
+};
+
+const place = mkdtempSync(join(tmpdir(), 'xpay-auth-packages-'));
+try {
+  run('npx', ['nest', 'build', 'xpay-auth'], root);
+  run('npm', ['pack', '--silent', '--pack-destination', place], library);
+  const { version: own } = JSON.parse(readFileSync(join(library, 'package.json'), 'utf8'));
+  const tarball = join(place, `nestjs-xpay-auth-${own}.tgz`);
+  run('npx', ['publint', 'run', '--strict', tarball], root);
+  run('npx', ['attw', '--profile', 'esm-only', tarball], root);
+
+  const peers = [
+    '@nestjs/axios',
+    '@nestjs/common',
+    '@nestjs/config',
+    '@nestjs/core',
+    '@nestjs/passport',
+    'axios',
+    'passport',
+  ];
+  const platforms = ['@nestjs/platform-express', '@nestjs/platform-fastify'];
+  const base = ['reflect-metadata', 'rxjs', 'typescript', '@types/node'];
+  const wanted = [...peers, ...platforms, ...base].map((name) => `${name}@${version(name)}`);
+  writeFileSync(join(place, 'package.json'), JSON.stringify({ name: 'stranger', private: true, type: 'module' }));
+  run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', ...wanted, tarball], place);
+
+  cpSync(join(root, 'test/packages/plain-app.mjs'), join(place, 'plain-app.mjs'));
+  cpSync(join(root, 'test/types/public-surface.types.ts'), join(place, 'public-surface.ts'));
+  cpSync(join(root, 'node_modules/expect-type'), join(place, 'node_modules/expect-type'), { recursive: true });
+  writeFileSync(join(place, 'tsconfig.json'), JSON.stringify(strangersConfig()));
+  run('npx', ['tsc', '-p', '.'], place);
+
+  for (const node of NODES) {
+    for (const platform of ['express', 'fastify']) {
+      const script = `node plain-app.mjs ${platform}`;
+      if (node === 'this') run('node', ['plain-app.mjs', platform], place);
+      else run('npx', ['--yes', '-p', `node@${node}`, '-c', script], place);
+    }
+  }
+  console.log('check:packages: everything passed');
+} finally {
+  rmSync(place, { recursive: true, force: true });
+}
+
+/** Stricter than most: no skipLibCheck, so that every type the package publishes has to hold without optional peers. */
+function strangersConfig() {
+  return {
+    compilerOptions: {
+      target: 'ES2023',
+      lib: ['ES2023', 'DOM'],
+      module: 'nodenext',
+      strict: true,
+      noEmit: true,
+      skipLibCheck: false,
+      types: ['node'],
+      experimentalDecorators: true,
+      emitDecoratorMetadata: true,
+    },
+    files: ['public-surface.ts'],
+  };
+}
