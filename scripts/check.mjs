@@ -1,0 +1,69 @@
+// `npm run check`: everything a change has to pass, in order. The first step that fails ends the run. The last line is
+// always the summary of the tests, alone on its line; the exit code is 0 only when all of it passed.
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+
+const root = resolve(import.meta.dirname, '..');
+const results = join(root, '.check/results.json');
+
+const steps = [
+  { name: 'build', npm: ['run', 'build'] },
+  { name: 'typecheck', npm: ['run', 'typecheck'] },
+  { name: 'lint', npm: ['run', 'lint'] },
+  { name: 'format', npm: ['run', 'format:check'] },
+  { name: 'tests', npm: ['test', '--', '--json', `--outputFile=${results}`] },
+];
+
+// A summary of an earlier run must never be read as this one's.
+rmSync(results, { force: true });
+mkdirSync(dirname(results), { recursive: true });
+
+const broken = steps.find((step) => !passes(step));
+const summary = summarize(readResults(), broken);
+for (const line of summary.skipped) print(`skipped: ${line}`);
+if (broken !== undefined) print(`\nFAILED: the step "${broken.name}"; its output is above`);
+else if (summary.passed === 0) print('\nFAILED: no test ran');
+print(
+  `${summary.passed} passed, ${summary.failed} failed` +
+    (summary.skipped.length > 0 ? `, ${summary.skipped.length} skipped` : ''),
+);
+process.exitCode = broken === undefined && summary.failed === 0 && summary.passed > 0 ? 0 : 1;
+
+/** Runs one step under its heading, with its own output visible, and prints how long it took. */
+function passes({ name, npm }) {
+  print(`\n== ${name} ==`);
+  const startedAt = performance.now();
+  const { status, error } = spawnSync('npm', npm, { cwd: root, stdio: 'inherit', shell: process.platform === 'win32' });
+  if (error !== undefined) print(`npm could not be started: ${error.message}`);
+  const passed = status === 0;
+  print(`-- ${name}: ${passed ? 'passed' : 'failed'} in ${((performance.now() - startedAt) / 1_000).toFixed(1)} s`);
+  return passed;
+}
+
+/** What jest wrote, or `undefined` when it did not come that far. */
+function readResults() {
+  try {
+    return JSON.parse(readFileSync(results, 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** A spec that does not even load holds no test, and a step that fails before the tests none either: each is a failure. */
+function summarize(report, broken) {
+  const failed = (report?.numFailedTests ?? 0) + (report?.numRuntimeErrorTestSuites ?? 0);
+  return {
+    passed: report?.numPassedTests ?? 0,
+    failed: broken !== undefined && failed === 0 ? 1 : failed,
+    skipped: (report?.testResults ?? []).flatMap(({ name, assertionResults }) =>
+      assertionResults
+        .filter(({ status }) => status === 'pending' || status === 'todo' || status === 'skipped')
+        .map(({ fullName }) => `${fullName} (${relative(root, name)})`),
+    ),
+  };
+}
+
+function print(line) {
+  process.stdout.write(`${line}\n`);
+}

@@ -1,0 +1,87 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
+import { startReferenceApp } from '../support/reference-app.js';
+import { type RunningApp, basic, bearer, platforms } from '../support/start-app.js';
+
+const USER = { username: 'user@example.test', secretKey: 'key-of-user-1' };
+
+describe.each(platforms)('logins of the reference app on %s', (platform) => {
+  let xpay: XPayEmulator;
+  let app: RunningApp;
+  beforeEach(async () => {
+    xpay = await startXPayEmulator({ accounts: [USER] });
+    app = await startReferenceApp(platform, { XPAY_BASE_URL: xpay.url });
+  });
+  afterEach(async () => {
+    await app.stop();
+    await xpay.stop();
+  });
+
+  const login = (body: unknown, headers: Record<string, string> = {}): Promise<Response> =>
+    app.fetch('/auth/login', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', ...headers },
+      body: JSON.stringify(body),
+    });
+  const me = async (token: string): Promise<number> => (await app.fetch('/me', { headers: bearer(token) })).status;
+  const logout = async (token: string): Promise<number> =>
+    (await app.fetch('/auth/logout', { method: 'POST', headers: bearer(token) })).status;
+
+  it('I10 · bring a bearer of this app, which is refused as soon as it is logged out', async () => {
+    const answer = await login(USER);
+    expect(answer.status).toBe(200);
+    const session = (await answer.json()) as { accessToken: string };
+    expect(session).toEqual({
+      accessToken: expect.stringMatching(/^[\w-]{43}$/),
+      tokenType: 'Bearer',
+      expiresAt: expect.any(Number),
+      username: USER.username,
+      scopes: ['tme_user'],
+    });
+    expect(await me(session.accessToken)).toBe(200);
+    expect(await logout(session.accessToken)).toBe(204);
+    expect(await me(session.accessToken)).toBe(401);
+    expect(xpay.requests()).toBe(1);
+  });
+
+  it('I10 · end one by one', async () => {
+    const tokens: string[] = [];
+    for (let i = 0; i < 2; i++)
+      tokens.push(((await (await login(USER)).json()) as { accessToken: string }).accessToken);
+    const [first = '', second = ''] = tokens;
+    await app.fetch('/auth/logout', { method: 'POST', headers: { authorization: `bEaReR ${first}` } });
+    expect([await me(first), await me(second)]).toEqual([401, 200]);
+  });
+
+  it('I9 · read the body alone', async () => {
+    expect((await login(USER, basic('nobody@example.test', 'no-key'))).status).toBe(200);
+    expect((await login({ ...USER, secretKey: 'wrong' }, basic(USER.username, USER.secretKey))).status).toBe(401);
+  });
+
+  it('I6 · are 401 with a wrong key and 503 while the upstream is away', async () => {
+    const wrong = await login({ ...USER, secretKey: 'wrong' });
+    expect(wrong.status).toBe(401);
+    expect(wrong.headers.get('www-authenticate')).toContain('Basic realm="xpay"');
+    await xpay.pause();
+    const away = await login(USER);
+    expect([away.status, away.headers.has('retry-after')]).toEqual([503, true]);
+  });
+
+  it.each([[{}], [{ username: USER.username }], [{ username: 5, secretKey: USER.secretKey }], [[]], [null]])(
+    'refuse %p as malformed',
+    async (body) => {
+      expect((await login(body)).status).toBe(400);
+      expect(xpay.requests()).toBe(0);
+    },
+  );
+
+  it('I5 · are limited: the eleventh failure in a row is 429', async () => {
+    const answers: Response[] = [];
+    for (let i = 0; i < 11; i++) answers.push(await login({ ...USER, secretKey: `guess-${i}` }));
+    expect(answers.slice(0, 10).map(({ status }) => status)).toEqual(Array.from({ length: 10 }, () => 401));
+    const last = answers.at(-1);
+    expect([last?.status, Number(last?.headers.get('retry-after')) > 0]).toEqual([429, true]);
+    expect(last?.headers.has('www-authenticate')).toBe(false);
+    expect(xpay.requests()).toBe(10);
+  });
+});
