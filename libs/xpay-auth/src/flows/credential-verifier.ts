@@ -5,7 +5,13 @@ import { hardMargin } from '../core/freshness.js';
 import type { Purpose } from '../core/ports.js';
 import type { Principal } from '../core/principal.js';
 import { type RememberedCaller, RememberedCallers } from './remembered-callers.js';
-import { type PresentedCredentials, UpstreamCheck, type UpstreamCheckParts, type Verified } from './upstream-check.js';
+import {
+  type CheckKind,
+  type PresentedCredentials,
+  UpstreamCheck,
+  type UpstreamCheckParts,
+  type Verified,
+} from './upstream-check.js';
 
 export type { PresentedCredentials, Verified } from './upstream-check.js';
 
@@ -27,6 +33,11 @@ export interface CredentialVerifierParts extends UpstreamCheckParts {
 const RENEW_AFTER = 0.75;
 /** … and while it fails is tried again after half of what is left, at least after this share of the period. */
 const SHORTEST_PAUSE = 1 / 16;
+/**
+ * The monotonic clock may stand still while a machine sleeps. A wall clock that ran ahead of it by more than this since the
+ * question means that the answer is older than it seems.
+ */
+const MOST_WALL_GAIN_MS = 2_000;
 
 /**
  * Tells who presents these credentials, asking the upstream at most once a period for each of them. What the upstream
@@ -53,7 +64,7 @@ export class CredentialVerifier {
    */
   recall(key: string, now: number): RememberedCaller | undefined {
     const caller = this.#remembered.get(key);
-    if (caller === undefined || !isWithin(this.parts.policy.periodMs, caller, now)) return undefined;
+    if (caller === undefined || !this.#isWithin(this.parts.policy.periodMs, caller, now)) return undefined;
     this.#hits++;
     return caller;
   }
@@ -61,10 +72,10 @@ export class CredentialVerifier {
   /** Checks a remembered caller again while it goes on; only a refusal ends it early. */
   renewBehind(caller: RememberedCaller, presented: PresentedCredentials): void {
     // No room now: the next request of this caller tries again, so that a flood cannot make it miss its renewal.
-    if (this.#upstream.isBusy) return;
+    if (!this.#upstream.hasRoomFor('renewal')) return;
     this.#pauseRenewal(caller);
     // Was right a moment ago, so it is no guess: a stranger who used up the attempts does not end a remembered caller.
-    this.#check(presented, 'verification', false).then(
+    this.#check(presented, 'verification', 'renewal').then(
       (verified) => this.#remember(verified, presented),
       () => undefined,
     );
@@ -123,9 +134,9 @@ export class CredentialVerifier {
   }
 
   /** Whatever asked: a refusal ends what is remembered of these credentials, an acceptance the user's other ones. */
-  async #check(presented: PresentedCredentials, purpose: Purpose, isGuess = true): Promise<Verified> {
+  async #check(presented: PresentedCredentials, purpose: Purpose, kind: CheckKind = 'guess'): Promise<Verified> {
     try {
-      const verified = await this.#upstream.run(presented, purpose, isGuess);
+      const verified = await this.#upstream.run(presented, purpose, kind);
       if (!this.#isOvertaken(verified)) {
         this.#remembered.keepOnly(verified.principal.username, this.#keyOf(presented));
       }
@@ -140,12 +151,13 @@ export class CredentialVerifier {
 
   #remember(verified: Verified, presented: PresentedCredentials): void {
     if (this.#isRevoked(verified) || this.#isOvertaken(verified)) return;
-    const { principal, askedAt: checkedAt, answeredAt, lifeMs } = verified;
+    const { principal, askedAt: checkedAt, wallAheadMs, answeredAt, lifeMs } = verified;
     const endsAt = lifeMs === undefined ? Infinity : answeredAt + lifeMs - hardMargin(lifeMs);
     const periodMs = Math.min(this.parts.policy.periodMs, endsAt - checkedAt);
     this.#remembered.set(this.#keyOf(presented), {
       principal,
       checkedAt,
+      wallAheadMs,
       endsAt,
       renewFrom: checkedAt + periodMs * RENEW_AFTER,
     });
@@ -162,9 +174,14 @@ export class CredentialVerifier {
   #stale(key: string): RememberedCaller | undefined {
     const { periodMs, staleIfErrorMs } = this.parts.policy;
     const caller = staleIfErrorMs === 0 ? undefined : this.#remembered.get(key);
-    return caller !== undefined && isWithin(periodMs + staleIfErrorMs, caller, this.parts.clock.monotonic())
+    return caller !== undefined && this.#isWithin(periodMs + staleIfErrorMs, caller, this.parts.clock.monotonic())
       ? caller
       : undefined;
+  }
+
+  #isWithin(periodMs: number, { checkedAt, endsAt, wallAheadMs }: RememberedCaller, now: number): boolean {
+    if (now - checkedAt >= periodMs || now >= endsAt) return false;
+    return this.parts.clock.now() - now - wallAheadMs <= MOST_WALL_GAIN_MS;
   }
 
   #isRevoked({ mark, principal }: Verified): boolean {
@@ -179,10 +196,6 @@ export class CredentialVerifier {
   #keyOf({ credentials }: PresentedCredentials): string {
     return this.parts.digest.of(callerText(credentials));
   }
-}
-
-function isWithin(periodMs: number, caller: RememberedCaller, now: number): boolean {
-  return now - caller.checkedAt < periodMs && now < caller.endsAt;
 }
 
 function isTrouble(failure: unknown): boolean {

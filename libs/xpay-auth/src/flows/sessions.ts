@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache';
 import { randomBytes } from 'node:crypto';
 import type { AccessToken } from '../core/access-token.js';
 import type { Clock } from '../core/clock.js';
@@ -7,7 +6,8 @@ import { XPayAuthError } from '../core/errors.js';
 import type { Principal } from '../core/principal.js';
 import type { AuditSink } from './audit-events.js';
 import type { CredentialVerifier, PresentedCredentials } from './credential-verifier.js';
-import type { RevocationMark, Revocations } from './revocations.js';
+import type { Revocations } from './revocations.js';
+import { type SessionRecord, SessionRecords } from './session-records.js';
 
 export interface SessionPolicy {
   readonly periodMs: number;
@@ -34,24 +34,12 @@ export interface Session {
   readonly principal: Principal;
 }
 
-interface SessionRecord {
-  readonly principal: Principal;
-  readonly mark: RevocationMark;
-  /** On the monotonic clock. */
-  readonly endsAt: number;
-  seenAt: number;
-  readonly upstreamToken: AccessToken | undefined;
-}
-
-/** Sessions alive at once in one process; beyond it the least recently used end. */
-const MOST_SESSIONS = 100_000;
-
 /**
  * Logins that live for a period: a random bearer of which only a digest is kept. They end by their period, idleness, logout
  * or revocation, and with this process, whose memory they live in.
  */
 export class Sessions {
-  readonly #records = new LRUCache<string, SessionRecord>({ max: MOST_SESSIONS });
+  readonly #records = new SessionRecords();
   #hits = 0;
 
   constructor(private readonly parts: SessionsParts) {}
@@ -62,16 +50,18 @@ export class Sessions {
     const now = clock.monotonic();
     const periodMs = Math.min(policy.periodMs, answeredAt + lifeMs - now);
     const accessToken = policy.token === 'upstream' ? grant.accessToken.value : randomBytes(32).toString('base64url');
+    const expiresAt = Math.floor(clock.now() + periodMs);
     this.#records.set(digest.of(bearerHeader(accessToken)), {
       principal,
       mark,
       endsAt: now + periodMs,
+      expiresAt,
       seenAt: now,
       upstreamToken: policy.keepUpstreamToken ? grant.accessToken : undefined,
     });
     const { scheme, address } = presented;
     audit({ type: 'login', scheme, username: principal.username, address, reference: grant.reference });
-    return { accessToken, tokenType: 'Bearer', expiresAt: Math.floor(clock.now() + periodMs), principal };
+    return { accessToken, tokenType: 'Bearer', expiresAt, principal };
   }
 
   /** How often a session was recognised. */
@@ -126,7 +116,9 @@ export class Sessions {
     const { clock, policy, revocations } = this.parts;
     const now = clock.monotonic();
     const idle = policy.idleMs !== undefined && now - record.seenAt >= policy.idleMs;
-    if (now < record.endsAt && !idle && !revocations.endedSince(record.mark, record.principal.username)) return record;
+    // The monotonic clock may stand still while a machine sleeps: whichever clock is there first ends the session.
+    const over = now >= record.endsAt || clock.now() >= record.expiresAt;
+    if (!over && !idle && !revocations.endedSince(record.mark, record.principal.username)) return record;
     this.#records.delete(key);
     return undefined;
   }

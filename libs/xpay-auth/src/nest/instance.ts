@@ -25,6 +25,8 @@ import { XPayStrategy } from './xpay.strategy.js';
 /** One instance of the module, put together. Its services are what Nest injects. */
 export interface XPayInstance {
   readonly options: ResolvedOptions;
+  /** What its principals carry, and no other's. */
+  readonly issuer: symbol;
   readonly tokens: XPayTokenService;
   readonly http: XPayHttpService;
   readonly sessions: XPaySessionService;
@@ -40,7 +42,7 @@ export function createInstance(options: ResolvedOptions): XPayInstance {
   const auditing = new XPayAuditService(logger, (): number => verifier.hits + sessions.hits);
   const audit = auditing.record;
 
-  const axios = new HttpService(createAxios({ baseUrl, ...http })).axiosRef;
+  const axios = new HttpService(createAxios(http)).axiosRef;
   const client = new UpstreamClient(axios, baseUrl, clock);
   const upstream = (signal?: AbortSignal): Upstream => ({ send: (request) => client.send(request, signal) });
 
@@ -61,10 +63,12 @@ export function createInstance(options: ResolvedOptions): XPayInstance {
     });
   });
 
+  const issuer = Symbol(name);
   const digest = new KeyedDigest();
   const revocations = new Revocations();
   const verifier = new CredentialVerifier({
     instance: name,
+    issuer,
     dialect: dialect.name,
     baseUrl,
     clock,
@@ -100,6 +104,7 @@ export function createInstance(options: ResolvedOptions): XPayInstance {
 
   return {
     options,
+    issuer,
     tokens,
     http: new XPayHttpService(tokens, dialect.api, (request, signal) => client.send(request, signal)),
     sessions: new XPaySessionService(sessions, verifier),
