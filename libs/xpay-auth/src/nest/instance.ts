@@ -53,7 +53,6 @@ export function createInstance(options: ResolvedOptions): XPayInstance {
       policy: {
         ...options.token,
         refreshAt: refreshShare(options.token.refreshAt, `${hostname()} ${process.pid} ${name}`),
-        deadlineMs: options.token.deadlineMs,
       },
       credentials: ownAccount(options),
       authenticate: (credentials, signal) => dialect.authenticate(credentials, upstream(signal), 'own token'),
@@ -83,7 +82,14 @@ export function createInstance(options: ResolvedOptions): XPayInstance {
     revocations,
     audit,
   });
-  const sessions = new Sessions({ clock, digest, policy: sessionPolicy(options), verifier, revocations, audit });
+  const sessions = new Sessions({
+    clock,
+    digest,
+    policy: { ...options.session, idleMs: options.session.idleMs },
+    verifier,
+    revocations,
+    audit,
+  });
 
   const strategy = new XPayStrategy({
     instance: name,
@@ -123,10 +129,6 @@ function ownAccount({ credentials, name }: ResolvedOptions): () => Promise<Crede
       `XPayAuthModule option credentials: not set, so there is no account to obtain a token for. Set it${how}.`,
     );
   };
-}
-
-function sessionPolicy({ session }: ResolvedOptions) {
-  return { ...session, idleMs: session.idleMs };
 }
 
 function once(action: () => void): () => void {
