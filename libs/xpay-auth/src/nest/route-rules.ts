@@ -10,7 +10,7 @@ export interface RouteRule {
   /** Such as `GET /admin/report (ReportsController.adminReport)`. */
   readonly route: string;
   readonly requirement: Requirement;
-  /** A guard of this library stands before it. Without one its requirement, if it has any, is not asked. */
+  /** A guard of this library stands before it. Without one nobody asks for what its requirement says. */
   readonly guarded: boolean;
   /** A mark was written here that no longer holds; see `hasLostItsMark`. */
   readonly lostItsMark: boolean;
