@@ -1,5 +1,6 @@
 import { type UpstreamReference, XPayAuthError } from '../core/errors.js';
 import type { UpstreamAnswer } from '../core/ports.js';
+import { parseHttpDate } from './http-date.js';
 
 /**
  * No usable answer came. Of an axios error, which carries the whole request, only the code is kept: it is Node's or axios'
@@ -52,6 +53,6 @@ export function retryAfter(answer: UpstreamAnswer): number | undefined {
   const value = answer.header('retry-after')?.trim();
   if (value === undefined) return undefined;
   if (/^\d{1,9}$/.test(value)) return Number(value) * 1_000;
-  const at = Date.parse(value);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - (answer.upstreamNow ?? answer.receivedAt));
+  const at = parseHttpDate(value);
+  return at === undefined ? undefined : Math.max(0, at - (answer.upstreamNow ?? answer.receivedAt));
 }

@@ -4,6 +4,7 @@ import { XPayAuthError } from '../core/errors.js';
 import type { UpstreamAnswer, UpstreamRequest } from '../core/ports.js';
 import { decodeText } from './body.js';
 import { transportFailure } from './failure.js';
+import { parseHttpDate } from './http-date.js';
 
 /** Sends one request to the upstream; see `Upstream` in core/ports for what it throws. */
 export class UpstreamClient {
@@ -72,12 +73,11 @@ function answerOf(response: AxiosResponse<Buffer>, receivedAt: number): Upstream
     const value: unknown = response.headers[name.toLowerCase()];
     return typeof value === 'string' ? value : undefined;
   };
-  const date = Date.parse(header('date') ?? '');
   return {
     status: response.status,
     text: decodeText(response.data),
     receivedAt,
-    upstreamNow: Number.isNaN(date) ? undefined : date,
+    upstreamNow: parseHttpDate(header('date') ?? ''),
     header,
   };
 }
