@@ -21,11 +21,11 @@ export function isObject(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** A short line of the upstream's own words, fit for a log: no control characters, at most 200 characters. */
-export function shortText(value: unknown): string | undefined {
+/** The upstream's own words in one line: without control characters and what stands around it. `undefined` when there are none. */
+export function oneLine(value: unknown): string | undefined {
   if (typeof value !== 'string') return undefined;
   const line = value.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ').trim();
-  return line === '' ? undefined : line.slice(0, 200);
+  return line === '' ? undefined : line;
 }
 
 /** A token that fits a header: visible ASCII, no space (RFC 6750 §2.1 asks for less). */
