@@ -22,6 +22,10 @@ export function transportFailure(thrown: unknown, origin = 'The upstream'): XPay
       if (code?.startsWith('HPE_') === true) {
         return new XPayAuthError('upstream_malformed', 'The upstream did not answer in HTTP', { cause });
       }
+      // zlib's own codes, and what Node makes of Brotli's.
+      if (code !== undefined && /^(?:Z_|ERR__ERROR_)/.test(code)) {
+        return new XPayAuthError('upstream_malformed', 'The answer is not compressed in the way it says', { cause });
+      }
       return new XPayAuthError('upstream_unavailable', `${origin} cannot be reached (${code ?? 'no reason given'})`, {
         cause,
       });
