@@ -32,3 +32,5 @@ export { demoAccounts } from './emulators/demo-accounts.js';
 export { dialectContract, type ContractCase } from './kit/dialect-contract.js';
 export type { DialectStage, StagedCall } from './kit/dialect-contract-stage.js';
 export type { CannedAnswer } from './kit/dialect-contract-server.js';
+export { storeContract, type StoreStage } from './kit/store-contract.js';
+export { MemoryStore } from './kit/memory-store.js';

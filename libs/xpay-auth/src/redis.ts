@@ -1,0 +1,4 @@
+// The entry point `nestjs-xpay-auth/redis`: asks for the peer `ioredis`.
+
+export { redisStore, type RedisStoreOptions } from './stores/redis.store.js';
+export type { EncryptionKey, EncryptionKeys } from './stores/key-ring.js';
