@@ -3,7 +3,8 @@ import type { UpstreamReference, XPayAuthErrorCode } from '../core/errors.js';
 /** What happened to the app's own token. Holds no secret. */
 export type TokenEvent =
   | {
-      readonly type: 'obtained' | 'refreshed';
+      /** `adopted`: another instance has got it from the upstream. */
+      readonly type: 'obtained' | 'refreshed' | 'adopted';
       /** Ms since the epoch by the upstream's clock. */
       readonly expiresAt: number | undefined;
       /** Ms it lives from now. */

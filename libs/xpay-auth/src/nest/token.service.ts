@@ -110,6 +110,7 @@ export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
     switch (event.type) {
       case 'obtained':
       case 'refreshed':
+      case 'adopted':
         this.logger.log(`Access token ${event.type}, good for ${seconds(event.lifeMs)}${quote(event.reference)}`);
         this.#warnOfSkew(event.clockSkewMs);
         break;
