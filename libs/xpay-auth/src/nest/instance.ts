@@ -5,17 +5,20 @@ import type { Credentials } from '../core/credentials.js';
 import { KeyedDigest } from '../core/digest.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { Upstream } from '../core/ports.js';
+import type { Store, StoreNotice } from '../core/store.js';
 import { refreshShare } from '../core/refresh-policy.js';
 import { CountedAttempts, unlimitedAttempts } from '../flows/attempts.js';
 import type { AuditSink } from '../flows/audit-events.js';
 import { CredentialVerifier } from '../flows/credential-verifier.js';
 import { Revocations } from '../flows/revocations.js';
 import { Sessions } from '../flows/sessions.js';
+import { SharedGrants } from '../flows/shared-grants.js';
 import { TokenSource } from '../flows/token-source.js';
 import { createAxios } from '../http/axios.js';
 import { UpstreamClient } from '../http/upstream-client.js';
 import { XPayAuditService } from './audit.service.js';
 import { CallerReader } from './caller-reader.js';
+import { holdStore, letGoOfStore } from './open-stores.js';
 import { XPayHttpService } from './http.service.js';
 import { DEFAULT_INSTANCE, type ResolvedOptions } from './options/resolve-options.js';
 import { XPaySessionService } from './session.service.js';
@@ -31,10 +34,12 @@ export interface XPayInstance {
   readonly strategy: XPayStrategy;
   readonly auditing: XPayAuditService;
   readonly audit: AuditSink;
+  /** Nest calls it, after everything that uses the store has stopped. */
+  onApplicationShutdown(): Promise<void>;
 }
 
 /** Puts an instance together: the one place where ports meet what fills them. */
-export function createInstance(options: ResolvedOptions): XPayInstance {
+export function createInstance(options: ResolvedOptions, store?: Store): XPayInstance {
   const { name, dialect, baseUrl, clock, http } = options;
   const logger = new Logger(name === DEFAULT_INSTANCE ? 'XPayAuth' : `XPayAuth:${name}`);
   const auditing = new XPayAuditService(logger, (): number => verifier.hits + sessions.hits);
@@ -44,6 +49,10 @@ export function createInstance(options: ResolvedOptions): XPayInstance {
   const client = new UpstreamClient(axios, baseUrl, clock);
   const upstream = (signal?: AbortSignal): Upstream => ({ send: (request) => client.send(request, signal) });
 
+  if (store !== undefined) holdStore(store);
+  const unheard = store?.onNotice((notice) => logNotice(logger, notice));
+  const { deadlineMs, hardMarginMs } = options.token;
+  const shared = { clock, scope: [name, dialect.name, baseUrl], deadlineMs, hardMarginMs };
   const renewal = dialect.refresh?.bind(dialect);
   const tokens = new XPayTokenService(logger, { baseUrl, warmUp: options.token.warmUp }, (emit) => {
     return new TokenSource({
@@ -58,6 +67,7 @@ export function createInstance(options: ResolvedOptions): XPayInstance {
       refresh: renewal && ((refreshToken, signal) => renewal(refreshToken, upstream(signal))),
       emit,
       random: Math.random,
+      share: store && ((own, news) => new SharedGrants({ store, ...shared }, own, news)),
     });
   });
 
@@ -106,6 +116,10 @@ export function createInstance(options: ResolvedOptions): XPayInstance {
     strategy,
     auditing,
     audit,
+    onApplicationShutdown: async () => {
+      unheard?.();
+      if (store !== undefined) await letGoOfStore(store);
+    },
   };
 }
 
@@ -130,4 +144,10 @@ function once(action: () => void): () => void {
     if (!done) action();
     done = true;
   };
+}
+
+function logNotice(logger: Logger, notice: StoreNotice): void {
+  if (notice.type === 'warning') logger.warn(notice.message);
+  else if (notice.type === 'back') logger.log('The shared store is back');
+  else logger.warn(`The shared store is away (${notice.reason}); this instance goes on alone`);
 }

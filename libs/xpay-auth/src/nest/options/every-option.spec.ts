@@ -211,6 +211,11 @@ const ROWS: Record<OptionPath, Row> = {
     bad: 'block',
     says: 'undeclaredRoutes: "block" is not allowed; expected one of "allow"|"warn"|"deny"',
   },
+  store: {
+    default: undefined,
+    bad: {},
+    says: 'store: {} is not allowed; expected a store, such as redisStore(…)',
+  },
   clock: {
     default: systemClock,
     bad: Date,

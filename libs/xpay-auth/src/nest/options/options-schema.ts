@@ -123,5 +123,6 @@ export const optionsSchema = z.strictObject({
     })
     .prefault({}),
   undeclaredRoutes: z.enum(['allow', 'warn', 'deny']).default('allow'),
+  store: instanceOf('a store, such as redisStore(…)', 'read', 'write', 'acquire', 'readLog', 'publish').optional(),
   clock: instanceOf('{ now(), monotonic(), setTimer() }', 'now', 'monotonic', 'setTimer').optional(),
 });

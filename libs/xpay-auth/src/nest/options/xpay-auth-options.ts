@@ -4,6 +4,7 @@ import type { Agent as HttpsAgent } from 'node:https';
 import type { Clock } from '../../core/clock.js';
 import type { Credentials } from '../../core/credentials.js';
 import type { Dialect } from '../../core/ports.js';
+import type { Store } from '../../core/store.js';
 import type { Range } from '../../core/refresh-policy.js';
 import type { Limit } from '../../flows/attempts.js';
 import type { CredentialsExtractor } from '../extractors.js';
@@ -76,6 +77,13 @@ export interface XPayAuthOptions extends XPayAuthInstanceOptions {
    * @default 'allow'
    */
   undeclaredRoutes?: 'allow' | 'warn' | 'deny';
+  /**
+   * What several instances of the app share: tokens, sessions, revocations and counts of failed attempts. For Redis:
+   * `redisStore(…)` of `nestjs-xpay-auth/redis`. Closed when the last instance that uses it is.
+   * @default none: this process's memory
+   * @experimental
+   */
+  store?: Store;
   /**
    * Where the time comes from. For tests: `new ManualClock()` of `nestjs-xpay-auth/testing`.
    * @default the system's
