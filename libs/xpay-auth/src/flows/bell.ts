@@ -20,10 +20,11 @@ export class Bell {
   orAfter(rung: Promise<void>, delayMs: number): Promise<void> {
     return new Promise((resolve) => {
       const cancel = this.clock.setTimer(resolve, delayMs);
-      void rung.then(() => {
+      const wake = (): void => {
         cancel();
         resolve();
-      });
+      };
+      void rung.then(wake);
     });
   }
 }

@@ -83,6 +83,13 @@ export class RedisLink {
     this.parts.notify({ type: 'warning', message });
   }
 
+  /** Lets what is under way be answered; a server that is silent is not waited for. */
+  async goodbye(): Promise<void> {
+    const { client, commandTimeoutMs } = this.parts;
+    if (client.status !== 'ready' || this.#reason !== undefined) return;
+    await this.#inTime(client.quit(), commandTimeoutMs).catch(() => undefined);
+  }
+
   close(): void {
     this.#closed = true;
     this.#cancelProbe?.();

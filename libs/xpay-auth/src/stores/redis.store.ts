@@ -197,9 +197,8 @@ class RedisStore implements Store {
     this.#link.close();
     this.#subscriber?.disconnect();
     if (!this.#isOurs) return;
-    // QUIT lets what is under way be answered; a server that is away is not waited for.
-    if (this.#client.status === 'ready') await this.#client.quit().catch(() => undefined);
-    else this.#client.disconnect();
+    await this.#link.goodbye();
+    this.#client.disconnect();
   }
 
   async #askLog(log: string, script: scripts.Script, args: readonly (string | number)[]): Promise<LogPage> {
