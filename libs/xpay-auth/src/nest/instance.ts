@@ -1,6 +1,7 @@
 import { HttpService } from '@nestjs/axios';
 import { Logger } from '@nestjs/common';
 import { hostname } from 'node:os';
+import { lengthPrefixed } from '../core/cache-key.js';
 import type { Credentials } from '../core/credentials.js';
 import { KeyedDigest } from '../core/digest.js';
 import { XPayAuthError } from '../core/errors.js';
@@ -10,8 +11,10 @@ import { refreshShare } from '../core/refresh-policy.js';
 import { CountedAttempts, unlimitedAttempts } from '../flows/attempts.js';
 import type { AuditSink } from '../flows/audit-events.js';
 import { CredentialVerifier } from '../flows/credential-verifier.js';
+import { RevocationLog } from '../flows/revocation-log.js';
 import { Revocations } from '../flows/revocations.js';
 import { Sessions } from '../flows/sessions.js';
+import { SharedSessions } from '../flows/shared-sessions.js';
 import { SharedGrants } from '../flows/shared-grants.js';
 import { TokenSource } from '../flows/token-source.js';
 import { createAxios } from '../http/axios.js';
@@ -52,7 +55,8 @@ export function createInstance(options: ResolvedOptions, store?: Store): XPayIns
   if (store !== undefined) holdStore(store);
   const unheard = store?.onNotice((notice) => logNotice(logger, notice));
   const { deadlineMs, hardMarginMs } = options.token;
-  const shared = { clock, scope: [name, dialect.name, baseUrl], deadlineMs, hardMarginMs };
+  const scope = [name, dialect.name, baseUrl];
+  const shared = { clock, scope, deadlineMs, hardMarginMs };
   const renewal = dialect.refresh?.bind(dialect);
   const tokens = new XPayTokenService(logger, { baseUrl, warmUp: options.token.warmUp }, (emit) => {
     return new TokenSource({
@@ -73,6 +77,17 @@ export function createInstance(options: ResolvedOptions, store?: Store): XPayIns
 
   const digest = new KeyedDigest();
   const revocations = new Revocations();
+  const names =
+    store === undefined ? digest : { of: (text: string) => store.indexOf(lengthPrefixed([...scope, text])) };
+  const log =
+    store &&
+    new RevocationLog({
+      store,
+      clock,
+      scope: lengthPrefixed(scope),
+      onUser: (username) => sessions.hearUser(username),
+      onEverybody: () => sessions.hearEverybody(),
+    });
   const verifier = new CredentialVerifier({
     instance: name,
     dialect: dialect.name,
@@ -85,11 +100,22 @@ export function createInstance(options: ResolvedOptions, store?: Store): XPayIns
     attempts:
       options.attempts === false
         ? unlimitedAttempts
-        : new CountedAttempts({ limits: options.attempts, clock, digest, audit }),
+        : new CountedAttempts({ limits: options.attempts, clock, digest: names, audit, store }),
     revocations,
     audit,
   });
-  const sessions = new Sessions({ clock, digest, policy: sessionPolicy(options), verifier, revocations, audit });
+  const bearersMayRepeat = options.session.token === 'upstream';
+  const { periodMs, idleMs } = options.session;
+  const sessions: Sessions = new Sessions({
+    clock,
+    digest,
+    policy: sessionPolicy(options),
+    verifier,
+    revocations,
+    audit,
+    shared: store &&
+      log && { sessions: new SharedSessions({ store, log, scope, periodMs, idleMs, bearersMayRepeat }), log },
+  });
 
   const strategy = new XPayStrategy({
     instance: name,
@@ -117,6 +143,7 @@ export function createInstance(options: ResolvedOptions, store?: Store): XPayIns
     auditing,
     audit,
     onApplicationShutdown: async () => {
+      log?.stop();
       unheard?.();
       if (store !== undefined) await letGoOfStore(store);
     },
