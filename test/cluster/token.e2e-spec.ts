@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { lengthPrefixed } from '../../libs/xpay-auth/src/core/cache-key.js';
 import { ADA, APP, type Instance, InstanceFactory, logins } from '../support/cluster.js';
 import { RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
@@ -133,13 +134,18 @@ describe('one upstream client, however many instances', () => {
   });
 });
 
+/** The name of the app's token, as the flow makes it. */
+function leaseName(): { kind: 'token'; id: string } {
+  return { kind: 'token', id: lengthPrefixed(['default', 'xpay', xpay.url, APP.username, APP.secretKey]) };
+}
+
 describe('C2 · a holder that dies', () => {
   it('another takes over when the lease is over', async () => {
     // 500 ms for a flight, so 3.5 s for a lease.
     const token = { deadlineMs: 500 };
     await using dead = await instances.boot({ token });
     await using alive = await instances.boot({ token });
-    const { kind } = await dead.store.acquire(await leaseName(), 1_500);
+    const { kind } = await dead.store.acquire(leaseName(), 1_500);
     expect(kind).toBe('acquired');
     const asked = performance.now();
     await alive.tokens.getToken();
@@ -147,13 +153,6 @@ describe('C2 · a holder that dies', () => {
     expect(tookMs).toBeGreaterThan(1_300);
     expect(tookMs).toBeLessThan(2_300);
   });
-
-  /** The name of the app's token, as the flow makes it. */
-  async function leaseName() {
-    const { lengthPrefixed } = await import('../../libs/xpay-auth/src/core/cache-key.js');
-    const { username, secretKey } = APP;
-    return { kind: 'token' as const, id: lengthPrefixed(['default', 'xpay', xpay.url, username, secretKey]) };
-  }
 });
 
 describe('C3 · outbound without the store', () => {

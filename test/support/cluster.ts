@@ -23,8 +23,8 @@ export interface Instance extends AsyncDisposable {
   readonly events: TokenEvent[];
   readonly lines: string[];
   /** Who presents this header: a user's name, or the code of the failure. */
-  who(authorization: string, address?: string): Promise<string>;
-  close(): Promise<void>;
+  readonly who: (authorization: string, address?: string) => Promise<string>;
+  readonly close: () => Promise<void>;
 }
 
 /** Boots instances that share a Redis and an upstream. */
@@ -58,7 +58,7 @@ export class InstanceFactory {
       try {
         const rawHeaders = ['Authorization', authorization];
         const request = { headers: { authorization }, rawHeaders, ip: address, socket: { remoteAddress: address } };
-        return (await strategy.validate(request as never)).username;
+        return (await strategy.validate(request)).username;
       } catch (failure) {
         return (failure as { code: string }).code;
       }

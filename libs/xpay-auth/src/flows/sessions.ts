@@ -93,12 +93,9 @@ export class Sessions {
     const upstreamToken = policy.keepUpstreamToken ? grant.accessToken : undefined;
     const found = sharedMark && { principal, mark: sharedMark, upstreamToken };
     const generation = found && (await shared?.sessions.write(accessToken, found, periodMs));
-    const [endsAt, seenAt, checkedAt] = [now + periodMs, now, now];
-    const record = {
-      ...{ principal, endsAt, seenAt, checkedAt, upstreamToken, generation },
-      mark: found === undefined ? mark : ownMark,
-      shared: this.#sharedOf(found),
-    };
+    const times = { endsAt: now + periodMs, seenAt: now, checkedAt: now };
+    const marks = { mark: found === undefined ? mark : ownMark, shared: this.#sharedOf(found) };
+    const record = { principal, ...times, ...marks, upstreamToken, generation };
     const key = digest.of(bearerHeader(accessToken));
     this.#ended.delete(key);
     this.#records.set(key, record);
