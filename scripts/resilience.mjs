@@ -5,25 +5,25 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import prettier from 'prettier';
 
-/** The rows: what happens, and what is to be true then. Figures and tests are found by the row's name. */
+/** What must be true in each row. Figures and tests are found by the row's name. */
 const ROWS = {
-  O1: ['1,000 callers, nothing at hand', '1 request'],
-  O3: ['The API rejected the token', '1 renewal; nobody is handed it again; renewals after rejections 5 s apart'],
-  O4: ['Our own account is refused', '1 request per period of 1 s, doubling to 60 s; new credentials clear it at once'],
-  O5: ['Upstream down, token still valid', 'everybody is served down to the hard margin, 2 requests at most'],
-  O6: ['Upstream slow while the token is due', 'callers wait 0 ms'],
-  O7: ['A caller aborts', 'nobody else fails'],
-  O8: ['Upstream down for a while, at a random moment', 'tokens of 1 h, 840 s: at most 0.5 % of outages felt'],
-  O9: ['Upstream back', 'callers fail for 1 s more at most'],
-  O10: ['Wall clock steps, machine sleeps, upstream’s clock is off', 'no dead token is handed out'],
-  O11: ['Tokens of 2 s to 1,000 days', 'usable, renewed behind the caller, no request too many'],
-  O12: ['Expiry unknown or nonsense', 'a fallback life, or `upstream_malformed`; never for ever, never a loop'],
-  O13: ['Upstream asks to slow down', 'honoured, up to what is left of the token; 60 s without one'],
-  O14: ['Credentials rotate at run time', 'read again when refused, tried once, no restart'],
-  O15: ['An API call is rejected for its token', 'one renewal, one immediate retry, and no second payment'],
-  O16: ['No token can be had', 'a typed error with its cause; never an anonymous request'],
-  O17: ['Secrets in errors, services, tokens, logs, answers', 'none'],
-  O19: ['Module destroyed during a refresh', 'callers are told; no timer, socket or rejection left'],
+  O1: 'callers without a token share one request',
+  O3: 'a rejected token: never again, 1 renewal, then 5 s apart',
+  O4: 'our account refused: 1 request per doubling period',
+  O5: 'upstream down: served to the hard margin, ≤ 2 requests',
+  O6: 'upstream slow while the token is due: nobody waits',
+  O7: 'a caller who aborts takes nobody along',
+  O8: 'an outage at a random moment: 840 s on 1 h felt in ≤ 0.5 %',
+  O9: 'after an outage callers fail for ≤ 1 s more',
+  O10: 'clocks that jump or disagree: no dead token',
+  O11: 'lives of any length: renewed behind the caller',
+  O12: 'expiry unknown or nonsense: no loop, never for ever',
+  O13: 'Retry-After: honoured, capped by what is left',
+  O14: 'credentials rotate: read again when refused',
+  O15: 'a rejected call: one renewal, one retry, no second payment',
+  O16: 'without a token: a typed error, nothing sent',
+  O17: 'secrets in errors, services, logs, answers: none',
+  O19: 'module destroyed during a refresh: nothing left',
 };
 
 const root = resolve(import.meta.dirname, '..');
@@ -54,12 +54,12 @@ try {
   rmSync(place, { recursive: true, force: true });
 }
 
-/** Row → lines of `situation: measured`, in their order, each once. */
+/** Row → lines of situation and figure, in their order, each once. */
 function figuresOf(file) {
   const byRow = new Map();
   for (const line of readFileSync(file, 'utf8').trim().split('\n')) {
     const { row, situation, measured } = JSON.parse(line);
-    byRow.set(row, (byRow.get(row) ?? new Set()).add(`${situation}: **${measured}**`));
+    byRow.set(row, (byRow.get(row) ?? new Set()).add(`${situation} | **${measured}**`));
   }
   return byRow;
 }
@@ -76,11 +76,13 @@ function testsOf(file) {
 }
 
 function tableOf(figures, tests) {
-  const rows = Object.entries(ROWS).map(([row, [situation, target]]) => {
+  const lines = Object.entries(ROWS).flatMap(([row, target]) => {
     const count = tests.get(row) ?? 0;
-    if (count === 0) throw new Error(`no test names the row ${row}`);
-    const measured = [...(figures.get(row) ?? [])].join('<br>');
-    return `| ${row} | ${situation} | ${target} | ${measured} | ${count} |`;
+    const measured = [...(figures.get(row) ?? [])].toSorted((one, other) =>
+      one.localeCompare(other, 'en', { numeric: true }),
+    );
+    if (count === 0 || measured.length === 0) throw new Error(`no test or no figure names the row ${row}`);
+    return measured.map((line, at) => (at === 0 ? `| ${row} | ${target} | ${line} | ${count} |` : `| | | ${line} | |`));
   });
-  return ['| | what happens | what must be true | measured | tests |', '|---|---|---|---|---|', ...rows].join('\n');
+  return ['| row | what must be true | situation | measured | tests |', '|---|---|---|---|---|', ...lines].join('\n');
 }

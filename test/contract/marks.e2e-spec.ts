@@ -9,7 +9,6 @@ import {
   Public,
   Scopes,
   UseXPay,
-  XPayAuthError,
   XPayAuthModule,
 } from 'nestjs-xpay-auth';
 import { type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
@@ -108,6 +107,14 @@ class ClosedController extends BaseController {}
 
 const controllers = [MarksController, MarkedController, OpenController, ClosedController];
 
+/** What each account, and nobody, is answered there. */
+async function statuses(app: RunningApp, path: string): Promise<Record<string, number>> {
+  const entries = accounts.map(async ({ username, secretKey }) => {
+    return [username, (await app.fetch(path, { headers: basic(username, secretKey) })).status] as const;
+  });
+  return { ...Object.fromEntries(await Promise.all(entries)), nobody: (await app.fetch(path)).status };
+}
+
 describe.each(platforms)('marks on %s', (platform) => {
   async function withApp(
     run: (app: RunningApp, emulator: XPayEmulator) => Promise<void>,
@@ -119,13 +126,6 @@ describe.each(platforms)('marks on %s', (platform) => {
       controllers,
     });
     await run(app, emulator);
-  }
-
-  async function statuses(app: RunningApp, path: string): Promise<Record<string, number>> {
-    const entries = accounts.map(async ({ username, secretKey }) => {
-      return [username, (await app.fetch(path, { headers: basic(username, secretKey) })).status] as const;
-    });
-    return { ...Object.fromEntries(await Promise.all(entries)), nobody: (await app.fetch(path)).status };
   }
 
   it.each([
@@ -198,17 +198,18 @@ describe.each(platforms)('marks on %s', (platform) => {
   });
 });
 
-describe('marks that cannot be meant', () => {
-  const onMethod = (...decorators: MethodDecorator[]): (() => void) => {
-    return () => {
-      class Sample {
-        handler(): void {}
-      }
-      const descriptor = Object.getOwnPropertyDescriptor(Sample.prototype, 'handler') as PropertyDescriptor;
-      for (const decorate of decorators) decorate(Sample.prototype, 'handler', descriptor);
-    };
+/** Decorates a method of a class of its own, when called. */
+function onMethod(...decorators: MethodDecorator[]): () => void {
+  return () => {
+    class Sample {
+      handler(): void {}
+    }
+    const descriptor = Object.getOwnPropertyDescriptor(Sample.prototype, 'handler') as PropertyDescriptor;
+    for (const decorate of decorators) decorate(Sample.prototype, 'handler', descriptor);
   };
+}
 
+describe('marks that cannot be meant', () => {
   it.each<[string, () => void, RegExp]>([
     ['an empty @Scopes()', () => onMethod(Scopes())(), /names no scope.*@Authenticated\(\)/],
     ['an empty @AnyScope()', () => onMethod(AnyScope())(), /names no scope/],
@@ -227,7 +228,7 @@ describe('marks that cannot be meant', () => {
     ['two @UseXPay', onMethod(UseXPay('a'), UseXPay('b')), /twice/],
   ])('%s throws where it is written', (_, write, message) => {
     expect(write).toThrow(message);
-    expect(write).toThrow(expect.objectContaining({ code: 'configuration' }) as unknown as XPayAuthError);
+    expect(write).toThrow(expect.objectContaining({ code: 'configuration' }));
   });
 
   it('@Authenticated() beside @Scopes says nothing new and is allowed', () => {

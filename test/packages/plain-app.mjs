@@ -24,7 +24,7 @@ import { startXPayEmulator } from 'nestjs-xpay-auth/testing';
 
 const decorate = (type, method, ...decorators) => {
   const descriptor = Object.getOwnPropertyDescriptor(type.prototype, method);
-  for (const decorator of decorators.reverse()) decorator(type.prototype, method, descriptor);
+  for (const decorator of decorators.toReversed()) decorator(type.prototype, method, descriptor);
 };
 
 class RoutesController {

@@ -32,10 +32,10 @@ declare const sessions: XPaySessionService;
 
 /** Never called: its types are what is tested. */
 export async function surface(): Promise<void> {
-  expectTypeOf(tokens.getToken).returns.resolves.toEqualTypeOf<AccessToken>();
+  expectTypeOf(tokens.getToken()).resolves.toEqualTypeOf<AccessToken>();
   expectTypeOf(tokens.peek()).toEqualTypeOf<AccessToken | undefined>();
   expectTypeOf(tokens.authorizationHeader()).resolves.toEqualTypeOf<string>();
-  expectTypeOf(tokens.invalidate).parameter(0).toEqualTypeOf<AccessToken | string>();
+  expectTypeOf<Parameters<XPayTokenService['invalidate']>[0]>().toEqualTypeOf<AccessToken | string>();
   expectTypeOf(tokens.status()).toEqualTypeOf<TokenStatus>();
   expectTypeOf(tokens.status().state).toEqualTypeOf<'none' | 'fresh' | 'stale' | 'expired'>();
   expectTypeOf(tokens.events).toEqualTypeOf<Observable<TokenEvent>>();

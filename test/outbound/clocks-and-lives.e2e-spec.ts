@@ -1,0 +1,256 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import { systemClock } from 'nestjs-xpay-auth';
+import { xpayMalformed } from 'nestjs-xpay-auth/testing';
+import { figure } from './figures.js';
+import { HOUR_MS, type Outbound, failureOf, served, startOutbound, until } from './outbound.js';
+
+const TWO_HOURS_MS = 7_200_000;
+const DAY_MS = 86_400_000;
+
+/** How many of the tokens handed out, over a while and every so often, the upstream would not take any more. */
+async function deadTokens(app: Outbound, whileMs: number, everyMs: number): Promise<number> {
+  let dead = 0;
+  for (let ms = 0; ms < whileMs; ms += everyMs) {
+    const token = await app.tokens.getToken();
+    dead += app.xpay.isLive(token.value) ? 0 : 1;
+    await app.clock.advance(everyMs);
+  }
+  return dead;
+}
+
+/** The machine's wall clock jumps, and the upstream's stays right. */
+function stepOurWall(app: Outbound, ms: number): void {
+  app.clock.stepWall(ms);
+  app.xpay.clockSkewMs -= ms;
+}
+
+describe('clocks', () => {
+  it.each([TWO_HOURS_MS, -TWO_HOURS_MS])(
+    'O10 · a step of the wall clock by %i ms serves no dead token',
+    async (step) => {
+      await using app = await startOutbound();
+      await app.tokens.getToken();
+      await app.clock.advance(60_000);
+      stepOurWall(app, step);
+      const dead = await deadTokens(app, 3 * HOUR_MS, 60_000);
+      expect(dead).toBe(0);
+      expect(app.logins()).toBeLessThanOrEqual(6);
+      figure('O10', `wall clock steps ${step / HOUR_MS} h: dead tokens handed out in 3 h`, `${dead} of 180`);
+    },
+  );
+
+  it('O10 · a wall clock set back by just the time that passed revives no dead token', async () => {
+    await using app = await startOutbound();
+    const old = await app.tokens.getToken();
+    await app.clock.advance(TWO_HOURS_MS);
+    stepOurWall(app, -TWO_HOURS_MS);
+    expect(app.tokens.peek()).toBeUndefined();
+    expect(await app.tokens.getToken()).not.toBe(old);
+  });
+
+  it('O10 · a machine that slept serves its token and renews it behind the caller', async () => {
+    await using app = await startOutbound();
+    const old = await app.tokens.getToken();
+    await served(3, () => app.tokens.getToken());
+    // Asleep, the monotonic clock stands still, and the wall clock is found ahead.
+    app.clock.stepWall(20 * 60_000);
+    expect(await app.tokens.getToken()).toBe(old);
+    expect(app.tokens.status().state).toBe('stale');
+    await until(() => app.events.length === 2);
+    expect(app.tokens.status().state).toBe('fresh');
+    const count = await served(50, () => app.tokens.getToken());
+    expect([count, app.logins()]).toEqual([50, 2]);
+    figure(
+      'O10',
+      'machine slept for 20 min, 50 callers: served, requests behind them',
+      `${count}, ${app.logins() - 1}`,
+    );
+  });
+
+  it('O10 · in a burst the jump is noticed within a ms', async () => {
+    await using app = await startOutbound();
+    await app.tokens.getToken();
+    await served(1_000, () => app.tokens.getToken());
+    app.clock.stepWall(TWO_HOURS_MS);
+    await app.clock.advance(1);
+    await app.tokens.getToken();
+    await until(() => app.logins() === 2);
+  });
+
+  it('O10 · small steps, as a time server makes them, cause nothing', async () => {
+    await using app = await startOutbound();
+    await app.tokens.getToken();
+    for (const step of [1_500, -900, 800, -1_500]) {
+      app.clock.stepWall(step);
+      await app.clock.advance(60_000);
+      await app.tokens.getToken();
+    }
+    expect(app.logins()).toBe(1);
+  });
+
+  it.each([TWO_HOURS_MS, -TWO_HOURS_MS, 40_000, -40_000])(
+    'O10 · an upstream whose clock is off by %i ms: life is counted by its clock, and it is warned of once',
+    async (clockSkewMs) => {
+      await using app = await startOutbound({}, { clockSkewMs });
+      const dead = await deadTokens(app, 3 * HOUR_MS, 60_000);
+      expect(dead).toBe(0);
+      expect(app.logins()).toBeLessThanOrEqual(6);
+      expect(app.tokens.status().clockSkewMs).toBe(clockSkewMs);
+      const warnings = app.lines.filter((line) => line.includes("The upstream's clock is"));
+      expect(warnings).toEqual([
+        expect.stringMatching(clockSkewMs > 0 ? /^warn .* ahead of ours/ : /^warn .* behind ours/),
+      ]);
+      figure(
+        'O10',
+        `upstream's clock off by ${clockSkewMs / 1_000} s: dead tokens handed out in 3 h`,
+        `${dead} of 180`,
+      );
+    },
+  );
+
+  it('O10 · clocks that agree are not talked about, and a slow answer is not taken for a slow clock', async () => {
+    await using app = await startOutbound();
+    app.xpay.dateHeader = true;
+    app.xpay.faults.next({ kind: 'delay', ms: 4_000, processed: true });
+    const waiting = app.tokens.getToken();
+    await app.xpay.waitForRequests(1);
+    await app.clock.advance(4_000);
+    await waiting;
+    expect(app.tokens.status().clockSkewMs).toBe(0);
+    expect(app.lines.filter((line) => line.startsWith('warn'))).toEqual([]);
+  });
+
+  it('O10 · without a Date there is nothing to compare, and expiry is read by our clock', async () => {
+    await using app = await startOutbound({}, { dateHeader: false });
+    await app.tokens.getToken();
+    expect(app.tokens.status()).toMatchObject({ clockSkewMs: 0, usableForMs: HOUR_MS - 30_000 });
+  });
+});
+
+describe('lives', () => {
+  const lives = [
+    { life: '2 s', lifeMs: 2_000, everyMs: 50, renewals: 20 },
+    { life: '5 s', lifeMs: 5_000, everyMs: 100, renewals: 20 },
+    { life: '60 s', lifeMs: 60_000, everyMs: 1_000, renewals: 20 },
+    { life: '1 h', lifeMs: HOUR_MS, everyMs: 60_000, renewals: 20 },
+    { life: '1,000 days', lifeMs: 1_000 * DAY_MS, everyMs: 10 * DAY_MS, renewals: 2 },
+  ];
+  it.each(lives)(
+    'O11 · a token of $life is usable, and renewed behind the caller',
+    async (row) => {
+      await using app = await startOutbound({}, { tokenLifeMs: row.lifeMs });
+      const whileMs = row.renewals * 0.7 * row.lifeMs;
+      await app.tokens.getToken();
+      let waited = 0;
+      let dead = 0;
+      for (let ms = 0; ms < whileMs; ms += row.everyMs) {
+        waited += app.tokens.peek() === undefined ? 1 : 0;
+        dead += app.xpay.isLive((await app.tokens.getToken()).value) ? 0 : 1;
+        await app.clock.advance(row.everyMs);
+        // A request behind the caller is a real one: give it the time that this clock does not.
+        await until(() => app.logins() === app.events.length);
+      }
+      expect([waited, dead]).toEqual([0, 0]);
+      // One login for each 65 to 75 % of a life, and one step of the test later at the most.
+      expect(app.logins()).toBeLessThanOrEqual(1 + Math.ceil(whileMs / (0.65 * row.lifeMs)));
+      expect(app.logins()).toBeGreaterThanOrEqual(Math.floor(whileMs / (0.75 * row.lifeMs + row.everyMs)));
+      figure(
+        'O11',
+        `tokens of ${row.life}, for ${row.renewals} renewals`,
+        `${app.logins()} requests, ${waited} waits, ${dead} dead tokens`,
+      );
+    },
+    30_000,
+  );
+
+  it('O11 · no timer waits for the end of a token', async () => {
+    await using app = await startOutbound({}, { tokenLifeMs: 1_000 * DAY_MS });
+    await app.tokens.getToken();
+    expect(app.clock.pendingTimers).toBe(0);
+  });
+
+  it('O11 · the system’s clock fires no timer of 25 days at once', async () => {
+    jest.useFakeTimers();
+    try {
+      let fired = 0;
+      const cancel = systemClock.setTimer(() => fired++, 1_000 * DAY_MS);
+      await jest.advanceTimersByTimeAsync(1_000 * DAY_MS - 1);
+      expect(fired).toBe(0);
+      await jest.advanceTimersByTimeAsync(1);
+      expect(fired).toBe(1);
+      cancel();
+      const stop = systemClock.setTimer(() => fired++, 60 * DAY_MS);
+      await jest.advanceTimersByTimeAsync(30 * DAY_MS);
+      stop();
+      await jest.advanceTimersByTimeAsync(60 * DAY_MS);
+      expect(fired).toBe(1);
+    } finally {
+      jest.useRealTimers();
+    }
+  });
+
+  it.each([
+    ['in the past', xpayMalformed.expiryInThePast, /ms before it was given/],
+    ['in seconds', xpayMalformed.expiryInSeconds, /seconds where ms were expected/],
+    ['a text', xpayMalformed.expiryIsText, /nothing readable/],
+  ] as const)('O12 · an expiry that is %s is upstream_malformed, and no loop', async (which, fault, words) => {
+    await using app = await startOutbound();
+    app.xpay.faults.always(fault);
+    const failure = await failureOf(app.tokens.getToken());
+    expect(failure).toMatchObject({ code: 'upstream_malformed', status: 502 });
+    expect(failure.message).toMatch(words);
+    await served(200, () => app.tokens.getToken());
+    expect(app.logins()).toBe(1);
+    figure('O12', `expiry ${which}: 200 callers`, `${failure.code}, ${app.logins()} request`);
+  });
+
+  it.each(['bothKeys', 'noKeys', 'nullData', 'innerFalse', 'noToken', 'noUser'] as const)(
+    'O12 · an answer that is broken (%s) is upstream_malformed, and keeps the good token',
+    async (flaw) => {
+      await using app = await startOutbound();
+      const good = await app.tokens.getToken();
+      await app.clock.advance(0.8 * HOUR_MS);
+      app.xpay.faults.always(xpayMalformed[flaw]);
+      expect(await served(200, () => app.tokens.getToken())).toBe(200);
+      await until(() => app.events.length === 2);
+      expect(app.tokens.status()).toMatchObject({ lastError: 'upstream_malformed', failures: 1 });
+      expect(app.tokens.peek()).toBe(good);
+      expect(app.logins()).toBe(2);
+    },
+  );
+
+  it.each([-1, 0, 1e18, Number.MAX_SAFE_INTEGER])('O12 · an expiry of %d is not believed', async (expiresAt) => {
+    await using app = await startOutbound();
+    app.xpay.faults.always({
+      kind: 'transform',
+      transform: (body) =>
+        JSON.parse(JSON.stringify(body, (key, value: unknown) => (key === 'expiresAt' ? expiresAt : value))) as unknown,
+    });
+    expect(await failureOf(app.tokens.getToken())).toMatchObject({ code: 'upstream_malformed' });
+  });
+
+  it('O12 · an expiry that nobody states is taken for the fallback life, never for ever', async () => {
+    await using app = await startOutbound();
+    app.xpay.faults.always(xpayMalformed.noExpiry);
+    const token = await app.tokens.getToken();
+    expect(token.expiresAt).toBeUndefined();
+    const { usableForMs } = app.tokens.status();
+    expect(app.tokens.status()).toMatchObject({ state: 'fresh', expiresAt: undefined, usableForMs: 285_000 });
+    await app.clock.advance(285_000);
+    expect(app.tokens.peek()).toBeUndefined();
+    await served(200, () => app.tokens.getToken());
+    expect(app.logins()).toBe(2);
+    figure(
+      'O12',
+      'no expiry stated: usable for, requests of 201 callers over it',
+      `${usableForMs / 1_000} s, ${app.logins()}`,
+    );
+  });
+
+  it('O12 · the fallback life is an option', async () => {
+    await using app = await startOutbound({ token: { fallbackLifeMs: 10_000 } });
+    app.xpay.faults.always(xpayMalformed.noExpiry);
+    await app.tokens.getToken();
+    expect(app.tokens.status().usableForMs).toBe(9_000);
+  });
+});

@@ -1,0 +1,202 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { AccessToken, type Dialect, type Grant, XPayAuthError, xPay } from 'nestjs-xpay-auth';
+import { config as rxjs } from 'rxjs';
+import { HOUR_MS, failureOf, served, startOutbound, until } from './outbound.js';
+
+/** xPay.stream's dialect with another way to authenticate. */
+function dialect(authenticate: () => unknown): Dialect {
+  return { ...xPay(), authenticate: authenticate as Dialect['authenticate'] };
+}
+
+function grantOf(facts: Partial<Grant> & { value?: unknown; expiresAt?: number } = {}): Grant {
+  const { value = 'a-token', expiresAt, ...rest } = facts;
+  const accessToken = new AccessToken(value as string, { expiresAt });
+  return { accessToken, username: 'app@example.test', scopes: [], isAPI: true, lifeMs: HOUR_MS, ...rest };
+}
+
+function broken(): never {
+  throw new Error('disk full');
+}
+
+describe('a token service among careless neighbours', () => {
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown): void => void unhandled.push(reason);
+  beforeAll(() => {
+    process.on('unhandledRejection', note);
+    rxjs.onUnhandledError = note;
+  });
+  afterAll(() => {
+    process.off('unhandledRejection', note);
+    rxjs.onUnhandledError = null;
+    expect(unhandled.filter((reason) => !(reason instanceof Error && reason.message === 'careless'))).toEqual([]);
+  });
+
+  const thrown: Record<string, unknown> = {
+    'a text': 'boom',
+    nothing: undefined,
+    null: null,
+    'a symbol': Symbol('boom'),
+    'an object without a prototype': Object.create(null),
+    'an error whose cause is itself': Object.assign(new Error('loop'), { cause: 'itself' }),
+    'a TypeError': new TypeError('x is not a function'),
+  };
+  it.each(Object.entries(thrown))(
+    'O16 · a dialect that throws %s: upstream_malformed, then a second of rest',
+    async (_, what) => {
+      let asked = 0;
+      const throwing = dialect(() => {
+        asked++;
+        throw what;
+      });
+      await using app = await startOutbound({ dialect: throwing });
+      expect(await failureOf(app.tokens.getToken())).toMatchObject({ code: 'upstream_malformed', retryAfterMs: 1_000 });
+      await served(50, () => app.tokens.getToken());
+      expect(asked).toBe(1);
+    },
+  );
+
+  const brought: Record<string, unknown> = {
+    nothing: undefined,
+    'an empty object': {},
+    'a token that is a text': { accessToken: 'a-token' },
+    'an empty token': grantOf({ value: '' }),
+    'a token that is no text': grantOf({ value: 5 }),
+    'an endless life': grantOf({ lifeMs: Infinity }),
+    'a life that is no number': grantOf({ lifeMs: NaN }),
+    'a life that is over': grantOf({ lifeMs: -1 }),
+    'an expiry that is no number': { ...grantOf({ expiresAt: NaN }), lifeMs: undefined },
+  };
+  it.each(Object.entries(brought))(
+    'O12 · a dialect that brings %s: upstream_malformed, and no token',
+    async (_, what) => {
+      await using app = await startOutbound({ dialect: dialect(() => Promise.resolve(what)) });
+      expect(await failureOf(app.tokens.getToken())).toMatchObject({ code: 'upstream_malformed' });
+      expect(app.tokens.peek()).toBeUndefined();
+      expect(app.tokens.status()).toMatchObject({ state: 'none', failures: 1 });
+    },
+  );
+
+  it('O12 · a dialect that is unsure of the upstream’s time is taken for one that does not know it', async () => {
+    const grant = { ...grantOf({ expiresAt: Date.UTC(2026, 0, 1, 1) }), lifeMs: undefined, upstreamNow: NaN };
+    await using app = await startOutbound({ dialect: dialect(() => Promise.resolve(grant)) });
+    await app.tokens.getToken();
+    expect(app.tokens.status()).toMatchObject({ clockSkewMs: 0, usableForMs: HOUR_MS - 30_000 });
+  });
+
+  it('O7 · a dialect that heeds no signal ends at the deadline, and what it brings later is not taken', async () => {
+    const late: ((grant: Grant) => void)[] = [];
+    await using app = await startOutbound({ dialect: dialect(() => new Promise((resolve) => late.push(resolve))) });
+    const first = failureOf(app.tokens.getToken());
+    await until(() => late.length === 1);
+    await app.clock.advance(10_000);
+    expect(await first).toMatchObject({ code: 'upstream_timeout' });
+
+    const second = app.tokens.getToken();
+    await until(() => late.length === 2);
+    late[0]?.(grantOf({ value: 'too-late' }));
+    late[1]?.(grantOf({ value: 'in-time' }));
+    expect((await second).value).toBe('in-time');
+    expect(app.tokens.peek()?.value).toBe('in-time');
+  });
+
+  it('O7 · a refusal that comes after the deadline refuses nothing', async () => {
+    const late: ((failure: Error) => void)[] = [];
+    let reads = 0;
+    await using app = await startOutbound({
+      dialect: dialect(() => (late.length === 0 ? new Promise((_, reject) => late.push(reject)) : grantOf())),
+      credentials: () => {
+        reads++;
+        return { username: 'app@example.test', secretKey: 'k-1' };
+      },
+    });
+    const first = failureOf(app.tokens.getToken());
+    await until(() => late.length === 1);
+    await app.clock.advance(10_000);
+    await first;
+    late[0]?.(new XPayAuthError('invalid_credentials', 'no'));
+    await app.clock.advance(0);
+    expect(reads).toBe(1);
+    expect(app.tokens.status()).toMatchObject({ failures: 1, lastError: 'upstream_timeout' });
+    await expect(app.tokens.getToken()).resolves.toBeDefined();
+  });
+
+  it('O5 · a subscriber that throws harms neither the token nor the other subscribers', async () => {
+    await using app = await startOutbound();
+    const heard: string[] = [];
+    app.tokens.events.subscribe(() => {
+      throw new Error('careless');
+    });
+    app.tokens.events.subscribe(({ type }) => heard.push(type));
+    const token = await app.tokens.getToken();
+    await app.tokens.invalidate(token);
+    expect(await app.tokens.getToken()).not.toBe(token);
+    expect(heard).toEqual(['obtained', 'rejected', 'obtained']);
+  });
+
+  it('O5 · a logger that throws harms neither the token nor the events', async () => {
+    await using app = await startOutbound();
+    app.module.useLogger({ log: broken, warn: broken, error: broken, debug: broken });
+    const token = await app.tokens.getToken();
+    await app.tokens.invalidate(token);
+    await app.tokens.getToken();
+    expect(app.events.map(({ type }) => type)).toEqual(['obtained', 'rejected', 'obtained']);
+    app.module.useLogger(false);
+  });
+
+  it('O3 · a subscriber that asks for a token the moment one is rejected gets another', async () => {
+    await using app = await startOutbound();
+    const got: Promise<AccessToken>[] = [];
+    app.tokens.events.subscribe(({ type }) => {
+      if (type === 'rejected') got.push(app.tokens.getToken());
+    });
+    const token = await app.tokens.getToken();
+    await app.tokens.invalidate(token);
+    expect((await Promise.all(got)).map(({ value }) => value)).not.toContain(token.value);
+    expect(app.logins()).toBe(2);
+  });
+
+  it('O1 · a subscriber that meddles in every event causes no flood and no stand-still', async () => {
+    await using app = await startOutbound();
+    app.tokens.events.subscribe(() => {
+      app.tokens.status();
+      for (const call of [app.tokens.getToken(), app.tokens.refresh(), app.tokens.authorizationHeader()])
+        call.catch(() => undefined);
+    });
+    await app.tokens.getToken();
+    app.xpay.faults.next({ kind: 'reset' });
+    await app.clock.advance(HOUR_MS);
+    await failureOf(app.tokens.getToken());
+    await app.clock.advance(1_000);
+    await app.tokens.getToken();
+    await app.clock.advance(0);
+    expect(app.logins()).toBeLessThanOrEqual(8);
+  });
+
+  it('O1 · a thousand forced refreshes are one', async () => {
+    await using app = await startOutbound();
+    const tokens = await Promise.all(Array.from({ length: 1_000 }, () => app.tokens.refresh()));
+    expect(new Set(tokens).size).toBe(1);
+    expect(app.logins()).toBe(1);
+  });
+
+  it('O7 · many who wait with one signal cause no warning of a leak', async () => {
+    const warnings: Error[] = [];
+    const hear = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', hear);
+    try {
+      await using app = await startOutbound();
+      app.xpay.faults.next({ kind: 'delay', ms: 100 });
+      const leaving = new AbortController();
+      const waiting = Promise.allSettled(
+        Array.from({ length: 100 }, () => app.tokens.getToken({ signal: leaving.signal })),
+      );
+      await app.xpay.waitForRequests(1);
+      leaving.abort();
+      await waiting;
+      await app.clock.advance(100);
+      expect(warnings).toEqual([]);
+    } finally {
+      process.off('warning', hear);
+    }
+  });
+});

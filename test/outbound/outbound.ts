@@ -1,0 +1,130 @@
+import type { LoggerService } from '@nestjs/common';
+import { Test, type TestingModule } from '@nestjs/testing';
+import {
+  type TokenEvent,
+  XPayAuthError,
+  XPayAuthModule,
+  type XPayAuthOptions,
+  XPayHttpService,
+  XPayTokenService,
+} from 'nestjs-xpay-auth';
+import { ManualClock, type XPayEmulator, type XPayEmulatorOptions, startXPayEmulator } from 'nestjs-xpay-auth/testing';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { inspect } from 'node:util';
+
+export const APP = { username: 'app@example.test', secretKey: 'app-secret-27182818' };
+export const AUTHENTICATE = '/client/authenticate';
+export const FIND = '/client/wallets/find';
+export const CONFIRM = '/client/wallets/send/tron/confirm';
+export const HOUR_MS = 3_600_000;
+
+/** The public services of a real module beside an emulated upstream, both in one time. */
+export interface Outbound extends AsyncDisposable {
+  readonly clock: ManualClock;
+  readonly xpay: XPayEmulator;
+  readonly tokens: XPayTokenService;
+  readonly http: XPayHttpService;
+  /** Everything that happened to the token. */
+  readonly events: TokenEvent[];
+  /** Every line that was logged, with its level in front. */
+  readonly lines: string[];
+  /** Nest's module, to be closed early. */
+  readonly module: TestingModule;
+  /** How often the upstream was asked for a token. */
+  logins(): number;
+}
+
+/**
+ * @param options of the module; the account, the address and the clock are given
+ * @param prepare scripts the emulator before the module boots
+ */
+export async function startOutbound(
+  options: XPayAuthOptions = {},
+  emulator: XPayEmulatorOptions = {},
+  prepare: (xpay: XPayEmulator) => void = () => undefined,
+): Promise<Outbound> {
+  const clock = new ManualClock();
+  const xpay = await startXPayEmulator({ accounts: [APP], clock, tokenLifeMs: HOUR_MS, ...emulator });
+  try {
+    prepare(xpay);
+    const lines: string[] = [];
+    const module = await Test.createTestingModule({
+      imports: [XPayAuthModule.forRoot({ baseUrl: xpay.url, credentials: APP, clock, ...options })],
+    })
+      .setLogger(collector(lines))
+      .compile();
+    const tokens = module.get(XPayTokenService);
+    const events: TokenEvent[] = [];
+    tokens.events.subscribe((event) => events.push(event));
+    await module.init();
+    return {
+      clock,
+      xpay,
+      tokens,
+      http: module.get(XPayHttpService),
+      events,
+      lines,
+      module,
+      logins: () => xpay.requests(AUTHENTICATE),
+      [Symbol.asyncDispose]: async () => {
+        await module.close();
+        await xpay.stop();
+      },
+    };
+  } catch (failure) {
+    await xpay.stop();
+    throw failure;
+  }
+}
+
+/** Collects what Nest's loggers write; what is no text, with everything in it. */
+export function collector(lines: string[]): LoggerService {
+  const at =
+    (level: string) =>
+    (...words: unknown[]): void => {
+      const shown = words.filter((word) => word !== undefined);
+      const all = { depth: Infinity, showHidden: true };
+      lines.push([level, ...shown.map((word) => (typeof word === 'string' ? word : inspect(word, all)))].join(' '));
+    };
+  return {
+    log: at('log'),
+    warn: at('warn'),
+    error: at('error'),
+    debug: at('debug'),
+    verbose: at('verbose'),
+    fatal: at('fatal'),
+  };
+}
+
+/** Resolves once it holds; gives sockets and promises their turns meanwhile. Rejects after 5 s. */
+export async function until(holds: () => boolean): Promise<void> {
+  const deadline = performance.now() + 5_000;
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error(`still not so after 5 s: ${holds.toString()}`);
+    await nextTurn();
+  }
+}
+
+/** What it rejects with; fails the test when it does not, or not with our error. */
+export async function failureOf(promise: Promise<unknown>): Promise<XPayAuthError> {
+  const outcome = await promise.then(
+    () => undefined,
+    (thrown: unknown) => thrown,
+  );
+  if (outcome instanceof XPayAuthError) return outcome;
+  throw new Error(
+    `expected an XPayAuthError, got ${outcome === undefined ? 'success' : Object.prototype.toString.call(outcome)}`,
+  );
+}
+
+/** How many of `calls` callers, one after another, are served. */
+export async function served(calls: number, call: () => Promise<unknown>): Promise<number> {
+  let count = 0;
+  for (let i = 0; i < calls; i++) {
+    count += await call().then(
+      () => 1,
+      () => 0,
+    );
+  }
+  return count;
+}

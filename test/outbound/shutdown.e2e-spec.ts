@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { figure } from './figures.js';
+import { APP, HOUR_MS, failureOf, startOutbound, until } from './outbound.js';
+
+describe('the module destroyed', () => {
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown): void => void unhandled.push(reason);
+  beforeAll(() => void process.on('unhandledRejection', note));
+  afterAll(() => void process.off('unhandledRejection', note));
+
+  it('O19 · while callers wait: they are told, and nothing is left', async () => {
+    await using app = await startOutbound();
+    app.xpay.faults.next({ kind: 'hang' });
+    const waiting = [1, 2, 3].map(() => failureOf(app.tokens.getToken()));
+    await app.xpay.waitForRequests(1);
+    expect(app.clock.pendingTimers).toBeGreaterThan(0);
+    await app.module.close();
+    for (const failure of await Promise.all(waiting))
+      expect(failure).toMatchObject({ code: 'shutting_down', status: 503 });
+    await until(() => app.clock.pendingTimers === 0);
+    expect(openSocketsTo(app.xpay.url)).toBe(0);
+    await app.clock.advance(HOUR_MS);
+    expect(app.xpay.requests()).toBe(1);
+    expect(unhandled).toEqual([]);
+    const left = [app.clock.pendingTimers, openSocketsTo(app.xpay.url), unhandled.length];
+    figure('O19', 'destroyed during a refresh: timers, sockets, unhandled rejections left', left.join(', '));
+  });
+
+  it('O19 · while it renews behind its callers: nobody hears of it', async () => {
+    await using app = await startOutbound();
+    await app.tokens.getToken();
+    await app.clock.advance(0.8 * HOUR_MS);
+    app.xpay.faults.next({ kind: 'hang' });
+    await app.tokens.getToken();
+    await app.xpay.waitForRequests(2);
+    await app.module.close();
+    await until(() => app.clock.pendingTimers === 0);
+    expect(app.events.map(({ type }) => type)).toEqual(['obtained']);
+    expect(app.lines.filter((line) => /^(warn|error)/.test(line))).toEqual([]);
+    expect(unhandled).toEqual([]);
+  });
+
+  it('O19 · while the credentials are being read: they come to nothing', async () => {
+    const asked: ((credentials: typeof APP) => void)[] = [];
+    await using app = await startOutbound({
+      credentials: () => new Promise((resolve) => asked.push(resolve)),
+    });
+    const waiting = failureOf(app.tokens.getToken());
+    await until(() => asked.length === 1);
+    await app.module.close();
+    expect(await waiting).toMatchObject({ code: 'shutting_down' });
+    asked[0]?.(APP);
+    await app.clock.advance(0);
+    expect(app.xpay.requests()).toBe(0);
+    expect(app.clock.pendingTimers).toBe(0);
+    expect(unhandled).toEqual([]);
+  });
+
+  it('O19 · afterwards nothing is started any more, and the events are over', async () => {
+    await using app = await startOutbound();
+    const good = await app.tokens.getToken();
+    let over = false;
+    app.tokens.events.subscribe({ complete: () => (over = true) });
+    await app.module.close();
+    expect(over).toBe(true);
+    // Who is still at work may finish with the token at hand.
+    expect(await app.tokens.getToken()).toBe(good);
+    expect(await failureOf(app.tokens.refresh())).toMatchObject({ code: 'shutting_down' });
+    await app.clock.advance(0.8 * HOUR_MS);
+    expect(await app.tokens.getToken()).toBe(good);
+    await app.clock.advance(HOUR_MS);
+    expect(await failureOf(app.tokens.getToken())).toMatchObject({ code: 'shutting_down' });
+    expect(app.logins()).toBe(1);
+    expect(app.clock.pendingTimers).toBe(0);
+    expect(unhandled).toEqual([]);
+  });
+});
+
+/** Sockets of this process that are connected to the emulator. */
+function openSocketsTo(url: string): number {
+  const port = Number(new URL(url).port);
+  const report = process.report.getReport() as { libuv: { type: string; remoteEndpoint?: { port?: number } }[] };
+  return report.libuv.filter(({ type, remoteEndpoint }) => type === 'tcp' && remoteEndpoint?.port === port).length;
+}
