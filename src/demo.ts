@@ -16,7 +16,6 @@ export interface Demo {
 const upstreams = {
   xpay: (accounts: readonly Account[]) =>
     startXPayEmulator({ accounts: accounts.map(({ scope, ...account }) => ({ ...account, scopes: [scope] })) }),
-  // gift-stream knows no scopes: its callers are nobody in particular unless the dialect is told what they may do.
   'gift-stream': (accounts: readonly Account[]) => startGiftStreamEmulator({ accounts }),
   'password-login': (accounts: readonly Account[]) => startPasswordLoginEmulator({ accounts }),
 };
@@ -29,9 +28,11 @@ export async function startDemo(dialect: string): Promise<Demo> {
   if (!isKnown(dialect)) {
     throw new Error(`XPAY_DIALECT: ${dialect} is none of ${Object.keys(upstreams).join(', ')}`);
   }
-  const user = account('user@example.test', 'tme_user');
-  const admin = account('admin@example.test', 'tme_admin');
-  const app = account('this-app@example.test', 'tme_user');
+  // gift-stream knows no scopes: its callers may do what any valid caller may.
+  const [userScope, adminScope] = dialect === 'gift-stream' ? ['', ''] : ['tme_user', 'tme_admin'];
+  const user = account('user@example.test', userScope);
+  const admin = account('admin@example.test', adminScope);
+  const app = account('this-app@example.test', userScope);
   const emulator = await upstreams[dialect]([user, admin, app]);
   process.env['XPAY_BASE_URL'] = emulator.url;
   process.env['XPAY_USERNAME'] = app.username;
@@ -39,7 +40,7 @@ export async function startDemo(dialect: string): Promise<Demo> {
   return {
     introduce: (appUrl) => {
       const upstream = `an emulator of ${dialect} runs inside this process (${emulator.url})`;
-      process.stdout.write(introduction(upstream, [user, admin], tries(dialect, appUrl, user, admin)));
+      process.stdout.write(introduction(upstream, dialect, [user, admin], tries(dialect, appUrl, user, admin)));
     },
   };
 }
@@ -70,14 +71,20 @@ function tries(dialect: keyof typeof upstreams, appUrl: string, user: Account, a
   ];
 }
 
-function introduction(upstream: string, accounts: readonly Account[], lines: readonly string[]): string {
+function introduction(
+  upstream: string,
+  dialect: string,
+  accounts: readonly Account[],
+  lines: readonly string[],
+): string {
+  const own = dialect === 'password-login' ? `XPAY_DIALECT=${dialect} XPAY_BASE_URL=…` : `XPAY_DIALECT=${dialect}`;
   return `
 DEMO: no xPay account is configured, so ${upstream}.
 
-${accounts.map(({ username, secretKey, scope }) => `${username}:${secretKey}  ${scope}`).join('\n')}
+${accounts.map(({ username, secretKey, scope }) => `${username}:${secretKey}  ${scope}`.trimEnd()).join('\n')}
 
 ${lines.join('\n')}
 
-To use your own account: XPAY_USERNAME=… XPAY_SECRET_KEY=… npm start
+To use your own account: ${own} XPAY_USERNAME=… XPAY_SECRET_KEY=… npm start
 `;
 }

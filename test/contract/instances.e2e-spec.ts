@@ -45,7 +45,6 @@ class TwoController {
 }
 
 @UseXPay('second')
-@Authenticated()
 @Controller('all-second')
 class SecondController {
   @Get()
@@ -82,6 +81,9 @@ describe.each(platforms)('instances on %s', (platform) => {
     expect(await (await running.fetch('/second', asGus)).json()).toEqual({ username: 'gus', instance: 'second' });
     expect(await (await running.fetch('/all-second', asGus)).json()).toEqual({ instance: 'second' });
     expect((await running.fetch('/first', asGus)).status).toBe(401);
+    // @UseXPay alone protects too: it lets in any valid caller of that instance, and nobody else.
+    expect((await running.fetch('/all-second')).status).toBe(401);
+    expect((await running.fetch('/all-second', asAda)).status).toBe(401);
     expect((await running.fetch('/second', asAda)).status).toBe(401);
 
     const both = running.app.get(Both);
@@ -260,7 +262,7 @@ describe('the boot', () => {
 
   it('stops for a route whose instance does not exist', async () => {
     await expect(boot([XPayAuthModule.forRoot({ baseUrl })], [ElsewhereController])).rejects.toThrow(
-      /No XPayAuthModule named "nowhere"/,
+      /GET \/ \(ElsewhereController\.read\): No XPayAuthModule named "nowhere"/,
     );
     await expect(boot([XPayAuthModule.forRoot({ name: 'a', baseUrl })], [DeclaredController])).rejects.toThrow(
       /No unnamed XPayAuthModule is imported \(there is: a\)/,
@@ -277,6 +279,8 @@ describe('the boot', () => {
     const stray = { useFactory: () => ({}), baseUrl };
     expect(() => XPayAuthModule.forRootAsync(stray)).toThrow(/baseUrl does not stand beside the factory/);
     const misplaced = XPayAuthModule.forRootAsync({ useFactory: () => ({ baseUrl, globalGuards: true }) });
+    const nothing = XPayAuthModule.forRootAsync({ useFactory: () => undefined as never });
+    await expect(boot([nothing])).rejects.toThrow(/the factory returned no options/);
     await expect(boot([misplaced])).rejects.toThrow(/globalGuards: is needed before the factory runs/);
   });
 });

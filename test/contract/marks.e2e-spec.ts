@@ -219,9 +219,9 @@ describe('marks that cannot be meant', () => {
     [
       '@Public() beside @Scopes',
       onMethod(Public(), Scopes('tme_user')),
-      /Sample\.handler contradicts the mark "public"/,
+      /Sample\.handler contradicts @Public\(\) beside it/,
     ],
-    ['@Scopes beside @Public()', onMethod(Scopes('tme_user'), Public()), /contradicts/],
+    ['@Scopes beside @Public()', onMethod(Scopes('tme_user'), Public()), /contradicts @Scopes beside it/],
     ['@OptionalAuth() beside @Scopes', onMethod(OptionalAuth(), Scopes('tme_user')), /contradicts/],
     ['@Authenticated() beside @Public()', onMethod(Authenticated(), Public()), /contradicts/],
     ['two @Scopes', onMethod(Scopes('tme_user'), Scopes('tme_admin')), /twice/],

@@ -187,9 +187,9 @@ describe('an upstream in trouble', () => {
     expect(lines).toEqual(
       [
         `log Access token obtained, good for 3600 s \\(uuid ${uuid}\\) XPayAuth`,
-        `warn No new access token: upstream_business_error, 1 in a row \\(uuid ${uuid}, tag ${uuid}\\); the present one is good for 690 s XPayAuth`,
+        `warn No new access token: upstream_business_error, 1 in a row: The upstream reported: [^(]* \\(uuid ${uuid}, tag ${uuid}\\); the present one is good for 690 s XPayAuth`,
         'error The access token expired before it could be renewed XPayAuth',
-        `error No new access token: upstream_business_error, 2 in a row \\(uuid ${uuid}, tag ${uuid}\\) XPayAuth`,
+        `error No new access token: upstream_business_error, 2 in a row: The upstream reported: [^(]* \\(uuid ${uuid}, tag ${uuid}\\) XPayAuth`,
         `log Access token refreshed, good for 3600 s \\(uuid ${uuid}\\) XPayAuth`,
         'warn The upstream rejected the access token before its time XPayAuth',
       ].map((line) => expect.stringMatching(new RegExp(`^${line}$`)) as unknown),

@@ -61,13 +61,14 @@ export interface XPayAuthErrorDetails {
  * secret; a caller is sent {@link publicMessage}.
  */
 export class XPayAuthError extends Error {
+  /** What went wrong, of the closed set. */
   readonly code: XPayAuthErrorCode;
   /** Ms after which another try makes sense; becomes `Retry-After`. */
-  readonly retryAfterMs?: number;
+  declare readonly retryAfterMs?: number;
   /** The upstream's own references of the failed request. */
-  readonly reference?: UpstreamReference;
+  declare readonly reference?: UpstreamReference;
   /** With `insufficient_scope`: the scopes the route asks for. */
-  readonly requiredScopes?: readonly string[];
+  declare readonly requiredScopes?: readonly string[];
 
   constructor(code: XPayAuthErrorCode, message: string, details: XPayAuthErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });

@@ -16,6 +16,8 @@ export type TokenEvent =
   | {
       readonly type: 'refresh-failed';
       readonly code: XPayAuthErrorCode;
+      /** What went wrong, in a sentence for the log. */
+      readonly reason: string;
       /** Failed attempts in a row. */
       readonly failures: number;
       /** Ms for which the token at hand will still be handed out; 0 without one. */

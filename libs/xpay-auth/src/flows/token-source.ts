@@ -232,6 +232,7 @@ export class TokenSource {
     this.#tell({
       type: 'refresh-failed',
       code: error.code,
+      reason: error.message,
       failures: this.#failures,
       usableForMs,
       reference: error.reference,

@@ -5,7 +5,7 @@ import type { UpstreamAnswer } from '../core/ports.js';
  * No usable answer came. Of an axios error, which carries the whole request, only the code is kept: it is Node's or axios'
  * own word for the reason.
  */
-export function transportFailure(thrown: unknown): XPayAuthError {
+export function transportFailure(thrown: unknown, origin = 'The upstream'): XPayAuthError {
   const { code, message } = thrown instanceof Error ? (thrown as NodeJS.ErrnoException) : {};
   const cause = code === undefined ? undefined : Object.assign(new Error(code), { code });
   if (message?.startsWith('maxContentLength') === true) {
@@ -14,20 +14,16 @@ export function transportFailure(thrown: unknown): XPayAuthError {
   switch (code) {
     case 'ECONNABORTED':
     case 'ETIMEDOUT':
-      return new XPayAuthError('upstream_timeout', 'The upstream did not answer in time', { cause });
+      return new XPayAuthError('upstream_timeout', `${origin} did not answer in time`, { cause });
     case 'ERR_CANCELED':
       return new XPayAuthError('upstream_timeout', 'The request to the upstream was given up', { cause });
     default:
       if (code?.startsWith('HPE_') === true) {
         return new XPayAuthError('upstream_malformed', 'The upstream did not answer in HTTP', { cause });
       }
-      return new XPayAuthError(
-        'upstream_unavailable',
-        `The upstream cannot be reached (${code ?? 'no reason given'})`,
-        {
-          cause,
-        },
-      );
+      return new XPayAuthError('upstream_unavailable', `${origin} cannot be reached (${code ?? 'no reason given'})`, {
+        cause,
+      });
   }
 }
 

@@ -40,7 +40,7 @@ export class UpstreamClient {
     try {
       return await request(controller.signal);
     } catch (thrown) {
-      throw transportFailure(thrown);
+      throw transportFailure(thrown, new URL(this.baseUrl).origin);
     } finally {
       cancelTimer();
       signal?.removeEventListener('abort', giveUp);

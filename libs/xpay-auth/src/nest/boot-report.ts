@@ -1,7 +1,7 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
-import { XPayAuthError } from '../core/errors.js';
-import { describeRule, routeRules } from './route-rules.js';
+import { XPayAuthError, asXPayAuthError } from '../core/errors.js';
+import { type RouteRule, describeRule, routeRules } from './route-rules.js';
 import { XPayInstances } from './xpay-instances.js';
 
 /**
@@ -24,7 +24,7 @@ export class BootReport implements OnApplicationBootstrap {
     const rules = routeRules(this.discovery, this.scanner, globally);
     for (const rule of rules) {
       this.#logger.debug(`${rule.route}: ${describeRule(rule)}`);
-      if (rule.guarded && rule.requirement.access !== 'public') this.instances.get(rule.requirement.instance);
+      if (rule.guarded && rule.requirement.access !== 'public') this.#assertInstance(rule);
     }
 
     const undeclared = rules.filter(({ guarded, requirement }) => !guarded && !requirement.marked);
@@ -35,5 +35,14 @@ export class BootReport implements OnApplicationBootstrap {
       throw new XPayAuthError('configuration', `XPayAuthModule option undeclaredRoutes: 'deny'. ${message}`);
     }
     if (options.some(({ undeclaredRoutes }) => undeclaredRoutes === 'warn')) this.#logger.warn(message);
+  }
+
+  #assertInstance({ route, requirement }: RouteRule): void {
+    try {
+      this.instances.get(requirement.instance);
+    } catch (thrown) {
+      const { message } = asXPayAuthError(thrown, 'configuration', 'no such instance');
+      throw new XPayAuthError('configuration', `${route}: ${message}`);
+    }
   }
 }

@@ -10,7 +10,8 @@ export function getXPayInjectionToken(type: Injectable, name?: string): Injectio
   let ofType = tokens.get(type);
   if (ofType === undefined) tokens.set(type, (ofType = new Map()));
   let token = ofType.get(name);
-  if (token === undefined) ofType.set(name, (token = Symbol(`${type.name}(${name})`)));
+  if (token === undefined)
+    ofType.set(name, (token = Symbol(`${type.name} of XPayAuthModule.forRoot({ name: '${name}' })`)));
   return token;
 }
 

@@ -1,4 +1,4 @@
-import { type ArgumentsHost, Inject, Injectable } from '@nestjs/common';
+import { type ArgumentsHost, Inject, Injectable, Logger } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { HttpException } from '@nestjs/common';
 import { XPayAuthError, asXPayAuthError } from '../core/errors.js';
@@ -9,6 +9,8 @@ import type { XPayInstance } from './instance.js';
 /** Turns a failure into what the context of Nest throws, at the one place where this library meets it. */
 @Injectable()
 export class Refusal {
+  readonly #logger = new Logger('XPayAuth');
+
   constructor(@Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost) {}
 
   /**
@@ -17,6 +19,8 @@ export class Refusal {
    */
   of(thrown: unknown, host: ArgumentsHost, instance: XPayInstance | undefined): HttpException {
     const failure = asXPayAuthError(thrown, 'configuration', 'The check of the caller failed in an unexpected way');
+    // The caller is told nothing of it, so the operator is.
+    if (failure.code === 'configuration') this.#logger.error(describe(failure));
     if (host.getType() !== 'http') return toHttpException(failure);
     const http = host.switchToHttp();
     const response: unknown = http.getResponse();
@@ -29,6 +33,12 @@ export class Refusal {
     }
     return toHttpException(failure);
   }
+}
+
+/** A failure as one line of the log. */
+export function describe(failure: XPayAuthError): string {
+  const references = Object.entries(failure.reference ?? {}).map(([name, value]) => ` ${name}=${String(value)}`);
+  return `${failure.code}: ${failure.message}${references.join('')}`;
 }
 
 /** An unknown context is refused: nobody knows where its credentials would be. */

@@ -95,7 +95,7 @@ export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
       await this.source.get();
     } catch (failure) {
       if (!(failure instanceof XPayAuthError) || failure.trouble !== 'ours') return;
-      const why = `XPayAuthModule option token.warmUp: no token at boot. ${failure.message}.`;
+      const why = `XPayAuthModule option token.warmUp: no token at boot. ${failure.message}`;
       throw new XPayAuthError(failure.code, why, { cause: failure, reference: failure.reference });
     }
   }
@@ -115,7 +115,7 @@ export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
         this.#warnOfSkew(event.clockSkewMs);
         break;
       case 'refresh-failed': {
-        const line = `No new access token: ${event.code}, ${event.failures} in a row${quote(event.reference)}`;
+        const line = `No new access token: ${event.code}, ${event.failures} in a row: ${event.reason}${quote(event.reference)}`;
         if (event.usableForMs > 0)
           this.logger.warn(`${line}; the present one is good for ${seconds(event.usableForMs)}`);
         else this.logger.error(line);
@@ -143,7 +143,8 @@ export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
 }
 
 function seconds(ms: number): string {
-  return `${Math.round(ms / 1_000)} s`;
+  const days = Math.round(ms / 86_400_000);
+  return days > 1 ? `${days} days` : `${Math.round(ms / 1_000)} s`;
 }
 
 function quote(reference: UpstreamReference | undefined): string {

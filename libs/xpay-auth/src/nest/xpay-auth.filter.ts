@@ -1,14 +1,16 @@
-import { type ArgumentsHost, Catch, type ExceptionFilter, Inject } from '@nestjs/common';
+import { type ArgumentsHost, Catch, type ExceptionFilter, Inject, Logger } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { XPayAuthError } from '../core/errors.js';
 import type { XPayInstance } from './instance.js';
-import { Refusal } from './refusal.js';
+import { Refusal, describe } from './refusal.js';
 import { DEFAULT_INSTANCE } from './options/resolve-options.js';
 import { XPayInstances } from './xpay-instances.js';
 
 /** Answers for an `XPayAuthError` that leaves a controller, by the same table as the guards. */
 @Catch(XPayAuthError)
 export class XPayAuthFilter implements ExceptionFilter<XPayAuthError> {
+  readonly #logger = new Logger('XPayAuth');
+
   constructor(
     @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
     @Inject(Refusal) private readonly refusal: Refusal,
@@ -16,6 +18,8 @@ export class XPayAuthFilter implements ExceptionFilter<XPayAuthError> {
   ) {}
 
   catch(failure: XPayAuthError, host: ArgumentsHost): void {
+    const isLogged = failure.trouble === 'caller' || failure.code === 'configuration';
+    if (!isLogged) this.#logger.warn(describe(failure));
     const exception = this.refusal.of(failure, host, this.#challenger());
     if (host.getType() !== 'http') throw exception;
     const { httpAdapter } = this.adapterHost;

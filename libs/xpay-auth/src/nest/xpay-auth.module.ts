@@ -73,8 +73,8 @@ function defineModule(
 ): DynamicModule {
   const { name, isGlobal = true, globalGuards = false } = beside;
   const token = (type: Parameters<typeof getXPayInjectionToken>[0]) => getXPayInjectionToken(type, name);
-  const given = Symbol('given options');
-  const instance = Symbol('instance');
+  const given = Symbol('options that the factory of XPayAuthModule.forRootAsync makes');
+  const instance = Symbol('instance of XPayAuthModule');
   const part = (type: Parameters<typeof token>[0], pick: (whole: XPayInstance) => unknown): Provider => ({
     provide: token(type),
     useFactory: pick,

@@ -16,17 +16,17 @@ import type { Mark } from './requirement.js';
  * ```
  */
 export function Scopes(...scopes: readonly Scope[]): MarkDecorator {
-  return guarded('@Scopes', { access: 'authenticated', all: scopesOf('@Scopes', scopes) });
+  return guarded({ by: '@Scopes', access: 'authenticated', all: scopesOf('@Scopes', scopes) });
 }
 
 /** Lets in callers who hold at least one of these scopes; beside `@Scopes` both must hold. */
 export function AnyScope(...scopes: readonly Scope[]): MarkDecorator {
-  return guarded('@AnyScope', { access: 'authenticated', any: scopesOf('@AnyScope', scopes) });
+  return guarded({ by: '@AnyScope', access: 'authenticated', any: scopesOf('@AnyScope', scopes) });
 }
 
 /** Lets in any valid caller, whatever their scopes. */
 export function Authenticated(): MarkDecorator {
-  return guarded('@Authenticated()', { access: 'authenticated' });
+  return guarded({ by: '@Authenticated()', access: 'authenticated' });
 }
 
 /**
@@ -34,19 +34,22 @@ export function Authenticated(): MarkDecorator {
  * credentials and unknown schemes are still refused with 401, and trouble of the upstream is still 503.
  */
 export function OptionalAuth(): MarkDecorator {
-  return guarded('@OptionalAuth()', { access: 'optional' });
+  return guarded({ by: '@OptionalAuth()', access: 'optional' });
 }
 
 /** Lets in everybody, without a look at their credentials: the exception under `globalGuards` or a marked class. */
 export function Public(): MarkDecorator {
-  return markAs('@Public()', { access: 'public' });
+  return markAs({ by: '@Public()', access: 'public' });
 }
 
-/** Which named instance decides here. The method's beats the class's; without it the unnamed instance does. */
+/**
+ * Which named instance decides here. The method's beats the class's; without it the unnamed instance does. Puts the guards on
+ * as well: without another mark it lets in any valid caller of that instance.
+ */
 export function UseXPay(name: string): MarkDecorator {
-  return markInstance(name);
+  return applyDecorators(markInstance(name), UseGuards(XPayAuthGuard, ScopesGuard));
 }
 
-function guarded(decorator: string, mark: Mark): MarkDecorator {
-  return applyDecorators(markAs(decorator, mark), UseGuards(XPayAuthGuard, ScopesGuard));
+function guarded(mark: Mark): MarkDecorator {
+  return applyDecorators(markAs(mark), UseGuards(XPayAuthGuard, ScopesGuard));
 }

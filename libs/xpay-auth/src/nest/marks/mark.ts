@@ -6,14 +6,10 @@ import { INSTANCE, MARK, type Mark } from './requirement.js';
 export type MarkDecorator = ClassDecorator & MethodDecorator;
 
 /** Writes a mark; throws where it contradicts one already there on the same class or method. */
-export function markAs(decorator: string, mark: Mark): MarkDecorator {
+export function markAs(mark: Mark): MarkDecorator {
   return onTarget((target, place) => {
     const present = Reflect.getOwnMetadata(MARK, target) as Mark | undefined;
-    Reflect.defineMetadata(
-      MARK,
-      present === undefined ? mark : combine(present, mark, `${decorator} on ${place}`),
-      target,
-    );
+    Reflect.defineMetadata(MARK, present === undefined ? mark : combine(present, mark, place), target);
   });
 }
 
@@ -38,9 +34,10 @@ export function scopesOf(decorator: string, scopes: readonly string[]): readonly
   return Object.freeze([...scopes]);
 }
 
-function combine(present: Mark, added: Mark, place: string): Mark {
+function combine(present: Mark, added: Mark, target: string): Mark {
+  const place = `${added.by} on ${target}`;
   if (present.access !== added.access) {
-    throw wrongMark(`${place} contradicts the mark "${present.access}" beside it. Keep one of them.`);
+    throw wrongMark(`${place} contradicts ${present.by} beside it. Keep one of them.`);
   }
   if ((present.all && added.all) || (present.any && added.any)) {
     throw wrongMark(`${place} is there twice. Write all scopes in one.`);

@@ -6,6 +6,8 @@ export type Access = 'public' | 'optional' | 'authenticated';
 /** What the marks of one class or one method say. */
 export interface Mark extends Partial<ScopeRequirement> {
   readonly access: Access;
+  /** The decorator that wrote it, for the error of another that contradicts it. */
+  readonly by: string;
 }
 
 /** What a route asks of its caller. */

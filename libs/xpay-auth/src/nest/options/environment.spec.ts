@@ -87,19 +87,31 @@ describe('the environment', () => {
   });
 
   it.each([
-    [{ XPAY_DIALECT: 'x-pay' }, /option dialect: "x-pay" is not allowed; expected 'xpay', 'gift-stream'/],
+    [
+      { XPAY_DIALECT: 'x-pay' },
+      /option dialect \(from XPAY_DIALECT\): "x-pay" is not allowed; expected 'xpay', 'gift-stream'/,
+    ],
     [
       { XPAY_BASE_URL: 'http://xpay.example.test' },
       /option baseUrl: "http:\/\/xpay.example.test" is not allowed; expected an https:/,
     ],
-    [{ XPAY_VERIFICATION_PERIOD_MS: '30s' }, /option verification.periodMs: "30s" is not allowed; expected number/],
+    [
+      { XPAY_VERIFICATION_PERIOD_MS: '30s' },
+      /option verification.periodMs \(from XPAY_VERIFICATION_PERIOD_MS\): "30s" is not allowed; expected number/,
+    ],
     [
       { XPAY_VERIFICATION_PERIOD_MS: '999999' },
-      /option verification.periodMs: 999999 is not allowed; expected number to be <=300000/,
+      /option verification.periodMs \(from XPAY_VERIFICATION_PERIOD_MS\): 999999 is not allowed; expected number to be <=300000/,
     ],
-    [{ XPAY_SESSION_PERIOD_MS: '-1' }, /option session.periodMs: "-1" is not allowed; expected number/],
-    [{ XPAY_SESSION_PERIOD_MS: ' ' }, /option session.periodMs: " " is not allowed; expected number/],
-  ])('%p is refused by the name of the option', (variables, message) => {
+    [
+      { XPAY_SESSION_PERIOD_MS: '-1' },
+      /option session.periodMs \(from XPAY_SESSION_PERIOD_MS\): "-1" is not allowed; expected number/,
+    ],
+    [
+      { XPAY_SESSION_PERIOD_MS: ' ' },
+      /option session.periodMs \(from XPAY_SESSION_PERIOD_MS\): " " is not allowed; expected number/,
+    ],
+  ])('%p is refused by the names of the option and the variable', (variables, message) => {
     expect(() => resolveIn(variables)).toThrow(message);
   });
 

@@ -2,15 +2,16 @@ import type { z } from 'zod';
 
 type Issue = z.core.$ZodIssue;
 
-/** One line for one bad option: its path, its value unless it may be a secret, and what is allowed. */
-export function explainIssue(issue: Issue, options: unknown): string {
+/** One line for one bad option: its path, its value unless it may be a secret, where it comes from, and what is allowed. */
+export function explainIssue(issue: Issue, options: unknown, variable?: string): string {
   const { path, expected, badKey, unknownKeys } = innermost(issue);
   if (unknownKeys !== undefined) {
     const names = unknownKeys.map((key) => [...path, key].join('.')).join(', ');
     return `XPayAuthModule option ${names}: there is no such option. Check its spelling and the group it stands in.`;
   }
+  const origin = variable === undefined ? '' : ` (from ${variable})`;
   const shown = badKey === undefined ? show(path, options) : JSON.stringify(String(badKey));
-  return `XPayAuthModule option ${path.join('.')}: ${shown} is not allowed; expected ${expected}.`;
+  return `XPayAuthModule option ${path.join('.')}${origin}: ${shown} is not allowed; expected ${expected}.`;
 }
 
 interface Explained {

@@ -113,7 +113,7 @@ export const optionsSchema = z.strictObject({
     .strictObject({
       timeoutMs: duration.max(LONGEST_NODE_TIMER_MS).default(5_000),
       maxResponseBytes: z.int().min(1).default(1_048_576),
-      allowInsecureHosts: z.array(z.string().min(1)).default([]),
+      allowInsecureHosts: z.array(z.string().regex(/^[^\s/:@]+$/, 'a host name, without scheme and port')).default([]),
       agent: z
         .strictObject({
           http: instanceOf('an http.Agent', 'addRequest').optional(),

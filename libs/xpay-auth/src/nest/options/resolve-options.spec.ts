@@ -79,7 +79,7 @@ describe('baseUrl', () => {
   it('has no default in a dialect without a home', () => {
     const { defaultBaseUrl: _none, ...homeless } = xPay();
     expect(refusal({ dialect: { ...homeless, name: 'homeless' } })).toContain(
-      'option baseUrl: the dialect homeless has no default, so it must be set.',
+      'option baseUrl: the dialect homeless has no default, so it must be set (XPAY_BASE_URL in the environment).',
     );
     expect(refusal({ dialect: 'password-login' })).toContain('password-login has no default');
   });

@@ -10,8 +10,8 @@ import { passwordLogin } from '../../dialects/password-login/password-login.dial
 import { xPay } from '../../dialects/xpay/xpay.dialect.js';
 import { flawOfBaseUrl, normalizeBaseUrl } from '../../http/base-url.js';
 import type { CredentialsExtractor } from '../extractors.js';
-import { type ReadVariable, optionsFromEnvironment } from './environment.js';
 import { type OpenStore, storeFromEnvironment } from './environment-store.js';
+import { ENVIRONMENT, type ReadVariable, optionsFromEnvironment } from './environment.js';
 import { explainIssue } from './explain-issue.js';
 import { optionsSchema } from './options-schema.js';
 import type {
@@ -55,18 +55,25 @@ export function resolveOptions(
   beside: XPayAuthInstanceOptions,
   read: ReadVariable,
 ): ResolvedOptions {
+  if (!isGroup(given)) {
+    throw new XPayAuthError(
+      'configuration',
+      'XPayAuthModule.forRootAsync: the factory returned no options. Return { … }.',
+    );
+  }
   const misplaced = ['name', 'isGlobal', 'globalGuards'].find((key) => key in given);
   if (misplaced !== undefined) {
     throw refused(misplaced, 'is needed before the factory runs; write it beside the factory, in forRootAsync({ … })');
   }
   const explicit: XPayAuthOptions = { ...given, ...beside };
   const prefix = explicit.envPrefix ?? (explicit.name === undefined ? 'XPAY_' : '');
-  const merged = prefix === '' ? explicit : merge(optionsFromEnvironment(prefix, read), explicit);
+  const environment = prefix === '' ? {} : optionsFromEnvironment(prefix, read);
+  const merged = merge(environment, explicit);
   const parsed = optionsSchema.safeParse(merged);
   if (!parsed.success) {
     throw new XPayAuthError(
       'configuration',
-      parsed.error.issues.map((issue) => explainIssue(issue, merged)).join('\n'),
+      parsed.error.issues.map((issue) => explainIssue(issue, merged, variableOf(issue, prefix, explicit))).join('\n'),
     );
   }
   const openStore = prefix === '' || explicit.store !== undefined ? undefined : storeFromEnvironment(prefix, read);
@@ -99,7 +106,11 @@ function complete(options: Parsed, openStore: OpenStore | undefined): ResolvedOp
 }
 
 function baseUrlOf(value: string | undefined, dialect: Dialect, allowInsecureHosts: readonly string[]): string {
-  if (value === undefined) throw refused('baseUrl', `the dialect ${dialect.name} has no default, so it must be set`);
+  if (value === undefined)
+    throw refused(
+      'baseUrl',
+      `the dialect ${dialect.name} has no default, so it must be set (XPAY_BASE_URL in the environment)`,
+    );
   const expected = flawOfBaseUrl(value, allowInsecureHosts);
   if (expected === undefined) return normalizeBaseUrl(value);
   // What does not belong into a base URL is where people put secrets.
@@ -120,6 +131,14 @@ function credentialsReader(credentials: unknown): ResolvedOptions['credentials']
 
 function isPlainCredentials(value: unknown): value is Credentials {
   return typeof value === 'object' && value !== null;
+}
+
+/** The variable that an option comes from, where it does. */
+function variableOf({ path }: { path: readonly PropertyKey[] }, prefix: string, explicit: unknown): string | undefined {
+  let said = explicit;
+  for (const key of path) said = isGroup(said) ? (said as Record<PropertyKey, unknown>)[key] : undefined;
+  const variable = Object.entries(ENVIRONMENT).find(([, option]) => option === path.join('.'))?.[0];
+  return said === undefined && prefix !== '' && variable !== undefined ? prefix + variable : undefined;
 }
 
 /** Explicit values over those of the environment, one level into the groups. An explicit `undefined` says nothing. */

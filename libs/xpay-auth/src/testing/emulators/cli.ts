@@ -29,6 +29,18 @@ async function start({ dialect, port, lifeMs }: Extract<CliRequest, { kind: 'sta
   say(`emulated ${dialect} at ${emulator.url}`);
   for (const { username, secretKey, scopes } of accounts)
     say(`  ${username}  ${secretKey}${dialect === 'xpay' ? `  ${scopes?.join(' ')}` : ''}`);
+  const [account] = accounts;
+  say(`as the upstream of an app: ${environment(dialect, emulator.url, account)}`);
+}
+
+/** The variables that point an app of nestjs-xpay-auth here. */
+function environment(
+  dialect: string,
+  url: string,
+  account: { username: string; secretKey: string } | undefined,
+): string {
+  const { username = '', secretKey = '' } = account ?? {};
+  return `XPAY_DIALECT=${dialect} XPAY_BASE_URL=${url} XPAY_USERNAME=${username} XPAY_SECRET_KEY=${secretKey}`;
 }
 
 try {

@@ -150,8 +150,9 @@ function bodyOf(request: WireRequest): Record<string, unknown> | undefined {
  * Starts an emulated xPay.stream on 127.0.0.1.
  *
  * ```ts
- * await using xpay = await startXPayEmulator({ accounts: [{ username: 'ada@example.test', secretKey: 'k-1' }] });
+ * const xpay = await startXPayEmulator({ accounts: [{ username: 'ada@example.test', secretKey: 'k-1' }] });
  * xpay.faults.next({ kind: 'html502' });
+ * await xpay.stop(); // or `await using` above, where the language has it
  * ```
  */
 export async function startXPayEmulator(options?: XPayEmulatorOptions): Promise<XPayEmulator> {
