@@ -63,6 +63,25 @@ function guessing(all: readonly Instance[], guesses: number): Promise<string[]> 
   );
 }
 
+describe('verification.share', () => {
+  it('C7 · a caller who meets every instance is checked once, and a revocation ends that too', async () => {
+    await using all = await instances.bootMany(5, { store, verification: { share: true } });
+    const asAda = basic(ADA.username, ADA.secretKey).authorization;
+    for (const { who } of all) expect(await who(asAda)).toBe(ADA.username);
+    expect(logins(xpay, ADA.username)).toBe(1);
+    await all[0]?.sessions.revokeUser(ADA.username);
+    await clock.advance(500);
+    for (const { who } of all) expect(await who(asAda)).toBe(ADA.username);
+    expect(logins(xpay, ADA.username)).toBe(2);
+  });
+
+  it('is off unless it is asked for', async () => {
+    await using all = await instances.bootMany(3, { store });
+    for (const { who } of all) await who(basic(ADA.username, ADA.secretKey).authorization);
+    expect(logins(xpay, ADA.username)).toBe(3);
+  });
+});
+
 describe('C6 · attempts', () => {
   const attempts = { perUserAndAddress: { attempts: 5, windowMs: 60_000 } };
 

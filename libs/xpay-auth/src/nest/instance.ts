@@ -14,6 +14,7 @@ import { CredentialVerifier } from '../flows/credential-verifier.js';
 import { RevocationLog } from '../flows/revocation-log.js';
 import { Revocations } from '../flows/revocations.js';
 import { Sessions } from '../flows/sessions.js';
+import { SharedCallers } from '../flows/shared-callers.js';
 import { SharedSessions } from '../flows/shared-sessions.js';
 import { SharedGrants } from '../flows/shared-grants.js';
 import { TokenSource } from '../flows/token-source.js';
@@ -103,6 +104,8 @@ export function createInstance(options: ResolvedOptions, store?: Store): XPayIns
         : new CountedAttempts({ limits: options.attempts, clock, digest: names, audit, store }),
     revocations,
     audit,
+    shared:
+      store && log && options.verification.share ? new SharedCallers({ store, log, clock, instance: name }) : undefined,
   });
   const bearersMayRepeat = options.session.token === 'upstream';
   const { periodMs, idleMs } = options.session;

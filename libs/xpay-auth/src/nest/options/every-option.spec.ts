@@ -110,6 +110,7 @@ const ROWS: Record<OptionPath, Row> = {
       maxEntries: 10_000,
       maxConcurrent: 64,
       staleIfErrorMs: 0,
+      share: false,
       extractors: ['basic', 'bearer'],
       realm: 'xpay',
       stripCredentials: false,
@@ -134,6 +135,7 @@ const ROWS: Record<OptionPath, Row> = {
     bad: Number.NaN,
     says: 'verification.staleIfErrorMs: NaN is not allowed; expected number',
   },
+  'verification.share': { default: false, bad: 'yes', says: notBoolean('verification.share') },
   'verification.extractors': {
     default: ['basic', 'bearer'],
     bad: ['cookie'],

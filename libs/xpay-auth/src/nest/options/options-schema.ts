@@ -75,6 +75,7 @@ export const optionsSchema = z.strictObject({
       maxEntries: z.int().min(1).max(10_000_000).default(10_000),
       maxConcurrent: z.int().min(1).default(64),
       staleIfErrorMs: ms.default(0),
+      share: z.boolean().default(false),
       extractors: z
         .array(
           z.union(

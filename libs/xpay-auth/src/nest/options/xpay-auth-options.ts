@@ -150,6 +150,11 @@ export interface VerificationOptions {
    */
   staleIfErrorMs?: number;
   /**
+   * Share verified credentials through the `store`, so that a caller who meets several instances is checked about once a
+   * period instead of once on each. Then the store holds user names and scopes of callers, sealed. @default false
+   */
+  share?: boolean;
+  /**
    * How credentials may be presented. @default ['basic', 'bearer']
    */
   extractors?: readonly ('basic' | 'bearer' | CredentialsExtractor)[];
