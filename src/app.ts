@@ -9,12 +9,13 @@ import { ignoreBody, withoutSubPath } from './verify/forwarded-request.js';
 type App = NestExpressApplication | NestFastifyApplication;
 
 /** The app on the platform of choice, ready to listen. */
-export function createApp({ platform }: Pick<Settings, 'platform'>): Promise<App> {
-  return platform === 'express' ? createExpressApp() : createFastifyApp();
+export function createApp({ platform, trustProxy }: Pick<Settings, 'platform' | 'trustProxy'>): Promise<App> {
+  return platform === 'express' ? createExpressApp(trustProxy) : createFastifyApp(trustProxy);
 }
 
-async function createExpressApp(): Promise<App> {
+async function createExpressApp(trustProxy: Settings['trustProxy']): Promise<App> {
   const app = await NestFactory.create<NestExpressApplication>(AppModule, new ExpressAdapter());
+  if (trustProxy !== undefined) app.set('trust proxy', trustProxy);
   app.use((request: { url: string; headers: IncomingHttpHeaders }, _response: unknown, next: () => void) => {
     request.url = withoutSubPath(request.url);
     ignoreBody(request.url, request.headers);
@@ -23,8 +24,11 @@ async function createExpressApp(): Promise<App> {
   return app;
 }
 
-async function createFastifyApp(): Promise<App> {
-  const adapter = new FastifyAdapter({ rewriteUrl: ({ url = '/' }) => withoutSubPath(url) });
+async function createFastifyApp(trustProxy: Settings['trustProxy']): Promise<App> {
+  const adapter = new FastifyAdapter({
+    ...(trustProxy !== undefined && { trustProxy }),
+    rewriteUrl: ({ url = '/' }) => withoutSubPath(url),
+  });
   adapter.getInstance().addHook('onRequest', (request, _reply, done) => {
     ignoreBody(request.url, request.headers);
     done();

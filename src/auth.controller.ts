@@ -1,4 +1,4 @@
-import { BadRequestException, Body, Controller, Headers, HttpCode, Ip, Post } from '@nestjs/common';
+import { BadRequestException, Body, Controller, Header, Headers, HttpCode, Ip, Post } from '@nestjs/common';
 import { Authenticated, Public, XPaySessionService } from 'nestjs-xpay-auth';
 
 @Controller('auth')
@@ -8,6 +8,7 @@ export class AuthController {
   /** Exchanges xPay credentials for a bearer token of this app. */
   @Public()
   @HttpCode(200)
+  @Header('cache-control', 'no-store')
   @Post('login')
   async login(@Body() body: unknown, @Ip() address: string) {
     const { username, secretKey } = (body ?? {}) as Record<string, unknown>;

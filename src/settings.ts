@@ -5,6 +5,8 @@ export interface Settings {
   readonly host: string;
   readonly port: number;
   readonly platform: 'fastify' | 'express';
+  /** Which proxies in front are believed about the client's address, such as `loopback, 10.0.0.0/8`; none by default. */
+  readonly trustProxy: string | undefined;
   /** Nothing is configured: run against an emulator in this process. */
   readonly demo: boolean;
 }
@@ -26,13 +28,41 @@ export function settingsFrom(env: Environment): Settings {
   if (platform !== 'fastify' && platform !== 'express') {
     throw new Error(`PLATFORM: ${platform} is neither "fastify" nor "express"`);
   }
+  assertKnown(env);
   const configured = ['XPAY_USERNAME', 'XPAY_SECRET_KEY', 'XPAY_BASE_URL', 'XPAY_REDIS_URL'].some((name) => env[name]);
-  if (!configured && env['NODE_ENV'] === 'production') {
+  if (!configured && /^prod/i.test(env['NODE_ENV'] ?? '')) {
     throw new Error(
       'NODE_ENV is production and nothing is configured. Set XPAY_USERNAME and XPAY_SECRET_KEY; ' +
         'or XPAY_BASE_URL alone, to verify callers without an account of your own.',
     );
   }
   const demo = !configured;
-  return { host: (!demo && env['HOST']) || '127.0.0.1', port: Number(port), platform, demo };
+  const trustProxy = trustedProxies(env['TRUST_PROXY']);
+  return { trustProxy, host: (!demo && env['HOST']) || '127.0.0.1', port: Number(port), platform, demo };
+}
+
+/** Names and addresses, the one way of saying it that both platforms understand; to trust everybody is to trust nobody. */
+function trustedProxies(value: string | undefined): string | undefined {
+  if (value === undefined || value === '') return undefined;
+  if (/^(?:true|false|\*|\d+)$/i.test(value)) {
+    throw new Error(`TRUST_PROXY: ${value} is no list of addresses, such as "loopback, 10.0.0.0/8"`);
+  }
+  return value;
+}
+
+const VARIABLES = [
+  'XPAY_USERNAME',
+  'XPAY_SECRET_KEY',
+  'XPAY_BASE_URL',
+  'XPAY_DIALECT',
+  'XPAY_ALLOW_INSECURE_HOSTS',
+  'XPAY_VERIFICATION_PERIOD_MS',
+  'XPAY_SESSION_PERIOD_MS',
+  'XPAY_REDIS_URL',
+];
+
+/** A misspelt variable must not end in demo mode, nor in a default nobody wanted. */
+function assertKnown(env: Environment): void {
+  const unknown = Object.keys(env).find((name) => name.startsWith('XPAY_') && !VARIABLES.includes(name));
+  if (unknown !== undefined) throw new Error(`${unknown}: no such variable. There are ${VARIABLES.join(', ')}.`);
 }

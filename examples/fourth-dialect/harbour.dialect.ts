@@ -24,7 +24,8 @@ export function harbour(): Dialect {
         throw new XPayAuthError('invalid_credentials', 'Harbour refused the credentials');
       }
       if (answer.status === 429) throw unreadable(answer, 'a session');
-      throw businessError(problem, secretKey);
+      // Without its words: they may repeat the passphrase, in a spelling that nobody looks for.
+      throw new XPayAuthError('upstream_business_error', 'Harbour reported a problem that is not a refusal');
     },
 
     api: {

@@ -45,8 +45,8 @@ export function decodeSession(answer: UpstreamAnswer, username: string): Grant {
   };
 }
 
-/** `upstream_business_error` in Harbour's words, unless they repeat the secret. */
-export function businessError({ title }: Problem, secret: string): XPayAuthError {
-  const words = upstreamWords(title, [secret]) ?? 'an error';
+/** `upstream_business_error` of an API call in Harbour's words, unless they repeat the key. */
+export function businessError({ title }: Problem, key: string): XPayAuthError {
+  const words = upstreamWords(title, [key]) ?? 'an error';
   return new XPayAuthError('upstream_business_error', `Harbour reported: ${words}`);
 }

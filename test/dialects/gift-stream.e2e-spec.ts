@@ -329,9 +329,39 @@ describe('callers of gift-stream', () => {
 
   it('I6 · a 400 that is not about the user is no refusal', async () => {
     await using at = await world();
-    at.emulator.faults.next({ kind: 'status', status: 400, body: { message: 'Missing Email' } });
-    expect((await at.served.fetch('/me', asAda)).status).toBe(502);
+    for (const message of ['Missing Email', 'Database connection lost', `No word of ${ada.secretKey}`]) {
+      at.emulator.faults.next({ kind: 'status', status: 400, body: { message } });
+      const answer = await at.served.fetch('/me', asAda);
+      expect([answer.status, await answer.json()]).toEqual([
+        502,
+        expect.objectContaining({ errorCode: 'upstream_business_error' }),
+      ]);
+    }
     expect((await at.served.fetch('/me', asAda)).status).toBe(200);
+  });
+
+  it('I6 · what the upstream says of a wrong password by default is one', async () => {
+    await using at = await world();
+    expect((await at.served.fetch('/me', { headers: basic(ada.username, 'a wrong key') })).status).toBe(401);
+  });
+
+  it('I6 · what isRefusal says is one, where this gift-stream has words of its own', async () => {
+    await using at = await world({}, { isRefusal: (message) => message === 'Computer says no' });
+    at.emulator.faults.next({ kind: 'status', status: 400, body: { message: 'Computer says no' } });
+    expect((await at.served.fetch('/me', asAda)).status).toBe(401);
+  });
+
+  it('B12 · of the answer to a login no word is quoted', async () => {
+    await using at = await world();
+    at.emulator.faults.next({
+      kind: 'status',
+      status: 400,
+      body: { message: `Oops: ${shop.secretKey.toUpperCase()}` },
+    });
+    await expect(at.tokens.getToken()).rejects.toMatchObject({
+      code: 'upstream_business_error',
+      message: 'The upstream answered 400 to the login, in words that are no refusal',
+    });
   });
 
   it('B13 · a refresh token is no credential: neither as bearer nor as secret', async () => {

@@ -210,6 +210,8 @@ describe('what a login brings', () => {
     ['a life that is no number', { access_token: 'x', expires_in: 'soon' }],
     ['an exp in the past', { access_token: unsignedJwt({ exp: 1 }) }],
     ['scopes that are no text', { access_token: 'x', scope: 7 }],
+    ['101 scopes', { access_token: 'x', scope: 's '.repeat(101) }],
+    ['a scope of 257 characters', { access_token: 'x', scope: ['s'.repeat(257)] }],
     ['nothing where the token should be', { token: 'x' }],
   ])('O12 · upstream_malformed for %s', async (_what, body) => {
     await using at = await world();

@@ -127,9 +127,9 @@ describe.each(platforms)('remembering on %s', (platform) => {
     expect(app.asked()).toBe(102);
   });
 
-  it('I2 · more checks at once than maxConcurrent are 503, and cost no attempt', async () => {
+  it('I2 · more checks at once than maxConcurrent less the part kept for renewals are 503, and cost no attempt', async () => {
     await using app = await startInbound(platform, {
-      options: { verification: { maxConcurrent: 2 }, attempts: { perAddress: { attempts: 3, windowMs: 60_000 } } },
+      options: { verification: { maxConcurrent: 3 }, attempts: { perAddress: { attempts: 3, windowMs: 60_000 } } },
     });
     app.xpay.faults.next({ kind: 'delay', ms: 1_000 }, { times: 2 });
     const slow = Promise.all([app.status('/me', asAda), app.status('/me', asRoot)]);

@@ -61,6 +61,17 @@ describe('the token on an axios of your own', () => {
     expect(app.logins()).toBe(2);
   });
 
+  it('O15 · a transform of the app’s own is applied to what the app gave, not to what was sent already', async () => {
+    await app.tokens.getToken();
+    app.xpay.revokeTokens();
+    let applied = 0;
+    const wrap = (body: unknown): string => JSON.stringify({ ...PAYMENT, nonce: ++applied, inner: body });
+    const headers = { 'content-type': 'application/json' };
+    await client.post(CONFIRM, { amount: '10' }, { transformRequest: [wrap], headers });
+    expect(applied).toBe(1);
+    expect(app.xpay.payments.map(({ body }) => body)).toEqual([{ ...PAYMENT, nonce: 1, inner: { amount: '10' } }]);
+  });
+
   it.each([
     ['a text', '{"page":1}'],
     ['bytes', Buffer.from('{"page":1}')],

@@ -171,6 +171,32 @@ describe('an upstream in trouble', () => {
     expect(app.logins()).toBe(1);
   });
 
+  it('O13 · a forced refresh ends our own backoff, not the time that the upstream asked for', async () => {
+    await using app = await startOutbound();
+    app.xpay.faults.next({ kind: 'reset' });
+    await failureOf(app.tokens.getToken());
+    app.xpay.faults.next({ kind: 'rateLimited', retryAfter: 30 });
+    await failureOf(app.tokens.refresh());
+    expect(app.logins()).toBe(2);
+    for (let i = 0; i < 50; i++) await failureOf(app.tokens.refresh());
+    expect(app.logins()).toBe(2);
+    await app.clock.advance(30_000);
+    await expect(app.tokens.refresh()).resolves.toBeDefined();
+  });
+
+  it('tells of no expiry where a good token was replaced, nor where nobody had tried', async () => {
+    await using app = await startOutbound();
+    await app.tokens.getToken();
+    await app.tokens.refresh();
+    expect(app.events.map(({ type }) => type)).toEqual(['obtained', 'refreshed']);
+    await app.clock.advance(2 * HOUR_MS);
+    await app.tokens.getToken();
+    expect(app.events.map(({ type }) => type)).toEqual(['obtained', 'refreshed', 'expired', 'refreshed']);
+    expect(app.lines.filter((line) => line.includes('expired'))).toEqual([
+      expect.stringMatching(/^debug .*nobody used it/),
+    ]);
+  });
+
   it('tells what happens in one line each, at its level, with the upstream’s references', async () => {
     await using app = await startOutbound();
     await app.tokens.getToken();
@@ -187,9 +213,9 @@ describe('an upstream in trouble', () => {
     expect(lines).toEqual(
       [
         `log Access token obtained, good for 3600 s \\(uuid ${uuid}\\) XPayAuth`,
-        `warn No new access token: upstream_business_error, 1 in a row: The upstream reported: [^(]* \\(uuid ${uuid}, tag ${uuid}\\); the present one is good for 690 s XPayAuth`,
+        `warn No new access token: upstream_business_error, 1 in a row: The upstream reported an error that is not a refusal \\(uuid ${uuid}, tag ${uuid}\\); the present one is good for 690 s XPayAuth`,
         'error The access token expired before it could be renewed XPayAuth',
-        `error No new access token: upstream_business_error, 2 in a row: The upstream reported: [^(]* \\(uuid ${uuid}, tag ${uuid}\\) XPayAuth`,
+        `error No new access token: upstream_business_error, 2 in a row: The upstream reported an error that is not a refusal \\(uuid ${uuid}, tag ${uuid}\\) XPayAuth`,
         `log Access token refreshed, good for 3600 s \\(uuid ${uuid}\\) XPayAuth`,
         'warn The upstream rejected the access token before its time XPayAuth',
       ].map((line) => expect.stringMatching(new RegExp(`^${line}$`)) as unknown),

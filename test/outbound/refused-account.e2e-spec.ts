@@ -55,6 +55,19 @@ describe('our own account refused', () => {
     expect(app.tokens.status()).toMatchObject({ state: 'fresh', failures: 0, lastError: undefined });
   });
 
+  it('O4 · once the account was accepted, a later refusal starts again at 1 s', async () => {
+    let credentials: Credentials = WRONG;
+    await using app = await startOutbound({ credentials: () => credentials });
+    for (let i = 0; i < 4; i++) {
+      await failureOf(app.tokens.getToken());
+      await app.clock.advance(60_000);
+    }
+    credentials = APP;
+    await app.tokens.getToken();
+    credentials = WRONG;
+    expect(await failureOf(app.tokens.refresh())).toMatchObject({ code: 'credentials_rejected', retryAfterMs: 1_000 });
+  });
+
   it('O4 · a function that makes up new wrong credentials each time is not followed for ever', async () => {
     let reads = 0;
     await using app = await startOutbound({ credentials: () => ({ ...APP, secretKey: `wrong-${reads++}` }) });

@@ -84,4 +84,16 @@ describe.each(platforms)('logins of the reference app on %s', (platform) => {
     expect(last?.headers.has('www-authenticate')).toBe(false);
     expect(xpay.requests()).toBe(10);
   });
+
+  it('I5 · are counted by the address that a trusted proxy states', async () => {
+    await using proxied = await startReferenceApp(platform, { XPAY_BASE_URL: xpay.url }, 'loopback');
+    const from = async (address: string, secretKey: string): Promise<number> => {
+      const headers = { 'content-type': 'application/json', 'x-forwarded-for': address };
+      const body = JSON.stringify({ ...USER, secretKey });
+      return (await proxied.fetch('/auth/login', { method: 'POST', headers, body })).status;
+    };
+    for (let i = 0; i < 10; i++) expect(await from('192.0.2.66', `guess-${i}`)).toBe(401);
+    expect(await from('192.0.2.66', 'guess-10')).toBe(429);
+    expect(await from('192.0.2.77', USER.secretKey)).toBe(200);
+  });
 });

@@ -49,15 +49,21 @@ describe.each(platforms)('the reference app on %s, whose upstream is in trouble'
     [{ kind: 'rateLimited', retryAfter: 7 }, 503, 'upstream_rate_limited'],
     [{ kind: 'notJson' }, 502, 'upstream_malformed'],
     [{ kind: 'redirect', location: 'https://elsewhere.example.test/' }, 502, 'upstream_malformed'],
-  ] as const)('I6 · %p is %d %s, never 401, and leaves nothing behind', async (fault, status, errorCode) => {
-    await using xpay = await startXPayEmulator({ accounts: [USER] });
-    await using app = await startReferenceApp(platform, { XPAY_BASE_URL: xpay.url });
-    xpay.faults.next(fault);
-    const answer = await app.fetch('/me', { headers });
-    expect(answer.status).toBe(status);
-    expect(answer.headers.has('www-authenticate')).toBe(false);
-    expect(answer.headers.get('retry-after')).toBe('retryAfter' in fault ? '7' : status === 503 ? '1' : null);
-    expect(await answer.json()).toMatchObject({ errorCode });
-    expect((await app.fetch('/me', { headers })).status).toBe(200);
-  });
+  ] as const)(
+    'I6 · %p is %d %s, never 401, and is not remembered against the caller',
+    async (fault, status, errorCode) => {
+      await using xpay = await startXPayEmulator({ accounts: [USER] });
+      await using app = await startReferenceApp(platform, { XPAY_BASE_URL: xpay.url });
+      xpay.faults.next(fault);
+      const answer = await app.fetch('/me', { headers });
+      expect(answer.status).toBe(status);
+      expect(answer.headers.has('www-authenticate')).toBe(false);
+      expect(answer.headers.get('retry-after')).toBe('retryAfter' in fault ? '7' : status === 503 ? '1' : null);
+      expect(await answer.json()).toMatchObject({ errorCode });
+      // Where the upstream said when to come back, it is left alone until then; otherwise the next caller asks again.
+      const asked = xpay.requests();
+      expect((await app.fetch('/me', { headers })).status).toBe('retryAfter' in fault ? 503 : 200);
+      expect(xpay.requests() - asked).toBe('retryAfter' in fault ? 0 : 1);
+    },
+  );
 });

@@ -8,6 +8,7 @@ const VARIABLES = ['USERNAME', 'SECRET_KEY', 'BASE_URL', 'DIALECT', 'ALLOW_INSEC
 export async function startReferenceApp(
   platform: Platform,
   variables: Readonly<Record<string, string>>,
+  trustProxy?: string,
 ): Promise<RunningApp> {
   const restore = setEnvironment({
     // Empty counts as unset, and keeps a `.env` of whoever runs the tests out.
@@ -16,7 +17,7 @@ export async function startReferenceApp(
   });
   Logger.overrideLogger(false);
   try {
-    const app = await createApp({ platform });
+    const app = await createApp({ platform, trustProxy });
     await app.listen(0, '127.0.0.1');
     const url = await app.getUrl();
     const stop = async (): Promise<void> => app.close();

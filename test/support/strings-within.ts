@@ -50,8 +50,9 @@ function walk(session: Session, root: string): string[] {
   const take = (name: string, value: Runtime.RemoteObject | undefined): void => {
     strings.push(name);
     if (value?.type === 'string') strings.push(String(value.value));
-    const { objectId, type, subtype } = value ?? {};
-    if (objectId === undefined || type === 'function' || subtype === 'typedarray') return;
+    const { objectId, type, subtype, description } = value ?? {};
+    if (type === 'symbol') strings.push(description ?? '');
+    if (objectId === undefined || type === 'symbol' || type === 'function' || subtype === 'typedarray') return;
     const identity = identityOf(session, objectId);
     if (!seen.has(identity)) waiting.push(objectId);
     seen.add(identity);

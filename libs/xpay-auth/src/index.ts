@@ -38,6 +38,7 @@ export { Principal } from './core/principal.js';
 export type { Scope, ScopeHierarchy, XPayScopes } from './core/scopes.js';
 export type { Credentials } from './core/credentials.js';
 export type { Limit } from './flows/attempts.js';
+export type { Range } from './core/refresh-policy.js';
 
 // dialects
 export { xPay, type XPayDialectOptions } from './dialects/xpay/xpay.dialect.js';
@@ -93,5 +94,6 @@ export type {
   UpstreamAnswer,
   UpstreamRequest,
 } from './core/ports.js';
+export type { ChallengeScheme } from './core/challenge.js';
 export type { CredentialsExtractor, ExtractedCredentials } from './nest/extractors.js';
 export type { IncomingRequest } from './nest/incoming-request.js';

@@ -88,5 +88,7 @@ describe('cache keys', () => {
   it('a caller is named by the header that clients send; a name no header can carry never meets it', () => {
     expect(callerText({ username: 'Aladdin', secretKey: 'open sesame' })).toBe('Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==');
     expect(callerText({ username: 'a:b', secretKey: 'c' })).not.toBe(callerText({ username: 'a', secretKey: 'b:c' }));
+    // No header value holds a NUL (RFC 9110 §5.5).
+    expect(callerText({ username: 'a:b', secretKey: 'c' })).toBe('\u00003:a:b1:c');
   });
 });

@@ -32,10 +32,10 @@ export function canonicalText(check: CheckedCredentials): string {
 /**
  * The text whose digest names a remembered caller in this process: the canonical Basic header, whatever the scheme, because
  * that is what most clients send, so their next request is recognised by its raw header alone. No Basic header can carry a
- * user name with a colon (RFC 7617 §2); those have their fields length-prefixed, which no header looks like.
+ * user name with a colon (RFC 7617 §2); those have their fields length-prefixed after a NUL, which no header can hold.
  */
 export function callerText({ username, secretKey }: Credentials): string {
-  if (username.includes(':')) return lengthPrefixed([username, secretKey]);
+  if (username.includes(':')) return `\0${lengthPrefixed([username, secretKey])}`;
   return `Basic ${Buffer.from(`${username}:${secretKey}`).toString('base64')}`;
 }
 

@@ -1,3 +1,5 @@
+import { nameOnly } from './name-only.js';
+
 /** Whose trouble a failure is. An upstream's trouble is never the caller's fault. */
 export type Trouble = 'caller' | 'upstream' | 'ours';
 
@@ -96,16 +98,9 @@ export class XPayAuthError extends Error {
 }
 
 /**
- * Any thrown thing as an {@link XPayAuthError}. A stranger becomes `fallback`, and of it only name, message and code are
- * kept as the cause: the rest of an error (an axios error's request, say) may hold a secret.
+ * Any thrown thing as an {@link XPayAuthError}. A stranger becomes `fallback`, and of it only its name and code are kept as
+ * the cause: its message may quote a secret (`JSON.parse` does), and so may the rest of it (an axios error's request).
  */
 export function asXPayAuthError(thrown: unknown, fallback: XPayAuthErrorCode, message: string): XPayAuthError {
-  return thrown instanceof XPayAuthError ? thrown : new XPayAuthError(fallback, message, { cause: bareError(thrown) });
-}
-
-function bareError(thrown: unknown): Error {
-  if (!(thrown instanceof Error)) return new Error(`a thrown ${typeof thrown}`);
-  const bare = new Error(thrown.message);
-  bare.name = thrown.name;
-  return 'code' in thrown && typeof thrown.code === 'string' ? Object.assign(bare, { code: thrown.code }) : bare;
+  return thrown instanceof XPayAuthError ? thrown : new XPayAuthError(fallback, message, { cause: nameOnly(thrown) });
 }

@@ -10,21 +10,27 @@ export class Principal {
   readonly expiresAt: number | undefined;
   /** The instance of the module that made the check: its `name`, or `default`. */
   readonly instance: string;
-  /** Cannot be forged from outside this class: it is what {@link isPrincipal} looks for. */
-  readonly #made = true;
+  readonly #issuer: symbol | undefined;
 
-  constructor(facts: PrincipalFacts) {
+  /** For tests of your own, without an `issuer`: guards accept only the principals of their own instance. */
+  constructor(facts: PrincipalFacts, issuer?: symbol) {
     this.username = facts.username;
     this.scopes = facts.scopes;
     this.isAPI = facts.isAPI;
     this.expiresAt = facts.expiresAt;
     this.instance = facts.instance;
+    this.#issuer = issuer;
     Object.freeze(this);
   }
 
-  /** Whether this library made it, and not somebody's object literal. */
+  /** Whether it is a principal, and not somebody's object literal. */
   static isPrincipal(value: unknown): value is Principal {
-    return typeof value === 'object' && value !== null && #made in value && value.#made;
+    return typeof value === 'object' && value !== null && #issuer in value;
+  }
+
+  /** Whether this very instance of the module made it: another app's, or one made by hand, is somebody else's word. */
+  static isIssuedBy(issuer: symbol, value: unknown): value is Principal {
+    return Principal.isPrincipal(value) && value.#issuer === issuer;
   }
 }
 

@@ -67,8 +67,7 @@ export class CountedAttempts implements Attempts {
 
   async reserve(by: Attempted): Promise<Attempt> {
     const { digest } = this.parts;
-    // Case and width variants of one name share a budget; for keys only, the name itself goes on as it was sent.
-    const user = digest.of(lengthPrefixed(['user', by.username.normalize('NFKC').toLowerCase()]));
+    const user = digest.of(lengthPrefixed(['user', folded(by.username)]));
     const address = by.address === undefined ? undefined : digest.of(lengthPrefixed(['from', networkOf(by.address)]));
     const both = address === undefined ? undefined : digest.of(lengthPrefixed([user, address]));
     const spent: Spent[] = [];
@@ -107,4 +106,16 @@ export class CountedAttempts implements Attempts {
 function limiterOf(name: string, limit: Limit, store: Store | undefined): Limiter {
   const here = new BoundedLimiter(name, limit);
   return store === undefined ? here : new SharedLimiter(name, limit, store, here);
+}
+
+/**
+ * Spellings that an upstream may take for one name share a budget: case, width, accents, invisible characters, spaces
+ * around it. For keys alone; the name itself goes on as it was sent.
+ */
+function folded(username: string): string {
+  return username
+    .normalize('NFKD')
+    .replace(/[\p{M}\p{Cf}]/gu, '')
+    .trim()
+    .toLowerCase();
 }

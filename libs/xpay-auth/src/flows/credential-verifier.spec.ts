@@ -29,6 +29,7 @@ function verifierOf(parts: Partial<CredentialVerifierParts>) {
   const digest = new KeyedDigest();
   const verifier = new CredentialVerifier({
     instance: 'default',
+    issuer: Symbol('test'),
     dialect: 'xpay',
     baseUrl: 'https://upstream.example.test',
     clock,

@@ -7,7 +7,13 @@ import type { Principal } from '../core/principal.js';
 import { type RememberedCaller, RememberedCallers } from './remembered-callers.js';
 import type { SharedMark } from './revocation-log.js';
 import type { SharedCallers } from './shared-callers.js';
-import { type PresentedCredentials, UpstreamCheck, type UpstreamCheckParts, type Verified } from './upstream-check.js';
+import {
+  type CheckKind,
+  type PresentedCredentials,
+  UpstreamCheck,
+  type UpstreamCheckParts,
+  type Verified,
+} from './upstream-check.js';
 
 export type { PresentedCredentials, Verified } from './upstream-check.js';
 
@@ -31,6 +37,11 @@ export interface CredentialVerifierParts extends UpstreamCheckParts {
 const RENEW_AFTER = 0.75;
 /** … and while it fails is tried again after half of what is left, at least after this share of the period. */
 const SHORTEST_PAUSE = 1 / 16;
+/**
+ * The monotonic clock may stand still while a machine sleeps. A wall clock that ran ahead of it by more than this since the
+ * question means that the answer is older than it seems.
+ */
+const MOST_WALL_GAIN_MS = 2_000;
 
 /**
  * Tells who presents these credentials, asking the upstream at most once a period for each of them. What the upstream
@@ -57,7 +68,7 @@ export class CredentialVerifier {
    */
   recall(key: string, now: number): RememberedCaller | undefined {
     const caller = this.#remembered.get(key);
-    if (caller === undefined || !isWithin(this.parts.policy.periodMs, caller, now)) return undefined;
+    if (caller === undefined || !this.#isWithin(this.parts.policy.periodMs, caller, now)) return undefined;
     this.#hits++;
     return caller;
   }
@@ -65,11 +76,11 @@ export class CredentialVerifier {
   /** Checks a remembered caller again while it goes on; only a refusal ends it early. */
   renewBehind(caller: RememberedCaller, presented: PresentedCredentials): void {
     // No room now: the next request of this caller tries again, so that a flood cannot make it miss its renewal.
-    if (this.#upstream.isBusy) return;
+    if (!this.#upstream.hasRoomFor('renewal')) return;
     this.#pauseRenewal(caller);
     // Was right a moment ago, so it is no guess: a stranger who used up the attempts does not end a remembered caller.
     const mark = this.parts.shared?.mark();
-    this.#check(presented, 'verification', false).then(
+    this.#check(presented, 'verification', 'renewal').then(
       (verified) => this.#remember(verified, presented, mark),
       () => undefined,
     );
@@ -131,9 +142,9 @@ export class CredentialVerifier {
   }
 
   /** Whatever asked: a refusal ends what is remembered of these credentials, an acceptance the user's other ones. */
-  async #check(presented: PresentedCredentials, purpose: Purpose, isGuess = true): Promise<Verified> {
+  async #check(presented: PresentedCredentials, purpose: Purpose, kind: CheckKind = 'guess'): Promise<Verified> {
     try {
-      const verified = await this.#upstream.run(presented, purpose, isGuess);
+      const verified = await this.#upstream.run(presented, purpose, kind);
       if (!this.#isOvertaken(verified)) {
         this.#remembered.keepOnly(verified.principal.username, this.#keyOf(presented));
       }
@@ -149,10 +160,11 @@ export class CredentialVerifier {
 
   #remember(verified: Verified, presented: PresentedCredentials, mark: SharedMark | undefined): void {
     if (this.#isRevoked(verified) || this.#isOvertaken(verified)) return;
-    const { principal, askedAt: checkedAt, answeredAt, lifeMs } = verified;
+    const { principal, askedAt: checkedAt, wallAheadMs, answeredAt, lifeMs } = verified;
     const endsAt = lifeMs === undefined ? Infinity : answeredAt + lifeMs - hardMargin(lifeMs);
     const periodMs = Math.min(this.parts.policy.periodMs, endsAt - checkedAt);
-    const caller = { principal, checkedAt, endsAt, renewFrom: checkedAt + periodMs * RENEW_AFTER };
+    const renewFrom = checkedAt + periodMs * RENEW_AFTER;
+    const caller = { principal, checkedAt, wallAheadMs, endsAt, renewFrom };
     this.#remembered.set(this.#keyOf(presented), caller);
     this.#share(presented, mark, caller);
   }
@@ -167,11 +179,12 @@ export class CredentialVerifier {
     if (found === undefined || revocations.endedSince(mark, found.principal.username)) return undefined;
     const { principal, ageMs, vouchedMs = Infinity } = found;
     if (ageMs >= policy.periodMs) return undefined;
-    const checkedAt = clock.monotonic() - ageMs;
-    const endsAt = checkedAt + ageMs + vouchedMs;
+    const now = clock.monotonic();
+    const [checkedAt, endsAt] = [now - ageMs, now + vouchedMs];
     const periodMs = Math.min(policy.periodMs, endsAt - checkedAt);
     const renewFrom = checkedAt + periodMs * RENEW_AFTER;
-    this.#remembered.set(this.#keyOf(presented), { principal, checkedAt, endsAt, renewFrom });
+    const wallAheadMs = clock.now() - now;
+    this.#remembered.set(this.#keyOf(presented), { principal, checkedAt, wallAheadMs, endsAt, renewFrom });
     return principal;
   }
 
@@ -202,9 +215,14 @@ export class CredentialVerifier {
   #stale(key: string): RememberedCaller | undefined {
     const { periodMs, staleIfErrorMs } = this.parts.policy;
     const caller = staleIfErrorMs === 0 ? undefined : this.#remembered.get(key);
-    return caller !== undefined && isWithin(periodMs + staleIfErrorMs, caller, this.parts.clock.monotonic())
+    return caller !== undefined && this.#isWithin(periodMs + staleIfErrorMs, caller, this.parts.clock.monotonic())
       ? caller
       : undefined;
+  }
+
+  #isWithin(periodMs: number, { checkedAt, endsAt, wallAheadMs }: RememberedCaller, now: number): boolean {
+    if (now - checkedAt >= periodMs || now >= endsAt) return false;
+    return this.parts.clock.now() - now - wallAheadMs <= MOST_WALL_GAIN_MS;
   }
 
   #isRevoked({ mark, principal }: Verified): boolean {
@@ -219,10 +237,6 @@ export class CredentialVerifier {
   #keyOf({ credentials }: PresentedCredentials): string {
     return this.parts.digest.of(callerText(credentials));
   }
-}
-
-function isWithin(periodMs: number, caller: RememberedCaller, now: number): boolean {
-  return now - caller.checkedAt < periodMs && now < caller.endsAt;
 }
 
 function isTrouble(failure: unknown): boolean {

@@ -2,7 +2,7 @@ import { lengthPrefixed } from '../core/cache-key.js';
 import { type Credentials, SealedCredentials, flawOf } from '../core/credentials.js';
 import { KeyedDigest } from '../core/digest.js';
 import { XPayAuthError } from '../core/errors.js';
-import { nameOnly } from './name-only.js';
+import { nameOnly } from '../core/name-only.js';
 
 /** The app's own account as it was read just now. */
 export interface Account {

@@ -5,6 +5,7 @@ import { RememberedCallers } from './remembered-callers.js';
 const caller = (username: string, checkedAt = 0) => ({
   principal: new Principal({ username, scopes: [], isAPI: true, expiresAt: undefined, instance: 'default' }),
   checkedAt,
+  wallAheadMs: 0,
   endsAt: Infinity,
   renewFrom: Infinity,
 });

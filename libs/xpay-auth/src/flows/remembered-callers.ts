@@ -6,6 +6,8 @@ export interface RememberedCaller {
   readonly principal: Principal;
   /** When the upstream was asked. The reader judges whether that is recent enough. */
   readonly checkedAt: number;
+  /** By how many ms the wall clock was ahead of the monotonic one at that moment. */
+  readonly wallAheadMs: number;
   /** From here on the upstream's own word has run out. */
   readonly endsAt: number;
   /** When the next renewal behind the caller may begin. */

@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache';
 import { randomBytes } from 'node:crypto';
 import type { AccessToken } from '../core/access-token.js';
 import type { Clock } from '../core/clock.js';
@@ -7,10 +6,11 @@ import { XPayAuthError } from '../core/errors.js';
 import type { Principal } from '../core/principal.js';
 import type { AuditSink } from './audit-events.js';
 import type { CredentialVerifier, PresentedCredentials } from './credential-verifier.js';
-import type { RevocationLog, SharedMark } from './revocation-log.js';
-import { type RevocationMark, Revocations } from './revocations.js';
-import type { SharedSession, SharedSessions } from './shared-sessions.js';
-import { SingleFlight } from './single-flight.js';
+import type { RevocationLog } from './revocation-log.js';
+import { Revocations } from './revocations.js';
+import { type AskedAt, SessionRecheck } from './session-recheck.js';
+import { type SessionRecord, SessionRecords } from './session-records.js';
+import type { FoundSession, SharedSessions } from './shared-sessions.js';
 
 export interface SessionPolicy {
   readonly periodMs: number;
@@ -39,69 +39,57 @@ export interface Session {
   readonly principal: Principal;
 }
 
-interface SessionRecord {
-  readonly principal: Principal;
-  readonly mark: RevocationMark;
-  /** On the monotonic clock. */
-  readonly endsAt: number;
-  seenAt: number;
-  readonly upstreamToken: AccessToken | undefined;
-  /** When the store was asked for it, on the monotonic clock; where sessions are shared. */
-  checkedAt: number;
-  /** In the store. */
-  readonly generation: number | undefined;
-  readonly shared: { readonly mark: SharedMark; readonly userIndex: string } | undefined;
-}
-
-/** A shared session that was read so long ago is read again. */
-const RECHECK_AFTER_MS = 1_000;
-/** While the store is away, a session goes on for so long after it was last read. */
-const ALONE_MS = 60_000;
-/** Who has a session here does not wait longer for the store. */
-const BUDGET_MS = 50;
-
-/** A read is over long before so many others have logged out. */
-const MOST_ENDED = 10_000;
-
-/** Sessions alive at once in one process; beyond it the least recently used end. */
-const MOST_SESSIONS = 100_000;
-
 /**
  * Logins that live for a period: a random bearer of which only a digest is kept. They end by their period, idleness, logout
  * or revocation, and with this process, whose memory they live in; unless they are shared, and this memory is in front.
  */
 export class Sessions {
-  readonly #records = new LRUCache<string, SessionRecord>({ max: MOST_SESSIONS });
-  readonly #reads = new SingleFlight<SessionRecord | undefined>();
-  /** Logged out here; what a read under way still brings of them is not taken. */
-  readonly #ended = new LRUCache<string, true>({ max: MOST_ENDED });
+  readonly #records = new SessionRecords();
+  readonly #recheck: SessionRecheck | undefined;
   /** Where sessions are shared, the log says who was revoked; this is for what was revoked here and is not in it yet. */
   readonly #own = new Revocations();
   #hits = 0;
 
-  constructor(private readonly parts: SessionsParts) {}
+  constructor(private readonly parts: SessionsParts) {
+    const { clock, shared } = parts;
+    this.#recheck =
+      shared &&
+      new SessionRecheck({
+        clock,
+        sessions: shared.sessions,
+        own: this.#own,
+        alive: (key) => this.#alive(key),
+        take: (key, found, asked) => this.#take(key, found, asked),
+      });
+  }
 
   async login(presented: PresentedCredentials): Promise<Session> {
     const { clock, policy, verifier, digest, audit, shared } = this.parts;
-    // A store that is away is noticed before the upstream is asked for nothing.
     const ownMark = this.#own.mark();
+    // A store that is away is noticed before the upstream is asked for nothing.
     const sharedMark = await shared?.sessions.mark();
     const { principal, grant, mark, answeredAt, lifeMs = Infinity } = await verifier.login(presented);
     const now = clock.monotonic();
     const periodMs = Math.min(policy.periodMs, answeredAt + lifeMs - now);
+    const expiresAt = Math.floor(clock.now() + periodMs);
     const accessToken = policy.token === 'upstream' ? grant.accessToken.value : randomBytes(32).toString('base64url');
     const upstreamToken = policy.keepUpstreamToken ? grant.accessToken : undefined;
-    const found = sharedMark && { principal, mark: sharedMark, upstreamToken };
-    const generation = found && (await shared?.sessions.write(accessToken, found, periodMs));
-    const times = { endsAt: now + periodMs, seenAt: now, checkedAt: now };
-    const marks = { mark: found === undefined ? mark : ownMark, shared: this.#sharedOf(found) };
-    const record = { principal, ...times, ...marks, upstreamToken, generation };
+    const begun = { principal, endsAt: now + periodMs, expiresAt, seenAt: now, upstreamToken };
     const key = digest.of(bearerHeader(accessToken));
-    this.#ended.delete(key);
-    this.#records.set(key, record);
+    if (shared === undefined || sharedMark === undefined) this.#records.set(key, { ...begun, mark });
+    else {
+      const written = { principal, mark: sharedMark, upstreamToken };
+      const generation = await shared.sessions.write(accessToken, written, periodMs);
+      this.#recheck?.began(key);
+      this.#records.set(key, {
+        ...begun,
+        mark: ownMark,
+        shared: { mark: sharedMark, userIndex: shared.log.indexOf(principal.username), generation, checkedAt: now },
+      });
+    }
     const { scheme, address } = presented;
     audit({ type: 'login', scheme, username: principal.username, address, reference: grant.reference });
-    return { accessToken, tokenType: 'Bearer', expiresAt: Math.floor(clock.now() + periodMs), principal };
+    return { accessToken, tokenType: 'Bearer', expiresAt, principal };
   }
 
   /** How often a session was recognised. */
@@ -114,8 +102,7 @@ export class Sessions {
     const record = this.#alive(key);
     if (record === undefined) return undefined;
     const now = this.parts.clock.monotonic();
-    if (this.parts.shared !== undefined && now - record.checkedAt >= RECHECK_AFTER_MS) return undefined;
-    return this.#recognised(record, now);
+    return this.#recheck?.isRecent(record, now) === false ? undefined : this.#recognised(record, now);
   }
 
   /** Whose session this is. Throws `invalid_token`, or `store_unavailable` when only the store could tell. */
@@ -123,9 +110,11 @@ export class Sessions {
     const key = this.parts.digest.of(bearerHeader(token));
     const principal = this.recall(key);
     if (principal !== undefined) return principal;
-    const { shared } = this.parts;
-    if (shared === undefined) throw unknownBearer();
-    return this.#recheck(shared.sessions, key, token);
+    if (this.#recheck === undefined) throw unknownBearer();
+    return this.#recheck.run(key, token).then((record) => {
+      if (record === undefined) throw unknownBearer();
+      return this.#recognised(record, this.parts.clock.monotonic());
+    });
   }
 
   /** The upstream's token of a live session, where `session.keepUpstreamToken` keeps it. */
@@ -138,9 +127,9 @@ export class Sessions {
     const key = this.parts.digest.of(bearerHeader(token));
     const record = this.#records.get(key);
     this.#records.delete(key);
-    if (this.parts.shared !== undefined) this.#ended.set(key, true);
+    this.#recheck?.ended(key);
     if (record !== undefined) this.parts.audit({ type: 'logout', username: record.principal.username });
-    await this.parts.shared?.sessions.end(token, record?.generation);
+    await this.parts.shared?.sessions.end(token, record?.shared?.generation);
   }
 
   /** As {@link logout}, for all that a user has. */
@@ -171,64 +160,20 @@ export class Sessions {
     this.#records.clear();
   }
 
-  /** Asks the store, and goes on with what is here if it is slow or away. */
-  async #recheck(shared: SharedSessions, key: string, token: string): Promise<Principal> {
-    const { clock } = this.parts;
-    const reading = this.#reads.run(key, () => this.#read(shared, key, token));
-    const here = this.#alive(key);
-    const record = await (here === undefined ? reading : this.#inTime(reading, here.checkedAt, key));
-    if (record === undefined) throw unknownBearer();
-    return this.#recognised(record, clock.monotonic());
-  }
-
-  async #read(shared: SharedSessions, key: string, token: string): Promise<SessionRecord | undefined> {
-    const [mark, checkedAt] = [this.#own.mark(), this.parts.clock.monotonic()];
-    const found = await shared.read(token);
-    if (found === undefined || this.#ended.has(key)) {
-      this.#records.delete(key);
-      return undefined;
-    }
+  /** What the store holds under this key is what holds here. */
+  #take(key: string, found: FoundSession | undefined, { checkedAt, mark }: AskedAt): void {
+    const { clock, shared } = this.parts;
+    if (found === undefined || shared === undefined) return this.#records.delete(key);
     const { principal, upstreamToken, generation, remainingMs } = found;
-    const endsAt = checkedAt + remainingMs;
-    const times = { endsAt, seenAt: checkedAt, checkedAt };
-    const record = { principal, mark, ...times, upstreamToken, generation, shared: this.#sharedOf(found) };
-    this.#records.set(key, record);
-    return this.#alive(key);
-  }
-
-  /** What the store says, if it says so soon; else what is here, if that is not too old. */
-  #inTime(
-    reading: Promise<SessionRecord | undefined>,
-    checkedAt: number,
-    key: string,
-  ): Promise<SessionRecord | undefined> {
-    const { clock } = this.parts;
-    return new Promise((resolve, reject) => {
-      const isRecent = clock.monotonic() - checkedAt < ALONE_MS;
-      const cancel = isRecent ? clock.setTimer(() => resolve(this.#alive(key)), BUDGET_MS) : undefined;
-      const failed = (failure: unknown): void => {
-        cancel?.();
-        if (isRecent) resolve(this.#alive(key));
-        else reject(failure);
-      };
-      const arrived = (record: SessionRecord | undefined): void => {
-        cancel?.();
-        resolve(record);
-      };
-      reading.then(arrived, failed);
+    this.#records.set(key, {
+      principal,
+      mark,
+      endsAt: checkedAt + remainingMs,
+      expiresAt: clock.now() + remainingMs,
+      seenAt: checkedAt,
+      upstreamToken,
+      shared: { mark: found.mark, userIndex: shared.log.indexOf(principal.username), generation, checkedAt },
     });
-  }
-
-  #isRevoked({ principal, mark, shared }: SessionRecord): boolean {
-    const { revocations, shared: parts } = this.parts;
-    if (shared === undefined || parts === undefined) return revocations.endedSince(mark, principal.username);
-    return this.#own.endedSince(mark, principal.username) || parts.log.ended(shared.mark, shared.userIndex);
-  }
-
-  #sharedOf(session: SharedSession | undefined): SessionRecord['shared'] {
-    const { shared } = this.parts;
-    if (session === undefined || shared === undefined) return undefined;
-    return { mark: session.mark, userIndex: shared.log.indexOf(session.principal.username) };
   }
 
   #recognised(record: SessionRecord, now: number): Principal {
@@ -243,9 +188,17 @@ export class Sessions {
     const { clock, policy } = this.parts;
     const now = clock.monotonic();
     const idle = policy.idleMs !== undefined && now - record.seenAt >= policy.idleMs;
-    if (now < record.endsAt && !idle && !this.#isRevoked(record)) return record;
+    // The monotonic clock may stand still while a machine sleeps: whichever clock is there first ends the session.
+    const over = now >= record.endsAt || clock.now() >= record.expiresAt;
+    if (!over && !idle && !this.#isRevoked(record)) return record;
     this.#records.delete(key);
     return undefined;
+  }
+
+  #isRevoked({ principal, mark, shared }: SessionRecord): boolean {
+    const { revocations, shared: parts } = this.parts;
+    if (shared === undefined || parts === undefined) return revocations.endedSince(mark, principal.username);
+    return this.#own.endedSince(mark, principal.username) || parts.log.ended(shared.mark, shared.userIndex);
   }
 }
 

@@ -17,6 +17,7 @@ export interface SharedCallersParts {
   readonly log: RevocationLog;
   readonly clock: Clock;
   readonly instance: string;
+  readonly issuer: symbol;
 }
 
 /** Credentials that this instance has verified. */
@@ -53,14 +54,15 @@ export class SharedCallers {
   }
 
   async recall(id: string): Promise<FoundCaller | undefined> {
-    const { store, log, instance } = this.parts;
+    const { store, log, instance, issuer } = this.parts;
     const entry = await store.read(nameOf(id)).catch(() => undefined);
     if (entry === undefined) return undefined;
     // The store's seal vouches that one of us has written it.
     const { username, scopes, isAPI, expiresAt, mark, periodMs, vouchedMs } = JSON.parse(entry.value) as Written;
     if (log.ended(mark, log.indexOf(username))) return undefined;
     const ageMs = Math.max(0, periodMs - entry.remainingMs);
-    const principal = new Principal({ username, scopes: Object.freeze([...scopes]), isAPI, expiresAt, instance });
+    const facts = { username, scopes: Object.freeze([...scopes]), isAPI, expiresAt, instance };
+    const principal = new Principal(facts, issuer);
     return { principal, ageMs, vouchedMs: vouchedMs === undefined ? undefined : vouchedMs - ageMs };
   }
 

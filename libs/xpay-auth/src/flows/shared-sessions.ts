@@ -22,6 +22,7 @@ export interface SharedSessionsParts {
   readonly store: Store;
   readonly log: RevocationLog;
   readonly scope: readonly string[];
+  readonly issuer: symbol;
   readonly periodMs: number;
   readonly idleMs: number | undefined;
   /** The upstream's own tokens are bearers: the same one may begin a session again. */
@@ -54,14 +55,14 @@ export class SharedSessions {
 
   /** The session of this token, if it lives. Its use is noted. */
   async read(token: string): Promise<FoundSession | undefined> {
-    const { store, log, idleMs } = this.parts;
+    const { store, log, idleMs, scope, issuer } = this.parts;
     const [entry, seen] = await Promise.all([
       store.read(this.#nameOf('session', token)),
       idleMs === undefined ? undefined : store.read(this.#nameOf('seen', token)),
       log.fresh(),
     ]);
     if (entry === undefined || (idleMs !== undefined && seen === undefined)) return undefined;
-    const session = decode(entry.value, this.parts.scope[0] ?? '');
+    const session = decode(entry.value, scope[0] ?? '', issuer);
     if (log.ended(session.mark, log.indexOf(session.principal.username))) return undefined;
     // Noted so seldom that a busy session costs next to nothing, and so often that it never ends while it is used.
     if (seen !== undefined && idleMs !== undefined && seen.remainingMs < idleMs * 0.9) {
@@ -117,10 +118,11 @@ function encode({ principal, mark, upstreamToken }: SharedSession): string {
 }
 
 /** The store's seal vouches that one of us has written it. */
-function decode(text: string, instance: string): SharedSession {
+function decode(text: string, instance: string, issuer: symbol): SharedSession {
   const { username, scopes, isAPI, expiresAt, mark, token } = JSON.parse(text) as Written;
+  const facts = { username, scopes: Object.freeze([...scopes]), isAPI, expiresAt, instance };
   return {
-    principal: new Principal({ username, scopes: Object.freeze([...scopes]), isAPI, expiresAt, instance }),
+    principal: new Principal(facts, issuer),
     mark,
     upstreamToken: token && new AccessToken(token.value, token),
   };

@@ -3,6 +3,7 @@ import { type Clock, type Instant, readInstant } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { FreshnessPolicy } from '../core/freshness.js';
 import { clockSkew, lifeFromNow } from '../core/lifetime.js';
+import { nameOnly } from '../core/name-only.js';
 import { type PausePolicy, pauseAfter } from '../core/refresh-policy.js';
 import {
   type Attempt,
@@ -13,7 +14,6 @@ import {
   type TokenNews,
 } from './grant-source.js';
 import { HeldToken } from './held-token.js';
-import { nameOnly } from './name-only.js';
 import { HeldBack, type Pause, leftOf, withRetryAfter } from './pause.js';
 import { RejectedTokens } from './rejected-tokens.js';
 import { SingleFlight, abortable, unanswered, withinDeadline } from './single-flight.js';
@@ -73,9 +73,12 @@ export class TokenSource {
     return held?.isUsable(this.parts.clock.monotonic()) === true ? held.token : undefined;
   }
 
-  /** A new token now, however good the present one is. A refused account and a rejected token are waited for all the same. */
+  /**
+   * A new token now, however good the present one is. Our own backoff ends; a refused account, a rejected token and an
+   * upstream that said when to come back are waited for all the same.
+   */
   refresh(): Promise<AccessToken> {
-    this.#pause = undefined;
+    if (this.#pause?.error.retryAfterMs === undefined) this.#pause = undefined;
     return this.#renewed();
   }
 

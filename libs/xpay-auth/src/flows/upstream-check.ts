@@ -12,6 +12,7 @@ import type { Attempted, AuditSink } from './audit-events.js';
 import { RefusedCredentials } from './refused-credentials.js';
 import type { RevocationMark, Revocations } from './revocations.js';
 import { SingleFlight, withinDeadline } from './single-flight.js';
+import { UpstreamPause } from './upstream-pause.js';
 
 /** Credentials as a request presented them. */
 export interface PresentedCredentials {
@@ -28,13 +29,20 @@ export interface Verified {
   /** When in the order of revocations the upstream was asked. */
   readonly mark: RevocationMark;
   readonly askedAt: number;
+  /** By how many ms the wall clock was ahead of the monotonic one when the upstream was asked. */
+  readonly wallAheadMs: number;
   readonly answeredAt: number;
   /** Ms from `answeredAt` for which the upstream vouches; `undefined` when it does not say. */
   readonly lifeMs: number | undefined;
 }
 
+/** A renewal is of what was right a moment ago: it costs no attempt, and strangers cannot take all the places. */
+export type CheckKind = 'guess' | 'renewal';
+
 export interface UpstreamCheckParts {
   readonly instance: string;
+  /** Marks the principals of this instance as its own. */
+  readonly issuer: symbol;
   readonly dialect: string;
   readonly baseUrl: string;
   readonly clock: Clock;
@@ -47,6 +55,9 @@ export interface UpstreamCheckParts {
   readonly audit: AuditSink;
 }
 
+/** This share of the places, at least one where there is more than one, is for renewals alone. */
+const KEPT_FOR_RENEWALS = 1 / 4;
+
 /**
  * Puts one pair of credentials to the upstream: once at a time, however many wait for the answer, detached from each of
  * them, within a deadline, and not at all when it refused the same pair a moment ago. Unknown users and wrong secrets take
@@ -57,33 +68,36 @@ export class UpstreamCheck {
   readonly #refused: RefusedCredentials;
   /** What ends each check under way. */
   readonly #underWay = new Set<AbortController>();
+  readonly #placesForGuesses: number;
+  #guesses = 0;
+  readonly #pause = new UpstreamPause();
   #stopped: XPayAuthError | undefined;
 
   constructor(private readonly parts: UpstreamCheckParts) {
-    this.#refused = new RefusedCredentials(parts.policy.refusedPeriodMs);
+    const { refusedPeriodMs, maxConcurrent } = parts.policy;
+    this.#refused = new RefusedCredentials(refusedPeriodMs);
+    this.#placesForGuesses = Math.max(1, maxConcurrent - Math.max(1, Math.floor(maxConcurrent * KEPT_FOR_RENEWALS)));
   }
 
-  /** Whether as many checks are under way as there may be. */
-  get isBusy(): boolean {
-    return this.#underWay.size >= this.parts.policy.maxConcurrent;
+  /** Whether one more check of this kind may begin. */
+  hasRoomFor(kind: CheckKind): boolean {
+    if (this.#underWay.size >= this.parts.policy.maxConcurrent) return false;
+    return kind === 'renewal' || this.#guesses < this.#placesForGuesses;
   }
 
-  /** Asks, or joins who is asking. `isGuess: false` for what was right a moment ago: it costs no attempt. */
-  async run(presented: PresentedCredentials, purpose: Purpose, isGuess = true): Promise<Verified> {
-    const { clock, digest, instance, dialect, baseUrl, attempts } = this.parts;
+  /** Asks, or joins who is asking. */
+  async run(presented: PresentedCredentials, purpose: Purpose, kind: CheckKind = 'guess'): Promise<Verified> {
+    const { clock, digest, instance, dialect, baseUrl } = this.parts;
     const { username, secretKey } = presented.credentials;
     const flaw = flawOf(presented.credentials);
-    if (flaw === 'empty') {
-      await attempts.reserve(attempted(presented));
-      throw this.refusal(presented, 'empty user name or secret');
-    }
-    if (flaw !== undefined) throw this.#unusable(presented, flaw);
+    if (flaw !== undefined && flaw !== 'empty') throw this.#unusable(presented, flaw);
     const scheme = presented.scheme.toLowerCase();
     const digested = digest.of(canonicalText({ instance, dialect, baseUrl, scheme, username, secretKey }));
     // An upstream may refuse a person's login to an account that is for machines, and accept the same pair otherwise.
     const key = `${purpose} ${digested}`;
     if (this.#refused.has(key, clock.monotonic())) throw this.refusal(presented, 'refused a moment ago');
-    return this.#flights.run(key, () => this.#pay(key, presented, purpose, isGuess));
+    if (flaw === 'empty') throw await this.#refuseEmpty(key, presented);
+    return this.#flights.run(key, () => this.#pay(key, presented, purpose, kind));
   }
 
   /** A refusal, told to the auditor. */
@@ -99,12 +113,19 @@ export class UpstreamCheck {
     for (const check of this.#underWay) check.abort(reason);
   }
 
+  /** Nobody needs to be asked; counted like any other wrong secret, and as seldom when it comes again. */
+  async #refuseEmpty(key: string, presented: PresentedCredentials): Promise<XPayAuthError> {
+    const attempt = await this.parts.attempts.reserve(attempted(presented));
+    if (!this.#refused.add(key, this.parts.clock.monotonic())) await attempt.undecided();
+    return this.refusal(presented, 'empty user name or secret');
+  }
+
   /** One attempt is reserved before the upstream is asked, and given back unless the answer is a refusal. */
-  async #pay(key: string, presented: PresentedCredentials, purpose: Purpose, isGuess: boolean): Promise<Verified> {
+  async #pay(key: string, presented: PresentedCredentials, purpose: Purpose, kind: CheckKind): Promise<Verified> {
     const { attempts, audit, clock } = this.parts;
-    const attempt: Attempt = isGuess ? await attempts.reserve(attempted(presented)) : freeAttempt;
+    const attempt: Attempt = kind === 'guess' ? await attempts.reserve(attempted(presented)) : freeAttempt;
     try {
-      const verified = await this.#ask(presented.credentials, purpose);
+      const verified = await this.#ask(presented.credentials, purpose, kind);
       const { reference } = verified.grant;
       await attempt.succeeded();
       audit({ type: 'verified', purpose, ...attempted(presented), reference });
@@ -115,6 +136,7 @@ export class UpstreamCheck {
         if (!this.#refused.add(key, clock.monotonic())) await attempt.undecided();
         throw this.refusal(presented, 'the upstream does not accept them', failure);
       }
+      this.#pause.heed(failure, clock.monotonic());
       await attempt.undecided();
       const { code: reason, reference } = failure;
       audit({ type: 'undecided', purpose, ...attempted(presented), reason, reference });
@@ -122,16 +144,20 @@ export class UpstreamCheck {
     }
   }
 
-  async #ask(credentials: Credentials, purpose: Purpose): Promise<Verified> {
+  async #ask(credentials: Credentials, purpose: Purpose, kind: CheckKind): Promise<Verified> {
     const { clock, policy, revocations, authenticate } = this.parts;
-    if (this.isBusy) {
-      throw new XPayAuthError('overloaded', `verification.maxConcurrent: ${policy.maxConcurrent} checks are under way`);
+    const paused = this.#pause.objection(clock.monotonic());
+    if (paused !== undefined) throw paused;
+    if (!this.hasRoomFor(kind)) {
+      throw new XPayAuthError('overloaded', `verification.maxConcurrent: ${this.#underWay.size} checks are under way`);
     }
     if (this.#stopped !== undefined) throw this.#stopped;
     const check = new AbortController();
     this.#underWay.add(check);
+    if (kind === 'guess') this.#guesses++;
     try {
       const [mark, askedAt] = [revocations.mark(), clock.monotonic()];
+      const wallAheadMs = clock.now() - askedAt;
       const limits = { clock, deadlineMs: policy.deadlineMs, stop: check.signal };
       const grant = await withinDeadline(limits, (signal) => authenticate(credentials, purpose, signal));
       const answeredAt = clock.monotonic();
@@ -139,21 +165,23 @@ export class UpstreamCheck {
       const facts = { expiresAt: accessToken.expiresAt, lifeMs: statedLifeMs, upstreamNow };
       // Throws for an expiry that is none: nobody is let in on a grant that is already over.
       const lifeMs = lifeFromNow({ ...facts, elapsedMs: answeredAt - askedAt }, clock.now());
-      return { principal: this.#principalOf(grant), grant, mark, askedAt, answeredAt, lifeMs };
+      return { principal: this.#principalOf(grant), grant, mark, askedAt, wallAheadMs, answeredAt, lifeMs };
     } finally {
       this.#underWay.delete(check);
+      if (kind === 'guess') this.#guesses--;
     }
   }
 
   #principalOf(grant: Grant): Principal {
-    const { instance, scopeHierarchy } = this.parts;
-    return new Principal({
+    const { instance, issuer, scopeHierarchy } = this.parts;
+    const facts = {
       username: grant.username,
       scopes: expandScopes(grant.scopes, scopeHierarchy),
       isAPI: grant.isAPI,
       expiresAt: grant.accessToken.expiresAt,
       instance,
-    });
+    };
+    return new Principal(facts, issuer);
   }
 
   #unusable({ scheme, address }: PresentedCredentials, flaw: string): XPayAuthError {

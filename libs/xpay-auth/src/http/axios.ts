@@ -1,31 +1,39 @@
-import axios, { type AxiosInstance } from 'axios';
-import type { Agent as HttpAgent } from 'node:http';
-import type { Agent as HttpsAgent } from 'node:https';
-import { isLoopback } from './base-url.js';
+import axios, { type AxiosInstance, type CreateAxiosDefaults } from 'axios';
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
 
 export interface AxiosSettings {
-  readonly baseUrl: string;
   readonly timeoutMs: number;
   readonly maxResponseBytes: number;
   readonly agent?: { readonly http?: HttpAgent; readonly https?: HttpsAgent } | undefined;
 }
 
+/** As Node's own global agents are made, which an app may have replaced. */
+const KEPT_ALIVE = { keepAlive: true, scheduling: 'lifo', timeout: 5_000 } as const;
+
 /**
  * An axios of our own, so that an app's interceptors and defaults never see credentials. It follows no redirect (a 307
- * would send the secret elsewhere), goes through no proxy to loopback, calls any status an answer and leaves the body
- * alone.
+ * would send the secret elsewhere), goes through no proxy but that of an agent it was given, calls any status an answer and
+ * leaves the body alone.
  */
 export function createAxios(settings: AxiosSettings): AxiosInstance {
-  return axios.create({
+  const own = axios.create();
+  // `create` has merged in whatever `axios.defaults` of the whole app hold: an adapter, headers, a proxy. None of it stays.
+  for (const key of Reflect.ownKeys(own.defaults)) Reflect.deleteProperty(own.defaults, key);
+  Object.assign(own.defaults, {
+    adapter: 'http',
+    headers: {},
     timeout: settings.timeoutMs,
+    transitional: {},
     maxRedirects: 0,
     maxContentLength: settings.maxResponseBytes,
     responseType: 'arraybuffer',
     validateStatus: () => true,
     transformRequest: [(data: unknown) => data],
     transformResponse: [(data: unknown) => data],
-    ...(isLoopback(new URL(settings.baseUrl).hostname) && { proxy: false }),
-    ...(settings.agent?.http && { httpAgent: settings.agent.http }),
-    ...(settings.agent?.https && { httpsAgent: settings.agent.https }),
-  });
+    proxy: false,
+    httpAgent: settings.agent?.http ?? new HttpAgent(KEPT_ALIVE),
+    httpsAgent: settings.agent?.https ?? new HttpsAgent(KEPT_ALIVE),
+  } satisfies CreateAxiosDefaults);
+  return own;
 }

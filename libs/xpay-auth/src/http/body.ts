@@ -33,6 +33,21 @@ export function isToken(value: unknown): value is string {
   return typeof value === 'string' && /^[\x21-\x7e]+$/.test(value);
 }
 
+const MOST_SCOPES = 100;
+const LONGEST_SCOPE = 256;
+
+/**
+ * Scopes as an upstream states them: at most 100, of at most 256 characters each, for they are remembered with every caller.
+ * What they say is not looked at: one that nobody has heard of, or that RFC 6749 would not spell so, opens nothing.
+ */
+export function isScopeList(value: unknown): value is readonly string[] {
+  return (
+    Array.isArray(value) &&
+    value.length <= MOST_SCOPES &&
+    value.every((scope) => typeof scope === 'string' && scope.length <= LONGEST_SCOPE)
+  );
+}
+
 /** A user's name as an upstream states it: something, and nothing that could forge a line of a log or a header. */
 export function isName(value: unknown): value is string {
   return typeof value === 'string' && value !== '' && !/\p{Cc}/u.test(value) && value.isWellFormed();

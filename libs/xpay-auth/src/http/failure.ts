@@ -1,4 +1,4 @@
-import { XPayAuthError } from '../core/errors.js';
+import { type UpstreamReference, XPayAuthError } from '../core/errors.js';
 import type { UpstreamAnswer } from '../core/ports.js';
 
 /**
@@ -28,15 +28,23 @@ export function transportFailure(thrown: unknown, origin = 'The upstream'): XPay
 }
 
 /** What an answer means that the dialect cannot read: 429 and 5xx say it by their status, the rest is malformed. */
-export function unreadable(answer: UpstreamAnswer, expected: string): XPayAuthError {
+export function unreadable(answer: UpstreamAnswer, expected: string, reference?: UpstreamReference): XPayAuthError {
   const retryAfterMs = retryAfter(answer);
   if (answer.status === 429) {
-    return new XPayAuthError('upstream_rate_limited', 'The upstream answered 429: too many requests', { retryAfterMs });
+    return new XPayAuthError('upstream_rate_limited', 'The upstream answered 429: too many requests', {
+      retryAfterMs,
+      reference,
+    });
   }
   if (answer.status >= 500) {
-    return new XPayAuthError('upstream_unavailable', `The upstream answered ${answer.status}`, { retryAfterMs });
+    return new XPayAuthError('upstream_unavailable', `The upstream answered ${answer.status}`, {
+      retryAfterMs,
+      reference,
+    });
   }
-  return new XPayAuthError('upstream_malformed', `The upstream answered ${answer.status} without ${expected}`);
+  return new XPayAuthError('upstream_malformed', `The upstream answered ${answer.status} without ${expected}`, {
+    reference,
+  });
 }
 
 /** `Retry-After` in ms from now: delta-seconds or an HTTP date (RFC 9110 §10.2.3). */

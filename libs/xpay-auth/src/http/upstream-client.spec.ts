@@ -21,7 +21,7 @@ const REQUEST: UpstreamRequest = {
 };
 
 const clientOf = (baseUrl: string, timeoutMs = 5_000, maxResponseBytes = 10_000) =>
-  new UpstreamClient(createAxios({ baseUrl, timeoutMs, maxResponseBytes }), baseUrl, systemClock);
+  new UpstreamClient(createAxios({ timeoutMs, maxResponseBytes }), baseUrl, systemClock);
 
 /** The failure of a request that must fail; no word of it may be a secret. */
 async function failureOf(client: UpstreamClient, signal?: AbortSignal): Promise<XPayAuthError> {
@@ -103,6 +103,29 @@ describe('a request to the upstream', () => {
       const attempt = clientOf(xpay.url).send({ ...REQUEST, path });
       await expect(attempt).rejects.toMatchObject({ code: 'configuration' });
       expect(xpay.requests()).toBe(0);
+    },
+  );
+
+  it.each([
+    '/../other-tenant',
+    '/%2e%2e/other-tenant',
+    '/.%2E/other-tenant',
+    '/x/../../other-tenant',
+    '/..\\other-tenant',
+    '/..%2fother-tenant',
+    '/%2e%2e%5Cother-tenant',
+    '/.\t./other-tenant',
+  ])('O17 · stays below the path of the base URL: %p is refused before anything is sent', async (path) => {
+    const attempt = clientOf(`${xpay.url}/base`).send({ ...REQUEST, path });
+    await expect(attempt).rejects.toMatchObject({ code: 'configuration' });
+    expect(xpay.requests()).toBe(0);
+  });
+
+  it.each(['/x/../client/authenticate', '/client/authenticate?back=/../..', '/client%2Fauthenticate'])(
+    'may have dots and encoded slashes that lead nowhere else: %p',
+    async (path) => {
+      await clientOf(`${xpay.url}/base`).send({ ...REQUEST, path });
+      expect(xpay.ledger[0]?.path).toMatch(/^\/base\/client/);
     },
   );
 
@@ -194,18 +217,26 @@ describe('a request to the upstream', () => {
     expect(elsewhere.requests()).toBe(0);
   });
 
-  it('B14 · goes to loopback through no proxy of the environment', async () => {
+  it('B14 · goes through no proxy of the environment, to loopback or anywhere', async () => {
     let proxied = 0;
-    const proxy = await answering((_request, response) => {
-      proxied++;
-      response.end();
-    });
-    const names = ['HTTP_PROXY', 'http_proxy', 'ALL_PROXY', 'all_proxy'];
+    const proxy = await listen(
+      createHttpServer((_request, response) => {
+        proxied++;
+        response.end();
+      }).on('connect', (_request, socket) => {
+        proxied++;
+        socket.end();
+      }),
+    );
+    const names = ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'all_proxy'];
     const before = names.map((name) => process.env[name]);
     for (const name of names) process.env[name] = proxy;
     try {
       await clientOf(xpay.url).send(REQUEST);
       await clientOf(xpay.url.replace('127.0.0.1', 'localhost')).send(REQUEST);
+      for (const elsewhere of ['http://upstream.invalid', 'https://upstream.invalid']) {
+        await failureOf(clientOf(elsewhere, 500));
+      }
     } finally {
       names.forEach((name, i) => {
         if (before[i] === undefined) delete process.env[name];

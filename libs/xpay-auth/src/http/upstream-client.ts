@@ -48,14 +48,22 @@ export class UpstreamClient {
   }
 
   private urlOf(path: string): string {
-    const url = path.startsWith('/') && !path.startsWith('//') ? new URL(this.baseUrl + path) : undefined;
-    if (url?.origin !== new URL(this.baseUrl).origin) {
+    // Some servers take an encoded slash for one before they look for dots.
+    const readings = [path, path.replace(/%(?:2f|5c)/gi, '/')];
+    if (!/^\/(?!\/)/.test(path) || !readings.every((reading) => this.isBelow(this.baseUrl + reading))) {
       throw new XPayAuthError(
         'configuration',
-        `The path of a request must begin with one "/", not ${JSON.stringify(path)}`,
+        `The path of a request must begin with one "/" and stay below baseUrl, not ${JSON.stringify(path)}`,
       );
     }
-    return url.href;
+    return new URL(this.baseUrl + path).href;
+  }
+
+  /** Below the path of `baseUrl` once `..` and `%2e%2e` are resolved: the rest of the host may be somebody else's. */
+  private isBelow(address: string): boolean {
+    if (!URL.canParse(address)) return false;
+    const [url, base] = [new URL(address), new URL(this.baseUrl)];
+    return url.origin === base.origin && url.pathname.startsWith(`${base.pathname.replace(/\/$/, '')}/`);
   }
 }
 

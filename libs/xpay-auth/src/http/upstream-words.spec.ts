@@ -18,7 +18,12 @@ describe('upstreamWords', () => {
     ['in JSON', JSON.stringify({ secret })],
     ['in a form', new URLSearchParams({ secret }).toString()],
     ['percent-encoded', encodeURIComponent(secret)],
+    ['percent-encoded in small letters', encodeURIComponent(secret).toLowerCase()],
     ['in base64', Buffer.from(secret).toString('base64')],
+    ['in hex', Buffer.from(secret).toString('hex')],
+    ['in capitals', secret.toUpperCase()],
+    ['cut short', `${secret.slice(0, 8)}…`],
+    ['but for its beginning', `…${secret.slice(-8)}`],
     ['behind the end of the line', `${'word '.repeat(100)}${secret}`],
     ['cut by the end of the line', `${'x '.repeat(97)}${secret}`],
   ])('B12 · are none where they repeat the secret %s', (_how, words) => {
@@ -29,6 +34,11 @@ describe('upstreamWords', () => {
     'B13 · are none where they hold what looks like a token: %s',
     (words) => expect(upstreamWords(words, [])).toBeUndefined(),
   );
+
+  it('B12 · are none where they repeat a short secret, and some where they share seven characters with a long one', () => {
+    expect(upstreamWords('no such key: HUNT3R', ['hunt3r'])).toBeUndefined();
+    expect(upstreamWords('no such key: hunt3rs', ['hunt3rs-and-gatherers'])).toBe('no such key: hunt3rs');
+  });
 
   it('are not silenced by an empty secret', () => {
     expect(upstreamWords('Missing Card Id', [''])).toBe('Missing Card Id');

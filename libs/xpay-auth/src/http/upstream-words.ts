@@ -3,16 +3,35 @@ import { shortText } from './body.js';
 /** A JWT, or a run of letters too long for a word: an upstream that repeats a token need not repeat all of it. */
 const TOKEN_LIKE = /\beyJ[\w-]{8,}|[\w+/=-]{40,}/;
 
+/** As many characters of a secret in a row are a part of it rather than a coincidence. */
+const TELLING = 8;
+
+/** As much of the words is searched. Of what stands behind it nothing is quoted. */
+const SEARCHED = 1_000;
+
 /**
- * The upstream's own words, fit for an operator's log: one line of at most 200 characters. `undefined` when there are none,
- * when they repeat one of the secrets in any spelling it had on the way, or when they hold what looks like a token.
+ * The upstream's own words about an API call, fit for an operator's log: one line of at most 200 characters. `undefined`
+ * when there are none, when they hold 8 characters in a row (or all, if there are fewer) of one of the secrets, in any case
+ * of letters and any spelling it had on the way, or when they hold what looks like a token.
+ *
+ * Not for the answer to a login: there are more ways to write down a password than anybody can look for.
  */
 export function upstreamWords(words: unknown, secrets: readonly string[]): string | undefined {
   const line = shortText(words);
   if (line === undefined || typeof words !== 'string') return undefined;
-  // The whole text is searched, not the shortened one: half a secret is a secret too.
-  const repeated = secrets.some((secret) => spellings(secret).some((spelling) => words.includes(spelling)));
+  const searched = words.slice(0, SEARCHED);
+  const repeated = secrets.some((secret) => spellings(secret).some((spelling) => repeats(searched, spelling)));
   return repeated || TOKEN_LIKE.test(words) ? undefined : line;
+}
+
+function repeats(words: string, spelling: string): boolean {
+  const length = Math.min(TELLING, spelling.length);
+  const runs = new Set(runsOf(spelling.toLowerCase(), length));
+  return runsOf(words.toLowerCase(), length).some((run) => runs.has(run));
+}
+
+function runsOf(text: string, length: number): string[] {
+  return Array.from({ length: Math.max(0, text.length - length + 1) }, (_, at) => text.slice(at, at + length));
 }
 
 function spellings(secret: string): string[] {
@@ -24,5 +43,6 @@ function spellings(secret: string): string[] {
     JSON.stringify(secret).slice(1, -1),
     Buffer.from(secret).toString('base64'),
     Buffer.from(secret).toString('base64url'),
+    Buffer.from(secret).toString('hex'),
   ];
 }

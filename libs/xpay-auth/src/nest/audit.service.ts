@@ -25,12 +25,24 @@ export class XPayAuditService implements OnModuleDestroy {
 
   /** @internal */
   readonly record: AuditSink = (event) => {
+    try {
+      this.#log(event);
+    } catch {
+      // A full disk under the app's logger is not the caller's trouble.
+    }
+    try {
+      this.#events.next(event);
+    } catch {
+      // Nor is what a listener makes of it.
+    }
+  };
+
+  #log(event: AuditEvent): void {
     const line = `audit ${onOneLine(JSON.stringify(event))}`;
     if (event.type === 'locked-out') this.logger.warn(line);
     else if (event.type === 'verified' || event.type === 'login' || event.type === 'logout') this.logger.debug(line);
     else this.logger.log(line);
-    this.#events.next(event);
-  };
+  }
 
   /** Nest calls it. */
   onModuleDestroy(): void {

@@ -24,6 +24,7 @@ export class BootReport implements OnApplicationBootstrap {
     const rules = routeRules(this.discovery, this.scanner, globally);
     for (const rule of rules) {
       this.#logger.debug(`${rule.route}: ${describeRule(rule)}`);
+      if (rule.lostItsMark) throw lost(rule);
       if (rule.guarded && rule.requirement.access !== 'public') this.#assertInstance(rule);
     }
 
@@ -45,4 +46,12 @@ export class BootReport implements OnApplicationBootstrap {
       throw new XPayAuthError('configuration', `${route}: ${message}`);
     }
   }
+}
+
+function lost({ route }: RouteRule): XPayAuthError {
+  return new XPayAuthError(
+    'configuration',
+    `${route}: its mark is lost. A decorator between the mark and the route replaced the method (write the mark above it), ` +
+      'or a subclass overrode it (mark the override, with @Public() if it is to be open).',
+  );
 }

@@ -50,12 +50,16 @@ export function toHttpException(failure: XPayAuthError): HttpException {
 
 /** A caller who is told to come back later is told when. */
 const DEFAULT_RETRY_AFTER_MS = 1_000;
+/** What an upstream says of itself is passed on this far: nobody is sent away for a year. Our own lockouts are told in full. */
+const LONGEST_UPSTREAM_RETRY_AFTER_MS = 300_000;
 
 /** The headers of a failure: no cache keeps it; a challenge or a time to come back where its status has one. */
 export function failureHeaders(failure: XPayAuthError, context: ChallengeContext | undefined): Record<string, string> {
   const challenge = context === undefined ? undefined : challengeFor(failure, context);
   const waits = failure.status === 429 || failure.status === 503;
-  const retryAfterS = Math.max(1, Math.ceil((failure.retryAfterMs ?? DEFAULT_RETRY_AFTER_MS) / 1_000));
+  const askedMs = failure.retryAfterMs ?? DEFAULT_RETRY_AFTER_MS;
+  const toldMs = failure.trouble === 'caller' ? askedMs : Math.min(askedMs, LONGEST_UPSTREAM_RETRY_AFTER_MS);
+  const retryAfterS = Math.max(1, Math.ceil(toldMs / 1_000));
   return {
     'cache-control': 'no-store',
     ...(challenge !== undefined && { 'www-authenticate': challenge }),

@@ -1,7 +1,9 @@
+import type { OnModuleDestroy } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { XPayAuthError } from '../core/errors.js';
 import type { ApiLanguage, UpstreamAnswer, UpstreamRequest } from '../core/ports.js';
 import { type ApiData, callApi } from '../flows/api-call.js';
+import { onAbort } from '../flows/on-abort.js';
 import type { XPayTokenService } from './token.service.js';
 
 export interface XPayCallOptions {
@@ -32,7 +34,11 @@ export interface XPayRequest extends XPayCallOptions {
  *
  * Calls act with the rights of the app's own account: never pass a caller's wish through unexamined.
  */
-export class XPayHttpService {
+export class XPayHttpService implements OnModuleDestroy {
+  /** What ends each call under way. */
+  readonly #underWay = new Set<AbortController>();
+  #stopped = false;
+
   /** @internal */
   constructor(
     private readonly tokens: XPayTokenService,
@@ -43,7 +49,8 @@ export class XPayHttpService {
   /**
    * Posts to the upstream's API and returns what it answers (for xPay.stream `success.data`, which may be `null`).
    *
-   * @throws XPayAuthError `upstream_business_error` when the upstream reports an error of its own, and as `getToken()` does.
+   * @throws XPayAuthError `upstream_business_error` when the upstream reports an error of its own, `shutting_down`
+   * when the module is destroyed meanwhile, and as `getToken()` does.
    */
   async post<T = unknown>(path: string, body?: unknown, options?: XPayCallOptions): Promise<T> {
     return (await this.request<T>({ ...options, path, body })).data;
@@ -54,14 +61,36 @@ export class XPayHttpService {
     const { method = 'POST', path, body, headers, signal, uuid = randomUUID() } = request;
     const call = { method, path, body, uuid, ...(headers !== undefined && { headers }) };
     const parts = { tokens: this.tokens.source, api: this.api, send: this.send };
+    if (this.#stopped) throw shuttingDown();
+    const ending = new AbortController();
+    this.#underWay.add(ending);
+    const stay = signal && onAbort(signal, () => ending.abort(signal.reason));
     let answer: ApiData;
     try {
-      answer = await callApi(parts, call, signal);
+      answer = await callApi(parts, call, ending.signal);
     } catch (failure) {
       // The transport says "given up" when the caller left; the caller gets back its own reason.
       if (failure instanceof XPayAuthError) signal?.throwIfAborted();
+      if (this.#stopped && failure instanceof XPayAuthError && failure.code === 'upstream_timeout')
+        throw shuttingDown();
       throw failure;
+    } finally {
+      stay?.();
+      this.#underWay.delete(ending);
     }
     return { data: answer.data as T, uuid: answer.reference?.uuid ?? uuid };
   }
+
+  /** Nest calls it; every call under way ends with `shutting_down`, and none begins any more. */
+  onModuleDestroy(): void {
+    this.#stopped = true;
+    for (const call of this.#underWay) call.abort(shuttingDown());
+  }
+}
+
+function shuttingDown(): XPayAuthError {
+  return new XPayAuthError(
+    'shutting_down',
+    'The application is shutting down; whether a call under way had an effect is not known',
+  );
 }

@@ -15,7 +15,17 @@ describe('an incoming request', () => {
   });
 
   it('I5 · a header from an address of the house means a proxy that nobody trusts: the address says nothing', () => {
-    for (const peer of ['127.0.0.1', '10.1.2.3', '172.16.0.1', '192.168.1.1', '::1', '::ffff:10.0.0.1', 'fd00::1']) {
+    for (const peer of [
+      '127.0.0.1',
+      '10.1.2.3',
+      '172.16.0.1',
+      '192.168.1.1',
+      '::1',
+      '::ffff:10.0.0.1',
+      'fd00::1',
+      '100.64.0.1',
+      '100.127.255.254',
+    ]) {
       expect(from(peer, peer, { 'x-forwarded-for': 'x' })).toEqual({ address: undefined, untrustedProxy: true });
       expect(from(peer, peer, { forwarded: 'for=x' }).untrustedProxy).toBe(true);
       expect(from(peer, peer)).toEqual({ address: peer, untrustedProxy: false });
@@ -23,7 +33,7 @@ describe('an incoming request', () => {
   });
 
   it('I5 · a stranger does not escape the counter by sending the header', () => {
-    for (const peer of ['192.0.2.1', '172.32.0.1', '2001:db8::1', '11.0.0.1']) {
+    for (const peer of ['192.0.2.1', '172.32.0.1', '2001:db8::1', '11.0.0.1', '100.63.0.1', '100.128.0.1']) {
       expect(from(peer, peer, { 'x-forwarded-for': '10.0.0.1' })).toEqual({ address: peer, untrustedProxy: false });
     }
   });

@@ -54,16 +54,33 @@ export function isFromScript(request: IncomingRequest): boolean {
 }
 
 /** The client's address, and whether it may be somebody else's: a proxy stands in front that the app does not trust. */
-export function addressOf(request: IncomingRequest): { address: string | undefined; untrustedProxy: boolean } {
+export interface ClientAddress {
+  readonly address: string | undefined;
+  readonly untrustedProxy: boolean;
+}
+
+/** Judged by this request alone. */
+export function addressOf(request: IncomingRequest): ClientAddress {
   const peer = request.socket?.remoteAddress;
   const address = request.ip ?? peer;
-  const forwarded = request.headers['x-forwarded-for'] !== undefined || request.headers.forwarded !== undefined;
   // Anybody may send the header, but only a proxy of the house sends it from an address of the house.
-  const untrustedProxy = forwarded && address === peer && isPrivate(peer);
+  const untrustedProxy = isForwarded(request) && address === peer && isPrivate(peer);
   return { address: untrustedProxy ? undefined : address, untrustedProxy };
 }
 
-function isPrivate(address = ''): boolean {
+const PRIVATE = new RegExp(
+  '^(?:127\\.|10\\.|192\\.168\\.|172\\.(?:1[6-9]|2\\d|3[01])\\.|169\\.254\\.' +
+    '|100\\.(?:6[4-9]|[7-9]\\d|1[01]\\d|12[0-7])\\.|::1$|f[cd][0-9a-f]{2}:|fe80:)',
+  'i',
+);
+
+/** Whether the request says that somebody passed it on. */
+export function isForwarded({ headers }: IncomingRequest): boolean {
+  return headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined;
+}
+
+/** Loopback, private (RFC 1918, RFC 4193), link-local, and the shared space of carriers and clouds (RFC 6598). */
+export function isPrivate(address = ''): boolean {
   const bare = address.replace(/^::ffff:/i, '');
-  return /^(?:127\.|10\.|192\.168\.|172\.(?:1[6-9]|2\d|3[01])\.|169\.254\.|::1$|f[cd][0-9a-f]{2}:|fe80:)/i.test(bare);
+  return PRIVATE.test(bare);
 }

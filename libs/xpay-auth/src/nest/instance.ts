@@ -32,6 +32,8 @@ import { XPayStrategy } from './xpay.strategy.js';
 /** One instance of the module, put together. Its services are what Nest injects. */
 export interface XPayInstance {
   readonly options: ResolvedOptions;
+  /** What its principals carry, and no other's. */
+  readonly issuer: symbol;
   readonly tokens: XPayTokenService;
   readonly http: XPayHttpService;
   readonly sessions: XPaySessionService;
@@ -49,7 +51,7 @@ export function createInstance(options: ResolvedOptions, store?: Store): XPayIns
   const auditing = new XPayAuditService(logger, (): number => verifier.hits + sessions.hits);
   const audit = auditing.record;
 
-  const axios = new HttpService(createAxios({ baseUrl, ...http })).axiosRef;
+  const axios = new HttpService(createAxios(http)).axiosRef;
   const client = new UpstreamClient(axios, baseUrl, clock);
   const upstream = (signal?: AbortSignal): Upstream => ({ send: (request) => client.send(request, signal) });
 
@@ -65,7 +67,6 @@ export function createInstance(options: ResolvedOptions, store?: Store): XPayIns
       policy: {
         ...options.token,
         refreshAt: refreshShare(options.token.refreshAt, `${hostname()} ${process.pid} ${name}`),
-        deadlineMs: options.token.deadlineMs,
       },
       credentials: ownAccount(options),
       authenticate: (credentials, signal) => dialect.authenticate(credentials, upstream(signal), 'own token'),
@@ -76,6 +77,7 @@ export function createInstance(options: ResolvedOptions, store?: Store): XPayIns
     });
   });
 
+  const issuer = Symbol(name);
   const digest = new KeyedDigest();
   const revocations = new Revocations();
   const names =
@@ -91,6 +93,7 @@ export function createInstance(options: ResolvedOptions, store?: Store): XPayIns
     });
   const verifier = new CredentialVerifier({
     instance: name,
+    issuer,
     dialect: dialect.name,
     baseUrl,
     clock,
@@ -105,19 +108,21 @@ export function createInstance(options: ResolvedOptions, store?: Store): XPayIns
     revocations,
     audit,
     shared:
-      store && log && options.verification.share ? new SharedCallers({ store, log, clock, instance: name }) : undefined,
+      store && log && options.verification.share
+        ? new SharedCallers({ store, log, clock, instance: name, issuer })
+        : undefined,
   });
   const bearersMayRepeat = options.session.token === 'upstream';
   const { periodMs, idleMs } = options.session;
   const sessions: Sessions = new Sessions({
     clock,
     digest,
-    policy: sessionPolicy(options),
+    policy: { ...options.session, idleMs },
     verifier,
     revocations,
     audit,
     shared: store &&
-      log && { sessions: new SharedSessions({ store, log, scope, periodMs, idleMs, bearersMayRepeat }), log },
+      log && { sessions: new SharedSessions({ store, log, scope, issuer, periodMs, idleMs, bearersMayRepeat }), log },
   });
 
   const strategy = new XPayStrategy({
@@ -139,6 +144,7 @@ export function createInstance(options: ResolvedOptions, store?: Store): XPayIns
 
   return {
     options,
+    issuer,
     tokens,
     http: new XPayHttpService(tokens, dialect.api, (request, signal) => client.send(request, signal)),
     sessions: new XPaySessionService(sessions, verifier),
@@ -162,10 +168,6 @@ function ownAccount({ credentials, name }: ResolvedOptions): () => Promise<Crede
       `XPayAuthModule option credentials: not set, so there is no account to obtain a token for. Set it${how}.`,
     );
   };
-}
-
-function sessionPolicy({ session }: ResolvedOptions) {
-  return { ...session, idleMs: session.idleMs };
 }
 
 function once(action: () => void): () => void {

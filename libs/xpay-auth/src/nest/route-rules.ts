@@ -1,6 +1,7 @@
 import { RequestMethod, type Type } from '@nestjs/common';
 import { GUARDS_METADATA, METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import type { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { hasLostItsMark } from './marks/mark.js';
 import { type Requirement, requirementOf } from './marks/requirement.js';
 import { XPayAuthGuard } from './xpay-auth.guard.js';
 
@@ -9,8 +10,10 @@ export interface RouteRule {
   /** Such as `GET /admin/report (ReportsController.adminReport)`. */
   readonly route: string;
   readonly requirement: Requirement;
-  /** A guard of this library stands before it. Without one its requirement, if it has any, is not asked. */
+  /** A guard of this library stands before it. Without one nobody asks for what its requirement says. */
   readonly guarded: boolean;
+  /** A mark was written here that no longer holds; see `hasLostItsMark`. */
+  readonly lostItsMark: boolean;
 }
 
 /** Every route of the app's controllers, as the guards will judge it. */
@@ -30,6 +33,7 @@ export function routeRules(
           route: `${routeOf(metatype, handler)} (${metatype.name}.${name})`,
           requirement: requirementOf(metatype, handler),
           guarded: guardedGlobally || hasGuard(metatype) || hasGuard(handler),
+          lostItsMark: hasLostItsMark(prototype, name, handler),
         },
       ];
     });

@@ -29,7 +29,7 @@ export class ScopesGuard implements CanActivate {
       instance = this.instances.get(requirement.instance);
       const request = context.switchToHttp().getRequest<IncomingRequest>();
       const { user } = request;
-      if (!Principal.isPrincipal(user) || user.instance !== instance.options.name) {
+      if (!Principal.isIssuedBy(instance.issuer, user)) {
         throw new XPayAuthError('missing_credentials', 'No XPayAuthGuard of this instance has let a caller in');
       }
       if (meets(user.scopes, requirement)) return true;

@@ -38,14 +38,19 @@ export class XPayAuthGuard implements CanActivate {
   /** Nobody is good enough where authentication is optional; everything else is thrown. */
   #refuse(thrown: unknown, context: ExecutionContext, instance: XPayInstance | undefined, access: Access): true {
     const nobody = thrown instanceof XPayAuthError && thrown.code === 'missing_credentials';
-    if (nobody && access === 'optional') return true;
+    if (nobody && access === 'optional') {
+      const request = context.switchToHttp().getRequest<IncomingRequest>();
+      // Somebody to another instance is nobody to this one.
+      if (Principal.isPrincipal(request.user)) request.user = undefined;
+      return true;
+    }
     throw this.refusal.of(thrown, context, instance);
   }
 }
 
 /** A guard that is on globally, on the class and on the method decides once for each request. */
 function isDecided(request: IncomingRequest, instance: XPayInstance): boolean {
-  return Principal.isPrincipal(request.user) && request.user.instance === instance.options.name;
+  return Principal.isIssuedBy(instance.issuer, request.user);
 }
 
 function admit(request: IncomingRequest, principal: Principal, { options }: XPayInstance): true {

@@ -45,9 +45,10 @@ class XPayAuthCoreModule {}
 @Module({})
 export class XPayAuthModule {
   /** An instance with options written out. Without any, the environment speaks: `XPAY_USERNAME`, `XPAY_SECRET_KEY` … */
-  static forRoot(options: XPayAuthOptions = {}): DynamicModule {
-    const { name: _name, isGlobal: _isGlobal, globalGuards: _globalGuards, ...given } = options;
-    return defineModule(besideOf(options), { useFactory: () => given });
+  static forRoot(options?: XPayAuthOptions): DynamicModule {
+    const said = options ?? {};
+    const { name: _name, isGlobal: _isGlobal, globalGuards: _globalGuards, ...given } = said;
+    return defineModule(besideOf(said), { useFactory: () => given });
   }
 
   /** An instance whose options come from a factory; `name`, `isGlobal` and `globalGuards` stand beside it. */

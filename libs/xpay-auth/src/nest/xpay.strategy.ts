@@ -10,8 +10,9 @@ import type { AuditSink } from '../flows/audit-events.js';
 import type { CredentialVerifier, PresentedCredentials } from '../flows/credential-verifier.js';
 import type { Sessions } from '../flows/sessions.js';
 import { type CallerReader, type Presented, type PresentedSecret, schemeOf } from './caller-reader.js';
+import { ClientAddresses } from './client-addresses.js';
 import { toHttpException } from './http-exception.js';
-import { type IncomingRequest, addressOf, isFromScript, soleAuthorizationOf } from './incoming-request.js';
+import { type IncomingRequest, isFromScript, soleAuthorizationOf } from './incoming-request.js';
 import { DEFAULT_INSTANCE } from './options/resolve-options.js';
 
 export interface XPayStrategyParts {
@@ -42,6 +43,7 @@ interface PassportDoor {
  */
 export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown as new () => PassportDoor) {
   readonly #parts: XPayStrategyParts;
+  readonly #addresses = new ClientAddresses();
   /** Passport works on an object derived from a strategy, which reaches this but none of the private members. */
   protected readonly self = this;
 
@@ -90,7 +92,16 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
       if (failure.status === 401) this.fail(challengeFor(failure, self.challengeContext(request)) ?? 'xpay', 401);
       else this.error(toHttpException(failure));
     };
-    void (async () => self.validate(request))().then((principal) => this.success(principal), failed);
+    (async () => self.validate(request))()
+      .then((principal) => this.success(principal), failed)
+      // What goes wrong while the outcome is told may not float: it would end the process.
+      .catch((thrown: unknown) => this.error(toHttpException(unexpected(thrown))));
+  }
+
+  /** Nest calls it; another app's strategy of the same name, registered since, stays. */
+  onModuleDestroy(): void {
+    const registry = passport as { _strategy?(name: string): unknown };
+    if (registry._strategy?.(this.name) === this) passport.unuse(this.name);
   }
 
   /** The mixin would register every instance as `xpay` while it is being built; {@link XPayStrategy} does it by name. */
@@ -111,7 +122,7 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
   }
 
   #present(request: IncomingRequest, { scheme, credentials }: PresentedSecret): PresentedCredentials {
-    const { address, untrustedProxy } = addressOf(request);
+    const { address, untrustedProxy } = this.#addresses.of(request);
     if (untrustedProxy) this.#parts.onUntrustedProxy();
     return { scheme, credentials, address };
   }
@@ -120,7 +131,7 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
   #audited(failure: XPayAuthError, request: IncomingRequest, scheme = schemeOf(request)): XPayAuthError {
     const { code: reason, trouble, reference } = failure;
     if (trouble === 'caller' && reason !== 'missing_credentials') {
-      const { address } = addressOf(request);
+      const { address } = this.#addresses.of(request);
       this.#parts.audit({ type: 'refused', scheme, username: undefined, address, reason, reference });
     }
     return failure;

@@ -64,7 +64,8 @@ export function giftStreamApi(options: GiftStreamApiOptions): ApiLanguage {
           return { kind: 'token rejected', untouched: call.method === 'GET' };
         }
       }
-      throw businessError(message, [token.value]);
+      const words = upstreamWords(message, [token.value]) ?? 'an error';
+      throw new XPayAuthError('upstream_business_error', `The upstream reported: ${words}`);
     },
   };
 }
@@ -72,12 +73,6 @@ export function giftStreamApi(options: GiftStreamApiOptions): ApiLanguage {
 /** At or past its `exp`, by the upstream's clock where the answer tells it. */
 function isOver({ expiresAt }: AccessToken, answer: UpstreamAnswer): boolean {
   return expiresAt !== undefined && expiresAt <= (upstreamNow(answer) ?? answer.receivedAt);
-}
-
-/** `upstream_business_error` in the upstream's words, as far as they repeat no secret. */
-export function businessError(message: string, secrets: readonly string[]): XPayAuthError {
-  const words = upstreamWords(message, secrets) ?? 'an error';
-  return new XPayAuthError('upstream_business_error', `The upstream reported: ${words}`);
 }
 
 function bodyOf({ method, body }: ApiCall): { body?: string } {

@@ -3,7 +3,8 @@ import type { Dialect, UpstreamAnswer } from '../../core/ports.js';
 import { unreadable } from '../../http/failure.js';
 import { FORM_HEADERS, encodeForm } from '../../http/form.js';
 import { refuseEmpty, refusesRenewal } from '../../http/refusal.js';
-import { type GiftStreamApiOptions, businessError, giftStreamApi } from './gift-stream.api.js';
+import { type GiftStreamApiOptions, giftStreamApi } from './gift-stream.api.js';
+import { saysWrongCredentials } from './gift-stream.refusal.js';
 import { type GiftStreamScopesOptions, scopesReader } from './gift-stream.scopes.js';
 import { decodeGrant, loginFields, messageOf, nameIn } from './gift-stream.wire.js';
 
@@ -15,8 +16,11 @@ export interface GiftStreamDialectOptions extends GiftStreamApiOptions, GiftStre
    */
   refusedStatuses?: readonly number[];
   /**
-   * Which `message` of such an answer means that the credentials are wrong. Any other is `upstream_business_error`.
-   * @default every message but `Missing …`, which is about the request and not about the user
+   * Which `message` of such an answer means that the credentials are wrong. The vendor does not document it, and answers 400
+   * to everything else too, so any other message is `upstream_business_error`: nobody is called wrong for the upstream's
+   * trouble. Give your own if your gift-stream says it in other words.
+   * @default the whole message says of credentials, e-mail, password, user, account or login that they are invalid,
+   * incorrect, wrong, unknown, not found and the like: `Invalid Credentials`, `Wrong email or password`
    */
   isRefusal?: (message: string) => boolean;
 }
@@ -35,7 +39,7 @@ export interface GiftStreamDialectOptions extends GiftStreamApiOptions, GiftStre
  */
 export function giftStream(options: GiftStreamDialectOptions = {}): Dialect {
   const refusedStatuses = checkedStatuses(options.refusedStatuses ?? [400]);
-  const isRefusal = options.isRefusal ?? ((message) => !/^missing\b/i.test(message));
+  const isRefusal = options.isRefusal ?? saysWrongCredentials;
   const scopesOf = scopesReader(options);
   return {
     name: 'gift-stream',
@@ -59,7 +63,7 @@ export function giftStream(options: GiftStreamDialectOptions = {}): Dialect {
       if (message !== undefined && refusedStatuses.includes(answer.status) && isRefusal(message)) {
         throw new XPayAuthError('invalid_credentials', 'The upstream refused the credentials');
       }
-      throw otherwise(answer, message, [secretKey]);
+      throw otherwise(answer, message);
     },
 
     async refresh(refreshToken, upstream) {
@@ -78,9 +82,13 @@ export function giftStream(options: GiftStreamDialectOptions = {}): Dialect {
   };
 }
 
-function otherwise(answer: UpstreamAnswer, message: string | undefined, secrets: readonly string[]): XPayAuthError {
+/** Without the upstream's words: it may repeat the password in more spellings than can be looked for. */
+function otherwise(answer: UpstreamAnswer, message: string | undefined): XPayAuthError {
   return answer.status === 400 && message !== undefined
-    ? businessError(message, secrets)
+    ? new XPayAuthError(
+        'upstream_business_error',
+        'The upstream answered 400 to the login, in words that are no refusal',
+      )
     : unreadable(answer, 'an access token');
 }
 

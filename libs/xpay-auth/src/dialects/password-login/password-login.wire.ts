@@ -2,7 +2,7 @@ import { AccessToken } from '../../core/access-token.js';
 import { XPayAuthError } from '../../core/errors.js';
 import type { Grant, UpstreamAnswer } from '../../core/ports.js';
 import { Secret } from '../../core/secret.js';
-import { isObject, isToken, jsonObject } from '../../http/body.js';
+import { isObject, isScopeList, isToken, jsonObject } from '../../http/body.js';
 import { claimsOf } from '../../http/jwt-claims.js';
 import { msFromSeconds } from '../../http/seconds.js';
 
@@ -100,6 +100,6 @@ function follow(body: Readonly<Record<string, unknown>> | undefined, way: readon
 function scopesOf(scope: unknown): readonly string[] {
   if (scope === undefined || scope === null) return [];
   const scopes: unknown = typeof scope === 'string' ? scope.split(' ').filter((name) => name !== '') : scope;
-  if (Array.isArray(scopes) && scopes.every((name) => typeof name === 'string')) return scopes;
-  throw new XPayAuthError('upstream_malformed', 'The upstream granted scopes that are no text');
+  if (isScopeList(scopes)) return scopes;
+  throw new XPayAuthError('upstream_malformed', 'The upstream granted scopes that are no text, too long or too many');
 }

@@ -27,7 +27,7 @@ describe("xPay.stream's API", () => {
     options?: XPayDialectOptions,
     bearer = token,
   ): Promise<ApiOutcome> {
-    const axios = createAxios({ baseUrl: xpay.url, timeoutMs: 5_000, maxResponseBytes: 1_000_000 });
+    const axios = createAxios({ timeoutMs: 5_000, maxResponseBytes: 1_000_000 });
     const client = new UpstreamClient(axios, xpay.url, systemClock);
     const { api } = xPay(options);
     const whole: ApiCall = { method: 'POST', uuid: randomUUID(), ...asked };

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
 import { type Fault, type XPayEmulator, startXPayEmulator, xpayMalformed } from 'nestjs-xpay-auth/testing';
 import { systemClock } from '../../core/clock.js';
@@ -25,7 +26,7 @@ describe('xPay.stream: who is this', () => {
     credentials = EVE,
     purpose: Purpose = 'verification',
   ): Promise<Grant> {
-    const axios = createAxios({ baseUrl: xpay.url, timeoutMs: 5_000, maxResponseBytes: 1_000_000 });
+    const axios = createAxios({ timeoutMs: 5_000, maxResponseBytes: 1_000_000 });
     return dialect.authenticate(credentials, new UpstreamClient(axios, xpay.url, systemClock), purpose);
   }
 
@@ -102,6 +103,12 @@ describe('xPay.stream: who is this', () => {
       expect(await authenticate()).toMatchObject({ username: 'eve-the-admin' });
     });
 
+    it('O17 · has as many as 100 scopes of 256 characters, however they are spelt', async () => {
+      const scopes = ['two words', 'é', '"', ...Array.from({ length: 97 }, (_, i) => `${i}`.padEnd(256, 'x'))];
+      xpay.faults.next(inData({ user: { username: 'eve', scopes } }));
+      expect(await authenticate()).toMatchObject({ scopes });
+    });
+
     it('may have no scopes', async () => {
       xpay.addAccount({ ...EVE, scopes: [] });
       expect(await authenticate()).toMatchObject({ scopes: [] });
@@ -144,8 +151,8 @@ describe('xPay.stream: who is this', () => {
       ['error.data.invalid, whatever the words', 200, { message: 'Zugang verweigert', data: { invalid: true } }],
       ['the words, whatever the data', 200, { message: 'invalid credentials' }],
       ['the words in any case', 200, { message: 'Invalid Credentials', data: null }],
-      ['an `error` with any status: 401', 401, { message: 'invalid credentials', data: { invalid: true } }],
-      ['an `error` with any status: 500', 500, { message: 'invalid credentials', data: { invalid: true } }],
+      ['an `error` with any status below 500: 401', 401, { message: 'invalid credentials', data: { invalid: true } }],
+      ['an `error` with any status below 500: 403', 403, { message: 'invalid credentials', data: { invalid: true } }],
     ])('%s', async (_what, status, error) => {
       says(status, { error });
       expect(await failure()).toMatchObject({ code: 'invalid_credentials' });
@@ -178,30 +185,35 @@ describe('xPay.stream: who is this', () => {
       });
     });
 
-    it("told in the upstream's own words, on one short line", async () => {
-      xpay.businessError(`maintenance until\r\nnoon${' or so'.repeat(99)}`);
-      const { message } = await failure();
-      expect(message).toContain('maintenance until noon');
-      expect(message).not.toMatch(/\n/);
-      expect(message.length).toBeLessThan(250);
+    it('B12 · told without any of its words, which may repeat the key in any spelling, and with its references', async () => {
+      for (const words of [EVE.secretKey, EVE.secretKey.toUpperCase(), `key ${EVE.secretKey.slice(0, -3)}…`, 'noon']) {
+        xpay.businessError(words, { sent: words }, { path: AUTHENTICATE });
+        const { message, reference } = await failure();
+        expect(message).toBe('The upstream reported an error that is not a refusal');
+        expect(reference).toEqual({ uuid: expect.stringMatching(UUID), tag: expect.stringMatching(UUID) });
+      }
     });
+  });
 
+  describe('I6 · an envelope on a status of trouble is that trouble, whatever it says:', () => {
+    const invalid = { message: 'invalid credentials', data: { invalid: true } };
     it.each([
-      ['the secret', (secret: string) => `no such user: ${secret}`],
-      ['a secret that is cut in two by the length', (secret: string) => 'no '.repeat(64) + secret],
-    ])('B12 · without %s, which they may repeat', async (_what, words) => {
-      says(200, { error: { message: words(EVE.secretKey), data: { invalid: false, sent: EVE } } });
-      const { message } = await failure();
-      expect(message).toBe('The upstream reported: an error');
-    });
-
-    it.each([
-      ['JSON', (secret: string) => JSON.stringify({ secretKey: secret })],
-      ['a form', (secret: string) => `secretKey=${encodeURIComponent(secret)}`],
-    ])('B12 · without the secret as it looks in %s', async (_what, words) => {
-      const odd = { username: 'odd@example.test', secretKey: 'a"quoted\\key&more' };
-      says(200, { error: { message: words(odd.secretKey) } });
-      expect((await failure(xPay(), odd)).message).toBe('The upstream reported: an error');
+      [429, 'upstream_rate_limited'],
+      [500, 'upstream_unavailable'],
+      [503, 'upstream_unavailable'],
+    ] as const)('%d is %s, with Retry-After and the references', async (status, code) => {
+      const [uuid, tag] = [randomUUID(), randomUUID()];
+      xpay.faults.next({
+        kind: 'status',
+        status,
+        headers: { 'retry-after': '120' },
+        body: { uuid, error: { ...invalid, tag } },
+      });
+      expect(await failure(xPay({ isRefusal: () => true }))).toMatchObject({
+        code,
+        retryAfterMs: 120_000,
+        reference: { uuid, tag },
+      });
     });
   });
 
@@ -244,6 +256,8 @@ describe('xPay.stream: who is this', () => {
       'to a name that forges a line of the log': inData({ user: { username: 'a\nb', scopes: ['tme_user'] } }),
       'whose scopes are a text': inData({ user: { username: 'eve', scopes: 'tme_admin' } }),
       'whose scopes are numbers': inData({ user: { username: 'eve', scopes: [1] } }),
+      'of 101 scopes': inData({ user: { username: 'eve', scopes: Array.from({ length: 101 }, (_, i) => `s${i}`) } }),
+      'of a scope of 257 characters': inData({ user: { username: 'eve', scopes: ['s'.repeat(257)] } }),
     };
 
     it.each(Object.keys(broken))('%s', async (name) => {

@@ -51,7 +51,10 @@ export function xPay(options: XPayDialectOptions = {}): Dialect {
       if (saysInvalid(error) || isRefusal(error)) {
         throw new XPayAuthError('invalid_credentials', 'The upstream refused the credentials', { reference });
       }
-      throw businessError(error, reference, secretKey);
+      // Without its words: an upstream that repeats the key need not spell it as it was sent.
+      throw new XPayAuthError('upstream_business_error', 'The upstream reported an error that is not a refusal', {
+        reference,
+      });
     },
 
     api: xPayApi(options),

@@ -1,7 +1,7 @@
 import { AccessToken } from '../../core/access-token.js';
 import { XPayAuthError, type UpstreamReference } from '../../core/errors.js';
 import type { Grant, UpstreamAnswer } from '../../core/ports.js';
-import { isName, isObject, isToken, jsonObject } from '../../http/body.js';
+import { isName, isObject, isScopeList, isToken, jsonObject } from '../../http/body.js';
 import { unreadable } from '../../http/failure.js';
 import { upstreamWords } from '../../http/upstream-words.js';
 
@@ -12,20 +12,26 @@ export interface XPayError {
   readonly data: unknown;
 }
 
-/** xPay.stream's envelope: `success` or `error`, told apart by which key is there, whatever the HTTP status. */
+/** xPay.stream's envelope: `success` or `error`, told apart by which key is there, on any HTTP status but 429 and 5xx. */
 export type XPayEnvelope = { readonly reference: UpstreamReference } & (
   { readonly kind: 'success'; readonly data: unknown } | { readonly kind: 'error'; readonly error: XPayError }
 );
 
-/** Throws `upstream_malformed`, or by status `upstream_rate_limited` or `upstream_unavailable`, for what is no envelope. */
+/**
+ * Throws `upstream_rate_limited` for a 429 and `upstream_unavailable` from 500 on, whatever the words inside, and
+ * `upstream_malformed` for what is no envelope.
+ */
 export function decodeEnvelope(answer: UpstreamAnswer): XPayEnvelope {
   const body = jsonObject(answer);
   const { success, error } = body ?? {};
   if (isObject(error) && success === undefined) {
+    const reference = referenceOf(body?.['uuid'], error['tag']);
+    // A gateway that is busy or broken says nothing of credentials, even where its envelope seems to.
+    if (answer.status === 429 || answer.status >= 500) throw unreadable(answer, 'an envelope', reference);
     return {
       kind: 'error',
       error: { message: typeof error['message'] === 'string' ? error['message'].trim() : '', data: error['data'] },
-      reference: referenceOf(body?.['uuid'], error['tag']),
+      reference,
     };
   }
   if (isObject(success) && error === undefined && answer.status < 300) {
@@ -43,8 +49,7 @@ export function decodeGrant(answer: UpstreamAnswer, data: unknown, reference: Up
     success !== false &&
     isToken(token) &&
     isName(username) &&
-    Array.isArray(scopes) &&
-    scopes.every((scope) => typeof scope === 'string') &&
+    isScopeList(scopes) &&
     (expiresAt === undefined || expiresAt === null || typeof expiresAt === 'number');
   if (!usable) {
     throw new XPayAuthError(
@@ -65,9 +70,9 @@ export function decodeGrant(answer: UpstreamAnswer, data: unknown, reference: Up
   };
 }
 
-/** `upstream_business_error` in the upstream's own words, cut short, without the secret they may repeat. */
-export function businessError(error: XPayError, reference: UpstreamReference, secret: string): XPayAuthError {
-  const words = upstreamWords(error.message, [secret]) ?? 'an error';
+/** `upstream_business_error` of an API call, in the upstream's own words, cut short, unless they repeat the token. */
+export function businessError(error: XPayError, reference: UpstreamReference, token: string): XPayAuthError {
+  const words = upstreamWords(error.message, [token]) ?? 'an error';
   return new XPayAuthError('upstream_business_error', `The upstream reported: ${words}`, { reference });
 }
 

@@ -45,12 +45,29 @@ function combine(present: Mark, added: Mark, target: string): Mark {
   return { ...present, ...added };
 }
 
+/** Methods that were marked, by prototype: a decorator that replaces a method leaves its marks behind. */
+const markedMethods = new WeakMap<object, Set<string | symbol>>();
+
+/**
+ * Whether a mark was written on this method, here or where it is inherited from, that the function now in its place does not
+ * carry: another decorator replaced it, or a subclass overrode it without saying who may come in.
+ */
+export function hasLostItsMark(prototype: object, key: string, handler: object): boolean {
+  if (Reflect.hasOwnMetadata(MARK, handler) || Reflect.hasOwnMetadata(INSTANCE, handler)) return false;
+  for (let level: object | null = prototype; level !== null; level = Object.getPrototypeOf(level) as object | null) {
+    if (markedMethods.get(level)?.has(key) === true) return true;
+  }
+  return false;
+}
+
 function onTarget(write: (target: object, place: string) => void): MarkDecorator {
   return (target: object, key?: string | symbol, descriptor?: PropertyDescriptor) => {
     if (descriptor === undefined) {
       write(target, (target as { name?: string }).name ?? 'a class');
     } else {
       write(descriptor.value as object, `${target.constructor.name}.${String(key)}`);
+      const marked = markedMethods.get(target) ?? new Set();
+      markedMethods.set(target, marked.add(key ?? ''));
     }
   };
 }

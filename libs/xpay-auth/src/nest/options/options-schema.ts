@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { Dialect } from '../../core/ports.js';
 import { isScope } from '../../core/scopes.js';
 
 const ms = z.int().min(0);
@@ -22,6 +23,27 @@ const instanceOf = (shape: string, ...methods: string[]) =>
     shape,
   );
 
+const dialect = z.custom<object>((value) => {
+  const { name, authenticate, api } = (value ?? {}) as Partial<Dialect>;
+  const speaks =
+    typeof authenticate === 'function' && typeof api?.encode === 'function' && typeof api.decode === 'function';
+  return typeof name === 'string' && name !== '' && speaks;
+}, 'a dialect with name, authenticate() and api');
+
+/** RFC 9110 §5.6.2. */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
+const PRINTABLE = /^[\x20-\x7e]*$/;
+
+/** What an extractor offers goes into a header: anything else there would fail each 401, not the boot. */
+const extractor = instanceOf('an extractor', 'extract').refine((value) => {
+  const { scheme, parameters = {} } = value as { scheme?: unknown; parameters?: unknown };
+  if (typeof scheme !== 'string' || !TOKEN.test(scheme)) return false;
+  if (typeof parameters !== 'object' || parameters === null) return false;
+  return Object.entries(parameters).every(
+    ([name, text]) => TOKEN.test(name) && typeof text === 'string' && PRINTABLE.test(text),
+  );
+}, 'an extractor whose `scheme` is a token (RFC 9110 §5.6.2) and whose `parameters`, if any, are printable ASCII by tokens');
+
 const credentials = z.union(
   [
     z.strictObject({ username: z.string().min(1), secretKey: z.string().min(1) }),
@@ -42,7 +64,7 @@ export const optionsSchema = z.strictObject({
   envPrefix: z.string().min(1).optional(),
   dialect: z
     .union(
-      [z.enum(['xpay', 'gift-stream', 'password-login']), instanceOf('a dialect', 'authenticate')],
+      [z.enum(['xpay', 'gift-stream', 'password-login']), dialect],
       "'xpay', 'gift-stream', 'password-login' or a dialect",
     )
     .default('xpay'),
@@ -79,7 +101,7 @@ export const optionsSchema = z.strictObject({
       extractors: z
         .array(
           z.union(
-            [z.enum(['basic', 'bearer']), instanceOf('an extractor', 'extract')],
+            [z.enum(['basic', 'bearer']), extractor],
             "'basic', 'bearer' or an object with `scheme` and `extract`",
           ),
         )

@@ -85,7 +85,8 @@ export interface XPayAuthOptions extends XPayAuthInstanceOptions {
    */
   store?: Store;
   /**
-   * Where the time comes from. For tests: `new ManualClock()` of `nestjs-xpay-auth/testing`.
+   * Where the time comes from. For tests: `new ManualClock()` of `nestjs-xpay-auth/testing`. The windows of `attempts` do
+   * not follow it: their limiter reads `Date` and Node's own timers.
    * @default the system's
    */
   clock?: Clock;
@@ -141,7 +142,8 @@ export interface VerificationOptions {
    */
   maxEntries?: number;
   /**
-   * Checks at the upstream at once; beyond it 503 `overloaded`. @default 64
+   * Checks at the upstream at once; beyond it 503 `overloaded`. A quarter, at least one, is kept for renewing remembered
+   * callers. @default 64
    */
   maxConcurrent?: number;
   /**
@@ -216,7 +218,10 @@ export interface HttpOptions {
    */
   allowInsecureHosts?: readonly string[];
   /**
-   * Node's agents, for keep-alive, client certificates or a proxy of your own. @default Node's
+   * Node's agents, for keep-alive, client certificates or a proxy. A proxy is used only if an agent given here goes through
+   * it: `HTTP_PROXY` and its kind in the environment are ignored, as are the app's `axios.defaults` and Node's global agents,
+   * so that credentials go where this option says. (Some releases of axios send an https request to such a proxy in clear.)
+   * @default agents of this instance's own, which keep connections alive
    */
   agent?: { http?: HttpAgent; https?: HttpsAgent };
 }

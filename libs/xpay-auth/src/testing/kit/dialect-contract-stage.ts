@@ -119,7 +119,7 @@ export class Rig {
 
 /** The real client: answers of any status, no redirects, a limit on the length. */
 export function upstreamAt(baseUrl: string): Upstream {
-  const axios = createAxios({ baseUrl, timeoutMs: 5_000, maxResponseBytes: MOST_BYTES });
+  const axios = createAxios({ timeoutMs: 5_000, maxResponseBytes: MOST_BYTES });
   const client = new UpstreamClient(axios, baseUrl, systemClock);
   return { send: (request) => client.send(request) };
 }

@@ -1,0 +1,28 @@
+const words = (list: string): string[] => list.split(' ');
+
+const CREDENTIALS = words('credential credentials email emails mail password passwords user username login account');
+const WRONG = words('invalid incorrect wrong bad unknown unrecognised unrecognized mismatch');
+/** Beside `not`, `no` or `cannot`: *not found*, *no such user*, *do not match*. */
+const DENIED = words('found such exist exists match valid correct recognised recognized');
+const DENIAL = words('not no cannot');
+/** What may stand between them. A message with any other word is about something else, or about more. */
+const BETWEEN = words(
+  'a an the this that these your you we and or of in for with is are was were be been do does did could can e address ' +
+    'name combination given provided entered supplied please try again',
+);
+
+const KNOWN = new Set([...CREDENTIALS, ...WRONG, ...DENIED, ...DENIAL, ...BETWEEN]);
+
+/**
+ * Whether the whole of a message says that credentials are wrong. gift-stream answers 400 to everything it dislikes and does
+ * not document its words, so this is a list of what upstreams commonly say, and what is not on it is no refusal.
+ */
+export function saysWrongCredentials(message: string): boolean {
+  const said =
+    message
+      .toLowerCase()
+      .replace(/n['’]t\b/g, ' not')
+      .match(/[\p{L}\p{N}]+/gu) ?? [];
+  const says = (list: readonly string[]): boolean => said.some((word) => list.includes(word));
+  return said.every((word) => KNOWN.has(word)) && says(CREDENTIALS) && (says(WRONG) || (says(DENIAL) && says(DENIED)));
+}

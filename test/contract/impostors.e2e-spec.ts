@@ -1,0 +1,156 @@
+import { describe, expect, it } from '@jest/globals';
+import { Controller, Get, type INestApplication, UseGuards } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
+import { AuthGuard } from '@nestjs/passport';
+import { CurrentUser, OptionalAuth, Principal, Public, Scopes, UseXPay, XPayAuthModule } from 'nestjs-xpay-auth';
+import { startXPayEmulator } from 'nestjs-xpay-auth/testing';
+import { type Platform, type RunningApp, basic, platforms, startApp } from '../support/start-app.js';
+
+const admin = { username: 'admin', secretKey: 'admin-key', scopes: ['tme_admin'] };
+const other = { username: 'other', secretKey: 'other-key', scopes: ['tme_admin'] };
+
+@Controller()
+class AdminController {
+  @Scopes('tme_admin')
+  @Get('by-guard')
+  byGuard() {
+    return {};
+  }
+
+  @UseXPay('second')
+  @OptionalAuth()
+  @Get('optional')
+  optional(@CurrentUser() caller: Principal | undefined) {
+    return { caller: caller?.username ?? 'nobody' };
+  }
+}
+
+@Controller('by-passport')
+@UseGuards(AuthGuard('xpay'))
+class PassportController {
+  @Scopes('tme_admin')
+  @Get()
+  read() {
+    return {};
+  }
+}
+
+/** As a careless middleware would: what stands on the request is not the guard's own finding. */
+function putting(user: unknown): (app: INestApplication) => void {
+  return (app) => {
+    app.use((request: { user?: unknown }, _response: unknown, next: () => void) => {
+      request.user = user;
+      next();
+    });
+  };
+}
+
+function twoInstances(platform: Platform, baseUrl: string): Promise<RunningApp> {
+  return startApp(platform, {
+    imports: [XPayAuthModule.forRoot({ baseUrl }), XPayAuthModule.forRoot({ name: 'second', baseUrl })],
+    controllers: [AdminController, PassportController],
+  });
+}
+
+describe.each(platforms)('impostors on %s', (platform) => {
+  it('I14 · a principal that this instance did not make opens nothing', async () => {
+    await using emulator = await startXPayEmulator({ accounts: [admin] });
+    const facts = { username: 'admin', scopes: ['tme_admin'], isAPI: true, expiresAt: undefined, instance: 'default' };
+    const imports = [
+      XPayAuthModule.forRoot({ baseUrl: emulator.url }),
+      XPayAuthModule.forRoot({ name: 'second', baseUrl: emulator.url }),
+    ];
+    await using app = await startApp(
+      'express',
+      { imports, controllers: [AdminController] },
+      putting(new Principal(facts)),
+    );
+    expect((await app.fetch('/by-guard')).status).toBe(401);
+    expect(await (await app.fetch('/optional')).json()).toEqual({ caller: 'nobody' });
+    expect((await app.fetch('/by-guard', { headers: basic('admin', 'admin-key') })).status).toBe(200);
+  });
+
+  it("I14 · another app's strategy in Passport's registry lets nobody into this app, and goes with its app", async () => {
+    await using mine = await startXPayEmulator({ accounts: [admin] });
+    await using theirs = await startXPayEmulator({ accounts: [other] });
+    const asOther = { headers: basic('other', 'other-key') };
+    await using first = await twoInstances(platform, mine.url);
+    const second = await twoInstances(platform, theirs.url);
+    expect((await second.fetch('/by-passport', asOther)).status).toBe(200);
+    // Passport knows their strategy alone, and it lets them in there; what comes after asks our own upstream.
+    expect((await first.fetch('/by-passport', asOther)).status).toBe(401);
+    await second.stop();
+    // Passport knows no strategy of that name any more: an error of ours, and no more 503 of a service that is gone.
+    expect((await first.fetch('/by-passport', asOther)).status).toBe(500);
+    expect((await first.fetch('/by-guard', { headers: basic('admin', 'admin-key') })).status).toBe(200);
+  });
+});
+
+/** As tracing and transaction decorators do. */
+function Wrap(): MethodDecorator {
+  return (_target, _key, descriptor: PropertyDescriptor) => {
+    const original = descriptor.value as (...args: unknown[]) => unknown;
+    descriptor.value = function wrapped(this: unknown, ...args: unknown[]) {
+      return original.apply(this, args);
+    };
+  };
+}
+
+@Controller()
+class WrappedController {
+  @Get()
+  @Wrap()
+  @Scopes('tme_admin')
+  read() {
+    return {};
+  }
+}
+
+@Controller()
+class MarkedAboveController {
+  @Get()
+  @Scopes('tme_admin')
+  @Wrap()
+  read() {
+    return {};
+  }
+}
+
+@Controller()
+class OverridingController extends MarkedAboveController {
+  @Get()
+  override read() {
+    return { open: true };
+  }
+}
+
+@Controller()
+class OverridingOpenlyController extends MarkedAboveController {
+  @Public()
+  @Get()
+  override read() {
+    return { open: true };
+  }
+}
+
+async function boot(controller: new () => object): Promise<void> {
+  const imports = [XPayAuthModule.forRoot({ baseUrl: 'http://127.0.0.1:9' })];
+  const module = await Test.createTestingModule({ imports, controllers: [controller] }).compile();
+  module.useLogger(false);
+  await module.init();
+  await module.close();
+}
+
+describe('a mark that got lost stops the boot', () => {
+  it.each([
+    ['a decorator between it and the route replaced the method', WrappedController],
+    ['a subclass overrode the method and marked nothing', OverridingController],
+  ])('%s', async (_, controller) => {
+    await expect(boot(controller)).rejects.toThrow(/GET \/ \(\w+\.read\): its mark is lost/);
+  });
+
+  it('and only then', async () => {
+    await expect(boot(MarkedAboveController)).resolves.toBeUndefined();
+    await expect(boot(OverridingOpenlyController)).resolves.toBeUndefined();
+  });
+});

@@ -1,0 +1,25 @@
+import { describe, expect, it } from '@jest/globals';
+import { settingsFrom } from '../../src/settings.js';
+
+describe('the settings of the reference app', () => {
+  it('are demo mode on loopback when nothing is configured', () => {
+    expect(settingsFrom({ HOST: '0.0.0.0' })).toMatchObject({ demo: true, host: '127.0.0.1', port: 3000 });
+    expect(settingsFrom({ XPAY_DIALECT: 'gift-stream' })).toMatchObject({ demo: true });
+  });
+
+  it.each(['XPAY_USERNAME', 'XPAY_SECRET_KEY', 'XPAY_BASE_URL', 'XPAY_REDIS_URL'])('are no demo with %s', (name) => {
+    expect(settingsFrom({ [name]: 'x', HOST: '0.0.0.0' })).toMatchObject({ demo: false, host: '0.0.0.0' });
+  });
+
+  it.each<[Record<string, string>, RegExp]>([
+    [{ NODE_ENV: 'production' }, /NODE_ENV is production and nothing is configured/],
+    [{ NODE_ENV: 'Production' }, /nothing is configured/],
+    [{ XPAY_USER: 'ada' }, /XPAY_USER: no such variable\. There are XPAY_USERNAME/],
+    [{ PORT: '70000' }, /PORT: 70000 is no port/],
+    [{ PLATFORM: 'koa' }, /PLATFORM: koa/],
+    [{ TRUST_PROXY: 'true' }, /TRUST_PROXY: true is no list of addresses/],
+    [{ TRUST_PROXY: '1' }, /TRUST_PROXY: 1 is no list of addresses/],
+  ])('%p stop the boot', (environment, message) => {
+    expect(() => settingsFrom(environment)).toThrow(message);
+  });
+});
