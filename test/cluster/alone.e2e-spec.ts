@@ -118,7 +118,7 @@ describe('C7 · upstream load', () => {
     async (count) => {
       const users = Array.from({ length: 50 }, (_, i) => ({ ...ADA, username: `user-${i}@example.test` }));
       users.forEach((user) => xpay.addAccount(user));
-      await using all = await instances.bootMany(count, { store });
+      await using all = await instances.bootMany(count, { store, verification: { maxConcurrent: 100 } });
       const sessions = await Promise.all(users.map((user, i) => (all[i % count] as Instance).sessions.login(user)));
       for (let minutes = 0; minutes < 60; minutes += 10) {
         for (const { who, tokens } of all) {
@@ -132,5 +132,6 @@ describe('C7 · upstream load', () => {
       // One for each user, one for the app and one for its renewal: flat in the number of instances.
       expect(xpay.ledger.length).toBe(52);
     },
+    60_000,
   );
 });
