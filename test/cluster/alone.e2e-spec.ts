@@ -46,6 +46,18 @@ describe('C3 · while the store is away', () => {
     expect(await one.who(`Bearer ${accessToken}`)).toBe('invalid_token');
   });
 
+  it('status() says so, and says when it is back', async () => {
+    await using one = await instances.boot({ store });
+    const said = (): unknown => one.tokens.status().store;
+    expect(said()).toMatchObject({ state: 'ready', reason: undefined });
+    store.goAway('ECONNREFUSED');
+    expect(said()).toMatchObject({ state: 'away', reason: 'ECONNREFUSED' });
+    store.comeBack();
+    expect(said()).toMatchObject({ state: 'ready' });
+    const told = one.lines.filter((line) => line.includes('shared store'));
+    expect(told).toEqual([expect.stringContaining('is away (ECONNREFUSED)'), expect.stringContaining('is back')]);
+  });
+
   it('remembered callers notice nothing, and new ones are checked', async () => {
     await using one = await instances.boot({ store });
     store.goAway();
@@ -73,6 +85,20 @@ describe('verification.share', () => {
     await clock.advance(500);
     for (const { who } of all) expect(await who(asAda)).toBe(ADA.username);
     expect(logins(xpay, ADA.username)).toBe(2);
+  });
+
+  it('I4 · another secret than the one that was shared is asked about, and what was shared of the old one ends', async () => {
+    await using one = await instances.boot({ store, verification: { share: true } });
+    await using other = await instances.boot({ store, verification: { share: true } });
+    const [old, changed] = [basic(ADA.username, ADA.secretKey), basic(ADA.username, 'a new secret')];
+    expect(await one.who(old.authorization)).toBe(ADA.username);
+    xpay.addAccount({ ...ADA, secretKey: 'a new secret' });
+    expect(await other.who(changed.authorization)).toBe(ADA.username);
+    // Refused by the upstream on one instance, so no other takes it from the store.
+    await clock.advance(60_000);
+    expect(await other.who(old.authorization)).toBe('invalid_credentials');
+    expect(await one.who(old.authorization)).toBe('invalid_credentials');
+    expect(await one.who(changed.authorization)).toBe(ADA.username);
   });
 
   it('is off unless it is asked for', async () => {

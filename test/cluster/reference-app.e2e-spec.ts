@@ -15,7 +15,7 @@ function post(url: string, body: object, headers: Readonly<Record<string, string
 }
 
 describe('the reference app, three times on one Redis', () => {
-  it('C1 · C5 · logs in once upstream, and logs a user out everywhere', async () => {
+  it('C1 · C5 · logs in once upstream, logs a user out everywhere, and is degraded without Redis', async () => {
     await using redis = await RedisServer.start();
     await using xpay = await startXPayEmulator({ accounts: [APP, ADA] });
     const environment = {
@@ -44,5 +44,12 @@ describe('the reference app, three times on one Redis', () => {
 
     await post(`${urls[1]}/auth/logout`, {}, bearer(accessToken));
     await until(async () => (await statuses()).every((status) => status === 401), 'logged out everywhere', 1_500);
+
+    const health = async () => (await (await fetch(`${urls[2]}/health`)).json()) as { status: string };
+    expect(await health()).toMatchObject({ status: 'ok', token: { store: { state: 'ready' } } });
+    await redis.kill();
+    await until(async () => (await health()).status === 'degraded', 'degraded');
+    await redis.resume();
+    await until(async () => (await health()).status === 'ok', 'well again');
   }, 60_000);
 });

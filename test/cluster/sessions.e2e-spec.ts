@@ -219,7 +219,10 @@ describe('C3 · sessions without the store', () => {
     await one.sessions.revokeUser(ADA.username);
     await redis.client.flushall();
     for (const [name, dump] of copy) if (dump) await redis.client.restore(name, 60_000, dump, 'REPLACE');
-    await sleep(1_100);
+    const epochs = async (): Promise<Set<unknown>> =>
+      new Set(await Promise.all((await redis.client.keys('*:m')).map((name) => redis.client.hget(name, 'e'))));
+    const [old] = await epochs();
+    await until(async () => !(await epochs()).has(old), 'the instance that runs has begun a new epoch');
     await using later = await instances.boot();
     expect(await later.who(`Bearer ${accessToken}`)).toBe('invalid_token');
   });

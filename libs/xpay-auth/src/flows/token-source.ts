@@ -90,7 +90,7 @@ export class TokenSource {
     this.#drop();
   }
 
-  status(): TokenStatus {
+  status(): Omit<TokenStatus, 'store'> {
     const now = readInstant(this.parts.clock);
     const held = this.#held;
     return {

@@ -61,7 +61,7 @@ export function createInstance(options: ResolvedOptions, store?: Store): XPayIns
   const scope = [name, dialect.name, baseUrl];
   const shared = { clock, scope, deadlineMs, hardMarginMs };
   const renewal = dialect.refresh?.bind(dialect);
-  const tokens = new XPayTokenService(logger, { baseUrl, warmUp: options.token.warmUp }, (emit) => {
+  const tokens = new XPayTokenService(logger, { baseUrl, warmUp: options.token.warmUp, store }, (emit) => {
     return new TokenSource({
       clock,
       policy: {

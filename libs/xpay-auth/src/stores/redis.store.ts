@@ -1,6 +1,6 @@
-import { Cluster, type ClusterNode, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
+import type { Cluster, Redis } from 'ioredis';
 import { createHash, randomBytes } from 'node:crypto';
-import { type Clock, systemClock } from '../core/clock.js';
+import { systemClock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import type {
   Count,
@@ -14,48 +14,13 @@ import type {
   StoreNotice,
   StoreStatus,
 } from '../core/store.js';
-import { Codec } from './codec.js';
-import { type EncryptionKeys, KeyRing } from './key-ring.js';
+import { Codec, type Place } from './codec.js';
+import { KeyRing } from './key-ring.js';
+import { RedisChannels } from './redis-channels.js';
+import { type RedisStoreOptions, connect } from './redis-connection.js';
 import { RedisLink } from './redis-link.js';
 import * as scripts from './redis-scripts.js';
 import { SeenGenerations } from './seen-generations.js';
-
-/** Where the Redis is, and the keys. Exactly one of `client`, `url` and `cluster`. */
-export interface RedisStoreOptions {
-  /** A connection of yours, ioredis' `Redis` or `Cluster`; it stays yours to close. */
-  client?: Redis | Cluster;
-  /** Such as `redis://127.0.0.1:6379`, or `rediss://user:password@redis.example.test:6380/0`. */
-  url?: string;
-  /** Nodes of a Redis Cluster. */
-  cluster?: readonly ClusterNode[];
-  /** ioredis' own options, for a connection that the store opens: TLS, say. With `cluster`: `redisOptions`. */
-  redisOptions?: RedisOptions;
-  /**
-   * Keys for what is stored: the first seals, all open. `[{ id, key }]`, or `id:base64,id:base64`. 32 random bytes each.
-   */
-  encryptionKeys: EncryptionKeys;
-  /**
-   * Names what must be found after keys were rotated; never changes while a session lives. @default the key called
-   * `index`, or the last one of `encryptionKeys`
-   */
-  indexKey?: string | Uint8Array;
-  /**
-   * What all names begin with: apps of one prefix and one set of keys share everything. @default 'xpay:'
-   */
-  prefix?: string;
-  /**
-   * Ms until a connection must stand. @default 2_000
-   */
-  connectTimeoutMs?: number;
-  /**
-   * Ms until an answer must be there; beyond it the server counts as away. @default 1_000
-   */
-  commandTimeoutMs?: number;
-  /**
-   * Where the time comes from. @default the system's
-   */
-  clock?: Clock;
-}
 
 /**
  * A {@link Store} in Redis 7 or later, Valkey, or a Redis Cluster.
@@ -74,8 +39,7 @@ class RedisStore implements Store {
   readonly #link: RedisLink;
   readonly #seen = new SeenGenerations();
   readonly #notified = new Set<(notice: StoreNotice) => void>();
-  readonly #listeners = new Map<string, Set<(message: string) => void>>();
-  #subscriber: Redis | Cluster | undefined;
+  readonly #channels: RedisChannels;
   #unreadable = 0;
   /** What was noticed before anybody listened. */
   #unheard: StoreNotice[] = [];
@@ -92,6 +56,9 @@ class RedisStore implements Store {
     this.#codec = new Codec(new KeyRing(options.encryptionKeys, options.indexKey), prefix);
     this.#isOurs = options.client === undefined;
     this.#client = connect(options, connectTimeoutMs);
+    const open = (channel: string, sealed: string): string | undefined =>
+      this.#open({ kind: 'notice', name: channel, generation: 0 }, sealed);
+    this.#channels = new RedisChannels({ client: this.#client, open });
     const notify = (notice: StoreNotice): void => this.#notify(notice);
     this.#link = new RedisLink({ client: this.#client, clock, connectTimeoutMs, commandTimeoutMs, notify });
   }
@@ -106,8 +73,9 @@ class RedisStore implements Store {
     if (!Array.isArray(answer)) return undefined;
     const [generation, sealed, remainingMs] = [Number(answer[0]), String(answer[1]), Number(answer[2])];
     if (sealed === '' || remainingMs <= 0) return undefined;
-    const value = this.#codec.open({ kind: entry.kind, name, generation }, sealed);
-    if (value !== undefined && this.#seen.accepts(name, generation)) return { value, generation, remainingMs };
+    const value = this.#open({ kind: entry.kind, name, generation }, sealed);
+    if (value === undefined) return undefined;
+    if (this.#seen.accepts(name, generation)) return { value, generation, remainingMs };
     this.#unreadable++;
     return undefined;
   }
@@ -166,18 +134,7 @@ class RedisStore implements Store {
   }
 
   subscribe(topic: string, listener: (message: string) => void): () => void {
-    const channel = this.#channelOf(topic);
-    const listeners = this.#listeners.get(channel) ?? new Set();
-    if (listeners.size === 0) {
-      this.#listeners.set(channel, listeners);
-      this.#connectSubscriber()
-        .subscribe(channel)
-        .catch(() => undefined);
-    }
-    listeners.add(listener);
-    return () => {
-      listeners.delete(listener);
-    };
+    return this.#channels.listen(this.#channelOf(topic), listener);
   }
 
   status(): StoreStatus {
@@ -195,7 +152,7 @@ class RedisStore implements Store {
 
   async close(): Promise<void> {
     this.#link.close();
-    this.#subscriber?.disconnect();
+    this.#channels.close();
     if (!this.#isOurs) return;
     await this.#link.goodbye();
     this.#client.disconnect();
@@ -206,8 +163,7 @@ class RedisStore implements Store {
     const answer = (await this.#link.run(script, this.#logKeys(log), [...first, ...args])) as unknown[];
     const records = (answer[3] as string[]).map((record) => {
       const [position = '', index = '', sealed = ''] = record.split('|');
-      const value = this.#codec.open({ kind: 'revocation', name: `${log} ${index}`, generation: 0 }, sealed);
-      if (value === undefined) this.#unreadable++;
+      const value = this.#open({ kind: 'revocation', name: `${log} ${index}`, generation: 0 }, sealed);
       return { position: Number(position), index, value };
     });
     return { epoch: String(answer[0]), newest: Number(answer[1]), oldest: Number(answer[2]), records };
@@ -228,22 +184,11 @@ class RedisStore implements Store {
     return `${this.#prefix}${this.indexOf(`topic ${topic}`)}`;
   }
 
-  #connectSubscriber(): Redis | Cluster {
-    if (this.#subscriber !== undefined) return this.#subscriber;
-    const client = this.#client;
-    const own = { enableOfflineQueue: true, maxRetriesPerRequest: null, lazyConnect: false } as const;
-    const subscriber =
-      client instanceof Cluster
-        ? client.duplicate([], { enableOfflineQueue: true, lazyConnect: false })
-        : client.duplicate(own);
-    subscriber.on('error', () => undefined);
-    subscriber.on('message', (channel: string, sealed: string) => {
-      const message = this.#codec.open({ kind: 'notice', name: channel, generation: 0 }, sealed);
-      if (message === undefined) this.#unreadable++;
-      else this.#listeners.get(channel)?.forEach((listener) => listener(message));
-    });
-    this.#subscriber = subscriber;
-    return subscriber;
+  /** `undefined`, and counted, when it cannot be read. */
+  #open(place: Place, sealed: string): string | undefined {
+    const value = this.#codec.open(place, sealed);
+    if (value === undefined) this.#unreadable++;
+    return value;
   }
 
   #notify(notice: StoreNotice): void {
@@ -254,35 +199,4 @@ class RedisStore implements Store {
 
 function newEpoch(): string {
   return randomBytes(9).toString('base64url');
-}
-
-function connect({ client, url, cluster, redisOptions }: RedisStoreOptions, connectTimeoutMs: number): Redis | Cluster {
-  if ([client, url, cluster].filter((way) => way !== undefined).length !== 1) {
-    throw new XPayAuthError('configuration', 'redisStore: expected exactly one of client, url and cluster');
-  }
-  if (client !== undefined) return client;
-  const own: RedisOptions = {
-    connectTimeout: connectTimeoutMs,
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    retryStrategy: backoff,
-    ...redisOptions,
-  };
-  if (url !== undefined) return new Redis(addressOf(url), own);
-  const options: ClusterOptions = { redisOptions: own, enableOfflineQueue: false, clusterRetryStrategy: backoff };
-  return new Cluster([...(cluster ?? [])], options);
-}
-
-function addressOf(url: string): string {
-  if (/^rediss?:\/\/[^/]/.test(url) && URL.canParse(url)) return url;
-  // It may hold a password, so it is not shown.
-  throw new XPayAuthError(
-    'configuration',
-    'redisStore url (XPAY_REDIS_URL): expected redis:// or rediss:// and a host',
-  );
-}
-
-function backoff(times: number): number {
-  return Math.min(50 * 2 ** Math.min(times, 10), 1_000);
 }
