@@ -10,6 +10,8 @@ export class TcpProxy implements AsyncDisposable {
   readonly #server = createServer((client) => this.#serve(client));
   /** Connections that were asked for since the start. */
   connections = 0;
+  /** All that clients have sent. */
+  heard = '';
   #open = true;
 
   private constructor(private readonly target: number) {}
@@ -62,6 +64,7 @@ export class TcpProxy implements AsyncDisposable {
     }
     const server = this.#keep(connect(this.target, '127.0.0.1'));
     client.on('data', (chunk) => {
+      this.heard += chunk.toString('latin1');
       if (!this.#swallows) server.write(chunk);
     });
     server.on('data', (chunk) => {

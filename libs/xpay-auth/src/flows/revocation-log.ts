@@ -132,16 +132,22 @@ export class RevocationLog {
   async #look(): Promise<void> {
     const { store, scope, clock } = this.parts;
     const askedAt = clock.monotonic();
-    const page = await store.readLog(scope, this.#newest);
-    if ((page.epoch === this.#epoch && page.newest < this.#newest) || this.#left.has(page.epoch)) {
-      // The store has lost revocations that it once had: an old copy of it was brought back.
-      await store.renewEpoch(scope, page.epoch);
-      this.#apply(await store.readLog(scope, 0));
-    } else if (this.#epoch !== undefined && page.epoch !== this.#epoch && this.#newest > 0) {
-      this.#apply(await store.readLog(scope, 0));
-    } else this.#apply(page);
+    let after = this.#newest;
+    let page = await store.readLog(scope, after);
+    // Another epoch is read from its beginning; and looked at again, since the store may change between two reads.
+    while (this.#isOlder(page) || (after > 0 && page.epoch !== this.#epoch)) {
+      if (this.#isOlder(page)) await store.renewEpoch(scope, page.epoch);
+      after = 0;
+      page = await store.readLog(scope, after);
+    }
+    this.#apply(page);
     this.#viewedAt = askedAt;
     for (const action of this.#owed.splice(0)) void this.orOwe(action).catch(() => undefined);
+  }
+
+  /** The store has lost revocations that it once had: an old copy of it was brought back. */
+  #isOlder({ epoch, newest }: LogPage): boolean {
+    return (epoch === this.#epoch && newest < this.#newest) || this.#left.has(epoch);
   }
 
   #apply(page: LogPage): void {

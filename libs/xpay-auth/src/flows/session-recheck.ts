@@ -7,7 +7,7 @@ import { SingleFlight } from './single-flight.js';
 
 export interface SessionRecheckParts {
   readonly clock: Clock;
-  readonly sessions: SharedSessions;
+  readonly sessions: Pick<SharedSessions, 'read'>;
   /** What was revoked on this instance. */
   readonly own: Revocations;
   /** The session under this key, if this process knows it and it has not ended. */
