@@ -27,10 +27,10 @@ const known: SessionRecord = {
 /** A store that answers when told to, in front of it a process that knows this session. */
 function stage(record: SessionRecord | undefined) {
   const clock = new ManualClock();
-  const answers: PromiseWithResolvers[] = [];
+  const answers: Answer[] = [];
   const taken: [FoundSession | undefined, AskedAt][] = [];
   const read = (): Promise<FoundSession | undefined> => {
-    const answer = withResolvers();
+    const answer = new Answer();
     answers.push(answer);
     return answer.promise;
   };
@@ -40,17 +40,14 @@ function stage(record: SessionRecord | undefined) {
   return { clock, answers, taken, recheck };
 }
 
-interface PromiseWithResolvers {
-  readonly promise: Promise<FoundSession | undefined>;
-  readonly resolve: (found: FoundSession | undefined) => void;
-  readonly reject: (failure: Error) => void;
-}
-
-function withResolvers(): PromiseWithResolvers {
-  let resolve: PromiseWithResolvers['resolve'] = () => undefined;
-  let reject: PromiseWithResolvers['reject'] = () => undefined;
-  const promise = new Promise<FoundSession | undefined>((fulfil, refuse) => ([resolve, reject] = [fulfil, refuse]));
-  return { promise, resolve, reject };
+/** A promise that the test settles. */
+class Answer {
+  resolve!: (found: FoundSession | undefined) => void;
+  reject!: (failure: Error) => void;
+  readonly promise = new Promise<FoundSession | undefined>((resolve, reject) => {
+    this.resolve = resolve;
+    this.reject = reject;
+  });
 }
 
 /** What became of it by now. */

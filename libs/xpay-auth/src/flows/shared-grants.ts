@@ -1,4 +1,3 @@
-import { AccessToken } from '../core/access-token.js';
 import { lengthPrefixed } from '../core/cache-key.js';
 import type { Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
@@ -10,6 +9,7 @@ import { HeldBack } from './pause.js';
 import { Bell } from './bell.js';
 import { type SharedPause, pauseLeft, readPause, writePause } from './shared-pause.js';
 import { abortable, withinDeadline } from './single-flight.js';
+import { decodeToken, encodeToken } from './stored-token.js';
 
 export interface SharedGrantsParts {
   readonly store: Store;
@@ -152,7 +152,7 @@ export class SharedGrants implements Grants {
   async #adopt(known: Known): Promise<Obtained | undefined> {
     const entry = await this.parts.store.read(nameOf(known));
     if (entry === undefined || entry.generation <= known.generation) return undefined;
-    const token = decode(entry.value);
+    const token = decodeToken(entry.value);
     const { lifeMs } = token;
     if (entry.remainingMs <= hardMargin(lifeMs, this.parts.hardMarginMs)) return undefined;
     known.generation = entry.generation;
@@ -176,7 +176,7 @@ export class SharedGrants implements Grants {
     const { generation } = lease;
     try {
       if (ending.kind === 'held' && token !== undefined) {
-        const value = encode(token, ending.lifeMs);
+        const value = encodeToken(token, ending.lifeMs);
         if (this.#known?.id === id) this.#known.generation = Math.max(generation, this.#known.generation);
         const isNewest = await store.write({ kind: 'token', id }, { value, generation, lifeMs: ending.lifeMs });
         // We were held up past our lease, and somebody has got a newer one meanwhile.
@@ -228,25 +228,6 @@ function nameOf({ id }: Known): EntryName {
 
 function topicOf(id: string): string {
   return `token ${id}`;
-}
-
-function encode({ accessToken, username, scopes, isAPI }: Obtained, lifeMs: number): string {
-  const { value, expiresAt } = accessToken;
-  return JSON.stringify({ value, expiresAt, tokenScopes: accessToken.scopes, username, scopes, isAPI, lifeMs });
-}
-
-/** The store's seal vouches that one of us has written it. */
-function decode(text: string): Obtained & { readonly lifeMs: number } {
-  const { value, expiresAt, tokenScopes, ...rest } = JSON.parse(text) as {
-    value: string;
-    expiresAt?: number;
-    tokenScopes: string[];
-    username: string;
-    scopes: string[];
-    isAPI: boolean;
-    lifeMs: number;
-  };
-  return { ...rest, accessToken: new AccessToken(value, { expiresAt, scopes: tokenScopes }) };
 }
 
 function isUnavailable(thrown: unknown): boolean {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { systemClock } from '../../core/clock.js';
 import type { Held, Lease, Store } from '../../core/store.js';
+import type { ContractCase } from './contract-case.js';
 
 /** A store, and how to reach it from several instances. */
 export interface StoreStage {
@@ -171,7 +172,7 @@ const plays: Readonly<Record<string, Play>> = {
 export function storeContract(
   name: string,
   setup: () => StoreStage | Promise<StoreStage>,
-): readonly { readonly title: string; readonly run: () => Promise<void> }[] {
+): readonly ContractCase[] {
   return Object.entries(plays).map(([sentence, play]) => ({
     title: `${name} ${sentence}`,
     run: async () => {
