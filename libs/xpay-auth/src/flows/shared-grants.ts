@@ -153,6 +153,7 @@ export class SharedGrants implements Grants {
     const entry = await this.parts.store.read(nameOf(known));
     if (entry === undefined || entry.generation <= known.generation) return undefined;
     const token = decodeToken(entry.value);
+    if (token === undefined) return undefined;
     const { lifeMs } = token;
     if (entry.remainingMs <= hardMargin(lifeMs, this.parts.hardMarginMs)) return undefined;
     known.generation = entry.generation;

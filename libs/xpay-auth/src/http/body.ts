@@ -1,4 +1,7 @@
+import { parseObject } from '../core/json-object.js';
 import type { UpstreamAnswer } from '../core/ports.js';
+
+export { isObject } from '../core/json-object.js';
 
 const utf8 = new TextDecoder('utf-8');
 
@@ -9,16 +12,7 @@ export function decodeText(body: unknown): string {
 
 /** The body as a JSON object, or `undefined` when it is none. */
 export function jsonObject(answer: UpstreamAnswer): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(answer.text);
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+  return parseObject(answer.text);
 }
 
 /** The upstream's own words in one line: without control characters and what stands around it. `undefined` when there are none. */
