@@ -120,6 +120,7 @@ class StoreWith extends MemoryStore {
   }
 }
 
+const nobody = (): void => undefined;
 const mark = { epoch: 'an epoch', position: 0 };
 const writtenToken = {
   value: 'a-token',
@@ -165,7 +166,6 @@ describe('what opens, whatever it says,', () => {
       fc.asyncProperty(written, async (value) => {
         const clock = new ManualClock();
         const store = new StoreWith(clock, ['session', 'caller'], value);
-        const nobody = (): void => undefined;
         const log = new RevocationLog({ store, clock, scope: 's', onUser: nobody, onEverybody: nobody });
         const issuer = Symbol('test');
         const shared = { store, log, clock, instance: 'default', issuer };

@@ -1,7 +1,11 @@
+import { jest } from '@jest/globals';
 import fc from 'fast-check';
 
 const runs = Number(process.env['FUZZ_RUNS'] ?? 300);
 const seed = process.env['FUZZ_SEED'];
+
+// Who asks for more inputs has the patience for them.
+jest.setTimeout(15_000 + 50 * runs);
 
 /**
  * Holds a property against `FUZZ_RUNS` inputs (300 by default, times `share`). A failure shows its seed, its path and the
