@@ -51,14 +51,16 @@ export class SharedCallers {
   }
 
   async recall(id: string): Promise<FoundCaller | undefined> {
-    const { store, log, instance, issuer } = this.parts;
+    const { store, log, clock, instance, issuer } = this.parts;
+    const askedAt = clock.monotonic();
     const entry = await store.read(nameOf(id)).catch(() => undefined);
     if (entry === undefined) return undefined;
     const written = readWritten(entry.value);
     if (written === undefined) return undefined;
     const { username, scopes, isAPI, expiresAt, mark, periodMs, vouchedMs } = written;
     if (log.ended(mark, log.indexOf(username))) return undefined;
-    const ageMs = Math.max(0, periodMs - entry.remainingMs);
+    // The answer was under way for a while, and what it says may be as old as the question.
+    const ageMs = Math.max(0, periodMs - entry.remainingMs) + clock.monotonic() - askedAt;
     const facts = { username, scopes: Object.freeze([...scopes]), isAPI, expiresAt, instance };
     const principal = new Principal(facts, issuer);
     return { principal, ageMs, vouchedMs: vouchedMs === undefined ? undefined : vouchedMs - ageMs };
