@@ -26,6 +26,8 @@ export function happening<W extends World>(words: string, deed: (world: W) => un
   };
 }
 
+/** `MODEL_TIMES`: so many times the steps that are asked for. */
+const times = Number(process.env['MODEL_TIMES'] ?? 1);
 const RUNS_AT_ONCE = 50;
 const MOST_COMMANDS = 120;
 
@@ -53,6 +55,6 @@ export async function runModel<W extends World, Setting>(
   });
   const { MODEL_SEED: seed, MODEL_PATH: path } = process.env;
   const repeated = { ...(seed !== undefined && { seed: Number(seed) }), ...(path !== undefined && { path }) };
-  while (steps < atLeast) await fc.assert(property, { numRuns: RUNS_AT_ONCE, ...repeated });
+  while (steps < atLeast * times) await fc.assert(property, { numRuns: RUNS_AT_ONCE, ...repeated });
   return steps;
 }

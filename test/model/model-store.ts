@@ -3,8 +3,15 @@ import type { Entry, EntryName, Held, Lease, LogPage, NewEntry } from '../../lib
 import { MemoryStore } from '../../libs/xpay-auth/src/stores/memory.store.js';
 import type { ModelClock } from './model-clock.js';
 
-/** How the store fares. `slow`: 200 ms for each answer; `lossy`: it does what it is told, and its answer gets lost. */
-export type Weather = 'well' | 'slow' | 'lossy' | 'away';
+/**
+ * How the store fares. `slow`: 200 ms for each answer; `late`: 200 ms before it does anything; `lossy`: it does what it is told,
+ * and its answer gets lost.
+ */
+export type Weather = 'well' | 'slow' | 'late' | 'lossy' | 'away';
+
+const DELAY_MS = 200;
+/** Two leases of 13 s. */
+const LONGEST_ATTEMPT_MS = 26_000;
 
 /** A store in memory that can be made to fail, and that watches over its own promises. */
 export class ModelStore extends MemoryStore {
@@ -12,6 +19,7 @@ export class ModelStore extends MemoryStore {
   #weather: Weather = 'well';
   /** How often it has failed, changed or lost something. */
   #disturbances = 0;
+  #disturbedAt = -Infinity;
   readonly #leased = new Map<string, number>();
   readonly #written = new Map<string, number>();
 
@@ -19,58 +27,73 @@ export class ModelStore extends MemoryStore {
     super(new ServerClock(world));
   }
 
-  /** Tells one calm time from another; `undefined` in none. */
+  /** Tells one calm time from another; `undefined` in none, and while somebody may still be at what began before it. */
   get calmSince(): number | undefined {
-    return this.#weather === 'well' ? this.#disturbances : undefined;
+    const isCalm = this.#weather === 'well' && this.world.monotonic() >= this.#disturbedAt + LONGEST_ATTEMPT_MS;
+    return isCalm ? this.#disturbances : undefined;
   }
 
   turn(weather: Weather): void {
     if (weather === this.#weather) return;
     this.#weather = weather;
-    this.#disturbances++;
+    this.#disturb();
     if (weather === 'away') this.goAway();
     else if (this.status().state === 'away') this.comeBack();
   }
 
   override flush(): void {
     super.flush();
-    this.#disturbances++;
+    this.#disturb();
     this.#written.clear();
   }
 
   override read(name: EntryName): Promise<Entry | undefined> {
-    return this.#answered(super.read(name));
+    return this.#answered(() => super.read(name));
   }
 
-  override async write(name: EntryName, entry: NewEntry): Promise<boolean> {
-    const isWritten = await super.write(name, entry);
-    if (isWritten) this.#mustGrow(this.#written, name, entry.generation, 'written');
-    return this.#answered(Promise.resolve(isWritten));
+  override write(name: EntryName, entry: NewEntry): Promise<boolean> {
+    return this.#answered(async () => {
+      const isWritten = await super.write(name, entry);
+      if (isWritten) this.#mustGrow(this.#written, name, entry.generation, 'written');
+      return isWritten;
+    });
   }
 
   override discard(...given: Parameters<MemoryStore['discard']>): Promise<void> {
-    return this.#answered(super.discard(...given));
+    return this.#answered(() => super.discard(...given));
   }
 
-  override async acquire(name: EntryName, leaseMs: number): Promise<Lease | Held> {
-    const lease = await super.acquire(name, leaseMs);
-    if (lease.kind === 'acquired') this.#mustGrow(this.#leased, name, lease.generation, 'leased');
-    return this.#answered(Promise.resolve(lease));
+  override acquire(name: EntryName, leaseMs: number): Promise<Lease | Held> {
+    return this.#answered(async () => {
+      const lease = await super.acquire(name, leaseMs);
+      if (lease.kind === 'acquired') this.#mustGrow(this.#leased, name, lease.generation, 'leased');
+      return lease;
+    });
   }
 
   override append(...given: Parameters<MemoryStore['append']>): Promise<LogPage> {
-    return this.#answered(super.append(...given));
+    return this.#answered(() => super.append(...given));
   }
 
   override readLog(...given: Parameters<MemoryStore['readLog']>): Promise<LogPage> {
-    return this.#answered(super.readLog(...given));
+    return this.#answered(() => super.readLog(...given));
   }
 
-  async #answered<T>(doing: Promise<T>): Promise<T> {
-    const done = await doing;
-    if (this.#weather === 'slow') await new Promise<void>((resolve) => this.world.setTimer(resolve, 200));
+  async #answered<T>(act: () => Promise<T>): Promise<T> {
+    if (this.#weather === 'late') await this.#pause();
+    const done = await act();
+    if (this.#weather === 'slow') await this.#pause();
     if (this.#weather === 'lossy') throw new XPayAuthError('store_unavailable', 'the answer got lost');
     return done;
+  }
+
+  #disturb(): void {
+    this.#disturbances++;
+    this.#disturbedAt = this.world.monotonic();
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => this.world.setTimer(resolve, DELAY_MS));
   }
 
   /** Generations only grow. */

@@ -22,6 +22,8 @@ export interface Minted {
   readonly expiresAt: number;
   /** When it came to whoever asked. */
   arrivedAt: number;
+  /** As of {@link Flight}, when it was minted. */
+  readonly calmSince: number | undefined;
 }
 
 export interface ModelUpstreamSetting {
@@ -103,7 +105,7 @@ export class ModelUpstream {
     const theirs = Date.UTC(2026, 0, 1) - 1_000 + mono + clockSkewMs;
     const order = ++this.#orders;
     const value = equalTokens ? `${username}-${Math.floor(mono / 1_000)}` : `${username}-${order}`;
-    this.minted.set(value, { order, expiresAt: mono + lifeMs, arrivedAt: mono });
+    this.minted.set(value, { order, expiresAt: mono + lifeMs, arrivedAt: mono, calmSince: this.calmSince() });
     return {
       accessToken: new AccessToken(value, { expiresAt: theirs + lifeMs }),
       username,

@@ -5,7 +5,7 @@ import { TokenSource } from '../../libs/xpay-auth/src/flows/token-source.js';
 import { ModelClock, settle } from './model-clock.js';
 import type { World } from './model-run.js';
 import { ModelStore } from './model-store.js';
-import { ModelUpstream, type ModelUpstreamSetting } from './model-upstream.js';
+import { type Minted, ModelUpstream, type ModelUpstreamSetting } from './model-upstream.js';
 import { ProcessGate } from './process-gate.js';
 
 export interface OutboundSetting extends ModelUpstreamSetting {
@@ -34,8 +34,8 @@ interface Process {
   readonly rejected: Set<string>;
   /** Who has asked and not been answered yet. */
   readonly waiting: Set<symbol>;
-  /** The newest token that was seen at hand here, by the order of minting, and how calm the store was. */
-  newest: { readonly order: number; readonly calmSince: number | undefined };
+  /** The token that was seen at hand last. */
+  newest: Minted | undefined;
 }
 
 interface Caller {
@@ -186,15 +186,15 @@ export class OutboundWorld implements World {
     }
   }
 
-  /** An older token never takes the place of a newer one. Instances that cannot agree may differ in what is newer. */
+  /** An older token never takes the place of a newer one. Instances that could not agree may differ in what is newer. */
   #mustNotAge(token: AccessToken, process: Process): void {
-    const order = this.upstream.minted.get(token.value)?.order ?? 0;
-    const calmSince = this.setting.shared ? this.store.calmSince : 0;
+    const minted = this.upstream.minted.get(token.value);
     const { newest } = process;
-    if (order < newest.order && calmSince !== undefined && calmSince === newest.calmSince) {
-      this.#violations.push('an older token takes the place of a newer one');
-    }
-    process.newest = { order, calmSince };
+    process.newest = minted;
+    if (minted === undefined || newest === undefined || minted.order >= newest.order) return;
+    const calm = this.setting.shared ? this.store.calmSince : 'always';
+    const couldAgree = [minted, newest].every(({ calmSince }) => calm === 'always' || calmSince === calm);
+    if (couldAgree && calm !== undefined) this.#violations.push('an older token takes the place of a newer one');
   }
 
   #at(slot: number): Process {
@@ -224,7 +224,6 @@ export class OutboundWorld implements World {
       random: () => 0.5,
       share: setting.shared ? (own, news) => new SharedGrants(shared, own, news) : undefined,
     });
-    const nothing = { order: -1, calmSince: undefined };
-    return { number, source, gate, rejected: new Set(), waiting: new Set(), newest: nothing };
+    return { number, source, gate, rejected: new Set(), waiting: new Set(), newest: undefined };
   }
 }

@@ -4,6 +4,7 @@ import { happening, runModel } from './model-run.js';
 import { OutboundWorld } from './outbound-world.js';
 
 const AT_LEAST = 50_000;
+const TIMEOUT_MS = 120_000 * Number(process.env['MODEL_TIMES'] ?? 1);
 
 const slot = fc.nat(2);
 const lapse = fc.constantFrom(1, 100, 499, 1_000, 5_000, 10_000, 13_001, 20_000, 60_000, 70_000);
@@ -48,7 +49,7 @@ const commands = (lifeMs: number, steady: boolean) => {
       .tuple(slot, fc.boolean())
       .map(([at, dies]) => does(`instance ${at} ${dies ? 'dies' : 'restarts'}`, (world) => world.restart(at, dies))),
     fc
-      .constantFrom('well', 'well', 'slow', 'lossy', 'away')
+      .constantFrom('well', 'well', 'slow', 'late', 'lossy', 'away')
       .map((weather) => does(`the store: ${weather}`, ({ store }) => store.turn(weather))),
     fc.constant(does('the store is flushed', ({ store }) => store.flush())),
     ...(steady
@@ -87,6 +88,6 @@ describe.each([
       );
       expect(steps).toBeGreaterThanOrEqual(AT_LEAST / 8);
     },
-    120_000,
+    TIMEOUT_MS,
   );
 });
