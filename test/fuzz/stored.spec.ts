@@ -176,7 +176,10 @@ describe('what opens, whatever it says,', () => {
           idleMs: undefined,
           bearersMayRepeat: false,
         });
-        for (const found of [await sessions.read('a token'), await new SharedCallers(shared).recall('an id')]) {
+        for (const found of [
+          await sessions.read('a token'),
+          await new SharedCallers(shared).recall('an id', 'a key'),
+        ]) {
           if (found !== undefined) expect(Principal.isIssuedBy(issuer, found.principal)).toBe(true);
         }
         log.stop();

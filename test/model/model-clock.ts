@@ -39,6 +39,7 @@ export class ModelClock implements Clock {
 
   /** Moves both clocks, and fires what falls due at its own instant. */
   async advance(ms: number): Promise<void> {
+    await settle();
     const target = this.#mono + ms;
     for (let next = this.#timers[0]; next !== undefined && next.dueAt <= target; next = this.#timers[0]) {
       this.#timers.shift();

@@ -11,6 +11,16 @@ export interface World {
   close(): void;
 }
 
+export type Outcome<T> = { readonly value: T } | { readonly failure: unknown };
+
+/** What a promise has come to. */
+export function outcomeOf<T>(promise: Promise<T>): Promise<Outcome<T>> {
+  return promise.then(
+    (value) => ({ value }),
+    (failure: unknown) => ({ failure }),
+  );
+}
+
 type Command<W> = fc.AsyncCommand<object, W>;
 
 /** Something that may happen, in words and in deed. */
@@ -27,9 +37,9 @@ export function happening<W extends World>(words: string, deed: (world: W) => un
 }
 
 /** `MODEL_TIMES`: so many times the steps that are asked for. */
-const times = Number(process.env['MODEL_TIMES'] ?? 1);
+export const TIMES = Number(process.env['MODEL_TIMES'] ?? 1);
 const RUNS_AT_ONCE = 50;
-const MOST_COMMANDS = 120;
+const MOST_COMMANDS = 200;
 
 /**
  * Lets commands happen in random order until at least so many steps are taken. A failure shows its seed and the shortest way
@@ -41,7 +51,7 @@ export async function runModel<W extends World, Setting>(
   open: (setting: Setting) => W,
   atLeast: number,
 ): Promise<number> {
-  let steps = 0;
+  const taken = { steps: 0 };
   const inOrder = fc.commands(commands, { maxCommands: MOST_COMMANDS, size: 'max' });
   const property = fc.asyncProperty(setting, inOrder, async (given, happenings) => {
     const world = open(given);
@@ -49,12 +59,14 @@ export async function runModel<W extends World, Setting>(
       await fc.asyncModelRun(() => ({ model: {}, real: world }), happenings);
       await world.finale();
     } finally {
-      steps += world.steps;
+      taken.steps += world.steps;
       world.close();
     }
   });
   const { MODEL_SEED: seed, MODEL_PATH: path } = process.env;
   const repeated = { ...(seed !== undefined && { seed: Number(seed) }), ...(path !== undefined && { path }) };
-  while (steps < atLeast * times) await fc.assert(property, { numRuns: RUNS_AT_ONCE, ...repeated });
-  return steps;
+  for (;;) {
+    await fc.assert(property, { numRuns: RUNS_AT_ONCE, ...repeated });
+    if (taken.steps >= atLeast * TIMES) return taken.steps;
+  }
 }

@@ -16,6 +16,13 @@ export interface Flight {
   readonly answer: () => void;
 }
 
+/** Watches one question. */
+export interface Seen {
+  readonly asked: (flight: Flight) => void;
+  /** Also when it is given up, with an error. */
+  readonly answered: (flight: Flight, decision: Grant | XPayAuthError) => void;
+}
+
 /** The truth about a token. Times are on the monotonic clock. */
 export interface Minted {
   readonly order: number;
@@ -43,7 +50,6 @@ export class ModelUpstream {
   readonly flights = new Set<Flight>();
   /** What happened that never may. */
   readonly violations: string[] = [];
-  asked = 0;
   #orders = 0;
 
   constructor(
@@ -64,13 +70,23 @@ export class ModelUpstream {
     for (const flight of this.flights) if (flight.process === process) this.flights.delete(flight);
   }
 
+  /** The next moment in the order of everything. */
+  nextOrder(): number {
+    return ++this.#orders;
+  }
+
   /** `key`: what makes two questions the same. */
-  ask(process: number, key: string, signal: AbortSignal, decide: () => Grant | XPayAuthError): Promise<Grant> {
-    this.asked++;
+  ask(
+    process: number,
+    key: string,
+    signal: AbortSignal,
+    decide: () => Grant | XPayAuthError,
+    seen?: Seen,
+  ): Promise<Grant> {
     const decision = this.#decision(decide);
     return new Promise<Grant>((resolve, reject) => {
       const answer = (): void => {
-        this.flights.delete(flight);
+        if (this.flights.delete(flight)) seen?.answered(flight, decision);
         if (decision instanceof XPayAuthError) return reject(decision);
         const minted = this.minted.get(decision.accessToken.value);
         if (minted !== undefined) minted.arrivedAt = this.clock.monotonic();
@@ -80,12 +96,15 @@ export class ModelUpstream {
       const flight: Flight = { process, key, order, askedAt, calmSince: this.calmSince(), answer };
       this.#judge(flight);
       this.flights.add(flight);
+      seen?.asked(flight);
       const deaf = this.mood === 'deaf';
       signal.addEventListener('abort', () => {
         // Whoever asked has hung up: this question is over, even where the upstream does not notice.
-        const underWay = this.flights.delete(flight);
-        if (underWay && deaf) this.#late.push(answer);
-        else if (underWay) reject(new XPayAuthError('upstream_timeout', 'given up'));
+        if (!this.flights.delete(flight)) return;
+        const givenUp = new XPayAuthError('upstream_timeout', 'given up');
+        seen?.answered(flight, givenUp);
+        if (deaf) this.#late.push(answer);
+        else reject(givenUp);
       });
       if (this.mood !== 'held' && this.mood !== 'deaf') answer();
     });

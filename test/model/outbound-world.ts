@@ -3,7 +3,7 @@ import { hardMargin } from '../../libs/xpay-auth/src/core/freshness.js';
 import { SharedGrants } from '../../libs/xpay-auth/src/flows/shared-grants.js';
 import { TokenSource } from '../../libs/xpay-auth/src/flows/token-source.js';
 import { ModelClock, settle } from './model-clock.js';
-import type { World } from './model-run.js';
+import { type World, outcomeOf } from './model-run.js';
 import { ModelStore } from './model-store.js';
 import { type Minted, ModelUpstream, type ModelUpstreamSetting } from './model-upstream.js';
 import { ProcessGate } from './process-gate.js';
@@ -73,14 +73,14 @@ export class OutboundWorld implements World {
     const leaving = leaves ? new AbortController() : undefined;
     for (let caller = 0; caller < callers; caller++) {
       const first = caller === 0 ? leaving : undefined;
-      this.#follow(this.#at(slot), source.get(first?.signal), { mayFail: false, leaving: first });
+      void this.#follow(this.#at(slot), source.get(first?.signal), { mayFail: false, leaving: first });
     }
     leaving?.abort(new LeftError());
     await settle();
   }
 
   async refresh(slot: number): Promise<void> {
-    this.#follow(this.#at(slot), this.#at(slot).source.refresh(), { mayFail: true });
+    void this.#follow(this.#at(slot), this.#at(slot).source.refresh(), { mayFail: true });
     await settle();
   }
 
@@ -151,27 +151,27 @@ export class OutboundWorld implements World {
   }
 
   /** A caller, and what may be said of the answer. */
-  #follow(process: Process, asked: Promise<AccessToken>, { mayFail, leaving }: Caller): void {
+  async #follow(process: Process, asked: Promise<AccessToken>, { mayFail, leaving }: Caller): Promise<void> {
     const { source, gate, waiting } = process;
     const atHand = source.peek();
     const caller = Symbol('caller');
     waiting.add(caller);
-    asked.then(
-      (token) => {
-        if (gate.isDead) return;
-        waiting.delete(caller);
-        // What was at hand when it was asked for was handed out at once, and judged then.
-        if (token.value !== atHand?.value) this.#judge(token, process, this.clock.monotonic());
-      },
-      (failure: unknown) => {
-        if (gate.isDead) return;
-        waiting.delete(caller);
-        if (failure instanceof LeftError && leaving !== undefined) return;
-        if (!(failure instanceof XPayAuthError)) this.#violations.push(`a failure of nobody's: ${String(failure)}`);
-        else if (failure.trouble === 'caller') this.#violations.push(`an outbound failure that says ${failure.code}`);
-        if (atHand !== undefined && !mayFail) this.#violations.push('a caller failed though a good token was at hand');
-      },
-    );
+    const brought = (token: AccessToken): void => {
+      // What was at hand when it was asked for was handed out at once, and judged then.
+      if (token.value !== atHand?.value) this.#judge(token, process, this.clock.monotonic());
+    };
+    const failed = (failure: unknown): void => {
+      if (failure instanceof LeftError && leaving !== undefined) return;
+      if (!(failure instanceof XPayAuthError)) this.#violations.push(`a failure of nobody's: ${String(failure)}`);
+      else if (failure.trouble === 'caller') this.#violations.push(`an outbound failure that says ${failure.code}`);
+      if (atHand !== undefined && !mayFail) this.#violations.push('a caller failed though a good token was at hand');
+    };
+    const outcome = await outcomeOf(asked);
+    // Nobody waits for what a dead process would say.
+    if (gate.isDead) return;
+    waiting.delete(caller);
+    if ('value' in outcome) brought(outcome.value);
+    else failed(outcome.failure);
   }
 
   /** Neither rejected here, nor past its margin by the truth. */

@@ -1,10 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { happening, runModel } from './model-run.js';
+import { TIMES, happening, runModel } from './model-run.js';
 import { OutboundWorld } from './outbound-world.js';
 
 const AT_LEAST = 50_000;
-const TIMEOUT_MS = 120_000 * Number(process.env['MODEL_TIMES'] ?? 1);
+const TIMEOUT_MS = 120_000 * TIMES;
 
 const slot = fc.nat(2);
 const lapse = fc.constantFrom(1, 100, 499, 1_000, 5_000, 10_000, 13_001, 20_000, 60_000, 70_000);

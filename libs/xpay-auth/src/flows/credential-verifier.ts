@@ -145,14 +145,16 @@ export class CredentialVerifier {
   async #check(presented: PresentedCredentials, purpose: Purpose, kind: CheckKind = 'guess'): Promise<Verified> {
     try {
       const verified = await this.#upstream.run(presented, purpose, kind);
+      const { username } = verified.principal;
       if (!this.#isOvertaken(verified)) {
-        this.#remembered.keepOnly(verified.principal.username, this.#keyOf(presented));
+        this.#remembered.keepOnly(username, this.#keyOf(presented));
+        this.parts.shared?.accepted(username, this.#keyOf(presented), verified.askedAt);
       }
       return verified;
     } catch (failure) {
       if (failure instanceof XPayAuthError && failure.code === 'invalid_credentials') {
         this.#remembered.forget(this.#keyOf(presented));
-        this.parts.shared?.forget(this.#idOf(presented), this.parts.policy.periodMs);
+        this.parts.shared?.refused(this.#idOf(presented), this.#keyOf(presented), this.parts.policy.periodMs);
       }
       throw failure;
     }
@@ -174,7 +176,7 @@ export class CredentialVerifier {
     const { shared, revocations, clock, policy } = this.parts;
     if (shared === undefined) return undefined;
     const mark = revocations.mark();
-    const found = await shared.recall(this.#idOf(presented));
+    const found = await shared.recall(this.#idOf(presented), this.#keyOf(presented));
     // What this instance has asked itself meanwhile, or heard of, is newer.
     if (found === undefined || revocations.endedSince(mark, found.principal.username)) return undefined;
     const { principal, ageMs, vouchedMs = Infinity } = found;

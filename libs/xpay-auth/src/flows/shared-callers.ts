@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Clock } from '../core/clock.js';
 import { isOptionalNumber, parseObject } from '../core/json-object.js';
 import { Principal } from '../core/principal.js';
@@ -32,6 +33,15 @@ export interface NewCaller {
   readonly ageMs: number;
 }
 
+/** On the monotonic clock. */
+interface Heard {
+  readonly key: string;
+  readonly askedAt: number;
+}
+
+/** A shared entry lives for five minutes at most: long before so many others were heard of. */
+const MOST_HEARD = 10_000;
+
 interface Written extends WrittenPrincipal {
   readonly periodMs: number;
   /** From the question on. */
@@ -43,6 +53,10 @@ interface Written extends WrittenPrincipal {
  * fields. Trouble with the store is no trouble here: the upstream is asked instead.
  */
 export class SharedCallers {
+  /** What the upstream said to this instance last of a user, or of credentials: what others learnt before that is over. */
+  readonly #acceptedOf = new LRUCache<string, Heard>({ max: MOST_HEARD });
+  readonly #refused = new LRUCache<string, Heard>({ max: MOST_HEARD });
+
   constructor(private readonly parts: SharedCallersParts) {}
 
   /** To be taken before the upstream is asked. */
@@ -50,7 +64,8 @@ export class SharedCallers {
     return this.parts.log.mark();
   }
 
-  async recall(id: string): Promise<FoundCaller | undefined> {
+  /** `key`: the digest by which this instance knows the same credentials. */
+  async recall(id: string, key: string): Promise<FoundCaller | undefined> {
     const { store, log, clock, instance, issuer } = this.parts;
     const askedAt = clock.monotonic();
     const entry = await store.read(nameOf(id)).catch(() => undefined);
@@ -60,7 +75,9 @@ export class SharedCallers {
     const { username, scopes, isAPI, expiresAt, mark, periodMs, vouchedMs } = written;
     if (log.ended(mark, log.indexOf(username))) return undefined;
     // The answer was under way for a while, and what it says may be as old as the question.
-    const ageMs = Math.max(0, periodMs - entry.remainingMs) + clock.monotonic() - askedAt;
+    const now = clock.monotonic();
+    const ageMs = Math.max(0, periodMs - entry.remainingMs) + now - askedAt;
+    if (this.#isOvertaken(username, key, now - ageMs)) return undefined;
     const facts = { username, scopes: Object.freeze([...scopes]), isAPI, expiresAt, instance };
     const principal = new Principal(facts, issuer);
     return { principal, ageMs, vouchedMs: vouchedMs === undefined ? undefined : vouchedMs - ageMs };
@@ -74,9 +91,21 @@ export class SharedCallers {
     if (entry.lifeMs > 0) void this.parts.store.write(nameOf(id), entry).catch(() => undefined);
   }
 
+  /** The upstream has accepted these here: what anybody remembers of this user's other ones is over. */
+  accepted(username: string, key: string, askedAt: number): void {
+    this.#acceptedOf.set(username, { key, askedAt });
+  }
+
   /** The upstream refuses them now. */
-  forget(id: string, keepMs: number): void {
+  refused(id: string, key: string, keepMs: number): void {
+    this.#refused.set(key, { key, askedAt: this.parts.clock.monotonic() });
     void this.parts.store.discard(nameOf(id), this.#generation(), keepMs).catch(() => undefined);
+  }
+
+  #isOvertaken(username: string, key: string, checkedAt: number): boolean {
+    const accepted = this.#acceptedOf.get(username);
+    if (accepted !== undefined && accepted.key !== key && accepted.askedAt >= checkedAt) return true;
+    return (this.#refused.get(key)?.askedAt ?? -Infinity) >= checkedAt;
   }
 
   /** Two answers of the upstream within one second are as good as each other, so any machine's clock will do. */

@@ -1,0 +1,104 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import type { InboundWorld as World } from './inbound-world.js';
+import { TIMES, happening, runModel } from './model-run.js';
+import { withSmallTables } from './small-tables.js';
+
+withSmallTables();
+const { InboundWorld, USERS } = await import('./inbound-world.js');
+
+const AT_LEAST = 50_000;
+const TIMEOUT_MS = 120_000 * TIMES;
+
+const slot = fc.nat(2);
+const user = fc.constantFrom(...USERS);
+const key = fc.nat(2);
+const lapse = fc.constantFrom(1, 100, 500, 999, 1_000, 5_000, 14_999, 15_000, 30_000, 45_000, 59_999, 60_000);
+
+const does = (words: string, deed: (world: World) => unknown) => happening<World>(words, deed);
+
+const commands = [
+  ...[0, 1, 2].map(() =>
+    fc
+      .tuple(slot, user, key, fc.integer({ min: 1, max: 3 }))
+      .map(([at, name, nth, callers]) =>
+        does(`${callers} present ${name} with key ${nth} to ${at}`, (world) => world.present(at, name, nth, callers)),
+      ),
+  ),
+  ...[0, 1].map(() => lapse.map((ms) => does(`${ms} ms pass`, ({ clock }) => clock.advance(ms)))),
+  fc
+    .tuple(slot, user, key)
+    .map(([at, name, nth]) => does(`${name} logs in to ${at} with key ${nth}`, (world) => world.login(at, name, nth))),
+  ...[0, 1].map(() =>
+    fc
+      .tuple(slot, fc.nat(5))
+      .map(([at, nth]) => does(`session ${nth} is used at ${at}`, (world) => world.use(at, nth))),
+  ),
+  fc
+    .tuple(slot, fc.nat(5))
+    .map(([at, nth]) => does(`session ${nth} is ended at ${at}`, (world) => world.logout(at, nth))),
+  fc
+    .tuple(slot, fc.constantFrom(...USERS, '*'))
+    .map(([at, name]) => does(`${name} is revoked at ${at}`, (world) => world.revoke(at, name))),
+  fc
+    .tuple(user, key, fc.constantFrom([], ['tme_user'], ['tme_admin']))
+    .map(([name, nth, scopes]) =>
+      does(`${name} has key ${nth} and may [${scopes.join()}]`, (world) => world.change(name, nth, scopes)),
+    ),
+  fc
+    .constantFrom('grants', 'down', 'malformed', 'busy', 'business', 'held', 'deaf', 'grants', 'grants', 'held')
+    .map((mood) => does(`the upstream: ${mood}`, ({ upstream }) => void (upstream.mood = mood))),
+  ...[0, 1].map(() =>
+    fc.nat(3).map((nth) =>
+      does(`question ${nth} is answered`, async ({ upstream, clock }) => {
+        upstream.release(nth);
+        await clock.advance(0);
+      }),
+    ),
+  ),
+  fc.constant(
+    does('late answers come in', async ({ upstream, clock }) => {
+      upstream.answerLate();
+      await clock.advance(0);
+    }),
+  ),
+  fc
+    .tuple(slot, fc.boolean())
+    .map(([at, dies]) => does(`instance ${at} ${dies ? 'dies' : 'restarts'}`, (world) => world.restart(at, dies))),
+  fc
+    .constantFrom(-10_000, 1_000, 10_000)
+    .map((ms) => does(`the wall clock steps ${ms} ms`, (world) => world.stepWall(ms))),
+];
+const withStore = [
+  fc
+    .constantFrom('well', 'well', 'slow', 'late', 'lossy', 'away')
+    .map((weather) => does(`the store: ${weather}`, ({ store }) => store.turn(weather))),
+  fc.constant(does('the store is flushed', (world) => world.flush())),
+  ...[0, 1, 2].map(() =>
+    fc.constantFrom(30_000, 1_000).map((ms) =>
+      does(`${ms} ms pass in peace`, async ({ store, clock }) => {
+        store.turn('well');
+        await clock.advance(ms);
+      }),
+    ),
+  ),
+];
+
+const fixed = { equalTokens: false, renewable: false, clockSkewMs: 0 };
+
+describe.each([
+  { kind: 'one instance', instances: 1, shared: false, share: false },
+  { kind: 'three instances with a store', instances: 3, shared: true, share: false },
+  { kind: 'three instances that share whom they have verified', instances: 3, shared: true, share: true },
+])('callers, $kind', ({ kind: _, ...given }) => {
+  it.each([40_000, 600_000])(
+    'I1 I2 I3 I4 I6 I10 C3 C5 · whatever happens, in whatever order: grants of %d ms',
+    async (lifeMs) => {
+      const all = given.shared ? [...commands, ...withStore] : commands;
+      const open = (setting: typeof given) => new InboundWorld({ ...fixed, ...setting, lifeMs });
+      const steps = await runModel(fc.constant(given), all, open, AT_LEAST / 6);
+      expect(steps).toBeGreaterThanOrEqual(AT_LEAST / 6);
+    },
+    TIMEOUT_MS,
+  );
+});
