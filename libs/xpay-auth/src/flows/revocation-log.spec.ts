@@ -26,4 +26,22 @@ describe('RevocationLog', () => {
     expect(onEverybody).toHaveBeenCalledTimes(1);
     log.stop();
   });
+
+  it('I10 C5 · a revocation holds here from the moment it is asked for, however long the store takes', async () => {
+    const clock = new ManualClock();
+    const store = new MemoryStore(clock);
+    const nobody = (): void => undefined;
+    const log = new RevocationLog({ store, clock, scope: 'xpay', onUser: nobody, onEverybody: nobody });
+    await log.catchUp();
+    const before = log.mark();
+    store.goAway();
+    await expect(log.revokeUser('ada')).rejects.toMatchObject({ code: 'store_unavailable' });
+    expect(log.ended(before, log.indexOf('ada'))).toBe(true);
+    expect(log.ended(before, log.indexOf('bob'))).toBe(false);
+    store.comeBack();
+    await clock.advance(1_000);
+    expect(log.ended(before, log.indexOf('ada'))).toBe(true);
+    expect(log.ended(log.mark(), log.indexOf('ada'))).toBe(false);
+    log.stop();
+  });
 });

@@ -41,6 +41,8 @@ export class RevocationLog {
   /** Position of the latest revocation, by the user's name in the log. */
   readonly #users = new Map<string, number>();
   readonly #own = new Set<number>();
+  /** Revoked here and not in the log yet, by name in the log. */
+  readonly #pending = new Set<string>();
   /** When the view was asked for, on the monotonic clock. */
   #viewedAt = -Infinity;
   #looking: Promise<void> | undefined;
@@ -66,6 +68,7 @@ export class RevocationLog {
 
   /** Whether what began at this mark is over for the user of this index. */
   ended({ epoch, position }: SharedMark, index: string): boolean {
+    if (this.#pending.has(index) || this.#pending.has(EVERYBODY)) return true;
     const revokedAt = this.#users.get(index) ?? 0;
     // Records between this mark and the oldest one are gone: nobody knows whose they were.
     const overflowed = position < this.#oldest - 1;
@@ -87,10 +90,13 @@ export class RevocationLog {
 
   /** Tells all instances. Throws `store_unavailable`, and tells them once the store is back. */
   revokeUser(username: string): Promise<void> {
-    return this.orOwe(() => this.#append(this.indexOf(username), username));
+    const index = this.indexOf(username);
+    this.#pending.add(index);
+    return this.orOwe(() => this.#append(index, username));
   }
 
   revokeAll(): Promise<void> {
+    this.#pending.add(EVERYBODY);
     return this.orOwe(() => this.#append(EVERYBODY, EVERYBODY));
   }
 
@@ -126,6 +132,8 @@ export class RevocationLog {
     // This instance has done it already; a login that follows must not be ended by it.
     if (newest > this.#newest) this.#own.add(newest);
     await this.catchUp();
+    if (index === EVERYBODY) this.#pending.clear();
+    else this.#pending.delete(index);
     void store.publish(this.#topic, 'revoked').catch(() => undefined);
   }
 
