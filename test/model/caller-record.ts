@@ -2,6 +2,9 @@ import { type Grant, type Principal, XPayAuthError } from 'nestjs-xpay-auth';
 import { hardMargin } from '../../libs/xpay-auth/src/core/freshness.js';
 import type { Flight } from './model-upstream.js';
 
+/** Within so long all instances know what one has revoked, while the store is well. */
+export const HEARD_MS = 1_000;
+
 export type Purpose = 'verification' | 'login';
 
 /** One question about somebody, as the record has it. Orders are of everything that happens; times on the monotonic clock. */
@@ -112,10 +115,13 @@ export class CallerRecord {
         this.#isOfTheSame(check, call) &&
         (check.answeredOrder > call.order || call.at - check.answeredAt < refusedPeriodMs),
     );
-    // Who is revoked over and over while the upstream thinks is refused in the end.
-    const revoked = this.revocations.filter(
-      ({ order, username }) => order > call.order && isFor(username, call.username),
-    );
+    // Who is revoked over and over while the upstream thinks is refused in the end. What another instance did, or the store
+    // lost, may be heard of only now.
+    const revoked = this.revocations.filter(({ order, username, process, at, calmSince }) => {
+      const wasHeard = calmSince !== undefined && call.at - at >= HEARD_MS;
+      const isNews = order > call.order || (process !== call.process && !wasHeard);
+      return isNews && isFor(username, call.username);
+    });
     return refused || revoked.length >= 2;
   }
 

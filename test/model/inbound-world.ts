@@ -12,6 +12,7 @@ import {
   type Call,
   CallerRecord,
   type Check,
+  HEARD_MS,
   type Purpose,
   type Remembered,
   type Revocation,
@@ -35,8 +36,6 @@ const KEYS = ['key-0', 'key-1', 'key-2'] as const;
 const PERIOD_MS = 60_000;
 const REFUSED_PERIOD_MS = 5_000;
 const SESSION_MS = 120_000;
-/** Within so long all instances know what one has revoked. */
-const HEARD_MS = 1_000;
 /** So much the wall clock may gain before a remembered caller is asked about again. */
 const MOST_WALL_GAIN_MS = 2_000;
 
@@ -356,6 +355,8 @@ export class InboundWorld implements World {
     const mono = this.clock.monotonic();
     if (this.#record.wasJustRefused(asking, mono)) this.#violations.push('refused a moment ago, and asked again');
     const checks: Check[] = [];
+    // As the library has it: what the wall clock gains while the upstream thinks counts, too.
+    const wallSteps = this.#wallSteps;
     return this.upstream.ask(
       number,
       `${purpose} ${username} ${secretKey}`,
@@ -370,14 +371,14 @@ export class InboundWorld implements World {
             decision instanceof XPayAuthError ? undefined : this.upstream.minted.get(decision.accessToken.value);
           const at = this.clock.monotonic();
           this.#record.answered(check, decision, this.upstream.nextOrder(), at, minted?.expiresAt ?? 0);
-          this.#remember(process(), check);
+          this.#remember(process(), check, wallSteps);
         },
       },
     );
   }
 
   /** Writes down whom this process must remember from now on, and whom it need not any more. */
-  #remember({ remembered }: Process, check: Check): void {
+  #remember({ remembered }: Process, check: Check, wallSteps: number): void {
     const { username, secretKey, purpose, outcome, askedAt } = check;
     const known = remembered.get(username);
     if (outcome === 'refused' && known?.secretKey === secretKey) remembered.delete(username);
@@ -386,7 +387,7 @@ export class InboundWorld implements World {
     const isRevoked = this.#record.revocations.some((one) => isFor(one.username, username) && one.order > check.order);
     if (purpose === 'login' || isRevoked) return;
     const until = sureUntil(check, PERIOD_MS);
-    remembered.set(username, { secretKey, askedAt, until, wallSteps: this.#wallSteps, calmSince: this.#calm() });
+    remembered.set(username, { secretKey, askedAt, until, wallSteps, calmSince: this.#calm() });
   }
 
   #boot(): Process {
