@@ -4,6 +4,7 @@ import { inspect } from 'node:util';
 export interface Credentials {
   /** As the upstream knows it; often an e-mail address, but never assumed to be one. */
   readonly username: string;
+  /** The secret that goes with it, byte for byte: never trimmed, cut or normalised. */
   readonly secretKey: string;
 }
 

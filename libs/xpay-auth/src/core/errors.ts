@@ -37,7 +37,10 @@ export const FAILURES = {
   configuration: { status: 500, trouble: 'ours', message: 'Internal server error' },
 } as const satisfies Record<string, FailureKind>;
 
-/** The closed set of failure codes; see {@link XPayAuthError.status} for the HTTP status of each. */
+/**
+ * The closed set of failure codes; see {@link XPayAuthError.status} for the HTTP status of each.
+ * @useDeclaredType
+ */
 export type XPayAuthErrorCode = keyof typeof FAILURES;
 
 /** What the upstream calls the failed request in its own records: quote it when asking its support. */
@@ -48,11 +51,13 @@ export interface UpstreamReference {
   readonly tag?: string;
 }
 
+/** What a failure may carry beside its code and message. */
 export interface XPayAuthErrorDetails {
   /** What went wrong underneath. Must hold no secret: an axios error is never passed here. */
   readonly cause?: unknown;
   /** Ms after which another try makes sense. */
   readonly retryAfterMs?: number | undefined;
+  /** The upstream's own references of the failed request. */
   readonly reference?: UpstreamReference | undefined;
   /** With `insufficient_scope`: the scopes the route asks for. */
   readonly requiredScopes?: readonly string[];
@@ -72,6 +77,7 @@ export class XPayAuthError extends Error {
   /** With `insufficient_scope`: the scopes the route asks for. */
   declare readonly requiredScopes?: readonly string[];
 
+  /** For a dialect or an extractor of your own. `message` goes into the log and must hold no secret. */
   constructor(code: XPayAuthErrorCode, message: string, details: XPayAuthErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.name = 'XPayAuthError';

@@ -84,6 +84,7 @@ export interface XPayAuthOptions extends XPayAuthInstanceOptions {
   clock?: Clock;
 }
 
+/** The app's own token: when it is renewed, and what happens while the upstream fails. Durations are in ms. */
 export interface TokenOptions {
   /**
    * Shares of a token's life between which this instance renews it, behind its callers.
@@ -119,6 +120,7 @@ export interface TokenOptions {
   warmUp?: boolean;
 }
 
+/** How callers present credentials, and how long what the upstream said of them is remembered. Durations are in ms. */
 export interface VerificationOptions {
   /**
    * Ms for which accepted credentials are remembered, at most 300_000. Renewed behind the caller in the last quarter.
@@ -157,6 +159,7 @@ export interface VerificationOptions {
   stripCredentials?: boolean;
 }
 
+/** Logins through `XPaySessionService`: how long they live, and what the caller gets. Durations are in ms. */
 export interface SessionOptions {
   /**
    * Ms a session lives at most; never longer than the upstream vouches. @default 43_200_000 (12 h)
@@ -176,21 +179,27 @@ export interface SessionOptions {
   keepUpstreamToken?: boolean;
 }
 
+/**
+ * How many failed attempts are let through before 429. Sources: OWASP ASVS 5.0 6.3.1, NIST SP 800-63B-4 §3.2.2.
+ */
 export interface AttemptsOptions {
   /**
+   * Failures of one user name from one address.
    * @default { attempts: 10, windowMs: 900_000 }
    */
   perUserAndAddress?: Limit;
   /**
-   * By IPv4 address, or the /64 of an IPv6 address. @default { attempts: 100, windowMs: 3_600_000 }
+   * Failures from one address: IPv4, or the /64 of an IPv6 address. @default { attempts: 100, windowMs: 3_600_000 }
    */
   perAddress?: Limit;
   /**
+   * Failures of one user name from anywhere. Addresses from which that user came in lately may still try.
    * @default { attempts: 100, windowMs: 86_400_000 }
    */
   perUser?: Limit;
 }
 
+/** How the upstream is spoken to. */
 export interface HttpOptions {
   /**
    * Ms for one request to the upstream, at most 2_147_483_647. @default 5_000
@@ -210,7 +219,12 @@ export interface HttpOptions {
    * so that credentials go where this option says. (Some releases of axios send an https request to such a proxy in clear.)
    * @default agents of this instance's own, which keep connections alive
    */
-  agent?: { http?: HttpAgent; https?: HttpsAgent };
+  agent?: {
+    /** For `http:` addresses. */
+    http?: HttpAgent;
+    /** For `https:` addresses. */
+    https?: HttpsAgent;
+  };
 }
 
 /** What a factory returns: everything that does not stand beside it. */
@@ -218,13 +232,18 @@ export type XPayAuthFactoryOptions = Omit<XPayAuthOptions, keyof XPayAuthInstanc
 
 /** A class that makes the options, for `useClass` and `useExisting`. */
 export interface XPayAuthOptionsFactory {
+  /** Called once, at boot. What it throws fails the boot. */
   createXPayAuthOptions(): XPayAuthFactoryOptions | Promise<XPayAuthFactoryOptions>;
 }
 
 /** Options made by a factory with what it injects. Exactly one of the three `use…` is needed. */
 export interface XPayAuthAsyncOptions extends XPayAuthInstanceOptions, Pick<ModuleMetadata, 'imports'> {
+  /** Makes the options from what `inject` names. */
   useFactory?: FactoryProvider<XPayAuthFactoryOptions | Promise<XPayAuthFactoryOptions>>['useFactory'];
+  /** What the factory is called with. @default nothing */
   inject?: NonNullable<FactoryProvider['inject']>;
+  /** A class that makes the options; an instance of its own is created for it. */
   useClass?: Type<XPayAuthOptionsFactory>;
+  /** A class that makes the options, of which the app (by `imports`) has an instance already. */
   useExisting?: Type<XPayAuthOptionsFactory>;
 }
