@@ -35,8 +35,8 @@ export interface XPayAuthInstanceOptions {
 /** What you may say of an instance of the module. Everything has a default; see each option. */
 export interface XPayAuthOptions extends XPayAuthInstanceOptions {
   /**
-   * Prefix of the environment variables that speak for this instance; see the README for their table.
-   * @default 'XPAY_' for the unnamed instance; a named one reads none
+   * Prefix of the environment variables that speak for this instance.
+   * @default `XPAY_` for the unnamed instance; a named one reads none
    */
   envPrefix?: string;
   /**
@@ -44,18 +44,20 @@ export interface XPayAuthOptions extends XPayAuthInstanceOptions {
    */
   dialect?: DialectName | Dialect;
   /**
-   * Where the upstream lives. https only, except for loopback and the hosts of `http.allowInsecureHosts`.
+   * Where the upstream lives: https only, except for loopback and the hosts of `http.allowInsecureHosts`.
    * @default the dialect's own, such as `https://apis.xpay.stream`
    */
   baseUrl?: string;
   /**
-   * The app's own account, for calls to the upstream. Not needed to verify callers. A function is called for each login, and
-   * once more when the upstream refuses what it returned: let it read a vault or a file, and rotate keys without a restart.
+   * The app's own account, for calls to the upstream, or a function that reads it. Not needed to verify callers. The function
+   * is called for each login, and once more when the upstream refuses what it returned: let it read a vault or a file, and
+   * rotate keys without a restart.
+   * @default none
    */
   credentials?: Credentials | (() => Credentials | Promise<Credentials>);
   /**
    * Which scopes imply which, such as `{ tme_admin: ['tme_user'] }`. Transitive; a circle stops the boot.
-   * @default nothing is implied
+   * @default {} (nothing is implied)
    */
   scopeHierarchy?: Record<string, readonly string[]>;
   /** The app's own token. */
@@ -206,7 +208,7 @@ export interface HttpOptions {
    */
   timeoutMs?: number;
   /**
-   * Longest answer that is read. @default 1_048_576 (1 MiB)
+   * Longest answer that is read, in bytes. @default 1_048_576 (1 MiB)
    */
   maxResponseBytes?: number;
   /**
@@ -214,8 +216,8 @@ export interface HttpOptions {
    */
   allowInsecureHosts?: readonly string[];
   /**
-   * Node's agents, for keep-alive, client certificates or a proxy. A proxy is used only if an agent given here goes through
-   * it: `HTTP_PROXY` and its kind in the environment are ignored, as are the app's `axios.defaults` and Node's global agents,
+   * Node's agents, for keep-alive, client certificates or a proxy: the environment's is not used. A proxy is used only if an
+   * agent given here goes through it: `HTTP_PROXY` and its kind are ignored, as are the app's `axios.defaults` and Node's global agents,
    * so that credentials go where this option says. (Some releases of axios send an https request to such a proxy in clear.)
    * @default agents of this instance's own, which keep connections alive
    */
