@@ -71,7 +71,10 @@ function inserted(text, name, rows) {
   return `${text.slice(0, from)}${begin}\n\n${rows}\n\n${text.slice(to)}`;
 }
 
+function line(cells) {
+  return `| ${cells.map((cell) => String(cell).replaceAll('|', '\\|')).join(' | ')} |`;
+}
+
 function table(head, rows) {
-  const line = (cells) => `| ${cells.map((cell) => String(cell).replaceAll('|', '\\|')).join(' | ')} |`;
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }
