@@ -14,6 +14,10 @@ export const ENVIRONMENT = {
   ALLOW_INSECURE_HOSTS: 'http.allowInsecureHosts',
   VERIFICATION_PERIOD_MS: 'verification.periodMs',
   SESSION_PERIOD_MS: 'session.periodMs',
+  /** as `redisStore({ url })` */
+  REDIS_URL: 'store',
+  /** its `encryptionKeys`, as `id:base64,id:base64` */
+  ENCRYPTION_KEYS: 'store',
 } as const;
 
 /** What the environment says, as options. Throws `configuration` where it says half of a thing. */
