@@ -42,7 +42,7 @@ export class SealedCredentials implements Credentials {
 }
 
 /** Longest user name and secret that are looked at, in UTF-8 bytes: beyond it nothing is digested, counted or sent. */
-export const LONGEST_FIELD_BYTES = 4_096;
+const LONGEST_FIELD_BYTES = 4_096;
 
 // Control characters: RFC 7617 §2 forbids them in a user-id and a password.
 const CONTROL = /\p{Cc}/u;

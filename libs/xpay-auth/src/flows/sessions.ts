@@ -210,6 +210,6 @@ function unknownBearer(): XPayAuthError {
 }
 
 /** The one spelling of a bearer header: sessions and raw headers meet in its digest. */
-export function bearerHeader(token: string): string {
+function bearerHeader(token: string): string {
   return `Bearer ${token}`;
 }
