@@ -1,9 +1,21 @@
 import { type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
+import { startCaddy } from '../support/caddy.js';
 import { type EchoSite, startEchoSite } from '../support/echo-site.js';
+import { startNginx } from '../support/nginx.js';
 import type { RunningProxy } from '../support/proxy-program.js';
 import { startReferenceApp } from '../support/reference-app.js';
 import { type Asked, type Answered, request } from '../support/request.js';
-import type { Platform, RunningApp } from '../support/start-app.js';
+import { type Platform, type RunningApp, platforms } from '../support/start-app.js';
+
+/** How each proxy of which this machine has a package is started with its example. */
+export const startProxy = { nginx: startNginx, caddy: startCaddy };
+export type Proxy = keyof typeof startProxy;
+
+/** Each proxy in front of the app on each platform. */
+export const stages: readonly (readonly [Proxy, Platform])[] = platforms.flatMap((platform) => [
+  ['nginx', platform],
+  ['caddy', platform],
+]);
 
 export const USER = { username: 'user@example.test', secretKey: 'key-of-user-1', scopes: ['tme_user'] };
 export const ADMIN = { username: 'admin@example.test', secretKey: 'key-of-admin-1', scopes: ['tme_admin'] };
@@ -30,7 +42,7 @@ export interface Stage extends AsyncDisposable {
 /** An upstream, the reference app, a protected site, and a proxy in front of it. */
 export async function startStage(
   platform: Platform,
-  startProxy: (urls: { appUrl: string; siteUrl: string }) => Promise<RunningProxy>,
+  start: (urls: { appUrl: string; siteUrl: string }) => Promise<RunningProxy>,
   { trustsProxy = true } = {},
 ): Promise<Stage> {
   const xpay = await startXPayEmulator({ accounts: [USER, ADMIN, PLAIN, ODD, LONG] });
@@ -42,7 +54,7 @@ export async function startStage(
     await xpay.stop();
   };
   try {
-    const proxy = await startProxy({ appUrl: app.url, siteUrl: site.url });
+    const proxy = await start({ appUrl: app.url, siteUrl: site.url });
     return {
       xpay,
       app,

@@ -15,7 +15,7 @@ export function startNginx({ appUrl, siteUrl, edits = {} }: NginxSetting): Promi
     program: 'nginx',
     debianPackage: 'nginx-light',
     example: 'nginx',
-    args: (folder) => ['-e', 'stderr', '-p', folder, '-c', 'nginx.conf', '-g', 'daemon off; master_process off;'],
+    args: (folder) => ['-e', 'stderr', '-p', folder, '-c', 'nginx/nginx.conf', '-g', 'daemon off; master_process off;'],
     listens: [
       'listen 127.0.0.1:8080;',
       'listen 127.0.0.1:8081;',

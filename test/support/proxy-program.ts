@@ -20,9 +20,9 @@ export interface ProxySetting {
   readonly program: string;
   /** The Debian package that has it. */
   readonly debianPackage: string;
-  /** The folder below `examples/forward-auth`. */
+  /** The folder of its configuration below `examples/forward-auth`. */
   readonly example: string;
-  /** The arguments that make it run in the foreground, with the copy of the example in this folder. */
+  /** What makes it run in the foreground, in a folder that is a copy of `examples/forward-auth`. */
   readonly args: (folder: string) => readonly string[];
   /** Texts of the configuration, mostly with a port, and what stands in their place. Each must be there. */
   readonly edits: Readonly<Record<string, string>>;
@@ -30,7 +30,7 @@ export interface ProxySetting {
   readonly listens: readonly string[];
 }
 
-/** Copies the example, gives it free ports, and waits until it answers. Everything is gone when it is disposed of. */
+/** Copies the examples, gives this one free ports, and waits until it answers. Everything is gone when it is disposed of. */
 export async function startProxy(setting: ProxySetting): Promise<RunningProxy> {
   for (let tries = 1; ; tries++) {
     const proxy = await tryToStart(setting);
@@ -43,12 +43,16 @@ async function tryToStart({ program, debianPackage, example, args, edits, listen
   const folder = await mkdtemp(join(tmpdir(), `${program}-`));
   const [port, standIn] = [await freePort(), await freePort()];
   const ports = listens.map((text) => [text, text.replace('8080', String(port)).replace('8081', String(standIn))]);
-  await cp(join(examples, example), folder, { recursive: true });
-  await edit(folder, { ...Object.fromEntries(ports), ...edits });
+  await cp(examples, folder, { recursive: true });
+  await edit(join(folder, example), { ...Object.fromEntries(ports), ...edits });
 
   // Debian keeps servers where only root looks.
   const PATH = `${process.env['PATH'] ?? ''}:/usr/local/sbin:/usr/sbin`;
-  const child = spawn(program, args(folder), { env: { PATH, HOME: folder }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(program, args(folder), {
+    cwd: folder,
+    env: { PATH, HOME: folder },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let output = '';
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk: Buffer) => (output += chunk.toString()));
   let failure: Error | undefined;

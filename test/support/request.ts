@@ -28,7 +28,12 @@ export async function request({
   body,
   from = '127.0.0.1',
 }: Asked): Promise<Answered> {
-  const asked = send(url, { method, agent: false, localAddress: from, headers: linesOf(url, headers) });
+  const asked = send(url, {
+    method,
+    agent: false,
+    localAddress: from,
+    headers: linesOf(url, headers, lengthOf(method, body)),
+  });
   asked.end(body);
   const [answer] = (await once(asked, 'response')) as [IncomingMessage];
   return {
@@ -40,7 +45,12 @@ export async function request({
 }
 
 /** Names and values in turn: the form in which Node sends every line as it is. */
-function linesOf(url: string, headers: NonNullable<Asked['headers']>): readonly string[] {
+function linesOf(url: string, headers: NonNullable<Asked['headers']>, length: readonly string[]): readonly string[] {
   const pairs = Array.isArray(headers) ? (headers as readonly (readonly [string, string])[]) : Object.entries(headers);
-  return ['Host', new URL(url).host, 'Connection', 'close', ...pairs.flat()];
+  return ['Host', new URL(url).host, 'Connection', 'close', ...length, ...pairs.flat()];
+}
+
+/** A length is said wherever there might be a body, so that nothing is chunked. */
+function lengthOf(method: string, body = ''): readonly string[] {
+  return body === '' && ['GET', 'HEAD'].includes(method) ? [] : ['Content-Length', String(Buffer.byteLength(body))];
 }

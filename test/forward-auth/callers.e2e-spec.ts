@@ -6,7 +6,7 @@ import { text } from 'node:stream/consumers';
 import { type Reached, reachedWith } from '../support/echo-site.js';
 import { startNginx } from '../support/nginx.js';
 import { basic, platforms } from '../support/start-app.js';
-import { ADMIN, PLAIN, type Stage, USER, startStage } from './stage.js';
+import { ADMIN, PLAIN, type Stage, USER, stages, startProxy, startStage } from './stage.js';
 
 const callers = [USER, ADMIN, PLAIN];
 
@@ -28,18 +28,19 @@ async function expectNoMixUp(stage: Stage): Promise<void> {
   expect((await stage.ask('/admin/', { headers: basic(USER.username, USER.secretKey) })).status).toBe(403);
 }
 
-describe.each(platforms)('callers of nginx before the reference app on %s', (platform) => {
+describe.each(stages)('callers of %s in front of the reference app on %s', (proxy, platform) => {
   it('are never taken for each other, at once and over shared connections', async () => {
-    await using stage = await startStage(platform, startNginx);
+    await using stage = await startStage(platform, startProxy[proxy]);
     await expectNoMixUp(stage);
   });
+});
 
-  it('nor when nginx is made to cache what /verify says, under a key without the credentials', async () => {
+describe.each(platforms)('callers of nginx in front of the reference app on %s', (platform) => {
+  it('are not taken for each other when nginx is made to cache what /verify says, under a key without the credentials', async () => {
     await using stage = await startStage(platform, (urls) =>
       startNginx({
         ...urls,
         edits: {
-          'pid nginx.pid;': 'pid nginx.pid;\n',
           'access_log off;': 'access_log off; proxy_cache_path cache keys_zone=verify:1m;',
           'proxy_pass_request_body off;': 'proxy_pass_request_body off; proxy_cache verify; proxy_cache_valid any 1m;',
         },
