@@ -59,6 +59,11 @@ describe.each(['nginx', 'caddy'] as const)('%s makes of an answer of /verify', (
     expect(JSON.parse(answer.body)).toEqual(site.reached.at(-1));
   });
 
+  it('200 without a header: not what the client claims in its place', async () => {
+    await ask({ headers: { 'X-Wanted': '200', 'X-Auth-Scopes': 'tme_admin' } });
+    expect(site.reached.at(-1)?.lines.filter(([, value]) => value.includes('tme_admin'))).toEqual([]);
+  });
+
   it.each([302, 304, 400, 401, 403, 404, 418, 429, 500, 502, 503, 504])(
     '%d: its own, and the site is not reached',
     async (said) => {

@@ -111,6 +111,13 @@ describe.each(stages)('%s asks the reference app on %s', (proxy, platform) => {
       },
     );
 
+    it('is not told what a client claims in headers that it calls those of the connection', async () => {
+      const connection: [string, string] = ['Connection', 'X-Auth-User, X-Auth-Scopes'];
+      const claims: [string, string][] = ['X-Auth-User', 'X-Auth-Scopes'].map((name) => [name, 'root@example.test']);
+      await stage.ask('/app/', { headers: asUserWith(connection, ...claims) });
+      expect(JSON.stringify(lastReached())).not.toContain('root@');
+    });
+
     it('is told of no scopes when there are none, whatever the client claims', async () => {
       await stage.ask('/app/', { headers: { ...as(PLAIN), 'X-Auth-Scopes': 'tme_admin' } });
       expect(reachedWith(lastReached(), 'x-auth-user')).toEqual(['plain%40example.test']);
