@@ -48,6 +48,12 @@ describe.each(stages)('%s in front of the reference app on %s', (proxy, platform
     expect(statuses(await guess(stage, HERE, 5, { [name]: `${forged}2` })).at(-1)).toBe(429);
   });
 
+  it("I5 · a client at the proxy's own address is counted too", async () => {
+    await using stage = await startStage(platform, startProxy[proxy]);
+    expect(statuses(await guess(stage, '127.0.0.1', 11))).toEqual([...times(10, 401), 429]);
+    expect((await stage.ask('/app/', { from: ELSEWHERE, headers: asUser })).status).toBe(200);
+  });
+
   it('I5 · without TRUST_PROXY nobody is counted by the address of the proxy, which all would share', async () => {
     await using stage = await startStage(platform, startProxy[proxy], { trustsProxy: false });
     expect(statuses(await guess(stage, HERE, 11))).toEqual(times(11, 401));
