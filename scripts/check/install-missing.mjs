@@ -16,7 +16,9 @@ export function installMissing(print) {
   if (missing.length === 0) return;
   const names = missing.map(({ program }) => program).join(', ');
   if (!runs('apt-get', ['--version'])) {
-    print(`missing, and this is no Debian: ${names}. Install by hand, Redis 7 or Valkey among them, or tests will fail`);
+    print(
+      `missing, and this is no Debian: ${names}. Install by hand, Redis 7 or Valkey among them, or tests will fail`,
+    );
     return;
   }
   carryOut(['apt-get', 'update'], `${names}: missing`, print);

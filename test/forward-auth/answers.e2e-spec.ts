@@ -9,6 +9,15 @@ import type { RunningProxy } from '../support/proxy-program.js';
 import { type Answered, type Asked, request } from '../support/request.js';
 
 const CHALLENGE = 'Basic realm="xpay", Bearer realm="xpay"';
+const ORIGIN = 'https://app.example.test';
+const preflight = (origin: string) => ({
+  method: 'OPTIONS',
+  headers: {
+    Origin: origin,
+    'Access-Control-Request-Method': 'PUT',
+    'Access-Control-Request-Headers': 'authorization',
+  },
+});
 
 /** Another instance of the app, which is away: nginx asks the next, and then knows two statuses. */
 const SECOND_INSTANCE = { 'keepalive 32;': 'server 127.0.0.1:1 max_fails=0; keepalive 32;' };
@@ -97,17 +106,6 @@ describe.each(['nginx', 'caddy'] as const)('%s makes of an answer of /verify', (
   });
 
   describe('to a script of another origin', () => {
-    const ORIGIN = 'https://app.example.test';
-    const preflight = (origin: string, extra: Record<string, string> = {}) => ({
-      method: 'OPTIONS',
-      headers: {
-        Origin: origin,
-        'Access-Control-Request-Method': 'PUT',
-        'Access-Control-Request-Headers': 'authorization',
-        ...extra,
-      },
-    });
-
     it('a preflight is allowed without a question: it never has credentials', async () => {
       questions.length = 0;
       const answer = await ask(preflight(ORIGIN));

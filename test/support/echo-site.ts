@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
@@ -21,15 +21,15 @@ export interface EchoSite extends AsyncDisposable {
 /** A site that answers with what reached it, as JSON. */
 export async function startEchoSite(): Promise<EchoSite> {
   const reached: Reached[] = [];
-  const server = createServer((request, response) => {
-    void text(request).then((body) => {
-      const { method = '', url = '', rawHeaders } = request;
-      const names = rawHeaders.filter((_, i) => i % 2 === 0);
-      const lines = names.map((name, i) => [name.toLowerCase(), rawHeaders[2 * i + 1] ?? ''] as const);
-      reached.push({ method, url, lines, body });
-      response.setHeader('content-type', 'application/json').end(JSON.stringify(reached.at(-1)));
-    });
-  });
+  const server = createServer((request, response) => void echo(request, response));
+  const echo = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const { method = '', url = '', rawHeaders } = request;
+    const names = rawHeaders.filter((_, i) => i % 2 === 0);
+    const lines = names.map((name, i) => [name.toLowerCase(), rawHeaders[2 * i + 1] ?? ''] as const);
+    const all = { method, url, lines, body: await text(request) };
+    reached.push(all);
+    response.setHeader('content-type', 'application/json').end(JSON.stringify(all));
+  };
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const stop = async (): Promise<void> => {
