@@ -11,6 +11,8 @@ export interface IncomingRequest {
   readonly socket?: { readonly remoteAddress?: string | undefined };
   /** The client's address as the platform's trusted-proxy setting has it. */
   readonly ip?: string;
+  /** The addresses that trusted proxies have passed on. Fastify begins with the peer's own, and has none when it trusts nobody. */
+  readonly ips?: readonly string[];
   /** Where Passport keeps who is calling. */
   user?: unknown;
 }
@@ -63,9 +65,15 @@ export interface ClientAddress {
 export function addressOf(request: IncomingRequest): ClientAddress {
   const peer = request.socket?.remoteAddress;
   const address = request.ip ?? peer;
-  // Anybody may send the header, but only a proxy of the house sends it from an address of the house.
-  const untrustedProxy = isForwarded(request) && address === peer && isPrivate(peer);
+  // Anybody may send the header, but only a proxy of the house sends it from an address of the house. One that is trusted
+  // may have a client at its own address.
+  const untrustedProxy = isForwarded(request) && address === peer && isPrivate(peer) && !isByTrustedProxy(request);
   return { address: untrustedProxy ? undefined : address, untrustedProxy };
+}
+
+/** Whether the platform believes what the peer says of others. */
+function isByTrustedProxy({ ips = [], raw }: IncomingRequest): boolean {
+  return ips.length > (raw === undefined ? 0 : 1);
 }
 
 const PRIVATE = new RegExp(
