@@ -1,4 +1,5 @@
 import { Controller, Get } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import { Public, type TokenStatus, XPayTokenService } from 'nestjs-xpay-auth';
 
 @Controller('health')
@@ -6,6 +7,8 @@ export class HealthController {
   constructor(private readonly tokens: XPayTokenService) {}
 
   /** Alive, and how the app's own token is doing. Calls nobody. */
+  @ApiOperation({ summary: "Alive, and how the app's own token is doing" })
+  @ApiOkResponse({ description: 'Alive.' })
   @Public()
   @Get()
   health(): { status: 'ok'; token: TokenStatus } {

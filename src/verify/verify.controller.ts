@@ -1,6 +1,7 @@
 import { All, BadRequestException, Controller, Header, HttpCode, Req, Res } from '@nestjs/common';
 import { Authenticated, CurrentUser, type Principal, XPayAuthError } from 'nestjs-xpay-auth';
 import { requiredScopes } from './required-scopes.js';
+import { DescribeVerify } from '../docs/describe-verify.js';
 
 /** The part of a request and of an answer that both platforms have. */
 interface Request {
@@ -18,6 +19,7 @@ export class VerifyController {
   @All()
   @HttpCode(200)
   @Header('cache-control', 'no-store')
+  @DescribeVerify()
   verify(
     @Req() request: Request,
     @CurrentUser() caller: Principal,
