@@ -227,11 +227,22 @@ describe('who may call, in the OpenAPI document', () => {
   });
 
   it('a scheme that the user defined by the same name stays as it is', async () => {
-    await using app = await start();
+    const extractors = ['bearer', { scheme: 'X-App', extract: () => undefined }] as const;
+    await using app = await start('fastify', { verification: { extractors } });
     const document = documentOf(app.app, {
-      build: (builder) => builder.addBearerAuth({ type: 'http', description: 'mine' }),
+      build: (builder) =>
+        builder
+          .addBearerAuth({ type: 'http', description: 'mine' })
+          .addApiKey({ type: 'apiKey', in: 'header', name: 'x-app-key' }, 'x-app'),
     });
-    expect(document.components?.securitySchemes?.['bearer']).toMatchObject({ description: 'mine' });
+    expect(document.components?.securitySchemes).toEqual({
+      bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: 'mine' },
+      'x-app': { type: 'apiKey', in: 'header', name: 'x-app-key' },
+    });
+    expect(operationAt(document, 'get /closed').security).toEqual([
+      { bearer: ['tme_admin'] },
+      { 'x-app': ['tme_admin'] },
+    ]);
   });
 
   it('leaves no trace on classes and handlers', async () => {

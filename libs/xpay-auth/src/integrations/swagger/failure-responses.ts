@@ -55,13 +55,16 @@ function failureOf(code: XPayAuthErrorCode, message: string, facts: FailureFacts
   });
 }
 
-function namedResponse(status: Status, failures: readonly XPayAuthError[], { challenge }: FailureFacts): NamedResponse {
+function namedResponse(status: Status, failures: readonly XPayAuthError[], facts: FailureFacts): NamedResponse {
   const { name, description } = ABOUT[status];
+  const { challenge, requiredScopes } = facts;
   const bodies = failures.map((failure): [string, object] => [
     failure.code,
     { value: toHttpException(failure).getResponse() },
   ]);
   const content = { schema: { $ref: `#/components/schemas/${FAILURE_SCHEMA}` }, examples: Object.fromEntries(bodies) };
   const headers = documentedHeaders(status, failures, challenge);
-  return { name, response: { description, headers, content: { 'application/json': content } } };
+  // A name of a component has letters, digits and these three (OpenAPI 3.1 §4.8.7.1).
+  const ownName = [name, ...(status === 403 ? requiredScopes : [])].join('_').replace(/[^\w.-]/g, '_');
+  return { name: ownName, response: { description, headers, content: { 'application/json': content } } };
 }

@@ -1,4 +1,5 @@
 import type { INestApplication } from '@nestjs/common';
+import { ApplicationConfig } from '@nestjs/core';
 import { DECORATORS, type OpenAPIObject, type OperationObject, SwaggerModule } from '@nestjs/swagger';
 import type { RouteRule } from '../../nest/route-rules.js';
 
@@ -37,7 +38,8 @@ export function rulesByOperation(
   try {
     const found = new Map<string, RouteRule>();
     // A document may have been made without the prefix; where both have a path, the one the app answers at holds.
-    for (const ignoreGlobalPrefix of [true, false]) {
+    const hasPrefix = app.get(ApplicationConfig).getGlobalPrefix() !== '';
+    for (const ignoreGlobalPrefix of hasPrefix ? [true, false] : [false]) {
       const numbered = SwaggerModule.createDocument(app, { openapi, info }, { ignoreGlobalPrefix });
       for (const [path, method, { security = [] }] of operationsOf(numbered)) {
         const numberOf = (what: string): number => Number(security.flatMap((entry) => entry[what] ?? [])[0]);
