@@ -6,12 +6,16 @@ import { Public, type TokenStatus, XPayTokenService } from 'nestjs-xpay-auth';
 export class HealthController {
   constructor(private readonly tokens: XPayTokenService) {}
 
-  /** Alive, and how the app's own token is doing. Calls nobody. */
-  @ApiOperation({ summary: "Alive, and how the app's own token is doing" })
+  /**
+   * Alive, and how the app's own token and the shared store are doing. Calls nobody. `degraded` is alive too: this instance
+   * goes on alone until the store is back.
+   */
+  @ApiOperation({ summary: "Alive, and how the app's own token and the shared store are doing" })
   @ApiOkResponse({ description: 'Alive.' })
   @Public()
   @Get()
-  health(): { status: 'ok'; token: TokenStatus } {
-    return { status: 'ok', token: this.tokens.status() };
+  health(): { status: 'ok' | 'degraded'; token: TokenStatus } {
+    const token = this.tokens.status();
+    return { status: token.store?.state === 'away' ? 'degraded' : 'ok', token };
   }
 }

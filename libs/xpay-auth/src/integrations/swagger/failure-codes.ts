@@ -25,7 +25,7 @@ export function guardFailures({ access, all, any }: Requirement, instance: XPayI
     'invalid_request',
     ...(access === 'optional' ? [] : (['missing_credentials'] as const)),
     'invalid_credentials',
-    ...(takesBearer ? (['invalid_token', 'store_unavailable'] as const) : []),
+    ...(takesBearer ? ['invalid_token' as const, ...storeFailures(instance)] : []),
     ...(asksScopes ? (['insufficient_scope'] as const) : []),
     ...(takesCredentials ? checkFailures(instance) : []),
   ];
@@ -36,10 +36,15 @@ export function ownFailures(own: readonly OwnFailure[], instance: XPayInstance |
   return own.flatMap((failure): Codes => {
     if (failure === 'call') return ['credentials_rejected', ...UPSTREAM_TROUBLE];
     if (failure === 'login') {
-      return ['invalid_request', 'invalid_credentials', 'store_unavailable', ...checkFailures(instance)];
+      return ['invalid_request', 'invalid_credentials', ...storeFailures(instance), ...checkFailures(instance)];
     }
     return [failure];
   });
+}
+
+/** Of sessions that several instances share. */
+function storeFailures(instance: XPayInstance | undefined): Codes {
+  return instance?.options.store === undefined ? [] : ['store_unavailable'];
 }
 
 /** Of a check of somebody's credentials at the upstream. */
