@@ -79,6 +79,10 @@ class ClosedController extends BaseController {}
 
 const either = (...scopes: string[]) => [{ basic: scopes }, { bearer: scopes }];
 
+function requireAll(builder: DocumentBuilder): DocumentBuilder {
+  return builder.addSecurityRequirements('basic').addSecurityRequirements('bearer');
+}
+
 async function start(
   platform: Platform = 'fastify',
   options: Parameters<typeof XPayAuthModule.forRoot>[0] = {},
@@ -141,13 +145,11 @@ describe('who may call, in the OpenAPI document', () => {
 
   it('a requirement for the whole document is lifted from public routes, and replaced on marked ones', async () => {
     await using app = await start();
-    const build = (builder: DocumentBuilder): DocumentBuilder =>
-      builder.addSecurityRequirements('basic').addSecurityRequirements('bearer');
-    expect(securityAt(app, 'get /class/public', { build })).toEqual([]);
-    expect(securityAt(app, 'get /closed', { build })).toEqual(either('tme_admin'));
-    expect(securityAt(app, 'get /marks/optional', { build })).toEqual([{}, ...either()]);
+    expect(securityAt(app, 'get /class/public', { build: requireAll })).toEqual([]);
+    expect(securityAt(app, 'get /closed', { build: requireAll })).toEqual(either('tme_admin'));
+    expect(securityAt(app, 'get /marks/optional', { build: requireAll })).toEqual([{}, ...either()]);
     // Nobody of ours stands before it, so what was said of it stands.
-    expect(securityAt(app, 'get /marks/unmarked', { build })).toBeUndefined();
+    expect(securityAt(app, 'get /marks/unmarked', { build: requireAll })).toBeUndefined();
   });
 
   it("another guard's lock stays, beside ours where both must open and alone on a public route", async () => {

@@ -6,7 +6,7 @@ import { failureHeaders } from '../../nest/http-exception.js';
 interface HeaderDescription {
   readonly name: string;
   readonly type: 'string' | 'integer';
-  description(status: number): string;
+  readonly description: (status: number) => string;
 }
 
 const HEADERS: Readonly<Record<string, HeaderDescription>> = {
