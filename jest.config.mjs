@@ -7,10 +7,13 @@ export default {
   moduleNameMapper: {
     '^nestjs-xpay-auth$': '<rootDir>/libs/xpay-auth/src/index.ts',
     '^nestjs-xpay-auth/redis$': '<rootDir>/libs/xpay-auth/src/redis.ts',
+    '^nestjs-xpay-auth/swagger$': '<rootDir>/libs/xpay-auth/src/integrations/swagger/index.ts',
     '^nestjs-xpay-auth/testing$': '<rootDir>/libs/xpay-auth/src/testing/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   transform: {
+    // What @fastify/static requires is ESM, which Node can require and jest cannot.
+    '/content-disposition/.+\\.js$': ['@swc/jest', { module: { type: 'commonjs' } }],
     '^.+\\.ts$': [
       '@swc/jest',
       {
@@ -24,6 +27,7 @@ export default {
       },
     ],
   },
+  transformIgnorePatterns: ['/node_modules/(?!content-disposition/)'],
   testEnvironment: 'node',
   testTimeout: 15_000,
 };

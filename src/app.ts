@@ -3,14 +3,21 @@ import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-ex
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { IncomingMessage } from 'node:http';
 import { AppModule } from './app.module.js';
+import { serveDocs } from './docs/serve-docs.js';
 import type { Settings } from './settings.js';
 import { asPlainQuestion } from './verify/forwarded-request.js';
 
 type App = NestExpressApplication | NestFastifyApplication;
 
 /** The app on the platform of choice, ready to listen. */
-export function createApp({ platform, trustProxy }: Pick<Settings, 'platform' | 'trustProxy'>): Promise<App> {
-  return platform === 'express' ? createExpressApp(trustProxy) : createFastifyApp(trustProxy);
+export async function createApp({
+  platform,
+  trustProxy,
+  docs,
+}: Pick<Settings, 'platform' | 'trustProxy' | 'docs'>): Promise<App> {
+  const app = await (platform === 'express' ? createExpressApp(trustProxy) : createFastifyApp(trustProxy));
+  if (docs) serveDocs(app);
+  return app;
 }
 
 async function createExpressApp(trustProxy: Settings['trustProxy']): Promise<App> {

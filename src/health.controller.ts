@@ -1,4 +1,5 @@
 import { Controller, Get } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import { Public, type TokenStatus, XPayTokenService } from 'nestjs-xpay-auth';
 
 @Controller('health')
@@ -9,6 +10,8 @@ export class HealthController {
    * Alive, and how the app's own token and the shared store are doing. Calls nobody. `degraded` is alive too: this instance
    * goes on alone until the store is back.
    */
+  @ApiOperation({ summary: "Alive, and how the app's own token and the shared store are doing" })
+  @ApiOkResponse({ description: 'Alive.' })
   @Public()
   @Get()
   health(): { status: 'ok' | 'degraded'; token: TokenStatus } {

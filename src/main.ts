@@ -9,5 +9,7 @@ const app = await createApp(settings);
 app.enableShutdownHooks();
 await app.listen(settings.port, settings.host);
 const url = await app.getUrl();
-new Logger('ReferenceApp').log(`Listening on ${url}`);
+const logger = new Logger('ReferenceApp');
+logger.log(`Listening on ${url}`);
+if (settings.docs) logger.log(`To try it in a browser: ${url}/docs`);
 demo?.introduce(url);

@@ -7,6 +7,8 @@ export interface Settings {
   readonly platform: 'fastify' | 'express';
   /** Which proxies in front are believed about the client's address, such as `loopback, 10.0.0.0/8`; none by default. */
   readonly trustProxy: string | undefined;
+  /** `/docs` is there. It shows what any caller could find out by asking, so it is on in production too. */
+  readonly docs: boolean;
   /** Nothing is configured: run against an emulator in this process. */
   readonly demo: boolean;
 }
@@ -28,6 +30,8 @@ export function settingsFrom(env: Environment): Settings {
   if (platform !== 'fastify' && platform !== 'express') {
     throw new Error(`PLATFORM: ${platform} is neither "fastify" nor "express"`);
   }
+  const docs = env['DOCS'] || 'on';
+  if (docs !== 'on' && docs !== 'off') throw new Error(`DOCS: ${docs} is neither "on" nor "off"`);
   assertKnown(env);
   const configured = ['XPAY_USERNAME', 'XPAY_SECRET_KEY', 'XPAY_BASE_URL', 'XPAY_REDIS_URL'].some((name) => env[name]);
   if (!configured && /^prod/i.test(env['NODE_ENV'] ?? '')) {
@@ -38,7 +42,8 @@ export function settingsFrom(env: Environment): Settings {
   }
   const demo = !configured;
   const trustProxy = trustedProxies(env['TRUST_PROXY']);
-  return { trustProxy, host: (!demo && env['HOST']) || '127.0.0.1', port: Number(port), platform, demo };
+  const host = (!demo && env['HOST']) || '127.0.0.1';
+  return { trustProxy, host, port: Number(port), platform, docs: docs === 'on', demo };
 }
 
 /** Names and addresses, the one way of saying it that both platforms understand; to trust everybody is to trust nobody. */

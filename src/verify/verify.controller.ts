@@ -1,6 +1,7 @@
 import { BadRequestException, Controller, Get, Header, Req, Res } from '@nestjs/common';
 import { Authenticated, CurrentUser, type Principal, XPayAuthError } from 'nestjs-xpay-auth';
 import { requiredScopes } from './required-scopes.js';
+import { DescribeVerify } from '../docs/describe-verify.js';
 
 /** The part of a request and of an answer that both platforms have. */
 interface Request {
@@ -17,6 +18,7 @@ export class VerifyController {
   /** 200 with the caller's name and scopes in headers, or 401, 403, 503 … `?scope=` may be repeated: all are asked for. */
   @Get()
   @Header('cache-control', 'no-store')
+  @DescribeVerify()
   verify(
     @Req() request: Request,
     @CurrentUser() caller: Principal,
