@@ -1,3 +1,16 @@
+const swc = (parser, type) => [
+  '@swc/jest',
+  {
+    jsc: {
+      target: 'es2022',
+      parser,
+      transform: { legacyDecorator: true, decoratorMetadata: true },
+      keepClassNames: true,
+    },
+    module: { type },
+  },
+];
+
 /** @type {import('jest').Config} */
 export default {
   roots: ['<rootDir>/libs', '<rootDir>/src', '<rootDir>/test'],
@@ -10,19 +23,11 @@ export default {
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   transform: {
-    '^.+\\.ts$': [
-      '@swc/jest',
-      {
-        jsc: {
-          target: 'es2022',
-          parser: { syntax: 'typescript', decorators: true },
-          transform: { legacyDecorator: true, decoratorMetadata: true },
-          keepClassNames: true,
-        },
-        module: { type: 'es6' },
-      },
-    ],
+    '^.+\\.ts$': swc({ syntax: 'typescript', decorators: true }, 'es6'),
+    // Fastify's inject requires an ES module, which jest refuses before Node 24.9.
+    '/cookie/dist/.+\\.js$': swc({ syntax: 'ecmascript' }, 'commonjs'),
   },
+  transformIgnorePatterns: ['/node_modules/(?!(?:light-my-request/node_modules/)?cookie/dist/)'],
   testEnvironment: 'node',
   testTimeout: 15_000,
 };

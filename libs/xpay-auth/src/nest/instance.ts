@@ -35,15 +35,15 @@ export interface XPayInstance {
   readonly audit: AuditSink;
 }
 
-/** Puts an instance together: the one place where ports meet what fills them. */
-export function createInstance(options: ResolvedOptions): XPayInstance {
+/** Puts an instance together: the one place where ports meet what fills them. `standIn` answers where no socket may open. */
+export function createInstance(options: ResolvedOptions, standIn?: Pick<UpstreamClient, 'send'>): XPayInstance {
   const { name, dialect, baseUrl, clock, http } = options;
   const logger = new Logger(name === DEFAULT_INSTANCE ? 'XPayAuth' : `XPayAuth:${name}`);
   const auditing = new XPayAuditService(logger, (): number => verifier.hits + sessions.hits);
   const audit = auditing.record;
 
   const axios = new HttpService(createAxios(http)).axiosRef;
-  const client = new UpstreamClient(axios, baseUrl, clock);
+  const client = standIn ?? new UpstreamClient(axios, baseUrl, clock);
   const upstream = (signal?: AbortSignal): Upstream => ({ send: (request) => client.send(request, signal) });
 
   const renewal = dialect.refresh?.bind(dialect);
