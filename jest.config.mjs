@@ -13,7 +13,7 @@ const swc = (parser, type) => [
 
 /** @type {import('jest').Config} */
 export default {
-  roots: ['<rootDir>/libs', '<rootDir>/src', '<rootDir>/test'],
+  roots: ['<rootDir>/libs', '<rootDir>/src', '<rootDir>/test', '<rootDir>/examples'],
   testMatch: ['**/*.spec.ts', '**/*.e2e-spec.ts'],
   modulePathIgnorePatterns: ['<rootDir>/libs/.*/dist', '<rootDir>/dist'],
   extensionsToTreatAsEsm: ['.ts'],
