@@ -22,7 +22,8 @@ class RoutesController {
   @Scopes('tme_user')
   @Get('user')
   user(@CurrentUser() caller: Principal) {
-    return { ...caller, isPrincipal: Principal.isPrincipal(caller) };
+    const { username, scopes, isAPI, expiresAt, instance } = caller;
+    return { username, scopes, isAPI, expiresAt, instance, isPrincipal: Principal.isPrincipal(caller) };
   }
 
   @Scopes('tme_admin')

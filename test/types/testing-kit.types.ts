@@ -21,7 +21,6 @@ import {
 } from 'nestjs-xpay-auth/testing';
 
 declare const upstream: XPayTestUpstream;
-declare const xpay: XPayEmulator;
 declare const stage: Parameters<typeof dialectContract>[1];
 
 /** Never called: its types are what is tested. */
@@ -50,8 +49,8 @@ export async function kit(): Promise<void> {
 
   expectTypeOf(new ManualClock()).toExtend<Clock>();
   expectTypeOf(startXPayEmulator({ accounts: [] })).resolves.toEqualTypeOf<XPayEmulator>();
-  expectTypeOf(xpay.addAccount).parameter(0).toEqualTypeOf<XPayAccount>();
-  expectTypeOf(xpay.faults.next).parameter(0).toEqualTypeOf<Fault>();
+  expectTypeOf<Parameters<XPayEmulator['addAccount']>[0]>().toEqualTypeOf<XPayAccount>();
+  expectTypeOf<Parameters<XPayEmulator['faults']['next']>[0]>().toEqualTypeOf<Fault>();
 
   const [first] = dialectContract('mine', stage);
   expectTypeOf(first).toEqualTypeOf<ContractCase | undefined>();

@@ -65,7 +65,7 @@ export class TestStandIn extends UpstreamStandIn implements OnModuleInit {
 
 /** A base URL may come from the environment in production. What is no object is for `resolveOptions` to refuse. */
 function withBaseUrl(given: XPayAuthFactoryOptions): XPayAuthFactoryOptions {
-  const { baseUrl, dialect } = (given ?? {}) as XPayAuthFactoryOptions;
+  const { baseUrl, dialect } = given ?? {};
   const hasDefault = typeof dialect === 'object' ? dialect.defaultBaseUrl !== undefined : dialect !== 'password-login';
   return baseUrl !== undefined || hasDefault ? given : { ...given, baseUrl: NOWHERE };
 }
