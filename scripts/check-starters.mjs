@@ -11,6 +11,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const root = resolve(import.meta.dirname, '..');
 const SCHEMATICS = 'node_modules/@angular-devkit/schematics-cli/bin/schematics.js';
+/** `npx nest add`, also inside of another npx. */
+const NEST_ADD = 'node node_modules/@nestjs/cli/bin/nest.js add nestjs-xpay-auth --skip-install';
 const INSTALL = ['install', '--no-audit', '--no-fund', '--loglevel=error'];
 /** Jest runs the CommonJS starter's own spec from here on: Nest is ESM, and it requires it. */
 const NODE_WITH_JEST_FOR_ESM = '24';
@@ -38,10 +40,10 @@ async function checkEsm(app, run, nodes) {
   for (const node of nodes) {
     restore(app, pristine);
     const on = (command) => run(...commandOn(node, command), app);
-    on('npx nest add nestjs-xpay-auth --skip-install');
+    on(NEST_ADD);
     assertAdded(app, '.js');
     const added = snapshotOf(app);
-    on('npx nest add nestjs-xpay-auth --skip-install');
+    on(NEST_ADD);
     assert.deepEqual(snapshotOf(app), added, 'a second run changes nothing');
     on('npm run build');
     await checkRunning(app, node);
@@ -73,7 +75,7 @@ async function checkCommonJs(app, run) {
 
 /** The app on this Node, with what `.env` says, at the emulator that the package brings along. */
 async function checkRunning(app, node) {
-  const emulator = start(app, node, 'npx xpay-emulator --port 0');
+  const emulator = start(app, 'this', 'npx xpay-emulator --port 0');
   const [, url, user, key, admin, adminKey] = await emulator.printed(
     / at (http:\S+)\n +(\S+) +(\S+) +tme_user\n +(\S+) +(\S+) +tme_admin\n/,
   );
