@@ -14,6 +14,8 @@ const SCHEMATICS = 'node_modules/@angular-devkit/schematics-cli/bin/schematics.j
 /** `npx nest add`, also inside of another npx. */
 const NEST_ADD = 'node node_modules/@nestjs/cli/bin/nest.js add nestjs-xpay-auth --skip-install';
 const INSTALL = ['install', '--no-audit', '--no-fund', '--loglevel=error'];
+/** Nest's CLI 12 does not start on these (ERR_REQUIRE_CYCLE_MODULE); the app does. */
+const NODES_WITHOUT_CLI = new Set(['20.19.0']);
 /** Jest runs the CommonJS starter's own spec from here on: Nest is ESM, and it requires it. */
 const NODE_WITH_JEST_FOR_ESM = '24';
 
@@ -39,7 +41,7 @@ async function checkEsm(app, run, nodes) {
   const pristine = snapshotOf(app);
   for (const node of nodes) {
     restore(app, pristine);
-    const on = (command) => run(...commandOn(node, command), app);
+    const on = (command) => run(...commandOn(NODES_WITHOUT_CLI.has(node) ? 'this' : node, command), app);
     on(NEST_ADD);
     assertAdded(app, '.js');
     const added = snapshotOf(app);
@@ -148,7 +150,7 @@ function exists(app, path) {
 }
 
 function filesBelow(folder) {
-  return readdirSync(folder, { recursive: true }).filter((file) => /\.\w+$/.test(file));
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => /\.\w+$/.test(file));
 }
 
 /** A command and its arguments, on this Node or on one that npm brings. */
@@ -182,7 +184,8 @@ function start(cwd, node, command, env = {}) {
       throw new Error(`${command} did not print ${pattern}:\n${output}`);
     },
     async stop() {
-      if (child.exitCode === null && child.signalCode === null) process.kill(-child.pid, 'SIGTERM');
+      const { pid, exitCode, signalCode } = child;
+      if (pid !== undefined && exitCode === null && signalCode === null) process.kill(-pid, 'SIGTERM');
       await closed;
     },
   };

@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { nestAdd, type NestAddOptions } from './nest-add.js';
+import { loadNestTools } from './nest-tools.js';
 import type { Context, Directory, Tree } from './tree.js';
 
 /** The files of an app in memory, as the devkit's tree has them. */
@@ -288,7 +289,7 @@ describe('nest add, in .env', () => {
 });
 
 describe('nest add, in package.json', () => {
-  const own = JSON.parse(readFileSync(resolve(import.meta.dirname, '../../package.json'), 'utf8')) as {
+  const own = json('package.json') as {
     version: string;
     peerDependencies: Record<string, string>;
   };
@@ -324,5 +325,47 @@ describe('nest add, in package.json', () => {
     const { tasks, text } = await add(starter(), { skipInstall: true });
     expect(tasks).toEqual([]);
     expect(text('package.json')).toContain('"passport"');
+  });
+});
+
+function json(path: string): unknown {
+  return JSON.parse(readFileSync(resolve(import.meta.dirname, '../..', path), 'utf8'));
+}
+
+describe('the collection that the CLI reads', () => {
+  it('names the factory and the schema as they are', async () => {
+    const { schematics } = json('schematics/collection.json') as {
+      schematics: Record<string, { factory: string; schema: string }>;
+    };
+    expect(Object.keys(schematics)).toEqual(['nest-add']);
+    const { factory = '', schema = '' } = schematics['nest-add'] ?? {};
+    const [, file = '', name = ''] = /^\.\.\/dist\/schematics\/(.+)\.js#(\w+)$/.exec(factory) ?? [];
+    expect(await import(`./${file}.js`)).toHaveProperty(name, nestAdd);
+    // A name that is missing here, or there, does not compile.
+    const options: Record<keyof NestAddOptions, true> = {
+      sourceRoot: true,
+      module: true,
+      skipExample: true,
+      skipInstall: true,
+    };
+    const { properties } = json(`schematics/${schema}`) as { properties: object };
+    expect(Object.keys(properties)).toEqual(Object.keys(options));
+  });
+});
+
+describe("Nest's tools", () => {
+  it("are the app's, or those of the CLI that runs", async () => {
+    expect(await loadNestTools(process.cwd())).toHaveProperty('MetadataManager');
+    expect(await loadNestTools('/an/app/without/them')).toHaveProperty('typescript');
+  });
+
+  it('are asked for by name where there are none', async () => {
+    const [, program = ''] = process.argv;
+    process.argv[1] = '/a/cli/without/them.js';
+    try {
+      await expect(loadNestTools('/an/app/without/them')).rejects.toThrow('@nestjs/schematics');
+    } finally {
+      process.argv[1] = program;
+    }
   });
 });
