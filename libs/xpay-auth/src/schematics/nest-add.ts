@@ -96,17 +96,15 @@ function addPackages(tree: Tree): boolean {
   return after !== before;
 }
 
+const COMMENT = /\/\*[^]*?\*\/|\/\/.*/g;
+
 /** The first source that says this outside its comments; specs do not count. */
 function fileWith(tree: Tree, folder: string, pattern: RegExp): string | undefined {
   const found: string[] = [];
   tree.getDir(folder).visit((path) => {
     if (!/(?<!\.(?:e2e-)?spec|\.d)\.[cm]?ts$/.test(path)) return;
-    const code =
-      tree
-        .read(path)
-        ?.toString()
-        .replace(/\/\*[^]*?\*\/|\/\/.*/g, '') ?? '';
-    if (pattern.test(code)) found.push(path);
+    const text = tree.read(path)?.toString() ?? '';
+    if (pattern.test(text.replace(COMMENT, ''))) found.push(path);
   });
   return found.toSorted()[0]?.replace(/^\//, '');
 }
