@@ -24,6 +24,8 @@ const doors: Readonly<Record<string, { rooms: readonly string[]; packages: reado
   },
   testing: { rooms: ['testing/emulators', 'testing/kit'], packages: [] },
   redis: { rooms: ['stores'], packages: [] },
+  // Runs in the CLI, without the library: what it needs of Nest is the app's.
+  schematics: { rooms: [], packages: [/^node:/, /^typescript$/] },
   index: { rooms: ['core', 'flows', 'http', 'stores', 'dialects', 'nest'], packages: [] },
 };
 
