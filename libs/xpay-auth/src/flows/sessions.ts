@@ -32,10 +32,13 @@ export interface SessionsParts {
 
 /** What a login brings: a bearer token of our own, shown this once. */
 export interface Session {
+  /** What the caller presents as `Authorization: Bearer …`. Only its digest is kept here. */
   readonly accessToken: string;
+  /** The scheme to present it by (RFC 6750 §2.1). */
   readonly tokenType: 'Bearer';
-  /** Ms since the epoch. */
+  /** Ms since the epoch at which the session ends at the latest. */
   readonly expiresAt: number;
+  /** Who logged in. */
   readonly principal: Principal;
 }
 
@@ -217,6 +220,6 @@ function unknownBearer(): XPayAuthError {
 }
 
 /** The one spelling of a bearer header: sessions and raw headers meet in its digest. */
-export function bearerHeader(token: string): string {
+function bearerHeader(token: string): string {
   return `Bearer ${token}`;
 }

@@ -3,12 +3,22 @@ import { XPayAuthError } from '../core/errors.js';
 
 /** The parts of an HTTP request that Express, Fastify and Node agree on, and the one where they do not. */
 export interface IncomingRequest {
+  /** Node's headers: names in lower case. */
   headers: IncomingHttpHeaders;
   /** Express and Node: every header line as it came. Node's `headers` keeps the first of two `Authorization` lines silently. */
   readonly rawHeaders?: readonly string[];
   /** Fastify: Node's request. */
-  readonly raw?: { readonly rawHeaders?: readonly string[]; readonly headers?: IncomingHttpHeaders };
-  readonly socket?: { readonly remoteAddress?: string | undefined };
+  readonly raw?: {
+    /** Every header line as it came. */
+    readonly rawHeaders?: readonly string[];
+    /** Node's headers. */
+    readonly headers?: IncomingHttpHeaders;
+  };
+  /** The connection. */
+  readonly socket?: {
+    /** Who is at the other end of it: the client, or a proxy. */
+    readonly remoteAddress?: string | undefined;
+  };
   /** The client's address as the platform's trusted-proxy setting has it. */
   readonly ip?: string;
   /** The addresses that trusted proxies have passed on. Fastify begins with the peer's own, and has none when it trusts nobody. */

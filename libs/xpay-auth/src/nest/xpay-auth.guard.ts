@@ -10,11 +10,13 @@ import { XPayInstances } from './xpay-instances.js';
 /** Authentication: who is calling. Puts a `Principal` on `request.user`, or refuses. */
 @Injectable()
 export class XPayAuthGuard implements CanActivate {
+  /** @hidden */
   constructor(
     @Inject(XPayInstances) private readonly instances: XPayInstances,
     @Inject(Refusal) private readonly refusal: Refusal,
   ) {}
 
+  /** Nest calls it. Throws Nest's own exception for the context, with an `XPayAuthError` as its `cause`. */
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const { access, instance: name } = requirementOf(context.getClass(), context.getHandler());
     if (access === 'public') return true;
