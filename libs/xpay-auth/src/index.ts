@@ -30,6 +30,8 @@ export { XPayAuthGuard } from './nest/xpay-auth.guard.js';
 export { ScopesGuard } from './nest/scopes.guard.js';
 export { AnyScope, Authenticated, OptionalAuth, Public, Scopes, UseXPay } from './nest/marks/decorators.js';
 export { CurrentUser } from './nest/marks/current-user.decorator.js';
+export { XPayHandshake } from './nest/contexts/handshake.service.js';
+export { XPayAuthFilter } from './nest/xpay-auth.filter.js';
 export { XPaySessionService, type LoginContext } from './nest/session.service.js';
 export { XPayAuditService } from './nest/audit.service.js';
 export type { AuditEvent } from './flows/audit-events.js';
@@ -65,6 +67,7 @@ export {
   type XPayAuthErrorDetails,
 } from './core/errors.js';
 export type { FailureBody } from './nest/http-exception.js';
+export type { FailureMessage } from './nest/contexts/failure-message.js';
 
 // extending
 export { Secret } from './core/secret.js';
@@ -82,4 +85,5 @@ export type {
 } from './core/ports.js';
 export type { ChallengeScheme } from './core/challenge.js';
 export type { CredentialsExtractor, ExtractedCredentials } from './nest/extractors.js';
-export type { IncomingRequest } from './nest/incoming-request.js';
+export type { Handshake, IncomingRequest, RpcMessage } from './nest/incoming-request.js';
+export type { UpgradeRequest } from './nest/contexts/handshakes.js';

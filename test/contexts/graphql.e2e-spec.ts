@@ -1,0 +1,392 @@
+import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
+import { describe, expect, it } from '@jest/globals';
+import { Inject, type Type } from '@nestjs/common';
+import {
+  Field,
+  GraphQLModule,
+  Int,
+  Mutation,
+  ObjectType,
+  Parent,
+  Query,
+  ResolveField,
+  Resolver,
+} from '@nestjs/graphql';
+import { GraphQLError, type GraphQLFormattedError } from 'graphql';
+import {
+  AnyScope,
+  Authenticated,
+  CurrentUser,
+  OptionalAuth,
+  type Principal,
+  Public,
+  Scopes,
+  UseXPay,
+  XPayAuthError,
+  XPayAuthModule,
+  XPayHttpService,
+} from 'nestjs-xpay-auth';
+import { startXPayEmulator } from 'nestjs-xpay-auth/testing';
+import { type ContextApp, type ContextSetting, startContextApp } from '../support/context-app.js';
+import { ada, asAda, asRoot, root, wrong } from '../support/inbound-app.js';
+import { basic, bearer } from '../support/start-app.js';
+
+@ObjectType()
+class Wallet {
+  @Field(() => Int)
+  id!: number;
+}
+
+@Resolver(() => Wallet)
+class WalletResolver {
+  @Public()
+  @Query(() => [Wallet])
+  wallets(): Wallet[] {
+    return [{ id: 1 }, { id: 2 }, { id: 3 }];
+  }
+
+  @Scopes('tme_admin')
+  @ResolveField(() => String)
+  owner(@Parent() { id }: Wallet, @CurrentUser() { username }: Principal): string {
+    return `${id} of ${username}`;
+  }
+}
+
+@Resolver()
+class FieldsResolver {
+  constructor(@Inject(XPayHttpService) private readonly xpay: XPayHttpService) {}
+
+  @Authenticated()
+  @Query(() => String)
+  me(@CurrentUser() { username }: Principal): string {
+    return username;
+  }
+
+  @Scopes('tme_user')
+  @Query(() => String)
+  user(): string {
+    return 'user';
+  }
+
+  @Scopes('tme_admin')
+  @Mutation(() => String)
+  admin(): string {
+    return 'admin';
+  }
+
+  @AnyScope('tme_user', 'tme_admin')
+  @Query(() => String)
+  either(): string {
+    return 'either';
+  }
+
+  @Scopes('tme_admin')
+  @Query(() => String, { nullable: true })
+  adminOrNull(): string {
+    return 'admin';
+  }
+
+  @OptionalAuth()
+  @Query(() => String)
+  optional(@CurrentUser() caller: Principal | undefined): string {
+    return caller?.username ?? 'nobody';
+  }
+
+  @Public()
+  @Query(() => String)
+  open(): string {
+    return 'open';
+  }
+
+  @Query(() => String)
+  unmarked(): string {
+    return 'unmarked';
+  }
+
+  @Query(() => String)
+  unmarkedUser(@CurrentUser() { username }: Principal): string {
+    return username;
+  }
+
+  @Public()
+  @Query(() => String)
+  async outbound(): Promise<string> {
+    return JSON.stringify(await this.xpay.post('/client/wallets/find'));
+  }
+}
+
+@UseXPay('two')
+@Resolver()
+class SecondResolver {
+  @Query(() => String)
+  second(@CurrentUser() { instance }: Principal): string {
+    return instance;
+  }
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly data: Record<string, unknown> | null | undefined;
+  readonly errors: readonly GraphQLFormattedError[];
+}
+
+interface Api extends ContextApp {
+  /** What formatError is given: the errors before they are written down. */
+  readonly thrown: unknown[];
+  query(document: string, headers?: Record<string, string>): Promise<Answer>;
+}
+
+interface ApiSetting extends Omit<ContextSetting, 'providers'> {
+  readonly graphql?: Partial<ApolloDriverConfig>;
+  readonly resolvers?: readonly Type[];
+}
+
+async function startApi({
+  graphql = {},
+  resolvers = [FieldsResolver],
+  imports = [],
+  ...rest
+}: ApiSetting = {}): Promise<Api> {
+  const thrown: unknown[] = [];
+  const app = await startContextApp({
+    ...rest,
+    imports: [
+      ...imports,
+      GraphQLModule.forRoot<ApolloDriverConfig>({
+        driver: ApolloDriver,
+        autoSchemaFile: true,
+        includeStacktraceInErrorResponses: false,
+        formatError: (formatted, error) => {
+          thrown.push(error);
+          return formatted;
+        },
+        ...graphql,
+      }),
+    ],
+    providers: [...resolvers],
+  });
+  return {
+    ...app,
+    thrown,
+    query: async (query, headers = {}) => {
+      const answer = await fetch(`${app.url}/graphql`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify({ query }),
+      });
+      const { data, errors = [] } = (await answer.json()) as Answer;
+      return { status: answer.status, headers: answer.headers, data, errors };
+    },
+  };
+}
+
+const codes = ({ errors }: Answer): unknown[] =>
+  errors.map(({ extensions }) => [extensions?.['code'], extensions?.['errorCode']]);
+const UNAUTHENTICATED = ['UNAUTHENTICATED', 'missing_credentials'];
+const FORBIDDEN = ['FORBIDDEN', 'insufficient_scope'];
+
+describe('GraphQL', () => {
+  it.each([
+    ['{ me }', { nobody: UNAUTHENTICATED, ada: ada.username, root: root.username }],
+    ['{ user }', { nobody: UNAUTHENTICATED, ada: 'user', root: FORBIDDEN }],
+    ['mutation { admin }', { nobody: UNAUTHENTICATED, ada: FORBIDDEN, root: 'admin' }],
+    ['{ either }', { nobody: UNAUTHENTICATED, ada: 'either', root: 'either' }],
+    ['{ optional }', { nobody: 'nobody', ada: ada.username, root: root.username }],
+    ['{ open }', { nobody: 'open', ada: 'open', root: 'open' }],
+  ])('I13 · %s lets in exactly who may come in', async (document, expected) => {
+    await using api = await startApi();
+    const said = async (headers?: Record<string, string>): Promise<unknown> => {
+      const answer = await api.query(document, headers);
+      return answer.errors.length > 0 ? codes(answer)[0] : Object.values(answer.data ?? {})[0];
+    };
+    expect({ nobody: await said(), ada: await said(asAda), root: await said(asRoot) }).toEqual(expected);
+  });
+
+  it('I13 · refuses with a GraphQLError whose cause is the failure, and with what HTTP would say', async () => {
+    await using api = await startApi();
+    const { status, headers, errors } = await api.query('{ user }', asRoot);
+    expect(errors).toEqual([
+      {
+        message: 'Insufficient scope',
+        path: ['user'],
+        locations: [{ line: 1, column: 3 }],
+        extensions: { code: 'FORBIDDEN', errorCode: 'insufficient_scope', requiredScopes: ['tme_user'] },
+      },
+    ]);
+    // Nest's Apollo driver answers 200 wherever a field was executed.
+    expect([status, headers.get('www-authenticate'), headers.get('cache-control')]).toEqual([
+      200,
+      'Bearer error="insufficient_scope", scope="tme_user"',
+      'no-store',
+    ]);
+    const [located] = api.thrown as GraphQLError[];
+    const refusal = located?.originalError;
+    expect(refusal).toBeInstanceOf(GraphQLError);
+    expect(refusal?.cause).toBeInstanceOf(XPayAuthError);
+    expect(refusal?.cause).toMatchObject({ code: 'insufficient_scope' });
+    expect(refusal?.stack).not.toContain('lacks');
+  });
+
+  it.each([
+    ['{ me }', {}, 401, UNAUTHENTICATED],
+    ['{ me }', wrong(), 401, ['UNAUTHENTICATED', 'invalid_credentials']],
+    ['{ me }', bearer('unknown'), 401, ['UNAUTHENTICATED', 'invalid_token']],
+    ['{ optional }', wrong(), 401, ['UNAUTHENTICATED', 'invalid_credentials']],
+    ['{ me }', { authorization: 'Basic !' }, 400, ['BAD_REQUEST', 'invalid_request']],
+    ['{ user }', asRoot, 403, FORBIDDEN],
+  ])('I7 I13 · %s with %j is %i where Apollo may say so', async (document, headers, status, code) => {
+    await using api = await startApi({ graphql: { preserveHttpStatusForExecutionErrors: false } });
+    const answer = await api.query(document, headers);
+    expect([answer.status, codes(answer)]).toEqual([status, [code]]);
+    if (status === 401) {
+      expect(answer.headers.get('www-authenticate')).toMatch(
+        /^Basic realm="xpay", charset="UTF-8", Bearer realm="xpay"/,
+      );
+    }
+  });
+
+  it("I6 I13 · the upstream's trouble is never the caller's: 503 with a time to come back, also for optional callers", async () => {
+    await using api = await startApi({ graphql: { preserveHttpStatusForExecutionErrors: false } });
+    api.xpay.faults.always({ kind: 'unavailable' });
+    for (const document of ['{ me }', '{ optional }']) {
+      const answer = await api.query(document, asAda);
+      expect([answer.status, codes(answer)]).toEqual([503, [['SERVICE_UNAVAILABLE', 'upstream_unavailable']]]);
+      expect(answer.headers.get('retry-after')).toBe('1');
+      expect(answer.errors[0]?.extensions?.['retryAfterMs']).toBe(1_000);
+    }
+  });
+
+  const tenFields = `{ ${[...'abcdefghij'].map((alias) => `${alias}: ${alias < 'f' ? 'me' : 'adminOrNull'}`).join(' ')} }`;
+
+  it('I13 · ten fields of one request are one decision, and the scopes of each are judged', async () => {
+    await using api = await startApi();
+    const { data, errors } = await api.query(tenFields, asAda);
+    expect(Object.values(data ?? {})).toEqual([...Array(5).fill(ada.username), ...Array(5).fill(null)]);
+    expect(errors.map(({ path, extensions }) => [path?.[0], extensions?.['errorCode']])).toEqual(
+      [...'fghij'].map((alias) => [alias, 'insufficient_scope']),
+    );
+    expect(api.asked()).toBe(1);
+    expect(api.events.filter(({ type }) => type === 'verified')).toHaveLength(1);
+    expect(api.events.filter(({ type }) => type === 'denied')).toHaveLength(5);
+  });
+
+  it('I13 · a refusal is one decision, too: one attempt, one question, one event', async () => {
+    await using api = await startApi();
+    const { errors } = await api.query('{ a: me b: user c: either d: me }', wrong());
+    expect(errors.map(({ extensions }) => extensions?.['errorCode'])).toContain('invalid_credentials');
+    expect(api.asked()).toBe(1);
+    expect(api.events.map(({ type }) => type)).toEqual(['refused']);
+  });
+
+  it('I1 I10 I13 · the next request is a decision of its own: revocation and the period are read again', async () => {
+    await using api = await startApi();
+    const { accessToken } = await api.sessions.login(ada);
+    expect((await api.query('{ me }', bearer(accessToken))).data).toEqual({ me: ada.username });
+    await api.sessions.revokeUser(ada.username);
+    expect(codes(await api.query('{ me }', bearer(accessToken)))).toEqual([['UNAUTHENTICATED', 'invalid_token']]);
+    const before = api.asked();
+    for (let i = 0; i < 3; i++) await api.query('{ me }', asAda);
+    expect(api.asked()).toBe(before + 1);
+    await api.clock.advance(60_001);
+    api.xpay.removeAccount(ada.username);
+    expect(codes(await api.query('{ me }', asAda))).toEqual([['UNAUTHENTICATED', 'invalid_credentials']]);
+  });
+
+  it('I13 · globalGuards protect every field without a mark, and none without them', async () => {
+    await using open = await startApi();
+    expect((await open.query('{ unmarked }')).data).toEqual({ unmarked: 'unmarked' });
+    await using closed = await startApi({ options: { globalGuards: true } });
+    expect(codes(await closed.query('{ unmarked }'))).toEqual([UNAUTHENTICATED]);
+    expect((await closed.query('{ unmarked }', asAda)).data).toEqual({ unmarked: 'unmarked' });
+    expect((await closed.query('{ open }')).data).toEqual({ open: 'open' });
+  });
+
+  it('@CurrentUser() where no guard ran is an error of ours', async () => {
+    await using api = await startApi();
+    expect(codes(await api.query('{ unmarkedUser }', asAda))).toEqual([['INTERNAL_SERVER_ERROR', 'configuration']]);
+  });
+
+  it('I13 · refusals are no errors of the app: a stranger fills no log with them', async () => {
+    await using api = await startApi();
+    for (const headers of [{}, wrong(), asRoot]) await api.query('{ user }', headers);
+    expect(api.logged.filter(({ level }) => level === 'error' || level === 'warn')).toEqual([]);
+  });
+
+  it('an outbound failure that leaves a resolver is answered by the same table', async () => {
+    await using api = await startApi({ options: { credentials: { username: 'app', secretKey: 'wrong' } } });
+    const answer = await api.query('{ outbound }');
+    expect(codes(answer)).toEqual([['BAD_GATEWAY', 'credentials_rejected']]);
+    expect(answer.errors[0]?.message).toBe('The upstream service refused this application');
+  });
+
+  describe('fields of an object type', () => {
+    const resolvers = [WalletResolver];
+
+    it('I13 · are guarded where Nest is told to run guards before them, each judged, one decision', async () => {
+      await using api = await startApi({ resolvers, graphql: { fieldResolverEnhancers: ['guards'] } });
+      const { data } = await api.query('{ wallets { id owner } }', asRoot);
+      expect(data).toEqual({ wallets: [1, 2, 3].map((id) => ({ id, owner: `${id} of ${root.username}` })) });
+      expect(api.asked()).toBe(1);
+      expect(codes(await api.query('{ wallets { owner } }', asAda))).toContainEqual(FORBIDDEN);
+      expect((await api.query('{ wallets { id } }')).data).toEqual({ wallets: [{ id: 1 }, { id: 2 }, { id: 3 }] });
+    });
+
+    it('I13 · a mark on one that Nest would not heed stops the boot', async () => {
+      await expect(startApi({ resolvers })).rejects.toMatchObject({
+        code: 'configuration',
+        message: expect.stringMatching(
+          /no guards before WalletResolver\.owner\. Set fieldResolverEnhancers: \['guards'\]/,
+        ),
+      });
+    });
+
+    it('I13 · a mark on their class alone is warned of', async () => {
+      @Authenticated()
+      @Resolver(() => Wallet)
+      class MarkedResolver {
+        @Query(() => Wallet)
+        wallet(): Wallet {
+          return { id: 1 };
+        }
+
+        @ResolveField(() => String)
+        owner(): string {
+          return 'somebody';
+        }
+      }
+      await using api = await startApi({ resolvers: [MarkedResolver] });
+      expect(api.logged.filter(({ level }) => level === 'warn').map(({ line }) => line)).toEqual([
+        expect.stringContaining('does not protect the fields MarkedResolver.owner'),
+      ]);
+    });
+  });
+
+  it('I14 · two instances decide in one request, each by its own upstream, also where credentials are taken off', async () => {
+    await using two = await startXPayEmulator({ accounts: [{ ...ada, scopes: [] }] });
+    const verification = { stripCredentials: true };
+    await using api = await startApi({
+      resolvers: [FieldsResolver, SecondResolver],
+      options: { verification },
+      imports: [XPayAuthModule.forRoot({ name: 'two', baseUrl: two.url, verification })],
+    });
+    expect((await api.query('{ me user second again: second }', asAda)).data).toEqual({
+      me: ada.username,
+      user: 'user',
+      second: 'two',
+      again: 'two',
+    });
+    expect([api.asked(), two.requests()]).toEqual([1, 1]);
+    expect(codes(await api.query('{ second me }', basic(root.username, root.secretKey)))).toContainEqual([
+      'UNAUTHENTICATED',
+      'invalid_credentials',
+    ]);
+  });
+
+  it('I13 · without a request in the GraphQL context nobody is let in', async () => {
+    await using api = await startApi({ graphql: { context: () => ({ req: { user: { username: 'mallory' } } }) } });
+    expect(codes(await api.query('{ me }', asAda))).toEqual([['INTERNAL_SERVER_ERROR', 'configuration']]);
+    expect(codes(await api.query('{ optional }'))).toEqual([['INTERNAL_SERVER_ERROR', 'configuration']]);
+    expect(api.logged.map(({ line }) => line)).toContainEqual(expect.stringContaining('holds no HTTP request'));
+  });
+});

@@ -1,0 +1,67 @@
+import { describe, expect, it } from '@jest/globals';
+import { startGateways } from '../support/gateway-app.js';
+import { ada, asAda, root } from '../support/inbound-app.js';
+import { settled } from '../support/settled.js';
+import { codeOf, gatewayRules } from './gateway-rules.js';
+
+const { username, secretKey } = ada;
+
+describe('a WebSocket gateway of socket.io', () => {
+  gatewayRules('socket.io');
+
+  it('I13 · guards work without accept: the socket has its own handshake', async () => {
+    await using app = await startGateways('socket.io');
+    await using user = await app.open({ path: '/bare', headers: asAda });
+    await using nobody = await app.open({ path: '/bare' });
+    expect([codeOf(await user.ask('me')), codeOf(await nobody.ask('me'))]).toEqual([username, 'missing_credentials']);
+  });
+
+  it('I13 · credentials may stand in auth: { username, secretKey } or { token }', async () => {
+    await using app = await startGateways('socket.io');
+    const { accessToken } = await app.sessions.login(root);
+    await using byKey = await app.open({ path: '/open', auth: { username, secretKey } });
+    await using byToken = await app.open({ path: '/open', auth: { token: accessToken } });
+    await using byHeader = await app.open({ path: '/open', headers: asAda, polling: true });
+    const said = [await byKey.ask('me'), await byToken.ask('me'), await byHeader.ask('me')].map(codeOf);
+    expect([said, app.asked()]).toEqual([[username, root.username, username], 2]);
+  });
+
+  it.each<[string, Record<string, unknown>, Record<string, string>, string]>([
+    ['a header beside auth', { username, secretKey }, asAda, 'invalid_request'],
+    ['a key and a token', { username, secretKey, token: 'token' }, {}, 'invalid_request'],
+    ['a token that is no text', { token: { $ne: '' } }, {}, 'invalid_request'],
+    ['a token of two words', { token: 'two words' }, {}, 'invalid_request'],
+    ['a name alone', { username }, {}, 'invalid_request'],
+    ['a key that is no text', { username, secretKey: [secretKey] }, {}, 'invalid_request'],
+    ['a colon that would move into the key', { username: 'a:b', secretKey: 'c' }, {}, 'invalid_request'],
+    ['half a character', { username: '\ud800', secretKey: 'c' }, {}, 'invalid_request'],
+    ['a wrong key', { username, secretKey: 'wrong' }, {}, 'invalid_credentials'],
+    ['an empty name and key', { username: '', secretKey: '' }, {}, 'invalid_credentials'],
+    ['something else', { user: username, pass: secretKey }, {}, 'missing_credentials'],
+  ])('I9 I13 · %s in auth is refused', async (_, auth, headers, errorCode) => {
+    await using app = await startGateways('socket.io');
+    await using client = await app.open({ path: '/closed', auth, headers });
+    await settled(() => client.closed() !== false);
+    expect(client.received.map(codeOf)).toEqual([errorCode]);
+    expect(app.asked()).toBe(errorCode === 'invalid_credentials' && username === auth['username'] ? 1 : 0);
+  });
+
+  it('O17 I13 · a secret leaves the socket with its handshake: nobody reads it there, and guards still know', async () => {
+    await using app = await startGateways('socket.io');
+    await using client = await app.open({ path: '/closed', auth: { username, secretKey, room: 'lobby' } });
+    await using other = await app.open({ path: '/closed', headers: asAda });
+    await settled(() => app.seen.accepted.length === 2);
+    for (const socket of app.seen.sockets) {
+      const { handshake, request } = socket as {
+        handshake: object;
+        request: { rawHeaders: string[]; headers: object };
+      };
+      const readable = JSON.stringify([handshake, request.headers, request.rawHeaders]);
+      expect(readable).toContain('127.0.0.1');
+      expect(readable).not.toContain(secretKey);
+      expect(readable).not.toMatch(/Basic|authorization/i);
+    }
+    expect((app.seen.sockets[0] as { handshake: { auth: object } }).handshake.auth).toEqual({ room: 'lobby' });
+    expect([codeOf(await client.ask('me')), codeOf(await other.ask('me'))]).toEqual([username, username]);
+  });
+});
