@@ -1,192 +1,33 @@
-import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
-import { describe, expect, it } from '@jest/globals';
-import { Inject, type Type } from '@nestjs/common';
-import {
-  Field,
-  GraphQLModule,
-  Int,
-  Mutation,
-  ObjectType,
-  Parent,
-  Query,
-  ResolveField,
-  Resolver,
-} from '@nestjs/graphql';
-import { GraphQLError, type GraphQLFormattedError } from 'graphql';
-import {
-  AnyScope,
-  Authenticated,
-  CurrentUser,
-  OptionalAuth,
-  type Principal,
-  Public,
-  Scopes,
-  UseXPay,
-  XPayAuthError,
-  XPayAuthModule,
-  XPayHttpService,
-} from 'nestjs-xpay-auth';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Query, ResolveField, Resolver } from '@nestjs/graphql';
+import { GraphQLError } from 'graphql';
+import { Authenticated, XPayAuthError, XPayAuthModule } from 'nestjs-xpay-auth';
 import { startXPayEmulator } from 'nestjs-xpay-auth/testing';
-import { type ContextApp, type ContextSetting, startContextApp } from '../support/context-app.js';
+import { FastifyGraphQLDriver } from '../support/fastify-graphql.driver.js';
+import {
+  type Answer,
+  type Api,
+  FieldsResolver,
+  SecondResolver,
+  Wallet,
+  WalletResolver,
+  startApi,
+} from '../support/graphql-app.js';
 import { ada, asAda, asRoot, root, wrong } from '../support/inbound-app.js';
 import { basic, bearer } from '../support/start-app.js';
-
-@ObjectType()
-class Wallet {
-  @Field(() => Int)
-  id!: number;
-}
-
-@Resolver(() => Wallet)
-class WalletResolver {
-  @Public()
-  @Query(() => [Wallet])
-  wallets(): Wallet[] {
-    return [{ id: 1 }, { id: 2 }, { id: 3 }];
-  }
-
-  @Scopes('tme_admin')
-  @ResolveField(() => String)
-  owner(@Parent() { id }: Wallet, @CurrentUser() { username }: Principal): string {
-    return `${id} of ${username}`;
-  }
-}
-
-@Resolver()
-class FieldsResolver {
-  constructor(@Inject(XPayHttpService) private readonly xpay: XPayHttpService) {}
-
-  @Authenticated()
-  @Query(() => String)
-  me(@CurrentUser() { username }: Principal): string {
-    return username;
-  }
-
-  @Scopes('tme_user')
-  @Query(() => String)
-  user(): string {
-    return 'user';
-  }
-
-  @Scopes('tme_admin')
-  @Mutation(() => String)
-  admin(): string {
-    return 'admin';
-  }
-
-  @AnyScope('tme_user', 'tme_admin')
-  @Query(() => String)
-  either(): string {
-    return 'either';
-  }
-
-  @Scopes('tme_admin')
-  @Query(() => String, { nullable: true })
-  adminOrNull(): string {
-    return 'admin';
-  }
-
-  @OptionalAuth()
-  @Query(() => String)
-  optional(@CurrentUser() caller: Principal | undefined): string {
-    return caller?.username ?? 'nobody';
-  }
-
-  @Public()
-  @Query(() => String)
-  open(): string {
-    return 'open';
-  }
-
-  @Query(() => String)
-  unmarked(): string {
-    return 'unmarked';
-  }
-
-  @Query(() => String)
-  unmarkedUser(@CurrentUser() { username }: Principal): string {
-    return username;
-  }
-
-  @Public()
-  @Query(() => String)
-  async outbound(): Promise<string> {
-    return JSON.stringify(await this.xpay.post('/client/wallets/find'));
-  }
-}
-
-@UseXPay('two')
-@Resolver()
-class SecondResolver {
-  @Query(() => String)
-  second(@CurrentUser() { instance }: Principal): string {
-    return instance;
-  }
-}
-
-interface Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly data: Record<string, unknown> | null | undefined;
-  readonly errors: readonly GraphQLFormattedError[];
-}
-
-interface Api extends ContextApp {
-  /** What formatError is given: the errors before they are written down. */
-  readonly thrown: unknown[];
-  query(document: string, headers?: Record<string, string>): Promise<Answer>;
-}
-
-interface ApiSetting extends Omit<ContextSetting, 'providers'> {
-  readonly graphql?: Partial<ApolloDriverConfig>;
-  readonly resolvers?: readonly Type[];
-}
-
-async function startApi({
-  graphql = {},
-  resolvers = [FieldsResolver],
-  imports = [],
-  ...rest
-}: ApiSetting = {}): Promise<Api> {
-  const thrown: unknown[] = [];
-  const app = await startContextApp({
-    ...rest,
-    imports: [
-      ...imports,
-      GraphQLModule.forRoot<ApolloDriverConfig>({
-        driver: ApolloDriver,
-        autoSchemaFile: true,
-        includeStacktraceInErrorResponses: false,
-        formatError: (formatted, error) => {
-          thrown.push(error);
-          return formatted;
-        },
-        ...graphql,
-      }),
-    ],
-    providers: [...resolvers],
-  });
-  return {
-    ...app,
-    thrown,
-    query: async (query, headers = {}) => {
-      const answer = await fetch(`${app.url}/graphql`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', ...headers },
-        body: JSON.stringify({ query }),
-      });
-      const { data, errors = [] } = (await answer.json()) as Answer;
-      return { status: answer.status, headers: answer.headers, data, errors };
-    },
-  };
-}
 
 const codes = ({ errors }: Answer): unknown[] =>
   errors.map(({ extensions }) => [extensions?.['code'], extensions?.['errorCode']]);
 const UNAUTHENTICATED = ['UNAUTHENTICATED', 'missing_credentials'];
 const FORBIDDEN = ['FORBIDDEN', 'insufficient_scope'];
 
-describe('GraphQL', () => {
+describe('GraphQL, whoever comes', () => {
+  let api: Api;
+  beforeAll(async () => {
+    api = await startApi();
+  });
+  afterAll(async () => api[Symbol.asyncDispose]());
+
   it.each([
     ['{ me }', { nobody: UNAUTHENTICATED, ada: ada.username, root: root.username }],
     ['{ user }', { nobody: UNAUTHENTICATED, ada: 'user', root: FORBIDDEN }],
@@ -195,7 +36,6 @@ describe('GraphQL', () => {
     ['{ optional }', { nobody: 'nobody', ada: ada.username, root: root.username }],
     ['{ open }', { nobody: 'open', ada: 'open', root: 'open' }],
   ])('I13 · %s lets in exactly who may come in', async (document, expected) => {
-    await using api = await startApi();
     const said = async (headers?: Record<string, string>): Promise<unknown> => {
       const answer = await api.query(document, headers);
       return answer.errors.length > 0 ? codes(answer)[0] : Object.values(answer.data ?? {})[0];
@@ -203,6 +43,48 @@ describe('GraphQL', () => {
     expect({ nobody: await said(), ada: await said(asAda), root: await said(asRoot) }).toEqual(expected);
   });
 
+  it('@CurrentUser() where no guard ran is an error of ours', async () => {
+    expect(codes(await api.query('{ unmarkedUser }', asAda))).toEqual([['INTERNAL_SERVER_ERROR', 'configuration']]);
+  });
+});
+
+describe('GraphQL where Apollo may say the status', () => {
+  let api: Api;
+  beforeAll(async () => {
+    api = await startApi({ graphql: { preserveHttpStatusForExecutionErrors: false } });
+  });
+  afterAll(async () => api[Symbol.asyncDispose]());
+
+  it.each([
+    ['{ me }', {}, 401, UNAUTHENTICATED],
+    ['{ me }', wrong(), 401, ['UNAUTHENTICATED', 'invalid_credentials']],
+    ['{ me }', bearer('unknown'), 401, ['UNAUTHENTICATED', 'invalid_token']],
+    ['{ optional }', wrong(), 401, ['UNAUTHENTICATED', 'invalid_credentials']],
+    ['{ me }', { authorization: 'Basic !' }, 400, ['BAD_REQUEST', 'invalid_request']],
+    ['{ user }', asRoot, 403, FORBIDDEN],
+  ])('I7 I13 · %s with %j is %i where Apollo may say so', async (document, headers, status, code) => {
+    const answer = await api.query(document, headers);
+    expect([answer.status, codes(answer)]).toEqual([status, [code]]);
+    if (status === 401) {
+      expect(answer.headers.get('www-authenticate')).toMatch(
+        /^Basic realm="xpay", charset="UTF-8", Bearer realm="xpay"/,
+      );
+    }
+  });
+
+  it("I6 I13 · the upstream's trouble is never the caller's: 503 with a time to come back, also for optional callers", async () => {
+    api.xpay.faults.always({ kind: 'unavailable' });
+    for (const document of ['{ me }', '{ optional }']) {
+      const answer = await api.query(document, asAda);
+      expect([answer.status, codes(answer)]).toEqual([503, [['SERVICE_UNAVAILABLE', 'upstream_unavailable']]]);
+      expect(answer.headers.get('retry-after')).toBe('1');
+      expect(answer.errors[0]?.extensions?.['retryAfterMs']).toBe(1_000);
+    }
+    api.xpay.faults.clear();
+  });
+});
+
+describe('GraphQL', () => {
   it('I13 · refuses with a GraphQLError whose cause is the failure, and with what HTTP would say', async () => {
     await using api = await startApi();
     const { status, headers, errors } = await api.query('{ user }', asRoot);
@@ -226,35 +108,6 @@ describe('GraphQL', () => {
     expect(refusal?.cause).toBeInstanceOf(XPayAuthError);
     expect(refusal?.cause).toMatchObject({ code: 'insufficient_scope' });
     expect(refusal?.stack).not.toContain('lacks');
-  });
-
-  it.each([
-    ['{ me }', {}, 401, UNAUTHENTICATED],
-    ['{ me }', wrong(), 401, ['UNAUTHENTICATED', 'invalid_credentials']],
-    ['{ me }', bearer('unknown'), 401, ['UNAUTHENTICATED', 'invalid_token']],
-    ['{ optional }', wrong(), 401, ['UNAUTHENTICATED', 'invalid_credentials']],
-    ['{ me }', { authorization: 'Basic !' }, 400, ['BAD_REQUEST', 'invalid_request']],
-    ['{ user }', asRoot, 403, FORBIDDEN],
-  ])('I7 I13 · %s with %j is %i where Apollo may say so', async (document, headers, status, code) => {
-    await using api = await startApi({ graphql: { preserveHttpStatusForExecutionErrors: false } });
-    const answer = await api.query(document, headers);
-    expect([answer.status, codes(answer)]).toEqual([status, [code]]);
-    if (status === 401) {
-      expect(answer.headers.get('www-authenticate')).toMatch(
-        /^Basic realm="xpay", charset="UTF-8", Bearer realm="xpay"/,
-      );
-    }
-  });
-
-  it("I6 I13 · the upstream's trouble is never the caller's: 503 with a time to come back, also for optional callers", async () => {
-    await using api = await startApi({ graphql: { preserveHttpStatusForExecutionErrors: false } });
-    api.xpay.faults.always({ kind: 'unavailable' });
-    for (const document of ['{ me }', '{ optional }']) {
-      const answer = await api.query(document, asAda);
-      expect([answer.status, codes(answer)]).toEqual([503, [['SERVICE_UNAVAILABLE', 'upstream_unavailable']]]);
-      expect(answer.headers.get('retry-after')).toBe('1');
-      expect(answer.errors[0]?.extensions?.['retryAfterMs']).toBe(1_000);
-    }
   });
 
   const tenFields = `{ ${[...'abcdefghij'].map((alias) => `${alias}: ${alias < 'f' ? 'me' : 'adminOrNull'}`).join(' ')} }`;
@@ -300,11 +153,6 @@ describe('GraphQL', () => {
     expect(codes(await closed.query('{ unmarked }'))).toEqual([UNAUTHENTICATED]);
     expect((await closed.query('{ unmarked }', asAda)).data).toEqual({ unmarked: 'unmarked' });
     expect((await closed.query('{ open }')).data).toEqual({ open: 'open' });
-  });
-
-  it('@CurrentUser() where no guard ran is an error of ours', async () => {
-    await using api = await startApi();
-    expect(codes(await api.query('{ unmarkedUser }', asAda))).toEqual([['INTERNAL_SERVER_ERROR', 'configuration']]);
   });
 
   it('I13 · refusals are no errors of the app: a stranger fills no log with them', async () => {
@@ -381,6 +229,20 @@ describe('GraphQL', () => {
       'UNAUTHENTICATED',
       'invalid_credentials',
     ]);
+  });
+
+  it('I13 · on Fastify the request is found as request or reply.request, as Express has it in req', async () => {
+    for (const pick of ['request', 'reply'] as const) {
+      await using api = await startApi({
+        platform: 'fastify',
+        driver: FastifyGraphQLDriver,
+        graphql: { context: (request: unknown, reply: unknown) => (pick === 'request' ? { request } : { reply }) },
+      });
+      expect((await api.query('{ me user }', asAda)).data).toEqual({ me: ada.username, user: 'user' });
+      expect(codes(await api.query('{ user }'))).toEqual([UNAUTHENTICATED]);
+      expect(codes(await api.query('{ user }', asRoot))).toEqual([FORBIDDEN]);
+      expect(api.asked()).toBe(2);
+    }
   });
 
   it('I13 · without a request in the GraphQL context nobody is let in', async () => {

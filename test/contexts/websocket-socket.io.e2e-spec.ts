@@ -1,10 +1,35 @@
 import { describe, expect, it } from '@jest/globals';
-import { startGateways } from '../support/gateway-app.js';
+import { Inject } from '@nestjs/common';
+import { IoAdapter } from '@nestjs/platform-socket.io';
+import { WebSocketGateway } from '@nestjs/websockets';
+import { OptionalAuth, Scopes, XPayHandshake } from 'nestjs-xpay-auth';
+import { Manager } from 'socket.io-client';
+import { startContextApp } from '../support/context-app.js';
+import { Seen, startGateways } from '../support/gateway-app.js';
 import { ada, asAda, root } from '../support/inbound-app.js';
 import { settled } from '../support/settled.js';
 import { codeOf, gatewayRules } from './gateway-rules.js';
 
 const { username, secretKey } = ada;
+
+abstract class NamespaceGateway {
+  constructor(
+    @Inject(Seen) private readonly seen: Seen,
+    @Inject(XPayHandshake) private readonly handshake: XPayHandshake,
+  ) {}
+
+  async handleConnection(client: object): Promise<void> {
+    this.seen.accepted.push(await this.handshake.accept(this, client));
+  }
+}
+
+@Scopes('tme_user')
+@WebSocketGateway({ namespace: '/users' })
+class UsersGateway extends NamespaceGateway {}
+
+@OptionalAuth()
+@WebSocketGateway({ namespace: '/anybody' })
+class AnybodyGateway extends NamespaceGateway {}
 
 describe('a WebSocket gateway of socket.io', () => {
   gatewayRules('socket.io');
@@ -44,6 +69,26 @@ describe('a WebSocket gateway of socket.io', () => {
     await settled(() => client.closed() !== false);
     expect(client.received.map(codeOf)).toEqual([errorCode]);
     expect(app.asked()).toBe(errorCode === 'invalid_credentials' && username === auth['username'] ? 1 : 0);
+  });
+
+  it('I13 · namespaces of one connection share its header, and each has an auth of its own', async () => {
+    await using app = await startContextApp({
+      providers: [Seen, UsersGateway, AnybodyGateway],
+      configure: (nest) => nest.useWebSocketAdapter(new IoAdapter(nest)),
+    });
+    const { accepted } = app.app.get(Seen);
+    const callers = (): unknown[] => accepted.map((caller) => caller?.username);
+    const manager = new Manager(app.url, { extraHeaders: asAda, transports: ['websocket'], reconnection: false });
+    for (const namespace of ['/users', '/anybody']) manager.socket(namespace);
+    await settled(() => accepted.length === 2);
+    expect([callers(), app.asked()]).toEqual([[username, username], 1]);
+    const other = new Manager(app.url, { transports: ['websocket'], reconnection: false });
+    other.socket('/anybody');
+    await settled(() => accepted.length === 3);
+    other.socket('/users', { auth: { username, secretKey } });
+    await settled(() => accepted.length === 4);
+    expect(callers()).toEqual([username, username, undefined, username]);
+    for (const { engine } of [manager, other]) engine.close();
   });
 
   it('O17 I13 · a secret leaves the socket with its handshake: nobody reads it there, and guards still know', async () => {
