@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import type { CredentialsExtractor } from 'nestjs-xpay-auth';
 import { startGateways } from '../support/gateway-app.js';
 import { ada, asAda } from '../support/inbound-app.js';
 import { settled } from '../support/settled.js';
@@ -24,6 +25,25 @@ describe('a WebSocket gateway of ws', () => {
     await settled(() => client.closed() !== false);
     expect([client.received.map(codeOf), client.closed(), app.asked()]).toEqual([['invalid_request'], 1008, 0]);
     expect(app.seen.accepted).toEqual([undefined]);
+  });
+
+  it('I13 · an extractor finds credentials where a browser can put them: the query of the upgrade, a cookie', async () => {
+    const ticket: CredentialsExtractor = {
+      scheme: 'Ticket',
+      extract: ({ handshake, headers }) => {
+        const token =
+          /[?&]ticket=([^&]+)/.exec(handshake?.url ?? '')?.[1] ?? /ticket=(\S+)/.exec(headers.cookie ?? '')?.[1];
+        return token === undefined ? undefined : { token };
+      },
+    };
+    await using app = await startGateways('ws', { verification: { extractors: ['basic', ticket] } });
+    const { accessToken } = await app.sessions.login(ada);
+    await using byQuery = await app.open({ path: `/closed?ticket=${accessToken}` });
+    await using byCookie = await app.open({ path: '/closed', headers: { cookie: `ticket=${accessToken}` } });
+    expect([codeOf(await byQuery.ask('me')), codeOf(await byCookie.ask('me'))]).toEqual([ada.username, ada.username]);
+    await app.sessions.logout(accessToken);
+    expect(codeOf(await byQuery.ask('me'))).toBe('invalid_token');
+    expect(app.asked()).toBe(1);
   });
 
   it('I9 I13 · two sockets of one caller are one question', async () => {

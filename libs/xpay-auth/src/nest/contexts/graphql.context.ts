@@ -8,6 +8,7 @@ import { type CallContext, withCause } from './call-context.js';
 import { decided } from './decisions.js';
 import { type UpgradeRequest, holdHandshake, isRequest } from './handshakes.js';
 import { takeOff, wholeRequest } from './held-request.js';
+import { loadGraphQL } from './packages.js';
 
 /** Apollo's words where it has some, and its manner where it has none. */
 const CODES: Readonly<Record<number, string>> = {
@@ -48,7 +49,7 @@ export const graphqlContext: CallContext = {
   callerOf: (host, { instance }) => decided(graphqlContext.callOf(host), instance ?? DEFAULT_INSTANCE),
 
   async exceptionOf(failure, challenge) {
-    const { GraphQLError } = await import('graphql');
+    const { GraphQLError } = await loadGraphQL();
     const exception = new GraphQLError(failure.publicMessage, { extensions: extensionsOf(failure, challenge) });
     refusals.add(exception);
     return withCause(exception, failure);

@@ -6,6 +6,7 @@ import { DEFAULT_INSTANCE } from '../options/resolve-options.js';
 import { type CallContext, withCause } from './call-context.js';
 import { decided } from './decisions.js';
 import { failureMessage } from './failure-message.js';
+import { loadMicroservices } from './packages.js';
 
 /**
  * Messages of a microservice. Credentials stand in the transport's metadata as `authorization`, where it has metadata (TCP
@@ -30,12 +31,12 @@ export const rpcContext: CallContext = {
   callerOf: (host, { instance }) => decided(contextOf(host), instance ?? DEFAULT_INSTANCE),
 
   async exceptionOf(failure) {
-    const { RpcException } = await import('@nestjs/microservices');
+    const { RpcException } = await loadMicroservices();
     return withCause(new RpcException(failureMessage(failure)), failure);
   },
 
   answer: (exception, host): Observable<never> =>
-    from(Promise.all([import('@nestjs/microservices'), exception])).pipe(
+    from(Promise.all([loadMicroservices(), exception])).pipe(
       mergeMap(([{ BaseRpcExceptionFilter }, thrown]) => {
         return new BaseRpcExceptionFilter<Error, never>().catch(thrown, host);
       }),

@@ -1,5 +1,6 @@
 import type { XPayAuthError } from '../../core/errors.js';
 import { failureMessage } from './failure-message.js';
+import { loadWebSockets } from './packages.js';
 
 /** A socket of socket.io or of ws: what they have in common, and the ways in which they are closed. */
 interface AnySocket {
@@ -17,7 +18,7 @@ const TRY_AGAIN_LATER = 1013;
 
 /** Tells a socket why, as Nest tells of an exception, and closes it; one of socket.io with all of its namespaces. */
 export async function hangUp(socket: AnySocket, failure: XPayAuthError): Promise<void> {
-  const { BaseWsExceptionFilter, WsException } = await import('@nestjs/websockets');
+  const { BaseWsExceptionFilter, WsException } = await loadWebSockets();
   const filter = new BaseWsExceptionFilter({ includeCause: false });
   filter.handleError(socket, new WsException(failureMessage(failure)), { pattern: '', data: undefined });
   if (socket.disconnect !== undefined) socket.disconnect(true);

@@ -3,6 +3,7 @@ import type { Principal } from '../../core/principal.js';
 import type { Requirement } from '../marks/requirement.js';
 import { type CallContext, withCause } from './call-context.js';
 import { failureMessage } from './failure-message.js';
+import { loadWebSockets } from './packages.js';
 import { handshakeOf } from './handshakes.js';
 
 /** Who was let in last on a socket, by the rule of the handler: a parameter is asked for right after its guards. */
@@ -27,12 +28,12 @@ export const socketContext: CallContext = {
   callerOf: (host, requirement) => admitted.get(clientOf(host))?.get(requirement),
 
   async exceptionOf(failure) {
-    const { WsException } = await import('@nestjs/websockets');
+    const { WsException } = await loadWebSockets();
     return withCause(new WsException(failureMessage(failure)), failure);
   },
 
   async answer(exception, host) {
-    const { BaseWsExceptionFilter } = await import('@nestjs/websockets');
+    const { BaseWsExceptionFilter } = await loadWebSockets();
     new BaseWsExceptionFilter().catch(await exception, host);
   },
 };
