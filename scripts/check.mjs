@@ -3,6 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
+import { installMissing } from './check/install-missing.mjs';
 
 const root = resolve(import.meta.dirname, '..');
 const results = join(root, '.check/results.json');
@@ -19,6 +20,7 @@ const steps = [
 rmSync(results, { force: true });
 mkdirSync(dirname(results), { recursive: true });
 
+installMissing(print);
 const broken = steps.find((step) => !passes(step));
 const summary = summarize(readResults(), broken);
 for (const line of summary.skipped) print(`skipped: ${line}`);

@@ -59,6 +59,7 @@ const VARIABLES = [
   'XPAY_VERIFICATION_PERIOD_MS',
   'XPAY_SESSION_PERIOD_MS',
   'XPAY_REDIS_URL',
+  'XPAY_ENCRYPTION_KEYS',
 ];
 
 /** A misspelt variable must not end in demo mode, nor in a default nobody wanted. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Controller, Get } from '@nestjs/common';
+import { Test } from '@nestjs/testing';
 import {
   Authenticated,
   CurrentUser,
@@ -7,13 +8,20 @@ import {
   type Principal,
   Public,
   Scopes,
+  type Session,
   UseXPay,
   XPayAuthModule,
   XPayHttpService,
+  XPaySessionService,
+  XPayStrategy,
   XPayTokenService,
+  getXPayInjectionToken,
   giftStream,
 } from 'nestjs-xpay-auth';
+import { redisStore } from 'nestjs-xpay-auth/redis';
 import { startGiftStreamEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
+import { newKey } from '../support/encryption-keys.js';
+import { RedisServer } from '../support/redis-server.js';
 import { basic, platforms, startApp } from '../support/start-app.js';
 
 const ours = { username: 'us@example.test', secretKey: 'our key at xPay' };
@@ -125,4 +133,41 @@ describe.each(platforms)('xPay and gift-stream side by side on %s', (platform) =
     await at.gift.resume();
     expect((await at.served.fetch('/gift', asGiver)).status).toBe(200);
   });
+});
+
+it('I14 · on one Redis, each instance keeps to the prefix of its own store', async () => {
+  await using redis = await RedisServer.start();
+  await using xpay = await startXPayEmulator({ accounts: [{ ...ours, scopes: ['tme_user'] }, adaPay] });
+  await using gift = await startGiftStreamEmulator({ accounts: [oursAtGift, adaGift] });
+  const encryptionKeys = `k1:${newKey()}`;
+  const store = (prefix: string) => redisStore({ client: redis.client, encryptionKeys, prefix });
+  const options = { name: 'pay', baseUrl: xpay.url, credentials: ours, store: store('pay:') };
+  const dialect = giftStream({ scopes: ['gifts:give'] });
+  const giftOptions = { name: 'gift', dialect, baseUrl: gift.url, credentials: oursAtGift, store: store('gift:') };
+  const module = await Test.createTestingModule({
+    imports: [XPayAuthModule.forRoot(options), XPayAuthModule.forRoot(giftOptions)],
+  }).compile();
+  await module.init();
+  const of = (name: string) => module.get<XPaySessionService>(getXPayInjectionToken(XPaySessionService, name));
+  const who = async (name: string, { accessToken }: Session): Promise<string> => {
+    const strategy = module.get<XPayStrategy>(getXPayInjectionToken(XPayStrategy, name));
+    const authorization = `Bearer ${accessToken}`;
+    const request = { headers: { authorization }, rawHeaders: ['Authorization', authorization], socket: {} };
+    return Promise.resolve(strategy.validate(request)).then(
+      ({ username }) => username,
+      (failure: { code: string }) => failure.code,
+    );
+  };
+  const [payer, giver] = [await of('pay').login(adaPay), await of('gift').login(adaGift)];
+
+  const names = await redis.client.keys('*');
+  expect(new Set(names.map((name) => name.split('{')[0]))).toEqual(new Set(['pay:', 'gift:']));
+  expect([await who('pay', payer), await who('gift', giver)]).toEqual([adaPay.username, adaGift.username]);
+  expect([await who('gift', payer), await who('pay', giver)]).toEqual(['invalid_token', 'invalid_token']);
+
+  // Nor does what ends a user at one of them touch the same name at the other.
+  await of('pay').revokeUser(adaPay.username);
+  expect([await who('pay', payer), await who('gift', giver)]).toEqual(['invalid_token', adaGift.username]);
+  await module.close();
+  expect(await redis.client.ping()).toBe('PONG');
 });

@@ -44,7 +44,7 @@ export async function spawnNode(file: string, environment: Readonly<Record<strin
   const ended = once(child, 'close').then(([code, signal]): Ending => ({ code, signal }));
 
   const printed = async (pattern: RegExp): Promise<RegExpExecArray> => {
-    for (const deadline = Date.now() + 10_000; Date.now() < deadline; await sleep(20)) {
+    for (const deadline = Date.now() + 60_000; Date.now() < deadline; await sleep(20)) {
       const match = pattern.exec(output);
       if (match !== null) return match;
       if (child.exitCode !== null) break;

@@ -10,7 +10,7 @@ const doors: Readonly<Record<string, { rooms: readonly string[]; packages: reado
   core: { rooms: [], packages: [/^node:(crypto|util)$/] },
   flows: { rooms: ['core'], packages: [/^node:(crypto|net)$/, /^lru-cache$/, /^rate-limiter-flexible$/] },
   http: { rooms: ['core'], packages: [/^node:/, /^axios$/] },
-  stores: { rooms: ['core'], packages: [/^node:/, /^ioredis$/] },
+  stores: { rooms: ['core'], packages: [/^node:/, /^ioredis$/, /^lru-cache$/] },
   dialects: { rooms: ['core', 'http'], packages: [/^node:/] },
   nest: {
     rooms: ['core', 'flows', 'http', 'stores', 'dialects'],
@@ -23,6 +23,7 @@ const doors: Readonly<Record<string, { rooms: readonly string[]; packages: reado
     packages: [/^node:/, /^@nestjs\//],
   },
   testing: { rooms: ['testing/emulators', 'testing/kit'], packages: [] },
+  redis: { rooms: ['stores'], packages: [] },
   index: { rooms: ['core', 'flows', 'http', 'stores', 'dialects', 'nest'], packages: [] },
 };
 

@@ -70,6 +70,20 @@ export type { FailureBody } from './nest/http-exception.js';
 export type { FailureMessage } from './nest/contexts/failure-message.js';
 
 // extending
+export type {
+  Count,
+  Entry,
+  EntryKind,
+  EntryName,
+  Held,
+  Lease,
+  LogPage,
+  LogRecord,
+  NewEntry,
+  Store,
+  StoreNotice,
+  StoreStatus,
+} from './core/store.js';
 export { Secret } from './core/secret.js';
 export { systemClock, type CancelTimer, type Clock } from './core/clock.js';
 export type {

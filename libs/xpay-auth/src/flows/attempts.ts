@@ -1,11 +1,12 @@
-import { LRUCache } from 'lru-cache';
 import { lengthPrefixed } from '../core/cache-key.js';
 import type { Clock } from '../core/clock.js';
-import type { KeyedDigest } from '../core/digest.js';
 import { XPayAuthError } from '../core/errors.js';
+import type { Store } from '../core/store.js';
 import type { Attempted, AuditSink } from './audit-events.js';
-import { BoundedLimiter, type Limit, type Spent } from './bounded-limiter.js';
+import { BoundedLimiter, type Limit, type Limiter, type Spent } from './bounded-limiter.js';
 import { networkOf } from './network.js';
+import { SharedLimiter } from './shared-limiter.js';
+import { Welcome } from './welcome.js';
 
 export type { Limit } from './bounded-limiter.js';
 
@@ -35,16 +36,14 @@ export const freeAttempt: Attempt = { succeeded: () => Promise.resolve(), undeci
 /** Counts nothing: `attempts: false`. */
 export const unlimitedAttempts: Attempts = { reserve: () => Promise.resolve(freeAttempt) };
 
-/** So many pairs of user and address are remembered as welcome; the least recent make room. */
-const MOST_WELCOME = 50_000;
-/** Ms for which a success makes an address welcome to the user who came from it: 30 days. */
-const WELCOME_MS = 30 * 86_400_000;
-
 export interface CountedAttemptsParts {
   readonly limits: AttemptLimits;
   readonly clock: Clock;
-  readonly digest: KeyedDigest;
+  /** Names of what is counted; the same on all instances where they count together. */
+  readonly digest: { of(text: string): string };
   readonly audit: AuditSink;
+  /** Where all instances count together. */
+  readonly store?: Store | undefined;
 }
 
 /**
@@ -53,21 +52,21 @@ export interface CountedAttemptsParts {
  * cannot lock the owner out.
  */
 export class CountedAttempts implements Attempts {
-  readonly #perAddress: BoundedLimiter;
-  readonly #perUserAndAddress: BoundedLimiter;
-  readonly #perUser: BoundedLimiter;
-  /** When a user last came in from an address, on the monotonic clock. */
-  readonly #welcome = new LRUCache<string, number>({ max: MOST_WELCOME });
+  readonly #perAddress: Limiter;
+  readonly #perUserAndAddress: Limiter;
+  readonly #perUser: Limiter;
+  readonly #welcome: Welcome;
 
   constructor(private readonly parts: CountedAttemptsParts) {
     const { perAddress, perUserAndAddress, perUser } = parts.limits;
-    this.#perAddress = new BoundedLimiter('perAddress', perAddress);
-    this.#perUserAndAddress = new BoundedLimiter('perUserAndAddress', perUserAndAddress);
-    this.#perUser = new BoundedLimiter('perUser', perUser);
+    this.#perAddress = limiterOf('perAddress', perAddress, parts.store);
+    this.#perUserAndAddress = limiterOf('perUserAndAddress', perUserAndAddress, parts.store);
+    this.#perUser = limiterOf('perUser', perUser, parts.store);
+    this.#welcome = new Welcome(parts.clock, parts.store);
   }
 
   async reserve(by: Attempted): Promise<Attempt> {
-    const { digest, clock } = this.parts;
+    const { digest } = this.parts;
     const user = digest.of(lengthPrefixed(['user', folded(by.username)]));
     const address = by.address === undefined ? undefined : digest.of(lengthPrefixed(['from', networkOf(by.address)]));
     const both = address === undefined ? undefined : digest.of(lengthPrefixed([user, address]));
@@ -84,29 +83,29 @@ export class CountedAttempts implements Attempts {
       if (key === undefined) continue;
       const one = await limiter.spend(key);
       spent.push(one);
-      const excused = limiter === this.#perUser && this.#isWelcome(both);
-      if (one.waitMs === 0 || excused) continue;
+      if (one.waitMs === 0) continue;
+      if (limiter === this.#perUser && both !== undefined && (await this.#welcome.has(both))) continue;
       await refund();
       throw this.#lockedOut(by, limiter.name, one.waitMs);
     }
     return {
       succeeded: () => {
-        if (both !== undefined) this.#welcome.set(both, clock.monotonic());
+        if (both !== undefined) this.#welcome.add(both);
         return refund();
       },
       undecided: refund,
     };
   }
 
-  #isWelcome(both: string | undefined): boolean {
-    const cameAt = both === undefined ? undefined : this.#welcome.get(both);
-    return cameAt !== undefined && this.parts.clock.monotonic() - cameAt < WELCOME_MS;
-  }
-
   #lockedOut(by: Attempted, limit: string, retryAfterMs: number): XPayAuthError {
     this.parts.audit({ type: 'locked-out', ...by, limit });
     return new XPayAuthError('too_many_attempts', `Too many failed attempts (attempts.${limit})`, { retryAfterMs });
   }
+}
+
+function limiterOf(name: string, limit: Limit, store: Store | undefined): Limiter {
+  const here = new BoundedLimiter(name, limit);
+  return store === undefined ? here : new SharedLimiter(name, limit, store, here);
 }
 
 /**

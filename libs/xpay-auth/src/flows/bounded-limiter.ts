@@ -16,11 +16,17 @@ export interface Spent {
   refund(): Promise<void>;
 }
 
+/** One counter for each key. */
+export interface Limiter {
+  readonly name: string;
+  spend(key: string): Promise<Spent>;
+}
+
 /** So many keys a counter holds; the least recently counted make room. */
 const MOST_KEYS = 50_000;
 
 /** rate-limiter-flexible's memory limiter, which by itself never lets go of a key before its time. */
-export class BoundedLimiter {
+export class BoundedLimiter implements Limiter {
   readonly #limiter: RateLimiterMemory;
   /** Of each key the window that is open, by number. */
   readonly #windowOf: LRUCache<string, number>;

@@ -1,10 +1,12 @@
-import { callerText } from '../core/cache-key.js';
+import { callerText, canonicalText } from '../core/cache-key.js';
 import { flawOf } from '../core/credentials.js';
 import { XPayAuthError } from '../core/errors.js';
 import { hardMargin } from '../core/freshness.js';
 import type { Purpose } from '../core/ports.js';
 import type { Principal } from '../core/principal.js';
 import { type RememberedCaller, RememberedCallers } from './remembered-callers.js';
+import type { SharedMark } from './revocation-log.js';
+import type { SharedCallers } from './shared-callers.js';
 import {
   type CheckKind,
   type PresentedCredentials,
@@ -27,6 +29,8 @@ export interface VerificationPolicy {
 /** What a credential verifier is made of. */
 export interface CredentialVerifierParts extends UpstreamCheckParts {
   readonly policy: VerificationPolicy;
+  /** Where what was verified is shared with other instances. */
+  readonly shared?: SharedCallers | undefined;
 }
 
 /** Renewal begins when this share of the period is over … */
@@ -75,8 +79,9 @@ export class CredentialVerifier {
     if (!this.#upstream.hasRoomFor('renewal')) return;
     this.#pauseRenewal(caller);
     // Was right a moment ago, so it is no guess: a stranger who used up the attempts does not end a remembered caller.
+    const mark = this.parts.shared?.mark();
     this.#check(presented, 'verification', 'renewal').then(
-      (verified) => this.#remember(verified, presented),
+      (verified) => this.#remember(verified, presented, mark),
       () => undefined,
     );
   }
@@ -92,11 +97,14 @@ export class CredentialVerifier {
       if (now >= caller.renewFrom) this.renewBehind(caller, presented);
       return caller.principal;
     }
+    const shared = await this.#recallShared(presented);
+    if (shared !== undefined) return shared;
     const old = this.#stale(key);
     if (old !== undefined && now < old.renewFrom) return old.principal;
+    const mark = this.parts.shared?.mark();
     try {
       const verified = await this.#checkUnrevoked(presented, 'verification');
-      this.#remember(verified, presented);
+      this.#remember(verified, presented, mark);
       return verified.principal;
     } catch (failure) {
       const last = isTrouble(failure) ? this.#stale(key) : undefined;
@@ -144,23 +152,56 @@ export class CredentialVerifier {
     } catch (failure) {
       if (failure instanceof XPayAuthError && failure.code === 'invalid_credentials') {
         this.#remembered.forget(this.#keyOf(presented));
+        this.parts.shared?.forget(this.#idOf(presented), this.parts.policy.periodMs);
       }
       throw failure;
     }
   }
 
-  #remember(verified: Verified, presented: PresentedCredentials): void {
+  #remember(verified: Verified, presented: PresentedCredentials, mark: SharedMark | undefined): void {
     if (this.#isRevoked(verified) || this.#isOvertaken(verified)) return;
     const { principal, askedAt: checkedAt, wallAheadMs, answeredAt, lifeMs } = verified;
     const endsAt = lifeMs === undefined ? Infinity : answeredAt + lifeMs - hardMargin(lifeMs);
     const periodMs = Math.min(this.parts.policy.periodMs, endsAt - checkedAt);
-    this.#remembered.set(this.#keyOf(presented), {
-      principal,
-      checkedAt,
-      wallAheadMs,
-      endsAt,
-      renewFrom: checkedAt + periodMs * RENEW_AFTER,
-    });
+    const renewFrom = checkedAt + periodMs * RENEW_AFTER;
+    const caller = { principal, checkedAt, wallAheadMs, endsAt, renewFrom };
+    this.#remembered.set(this.#keyOf(presented), caller);
+    this.#share(presented, mark, caller);
+  }
+
+  /** What another instance has verified within the period; remembered here too. */
+  async #recallShared(presented: PresentedCredentials): Promise<Principal | undefined> {
+    const { shared, revocations, clock, policy } = this.parts;
+    if (shared === undefined) return undefined;
+    const mark = revocations.mark();
+    const found = await shared.recall(this.#idOf(presented));
+    // What this instance has asked itself meanwhile, or heard of, is newer.
+    if (found === undefined || revocations.endedSince(mark, found.principal.username)) return undefined;
+    const { principal, ageMs, vouchedMs = Infinity } = found;
+    if (ageMs >= policy.periodMs) return undefined;
+    const now = clock.monotonic();
+    const [checkedAt, endsAt] = [now - ageMs, now + vouchedMs];
+    const periodMs = Math.min(policy.periodMs, endsAt - checkedAt);
+    const renewFrom = checkedAt + periodMs * RENEW_AFTER;
+    const wallAheadMs = clock.now() - now;
+    this.#remembered.set(this.#keyOf(presented), { principal, checkedAt, wallAheadMs, endsAt, renewFrom });
+    return principal;
+  }
+
+  #share(presented: PresentedCredentials, mark: SharedMark | undefined, caller: RememberedCaller): void {
+    const { shared, clock, policy } = this.parts;
+    if (shared === undefined || mark === undefined) return;
+    const { principal, checkedAt, endsAt } = caller;
+    const now = clock.monotonic();
+    const periodMs = Math.min(policy.periodMs, endsAt - checkedAt);
+    const vouchedMs = endsAt === Infinity ? undefined : endsAt - checkedAt;
+    shared.remember(this.#idOf(presented), { principal, mark, periodMs, vouchedMs, ageMs: now - checkedAt });
+  }
+
+  /** Every field of what was presented. */
+  #idOf({ scheme, credentials: { username, secretKey } }: PresentedCredentials): string {
+    const { instance, dialect, baseUrl } = this.parts;
+    return canonicalText({ instance, dialect, baseUrl, scheme: scheme.toLowerCase(), username, secretKey });
   }
 
   #pauseRenewal(caller: RememberedCaller): void {

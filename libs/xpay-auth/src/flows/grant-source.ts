@@ -20,14 +20,54 @@ export interface GrantSourceParts {
 export interface Attempt {
   /** On the monotonic clock. */
   readonly startedAt: number;
+  /** Ms for which the token at hand may still be handed out; 0 without one. */
+  readonly usableForMs: number;
   /** Ends it; an attempt past its end goes no further and changes nothing any more. */
   readonly signal: AbortSignal;
   /** What it waits for at this moment. */
   waitsFor: 'credentials' | 'upstream';
 }
 
+/** A grant, and where in its life it is. */
+export interface Obtained extends Grant {
+  /** Ms of `lifeMs` that were over when it was brought: another instance has got it. */
+  readonly ageMs?: number;
+}
+
+/** How an attempt ended for the token source. */
+export type Ending =
+  /** Its token is at hand and lives for `lifeMs` from now. */
+  | { readonly kind: 'held'; readonly lifeMs: number }
+  /** There is none, and the upstream rests for `pauseMs`. */
+  | { readonly kind: 'failed'; readonly error: XPayAuthError; readonly pauseMs: number }
+  | { readonly kind: 'stopped' };
+
+/** What other instances do to the token. */
+export interface TokenNews {
+  /** One of them has got a newer one; {@link Grants.newer} brings it. */
+  readonly newer: () => void;
+  /** The upstream did not accept the one at hand from one of them. */
+  readonly rejected: () => void;
+}
+
+/** Where a token source gets its grants. What is optional concerns those who share them. */
+export interface Grants {
+  /** Which credentials the upstream refused, and for how long they rest. */
+  readonly refused: RefusedAccount;
+  /** Ms that one attempt may take, waiting for others included. */
+  readonly deadlineMs?: number;
+  obtain(attempt: Attempt): Promise<Obtained>;
+  /** The credentials tried last were refused. Returns the ms for which they are not tried again. */
+  rest(error: XPayAuthError, mono: number): number;
+  newer?(): Promise<Obtained | undefined>;
+  ended?(ending: Ending): void;
+  /** The upstream did not accept the token at hand. */
+  rejected?(): void;
+  stop?(): void;
+}
+
 /** Gets grants for the app's own account: with the refresh token where there is one, else with user name and key. */
-export class GrantSource {
+export class GrantSource implements Grants {
   /** Which credentials the upstream refused, and for how long they rest. */
   readonly refused: RefusedAccount;
   readonly #account: OwnAccount;
@@ -41,8 +81,8 @@ export class GrantSource {
   }
 
   /** One attempt, at most two requests and a third where the credentials changed meanwhile. */
-  async obtain(attempt: Attempt): Promise<Grant> {
-    const account = await this.#read(attempt);
+  async obtain(attempt: Attempt, known?: Account): Promise<Grant> {
+    const account = known ?? (await this.read(attempt));
     const objection = this.refused.objection(account.version, attempt.startedAt);
     if (objection !== undefined) throw new HeldBack(objection);
     if (account.version !== this.#version) this.#refreshToken = undefined;
@@ -56,7 +96,8 @@ export class GrantSource {
     return this.refused.add(this.#version, error, mono);
   }
 
-  async #read(attempt: Attempt): Promise<Account> {
+  /** The account as it is now. */
+  async read(attempt: Attempt): Promise<Account> {
     attempt.waitsFor = 'credentials';
     const account = await this.#account.read();
     attempt.signal.throwIfAborted();
@@ -76,7 +117,7 @@ export class GrantSource {
   async #authenticate(account: Account, attempt: Attempt): Promise<Grant> {
     const first = await this.#ask(account, attempt);
     if (!(first instanceof XPayAuthError)) return first;
-    const now = await this.#read(attempt);
+    const now = await this.read(attempt);
     if (now.version === account.version) throw first;
     const second = await this.#ask(now, attempt);
     if (second instanceof XPayAuthError) throw second;

@@ -35,6 +35,18 @@ export class RefusedAccount {
     return periodMs;
   }
 
+  /** How often in a row the account was refused. */
+  get count(): number {
+    return this.#refusals;
+  }
+
+  /** Another instance was refused with this version, so often in a row; until then it is not tried again. */
+  learn(version: string, refusals: number, error: XPayAuthError, until: number): void {
+    this.#version = version;
+    this.#refusals = refusals;
+    this.#pause = { until, error };
+  }
+
   /** The upstream has accepted the account. */
   clear(): void {
     this.#pause = undefined;

@@ -1,8 +1,10 @@
 import { LRUCache } from 'lru-cache';
 import type { AccessToken } from '../core/access-token.js';
 import type { Principal } from '../core/principal.js';
+import type { SharedMark } from './revocation-log.js';
 import type { RevocationMark } from './revocations.js';
 
+/** A session as this process knows it. */
 export interface SessionRecord {
   readonly principal: Principal;
   readonly mark: RevocationMark;
@@ -12,6 +14,17 @@ export interface SessionRecord {
   readonly expiresAt: number;
   seenAt: number;
   readonly upstreamToken: AccessToken | undefined;
+  /** Where sessions are shared: what the store holds of it. */
+  readonly shared?: SharedFacts | undefined;
+}
+
+export interface SharedFacts {
+  readonly mark: SharedMark;
+  /** Of the user, in the log of revocations. */
+  readonly userIndex: string;
+  readonly generation: number;
+  /** When the store was asked for it, on the monotonic clock. */
+  readonly checkedAt: number;
 }
 
 /** Sessions alive at once in one process; beyond it the least recently used end. */

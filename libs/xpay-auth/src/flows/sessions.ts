@@ -6,8 +6,11 @@ import { XPayAuthError } from '../core/errors.js';
 import type { Principal } from '../core/principal.js';
 import type { AuditSink } from './audit-events.js';
 import type { CredentialVerifier, PresentedCredentials } from './credential-verifier.js';
-import type { Revocations } from './revocations.js';
+import type { RevocationLog } from './revocation-log.js';
+import { Revocations } from './revocations.js';
+import { type AskedAt, SessionRecheck } from './session-recheck.js';
 import { type SessionRecord, SessionRecords } from './session-records.js';
+import type { FoundSession, SharedSessions } from './shared-sessions.js';
 
 export interface SessionPolicy {
   readonly periodMs: number;
@@ -23,6 +26,8 @@ export interface SessionsParts {
   readonly verifier: CredentialVerifier;
   readonly revocations: Revocations;
   readonly audit: AuditSink;
+  /** Where sessions are shared with other instances. */
+  readonly shared?: { readonly sessions: SharedSessions; readonly log: RevocationLog } | undefined;
 }
 
 /** What a login brings: a bearer token of our own, shown this once. */
@@ -36,29 +41,52 @@ export interface Session {
 
 /**
  * Logins that live for a period: a random bearer of which only a digest is kept. They end by their period, idleness, logout
- * or revocation, and with this process, whose memory they live in.
+ * or revocation, and with this process, whose memory they live in; unless they are shared, and this memory is in front.
  */
 export class Sessions {
   readonly #records = new SessionRecords();
+  readonly #recheck: SessionRecheck | undefined;
+  /** Where sessions are shared, the log says who was revoked; this is for what was revoked here and is not in it yet. */
+  readonly #own = new Revocations();
   #hits = 0;
 
-  constructor(private readonly parts: SessionsParts) {}
+  constructor(private readonly parts: SessionsParts) {
+    const { clock, shared } = parts;
+    this.#recheck =
+      shared &&
+      new SessionRecheck({
+        clock,
+        sessions: shared.sessions,
+        own: this.#own,
+        alive: (key) => this.#alive(key),
+        take: (key, found, asked) => this.#take(key, found, asked),
+      });
+  }
 
   async login(presented: PresentedCredentials): Promise<Session> {
-    const { clock, policy, verifier, digest, audit } = this.parts;
+    const { clock, policy, verifier, digest, audit, shared } = this.parts;
+    const ownMark = this.#own.mark();
+    // A store that is away is noticed before the upstream is asked for nothing.
+    const sharedMark = await shared?.sessions.mark();
     const { principal, grant, mark, answeredAt, lifeMs = Infinity } = await verifier.login(presented);
     const now = clock.monotonic();
     const periodMs = Math.min(policy.periodMs, answeredAt + lifeMs - now);
-    const accessToken = policy.token === 'upstream' ? grant.accessToken.value : randomBytes(32).toString('base64url');
     const expiresAt = Math.floor(clock.now() + periodMs);
-    this.#records.set(digest.of(bearerHeader(accessToken)), {
-      principal,
-      mark,
-      endsAt: now + periodMs,
-      expiresAt,
-      seenAt: now,
-      upstreamToken: policy.keepUpstreamToken ? grant.accessToken : undefined,
-    });
+    const accessToken = policy.token === 'upstream' ? grant.accessToken.value : randomBytes(32).toString('base64url');
+    const upstreamToken = policy.keepUpstreamToken ? grant.accessToken : undefined;
+    const begun = { principal, endsAt: now + periodMs, expiresAt, seenAt: now, upstreamToken };
+    const key = digest.of(bearerHeader(accessToken));
+    if (shared === undefined || sharedMark === undefined) this.#records.set(key, { ...begun, mark });
+    else {
+      const written = { principal, mark: sharedMark, upstreamToken };
+      const generation = await shared.sessions.write(accessToken, written, periodMs);
+      this.#recheck?.began(key);
+      this.#records.set(key, {
+        ...begun,
+        mark: ownMark,
+        shared: { mark: sharedMark, userIndex: shared.log.indexOf(principal.username), generation, checkedAt: now },
+      });
+    }
     const { scheme, address } = presented;
     audit({ type: 'login', scheme, username: principal.username, address, reference: grant.reference });
     return { accessToken, tokenType: 'Bearer', expiresAt, principal };
@@ -69,20 +97,24 @@ export class Sessions {
     return this.#hits;
   }
 
-  /** Whose session this is, by the digest of its `Authorization` header. Calls nobody. */
+  /** Whose session this is, by the digest of its `Authorization` header. Calls nobody; knows no shared one for long. */
   recall(key: string): Principal | undefined {
     const record = this.#alive(key);
     if (record === undefined) return undefined;
-    record.seenAt = this.parts.clock.monotonic();
-    this.#hits++;
-    return record.principal;
+    const now = this.parts.clock.monotonic();
+    return this.#recheck?.isRecent(record, now) === false ? undefined : this.#recognised(record, now);
   }
 
-  /** Whose session this is. Throws `invalid_token`, asking nobody. */
-  verify(token: string): Principal {
-    const principal = this.recall(this.parts.digest.of(bearerHeader(token)));
+  /** Whose session this is. Throws `invalid_token`, or `store_unavailable` when only the store could tell. */
+  verify(token: string): Principal | Promise<Principal> {
+    const key = this.parts.digest.of(bearerHeader(token));
+    const principal = this.recall(key);
     if (principal !== undefined) return principal;
-    throw new XPayAuthError('invalid_token', 'The bearer token is unknown, expired or revoked');
+    if (this.#recheck === undefined) throw unknownBearer();
+    return this.#recheck.run(key, token).then((record) => {
+      if (record === undefined) throw unknownBearer();
+      return this.#recognised(record, this.parts.clock.monotonic());
+    });
   }
 
   /** The upstream's token of a live session, where `session.keepUpstreamToken` keeps it. */
@@ -90,38 +122,88 @@ export class Sessions {
     return this.#alive(this.parts.digest.of(bearerHeader(token)))?.upstreamToken;
   }
 
-  logout(token: string): void {
+  /** Throws `store_unavailable` when it has ended here, and elsewhere will once the store is back. */
+  async logout(token: string): Promise<void> {
     const key = this.parts.digest.of(bearerHeader(token));
     const record = this.#records.get(key);
     this.#records.delete(key);
+    this.#recheck?.ended(key);
     if (record !== undefined) this.parts.audit({ type: 'logout', username: record.principal.username });
+    await this.parts.shared?.sessions.end(token, record?.shared?.generation);
   }
 
-  revokeUser(username: string): void {
+  /** As {@link logout}, for all that a user has. */
+  async revokeUser(username: string): Promise<void> {
+    this.#own.revokeUser(username);
+    this.hearUser(username);
+    this.parts.audit({ type: 'revoked', username });
+    await this.parts.shared?.log.revokeUser(username);
+  }
+
+  async revokeAll(): Promise<void> {
+    this.#own.revokeAll();
+    this.hearEverybody();
+    this.parts.audit({ type: 'revoked', username: '*' });
+    await this.parts.shared?.log.revokeAll();
+  }
+
+  /** A user was revoked, here or elsewhere. */
+  hearUser(username: string): void {
     this.parts.revocations.revokeUser(username);
     this.parts.verifier.forgetUser(username);
-    this.parts.audit({ type: 'revoked', username });
   }
 
-  revokeAll(): void {
+  /** Everybody was revoked, here or elsewhere. */
+  hearEverybody(): void {
     this.parts.revocations.revokeAll();
     this.parts.verifier.forgetAll();
     this.#records.clear();
-    this.parts.audit({ type: 'revoked', username: '*' });
+  }
+
+  /** What the store holds under this key is what holds here. */
+  #take(key: string, found: FoundSession | undefined, { checkedAt, mark }: AskedAt): void {
+    const { clock, shared } = this.parts;
+    if (found === undefined || shared === undefined) return this.#records.delete(key);
+    const { principal, upstreamToken, generation, remainingMs } = found;
+    this.#records.set(key, {
+      principal,
+      mark,
+      endsAt: checkedAt + remainingMs,
+      expiresAt: clock.now() + remainingMs,
+      seenAt: checkedAt,
+      upstreamToken,
+      shared: { mark: found.mark, userIndex: shared.log.indexOf(principal.username), generation, checkedAt },
+    });
+  }
+
+  #recognised(record: SessionRecord, now: number): Principal {
+    record.seenAt = now;
+    this.#hits++;
+    return record.principal;
   }
 
   #alive(key: string): SessionRecord | undefined {
     const record = this.#records.get(key);
     if (record === undefined) return undefined;
-    const { clock, policy, revocations } = this.parts;
+    const { clock, policy } = this.parts;
     const now = clock.monotonic();
     const idle = policy.idleMs !== undefined && now - record.seenAt >= policy.idleMs;
     // The monotonic clock may stand still while a machine sleeps: whichever clock is there first ends the session.
     const over = now >= record.endsAt || clock.now() >= record.expiresAt;
-    if (!over && !idle && !revocations.endedSince(record.mark, record.principal.username)) return record;
+    if (!over && !idle && !this.#isRevoked(record)) return record;
     this.#records.delete(key);
     return undefined;
   }
+
+  #isRevoked({ principal, mark, shared }: SessionRecord): boolean {
+    const { revocations, shared: parts } = this.parts;
+    if (shared === undefined || parts === undefined) return revocations.endedSince(mark, principal.username);
+    return this.#own.endedSince(mark, principal.username) || parts.log.ended(shared.mark, shared.userIndex);
+  }
+}
+
+function unknownBearer(): XPayAuthError {
+  return new XPayAuthError('invalid_token', 'The bearer token is unknown, expired or revoked');
 }
 
 /** The one spelling of a bearer header: sessions and raw headers meet in its digest. */

@@ -1,9 +1,11 @@
 import type { UpstreamReference, XPayAuthErrorCode } from '../core/errors.js';
+import type { StoreStatus } from '../core/store.js';
 
 /** What happened to the app's own token. Holds no secret. */
 export type TokenEvent =
   | {
-      readonly type: 'obtained' | 'refreshed';
+      /** `adopted`: another instance has got it from the upstream. */
+      readonly type: 'obtained' | 'refreshed' | 'adopted';
       /** Ms since the epoch by the upstream's clock. */
       readonly expiresAt: number | undefined;
       /** Ms it lives from now. */
@@ -47,4 +49,6 @@ export interface TokenStatus {
   readonly lastError: XPayAuthErrorCode | undefined;
   /** How far the upstream's clock is ahead of ours in ms; 0 where it is not worth a word. */
   readonly clockSkewMs: number;
+  /** How the shared `store` is doing; `undefined` without one. While it is `away` this instance goes on alone. */
+  readonly store: StoreStatus | undefined;
 }

@@ -118,6 +118,8 @@ async function perform(play: Play, action: Step): Promise<void> {
       break;
     }
     case 'invalidate': {
+      // What was handed out in this very turn has to arrive before anybody can reject it.
+      await new Promise(setImmediate);
       const token = play.source.peek();
       if (token === undefined) break;
       play.rejected.add(token.value);

@@ -4,9 +4,15 @@ import { XPayAuthError } from '../core/errors.js';
 import type { FreshnessPolicy } from '../core/freshness.js';
 import { clockSkew, lifeFromNow } from '../core/lifetime.js';
 import { nameOnly } from '../core/name-only.js';
-import type { Grant } from '../core/ports.js';
 import { type PausePolicy, pauseAfter } from '../core/refresh-policy.js';
-import { type Attempt, GrantSource, type GrantSourceParts } from './grant-source.js';
+import {
+  type Attempt,
+  GrantSource,
+  type GrantSourceParts,
+  type Grants,
+  type Obtained,
+  type TokenNews,
+} from './grant-source.js';
 import { HeldToken } from './held-token.js';
 import { HeldBack, type Pause, leftOf, withRetryAfter } from './pause.js';
 import { RejectedTokens } from './rejected-tokens.js';
@@ -19,6 +25,8 @@ export interface TokenSourceParts extends GrantSourceParts {
   readonly policy: FreshnessPolicy & PausePolicy & { readonly fallbackLifeMs: number; readonly deadlineMs: number };
   readonly emit: (event: TokenEvent) => void;
   readonly random: () => number;
+  /** Shares what is got with other instances. */
+  readonly share?: ((own: GrantSource, news: TokenNews) => Grants) | undefined;
 }
 
 /**
@@ -33,13 +41,16 @@ export class TokenSource {
   #failures = 0;
   #lastError: XPayAuthError | undefined;
   #skewMs = 0;
-  readonly #grants: GrantSource;
+  readonly #grants: Grants;
   readonly #rejected = new RejectedTokens();
-  readonly #flights = new SingleFlight<AccessToken>();
+  /** Brings `undefined` when there was nothing to adopt. */
+  readonly #flights = new SingleFlight<AccessToken | undefined>();
   readonly #stop = new AbortController();
 
   constructor(private readonly parts: TokenSourceParts) {
-    this.#grants = new GrantSource(parts);
+    const own = new GrantSource(parts);
+    const news: TokenNews = { newer: () => this.#adopt(), rejected: () => this.#drop() };
+    this.#grants = parts.share?.(own, news) ?? own;
   }
 
   /** The token at hand, or the one that the flight under way brings. An abort makes this caller leave, nobody else. */
@@ -75,13 +86,11 @@ export class TokenSource {
   invalidate(rejected: AccessToken | string): void {
     const token = this.#held?.token;
     if (token === undefined || token.value !== (typeof rejected === 'string' ? rejected : rejected.value)) return;
-    this.#held = undefined;
-    this.#pause = undefined;
-    this.#rejected.add(token, this.parts.clock.monotonic());
-    this.#tell({ type: 'rejected' });
+    this.#grants.rejected?.();
+    this.#drop();
   }
 
-  status(): TokenStatus {
+  status(): Omit<TokenStatus, 'store'> {
     const now = readInstant(this.parts.clock);
     const held = this.#held;
     return {
@@ -97,7 +106,29 @@ export class TokenSource {
 
   /** Ends every flight and every wait. */
   stop(): void {
+    this.#grants.stop?.();
     this.#stop.abort(new XPayAuthError('shutting_down', 'The application is shutting down'));
+  }
+
+  /** The token at hand was rejected. */
+  #drop(): void {
+    const token = this.#held?.token;
+    if (token === undefined) return;
+    this.#held = undefined;
+    this.#pause = undefined;
+    this.#rejected.add(token, this.parts.clock.monotonic());
+    this.#tell({ type: 'rejected' });
+  }
+
+  /** Takes the newer token of another instance. A flight of its own, so that no caller asks for one meanwhile. */
+  #adopt(): void {
+    if (this.#flights.has('token') || this.#stop.signal.aborted) return;
+    const adoption = this.#flights.run('token', async () => {
+      const newer = await this.#grants.newer?.();
+      if (newer === undefined || this.#rejected.has(newer.accessToken)) return undefined;
+      return this.#hold(newer, this.parts.clock.monotonic(), this.#rejected.renewalIsOwed);
+    });
+    adoption.catch(() => undefined);
   }
 
   /** On the monotonic clock: until then nobody is asked, unless the account has changed. */
@@ -127,27 +158,25 @@ export class TokenSource {
     signal?.throwIfAborted();
     this.#noticeEnd();
     const token = await abortable(this.#renew(), signal);
+    if (token === undefined) return this.#renewed(signal);
     // It may have been rejected between its arrival and this caller's turn.
     return this.#rejected.has(token) ? this.get(signal) : token;
   }
 
-  #renew(): Promise<AccessToken> {
+  #renew(): Promise<AccessToken | undefined> {
     return this.#flights.run('token', async () => {
       const { clock, policy } = this.parts;
       const startedAt = clock.monotonic();
       const causedByRejection = this.#rejected.renewalIsOwed;
       let attempt: Attempt | undefined;
-      const limits = {
-        clock,
-        deadlineMs: policy.deadlineMs,
-        stop: this.#stop.signal,
-        tooLate: () => overdue(attempt, policy.deadlineMs),
-      };
+      const deadlineMs = this.#grants.deadlineMs ?? policy.deadlineMs;
+      const limits = { clock, deadlineMs, stop: this.#stop.signal, tooLate: () => overdue(attempt, deadlineMs) };
       try {
         const heldBack = leftOf(this.#pause, startedAt) ?? leftOf(this.#rejected.pause, startedAt);
         if (heldBack !== undefined) throw new HeldBack(heldBack);
         const grant = await withinDeadline(limits, (signal) => {
-          attempt = { startedAt, signal, waitsFor: 'credentials' };
+          const usableForMs = this.#held?.usableForMs(startedAt) ?? 0;
+          attempt = { startedAt, usableForMs, signal, waitsFor: 'credentials' };
           return this.#grants.obtain(attempt);
         });
         return this.#hold(grant, startedAt, causedByRejection);
@@ -157,7 +186,7 @@ export class TokenSource {
     });
   }
 
-  #hold(grant: Grant, startedAt: number, causedByRejection: boolean): AccessToken {
+  #hold(grant: Obtained, startedAt: number, causedByRejection: boolean): AccessToken {
     const { clock, policy } = this.parts;
     const { accessToken: token, upstreamNow, reference } = grant;
     if (typeof token.value !== 'string' || token.value === '') {
@@ -167,19 +196,22 @@ export class TokenSource {
       const message = 'The upstream issued the very token it had rejected';
       throw new XPayAuthError('credentials_rejected', message, { reference });
     }
-    const since = readInstant(clock);
+    const now = readInstant(clock);
+    const { ageMs } = grant;
+    const since = { wall: now.wall - (ageMs ?? 0), mono: now.mono - (ageMs ?? 0) };
     const { expiresAt } = token;
-    const facts = { expiresAt, lifeMs: grant.lifeMs, upstreamNow, elapsedMs: since.mono - startedAt };
-    const lifeMs = lifeFromNow(facts, since.wall) ?? policy.fallbackLifeMs;
-    const type = this.#held === undefined ? 'obtained' : 'refreshed';
+    const facts = { expiresAt, lifeMs: grant.lifeMs, upstreamNow, elapsedMs: now.mono - startedAt };
+    const lifeMs = lifeFromNow(facts, now.wall) ?? policy.fallbackLifeMs;
+    const type = ageMs !== undefined ? 'adopted' : this.#held === undefined ? 'obtained' : 'refreshed';
     this.#held = new HeldToken(token, { since, lifeMs }, policy);
-    this.#rejected.renewed(since.mono, causedByRejection);
+    this.#rejected.renewed(now.mono, causedByRejection);
     this.#grants.refused.clear();
-    this.#skewMs = clockSkew(facts, since.wall);
+    this.#skewMs = clockSkew(facts, now.wall);
     this.#pause = undefined;
     this.#failures = 0;
     this.#lastError = undefined;
-    this.#tell({ type, expiresAt, lifeMs, clockSkewMs: this.#skewMs, reference });
+    this.#grants.ended?.({ kind: 'held', lifeMs });
+    this.#tell({ type, expiresAt, lifeMs: lifeMs - (ageMs ?? 0), clockSkewMs: this.#skewMs, reference });
     return token;
   }
 
@@ -190,12 +222,16 @@ export class TokenSource {
       return thrown.failure;
     }
     const error = asOwnFailure(thrown);
-    if (error.code === 'shutting_down') return error;
+    if (error.code === 'shutting_down') {
+      this.#grants.ended?.({ kind: 'stopped' });
+      return error;
+    }
     const mono = this.parts.clock.monotonic();
     const usableForMs = this.#held?.usableForMs(mono) ?? 0;
     this.#failures++;
     this.#lastError = error;
     const pauseMs = this.#restAfter(error, { mono, startedAt, usableForMs });
+    this.#grants.ended?.({ kind: 'failed', error, pauseMs });
     this.#tell({
       type: 'refresh-failed',
       code: error.code,

@@ -1,21 +1,28 @@
 import { HttpService } from '@nestjs/axios';
 import { Logger } from '@nestjs/common';
 import { hostname } from 'node:os';
+import { lengthPrefixed } from '../core/cache-key.js';
 import type { Credentials } from '../core/credentials.js';
 import { KeyedDigest } from '../core/digest.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { Upstream } from '../core/ports.js';
+import type { Store, StoreNotice } from '../core/store.js';
 import { refreshShare } from '../core/refresh-policy.js';
 import { CountedAttempts, unlimitedAttempts } from '../flows/attempts.js';
 import type { AuditSink } from '../flows/audit-events.js';
 import { CredentialVerifier } from '../flows/credential-verifier.js';
+import { RevocationLog } from '../flows/revocation-log.js';
 import { Revocations } from '../flows/revocations.js';
 import { Sessions } from '../flows/sessions.js';
+import { SharedCallers } from '../flows/shared-callers.js';
+import { SharedSessions } from '../flows/shared-sessions.js';
+import { SharedGrants } from '../flows/shared-grants.js';
 import { TokenSource } from '../flows/token-source.js';
 import { createAxios } from '../http/axios.js';
 import { UpstreamClient } from '../http/upstream-client.js';
 import { XPayAuditService } from './audit.service.js';
 import { CallerReader } from './caller-reader.js';
+import { holdStore, letGoOfStore } from './open-stores.js';
 import { XPayHttpService } from './http.service.js';
 import { DEFAULT_INSTANCE, type ResolvedOptions } from './options/resolve-options.js';
 import { XPaySessionService } from './session.service.js';
@@ -33,10 +40,12 @@ export interface XPayInstance {
   readonly strategy: XPayStrategy;
   readonly auditing: XPayAuditService;
   readonly audit: AuditSink;
+  /** Nest calls it, after everything that uses the store has stopped. */
+  onApplicationShutdown(): Promise<void>;
 }
 
 /** Puts an instance together: the one place where ports meet what fills them. */
-export function createInstance(options: ResolvedOptions): XPayInstance {
+export function createInstance(options: ResolvedOptions, store?: Store): XPayInstance {
   const { name, dialect, baseUrl, clock, http } = options;
   const logger = new Logger(name === DEFAULT_INSTANCE ? 'XPayAuth' : `XPayAuth:${name}`);
   const auditing = new XPayAuditService(logger, (): number => verifier.hits + sessions.hits);
@@ -46,8 +55,13 @@ export function createInstance(options: ResolvedOptions): XPayInstance {
   const client = new UpstreamClient(axios, baseUrl, clock);
   const upstream = (signal?: AbortSignal): Upstream => ({ send: (request) => client.send(request, signal) });
 
+  if (store !== undefined) holdStore(store);
+  const unheard = store?.onNotice((notice) => logNotice(logger, notice));
+  const { deadlineMs, hardMarginMs } = options.token;
+  const scope = [name, dialect.name, baseUrl];
+  const shared = { clock, scope, deadlineMs, hardMarginMs };
   const renewal = dialect.refresh?.bind(dialect);
-  const tokens = new XPayTokenService(logger, { baseUrl, warmUp: options.token.warmUp }, (emit) => {
+  const tokens = new XPayTokenService(logger, { baseUrl, warmUp: options.token.warmUp, store }, (emit) => {
     return new TokenSource({
       clock,
       policy: {
@@ -59,12 +73,24 @@ export function createInstance(options: ResolvedOptions): XPayInstance {
       refresh: renewal && ((refreshToken, signal) => renewal(refreshToken, upstream(signal))),
       emit,
       random: Math.random,
+      share: store && ((own, news) => new SharedGrants({ store, ...shared }, own, news)),
     });
   });
 
   const issuer = Symbol(name);
   const digest = new KeyedDigest();
   const revocations = new Revocations();
+  const names =
+    store === undefined ? digest : { of: (text: string) => store.indexOf(lengthPrefixed([...scope, text])) };
+  const log =
+    store &&
+    new RevocationLog({
+      store,
+      clock,
+      scope: lengthPrefixed(scope),
+      onUser: (username) => sessions.hearUser(username),
+      onEverybody: () => sessions.hearEverybody(),
+    });
   const verifier = new CredentialVerifier({
     instance: name,
     issuer,
@@ -78,17 +104,25 @@ export function createInstance(options: ResolvedOptions): XPayInstance {
     attempts:
       options.attempts === false
         ? unlimitedAttempts
-        : new CountedAttempts({ limits: options.attempts, clock, digest, audit }),
+        : new CountedAttempts({ limits: options.attempts, clock, digest: names, audit, store }),
     revocations,
     audit,
+    shared:
+      store && log && options.verification.share
+        ? new SharedCallers({ store, log, clock, instance: name, issuer })
+        : undefined,
   });
-  const sessions = new Sessions({
+  const bearersMayRepeat = options.session.token === 'upstream';
+  const { periodMs, idleMs } = options.session;
+  const sessions: Sessions = new Sessions({
     clock,
     digest,
-    policy: { ...options.session, idleMs: options.session.idleMs },
+    policy: { ...options.session, idleMs },
     verifier,
     revocations,
     audit,
+    shared: store &&
+      log && { sessions: new SharedSessions({ store, log, scope, issuer, periodMs, idleMs, bearersMayRepeat }), log },
   });
 
   const strategy = new XPayStrategy({
@@ -117,6 +151,11 @@ export function createInstance(options: ResolvedOptions): XPayInstance {
     strategy,
     auditing,
     audit,
+    onApplicationShutdown: async () => {
+      log?.stop();
+      unheard?.();
+      if (store !== undefined) await letGoOfStore(store);
+    },
   };
 }
 
@@ -137,4 +176,10 @@ function once(action: () => void): () => void {
     if (!done) action();
     done = true;
   };
+}
+
+function logNotice(logger: Logger, notice: StoreNotice): void {
+  if (notice.type === 'warning') logger.warn(notice.message);
+  else if (notice.type === 'back') logger.log('The shared store is back');
+  else logger.warn(`The shared store is away (${notice.reason}); this instance goes on alone`);
 }

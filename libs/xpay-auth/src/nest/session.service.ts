@@ -38,25 +38,29 @@ export class XPaySessionService implements OnModuleDestroy {
     });
   }
 
-  /** Ends one session. An unknown token is no error. */
+  /**
+   * Ends one session. An unknown token is no error.
+   *
+   * @throws XPayAuthError `store_unavailable`: ended on this instance, and on the others once the `store` is back.
+   */
   logout(accessToken: string): Promise<void> {
-    this.sessions.logout(accessToken);
-    return Promise.resolve();
+    return this.sessions.logout(accessToken);
   }
 
   /**
    * Ends every session of a user and forgets their remembered credentials, checks under way included. Not a ban: valid
-   * credentials begin anew. Users go by the upstream's name for them, `principal.username`.
+   * credentials begin anew. Users go by the upstream's name for them, `principal.username`. With a `store`, the other
+   * instances follow within a second.
+   *
+   * @throws XPayAuthError as {@link logout}.
    */
   revokeUser(username: string): Promise<void> {
-    this.sessions.revokeUser(username);
-    return Promise.resolve();
+    return this.sessions.revokeUser(username);
   }
 
-  /** Ends every session and forgets every remembered credential. */
+  /** Ends every session and forgets every remembered credential. Throws as {@link logout}. */
   revokeAll(): Promise<void> {
-    this.sessions.revokeAll();
-    return Promise.resolve();
+    return this.sessions.revokeAll();
   }
 
   /** The upstream's own token of a live session, where `session.keepUpstreamToken` keeps it. */

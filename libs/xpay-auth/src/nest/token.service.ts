@@ -2,6 +2,7 @@ import type { Logger, OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import { type Observable, Subject } from 'rxjs';
 import type { AccessToken } from '../core/access-token.js';
 import { type UpstreamReference, XPayAuthError } from '../core/errors.js';
+import type { Store } from '../core/store.js';
 import type { TokenEvent, TokenStatus } from '../flows/token-events.js';
 import type { TokenSource } from '../flows/token-source.js';
 
@@ -16,6 +17,8 @@ export interface TokenServiceSettings {
   readonly baseUrl: string;
   /** Obtain the token at boot. */
   readonly warmUp: boolean;
+  /** What the instances share, if they do. */
+  readonly store: Store | undefined;
 }
 
 /**
@@ -80,9 +83,9 @@ export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
     return this.source.refresh();
   }
 
-  /** How the token is doing; fit for a health page, calls nobody. */
+  /** How the token and the shared store are doing; fit for a health page, calls nobody. */
   status(): TokenStatus {
-    return this.source.status();
+    return { ...this.source.status(), store: this.settings.store?.status() };
   }
 
   /**
@@ -110,6 +113,7 @@ export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
     switch (event.type) {
       case 'obtained':
       case 'refreshed':
+      case 'adopted':
         this.logger.log(`Access token ${event.type}, good for ${seconds(event.lifeMs)}${quote(event.reference)}`);
         this.#warnOfSkew(event.clockSkewMs);
         break;

@@ -103,9 +103,9 @@ function defineModule(
       {
         provide: instance,
         inject: [given, ConfigService, XPayInstances],
-        useFactory: (options: XPayAuthFactoryOptions, config: ConfigService, instances: XPayInstances) => {
+        useFactory: async (options: XPayAuthFactoryOptions, config: ConfigService, instances: XPayInstances) => {
           const resolved: ResolvedOptions = resolveOptions(options, beside, (variable) => config.get<string>(variable));
-          const whole = createInstance(resolved);
+          const whole = createInstance(resolved, await resolved.store?.(resolved.clock));
           instances.add(whole);
           return whole;
         },

@@ -114,7 +114,7 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
     let presented: Presented | undefined;
     try {
       presented = this.#parts.reader.read(request);
-      if ('token' in presented) return sessions.verify(presented.token);
+      if ('token' in presented) return await sessions.verify(presented.token);
     } catch (thrown) {
       throw this.#audited(unexpected(thrown), request, presented?.scheme);
     }

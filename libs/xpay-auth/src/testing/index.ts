@@ -29,6 +29,9 @@ export type {
 export { demoAccounts } from './emulators/demo-accounts.js';
 
 // contracts: what an adapter of your own must do
-export { dialectContract, type ContractCase } from './kit/dialect-contract.js';
+export type { ContractCase } from './kit/contract-case.js';
+export { dialectContract } from './kit/dialect-contract.js';
 export type { DialectStage, StagedCall } from './kit/dialect-contract-stage.js';
 export type { CannedAnswer } from './kit/dialect-contract-server.js';
+export { storeContract, type StoreStage } from './kit/store-contract.js';
+export { MemoryStore } from './kit/memory-store.js';

@@ -49,6 +49,18 @@ describe('the environment', () => {
       30_000,
     ],
     ['SESSION_PERIOD_MS', { XPAY_SESSION_PERIOD_MS: '3600000' }, ({ session }) => session.periodMs, 3_600_000],
+    [
+      'REDIS_URL',
+      { XPAY_REDIS_URL: 'redis://127.0.0.1:1', XPAY_ENCRYPTION_KEYS: 'k1:x' },
+      ({ store }) => typeof store,
+      'function',
+    ],
+    [
+      'ENCRYPTION_KEYS',
+      { XPAY_REDIS_URL: 'redis://127.0.0.1:1', XPAY_ENCRYPTION_KEYS: 'k1:x' },
+      ({ store }) => typeof store,
+      'function',
+    ],
   ];
 
   it.each(rows)('says %s', (_variable, variables, read, expected) => {

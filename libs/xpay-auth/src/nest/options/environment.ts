@@ -13,6 +13,8 @@ export const ENVIRONMENT = {
   ALLOW_INSECURE_HOSTS: 'http.allowInsecureHosts',
   VERIFICATION_PERIOD_MS: 'verification.periodMs',
   SESSION_PERIOD_MS: 'session.periodMs',
+  REDIS_URL: 'store',
+  ENCRYPTION_KEYS: 'store',
 } as const;
 
 /** What the environment says, as options. Throws `configuration` where it says half of a thing. */

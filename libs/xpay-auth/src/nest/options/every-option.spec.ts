@@ -110,6 +110,7 @@ const ROWS: Record<OptionPath, Row> = {
       maxEntries: 10_000,
       maxConcurrent: 64,
       staleIfErrorMs: 0,
+      share: false,
       extractors: ['basic', 'bearer'],
       realm: 'xpay',
       stripCredentials: false,
@@ -134,6 +135,7 @@ const ROWS: Record<OptionPath, Row> = {
     bad: Number.NaN,
     says: 'verification.staleIfErrorMs: NaN is not allowed; expected number',
   },
+  'verification.share': { default: false, bad: 'yes', says: notBoolean('verification.share') },
   'verification.extractors': {
     default: ['basic', 'bearer'],
     bad: ['cookie'],
@@ -210,6 +212,11 @@ const ROWS: Record<OptionPath, Row> = {
     default: 'allow',
     bad: 'block',
     says: 'undeclaredRoutes: "block" is not allowed; expected one of "allow"|"warn"|"deny"',
+  },
+  store: {
+    default: undefined,
+    bad: {},
+    says: 'store: {} is not allowed; expected a store, such as redisStore(…)',
   },
   clock: {
     default: systemClock,

@@ -97,6 +97,7 @@ export const optionsSchema = z.strictObject({
       maxEntries: z.int().min(1).max(10_000_000).default(10_000),
       maxConcurrent: z.int().min(1).default(64),
       staleIfErrorMs: ms.default(0),
+      share: z.boolean().default(false),
       extractors: z
         .array(
           z.union(
@@ -145,5 +146,6 @@ export const optionsSchema = z.strictObject({
     })
     .prefault({}),
   undeclaredRoutes: z.enum(['allow', 'warn', 'deny']).default('allow'),
+  store: instanceOf('a store, such as redisStore(…)', 'read', 'write', 'acquire', 'readLog', 'publish').optional(),
   clock: instanceOf('{ now(), monotonic(), setTimer() }', 'now', 'monotonic', 'setTimer').optional(),
 });

@@ -3,12 +3,14 @@ import { type Clock, systemClock } from '../../core/clock.js';
 import { type Credentials, type CredentialsFlaw, flawOf } from '../../core/credentials.js';
 import { XPayAuthError } from '../../core/errors.js';
 import type { Dialect } from '../../core/ports.js';
+import type { Store } from '../../core/store.js';
 import { assertNoCycle } from '../../core/scopes.js';
 import { giftStream } from '../../dialects/gift-stream/gift-stream.dialect.js';
 import { passwordLogin } from '../../dialects/password-login/password-login.dialect.js';
 import { xPay } from '../../dialects/xpay/xpay.dialect.js';
 import { flawOfBaseUrl, normalizeBaseUrl } from '../../http/base-url.js';
 import type { CredentialsExtractor } from '../extractors.js';
+import { type OpenStore, storeFromEnvironment } from './environment-store.js';
 import { ENVIRONMENT, type ReadVariable, optionsFromEnvironment } from './environment.js';
 import { explainIssue } from './explain-issue.js';
 import { optionsSchema } from './options-schema.js';
@@ -24,7 +26,7 @@ type Parsed = z.output<typeof optionsSchema>;
 /** What the code may rely on: every option with its value. */
 export interface ResolvedOptions extends Omit<
   Parsed,
-  'name' | 'dialect' | 'baseUrl' | 'credentials' | 'clock' | 'verification' | 'http' | 'envPrefix'
+  'name' | 'dialect' | 'baseUrl' | 'credentials' | 'store' | 'clock' | 'verification' | 'http' | 'envPrefix'
 > {
   /** `default` for the unnamed instance. */
   readonly name: string;
@@ -35,6 +37,8 @@ export interface ResolvedOptions extends Omit<
     readonly extractors: readonly ('basic' | 'bearer' | CredentialsExtractor)[];
   };
   readonly http: Omit<Parsed['http'], 'agent'> & { readonly agent: HttpOptions['agent'] };
+  /** Opens what instances share; `undefined`: nothing is shared. */
+  readonly store: OpenStore | undefined;
   readonly clock: Clock;
 }
 
@@ -72,10 +76,11 @@ export function resolveOptions(
       parsed.error.issues.map((issue) => explainIssue(issue, merged, variableOf(issue, prefix, explicit))).join('\n'),
     );
   }
-  return complete(parsed.data);
+  const openStore = prefix === '' || explicit.store !== undefined ? undefined : storeFromEnvironment(prefix, read);
+  return complete(parsed.data, openStore);
 }
 
-function complete(options: Parsed): ResolvedOptions {
+function complete(options: Parsed, openStore: OpenStore | undefined): ResolvedOptions {
   const dialect = typeof options.dialect === 'string' ? dialects[options.dialect]() : (options.dialect as Dialect);
   const { credentials, session, http, verification } = options;
   assertNoCycle(options.scopeHierarchy);
@@ -95,6 +100,7 @@ function complete(options: Parsed): ResolvedOptions {
     credentials: credentialsReader(credentials),
     verification: verification as ResolvedOptions['verification'],
     http: { ...http, agent: http.agent as HttpOptions['agent'] },
+    store: options.store === undefined ? openStore : () => options.store as Store,
     clock: (options.clock as Clock | undefined) ?? systemClock,
   };
 }

@@ -4,6 +4,7 @@ import type { Agent as HttpsAgent } from 'node:https';
 import type { Clock } from '../../core/clock.js';
 import type { Credentials } from '../../core/credentials.js';
 import type { Dialect } from '../../core/ports.js';
+import type { Store } from '../../core/store.js';
 import type { Range } from '../../core/refresh-policy.js';
 import type { Limit } from '../../flows/attempts.js';
 import type { CredentialsExtractor } from '../extractors.js';
@@ -77,6 +78,13 @@ export interface XPayAuthOptions extends XPayAuthInstanceOptions {
    */
   undeclaredRoutes?: 'allow' | 'warn' | 'deny';
   /**
+   * What several instances of the app share: tokens, sessions, revocations and counts of failed attempts. For Redis:
+   * `redisStore(…)` of `nestjs-xpay-auth/redis`. Closed when the last instance that uses it is.
+   * @default none: this process's memory
+   * @experimental
+   */
+  store?: Store;
+  /**
    * Where the time comes from. For tests: `new ManualClock()` of `nestjs-xpay-auth/testing`. The windows of `attempts` do
    * not follow it: their limiter reads `Date` and Node's own timers.
    * @default the system's
@@ -143,6 +151,11 @@ export interface VerificationOptions {
    * @default 0 (off)
    */
   staleIfErrorMs?: number;
+  /**
+   * Share verified credentials through the `store`, so that a caller who meets several instances is checked about once a
+   * period instead of once on each. Then the store holds user names and scopes of callers, sealed. @default false
+   */
+  share?: boolean;
   /**
    * How credentials may be presented. @default ['basic', 'bearer']
    */

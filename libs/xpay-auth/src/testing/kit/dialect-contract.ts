@@ -1,16 +1,9 @@
+import type { ContractCase } from './contract-case.js';
 import { apiCases } from './dialect-contract-api.js';
 import { loginCases } from './dialect-contract-login.js';
 import { refreshCases } from './dialect-contract-refresh.js';
 import { type DialectStage, type Play, playing } from './dialect-contract-stage.js';
 import { troubleCases } from './dialect-contract-trouble.js';
-
-/** One thing that every dialect must do, and the try whether this one does. */
-export interface ContractCase {
-  /** A sentence that begins with the name of the dialect. */
-  readonly title: string;
-  /** Resolves when it does; rejects with an `AssertionError` of `node:assert` that says what it did instead. */
-  readonly run: () => Promise<void>;
-}
 
 /**
  * What every dialect must do, as cases for any test runner. `setup` is called anew for each of them.

@@ -1,0 +1,90 @@
+import type { Clock } from '../core/clock.js';
+import { Principal } from '../core/principal.js';
+import type { EntryName, Store } from '../core/store.js';
+import type { RevocationLog, SharedMark } from './revocation-log.js';
+
+/** Verified credentials of another instance. Times are ms from now. */
+export interface FoundCaller {
+  readonly principal: Principal;
+  /** Since the upstream was asked. */
+  readonly ageMs: number;
+  /** For which the upstream vouches; `undefined` when it does not say. */
+  readonly vouchedMs: number | undefined;
+}
+
+export interface SharedCallersParts {
+  readonly store: Store;
+  readonly log: RevocationLog;
+  readonly clock: Clock;
+  readonly instance: string;
+  readonly issuer: symbol;
+}
+
+/** Credentials that this instance has verified. */
+export interface NewCaller {
+  readonly principal: Principal;
+  readonly mark: SharedMark;
+  readonly periodMs: number;
+  /** From the question on. */
+  readonly vouchedMs: number | undefined;
+  readonly ageMs: number;
+}
+
+interface Written {
+  readonly username: string;
+  readonly scopes: readonly string[];
+  readonly isAPI: boolean;
+  readonly expiresAt?: number;
+  readonly mark: SharedMark;
+  readonly periodMs: number;
+  /** From the question on. */
+  readonly vouchedMs?: number;
+}
+
+/**
+ * Credentials that one instance has verified, for the others: `verification.share`. Named by a keyed digest of all their
+ * fields. Trouble with the store is no trouble here: the upstream is asked instead.
+ */
+export class SharedCallers {
+  constructor(private readonly parts: SharedCallersParts) {}
+
+  /** To be taken before the upstream is asked. */
+  mark(): SharedMark {
+    return this.parts.log.mark();
+  }
+
+  async recall(id: string): Promise<FoundCaller | undefined> {
+    const { store, log, instance, issuer } = this.parts;
+    const entry = await store.read(nameOf(id)).catch(() => undefined);
+    if (entry === undefined) return undefined;
+    // The store's seal vouches that one of us has written it.
+    const { username, scopes, isAPI, expiresAt, mark, periodMs, vouchedMs } = JSON.parse(entry.value) as Written;
+    if (log.ended(mark, log.indexOf(username))) return undefined;
+    const ageMs = Math.max(0, periodMs - entry.remainingMs);
+    const facts = { username, scopes: Object.freeze([...scopes]), isAPI, expiresAt, instance };
+    const principal = new Principal(facts, issuer);
+    return { principal, ageMs, vouchedMs: vouchedMs === undefined ? undefined : vouchedMs - ageMs };
+  }
+
+  /** Until `periodMs` from the question on are over; nobody waits for it. */
+  remember(id: string, { principal, mark, periodMs, vouchedMs, ageMs }: NewCaller): void {
+    const { username, scopes, isAPI, expiresAt } = principal;
+    const value = JSON.stringify({ username, scopes, isAPI, expiresAt, mark, periodMs, vouchedMs });
+    const entry = { value, generation: this.#generation(), lifeMs: periodMs - ageMs };
+    if (entry.lifeMs > 0) void this.parts.store.write(nameOf(id), entry).catch(() => undefined);
+  }
+
+  /** The upstream refuses them now. */
+  forget(id: string, keepMs: number): void {
+    void this.parts.store.discard(nameOf(id), this.#generation(), keepMs).catch(() => undefined);
+  }
+
+  /** Two answers of the upstream within one second are as good as each other, so any machine's clock will do. */
+  #generation(): number {
+    return Math.floor(this.parts.clock.now());
+  }
+}
+
+function nameOf(id: string): EntryName {
+  return { kind: 'caller', id };
+}

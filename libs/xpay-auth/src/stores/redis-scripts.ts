@@ -1,0 +1,103 @@
+import { createHash } from 'node:crypto';
+import { LONGEST_LOG } from '../core/store.js';
+
+/** A Lua script: one step for everybody who watches. All its keys are in one slot of a cluster. */
+export interface Script {
+  readonly text: string;
+  readonly sha: string;
+}
+
+function script(text: string): Script {
+  return { text, sha: createHash('sha1').update(text).digest('hex') };
+}
+
+/** The server's clock in ms: the one clock that all instances share. */
+const NOW = `local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)`;
+
+/** entry → generation, value, ms left */
+export const READ = script(`
+local e = redis.call('HMGET', KEYS[1], 'g', 'v')
+if not e[1] then return false end
+return {e[1], e[2], redis.call('PTTL', KEYS[1])}`);
+
+/** entry; generation, value, ms → whether it was newer than what is there */
+export const WRITE = script(`
+local g = redis.call('HGET', KEYS[1], 'g')
+if g and tonumber(g) >= tonumber(ARGV[1]) then return 0 end
+redis.call('HSET', KEYS[1], 'g', ARGV[1], 'v', ARGV[2])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return 1`);
+
+/** entry; generation, ms. A server that is full may still take away. */
+export const DISCARD = script(`
+local g = redis.call('HGET', KEYS[1], 'g')
+if g and tonumber(g) > tonumber(ARGV[1]) then return 0 end
+local left = math.max(redis.call('PTTL', KEYS[1]), tonumber(ARGV[2]))
+local marked = redis.pcall('HSET', KEYS[1], 'g', ARGV[1], 'v', '')
+if type(marked) == 'table' and marked.err then redis.call('DEL', KEYS[1]) return 2 end
+redis.call('PEXPIRE', KEYS[1], left)
+return 1`);
+
+/** lease, its generations, entry; owner, ms → 1 and the generation, or 0 and the ms left. A month without a lease resets nothing: time goes on. */
+export const ACQUIRE = script(`
+if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return {0, redis.call('PTTL', KEYS[1])} end
+${NOW}
+local last = tonumber(redis.call('GET', KEYS[2]) or '0')
+local written = tonumber(redis.call('HGET', KEYS[3], 'g') or '0')
+local g = string.format('%.0f', math.max(last + 1, written + 1, now))
+redis.call('SET', KEYS[2], g, 'PX', 2592000000)
+return {1, g}`);
+
+/** lease; owner */
+export const RELEASE = script(`
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
+return 0`);
+
+/** counter; ms of a window → count, ms left, window */
+export const COUNT = script(`
+local n = redis.call('HINCRBY', KEYS[1], 'n', 1)
+if n == 1 then
+  ${NOW}
+  redis.call('HSET', KEYS[1], 'w', string.format('%.0f', now))
+  redis.call('PEXPIRE', KEYS[1], ARGV[1])
+end
+return {n, redis.call('PTTL', KEYS[1]), redis.call('HGET', KEYS[1], 'w')}`);
+
+/** counter; window */
+export const UNCOUNT = script(`
+if redis.call('HGET', KEYS[1], 'w') ~= ARGV[1] then return 0 end
+if redis.call('HINCRBY', KEYS[1], 'n', -1) <= 0 then redis.call('DEL', KEYS[1]) end
+return 1`);
+
+/** Begins a log that is not there, and refuses one that was written with another index key. */
+const OPEN_LOG = `
+local m = redis.call('HMGET', KEYS[1], 'e', 'n', 'c')
+local e, n = m[1], tonumber(m[2] or '0')
+if not e then
+  e = ARGV[1]
+  redis.call('HSET', KEYS[1], 'e', e, 'n', 0, 'c', ARGV[2])
+elseif m[3] ~= ARGV[2] then
+  return redis.error_reply('XPAYINDEX another index key')
+end`;
+
+/** log, its records; epoch if it begins, check of the index key, index, value → epoch, newest, oldest, no records */
+export const APPEND = script(`${OPEN_LOG}
+n = redis.call('HINCRBY', KEYS[1], 'n', 1)
+redis.call('RPUSH', KEYS[2], string.format('%.0f', n) .. '|' .. ARGV[3] .. '|' .. ARGV[4])
+redis.call('LTRIM', KEYS[2], -${LONGEST_LOG}, -1)
+return {e, n, n - redis.call('LLEN', KEYS[2]) + 1, {}}`);
+
+/** log, its records; epoch if it begins, check of the index key, position → epoch, newest, oldest, records after it */
+export const READ_LOG = script(`${OPEN_LOG}
+local oldest = n - redis.call('LLEN', KEYS[2]) + 1
+local after = tonumber(ARGV[3])
+local records = {}
+if after < n then records = redis.call('LRANGE', KEYS[2], math.max(0, after - oldest + 1), -1) end
+return {e, n, oldest, records}`);
+
+/** log, its records; the epoch that was lost, the new one */
+export const RENEW_EPOCH = script(`
+if redis.call('HGET', KEYS[1], 'e') ~= ARGV[1] then return 0 end
+redis.call('HSET', KEYS[1], 'e', ARGV[2], 'n', 0)
+redis.call('DEL', KEYS[2])
+return 1`);

@@ -1,0 +1,202 @@
+import type { Cluster, Redis } from 'ioredis';
+import { createHash, randomBytes } from 'node:crypto';
+import { systemClock } from '../core/clock.js';
+import { XPayAuthError } from '../core/errors.js';
+import type {
+  Count,
+  Entry,
+  EntryName,
+  Held,
+  Lease,
+  LogPage,
+  NewEntry,
+  Store,
+  StoreNotice,
+  StoreStatus,
+} from '../core/store.js';
+import { Codec, type Place } from './codec.js';
+import { KeyRing } from './key-ring.js';
+import { RedisChannels } from './redis-channels.js';
+import { type RedisStoreOptions, connect } from './redis-connection.js';
+import { RedisLink } from './redis-link.js';
+import * as scripts from './redis-scripts.js';
+import { SeenGenerations } from './seen-generations.js';
+
+/**
+ * A {@link Store} in Redis 7 or later, Valkey, or a Redis Cluster.
+ *
+ * @throws XPayAuthError `configuration` for a key that is missing, short or not random, or for no or two servers.
+ */
+export function redisStore(options: RedisStoreOptions): Store {
+  return new RedisStore(options);
+}
+
+class RedisStore implements Store {
+  readonly #codec: Codec;
+  readonly #prefix: string;
+  readonly #client: Redis | Cluster;
+  readonly #isOurs: boolean;
+  readonly #link: RedisLink;
+  readonly #seen = new SeenGenerations();
+  readonly #notified = new Set<(notice: StoreNotice) => void>();
+  readonly #channels: RedisChannels;
+  #unreadable = 0;
+  /** What was noticed before anybody listened. */
+  #unheard: StoreNotice[] = [];
+
+  constructor(options: RedisStoreOptions) {
+    const { connectTimeoutMs = 2_000, commandTimeoutMs = 1_000, clock = systemClock, prefix = 'xpay:' } = options;
+    if (/[{}]/.test(prefix)) {
+      throw new XPayAuthError(
+        'configuration',
+        'redisStore prefix: must hold no braces, which tell a cluster its slots',
+      );
+    }
+    this.#prefix = prefix;
+    this.#codec = new Codec(new KeyRing(options.encryptionKeys, options.indexKey), prefix);
+    this.#isOurs = options.client === undefined;
+    this.#client = connect(options, connectTimeoutMs);
+    const open = (channel: string, sealed: string): string | undefined =>
+      this.#open({ kind: 'notice', name: channel, generation: 0 }, sealed);
+    this.#channels = new RedisChannels({ client: this.#client, open });
+    const notify = (notice: StoreNotice): void => this.#notify(notice);
+    this.#link = new RedisLink({ client: this.#client, clock, connectTimeoutMs, commandTimeoutMs, notify });
+  }
+
+  indexOf(text: string): string {
+    return this.#codec.indexOf(text);
+  }
+
+  async read(entry: EntryName): Promise<Entry | undefined> {
+    const name = this.#codec.nameOf(entry);
+    const answer = await this.#link.run(scripts.READ, [this.#key(name, 'e')], []);
+    if (!Array.isArray(answer)) return undefined;
+    const [generation, sealed, remainingMs] = [Number(answer[0]), String(answer[1]), Number(answer[2])];
+    if (sealed === '' || remainingMs <= 0) return undefined;
+    const value = this.#open({ kind: entry.kind, name, generation }, sealed);
+    if (value === undefined) return undefined;
+    if (this.#seen.accepts(name, generation)) return { value, generation, remainingMs };
+    this.#unreadable++;
+    return undefined;
+  }
+
+  async write(entry: EntryName, { value, generation, lifeMs }: NewEntry): Promise<boolean> {
+    const name = this.#codec.nameOf(entry);
+    const sealed = this.#codec.seal({ kind: entry.kind, name, generation }, value);
+    const args = [generation, sealed, Math.max(1, Math.floor(lifeMs))];
+    return (await this.#link.run(scripts.WRITE, [this.#key(name, 'e')], args)) === 1;
+  }
+
+  async discard(entry: EntryName, generation: number, keepMs: number): Promise<void> {
+    const name = this.#codec.nameOf(entry);
+    this.#seen.end(name, generation);
+    await this.#link.run(scripts.DISCARD, [this.#key(name, 'e')], [generation, Math.max(1, Math.floor(keepMs))]);
+  }
+
+  async acquire(entry: EntryName, leaseMs: number): Promise<Lease | Held> {
+    const name = this.#codec.nameOf(entry);
+    const keys = [this.#key(name, 'l'), this.#key(name, 'g'), this.#key(name, 'e')];
+    const owner = randomBytes(16).toString('base64url');
+    const release = (): Promise<void> => this.#link.send(scripts.RELEASE, [this.#key(name, 'l')], [owner]);
+    // An answer that comes too late may have given us a lease that nobody uses.
+    const args = [owner, Math.ceil(leaseMs)];
+    const answer = (await this.#link.run(scripts.ACQUIRE, keys, args, () => void release())) as [number, unknown];
+    if (answer[0] === 1) return { kind: 'acquired', generation: Number(answer[1]), release };
+    return { kind: 'held', remainingMs: Math.max(0, Number(answer[1])) };
+  }
+
+  async count(id: string, windowMs: number): Promise<Count> {
+    const answer = (await this.#link.run(scripts.COUNT, [this.#key(this.indexOf(id), 'c')], [windowMs])) as unknown[];
+    return { count: Number(answer[0]), remainingMs: Math.max(1, Number(answer[1])), window: String(answer[2]) };
+  }
+
+  async uncount(id: string, window: string): Promise<void> {
+    await this.#link.run(scripts.UNCOUNT, [this.#key(this.indexOf(id), 'c')], [window]);
+  }
+
+  append(log: string, { index, value }: { readonly index: string; readonly value: string }): Promise<LogPage> {
+    const sealed = this.#codec.seal({ kind: 'revocation', name: `${log} ${index}`, generation: 0 }, value);
+    return this.#askLog(log, scripts.APPEND, [index, sealed]);
+  }
+
+  readLog(log: string, after: number): Promise<LogPage> {
+    return this.#askLog(log, scripts.READ_LOG, [after]);
+  }
+
+  async renewEpoch(log: string, lostEpoch: string): Promise<void> {
+    await this.#link.run(scripts.RENEW_EPOCH, this.#logKeys(log), [lostEpoch, newEpoch()]);
+  }
+
+  async publish(topic: string, message: string): Promise<void> {
+    const channel = this.#channelOf(topic);
+    const sealed = this.#codec.seal({ kind: 'notice', name: channel, generation: 0 }, message);
+    await this.#link.ask(() => this.#client.publish(channel, sealed));
+  }
+
+  subscribe(topic: string, listener: (message: string) => void): () => void {
+    return this.#channels.listen(this.#channelOf(topic), listener);
+  }
+
+  status(): StoreStatus {
+    const { reason } = this.#link;
+    return { state: reason === undefined ? 'ready' : 'away', reason, unreadable: this.#unreadable };
+  }
+
+  onNotice(listener: (notice: StoreNotice) => void): () => void {
+    this.#notified.add(listener);
+    this.#unheard.splice(0).forEach((notice) => listener(notice));
+    return () => {
+      this.#notified.delete(listener);
+    };
+  }
+
+  async close(): Promise<void> {
+    this.#link.close();
+    this.#channels.close();
+    if (!this.#isOurs) return;
+    await this.#link.goodbye();
+    this.#client.disconnect();
+  }
+
+  async #askLog(log: string, script: scripts.Script, args: readonly (string | number)[]): Promise<LogPage> {
+    const first = [newEpoch(), this.indexOf('check of the index key')];
+    const answer = (await this.#link.run(script, this.#logKeys(log), [...first, ...args])) as unknown[];
+    const records = (answer[3] as string[]).map((record) => {
+      const [position = '', index = '', sealed = ''] = record.split('|');
+      const value = this.#open({ kind: 'revocation', name: `${log} ${index}`, generation: 0 }, sealed);
+      return { position: Number(position), index, value };
+    });
+    return { epoch: String(answer[0]), newest: Number(answer[1]), oldest: Number(answer[2]), records };
+  }
+
+  /** One slot of a cluster for all that belongs to one name. */
+  #key(name: string, part: string): string {
+    return `${this.#prefix}{${name}}:${part}`;
+  }
+
+  /** Named without a key: an instance with the wrong index key must find the log, and learn that it has the wrong one. */
+  #logKeys(log: string): readonly string[] {
+    const name = createHash('sha256').update(log).digest('base64url');
+    return [this.#key(name, 'm'), this.#key(name, 'r')];
+  }
+
+  #channelOf(topic: string): string {
+    return `${this.#prefix}${this.indexOf(`topic ${topic}`)}`;
+  }
+
+  /** `undefined`, and counted, when it cannot be read. */
+  #open(place: Place, sealed: string): string | undefined {
+    const value = this.#codec.open(place, sealed);
+    if (value === undefined) this.#unreadable++;
+    return value;
+  }
+
+  #notify(notice: StoreNotice): void {
+    if (this.#notified.size === 0) this.#unheard = [...this.#unheard, notice].slice(-10);
+    this.#notified.forEach((listener) => listener(notice));
+  }
+}
+
+function newEpoch(): string {
+  return randomBytes(9).toString('base64url');
+}

@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict';
+import { systemClock } from '../../core/clock.js';
+import type { Held, Lease, Store } from '../../core/store.js';
+import type { ContractCase } from './contract-case.js';
+
+/** A store, and how to reach it from several instances. */
+export interface StoreStage {
+  /** One more instance on the same store. Instances see each other's writes. */
+  open(): Store | Promise<Store>;
+  /** Ends the store. The instances have been closed. */
+  stop(): unknown;
+}
+
+type Play = (open: () => Promise<Store>) => Promise<void>;
+
+const token = { kind: 'token', id: 'an account' } as const;
+
+const plays: Readonly<Record<string, Play>> = {
+  'shows one instance what another has written, and how long it lives': async (open) => {
+    const [one, other] = [await open(), await open()];
+    assert.equal(await one.write(token, { value: 'välue "1"', generation: 5, lifeMs: 60_000 }), true);
+    const entry = await other.read(token);
+    assert.equal(entry?.value, 'välue "1"');
+    assert.equal(entry.generation, 5);
+    assert.ok(entry.remainingMs > 55_000 && entry.remainingMs <= 60_000, `${entry.remainingMs} ms are left`);
+  },
+  'keeps names and kinds apart': async (open) => {
+    const store = await open();
+    await store.write(token, { value: 'a', generation: 1, lifeMs: 60_000 });
+    assert.equal(await store.read({ kind: 'session', id: token.id }), undefined);
+    assert.equal(await store.read({ kind: 'token', id: 'another account' }), undefined);
+  },
+  'lets go of an entry when its life is over': async (open) => {
+    const store = await open();
+    await store.write(token, { value: 'a', generation: 1, lifeMs: 40 });
+    await until(async () => (await store.read(token)) === undefined);
+  },
+  'refuses a generation that is not newer': async (open) => {
+    const [one, other] = [await open(), await open()];
+    await one.write(token, { value: 'new', generation: 7, lifeMs: 60_000 });
+    assert.equal(await other.write(token, { value: 'late', generation: 6, lifeMs: 60_000 }), false);
+    assert.equal(await other.write(token, { value: 'same', generation: 7, lifeMs: 60_000 }), false);
+    assert.equal((await one.read(token))?.value, 'new');
+    assert.equal(await other.write(token, { value: 'newer', generation: 8, lifeMs: 60_000 }), true);
+    assert.equal((await one.read(token))?.value, 'newer');
+  },
+  'neither shows nor takes again what was discarded': async (open) => {
+    const [one, other] = [await open(), await open()];
+    await one.write(token, { value: 'rejected', generation: 3, lifeMs: 60_000 });
+    await other.discard(token, 3, 60_000);
+    assert.equal(await one.read(token), undefined);
+    assert.equal(await one.write(token, { value: 'rejected', generation: 3, lifeMs: 60_000 }), false);
+    assert.equal(await one.write(token, { value: 'new', generation: 4, lifeMs: 60_000 }), true);
+    await other.discard(token, 3, 60_000);
+    assert.equal((await one.read(token))?.value, 'new');
+  },
+  'gives a lease to one of many at once, and to the next when it is given back': async (open) => {
+    const stores = await Promise.all(Array.from({ length: 5 }, open));
+    const answers = await Promise.all(stores.map((store) => store.acquire(token, 10_000)));
+    const acquired = answers.filter(isLease);
+    assert.equal(acquired.length, 1);
+    assert.ok(answers.every((answer) => isLease(answer) || answer.remainingMs > 9_000));
+    await acquired[0]?.release();
+    const next = await stores[0]?.acquire(token, 10_000);
+    assert.ok(next !== undefined && isLease(next));
+    assert.ok(next.generation > (acquired[0]?.generation ?? Infinity), 'generations only grow');
+  },
+  'gives a lease on when it runs out, and not back to who had it': async (open) => {
+    const [one, other] = [await open(), await open()];
+    const lost = await one.acquire(token, 40);
+    assert.ok(isLease(lost));
+    const taken: (Lease | Held)[] = [];
+    await until(async () => {
+      taken.push(await other.acquire(token, 10_000));
+      return taken.some(isLease);
+    });
+    await lost.release();
+    assert.equal((await one.acquire(token, 10_000)).kind, 'held', "a lease that ran out releases nobody else's");
+    assert.ok((taken.find(isLease)?.generation ?? 0) > lost.generation);
+  },
+  'gives a lease a generation beyond what is written': async (open) => {
+    const store = await open();
+    const far = 9_000_000_000_000;
+    await store.write(token, { value: 'a', generation: far, lifeMs: 60_000 });
+    const lease = await store.acquire(token, 1_000);
+    assert.ok(isLease(lease) && lease.generation > far);
+  },
+  'counts once for all instances, and takes back within the window alone': async (open) => {
+    const [one, other] = [await open(), await open()];
+    const first = await one.count('guesses', 60_000);
+    const second = await other.count('guesses', 60_000);
+    assert.deepEqual([first.count, second.count], [1, 2]);
+    assert.equal(first.window, second.window);
+    assert.ok(second.remainingMs > 55_000 && second.remainingMs <= 60_000);
+    await other.uncount('guesses', second.window);
+    await other.uncount('guesses', 'another window');
+    assert.equal((await one.count('guesses', 60_000)).count, 2);
+    assert.equal((await one.count('other guesses', 60_000)).count, 1);
+  },
+  'opens a new window when the old one has closed': async (open) => {
+    const store = await open();
+    const old = await store.count('guesses', 40);
+    await until(async () => (await store.count('guesses', 40)).window !== old.window);
+    await store.uncount('guesses', old.window);
+    assert.notEqual((await store.count('guesses', 60_000)).count, 0);
+  },
+  'keeps a log in order, for whoever comes later': async (open) => {
+    const [one, other] = [await open(), await open()];
+    const empty = await other.readLog('log', 0);
+    assert.deepEqual([empty.newest, empty.records.length], [0, 0]);
+    await one.append('log', { index: one.indexOf('ada'), value: 'ada@example.test' });
+    const page = await one.append('log', { index: one.indexOf('bob'), value: 'bob@example.test' });
+    assert.equal(page.newest, 2);
+    const whole = await other.readLog('log', 0);
+    const seen = whole.records.map(({ position, index, value }) => [position, index, value]);
+    assert.deepEqual(seen, [
+      [1, other.indexOf('ada'), 'ada@example.test'],
+      [2, other.indexOf('bob'), 'bob@example.test'],
+    ]);
+    const rest = await other.readLog('log', 1);
+    assert.deepEqual(
+      rest.records.map(({ position }) => position),
+      [2],
+    );
+    assert.equal(rest.epoch, empty.epoch);
+    assert.equal((await other.readLog('another log', 0)).newest, 0);
+  },
+  'begins a new epoch of a log once, however many ask': async (open) => {
+    const [one, other] = [await open(), await open()];
+    await one.append('log', { index: 'a', value: 'a' });
+    const { epoch } = await one.readLog('log', 0);
+    await Promise.all([one.renewEpoch('log', epoch), other.renewEpoch('log', epoch)]);
+    const renewed = await one.readLog('log', 0);
+    assert.notEqual(renewed.epoch, epoch);
+    assert.equal(renewed.newest, 0);
+    await other.renewEpoch('log', epoch);
+    assert.equal((await one.readLog('log', 0)).epoch, renewed.epoch);
+  },
+  'tells the other instances what is published': async (open) => {
+    const [one, other] = [await open(), await open()];
+    const heard: string[] = [];
+    const stop = other.subscribe('news', (message) => heard.push(message));
+    other.subscribe('other news', () => heard.push('wrong topic'));
+    await until(async () => {
+      await one.publish('news', 'hello');
+      return heard.includes('hello');
+    });
+    stop();
+    const before = heard.length;
+    await one.publish('news', 'nobody listens');
+    await one.read(token);
+    assert.equal(heard.length, before);
+    assert.ok(!heard.includes('wrong topic'));
+  },
+  'says that it is ready': async (open) => {
+    const store = await open();
+    await store.read(token);
+    assert.equal(store.status().state, 'ready');
+  },
+};
+
+/**
+ * What every store must do, as cases for any test runner. `setup` is called anew for each of them, and must bring an empty
+ * store.
+ *
+ * ```ts
+ * describe('my store', () => {
+ *   for (const { title, run } of storeContract('mine', setup)) it(title, run);
+ * });
+ * ```
+ */
+export function storeContract(
+  name: string,
+  setup: () => StoreStage | Promise<StoreStage>,
+): readonly ContractCase[] {
+  return Object.entries(plays).map(([sentence, play]) => ({
+    title: `${name} ${sentence}`,
+    run: async () => {
+      const stage = await setup();
+      const opened: Store[] = [];
+      try {
+        await play(async () => {
+          const store = await stage.open();
+          opened.push(store);
+          return store;
+        });
+      } finally {
+        await Promise.all(opened.map((store) => store.close()));
+        await stage.stop();
+      }
+    },
+  }));
+}
+
+function isLease(answer: Lease | Held): answer is Lease {
+  return answer.kind === 'acquired';
+}
+
+/** Waits for a condition, five seconds at most. */
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  const deadline = systemClock.monotonic() + 5_000;
+  while (!(await condition())) {
+    assert.ok(systemClock.monotonic() < deadline, 'it did not happen within 5 s');
+    await new Promise<void>((resolve) => void systemClock.setTimer(resolve, 10));
+  }
+}

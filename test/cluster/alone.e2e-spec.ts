@@ -1,0 +1,163 @@
+import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { ManualClock, MemoryStore, type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
+import { ADA, APP, type Instance, InstanceFactory, logins } from '../support/cluster.js';
+import { basic } from '../support/start-app.js';
+
+let clock: ManualClock;
+let store: MemoryStore;
+let xpay: XPayEmulator;
+let instances: InstanceFactory;
+
+beforeEach(async () => {
+  clock = new ManualClock();
+  store = new MemoryStore(clock);
+  xpay = await startXPayEmulator({ accounts: [APP, ADA], clock, tokenLifeMs: 3_600_000 });
+  instances = new InstanceFactory(xpay, '', { store, clock, baseUrl: xpay.url });
+});
+afterEach(() => xpay[Symbol.asyncDispose]());
+
+describe('C3 · while the store is away', () => {
+  it('a session goes on for 60 s where it is known, and then is 503 and not 401', async () => {
+    await using one = await instances.boot({ store });
+    const { accessToken } = await one.sessions.login(ADA);
+    const who = (): Promise<string> => one.who(`Bearer ${accessToken}`);
+    store.goAway();
+    await clock.advance(59_900);
+    expect(await who()).toBe(ADA.username);
+    await clock.advance(100);
+    expect(await who()).toBe('store_unavailable');
+    store.comeBack();
+    expect(await who()).toBe(ADA.username);
+  });
+
+  it('a revocation holds here at once, and on the others when the store is back', async () => {
+    await using one = await instances.boot({ store });
+    await using other = await instances.boot({ store });
+    const { accessToken } = await one.sessions.login(ADA);
+    expect(await other.who(`Bearer ${accessToken}`)).toBe(ADA.username);
+    store.goAway();
+    await expect(one.sessions.revokeUser(ADA.username)).rejects.toMatchObject({ code: 'store_unavailable' });
+    expect(await one.who(`Bearer ${accessToken}`)).not.toBe(ADA.username);
+    expect(await other.who(`Bearer ${accessToken}`)).toBe(ADA.username);
+    store.comeBack();
+    await clock.advance(1_000);
+    await clock.advance(1_000);
+    expect(await other.who(`Bearer ${accessToken}`)).toBe('invalid_token');
+    expect(await one.who(`Bearer ${accessToken}`)).toBe('invalid_token');
+  });
+
+  it('status() says so, and says when it is back', async () => {
+    await using one = await instances.boot({ store });
+    const said = (): unknown => one.tokens.status().store;
+    expect(said()).toMatchObject({ state: 'ready', reason: undefined });
+    store.goAway('ECONNREFUSED');
+    expect(said()).toMatchObject({ state: 'away', reason: 'ECONNREFUSED' });
+    store.comeBack();
+    expect(said()).toMatchObject({ state: 'ready' });
+    const told = one.lines.filter((line) => line.includes('shared store'));
+    expect(told).toEqual([expect.stringContaining('is away (ECONNREFUSED)'), expect.stringContaining('is back')]);
+  });
+
+  it('remembered callers notice nothing, and new ones are checked', async () => {
+    await using one = await instances.boot({ store });
+    store.goAway();
+    const asAda = basic(ADA.username, ADA.secretKey).authorization;
+    expect([await one.who(asAda), await one.who(asAda)]).toEqual([ADA.username, ADA.username]);
+    expect(logins(xpay, ADA.username)).toBe(1);
+  });
+});
+
+function guessing(all: readonly Instance[], guesses: number): Promise<string[]> {
+  return Promise.all(
+    Array.from({ length: guesses }, (_, i) =>
+      (all[i % all.length] as Instance).who(basic(ADA.username, `guess ${i}`).authorization),
+    ),
+  );
+}
+
+describe('verification.share', () => {
+  it('C7 · a caller who meets every instance is checked once, and a revocation ends that too', async () => {
+    await using all = await instances.bootMany(5, { store, verification: { share: true } });
+    const asAda = basic(ADA.username, ADA.secretKey).authorization;
+    for (const { who } of all) expect(await who(asAda)).toBe(ADA.username);
+    expect(logins(xpay, ADA.username)).toBe(1);
+    await all[0]?.sessions.revokeUser(ADA.username);
+    await clock.advance(500);
+    for (const { who } of all) expect(await who(asAda)).toBe(ADA.username);
+    expect(logins(xpay, ADA.username)).toBe(2);
+  });
+
+  it('I4 · another secret than the one that was shared is asked about, and what was shared of the old one ends', async () => {
+    await using one = await instances.boot({ store, verification: { share: true } });
+    await using other = await instances.boot({ store, verification: { share: true } });
+    const [old, changed] = [basic(ADA.username, ADA.secretKey), basic(ADA.username, 'a new secret')];
+    expect(await one.who(old.authorization)).toBe(ADA.username);
+    xpay.addAccount({ ...ADA, secretKey: 'a new secret' });
+    expect(await other.who(changed.authorization)).toBe(ADA.username);
+    // Refused by the upstream on one instance, so no other takes it from the store.
+    await clock.advance(60_000);
+    expect(await other.who(old.authorization)).toBe('invalid_credentials');
+    expect(await one.who(old.authorization)).toBe('invalid_credentials');
+    expect(await one.who(changed.authorization)).toBe(ADA.username);
+  });
+
+  it('is off unless it is asked for', async () => {
+    await using all = await instances.bootMany(3, { store });
+    for (const { who } of all) await who(basic(ADA.username, ADA.secretKey).authorization);
+    expect(logins(xpay, ADA.username)).toBe(3);
+  });
+});
+
+describe('C6 · attempts', () => {
+  const attempts = { perUserAndAddress: { attempts: 5, windowMs: 60_000 } };
+
+  it('are counted once for all instances', async () => {
+    await using all = await instances.bootMany(4, { store, attempts });
+    const outcomes = await guessing(all, 40);
+    expect(outcomes.filter((outcome) => outcome === 'invalid_credentials')).toHaveLength(5);
+    expect(outcomes.filter((outcome) => outcome === 'too_many_attempts')).toHaveLength(35);
+    expect(logins(xpay, ADA.username)).toBe(5);
+  });
+
+  it('are counted by each instance for itself while the store is away', async () => {
+    await using all = await instances.bootMany(2, { store, attempts });
+    store.goAway();
+    const outcomes = await guessing(all, 40);
+    expect(outcomes.filter((outcome) => outcome === 'invalid_credentials')).toHaveLength(10);
+  });
+
+  it('I5 · an address that was welcome on one instance is welcome on all, when a stranger has used up the budget', async () => {
+    const perUser = { attempts: 5, windowMs: 60_000 };
+    await using one = await instances.boot({ store, attempts: { perUser }, verification: { periodMs: 1 } });
+    await using other = await instances.boot({ store, attempts: { perUser } });
+    const asAda = basic(ADA.username, ADA.secretKey).authorization;
+    expect(await one.who(asAda, '192.0.2.7')).toBe(ADA.username);
+    for (let i = 0; i < 6; i++) await other.who(basic(ADA.username, `guess ${i}`).authorization, '198.51.100.9');
+    expect(await other.who(asAda, '198.51.100.9')).toBe('too_many_attempts');
+    expect(await other.who(asAda, '192.0.2.7')).toBe(ADA.username);
+  });
+});
+
+describe('C7 · upstream load', () => {
+  it.each([1, 4, 16])(
+    '%i instances, 50 users who log in and call everywhere for an hour: the same number of requests',
+    async (count) => {
+      const users = Array.from({ length: 50 }, (_, i) => ({ ...ADA, username: `user-${i}@example.test` }));
+      users.forEach((user) => xpay.addAccount(user));
+      await using all = await instances.bootMany(count, { store, verification: { maxConcurrent: 100 } });
+      const sessions = await Promise.all(users.map((user, i) => (all[i % count] as Instance).sessions.login(user)));
+      for (let minutes = 0; minutes < 60; minutes += 10) {
+        for (const { who, tokens } of all) {
+          await tokens.getToken();
+          for (const { accessToken, principal } of sessions) {
+            expect(await who(`Bearer ${accessToken}`)).toBe(principal.username);
+          }
+        }
+        await clock.advance(600_000 - 1);
+      }
+      // One for each user, one for the app and one for its renewal: flat in the number of instances.
+      expect(xpay.ledger.length).toBe(52);
+    },
+    60_000,
+  );
+});

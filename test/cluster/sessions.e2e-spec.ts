@@ -1,0 +1,225 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ADA, APP, InstanceFactory, logins } from '../support/cluster.js';
+import { newKey } from '../support/encryption-keys.js';
+import { RedisServer } from '../support/redis-server.js';
+import { basic } from '../support/start-app.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+import { until } from '../support/until.js';
+
+let redis: RedisServer;
+let xpay: XPayEmulator;
+let instances: InstanceFactory;
+
+beforeAll(async () => {
+  redis = await RedisServer.start();
+});
+afterAll(() => redis[Symbol.asyncDispose]());
+beforeEach(async () => {
+  await redis.client.flushall();
+  xpay = await startXPayEmulator({ accounts: [APP, ADA] });
+  instances = new InstanceFactory(xpay, redis.url);
+});
+afterEach(() => xpay[Symbol.asyncDispose]());
+
+const asAda = basic(ADA.username, ADA.secretKey).authorization;
+
+describe('sessions of all instances', () => {
+  it('I10 · a login on one instance is one on all, after one question to the upstream', async () => {
+    await using all = await instances.bootMany(3);
+    const { accessToken } = (await all[0]?.sessions.login(ADA)) ?? { accessToken: '' };
+    for (const { who } of all) expect(await who(`Bearer ${accessToken}`)).toBe(ADA.username);
+    expect(await all[1]?.who('Bearer unknown-to-everybody')).toBe('invalid_token');
+    expect(logins(xpay, ADA.username)).toBe(1);
+  });
+
+  it('C5 · revokeUser on one instance ends sessions and remembered credentials on all, within a second', async () => {
+    await using all = await instances.bootMany(3);
+    const [one, ...others] = all;
+    const session = await one?.sessions.login(ADA);
+    const bearer = `Bearer ${session?.accessToken ?? ''}`;
+    for (const { who } of all) expect([await who(bearer), await who(asAda)]).toEqual([ADA.username, ADA.username]);
+    const asked = logins(xpay, ADA.username);
+    const revokedAt = performance.now();
+    await one?.sessions.revokeUser(ADA.username);
+    expect(await one?.who(bearer)).toBe('invalid_token');
+    for (const { who } of others)
+      await until(async () => (await who(bearer)) === 'invalid_token', 'it is refused', 1_000);
+    expect(performance.now() - revokedAt).toBeLessThan(1_000);
+    for (const { who } of others) expect(await who(asAda)).toBe(ADA.username);
+    expect(logins(xpay, ADA.username)).toBeGreaterThan(asked);
+    // Not a ban.
+    const again = await others[0]?.sessions.login(ADA);
+    await sleep(1_200);
+    for (const { who } of all) expect(await who(`Bearer ${again?.accessToken ?? ''}`)).toBe(ADA.username);
+  });
+
+  it('C5 · also when the news are lost, and on an instance that boots later', async () => {
+    await using one = await instances.boot();
+    await using proxy = await TcpProxy.before(redis.port);
+    await using deaf = await instances.boot({}, proxy.url);
+    const { accessToken } = await one.sessions.login(ADA);
+    expect(await deaf.who(`Bearer ${accessToken}`)).toBe(ADA.username);
+    deaf.store.publish = () => Promise.resolve();
+    one.store.publish = () => Promise.resolve();
+    await one.sessions.revokeUser(ADA.username);
+    await until(async () => (await deaf.who(`Bearer ${accessToken}`)) === 'invalid_token', 'it is refused', 1_000);
+    await using later = await instances.boot();
+    expect(await later.who(`Bearer ${accessToken}`)).toBe('invalid_token');
+  });
+
+  it('C5 · revokeAll, and logout, everywhere', async () => {
+    await using all = await instances.bootMany(2);
+    const [one, other] = all;
+    const first = await one?.sessions.login(ADA);
+    const second = await one?.sessions.login(ADA);
+    const bearers = [first, second].map((session) => `Bearer ${session?.accessToken ?? ''}`);
+    for (const bearer of bearers) expect(await other?.who(bearer)).toBe(ADA.username);
+    await other?.sessions.logout(first?.accessToken ?? '');
+    expect(await other?.who(bearers[0] ?? '')).toBe('invalid_token');
+    await until(async () => (await one?.who(bearers[0] ?? '')) === 'invalid_token', 'logged out', 1_200);
+    expect(await one?.who(bearers[1] ?? '')).toBe(ADA.username);
+    await one?.sessions.revokeAll();
+    await until(async () => (await other?.who(bearers[1] ?? '')) === 'invalid_token', 'revoked', 1_000);
+  });
+
+  it('C5 · when the log of revocations overflows, everybody logs in again', async () => {
+    await using one = await instances.boot();
+    await using other = await instances.boot();
+    const { accessToken } = await one.sessions.login(ADA);
+    expect(await other.who(`Bearer ${accessToken}`)).toBe(ADA.username);
+    const [list = ''] = await redis.client.keys('*:m').then((keys) => keys.map((key) => key.replace(/m$/, 'r')));
+    // As if 10,000 others had been revoked since: the log has moved on, and its old end is gone.
+    await redis.client.hincrby(list.replace(/r$/, 'm'), 'n', 10_001);
+    await redis.client.rpush(list, '10001|x|x');
+    await until(async () => (await other.who(`Bearer ${accessToken}`)) === 'invalid_token', 'everybody is out', 1_500);
+  });
+
+  it('C4 · rotation of keys hides no revocation and ends no session', async () => {
+    const [k1, k2] = [newKey(), newKey()];
+    const rings = [
+      [{ id: 'k1', key: k1 }],
+      [
+        { id: 'k2', key: k2 },
+        { id: 'k1', key: k1 },
+      ],
+    ];
+    const { redisStore } = await import('nestjs-xpay-auth/redis');
+    const boot = (encryptionKeys: { id: string; key: string }[]) =>
+      instances.boot({ store: redisStore({ url: redis.url, encryptionKeys }) });
+    await using before = await boot(rings[0] ?? []);
+    const bob = { ...ADA, username: 'bob@example.test' };
+    xpay.addAccount(bob);
+    const [adas, bobs] = [await before.sessions.login(ADA), await before.sessions.login(bob)];
+    await before.sessions.revokeUser(ADA.username);
+    await using during = await boot(rings[1] ?? []);
+    expect(await during.who(`Bearer ${bobs.accessToken}`)).toBe(bob.username);
+    expect(await during.who(`Bearer ${adas.accessToken}`)).toBe('invalid_token');
+    const later = await during.sessions.login(ADA);
+    await using after = await boot([
+      { id: 'k2', key: k2 },
+      { id: 'index', key: k1 },
+    ]);
+    expect(await after.who(`Bearer ${later.accessToken}`)).toBe(ADA.username);
+    expect(await after.who(`Bearer ${adas.accessToken}`)).toBe('invalid_token');
+  });
+
+  it('I10 · an idle session ends, one that is used anywhere does not', async () => {
+    await using one = await instances.boot({ session: { idleMs: 1_500 } });
+    await using other = await instances.boot({ session: { idleMs: 1_500 } });
+    const [used, idle] = [await one.sessions.login(ADA), await one.sessions.login(ADA)];
+    for (let i = 0; i < 6; i++) {
+      await sleep(400);
+      expect(await other.who(`Bearer ${used.accessToken}`)).toBe(ADA.username);
+    }
+    expect(await one.who(`Bearer ${used.accessToken}`)).toBe(ADA.username);
+    expect(await other.who(`Bearer ${idle.accessToken}`)).toBe('invalid_token');
+    expect(await one.who(`Bearer ${idle.accessToken}`)).toBe('invalid_token');
+  });
+});
+
+describe('C3 · sessions without the store', () => {
+  it('a local one goes on, an unknown one is 503 and not 401, a login too; and all is well when it is back', async () => {
+    await using proxy = await TcpProxy.before(redis.port);
+    await using one = await instances.boot({}, proxy.url);
+    await using other = await instances.boot();
+    const [here, there] = [await one.sessions.login(ADA), await other.sessions.login(ADA)];
+    proxy.cut();
+    await until(() => one.store.status().state === 'away', 'it is away');
+    await sleep(1_100);
+    expect(await one.who(`Bearer ${here.accessToken}`)).toBe(ADA.username);
+    expect(await one.who(`Bearer ${there.accessToken}`)).toBe('store_unavailable');
+    const asked = logins(xpay, ADA.username);
+    await expect(one.sessions.login(ADA)).rejects.toMatchObject({ code: 'store_unavailable' });
+    expect(logins(xpay, ADA.username)).toBe(asked);
+    // What ends meanwhile ends here at once, and elsewhere when the store is back.
+    await expect(one.sessions.logout(here.accessToken)).rejects.toMatchObject({ code: 'store_unavailable' });
+    expect(await one.who(`Bearer ${here.accessToken}`)).not.toBe(ADA.username);
+    proxy.heal();
+    await until(
+      async () => (await other.who(`Bearer ${here.accessToken}`)) === 'invalid_token',
+      'logged out there',
+      4_000,
+    );
+    await until(async () => (await one.who(`Bearer ${there.accessToken}`)) === ADA.username, 'it knows the other one');
+  });
+
+  it('a store that is slow or silent is not waited for where a session is known, and one that is away is not asked', async () => {
+    await using proxy = await TcpProxy.before(redis.port);
+    await using one = await instances.boot({}, proxy.url);
+    const { accessToken } = await one.sessions.login(ADA);
+    const who = (): Promise<string> => one.who(`Bearer ${accessToken}`);
+    await sleep(1_050);
+    proxy.delayMs = 200;
+    expect(await who()).toBe(ADA.username);
+    await sleep(1_300);
+    proxy.blackHole();
+    expect(await who()).toBe(ADA.username);
+    await until(() => one.store.status().state === 'away', 'it is away');
+    const before = proxy.heard.length;
+    for (let i = 0; i < 200; i++) expect(await who()).toBe(ADA.username);
+    expect(proxy.heard.slice(before)).not.toContain('evalsha');
+  });
+
+  it('C3 · FLUSHALL: sessions end with 401, and nothing revoked comes back', async () => {
+    await using one = await instances.boot();
+    await using other = await instances.boot();
+    const { accessToken } = await one.sessions.login(ADA);
+    const revoked = await one.sessions.login(ADA);
+    await other.who(`Bearer ${accessToken}`);
+    const [key = ''] = await redis.client.keys('*:e');
+    const dumps = await Promise.all(
+      (await redis.client.keys('*:e')).map(async (name) => [name, await redis.client.dumpBuffer(name)] as const),
+    );
+    expect(key).not.toBe('');
+    await one.sessions.revokeUser(ADA.username);
+    expect(await one.who(`Bearer ${revoked.accessToken}`)).toBe('invalid_token');
+    await redis.client.flushall();
+    await until(async () => (await other.who(`Bearer ${accessToken}`)) === 'invalid_token', 'ended', 1_500);
+    // Somebody brings back what was there before the revocation: it belongs to an epoch that is over.
+    for (const [name, dump] of dumps) if (dump) await redis.client.restore(name, 60_000, dump, 'REPLACE');
+    await using later = await instances.boot();
+    expect(await later.who(`Bearer ${revoked.accessToken}`)).toBe('invalid_token');
+    expect(await other.who(`Bearer ${accessToken}`)).toBe('invalid_token');
+    const again = await other.sessions.login(ADA);
+    expect(await later.who(`Bearer ${again.accessToken}`)).toBe(ADA.username);
+  });
+
+  it('C3 · an old copy of the store is brought back: its epoch is renewed, so nothing revoked lives on', async () => {
+    const epochs = async (): Promise<Set<unknown>> =>
+      new Set(await Promise.all((await redis.client.keys('*:m')).map((name) => redis.client.hget(name, 'e'))));
+    await using one = await instances.boot();
+    const { accessToken } = await one.sessions.login(ADA);
+    const [old] = await epochs();
+    const copy = await Promise.all(
+      (await redis.client.keys('*')).map(async (name) => [name, await redis.client.dumpBuffer(name)] as const),
+    );
+    await one.sessions.revokeUser(ADA.username);
+    await redis.client.flushall();
+    for (const [name, dump] of copy) if (dump) await redis.client.restore(name, 60_000, dump, 'REPLACE');
+    await until(async () => !(await epochs()).has(old), 'the instance that runs has begun a new epoch');
+    await using later = await instances.boot();
+    expect(await later.who(`Bearer ${accessToken}`)).toBe('invalid_token');
+  });
+});

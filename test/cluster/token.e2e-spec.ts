@@ -1,0 +1,219 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { lengthPrefixed } from '../../libs/xpay-auth/src/core/cache-key.js';
+import { ADA, APP, type Instance, InstanceFactory, logins } from '../support/cluster.js';
+import { RedisServer } from '../support/redis-server.js';
+import { TcpProxy } from '../support/tcp-proxy.js';
+import { until } from '../support/until.js';
+
+let redis: RedisServer;
+let xpay: XPayEmulator;
+let instances: InstanceFactory;
+
+beforeAll(async () => {
+  redis = await RedisServer.start();
+});
+afterAll(() => redis[Symbol.asyncDispose]());
+
+beforeEach(async () => {
+  await redis.client.flushall();
+  xpay = await startXPayEmulator({ accounts: [APP, ADA] });
+  instances = new InstanceFactory(xpay, redis.url);
+});
+afterEach(() => xpay[Symbol.asyncDispose]());
+
+const values = async (all: readonly Instance[], callers: number): Promise<Set<string>> => {
+  const asked = all.flatMap(({ tokens }) => Array.from({ length: callers }, () => tokens.getToken()));
+  return new Set((await Promise.all(asked)).map(({ value }) => value));
+};
+
+describe('one upstream client, however many instances', () => {
+  it('O2 · 50 instances × 200 callers, empty cache: 1 request, one token', async () => {
+    await using all = await instances.bootMany(50);
+    expect((await values(all, 200)).size).toBe(1);
+    expect(logins(xpay)).toBe(1);
+  }, 60_000);
+
+  it('O2 · and at every expiry: 1 request each', async () => {
+    xpay.tokenLifeMs = 2_000;
+    await using all = await instances.bootMany(10);
+    const seen = new Set<string>();
+    for (let renewals = 1; renewals <= 4; renewals++) {
+      const [first] = await values(all, 20);
+      seen.add(first ?? '');
+      await until(() => all.every(({ tokens }) => tokens.status().state !== 'fresh'), 'the token is due');
+      await sleep(50);
+    }
+    await values(all, 20);
+    expect(logins(xpay)).toBeLessThanOrEqual(seen.size + 1);
+    expect(logins(xpay)).toBeLessThanOrEqual(5);
+  });
+
+  it('C1 · one obtains, another takes it, with what is left of its life', async () => {
+    xpay.tokenLifeMs = 60_000;
+    await using one = await instances.boot();
+    const token = await one.tokens.getToken();
+    await sleep(1_100);
+    await using other = await instances.boot();
+    expect((await other.tokens.getToken()).value).toBe(token.value);
+    expect(logins(xpay)).toBe(1);
+    expect(other.events.map(({ type }) => type)).toEqual(['adopted']);
+    const [mine, theirs] = [one.tokens.status(), other.tokens.status()];
+    expect(Math.abs(mine.usableForMs - theirs.usableForMs)).toBeLessThan(100);
+    expect(theirs.usableForMs).toBeLessThan(56_500);
+  });
+
+  it('C1 · losers wait for the news, and look for themselves when none comes', async () => {
+    xpay.faults.next({ kind: 'delay', ms: 800 });
+    await using proxy = await TcpProxy.before(redis.port);
+    await using one = await instances.boot();
+    await using other = await instances.boot({}, proxy.url);
+    const asked = performance.now();
+    const [a, b] = await Promise.all([one.tokens.getToken(), sleep(20).then(() => other.tokens.getToken())]);
+    expect(a.value).toBe(b.value);
+    expect(performance.now() - asked).toBeLessThan(2_000);
+    expect(logins(xpay)).toBe(1);
+  });
+
+  it('O3 · all hold a token the API rejects: one renewal, and nobody is handed the rejected one again', async () => {
+    await using all = await instances.bootMany(10);
+    const [rejected = ''] = await values(all, 1);
+    const renewed = await Promise.all(
+      all.flatMap(({ tokens }) =>
+        Array.from({ length: 100 }, async () => {
+          await tokens.invalidate(rejected);
+          return (await tokens.getToken()).value;
+        }),
+      ),
+    );
+    expect(renewed).not.toContain(rejected);
+    expect(new Set(renewed).size).toBe(1);
+    expect(logins(xpay)).toBe(2);
+    await using fresh = await instances.boot();
+    expect((await fresh.tokens.getToken()).value).toBe(renewed[0]);
+    expect(logins(xpay)).toBe(2);
+  });
+
+  it('O3 · a rejection on one instance takes the token from the others', async () => {
+    await using one = await instances.boot();
+    await using other = await instances.boot();
+    const [rejected = ''] = await values([one, other], 1);
+    await one.tokens.invalidate(rejected);
+    await until(() => other.tokens.peek() === undefined, 'the other one has heard');
+    const [renewed] = await values([one, other], 5);
+    expect(renewed).not.toBe(rejected);
+    expect(logins(xpay)).toBe(2);
+  });
+
+  it('O4 · a refused account rests on all instances, and new credentials do not wait', async () => {
+    const wrong = { ...APP, secretKey: 'an old key' };
+    await using all = await instances.bootMany(5, { credentials: wrong });
+    for (const { tokens } of all) {
+      await expect(tokens.getToken()).rejects.toMatchObject({ code: 'credentials_rejected' });
+    }
+    expect(logins(xpay)).toBe(1);
+    await using right = await instances.boot();
+    await right.tokens.getToken();
+    expect(logins(xpay)).toBe(2);
+    // The second refusal rests twice as long as the first, wherever it happens.
+    await sleep(1_050);
+    const failure = await all[3]?.tokens.getToken().catch((thrown: unknown) => thrown);
+    expect(failure).toMatchObject({ code: 'credentials_rejected' });
+    expect((failure as { retryAfterMs: number }).retryAfterMs).toBeGreaterThan(1_500);
+    expect(logins(xpay)).toBe(3);
+  });
+
+  it('O13 · "come back in 60 s" is heard by all', async () => {
+    xpay.faults.next({ kind: 'rateLimited', retryAfter: 60 });
+    await using all = await instances.bootMany(4);
+    for (const { tokens } of all) {
+      await expect(tokens.getToken()).rejects.toMatchObject({ code: 'upstream_rate_limited' });
+    }
+    expect(xpay.ledger.length).toBe(1);
+  });
+});
+
+/** The name of the app's token, as the flow makes it. */
+function leaseName(): { kind: 'token'; id: string } {
+  return { kind: 'token', id: lengthPrefixed(['default', 'xpay', xpay.url, APP.username, APP.secretKey]) };
+}
+
+describe('C2 · a holder that dies', () => {
+  it('another takes over when the lease is over', async () => {
+    // 500 ms for a flight, so 3.5 s for a lease.
+    const token = { deadlineMs: 500 };
+    await using dead = await instances.boot({ token });
+    await using alive = await instances.boot({ token });
+    const { kind } = await dead.store.acquire(leaseName(), 1_500);
+    expect(kind).toBe('acquired');
+    const asked = performance.now();
+    await alive.tokens.getToken();
+    const tookMs = performance.now() - asked;
+    expect(tookMs).toBeGreaterThan(1_300);
+    expect(tookMs).toBeLessThan(2_300);
+  });
+});
+
+describe('C3 · outbound without the store', () => {
+  it('a Redis that was never there: every instance goes on alone, and says so once', async () => {
+    await using proxy = await TcpProxy.before(redis.port);
+    proxy.cut();
+    await using one = await instances.boot({}, proxy.url);
+    await values([one], 50);
+    await using other = await instances.boot({}, redis.url);
+    await values([one, other], 50);
+    expect(logins(xpay)).toBe(2);
+    expect(one.lines.filter((line) => line.includes('shared store'))).toHaveLength(1);
+  });
+
+  it('a Redis that goes silent during a refresh: callers wait for nothing', async () => {
+    xpay.tokenLifeMs = 3_000;
+    await using proxy = await TcpProxy.before(redis.port);
+    await using one = await instances.boot({}, proxy.url);
+    await one.tokens.getToken();
+    proxy.blackHole();
+    await until(() => one.tokens.status().state === 'stale', 'the token is due');
+    const asked = performance.now();
+    await values([one], 1_000);
+    expect(performance.now() - asked).toBeLessThan(50);
+    await until(() => logins(xpay) === 2, 'it went on alone');
+    await until(() => one.tokens.status().state === 'fresh', 'there is a new token');
+  });
+
+  it('killed and started again: the newest token wins, and the upstream is asked once for all', async () => {
+    xpay.tokenLifeMs = 4_000;
+    await using own = await RedisServer.start();
+    await using one = await instances.boot({}, own.url);
+    await using other = await instances.boot({}, own.url);
+    await values([one, other], 5);
+    expect(logins(xpay)).toBe(1);
+    await own.kill();
+    await until(() => [one, other].every(({ store }) => store.status().state === 'away'), 'both have noticed');
+    await values([one, other], 5);
+    expect(logins(xpay)).toBe(1);
+    await own.resume();
+    await until(() => [one, other].every(({ store }) => store.status().state === 'ready'), 'it is back');
+    await until(() => [one, other].every(({ tokens }) => tokens.status().state === 'stale'), 'the token is due');
+    await values([one, other], 5);
+    await until(() => [one, other].every(({ tokens }) => tokens.status().state === 'fresh'), 'both have a new one');
+    expect((await values([one, other], 5)).size).toBe(1);
+    expect(logins(xpay)).toBe(2);
+  });
+
+  it('a full Redis: what is there is read, what cannot be written is done alone', async () => {
+    await using full = await RedisServer.start('--maxmemory-policy', 'noeviction');
+    await using one = await instances.boot({}, full.url);
+    const token = await one.tokens.getToken();
+    await until(async () => (await full.client.dbsize()) >= 2, 'it is written');
+    await full.client.config('SET', 'maxmemory', '1');
+    await using other = await instances.boot({}, full.url);
+    expect((await other.tokens.getToken()).value).toBe(token.value);
+    await full.client.config('SET', 'maxmemory', '0');
+    await full.client.flushall();
+    await full.client.config('SET', 'maxmemory', '1');
+    await using third = await instances.boot({}, full.url);
+    await third.tokens.getToken();
+    expect(logins(xpay)).toBe(2);
+  });
+});

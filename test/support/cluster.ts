@@ -1,0 +1,82 @@
+import { Test } from '@nestjs/testing';
+import {
+  type Store,
+  type TokenEvent,
+  XPayAuthModule,
+  type XPayAuthOptions,
+  XPaySessionService,
+  XPayStrategy,
+  XPayTokenService,
+} from 'nestjs-xpay-auth';
+import { redisStore } from 'nestjs-xpay-auth/redis';
+import type { XPayEmulator } from 'nestjs-xpay-auth/testing';
+import { newKey } from './encryption-keys.js';
+
+export const APP = { username: 'app@example.test', secretKey: 'app-secret-27182818' };
+export const ADA = { username: 'ada@example.test', secretKey: 'ada-secret-key', scopes: ['tme_user'] };
+
+/** One instance of an app: a module of its own with a connection of its own. */
+export interface Instance extends AsyncDisposable {
+  readonly tokens: XPayTokenService;
+  readonly sessions: XPaySessionService;
+  readonly store: Store;
+  readonly events: TokenEvent[];
+  readonly lines: string[];
+  /** Who presents this header: a user's name, or the code of the failure. */
+  readonly who: (authorization: string, address?: string) => Promise<string>;
+  readonly close: () => Promise<void>;
+}
+
+/** Boots instances that share a Redis and an upstream. */
+export class InstanceFactory {
+  readonly encryptionKeys = [{ id: 'k1', key: newKey() }];
+
+  constructor(
+    private readonly xpay: XPayEmulator,
+    private readonly redisUrl: string,
+    private readonly options: XPayAuthOptions = {},
+  ) {}
+
+  async boot(options: XPayAuthOptions = {}, redisUrl = this.redisUrl): Promise<Instance> {
+    const { encryptionKeys } = this;
+    const store = options.store ?? redisStore({ url: redisUrl, encryptionKeys, commandTimeoutMs: 300 });
+    const lines: string[] = [];
+    const log = (line: unknown): void => void lines.push(String(line));
+    const module = await Test.createTestingModule({
+      imports: [
+        XPayAuthModule.forRoot({ baseUrl: this.xpay.url, credentials: APP, ...this.options, ...options, store }),
+      ],
+    })
+      .setLogger({ log, warn: log, error: log, debug: log })
+      .compile();
+    await module.init();
+    const tokens = module.get(XPayTokenService);
+    const events: TokenEvent[] = [];
+    tokens.events.subscribe((event) => events.push(event));
+    const strategy = module.get(XPayStrategy);
+    const who = async (authorization: string, address = '192.0.2.1'): Promise<string> => {
+      try {
+        const rawHeaders = ['Authorization', authorization];
+        const request = { headers: { authorization }, rawHeaders, ip: address, socket: { remoteAddress: address } };
+        return (await strategy.validate(request)).username;
+      } catch (failure) {
+        return (failure as { code: string }).code;
+      }
+    };
+    const close = (): Promise<void> => module.close();
+    const sessions = module.get(XPaySessionService);
+    return { tokens, sessions, store, events, lines, who, close, [Symbol.asyncDispose]: close };
+  }
+
+  /** So many at once. */
+  async bootMany(count: number, options: XPayAuthOptions = {}): Promise<Instance[] & AsyncDisposable> {
+    const instances = await Promise.all(Array.from({ length: count }, () => this.boot(options)));
+    const dispose = async (): Promise<void> => void (await Promise.all(instances.map((one) => one.close())));
+    return Object.assign(instances, { [Symbol.asyncDispose]: dispose });
+  }
+}
+
+/** How often the upstream was asked for a token of the app's own account, or of this user. */
+export function logins(xpay: XPayEmulator, account = APP.username): number {
+  return xpay.ledger.filter((entry) => entry.path.endsWith('/authenticate') && entry.account === account).length;
+}

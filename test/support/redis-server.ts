@@ -1,0 +1,90 @@
+import { Redis } from 'ioredis';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** A real `redis-server` on a free port of loopback, which a test may stop, pause and start again. */
+export class RedisServer implements AsyncDisposable {
+  #process: ChildProcess | undefined;
+  #client: Redis | undefined;
+  readonly #folder = mkdtempSync(join(tmpdir(), 'redis-'));
+
+  private constructor(
+    readonly port: number,
+    private readonly settings: readonly string[],
+  ) {}
+
+  /** @param settings such as `--maxmemory`, `4mb` */
+  static async start(...settings: string[]): Promise<RedisServer> {
+    const server = new RedisServer(await freePort(), settings);
+    await server.resume();
+    return server;
+  }
+
+  get url(): string {
+    return `redis://127.0.0.1:${this.port}`;
+  }
+
+  /** A connection for the test's own questions. */
+  get client(): Redis {
+    this.#client ??= new Redis(this.port, '127.0.0.1').on('error', () => undefined);
+    return this.#client;
+  }
+
+  /** Starts it, on the same port as before. */
+  async resume(): Promise<void> {
+    const where = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#folder];
+    const server = spawn('redis-server', [...where, '--save', '', '--appendonly', 'no', ...this.settings], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    this.#process = server;
+    let said = '';
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', (error) => reject(new Error(`redis-server does not start: ${error.message}`)));
+      server.once('exit', () => reject(new Error(`redis-server ended: ${said}`)));
+      server.stdout.on('data', (chunk: Buffer) => {
+        said += chunk.toString();
+        if (said.includes('Ready to accept connections')) resolve();
+      });
+    });
+  }
+
+  /** Kills it: what it held is lost. */
+  async kill(): Promise<void> {
+    const server = this.#process;
+    this.#process = undefined;
+    if (server === undefined || server.exitCode !== null) return;
+    const ended = once(server, 'exit');
+    server.kill('SIGKILL');
+    await ended;
+  }
+
+  /** It keeps its connections and answers nothing. */
+  freeze(): void {
+    this.#process?.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#process?.kill('SIGCONT');
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#client?.disconnect();
+    await this.kill();
+    rmSync(this.#folder, { recursive: true, force: true });
+  }
+}
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const { port } = probe.address() as AddressInfo;
+  probe.close();
+  await once(probe, 'close');
+  return port;
+}
