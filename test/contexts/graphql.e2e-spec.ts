@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Query, ResolveField, Resolver } from '@nestjs/graphql';
 import { GraphQLError } from 'graphql';
-import { Authenticated, XPayAuthError, XPayAuthModule } from 'nestjs-xpay-auth';
+import { Authenticated, XPayAuditService, XPayAuthError, XPayAuthModule } from 'nestjs-xpay-auth';
 import { startXPayEmulator } from 'nestjs-xpay-auth/testing';
 import { FastifyGraphQLDriver } from '../support/fastify-graphql.driver.js';
 import {
@@ -124,12 +124,21 @@ describe('GraphQL', () => {
     expect(api.events.filter(({ type }) => type === 'denied')).toHaveLength(5);
   });
 
+  it('I13 · mutations of one request, which run one after another, are one decision, remembered or not', async () => {
+    await using api = await startApi();
+    const threeTimes = 'mutation { a: pay b: pay c: pay }';
+    for (const hits of [0, 1, 2]) {
+      expect((await api.query(threeTimes, asAda)).data).toEqual({ a: ada.username, b: ada.username, c: ada.username });
+      expect([api.asked(), api.app.get(XPayAuditService).cacheHits]).toEqual([1, hits]);
+    }
+  });
+
   it('I13 · a refusal is one decision, too: one attempt, one question, one event', async () => {
     await using api = await startApi();
-    const { errors } = await api.query('{ a: me b: user c: either d: me }', wrong());
-    expect(errors.map(({ extensions }) => extensions?.['errorCode'])).toContain('invalid_credentials');
-    expect(api.asked()).toBe(1);
-    expect(api.events.map(({ type }) => type)).toEqual(['refused']);
+    const { errors, data } = await api.query('mutation { a: pay b: pay c: pay }', wrong());
+    expect(errors.map(({ extensions }) => extensions?.['errorCode'])).toEqual(Array(3).fill('invalid_credentials'));
+    expect(data).toEqual({ a: null, b: null, c: null });
+    expect([api.asked(), api.events.map(({ type }) => type)]).toEqual([1, ['refused']]);
   });
 
   it('I1 I10 I13 · the next request is a decision of its own: revocation and the period are read again', async () => {

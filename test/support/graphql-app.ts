@@ -69,6 +69,12 @@ export class FieldsResolver {
     return 'admin';
   }
 
+  @Scopes('tme_user')
+  @Mutation(() => String, { nullable: true })
+  pay(@CurrentUser() { username }: Principal): string {
+    return username;
+  }
+
   @AnyScope('tme_user', 'tme_admin')
   @Query(() => String)
   either(): string {
