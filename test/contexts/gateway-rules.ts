@@ -1,7 +1,7 @@
 import { expect, it } from '@jest/globals';
 import { WsException } from '@nestjs/websockets';
-import { Principal, XPayAuthError } from 'nestjs-xpay-auth';
-import { startGateways } from '../support/gateway-app.js';
+import { Principal, XPayAuthError, XPayHandshake } from 'nestjs-xpay-auth';
+import { ClosedGateway, startGateways } from '../support/gateway-app.js';
 import type { Received, Transport } from '../support/gateway-client.js';
 import { ada, asAda, asRoot, root, wrong } from '../support/inbound-app.js';
 import { settled } from '../support/settled.js';
@@ -205,6 +205,10 @@ function describeHandshake(transport: Transport): void {
     expect(app.clock.pendingTimers).toBe(2);
     await client.close();
     await settled(() => app.clock.pendingTimers === 1);
+    // A socket that does not go with its app.
+    const request = { headers: { ...asAda }, rawHeaders: [], socket: {} };
+    await app.app.get(XPayHandshake).accept(app.app.get(ClosedGateway), { once: () => undefined }, request);
+    expect(app.clock.pendingTimers).toBe(2);
     await app[Symbol.asyncDispose]();
     expect(app.clock.pendingTimers).toBe(0);
   });

@@ -45,6 +45,12 @@ describe('GraphQL, whoever comes', () => {
 
   it('@CurrentUser() where no guard ran is an error of ours', async () => {
     expect(codes(await api.query('{ unmarkedUser }', asAda))).toEqual([['INTERNAL_SERVER_ERROR', 'configuration']]);
+    // Whatever another field of the request was let in with.
+    const { data, errors } = await api.query('mutation { pay anybody }', asAda);
+    expect([data, errors[0]?.extensions?.['errorCode']]).toEqual([
+      { pay: ada.username, anybody: null },
+      'configuration',
+    ]);
   });
 });
 
@@ -234,6 +240,8 @@ describe('GraphQL', () => {
       again: 'two',
     });
     expect([api.asked(), two.requests()]).toEqual([1, 1]);
+    const { data } = await api.query('mutation { pay header paySecond again: pay }', asAda);
+    expect(data).toEqual({ pay: ada.username, header: 'none', paySecond: 'two', again: ada.username });
     expect(codes(await api.query('{ second me }', basic(root.username, root.secretKey)))).toContainEqual([
       'UNAUTHENTICATED',
       'invalid_credentials',

@@ -1,6 +1,7 @@
 import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
 import { Inject, type Type } from '@nestjs/common';
 import {
+  Context,
   Field,
   type GraphQLDriver,
   GraphQLModule,
@@ -94,6 +95,18 @@ export class FieldsResolver {
   }
 
   @Public()
+  @Mutation(() => String, { nullable: true })
+  anybody(@CurrentUser() { username }: Principal): string {
+    return username;
+  }
+
+  @Public()
+  @Mutation(() => String)
+  header(@Context('req') { headers }: { headers: { authorization?: string } }): string {
+    return headers.authorization ?? 'none';
+  }
+
+  @Public()
   @Query(() => String)
   open(): string {
     return 'open';
@@ -121,6 +134,11 @@ export class FieldsResolver {
 export class SecondResolver {
   @Query(() => String)
   second(@CurrentUser() { instance }: Principal): string {
+    return instance;
+  }
+
+  @Mutation(() => String)
+  paySecond(@CurrentUser() { instance }: Principal): string {
     return instance;
   }
 }

@@ -11,8 +11,8 @@ export interface CallContext {
   callOf(host: ArgumentsHost): object;
   /** What the caller presents. Throws `configuration` where nobody can tell. */
   requestOf(host: ArgumentsHost): IncomingRequest;
-  /** A guard has let this caller in, or nobody. */
-  admit(host: ArgumentsHost, requirement: Requirement, principal: Principal | undefined, strip: boolean): void;
+  /** A guard lets this caller in; `strip` takes the credentials off what they came with. */
+  admit(host: ArgumentsHost, requirement: Requirement, principal: Principal, strip: boolean): void;
   /** Whom a guard has let in here, for `@CurrentUser()`. */
   callerOf(host: ArgumentsHost, requirement: Requirement): Principal | undefined;
   /** The context's own exception, with the failure as its cause. */

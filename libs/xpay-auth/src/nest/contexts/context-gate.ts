@@ -70,9 +70,7 @@ export class ContextGate {
     instance: XPayInstance | undefined,
   ): Promise<true> {
     const nobody = thrown instanceof XPayAuthError && thrown.code === 'missing_credentials';
-    if (!nobody || requirement.access !== 'optional') return this.#throw(thrown, host, instance);
-    contextOf(host).admit(host, requirement, undefined, false);
-    return true;
+    return nobody && requirement.access === 'optional' ? true : this.#throw(thrown, host, instance);
   }
 
   async #throw(thrown: unknown, host: ArgumentsHost, instance: XPayInstance | undefined): Promise<never> {

@@ -42,7 +42,7 @@ export const graphqlContext: CallContext = {
     const context = contextValue(host);
     if (subscriptionSocket(context) !== undefined) return;
     const request = requestIn(context);
-    if (principal !== undefined) request.user = principal;
+    request.user = principal;
     if (strip) takeOff(request);
   },
 

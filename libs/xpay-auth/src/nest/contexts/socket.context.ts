@@ -7,7 +7,7 @@ import { loadWebSockets } from './packages.js';
 import { handshakeOf } from './handshakes.js';
 
 /** Who was let in last on a socket, by the rule of the handler: a parameter is asked for right after its guards. */
-const admitted = new WeakMap<object, Map<Requirement, Principal | undefined>>();
+const admitted = new WeakMap<object, Map<Requirement, Principal>>();
 
 /**
  * Messages to a WebSocket gateway, of socket.io and of ws. Each is judged anew by what its socket presented at the handshake:
@@ -21,7 +21,7 @@ export const socketContext: CallContext = {
 
   admit(host, requirement, principal) {
     const client = clientOf(host);
-    const bySocket = admitted.get(client) ?? new Map<Requirement, Principal | undefined>();
+    const bySocket = admitted.get(client) ?? new Map<Requirement, Principal>();
     admitted.set(client, bySocket.set(requirement, principal));
   },
 
