@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { type ArgumentsHost, Catch, Controller, Get, Inject, UseFilters } from '@nestjs/common';
+import { type ArgumentsHost, Catch, Controller, Get, type INestMicroservice, Inject, UseFilters } from '@nestjs/common';
 import {
   BaseRpcExceptionFilter,
   ClientProxy,
@@ -11,7 +11,7 @@ import {
   Transport,
 } from '@nestjs/microservices';
 import { Test } from '@nestjs/testing';
-import type { Server } from 'node:net';
+import type { AddressInfo, Server } from 'node:net';
 import { firstValueFrom } from 'rxjs';
 import {
   Authenticated,
@@ -29,6 +29,7 @@ import {
 } from 'nestjs-xpay-auth';
 import { ManualClock, type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
 import { ada, asAda, asRoot, root, wrong } from '../support/inbound-app.js';
+import { RedisServer } from '../support/redis-server.js';
 import { settled } from '../support/settled.js';
 import { basic, bearer } from '../support/start-app.js';
 
@@ -133,6 +134,8 @@ interface Setting {
   readonly options?: XPayAuthOptions;
   /** A hybrid app, and whether its microservice inherits what is global in it. */
   readonly hybrid?: { readonly inheritAppConfig: boolean };
+  /** Over the Redis at this port of loopback instead of TCP. */
+  readonly redis?: number;
 }
 
 async function startService(setting: Setting = {}): Promise<Service> {
@@ -146,37 +149,40 @@ async function startService(setting: Setting = {}): Promise<Service> {
   }
 }
 
-async function startServiceAt(xpay: XPayEmulator, clock: ManualClock, { options, hybrid }: Setting): Promise<Service> {
+async function startServiceAt(
+  xpay: XPayEmulator,
+  clock: ManualClock,
+  { options, hybrid, redis }: Setting,
+): Promise<Service> {
   const testing = await Test.createTestingModule({
     imports: [XPayAuthModule.forRoot({ baseUrl: xpay.url, clock, ...options })],
     controllers: [WalletsController],
     providers: [Seen],
   }).compile();
   testing.useLogger(false);
-  const tcp = { transport: Transport.TCP as const, options: { host: '127.0.0.1', port: 0 } };
+  const host = '127.0.0.1';
+  const overRedis = { transport: Transport.REDIS as const, options: { host, port: redis ?? 0 } };
+  const overTcp = { transport: Transport.TCP as const, options: { host, port: 0 } };
+  const transport = redis === undefined ? overTcp : overRedis;
   let url = '';
-  let server: Server;
+  let service: INestMicroservice;
   let close: () => Promise<void>;
   if (hybrid === undefined) {
-    const service = testing.createNestMicroservice(tcp);
+    service = testing.createNestMicroservice(transport);
     await service.listen();
-    server = service.unwrap<Server>();
     close = () => service.close();
   } else {
     const app = testing.createNestApplication();
-    const service = app.connectMicroservice(tcp, hybrid);
+    service = app.connectMicroservice(transport, hybrid);
     await app.init();
     await app.startAllMicroservices();
-    await app.listen(0, '127.0.0.1');
+    await app.listen(0, host);
     url = await app.getUrl();
-    server = service.unwrap<Server>();
     close = () => app.close();
   }
-  const { port } = server.address() as { port: number };
-  const client: ClientProxy = ClientProxyFactory.create({
-    transport: Transport.TCP,
-    options: { host: '127.0.0.1', port },
-  });
+  const client: ClientProxy = ClientProxyFactory.create(
+    redis === undefined ? { ...overTcp, options: { host, port: portOf(service) } } : overRedis,
+  );
   let metadata: Record<string, string> | undefined;
   client.setOnDispatchHook((packet) => {
     if (metadata !== undefined) Object.assign(packet, { metadata });
@@ -202,6 +208,10 @@ async function startServiceAt(xpay: XPayEmulator, clock: ManualClock, { options,
       await xpay.stop();
     },
   };
+}
+
+function portOf(service: INestMicroservice): number {
+  return (service.unwrap<Server>().address() as AddressInfo).port;
 }
 
 const codeOf = (answer: unknown): unknown => (answer as { errorCode?: string } | undefined)?.errorCode ?? answer;
@@ -238,6 +248,13 @@ describe('a microservice over TCP', () => {
     const [exception] = service.seen.exceptions;
     expect(exception).toBeInstanceOf(RpcException);
     expect(exception?.cause).toBeInstanceOf(XPayAuthError);
+  });
+
+  it('I13 · Redis has metadata, too', async () => {
+    await using redis = await RedisServer.start();
+    await using service = await startService({ redis: redis.port });
+    const said = [await service.send('me', asAda), await service.send('me'), await service.send('admin', asAda)];
+    expect(said.map(codeOf)).toEqual([ada.username, 'missing_credentials', 'insufficient_scope']);
   });
 
   it.each([
