@@ -14,7 +14,7 @@ const doors: Readonly<Record<string, { rooms: readonly string[]; packages: reado
   dialects: { rooms: ['core', 'http'], packages: [/^node:/] },
   nest: {
     rooms: ['core', 'flows', 'http', 'stores', 'dialects'],
-    packages: [/^node:/, /^@nestjs\//, /^passport(-custom)?$/, /^rxjs$/, /^zod$/, /^axios$/],
+    packages: [/^node:/, /^@nestjs\//, /^passport(-custom)?$/, /^rxjs$/, /^zod$/, /^axios$/, /^graphql$/],
   },
   integrations: { rooms: ['core', 'nest'], packages: [/./] },
   'testing/emulators': { rooms: [], packages: [/^node:/] },
@@ -82,6 +82,15 @@ describe('doors', () => {
       });
     });
     expect(trespasses).toEqual([]);
+  });
+
+  it('what an app may do without is loaded when it is needed, or for its types', () => {
+    const optional = /^(?:graphql|@nestjs\/(?:websockets|microservices|graphql))(?:\/|$)/;
+    const eager = files.flatMap((file) => {
+      const statements = readFileSync(file, 'utf8').matchAll(/^(?:import|export)\s(?!type\s)[^;]*?'([^']+)';/gms);
+      return [...statements].filter(([, target = '']) => optional.test(target)).map(([statement]) => statement);
+    });
+    expect(eager).toEqual([]);
   });
 
   it('only the system clock reads the time', () => {

@@ -25,6 +25,29 @@ export interface IncomingRequest {
   readonly ips?: readonly string[];
   /** Where Passport keeps who is calling. */
   user?: unknown;
+  /** On a socket: what its handshake brought beside headers, for extractors. */
+  readonly handshake?: Handshake | undefined;
+  /** In a microservice: the message, for extractors. Its string metadata, if any, are the `headers`. */
+  readonly rpc?: RpcMessage | undefined;
+}
+
+/** What a socket's handshake brings beside headers. */
+export interface Handshake {
+  /**
+   * What socket.io's client sent as `auth` (GraphQL subscriptions: `connectionParams`), without `username`, `secretKey` and
+   * `token`, which are read without an extractor.
+   */
+  readonly auth: Readonly<Record<string, unknown>>;
+  /** Path and query. */
+  readonly url: string | undefined;
+}
+
+/** A message of a microservice, as the transport hands it to Nest. */
+export interface RpcMessage {
+  /** The payload. */
+  readonly data: unknown;
+  /** The transport's own context, such as `TcpContext` or `KafkaContext`. */
+  readonly context: object;
 }
 
 /** The value of the one `Authorization` line; `undefined` when there is none, and when there are several. Never throws. */

@@ -4,6 +4,9 @@ import { APP_FILTER, APP_GUARD, DiscoveryModule } from '@nestjs/core';
 import { XPayAuthError } from '../core/errors.js';
 import { XPayAuditService } from './audit.service.js';
 import { BootReport } from './boot-report.js';
+import { ContextGate } from './contexts/context-gate.js';
+import { XPayHandshake } from './contexts/handshake.service.js';
+import { RefusedFieldFilter } from './contexts/refused-field.filter.js';
 import { XPayHttpService } from './http.service.js';
 import { getXPayInjectionToken } from './injection.js';
 import { openInstance } from './instance.js';
@@ -35,10 +38,13 @@ import { XPayStrategy } from './xpay.strategy.js';
     Refusal,
     XPayAuthGuard,
     ScopesGuard,
+    ContextGate,
+    XPayHandshake,
     BootReport,
     { provide: APP_FILTER, useClass: XPayAuthFilter },
+    { provide: APP_FILTER, useClass: RefusedFieldFilter },
   ],
-  exports: [XPayInstances, Refusal, XPayAuthGuard, ScopesGuard],
+  exports: [XPayInstances, Refusal, XPayAuthGuard, ScopesGuard, ContextGate, XPayHandshake],
 })
 export class XPayAuthCoreModule {}
 
