@@ -113,6 +113,10 @@ async function outage(one: Observed, two: Observed, store: MemoryStore): Promise
   await one.clock.advance(2 * HOUR_MS);
   await one.tokens.getToken().catch(() => undefined);
   await two.status('/me', bearer('bearer-in-an-outage'));
+  await two.app
+    .get(XPaySessionService)
+    .login(ada)
+    .catch(() => undefined);
   return 'bearer-in-an-outage';
 }
 
