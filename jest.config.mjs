@@ -1,6 +1,19 @@
+const swc = (parser, type) => [
+  '@swc/jest',
+  {
+    jsc: {
+      target: 'es2022',
+      parser,
+      transform: { legacyDecorator: true, decoratorMetadata: true },
+      keepClassNames: true,
+    },
+    module: { type },
+  },
+];
+
 /** @type {import('jest').Config} */
 export default {
-  roots: ['<rootDir>/libs', '<rootDir>/src', '<rootDir>/test'],
+  roots: ['<rootDir>/libs', '<rootDir>/src', '<rootDir>/test', '<rootDir>/examples'],
   testMatch: ['**/*.spec.ts', '**/*.e2e-spec.ts'],
   modulePathIgnorePatterns: ['<rootDir>/libs/.*/dist', '<rootDir>/dist'],
   extensionsToTreatAsEsm: ['.ts'],
@@ -12,22 +25,11 @@ export default {
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   transform: {
-    // What @fastify/static requires is ESM, which Node can require and jest cannot.
-    '/content-disposition/.+\\.js$': ['@swc/jest', { module: { type: 'commonjs' } }],
-    '^.+\\.ts$': [
-      '@swc/jest',
-      {
-        jsc: {
-          target: 'es2022',
-          parser: { syntax: 'typescript', decorators: true },
-          transform: { legacyDecorator: true, decoratorMetadata: true },
-          keepClassNames: true,
-        },
-        module: { type: 'es6' },
-      },
-    ],
+    '^.+\\.ts$': swc({ syntax: 'typescript', decorators: true }, 'es6'),
+    // What Fastify's inject and @fastify/static require are ES modules, which jest refuses before Node 24.9.
+    '/(?:cookie/dist|content-disposition)/.+\\.js$': swc({ syntax: 'ecmascript' }, 'commonjs'),
   },
-  transformIgnorePatterns: ['/node_modules/(?!content-disposition/)'],
+  transformIgnorePatterns: ['/node_modules/(?!(?:light-my-request/node_modules/)?cookie/dist/|content-disposition/)'],
   testEnvironment: 'node',
   testTimeout: 15_000,
 };

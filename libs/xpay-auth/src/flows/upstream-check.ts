@@ -193,7 +193,7 @@ export class UpstreamCheck {
 }
 
 /** What may be said of a request to an auditor and to the counters: everything but the secret. */
-export function attempted({ scheme, credentials, address }: PresentedCredentials): Attempted {
+function attempted({ scheme, credentials, address }: PresentedCredentials): Attempted {
   return { scheme, username: credentials.username, address };
 }
 

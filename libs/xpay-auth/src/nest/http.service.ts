@@ -6,6 +6,7 @@ import { type ApiData, callApi } from '../flows/api-call.js';
 import { onAbort } from '../flows/on-abort.js';
 import type { XPayTokenService } from './token.service.js';
 
+/** How one call of the upstream's API is made. */
 export interface XPayCallOptions {
   /** Headers beside those the upstream's language sets. */
   readonly headers?: Readonly<Record<string, string>>;
@@ -17,15 +18,24 @@ export interface XPayCallOptions {
   readonly uuid?: string;
 }
 
+/** One call of the upstream's API. */
 export interface XPayRequest extends XPayCallOptions {
   /**
-   * @default 'POST'
+   * The HTTP method. @default 'POST'
    */
   readonly method?: UpstreamRequest['method'];
   /** Below the instance's `baseUrl`, with a leading slash. */
   readonly path: string;
   /** Sent as the upstream's language has it; for xPay.stream as JSON. */
   readonly body?: unknown;
+}
+
+/** What a call of the upstream's API brought. */
+export interface XPayAnswer<T> {
+  /** The answer without its envelope: for xPay.stream `success.data`, which may be `null`. */
+  data: T;
+  /** The upstream's name for the request, or the one it was sent with: quote it when asking its support. */
+  uuid: string;
 }
 
 /**
@@ -39,7 +49,7 @@ export class XPayHttpService implements OnModuleDestroy {
   readonly #underWay = new Set<AbortController>();
   #stopped = false;
 
-  /** @internal */
+  /** @hidden */
   constructor(
     private readonly tokens: XPayTokenService,
     private readonly api: ApiLanguage,
@@ -56,8 +66,8 @@ export class XPayHttpService implements OnModuleDestroy {
     return (await this.request<T>({ ...options, path, body })).data;
   }
 
-  /** As {@link post}, with any method, and with the upstream's name for the request beside the data. */
-  async request<T = unknown>(request: XPayRequest): Promise<{ data: T; uuid: string }> {
+  /** As {@link post}, with any method, and with the upstream's name for the request (`uuid`) beside the data. */
+  async request<T = unknown>(request: XPayRequest): Promise<XPayAnswer<T>> {
     const { method = 'POST', path, body, headers, signal, uuid = randomUUID() } = request;
     const call = { method, path, body, uuid, ...(headers !== undefined && { headers }) };
     const parts = { tokens: this.tokens.source, api: this.api, send: this.send };

@@ -44,15 +44,27 @@ export interface XPayInstance {
   onApplicationShutdown(): Promise<void>;
 }
 
+/** What an instance is given by who puts it together. */
+export interface InstanceSurroundings {
+  readonly store?: Store | undefined;
+  /** Answers where no socket may open. */
+  readonly standIn?: Pick<UpstreamClient, 'send'> | undefined;
+}
+
+/** An instance with the store of its options, if they name one. */
+export async function openInstance(options: ResolvedOptions): Promise<XPayInstance> {
+  return createInstance(options, { store: await options.store?.(options.clock) });
+}
+
 /** Puts an instance together: the one place where ports meet what fills them. */
-export function createInstance(options: ResolvedOptions, store?: Store): XPayInstance {
+export function createInstance(options: ResolvedOptions, { store, standIn }: InstanceSurroundings = {}): XPayInstance {
   const { name, dialect, baseUrl, clock, http } = options;
   const logger = new Logger(name === DEFAULT_INSTANCE ? 'XPayAuth' : `XPayAuth:${name}`);
   const auditing = new XPayAuditService(logger, (): number => verifier.hits + sessions.hits);
   const audit = auditing.record;
 
   const axios = new HttpService(createAxios(http)).axiosRef;
-  const client = new UpstreamClient(axios, baseUrl, clock);
+  const client = standIn ?? new UpstreamClient(axios, baseUrl, clock);
   const upstream = (signal?: AbortSignal): Upstream => ({ send: (request) => client.send(request, signal) });
 
   if (store !== undefined) holdStore(store);
@@ -153,6 +165,7 @@ export function createInstance(options: ResolvedOptions, store?: Store): XPayIns
     audit,
     onApplicationShutdown: async () => {
       log?.stop();
+      sessions.stop();
       unheard?.();
       if (store !== undefined) await letGoOfStore(store);
     },

@@ -46,7 +46,7 @@ export function routeRules(
 }
 
 /** What a rule says, for a reader of the log. */
-export function describeRule({ requirement, guarded }: RouteRule): string {
+export function describeRule({ requirement, guarded }: Pick<RouteRule, 'requirement' | 'guarded'>): string {
   const { access, all, any, instance } = requirement;
   if (!guarded) return access === 'public' ? 'public' : 'NOT PROTECTED by this module';
   const scopes = [
@@ -65,7 +65,8 @@ function routeOf(controller: object, handler: object): string {
   return `${method} ${`/${prefix}/${path}`.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '')}`;
 }
 
-function hasGuard(target: object): boolean {
+/** Whether a guard of this library was put on a class or method. */
+export function hasGuard(target: object): boolean {
   const guards = (Reflect.getMetadata(GUARDS_METADATA, target) ?? []) as (Type | object)[];
   return guards.some((guard) => guard === XPayAuthGuard || guard instanceof XPayAuthGuard);
 }

@@ -31,9 +31,13 @@ export interface XPayStrategyParts {
 interface PassportDoor {
   /** Passport's name of the strategy. */
   name: string;
+  /** Passport's: the caller is known. */
   success(user: unknown): void;
+  /** Passport's: bad or missing credentials; the next strategy gets its turn. */
   fail(challenge: string, status: number): void;
+  /** Passport's: it could not be decided. */
   error(error: Error): void;
+  /** Passport calls it with each request. */
   authenticate(request: unknown): void;
 }
 
@@ -47,6 +51,7 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
   /** Passport works on an object derived from a strategy, which reaches this but none of the private members. */
   protected readonly self = this;
 
+  /** @hidden */
   constructor(parts: XPayStrategyParts) {
     super();
     this.#parts = parts;
@@ -76,7 +81,7 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
     return caller.principal;
   }
 
-  /** What a 401 of this instance offers to this request. */
+  /** What a 401 of this instance offers to this request. @internal */
   challengeContext(request: IncomingRequest): ChallengeContext {
     return { realm: this.#parts.realm, schemes: this.#parts.reader.schemes, fromScript: isFromScript(request) };
   }

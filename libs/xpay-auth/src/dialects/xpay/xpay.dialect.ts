@@ -3,6 +3,7 @@ import { XPayAuthError } from '../../core/errors.js';
 import type { ApiLanguage, Dialect, Purpose } from '../../core/ports.js';
 import { businessError, decodeEnvelope, decodeGrant, type XPayError } from './xpay.wire.js';
 
+/** Options of the dialect {@link xPay}. */
 export interface XPayDialectOptions {
   /**
    * What `isAPI` says to xPay.stream: one answer for every purpose, or one for each. @default true
