@@ -24,10 +24,15 @@ export async function openWatchedPage(browser: Browser, options: BrowserContextO
 
   // Without a window no box opens, and Playwright does not tell: the browser itself has to be asked.
   const devtools = await page.context().newCDPSession(page);
-  devtools.on('Fetch.requestPaused', ({ requestId }) => void devtools.send('Fetch.continueRequest', { requestId }));
+  // A page that is closed takes its requests along, the one for its icon mostly; before that it is a complaint.
+  const fails = (error: unknown): void => void watched.complaints.push(String(error));
+  devtools.on('Fetch.requestPaused', ({ requestId }) => {
+    devtools.send('Fetch.continueRequest', { requestId }).catch(fails);
+  });
   devtools.on('Fetch.authRequired', ({ requestId, request }) => {
     watched.loginBoxes.push(new URL(request.url).pathname);
-    void devtools.send('Fetch.continueWithAuth', { requestId, authChallengeResponse: { response: 'CancelAuth' } });
+    const authChallengeResponse = { response: 'CancelAuth' } as const;
+    devtools.send('Fetch.continueWithAuth', { requestId, authChallengeResponse }).catch(fails);
   });
   await devtools.send('Fetch.enable', { handleAuthRequests: true });
   return { page, ...watched, [Symbol.asyncDispose]: () => page.close() };

@@ -21,8 +21,8 @@ export function findChromium(env: NodeJS.ProcessEnv = process.env): string {
 
 /** A real browser without a window. It is a failure where there is none, never a silent skip. */
 export function startBrowser(): Promise<Browser> {
-  // Chromium's sandbox does not work for root, nor where containers forbid its namespaces.
-  const args = process.getuid?.() === 0 ? ['--no-sandbox'] : [];
+  // Containers have little shared memory; Chromium's sandbox does not work for root.
+  const args = ['--disable-dev-shm-usage', ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])];
   return chromium.launch({ executablePath: findChromium(), args });
 }
 
