@@ -35,6 +35,8 @@ export { ScopesGuard } from './nest/scopes.guard.js';
 export { AnyScope, Authenticated, OptionalAuth, Public, Scopes, UseXPay } from './nest/marks/decorators.js';
 export type { MarkDecorator } from './nest/marks/mark.js';
 export { CurrentUser } from './nest/marks/current-user.decorator.js';
+export { XPayHandshake } from './nest/contexts/handshake.service.js';
+export { XPayAuthFilter } from './nest/xpay-auth.filter.js';
 export { XPaySessionService, type LoginContext } from './nest/session.service.js';
 export { XPayAuditService } from './nest/audit.service.js';
 export type { Attempted, AuditEvent } from './flows/audit-events.js';
@@ -71,6 +73,7 @@ export {
   type XPayAuthErrorDetails,
 } from './core/errors.js';
 export type { FailureBody } from './nest/http-exception.js';
+export type { FailureMessage } from './nest/contexts/failure-message.js';
 
 // extending
 export type {
@@ -102,4 +105,5 @@ export type {
 } from './core/ports.js';
 export type { ChallengeScheme } from './core/challenge.js';
 export type { CredentialsExtractor, ExtractedCredentials } from './nest/extractors.js';
-export type { IncomingRequest } from './nest/incoming-request.js';
+export type { Handshake, IncomingRequest, RpcMessage } from './nest/incoming-request.js';
+export type { UpgradeRequest } from './nest/contexts/handshakes.js';

@@ -21,8 +21,33 @@ export interface IncomingRequest {
   };
   /** The client's address as the platform's trusted-proxy setting has it. */
   readonly ip?: string;
+  /** The addresses that trusted proxies have passed on. Fastify begins with the peer's own, and has none when it trusts nobody. */
+  readonly ips?: readonly string[];
   /** Where Passport keeps who is calling. */
   user?: unknown;
+  /** On a socket: what its handshake brought beside headers, for extractors. */
+  readonly handshake?: Handshake | undefined;
+  /** In a microservice: the message, for extractors. Its string metadata, if any, are the `headers`. */
+  readonly rpc?: RpcMessage | undefined;
+}
+
+/** What a socket's handshake brings beside headers. */
+export interface Handshake {
+  /**
+   * What socket.io's client sent as `auth` (GraphQL subscriptions: `connectionParams`), without `username`, `secretKey` and
+   * `token`, which are read without an extractor.
+   */
+  readonly auth: Readonly<Record<string, unknown>>;
+  /** Path and query. */
+  readonly url: string | undefined;
+}
+
+/** A message of a microservice, as the transport hands it to Nest. */
+export interface RpcMessage {
+  /** The payload. */
+  readonly data: unknown;
+  /** The transport's own context, such as `TcpContext` or `KafkaContext`. */
+  readonly context: object;
 }
 
 /** The value of the one `Authorization` line; `undefined` when there is none, and when there are several. Never throws. */
@@ -73,9 +98,15 @@ export interface ClientAddress {
 export function addressOf(request: IncomingRequest): ClientAddress {
   const peer = request.socket?.remoteAddress;
   const address = request.ip ?? peer;
-  // Anybody may send the header, but only a proxy of the house sends it from an address of the house.
-  const untrustedProxy = isForwarded(request) && address === peer && isPrivate(peer);
+  // Anybody may send the header, but only a proxy of the house sends it from an address of the house. One that is trusted
+  // may have a client at its own address.
+  const untrustedProxy = isForwarded(request) && address === peer && isPrivate(peer) && !isByTrustedProxy(request);
   return { address: untrustedProxy ? undefined : address, untrustedProxy };
+}
+
+/** Whether the platform believes what the peer says of others. */
+function isByTrustedProxy({ ips = [], raw }: IncomingRequest): boolean {
+  return ips.length > (raw === undefined ? 0 : 1);
 }
 
 const PRIVATE = new RegExp(

@@ -40,6 +40,11 @@ export type {
 } from './emulators/password-login.emulator.js';
 export { demoAccounts } from './emulators/demo-accounts.js';
 
+// an app without its upstream
+export { XPayAuthTestingModule } from './kit/xpay-auth-testing.module.js';
+export { asUser, testCredentials, type TestUser } from './kit/test-user.js';
+export { XPayTestUpstream, type UpstreamTrouble, type XPayTestCall } from './kit/test-upstream.js';
+
 // contracts: what an adapter of your own must do
 export type { ContractCase } from './kit/contract-case.js';
 export { dialectContract } from './kit/dialect-contract.js';
