@@ -107,7 +107,7 @@ export class Spans {
 export const hasFailed = ({ status }: ReadableSpan): boolean => status.code === SpanStatusCode.ERROR;
 
 /** A span for each request, as OpenTelemetry's instrumentation of Node's http makes one. */
-export function serverSpans(spans: Spans) {
+function serverSpans(spans: Spans) {
   return (request: { url: string }, response: { once(event: 'finish', then: () => void): void }, next: () => void) => {
     const span = spans.provider.getTracer('the app').startSpan(`GET ${request.url}`);
     response.once('finish', () => span.end());
@@ -117,7 +117,7 @@ export function serverSpans(spans: Spans) {
 
 @Public()
 @Controller()
-export class CallsController {
+class CallsController {
   constructor(private readonly xpay: XPayHttpService) {}
 
   @Post('find')

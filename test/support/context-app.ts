@@ -10,7 +10,7 @@ import { ManualClock, type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-a
 import { ada, root } from './inbound-app.js';
 import { type Platform, startApp } from './start-app.js';
 
-export const both = { username: 'both@example.test', secretKey: 'both-secret-key', scopes: ['tme_user', 'tme_admin'] };
+const both = { username: 'both@example.test', secretKey: 'both-secret-key', scopes: ['tme_user', 'tme_admin'] };
 
 export interface ContextApp extends AsyncDisposable {
   readonly app: INestApplication;

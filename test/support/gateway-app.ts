@@ -41,7 +41,7 @@ class SeeingFilter implements WsExceptionFilter<WsException> {
 /** Anybody may connect; each message has its own rule. */
 @UseFilters(SeeingFilter, XPayAuthFilter)
 @WebSocketGateway({ path: '/open' })
-export class OpenGateway {
+class OpenGateway {
   constructor(
     @Inject(Seen) private readonly seen: Seen,
     @Inject(XPayHandshake) private readonly handshake: XPayHandshake,
@@ -129,7 +129,7 @@ export class ClosedGateway {
 
 /** Accepts nobody, and has no filter of its own. */
 @WebSocketGateway({ path: '/bare' })
-export class BareGateway {
+class BareGateway {
   constructor(@Inject(XPayHttpService) private readonly xpay: XPayHttpService) {}
 
   @Authenticated()

@@ -15,6 +15,7 @@ import { XPayInstances } from './xpay-instances.js';
 export class XPayAuthFilter implements ExceptionFilter<XPayAuthError> {
   readonly #logger = new Logger('XPayAuth');
 
+  /** @hidden */
   constructor(
     @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
     @Inject(Refusal) private readonly refusal: Refusal,
@@ -22,6 +23,7 @@ export class XPayAuthFilter implements ExceptionFilter<XPayAuthError> {
     @Inject(ContextGate) private readonly gate: ContextGate,
   ) {}
 
+  /** Nest calls it. */
   catch(failure: XPayAuthError, host: ArgumentsHost): unknown {
     const isLogged = failure.trouble === 'caller' || failure.code === 'configuration';
     if (!isLogged) this.#logger.warn(describe(failure));

@@ -42,7 +42,7 @@ export { demoAccounts } from './emulators/demo-accounts.js';
 
 // an app without its upstream
 export { XPayAuthTestingModule } from './kit/xpay-auth-testing.module.js';
-export { asUser, testCredentials, type TestUser } from './kit/test-user.js';
+export { asUser, testCredentials, type TestUser, type TestUserHeaders } from './kit/test-user.js';
 export { XPayTestUpstream, type UpstreamTrouble, type XPayTestCall } from './kit/test-upstream.js';
 
 // contracts: what an adapter of your own must do

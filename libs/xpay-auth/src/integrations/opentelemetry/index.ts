@@ -1,3 +1,5 @@
-// The entry point `nestjs-xpay-auth/opentelemetry`: asks for the peer `@opentelemetry/api`.
-
+/**
+ * Metrics and spans. Asks for the peer `@opentelemetry/api`.
+ * @module nestjs-xpay-auth/opentelemetry
+ */
 export { XPayTelemetryModule, type XPayTelemetryOptions } from './telemetry.module.js';

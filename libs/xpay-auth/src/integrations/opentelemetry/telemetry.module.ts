@@ -4,6 +4,7 @@ import { XPayInstances } from '../../nest/xpay-instances.js';
 import { InstanceTelemetry } from './instance-telemetry.js';
 import { Instruments } from './instruments.js';
 
+/** Where metrics and spans go. */
 export interface XPayTelemetryOptions {
   /**
    * Where metrics go. @default the provider that is registered with `@opentelemetry/api` when the app is made

@@ -1,5 +1,7 @@
-// The table of contents of `nestjs-xpay-auth/swagger`. Needs @nestjs/swagger, an optional peer.
-
+/**
+ * OpenAPI from the marks that the guards read. Asks for the peer `@nestjs/swagger`.
+ * @module nestjs-xpay-auth/swagger
+ */
 export { setupXPaySecurity } from './setup-security.js';
 export { withXPaySecurity } from './with-security.js';
 export { ApiXPayFailures, type OwnFailure } from './own-failures.js';

@@ -5,6 +5,7 @@ import type { TokenStatus } from '../../flows/token-events.js';
 import { XPayInstances } from '../../nest/xpay-instances.js';
 import { RECENT_MS, type Verdict, verdictOf } from './verdict.js';
 
+/** What {@link XPayHealthIndicator.check} looks at. */
 export interface XPayHealthOptions {
   /**
    * Which named instance. @default the unnamed one
@@ -39,19 +40,22 @@ export type XPayHealth = {
  */
 @Injectable()
 export class XPayHealthIndicator {
+  /** @hidden */
   constructor(
     @Inject(HealthIndicatorService) private readonly indicators: HealthIndicatorService,
     @Inject(XPayInstances) private readonly instances: XPayInstances,
   ) {}
 
   /**
+   * How the instance is doing, in the shape that terminus asks for. Calls nobody.
+   *
    * @param key under which terminus reports it
    * @throws XPayAuthError `configuration` when there is no such instance
    */
   check<const Key extends string = 'xpay'>(
     key: Key = 'xpay' as Key,
     options: XPayHealthOptions = {},
-  ): HealthIndicatorResult<Key, Verdict['status'], XPayHealth> {
+  ): HealthIndicatorResult<Key, 'up' | 'degraded' | 'down', XPayHealth> {
     const { status, ...health } = this.#read(options.instance);
     const indicator = this.indicators.check(key);
     if (status === 'up') return indicator.up(health);

@@ -1,4 +1,6 @@
-// The entry point `nestjs-xpay-auth/terminus`: asks for the peer `@nestjs/terminus`.
-
+/**
+ * A health indicator. Asks for the peer `@nestjs/terminus`.
+ * @module nestjs-xpay-auth/terminus
+ */
 export { XPayHealthModule } from './health.module.js';
 export { XPayHealthIndicator, type XPayHealth, type XPayHealthOptions } from './health-indicator.js';

@@ -26,6 +26,7 @@ const LOOKS_IN_A_PERIOD = 8;
 export class XPayHandshake implements OnModuleDestroy {
   readonly #watches = new Set<RepeatedLook>();
 
+  /** @hidden */
   constructor(
     @Inject(XPayInstances) private readonly instances: XPayInstances,
     @Inject(Refusal) private readonly refusal: Refusal,

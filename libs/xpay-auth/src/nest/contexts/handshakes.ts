@@ -5,6 +5,7 @@ import { type HeldRequest, takeOff } from './held-request.js';
 
 /** The request that opened a socket: Node's, in everything that this library looks at. */
 export interface UpgradeRequest extends IncomingRequest {
+  /** The address that was asked for, query included. */
   readonly url?: string | undefined;
 }
 

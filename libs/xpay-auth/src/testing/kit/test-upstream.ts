@@ -10,7 +10,9 @@ export type UpstreamTrouble = Extract<XPayAuthErrorCode, `upstream_${string}`>;
 
 /** A call that your app made through `XPayHttpService`. */
 export interface XPayTestCall {
+  /** The HTTP method. */
   readonly method: UpstreamRequest['method'];
+  /** As it was given to `XPayHttpService`. */
   readonly path: string;
   /** As it would have travelled: through JSON. */
   readonly body: unknown;

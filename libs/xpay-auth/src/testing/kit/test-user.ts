@@ -12,7 +12,7 @@ export interface TestUser {
    */
   readonly scopes?: readonly Scope[];
   /**
-   * @default false
+   * What `principal.isAPI` will be. @default false
    */
   readonly isAPI?: boolean;
   /**
@@ -24,6 +24,12 @@ export interface TestUser {
    */
   readonly instance?: string;
 }
+
+/** Headers of a request, as {@link asUser} makes them. */
+export type TestUserHeaders = {
+  /** Basic credentials (RFC 7617). */
+  readonly authorization: string;
+};
 
 /** Who was promised what, by the key that only this process knows. */
 const users = new Map<string, TestUser>();
@@ -41,7 +47,7 @@ const users = new Map<string, TestUser>();
  *
  * @throws XPayAuthError `configuration` for a user name that Basic credentials cannot carry.
  */
-export function asUser(user: TestUser): { readonly authorization: string } {
+export function asUser(user: TestUser): TestUserHeaders {
   const { username, secretKey } = testCredentials(user);
   if (username.includes(':')) throw unusable('holds a colon');
   return { authorization: `Basic ${Buffer.from(`${username}:${secretKey}`).toString('base64')}` };
