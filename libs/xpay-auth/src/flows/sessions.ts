@@ -8,9 +8,9 @@ import type { AuditSink } from './audit-events.js';
 import type { CredentialVerifier, PresentedCredentials } from './credential-verifier.js';
 import type { RevocationLog } from './revocation-log.js';
 import { Revocations } from './revocations.js';
-import { type AskedAt, SessionRecheck } from './session-recheck.js';
+import { type AskedAt, type NamedSession, SessionRecheck } from './session-recheck.js';
 import { type SessionRecord, SessionRecords } from './session-records.js';
-import type { FoundSession, SharedSessions } from './shared-sessions.js';
+import type { SharedSessions } from './shared-sessions.js';
 
 export interface SessionPolicy {
   readonly periodMs: number;
@@ -80,11 +80,13 @@ export class Sessions {
     else {
       const written = { principal, mark: sharedMark, upstreamToken };
       const generation = await shared.sessions.write(accessToken, written, periodMs);
-      this.#recheck?.began(key);
+      const index = shared.sessions.indexOf(accessToken);
+      const userIndex = shared.log.indexOf(principal.username);
+      this.#recheck?.began(index);
       this.#records.set(key, {
         ...begun,
         mark: ownMark,
-        shared: { mark: sharedMark, userIndex: shared.log.indexOf(principal.username), generation, checkedAt: now },
+        shared: { mark: sharedMark, userIndex, index, generation, checkedAt: now },
       });
     }
     const { scheme, address } = presented;
@@ -127,7 +129,7 @@ export class Sessions {
     const key = this.parts.digest.of(bearerHeader(token));
     const record = this.#records.get(key);
     this.#records.delete(key);
-    this.#recheck?.ended(key);
+    if (this.parts.shared !== undefined) this.#recheck?.ended(this.parts.shared.sessions.indexOf(token));
     if (record !== undefined) this.parts.audit({ type: 'logout', username: record.principal.username });
     await this.parts.shared?.sessions.end(token, record?.shared?.generation);
   }
@@ -147,6 +149,11 @@ export class Sessions {
     await this.parts.shared?.log.revokeAll();
   }
 
+  /** Hears nothing any more of what ends elsewhere. */
+  stop(): void {
+    this.#recheck?.stop();
+  }
+
   /** A user was revoked, here or elsewhere. */
   hearUser(username: string): void {
     this.parts.revocations.revokeUser(username);
@@ -161,10 +168,11 @@ export class Sessions {
   }
 
   /** What the store holds under this key is what holds here. */
-  #take(key: string, found: FoundSession | undefined, { checkedAt, mark }: AskedAt): void {
+  #take(key: string, found: NamedSession | undefined, { checkedAt, mark }: AskedAt): void {
     const { clock, shared } = this.parts;
     if (found === undefined || shared === undefined) return this.#records.delete(key);
-    const { principal, upstreamToken, generation, remainingMs } = found;
+    const { principal, upstreamToken, generation, remainingMs, index } = found;
+    const userIndex = shared.log.indexOf(principal.username);
     this.#records.set(key, {
       principal,
       mark,
@@ -172,7 +180,7 @@ export class Sessions {
       expiresAt: clock.now() + remainingMs,
       seenAt: checkedAt,
       upstreamToken,
-      shared: { mark: found.mark, userIndex: shared.log.indexOf(principal.username), generation, checkedAt },
+      shared: { mark: found.mark, userIndex, index, generation, checkedAt },
     });
   }
 
@@ -198,7 +206,9 @@ export class Sessions {
   #isRevoked({ principal, mark, shared }: SessionRecord): boolean {
     const { revocations, shared: parts } = this.parts;
     if (shared === undefined || parts === undefined) return revocations.endedSince(mark, principal.username);
-    return this.#own.endedSince(mark, principal.username) || parts.log.ended(shared.mark, shared.userIndex);
+    const { index, generation, mark: sharedMark, userIndex } = shared;
+    if (this.#recheck?.hasEnded(index, generation) === true) return true;
+    return this.#own.endedSince(mark, principal.username) || parts.log.ended(sharedMark, userIndex);
   }
 }
 

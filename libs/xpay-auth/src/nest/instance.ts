@@ -153,6 +153,7 @@ export function createInstance(options: ResolvedOptions, store?: Store): XPayIns
     audit,
     onApplicationShutdown: async () => {
       log?.stop();
+      sessions.stop();
       unheard?.();
       if (store !== undefined) await letGoOfStore(store);
     },
