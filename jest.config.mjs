@@ -20,7 +20,7 @@ export default {
   moduleNameMapper: {
     '^nestjs-xpay-auth$': '<rootDir>/libs/xpay-auth/src/index.ts',
     '^nestjs-xpay-auth/redis$': '<rootDir>/libs/xpay-auth/src/redis.ts',
-    '^nestjs-xpay-auth/swagger$': '<rootDir>/libs/xpay-auth/src/integrations/swagger/index.ts',
+    '^nestjs-xpay-auth/(opentelemetry|swagger|terminus)$': '<rootDir>/libs/xpay-auth/src/integrations/$1/index.ts',
     '^nestjs-xpay-auth/testing$': '<rootDir>/libs/xpay-auth/src/testing/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },

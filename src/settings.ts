@@ -9,6 +9,8 @@ export interface Settings {
   readonly trustProxy: string | undefined;
   /** `/docs` is there. It shows what any caller could find out by asking, so it is on in production too. */
   readonly docs: boolean;
+  /** Where `/metrics` listens: `METRICS_HOST` (127.0.0.1) and `METRICS_PORT`; `undefined` without a port. */
+  readonly metrics: { readonly host: string; readonly port: number } | undefined;
   /** Nothing is configured: run against an emulator in this process. */
   readonly demo: boolean;
 }
@@ -24,8 +26,7 @@ export async function readSettings(): Promise<Settings> {
 
 /** A variable that is empty counts as unset. Throws, with the name of the variable, for what cannot be run. */
 export function settingsFrom(env: Environment): Settings {
-  const port = env['PORT'] || '3000';
-  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw new Error(`PORT: ${port} is no port`);
+  const port = portFrom('PORT', env['PORT'] || '3000');
   const platform = env['PLATFORM'] || 'fastify';
   if (platform !== 'fastify' && platform !== 'express') {
     throw new Error(`PLATFORM: ${platform} is neither "fastify" nor "express"`);
@@ -43,7 +44,20 @@ export function settingsFrom(env: Environment): Settings {
   const demo = !configured;
   const trustProxy = trustedProxies(env['TRUST_PROXY']);
   const host = (!demo && env['HOST']) || '127.0.0.1';
-  return { trustProxy, host, port: Number(port), platform, docs: docs === 'on', demo };
+  return { trustProxy, host, port, platform, docs: docs === 'on', demo, metrics: metricsFrom(env, demo) };
+}
+
+function metricsFrom(env: Environment, demo: boolean): Settings['metrics'] {
+  if (!env['METRICS_PORT']) return undefined;
+  const port = portFrom('METRICS_PORT', env['METRICS_PORT']);
+  // The exporter takes 0 for its own default and not for any free port.
+  if (port === 0) throw new Error('METRICS_PORT: 0 is no port for metrics; name one');
+  return { host: (!demo && env['METRICS_HOST']) || '127.0.0.1', port };
+}
+
+function portFrom(name: string, value: string): number {
+  if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) throw new Error(`${name}: ${value} is no port`);
+  return Number(value);
 }
 
 /** Names and addresses, the one way of saying it that both platforms understand; to trust everybody is to trust nobody. */

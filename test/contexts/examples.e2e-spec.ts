@@ -9,6 +9,8 @@ import { basic } from '../support/start-app.js';
 const root = resolve(import.meta.dirname, '../..');
 const folder = (example: string): string => join(root, 'examples', example);
 
+const price = (of: number): string => `price {"price":${of},"by":"both@example.test"}`;
+
 describe('the examples of docs/contexts.md', () => {
   beforeAll(async () => {
     await ensureBuilt();
@@ -50,7 +52,6 @@ describe('the examples of docs/contexts.md', () => {
           ? (JSON.parse(data) as { errorCode: string }).errorCode
           : `${event} ${data}`.trim();
       });
-    const price = (of: number): string => `price {"price":${of},"by":"both@example.test"}`;
     expect(heard('stranger')).toEqual(['connected', 'invalid_token', 'disconnected']);
     expect(heard('reader')).toEqual([
       'connected',

@@ -48,11 +48,11 @@ await app.listen(0, '127.0.0.1');
 const url = await app.getUrl();
 const authorization = `Basic ${Buffer.from(`${ada.username}:${ada.secretKey}`).toString('base64')}`;
 const statuses = [];
-for (const [path, headers] of [
-  ['me', { authorization }],
-  ['me', {}],
-  ['admin', { authorization }],
-  ['outbound', {}],
+for (const { path, headers = {} } of [
+  { path: 'me', headers: { authorization } },
+  { path: 'me' },
+  { path: 'admin', headers: { authorization } },
+  { path: 'outbound' },
 ]) {
   statuses.push((await fetch(`${url}/${path}`, { headers })).status);
 }
@@ -63,7 +63,7 @@ const context = {
   getType: () => 'ws',
   getArgs: () => [],
   getClass: () => Routes,
-  getHandler: () => Routes.prototype.me,
+  getHandler: () => Object.getOwnPropertyDescriptor(Routes.prototype, 'me')?.value,
   switchToWs: () => ({ getClient: () => ({}) }),
 };
 const refusal = await Promise.resolve(app.get(XPayAuthGuard).canActivate(context)).catch((thrown) => thrown.message);

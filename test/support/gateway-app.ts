@@ -1,4 +1,4 @@
-import { type ArgumentsHost, Catch, Inject, UseFilters } from '@nestjs/common';
+import { type ArgumentsHost, Catch, Inject, UseFilters, type WsExceptionFilter } from '@nestjs/common';
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { BaseWsExceptionFilter, SubscribeMessage, WebSocketGateway, WsException } from '@nestjs/websockets';
@@ -29,14 +29,12 @@ export class Seen {
 const answer = (data: unknown) => ({ event: 'answer', data });
 
 @Catch(WsException)
-class SeeingFilter extends BaseWsExceptionFilter {
-  constructor(@Inject(Seen) private readonly seen: Seen) {
-    super();
-  }
+class SeeingFilter implements WsExceptionFilter<WsException> {
+  constructor(@Inject(Seen) private readonly seen: Seen) {}
 
-  override catch(exception: WsException, host: ArgumentsHost): void {
+  catch(exception: WsException, host: ArgumentsHost): void {
     this.seen.exceptions.push(exception);
-    super.catch(exception, host);
+    new BaseWsExceptionFilter().catch(exception, host);
   }
 }
 

@@ -197,7 +197,7 @@ export async function startApi({
         headers: { 'content-type': 'application/json', ...headers },
         body: JSON.stringify({ query }),
       });
-      const { data, errors = [] } = (await answer.json()) as Answer;
+      const { data, errors = [] } = (await answer.json()) as Partial<Answer>;
       return { status: answer.status, headers: answer.headers, data, errors };
     },
   };

@@ -52,7 +52,7 @@ export async function kit(): Promise<void> {
   expectTypeOf<Parameters<XPayEmulator['addAccount']>[0]>().toEqualTypeOf<XPayAccount>();
   expectTypeOf<Parameters<XPayEmulator['faults']['next']>[0]>().toEqualTypeOf<Fault>();
 
-  const [first] = dialectContract('mine', stage);
-  expectTypeOf(first).toEqualTypeOf<ContractCase | undefined>();
-  await first?.run();
+  const cases = dialectContract('mine', stage);
+  expectTypeOf(cases).toEqualTypeOf<readonly ContractCase[]>();
+  for (const { run } of cases) await run();
 }

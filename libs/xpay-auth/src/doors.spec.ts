@@ -16,7 +16,7 @@ const doors: Readonly<Record<string, { rooms: readonly string[]; packages: reado
     rooms: ['core', 'flows', 'http', 'stores', 'dialects'],
     packages: [/^node:/, /^@nestjs\//, /^passport(-custom)?$/, /^rxjs$/, /^zod$/, /^axios$/, /^graphql$/],
   },
-  integrations: { rooms: ['core', 'nest'], packages: [/./] },
+  integrations: { rooms: ['core', 'flows', 'nest'], packages: [/./] },
   'testing/emulators': { rooms: [], packages: [/^node:/] },
   'testing/kit': {
     rooms: ['core', 'flows', 'http', 'stores', 'dialects', 'nest', 'testing/emulators'],

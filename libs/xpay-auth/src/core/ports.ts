@@ -100,6 +100,11 @@ export interface ApiLanguage {
   encode(call: ApiCall, token: AccessToken): UpstreamRequest;
   /** What the answer to it means. Throws `upstream_business_error` where the upstream reports an error that is not about the token. */
   decode(answer: UpstreamAnswer, call: ApiCall, token: AccessToken): ApiOutcome;
+  /**
+   * What telemetry may show of a path: one of few, without ids, names or secrets, such as `/giftcard/{identifier}`.
+   * @default nothing is shown
+   */
+  template?(path: string): string | undefined;
 }
 
 /**

@@ -10,6 +10,11 @@ export type TokenEvent =
       readonly expiresAt: number | undefined;
       /** Ms it lives from now. */
       readonly lifeMs: number;
+      /**
+       * Ms for which the token that it replaces would still have been handed out; 0: it came too late. `undefined`: it
+       * replaces none.
+       */
+      readonly leadMs: number | undefined;
       /** How far the upstream's clock is ahead of ours in ms; 0 where it is not worth a word. */
       readonly clockSkewMs: number;
       /** The upstream's own references of the login. */

@@ -11,10 +11,8 @@ export type ExtractedCredentials =
     };
 
 /**
- * Another place to present credentials: a header of your own, a cookie, metadata of a message. Extractors must not read
- * the `Authorization` header, which is `'basic'`'s and `'bearer'`'s.
- *
- * @experimental until the other contexts of Nest have proven it
+ * Another place to present credentials: a header of your own, a cookie, the handshake of a socket (`request.handshake`), a
+ * message (`request.rpc`). Extractors must not read the `Authorization` header, which is `'basic'`'s and `'bearer'`'s.
  */
 export interface CredentialsExtractor extends ChallengeScheme {
   /** `undefined` when the request has nothing of this kind. Throw `XPayAuthError('invalid_request')` for what is malformed. */

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { XPayAuthError } from '../core/errors.js';
 import type { ApiLanguage, UpstreamAnswer, UpstreamRequest } from '../core/ports.js';
 import { type ApiData, callApi } from '../flows/api-call.js';
+import type { Watch } from '../core/watch.js';
 import { onAbort } from '../flows/on-abort.js';
 import type { XPayTokenService } from './token.service.js';
 
@@ -54,6 +55,7 @@ export class XPayHttpService implements OnModuleDestroy {
     private readonly tokens: XPayTokenService,
     private readonly api: ApiLanguage,
     private readonly send: (request: UpstreamRequest, signal: AbortSignal | undefined) => Promise<UpstreamAnswer>,
+    private readonly watch: Watch,
   ) {}
 
   /**
@@ -70,14 +72,17 @@ export class XPayHttpService implements OnModuleDestroy {
   async request<T = unknown>(request: XPayRequest): Promise<XPayAnswer<T>> {
     const { method = 'POST', path, body, headers, signal, uuid = randomUUID() } = request;
     const call = { method, path, body, uuid, ...(headers !== undefined && { headers }) };
-    const parts = { tokens: this.tokens.source, api: this.api, send: this.send };
+    const { watch } = this;
+    const parts = { tokens: this.tokens.source, api: this.api, send: this.send, watch };
     if (this.#stopped) throw shuttingDown();
     const ending = new AbortController();
     this.#underWay.add(ending);
     const stay = signal && onAbort(signal, () => ending.abort(signal.reason));
     let answer: ApiData;
     try {
-      answer = await callApi(parts, call, ending.signal);
+      answer = await watch.over({ type: 'call api' }, () => callApi(parts, call, ending.signal), {
+        signal: ending.signal,
+      });
     } catch (failure) {
       // The transport says "given up" when the caller left; the caller gets back its own reason.
       if (failure instanceof XPayAuthError) signal?.throwIfAborted();

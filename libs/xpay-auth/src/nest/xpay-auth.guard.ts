@@ -49,6 +49,7 @@ export class XPayAuthGuard implements CanActivate {
       if (Principal.isPrincipal(request.user)) request.user = undefined;
       return true;
     }
+    if (nobody) instance?.watch.note({ type: 'refused', code: thrown.code });
     throw this.refusal.of(thrown, context, instance);
   }
 }

@@ -6,6 +6,7 @@ import type { Clock } from '../core/clock.js';
 import type { KeyedDigest } from '../core/digest.js';
 import { type XPayAuthError, asXPayAuthError } from '../core/errors.js';
 import type { Principal } from '../core/principal.js';
+import type { Watch } from '../core/watch.js';
 import type { AuditSink } from '../flows/audit-events.js';
 import type { CredentialVerifier, PresentedCredentials } from '../flows/credential-verifier.js';
 import type { Sessions } from '../flows/sessions.js';
@@ -25,6 +26,7 @@ export interface XPayStrategyParts {
   readonly sessions: Sessions;
   readonly audit: AuditSink;
   readonly onUntrustedProxy: () => void;
+  readonly watch: Watch;
 }
 
 /** What Passport puts on a strategy, in types that do not ask for Express' request. */
@@ -94,6 +96,7 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
     const { self } = this;
     const failed = (thrown: unknown): void => {
       const failure = unexpected(thrown);
+      if (failure.code === 'missing_credentials') self.#refused(failure);
       if (failure.status === 401) this.fail(challengeFor(failure, self.challengeContext(request)) ?? 'xpay', 401);
       else this.error(toHttpException(failure));
     };
@@ -121,7 +124,10 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
       presented = this.#parts.reader.read(request);
       if ('token' in presented) return await sessions.verify(presented.token);
     } catch (thrown) {
-      throw this.#audited(unexpected(thrown), request, presented?.scheme);
+      const failure = unexpected(thrown);
+      // Whether it matters that nothing was presented is the route's to say.
+      if (failure.code !== 'missing_credentials') this.#refused(failure);
+      throw this.#audited(failure, request, presented?.scheme);
     }
     return verifier.verify(this.#present(request, presented));
   }
@@ -130,6 +136,10 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
     const { address, untrustedProxy } = this.#addresses.of(request);
     if (untrustedProxy) this.#parts.onUntrustedProxy();
     return { scheme, credentials, address };
+  }
+
+  #refused({ code }: XPayAuthError): void {
+    this.#parts.watch.note({ type: 'refused', code });
   }
 
   /** A refusal that no verifier has seen. Who presents nothing has not tried. */
