@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { ManualClock, MemoryStore, type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
 import { ADA, APP, type Instance, InstanceFactory, logins } from '../support/cluster.js';
 import { basic } from '../support/start-app.js';
@@ -44,6 +44,37 @@ describe('C3 · while the store is away', () => {
     await clock.advance(1_000);
     expect(await other.who(`Bearer ${accessToken}`)).toBe('invalid_token');
     expect(await one.who(`Bearer ${accessToken}`)).toBe('invalid_token');
+  });
+
+  it('I10 · a logout holds on the others at once, also while the store is too slow to be read', async () => {
+    await using one = await instances.boot({ store });
+    await using other = await instances.boot({ store });
+    const { accessToken } = await one.sessions.login(ADA);
+    expect(await other.who(`Bearer ${accessToken}`)).toBe(ADA.username);
+    await one.sessions.logout(accessToken);
+    // From here on nothing is answered: what is known has to come from the news.
+    jest.spyOn(store, 'read').mockReturnValue(new Promise(() => undefined));
+    await clock.advance(2_000);
+    const asked = other.who(`Bearer ${accessToken}`);
+    await clock.advance(50);
+    expect(await Promise.race([asked, new Promise((resolve) => setImmediate(resolve, 'waiting'))])).not.toBe(
+      ADA.username,
+    );
+  });
+
+  it('C5 · a revocation is known everywhere within a second, also when the news are lost', async () => {
+    jest.spyOn(store, 'publish').mockResolvedValue();
+    await using one = await instances.boot({ store });
+    await using other = await instances.boot({ store });
+    const { accessToken } = await one.sessions.login(ADA);
+    const asAda = basic(ADA.username, ADA.secretKey).authorization;
+    expect([await other.who(`Bearer ${accessToken}`), await other.who(asAda)]).toEqual([ADA.username, ADA.username]);
+    const checks = logins(xpay, ADA.username);
+    await one.sessions.revokeUser(ADA.username);
+    await clock.advance(1_000);
+    expect(await other.who(`Bearer ${accessToken}`)).toBe('invalid_token');
+    expect(await other.who(asAda)).toBe(ADA.username);
+    expect(logins(xpay, ADA.username)).toBe(checks + 1);
   });
 
   it('status() says so, and says when it is back', async () => {

@@ -11,12 +11,19 @@ describe('the settings of the reference app', () => {
     expect(settingsFrom({ [name]: 'x', HOST: '0.0.0.0' })).toMatchObject({ demo: false, host: '0.0.0.0' });
   });
 
+  it('serve /docs unless DOCS=off, in production too', () => {
+    const production = { NODE_ENV: 'production', XPAY_BASE_URL: 'https://xpay.example.test' };
+    expect([settingsFrom({}).docs, settingsFrom(production).docs]).toEqual([true, true]);
+    expect(settingsFrom({ ...production, DOCS: 'off' }).docs).toBe(false);
+  });
+
   it.each<[Record<string, string>, RegExp]>([
     [{ NODE_ENV: 'production' }, /NODE_ENV is production and nothing is configured/],
     [{ NODE_ENV: 'Production' }, /nothing is configured/],
     [{ XPAY_USER: 'ada' }, /XPAY_USER: no such variable\. There are XPAY_USERNAME/],
     [{ PORT: '70000' }, /PORT: 70000 is no port/],
     [{ PLATFORM: 'koa' }, /PLATFORM: koa/],
+    [{ DOCS: 'no' }, /DOCS: no is neither "on" nor "off"/],
     [{ TRUST_PROXY: 'true' }, /TRUST_PROXY: true is no list of addresses/],
     [{ TRUST_PROXY: '1' }, /TRUST_PROXY: 1 is no list of addresses/],
   ])('%p stop the boot', (environment, message) => {

@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** Stands between a client and a server, and can be bad at it. */
 export class TcpProxy implements AsyncDisposable {
@@ -67,15 +68,21 @@ export class TcpProxy implements AsyncDisposable {
       this.heard += chunk.toString('latin1');
       if (!this.#swallows) server.write(chunk);
     });
+    // Late or not, answers come in their order.
+    let passed = Promise.resolve();
     server.on('data', (chunk) => {
-      const pass = (): void => {
-        if (!this.#swallows && !client.destroyed) client.write(chunk);
-      };
-      if (this.delayMs === 0) pass();
-      else setTimeout(pass, this.delayMs).unref();
+      passed = this.#passOn(passed, chunk, client);
     });
     client.once('close', () => server.destroy());
     server.once('close', () => client.destroy());
+  }
+
+  async #passOn(before: Promise<void>, chunk: Buffer, client: Socket): Promise<void> {
+    const due = performance.now() + this.delayMs;
+    await before;
+    const leftMs = due - performance.now();
+    if (leftMs > 0) await sleep(leftMs, undefined, { ref: false });
+    if (!this.#swallows && !client.destroyed) client.write(chunk);
   }
 
   #keep(socket: Socket): Socket {

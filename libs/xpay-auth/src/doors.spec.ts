@@ -16,7 +16,7 @@ const doors: Readonly<Record<string, { rooms: readonly string[]; packages: reado
     rooms: ['core', 'flows', 'http', 'stores', 'dialects'],
     packages: [/^node:/, /^@nestjs\//, /^passport(-custom)?$/, /^rxjs$/, /^zod$/, /^axios$/, /^graphql$/],
   },
-  integrations: { rooms: ['core', 'nest'], packages: [/./] },
+  integrations: { rooms: ['core', 'flows', 'nest'], packages: [/./] },
   'testing/emulators': { rooms: [], packages: [/^node:/] },
   'testing/kit': {
     rooms: ['core', 'flows', 'http', 'stores', 'dialects', 'nest', 'testing/emulators'],
@@ -24,6 +24,8 @@ const doors: Readonly<Record<string, { rooms: readonly string[]; packages: reado
   },
   testing: { rooms: ['testing/emulators', 'testing/kit'], packages: [] },
   redis: { rooms: ['stores'], packages: [] },
+  // Runs in the CLI, without the library: what it needs of Nest is the app's.
+  schematics: { rooms: [], packages: [/^node:/, /^typescript$/] },
   index: { rooms: ['core', 'flows', 'http', 'stores', 'dialects', 'nest'], packages: [] },
 };
 

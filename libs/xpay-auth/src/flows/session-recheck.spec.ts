@@ -6,7 +6,7 @@ import { type AskedAt, SessionRecheck } from './session-recheck.js';
 import type { SessionRecord } from './session-records.js';
 import type { FoundSession } from './shared-sessions.js';
 
-const shared = { mark: { epoch: 'e', position: 0 }, userIndex: 'u', generation: 1, checkedAt: 0 };
+const shared = { mark: { epoch: 'e', position: 0 }, userIndex: 'u', index: 'i', generation: 1, checkedAt: 0 };
 const principal = new Principal({
   username: 'ada',
   scopes: [],
@@ -36,8 +36,19 @@ function stage(record: SessionRecord | undefined) {
   };
   const alive = (): SessionRecord | undefined => record;
   const take = (_: string, found: FoundSession | undefined, asked: AskedAt): void => void taken.push([found, asked]);
-  const recheck = new SessionRecheck({ clock, sessions: { read }, own: new Revocations(), alive, take });
-  return { clock, answers, taken, recheck };
+  const listeners = new Set<(index: string, generation: number) => void>();
+  const onEnded = (listener: (index: string, generation: number) => void): (() => void) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  };
+  const recheck = new SessionRecheck({
+    clock,
+    sessions: { read, indexOf: () => 'i', onEnded },
+    own: new Revocations(),
+    alive,
+    take,
+  });
+  return { clock, answers, taken, recheck, listeners };
 }
 
 /** A promise that the test settles. */
@@ -105,10 +116,22 @@ describe('SessionRecheck', () => {
     const { recheck, answers, taken } = stage(undefined);
     const asked = recheck.run('key', 'token');
     expect(await outcome(asked)).toBe('waiting');
-    recheck.ended('key');
+    recheck.ended('i');
     const facts = { mark: shared.mark, upstreamToken: undefined, generation: 1, remainingMs: 1_000 };
     answers[0]?.resolve({ principal, ...facts });
     await asked;
     expect(taken.map(([found]) => found)).toEqual([undefined]);
+  });
+
+  it('I10 · hears what was ended elsewhere, and knows a later session of the same bearer from it', () => {
+    const { recheck, listeners } = stage(known);
+    listeners.forEach((listener) => listener('i', 4));
+    expect([recheck.hasEnded('i', 4), recheck.hasEnded('i', 5), recheck.hasEnded('another', 1)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    recheck.stop();
+    expect(listeners.size).toBe(0);
   });
 });

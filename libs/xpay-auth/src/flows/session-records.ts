@@ -22,6 +22,8 @@ export interface SharedFacts {
   readonly mark: SharedMark;
   /** Of the user, in the log of revocations. */
   readonly userIndex: string;
+  /** Its name among the instances. */
+  readonly index: string;
   readonly generation: number;
   /** When the store was asked for it, on the monotonic clock. */
   readonly checkedAt: number;

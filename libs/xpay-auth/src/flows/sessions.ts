@@ -4,13 +4,14 @@ import type { Clock } from '../core/clock.js';
 import type { KeyedDigest } from '../core/digest.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { Principal } from '../core/principal.js';
+import { Watch } from '../core/watch.js';
 import type { AuditSink } from './audit-events.js';
 import type { CredentialVerifier, PresentedCredentials } from './credential-verifier.js';
 import type { RevocationLog } from './revocation-log.js';
 import { Revocations } from './revocations.js';
-import { type AskedAt, SessionRecheck } from './session-recheck.js';
+import { type AskedAt, type NamedSession, SessionRecheck } from './session-recheck.js';
 import { type SessionRecord, SessionRecords } from './session-records.js';
-import type { FoundSession, SharedSessions } from './shared-sessions.js';
+import type { SharedSessions } from './shared-sessions.js';
 
 export interface SessionPolicy {
   readonly periodMs: number;
@@ -28,14 +29,18 @@ export interface SessionsParts {
   readonly audit: AuditSink;
   /** Where sessions are shared with other instances. */
   readonly shared?: { readonly sessions: SharedSessions; readonly log: RevocationLog } | undefined;
+  readonly watch?: Watch | undefined;
 }
 
 /** What a login brings: a bearer token of our own, shown this once. */
 export interface Session {
+  /** What the caller presents as `Authorization: Bearer …`. Only its digest is kept here. */
   readonly accessToken: string;
+  /** The scheme to present it by (RFC 6750 §2.1). */
   readonly tokenType: 'Bearer';
-  /** Ms since the epoch. */
+  /** Ms since the epoch at which the session ends at the latest. */
   readonly expiresAt: number;
+  /** Who logged in. */
   readonly principal: Principal;
 }
 
@@ -48,10 +53,13 @@ export class Sessions {
   readonly #recheck: SessionRecheck | undefined;
   /** Where sessions are shared, the log says who was revoked; this is for what was revoked here and is not in it yet. */
   readonly #own = new Revocations();
+  readonly #watch: Watch;
   #hits = 0;
+  #rereads = 0;
 
   constructor(private readonly parts: SessionsParts) {
-    const { clock, shared } = parts;
+    const { clock, shared, watch } = parts;
+    this.#watch = watch ?? new Watch();
     this.#recheck =
       shared &&
       new SessionRecheck({
@@ -60,10 +68,15 @@ export class Sessions {
         own: this.#own,
         alive: (key) => this.#alive(key),
         take: (key, found, asked) => this.#take(key, found, asked),
+        watch,
       });
   }
 
-  async login(presented: PresentedCredentials): Promise<Session> {
+  login(presented: PresentedCredentials): Promise<Session> {
+    return this.#watch.over({ type: 'login' }, () => this.#login(presented));
+  }
+
+  async #login(presented: PresentedCredentials): Promise<Session> {
     const { clock, policy, verifier, digest, audit, shared } = this.parts;
     const ownMark = this.#own.mark();
     // A store that is away is noticed before the upstream is asked for nothing.
@@ -80,11 +93,13 @@ export class Sessions {
     else {
       const written = { principal, mark: sharedMark, upstreamToken };
       const generation = await shared.sessions.write(accessToken, written, periodMs);
-      this.#recheck?.began(key);
+      const index = shared.sessions.indexOf(accessToken);
+      const userIndex = shared.log.indexOf(principal.username);
+      this.#recheck?.began(index);
       this.#records.set(key, {
         ...begun,
         mark: ownMark,
-        shared: { mark: sharedMark, userIndex: shared.log.indexOf(principal.username), generation, checkedAt: now },
+        shared: { mark: sharedMark, userIndex, index, generation, checkedAt: now },
       });
     }
     const { scheme, address } = presented;
@@ -95,6 +110,11 @@ export class Sessions {
   /** How often a session was recognised. */
   get hits(): number {
     return this.#hits;
+  }
+
+  /** How often of these the shared store was looked at before. */
+  get rereads(): number {
+    return this.#rereads;
   }
 
   /** Whose session this is, by the digest of its `Authorization` header. Calls nobody; knows no shared one for long. */
@@ -111,10 +131,14 @@ export class Sessions {
     const principal = this.recall(key);
     if (principal !== undefined) return principal;
     if (this.#recheck === undefined) throw unknownBearer();
-    return this.#recheck.run(key, token).then((record) => {
-      if (record === undefined) throw unknownBearer();
-      return this.#recognised(record, this.parts.clock.monotonic());
-    });
+    return this.#watch.over({ type: 'read session' }, () => this.#reread(key, token));
+  }
+
+  async #reread(key: string, token: string): Promise<Principal> {
+    const record = await this.#recheck?.run(key, token);
+    if (record === undefined) throw unknownBearer();
+    this.#rereads++;
+    return this.#recognised(record, this.parts.clock.monotonic());
   }
 
   /** The upstream's token of a live session, where `session.keepUpstreamToken` keeps it. */
@@ -127,7 +151,7 @@ export class Sessions {
     const key = this.parts.digest.of(bearerHeader(token));
     const record = this.#records.get(key);
     this.#records.delete(key);
-    this.#recheck?.ended(key);
+    if (this.parts.shared !== undefined) this.#recheck?.ended(this.parts.shared.sessions.indexOf(token));
     if (record !== undefined) this.parts.audit({ type: 'logout', username: record.principal.username });
     await this.parts.shared?.sessions.end(token, record?.shared?.generation);
   }
@@ -147,6 +171,11 @@ export class Sessions {
     await this.parts.shared?.log.revokeAll();
   }
 
+  /** Hears nothing any more of what ends elsewhere. */
+  stop(): void {
+    this.#recheck?.stop();
+  }
+
   /** A user was revoked, here or elsewhere. */
   hearUser(username: string): void {
     this.parts.revocations.revokeUser(username);
@@ -161,10 +190,11 @@ export class Sessions {
   }
 
   /** What the store holds under this key is what holds here. */
-  #take(key: string, found: FoundSession | undefined, { checkedAt, mark }: AskedAt): void {
+  #take(key: string, found: NamedSession | undefined, { checkedAt, mark }: AskedAt): void {
     const { clock, shared } = this.parts;
     if (found === undefined || shared === undefined) return this.#records.delete(key);
-    const { principal, upstreamToken, generation, remainingMs } = found;
+    const { principal, upstreamToken, generation, remainingMs, index } = found;
+    const userIndex = shared.log.indexOf(principal.username);
     this.#records.set(key, {
       principal,
       mark,
@@ -172,7 +202,7 @@ export class Sessions {
       expiresAt: clock.now() + remainingMs,
       seenAt: checkedAt,
       upstreamToken,
-      shared: { mark: found.mark, userIndex: shared.log.indexOf(principal.username), generation, checkedAt },
+      shared: { mark: found.mark, userIndex, index, generation, checkedAt },
     });
   }
 
@@ -198,7 +228,9 @@ export class Sessions {
   #isRevoked({ principal, mark, shared }: SessionRecord): boolean {
     const { revocations, shared: parts } = this.parts;
     if (shared === undefined || parts === undefined) return revocations.endedSince(mark, principal.username);
-    return this.#own.endedSince(mark, principal.username) || parts.log.ended(shared.mark, shared.userIndex);
+    const { index, generation, mark: sharedMark, userIndex } = shared;
+    if (this.#recheck?.hasEnded(index, generation) === true) return true;
+    return this.#own.endedSince(mark, principal.username) || parts.log.ended(sharedMark, userIndex);
   }
 }
 
@@ -207,6 +239,6 @@ function unknownBearer(): XPayAuthError {
 }
 
 /** The one spelling of a bearer header: sessions and raw headers meet in its digest. */
-export function bearerHeader(token: string): string {
+function bearerHeader(token: string): string {
   return `Bearer ${token}`;
 }

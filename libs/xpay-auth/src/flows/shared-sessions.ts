@@ -36,6 +36,19 @@ const GENERATION_LEASE_MS = 2_000;
 export class SharedSessions {
   constructor(private readonly parts: SharedSessionsParts) {}
 
+  /** The name of this token's session among the instances. */
+  indexOf(token: string): string {
+    return this.parts.store.indexOf(lengthPrefixed(['session', ...this.parts.scope, token]));
+  }
+
+  /** Hears which sessions were ended on any instance, if the news arrive. Returns what ends it. */
+  onEnded(listener: (index: string, generation: number) => void): () => void {
+    return this.parts.store.subscribe(this.#topic, (message) => {
+      const [index = '', generation] = message.split(' ');
+      listener(index, Number(generation));
+    });
+  }
+
   /** To be taken before the upstream is asked. Looks at the revocations first, so that a login after one counts. */
   async mark(): Promise<SharedMark> {
     const { log } = this.parts;
@@ -77,7 +90,9 @@ export class SharedSessions {
     const name = this.#nameOf('session', token);
     return log.orOwe(async () => {
       const known = generation ?? (await store.read(name))?.generation;
-      if (known !== undefined) await store.discard(name, known, periodMs);
+      if (known === undefined) return;
+      await store.discard(name, known, periodMs);
+      void store.publish(this.#topic, `${this.indexOf(token)} ${known}`).catch(() => undefined);
     });
   }
 
@@ -91,6 +106,10 @@ export class SharedSessions {
     if (lease.kind === 'held') return 1;
     await lease.release();
     return lease.generation;
+  }
+
+  get #topic(): string {
+    return `sessions ${lengthPrefixed(this.parts.scope)}`;
   }
 
   #nameOf(kind: 'session' | 'seen', token: string): EntryName {

@@ -3,7 +3,12 @@ import type { ChallengeScheme } from '../core/challenge.js';
 import type { IncomingRequest } from './incoming-request.js';
 
 /** What an extractor finds: credentials to check, or a bearer token of this app. */
-export type ExtractedCredentials = Credentials | { readonly token: string };
+export type ExtractedCredentials =
+  | Credentials
+  | {
+      /** A bearer token of this app, as `XPaySessionService.login()` gave it. */
+      readonly token: string;
+    };
 
 /**
  * Another place to present credentials: a header of your own, a cookie, the handshake of a socket (`request.handshake`), a

@@ -25,7 +25,9 @@ const EXCEPTIONS = {
 
 /** The body of a failure, in the shape of Nest's own errors. */
 export interface FailureBody {
+  /** The HTTP status once more. */
   readonly statusCode: number;
+  /** The name of the status, such as `Unauthorized`. */
   readonly error: string;
   /** Says nothing of accounts, upstreams or reasons. */
   readonly message: string;

@@ -3,14 +3,26 @@ import { XPayAuthError } from '../core/errors.js';
 
 /** The parts of an HTTP request that Express, Fastify and Node agree on, and the one where they do not. */
 export interface IncomingRequest {
+  /** Node's headers: names in lower case. */
   headers: IncomingHttpHeaders;
   /** Express and Node: every header line as it came. Node's `headers` keeps the first of two `Authorization` lines silently. */
   readonly rawHeaders?: readonly string[];
   /** Fastify: Node's request. */
-  readonly raw?: { readonly rawHeaders?: readonly string[]; readonly headers?: IncomingHttpHeaders };
-  readonly socket?: { readonly remoteAddress?: string | undefined };
+  readonly raw?: {
+    /** Every header line as it came. */
+    readonly rawHeaders?: readonly string[];
+    /** Node's headers. */
+    readonly headers?: IncomingHttpHeaders;
+  };
+  /** The connection. */
+  readonly socket?: {
+    /** Who is at the other end of it: the client, or a proxy. */
+    readonly remoteAddress?: string | undefined;
+  };
   /** The client's address as the platform's trusted-proxy setting has it. */
   readonly ip?: string;
+  /** The addresses that trusted proxies have passed on. Fastify begins with the peer's own, and has none when it trusts nobody. */
+  readonly ips?: readonly string[];
   /** Where Passport keeps who is calling. */
   user?: unknown;
   /** On a socket: what its handshake brought beside headers, for extractors. */
@@ -86,9 +98,15 @@ export interface ClientAddress {
 export function addressOf(request: IncomingRequest): ClientAddress {
   const peer = request.socket?.remoteAddress;
   const address = request.ip ?? peer;
-  // Anybody may send the header, but only a proxy of the house sends it from an address of the house.
-  const untrustedProxy = isForwarded(request) && address === peer && isPrivate(peer);
+  // Anybody may send the header, but only a proxy of the house sends it from an address of the house. One that is trusted
+  // may have a client at its own address.
+  const untrustedProxy = isForwarded(request) && address === peer && isPrivate(peer) && !isByTrustedProxy(request);
   return { address: untrustedProxy ? undefined : address, untrustedProxy };
+}
+
+/** Whether the platform believes what the peer says of others. */
+function isByTrustedProxy({ ips = [], raw }: IncomingRequest): boolean {
+  return ips.length > (raw === undefined ? 0 : 1);
 }
 
 const PRIVATE = new RegExp(

@@ -9,6 +9,9 @@ import { XPayAuthGuard } from './xpay-auth.guard.js';
 export interface RouteRule {
   /** Such as `GET /admin/report (ReportsController.adminReport)`. */
   readonly route: string;
+  /** The class, and the function that answers; subclasses share the functions they inherit. */
+  readonly controller: object;
+  readonly handler: object;
   readonly requirement: Requirement;
   /** A guard of this library stands before it. Without one nobody asks for what its requirement says. */
   readonly guarded: boolean;
@@ -31,6 +34,8 @@ export function routeRules(
       return [
         {
           route: `${routeOf(metatype, handler)} (${metatype.name}.${name})`,
+          controller: metatype,
+          handler,
           requirement: requirementOf(metatype, handler),
           guarded: guardedGlobally || hasGuard(metatype) || hasGuard(handler),
           lostItsMark: hasLostItsMark(prototype, name, handler),

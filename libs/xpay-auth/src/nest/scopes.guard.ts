@@ -16,12 +16,14 @@ import { XPayInstances } from './xpay-instances.js';
  */
 @Injectable()
 export class ScopesGuard implements CanActivate {
+  /** @hidden */
   constructor(
     @Inject(XPayInstances) private readonly instances: XPayInstances,
     @Inject(Refusal) private readonly refusal: Refusal,
     @Inject(ContextGate) private readonly gate: ContextGate,
   ) {}
 
+  /** Nest calls it. Throws Nest's own exception for the context, with an `XPayAuthError` as its `cause`. */
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const requirement = requirementOf(context.getClass(), context.getHandler());
     // Nobody is good enough there, and a mark that says so names no scope.

@@ -11,12 +11,14 @@ import { XPayInstances } from './xpay-instances.js';
 /** Authentication: who is calling. Puts a `Principal` on `request.user`, or refuses. */
 @Injectable()
 export class XPayAuthGuard implements CanActivate {
+  /** @hidden */
   constructor(
     @Inject(XPayInstances) private readonly instances: XPayInstances,
     @Inject(Refusal) private readonly refusal: Refusal,
     @Inject(ContextGate) private readonly gate: ContextGate,
   ) {}
 
+  /** Nest calls it. Throws Nest's own exception for the context, with an `XPayAuthError` as its `cause`. */
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const requirement = requirementOf(context.getClass(), context.getHandler());
     const { access, instance: name } = requirement;
@@ -47,6 +49,7 @@ export class XPayAuthGuard implements CanActivate {
       if (Principal.isPrincipal(request.user)) request.user = undefined;
       return true;
     }
+    if (nobody) instance?.watch.note({ type: 'refused', code: thrown.code });
     throw this.refusal.of(thrown, context, instance);
   }
 }

@@ -169,10 +169,7 @@ const plays: Readonly<Record<string, Play>> = {
  * });
  * ```
  */
-export function storeContract(
-  name: string,
-  setup: () => StoreStage | Promise<StoreStage>,
-): readonly ContractCase[] {
+export function storeContract(name: string, setup: () => StoreStage | Promise<StoreStage>): readonly ContractCase[] {
   return Object.entries(plays).map(([sentence, play]) => ({
     title: `${name} ${sentence}`,
     run: async () => {

@@ -1,0 +1,92 @@
+// `npm run chaos`: the reference app three times, a real Redis, nginx and the emulator, hurt in every way for 15 minutes
+// (`-- --seconds 60` for less). Prints what the callers met and, when no answer was wrong, writes it into
+// docs/resilience.md (`-- --dry` leaves the document alone).
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import prettier from 'prettier';
+
+const { values } = parseArgs({
+  options: { seconds: { type: 'string', default: '900' }, dry: { type: 'boolean', default: false } },
+});
+
+const root = resolve(import.meta.dirname, '..');
+const document = join(root, 'docs/resilience.md');
+const [BEGIN, END] = ['<!-- chaos: written by `npm run chaos` -->', '<!-- end of chaos -->'];
+
+const place = mkdtempSync(join(tmpdir(), 'chaos-'));
+try {
+  const file = join(place, 'report.json');
+  const jest = join(root, 'node_modules/jest/bin/jest.js');
+  const flags = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', jest];
+  const { status } = spawnSync(process.execPath, [...flags, 'test/chaos'], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, CHAOS_SECONDS: values.seconds, CHAOS_REPORT: file },
+  });
+  if (!existsSync(file)) throw new Error('the run ended before its time');
+  const text = sectionOf(JSON.parse(readFileSync(file, 'utf8')));
+  console.log(text);
+  if (status !== 0) throw new Error('there were wrong answers; the document stays as it is');
+  if (!values.dry) await write(text);
+} catch (failure) {
+  console.error(failure.message);
+  process.exitCode = 1;
+} finally {
+  rmSync(place, { recursive: true, force: true });
+}
+
+async function write(section) {
+  const text = readFileSync(document, 'utf8');
+  const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
+  if (begin < 0 || end < begin) throw new Error(`docs/resilience.md lacks ${BEGIN} and ${END}`);
+  const written = `${text.slice(0, begin)}${BEGIN}\n\n${section}\n\n${text.slice(end)}`;
+  const options = (await prettier.resolveConfig(document)) ?? {};
+  writeFileSync(document, await prettier.format(written, { ...options, parser: 'markdown' }));
+}
+
+function sectionOf({ seconds, requests, wrong, scenarios, causes, faults, upstream }) {
+  const unserved = scenarios.reduce((sum, { unavailable }) => sum + unavailable, 0);
+  const when = new Date().toISOString().slice(0, 10);
+  return [
+    `${when}, Node ${process.version}, ${seconds} s: **${number(requests)} requests, ${number(wrong)} wrong answers**, ` +
+      `${number(unserved)} not served (${((100 * unserved) / requests).toFixed(2)} %). The upstream was asked ` +
+      `${number(upstream.ownToken)} times for the app's own token, ${number(upstream.callers)} times who a caller is, and ` +
+      `${number(upstream.api)} times for wallets.`,
+    table(
+      ['who asks', 'answered rightly', 'not served', 'wrongly'],
+      scenarios.map(({ scenario, right, unavailable, wrong: bad }) => [scenario, right, unavailable, bad].map(show)),
+    ),
+    table(
+      ['why not served', 'requests'],
+      Object.entries(causes)
+        .toSorted(([, one], [, other]) => other - one)
+        .map((row) => row.map(show)),
+    ),
+    table(
+      ['what was done', 'times', 'not served, until the next thing was done', 'last one after its end, at worst'],
+      faults
+        .toSorted((one, other) => one.fault.localeCompare(other.fault))
+        .map(({ fault, times, unavailable, worstRecoveryMs }) => [
+          ...[fault, times, unavailable].map(show),
+          `${(worstRecoveryMs / 1_000).toFixed(1)} s`,
+        ]),
+    ),
+  ].join('\n\n');
+}
+
+function show(value) {
+  return typeof value === 'number' ? number(value) : value;
+}
+
+function number(value) {
+  return value.toLocaleString('en-GB');
+}
+
+function table(head, rows) {
+  return [head, head.map((_, at) => (at === 0 ? '---' : '--:')), ...rows]
+    .map((row) => `| ${row.join(' | ')} |`)
+    .join('\n');
+}

@@ -1,0 +1,88 @@
+/** What an answer means: as it must be, a 5xx that says it is our own trouble, or one that must never be given. */
+export type Verdict = 'right' | 'unavailable' | 'wrong';
+
+export interface Answer {
+  readonly scenario: string;
+  readonly sentAt: number;
+  readonly verdict: Verdict;
+  /** Of `unavailable`: the error's code, or who answered. Of `wrong`: what it was. */
+  readonly cause: string | undefined;
+}
+
+interface Spell {
+  readonly fault: string;
+  readonly beganAt: number;
+  endedAt: number;
+}
+
+export interface FaultResult {
+  readonly fault: string;
+  readonly times: number;
+  readonly unavailable: number;
+  /** Ms from the end of the fault to the last request that was not served, at worst. */
+  readonly worstRecoveryMs: number;
+}
+
+/** Everything that was asked, everything that was done to the apps, and when. */
+export class Journal {
+  readonly answers: Answer[] = [];
+  readonly #spells: Spell[] = [];
+
+  begin(fault: string): Spell {
+    const spell = { fault, beganAt: performance.now(), endedAt: Infinity };
+    this.#spells.push(spell);
+    return spell;
+  }
+
+  /** With what was the matter at the time. */
+  get wrong(): readonly (Answer & { readonly during: string })[] {
+    return this.answers
+      .filter(({ verdict }) => verdict === 'wrong')
+      .map((answer) => ({ ...answer, during: this.#during(answer) }));
+  }
+
+  /** How often each scenario was played, and how it went. */
+  byScenario(): ReadonlyMap<string, Record<Verdict, number>> {
+    const counts = new Map<string, Record<Verdict, number>>();
+    for (const { scenario, verdict } of this.answers) {
+      const count = counts.get(scenario) ?? { right: 0, unavailable: 0, wrong: 0 };
+      count[verdict]++;
+      counts.set(scenario, count);
+    }
+    return counts;
+  }
+
+  /** Why requests were not served. */
+  causes(): ReadonlyMap<string, number> {
+    const counts = new Map<string, number>();
+    for (const { verdict, cause = '' } of this.answers) {
+      if (verdict === 'unavailable') counts.set(cause, (counts.get(cause) ?? 0) + 1);
+    }
+    return counts;
+  }
+
+  #during({ sentAt }: Answer): string {
+    const spell = this.#spells.findLast(({ beganAt }) => beganAt <= sentAt);
+    if (spell === undefined) return 'nothing yet';
+    const { fault, beganAt, endedAt } = spell;
+    const since = Math.round(sentAt - (sentAt < endedAt ? beganAt : endedAt));
+    return sentAt < endedAt ? `${fault}, for ${since} ms` : `${fault}, over for ${since} ms`;
+  }
+
+  faults(): readonly FaultResult[] {
+    const results = new Map<string, { times: number; unavailable: number; worstRecoveryMs: number }>();
+    this.#spells.forEach(({ fault, beganAt, endedAt }, at) => {
+      const until = this.#spells[at + 1]?.beganAt ?? Infinity;
+      const bad = this.answers.filter(
+        ({ verdict, sentAt }) => verdict !== 'right' && sentAt >= beganAt && sentAt < until,
+      );
+      const lastAt = bad.reduce((latest, { sentAt }) => Math.max(latest, sentAt), endedAt);
+      const result = results.get(fault) ?? { times: 0, unavailable: 0, worstRecoveryMs: 0 };
+      result.times++;
+      result.unavailable += bad.length;
+      result.worstRecoveryMs = Math.max(result.worstRecoveryMs, lastAt - endedAt);
+      results.set(fault, result);
+    });
+    return [...results].map(([fault, result]) => ({ fault, ...result }));
+  }
+}

@@ -1,0 +1,230 @@
+import { Agent, type IncomingMessage, request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Journal, Verdict } from './journal.js';
+import { USERS } from './stage.js';
+import type { Login, Truth } from './truth.js';
+
+interface Got {
+  readonly status: number;
+  readonly body: Record<string, unknown>;
+  readonly headers: IncomingMessage['headers'];
+  readonly sentAt: number;
+}
+
+type Judgement = readonly [Verdict, string?];
+
+const RIGHT: Judgement = ['right'];
+
+/** Callers of every kind, who know what answer they have to get. */
+export class Load {
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  readonly #logins: Login[] = [];
+  readonly #stop = new AbortController();
+
+  constructor(
+    private readonly url: string,
+    private readonly truth: Truth,
+    private readonly journal: Journal,
+  ) {}
+
+  /** So many at once, until {@link stop}. */
+  async run(callers: number): Promise<void> {
+    const scenarios = [
+      () => this.#basic('/user/report', 'Basic, own scope'),
+      () => this.#basic('/me', 'Basic, who am I'),
+      () => this.#verify(),
+      () => this.#lacking(),
+      () => this.#guess(),
+      () => this.#deadKey(),
+      () => this.#session(),
+      () => this.#session(),
+      () => this.#outbound(),
+    ];
+    const one = async (at: number): Promise<void> => {
+      for (let turn = at; !this.#stop.signal.aborted; turn++) {
+        // Logging in is rare, as it is in life; and so is logging out.
+        if (turn % 40 === 0) await this.#login();
+        else if (turn % 97 === 0) await this.#logout();
+        else await scenarios[turn % scenarios.length]?.();
+        await sleep(10);
+      }
+    };
+    await Promise.all(Array.from({ length: callers }, (_, at) => one(at * 7 + 1)));
+    this.#agent.destroy();
+  }
+
+  stop(): void {
+    this.#stop.abort();
+  }
+
+  #basic(path: string, scenario: string): Promise<void> {
+    const { username } = pick(USERS);
+    const secretKey = this.truth.keyOf(username);
+    return this.#ask(scenario, 'GET', path, basic(username, secretKey), ({ status, body, sentAt }) => {
+      if (status === 200 && path === '/me' && body['username'] !== username) return ['wrong', "somebody else's answer"];
+      if (status === 200) return RIGHT;
+      return this.truth.wasRightSince(username, secretKey, sentAt) ? unserved(status, body) : RIGHT;
+    });
+  }
+
+  #verify(): Promise<void> {
+    const { username } = pick(USERS);
+    const secretKey = this.truth.keyOf(username);
+    const path = '/verify?scope=tme_user';
+    return this.#ask('/verify', 'GET', path, basic(username, secretKey), ({ status, body, headers, sentAt }) => {
+      if (status !== 200) {
+        return this.truth.wasRightSince(username, secretKey, sentAt) ? unserved(status, body) : RIGHT;
+      }
+      return headers['x-auth-user'] === encodeURIComponent(username) ? RIGHT : ['wrong', "somebody else's name"];
+    });
+  }
+
+  /** Right credentials, and a scope that they do not hold. */
+  #lacking(): Promise<void> {
+    const { username } = pick(USERS.filter(({ scopes }) => !scopes.includes('tme_admin')));
+    const secretKey = this.truth.keyOf(username);
+    return this.#ask('Basic, scope lacking', 'GET', '/admin/report', basic(username, secretKey), (got) => {
+      if (got.status === 403) return RIGHT;
+      if (got.status === 200) return ['wrong', 'let in without the scope'];
+      return this.truth.wasRightSince(username, secretKey, got.sentAt) ? unserved(got.status, got.body) : RIGHT;
+    });
+  }
+
+  #guess(): Promise<void> {
+    const { username } = pick(USERS);
+    // From many addresses, as a botnet does: the user's own budget is spent soon, and the owner must not feel it.
+    const address = `198.51.100.${Math.ceil(Math.random() * 250)}`;
+    const headers = { ...basic(username, `guess ${Math.random()}`), 'x-client-address': address };
+    return this.#refused('a wrong key', headers);
+  }
+
+  async #deadKey(): Promise<void> {
+    const { username } = pick(USERS);
+    const secretKey = this.truth.deadKeyOf(username);
+    if (secretKey !== undefined) await this.#refused('a key of yesterday', basic(username, secretKey));
+  }
+
+  #refused(scenario: string, headers: Readonly<Record<string, string>>): Promise<void> {
+    return this.#ask(scenario, 'GET', '/user/report', headers, ({ status, body }) => {
+      if (status === 401 || status === 429) return RIGHT;
+      return status === 200 ? ['wrong', 'let in with a wrong key'] : unserved(status, body);
+    });
+  }
+
+  #login(): Promise<void> {
+    const { username } = pick(USERS);
+    const secretKey = this.truth.keyOf(username);
+    return this.#ask('a login', 'POST', '/auth/login', { username, secretKey }, ({ status, body, sentAt }) => {
+      const { accessToken, expiresAt } = body as { accessToken?: string; expiresAt?: number };
+      if (status === 200 && accessToken !== undefined && expiresAt !== undefined) {
+        const endsAt = performance.now() + expiresAt - Date.now();
+        this.#logins.push({ accessToken, username, beganAt: sentAt, endsAt, loggedOutAt: Infinity });
+        if (this.#logins.length > 60) this.#logins.shift();
+        return RIGHT;
+      }
+      return this.truth.wasRightSince(username, secretKey, sentAt) ? unserved(status, body) : RIGHT;
+    });
+  }
+
+  async #session(): Promise<void> {
+    if (this.#logins.length === 0) return;
+    const login = pick(this.#logins);
+    const { accessToken, username, loggedOutAt } = login;
+    const scenario = loggedOutAt === Infinity ? 'a session' : 'a session that is over';
+    await this.#ask(scenario, 'GET', '/me', { authorization: `Bearer ${accessToken}` }, ({ status, body, sentAt }) => {
+      if (status === 200 && body['username'] !== username) return ['wrong', "somebody else's session"];
+      if (status === 200) return this.truth.mustBeOver(login, sentAt) ? ['wrong', 'a session that is over'] : RIGHT;
+      if (status === 401 && this.truth.mayBeOver(login, performance.now())) return RIGHT;
+      return unserved(status, body);
+    });
+  }
+
+  async #logout(): Promise<void> {
+    const login = this.#logins.find(({ loggedOutAt }) => loggedOutAt === Infinity);
+    if (login === undefined) return;
+    const headers = { authorization: `Bearer ${login.accessToken}` };
+    // From the moment it is sent, a 401 is right; what is acknowledged has to hold.
+    login.loggedOutAt = performance.now();
+    await this.#ask('a logout', 'POST', '/auth/logout', headers, ({ status, body }) => {
+      if (status === 204) login.loggedOutAt = performance.now();
+      else this.#logins.splice(this.#logins.indexOf(login), 1);
+      return status === 204 || status === 401 ? RIGHT : unserved(status, body);
+    });
+  }
+
+  #outbound(): Promise<void> {
+    const { username } = pick(USERS);
+    const secretKey = this.truth.keyOf(username);
+    return this.#ask('an outbound call', 'POST', '/wallets/find', basic(username, secretKey), (got) => {
+      if (got.status === 200 || got.status === 201) return RIGHT;
+      return this.truth.wasRightSince(username, secretKey, got.sentAt) ? unserved(got.status, got.body) : RIGHT;
+    });
+  }
+
+  /** Asks, and writes down what came. A login's credentials go into the body. */
+  async #ask(
+    scenario: string,
+    method: string,
+    path: string,
+    headers: Readonly<Record<string, string>>,
+    judge: (got: Got) => Judgement,
+  ): Promise<void> {
+    const sentAt = performance.now();
+    let judgement: Judgement;
+    try {
+      judgement = judge({ ...(await this.#send(method, path, headers)), sentAt });
+    } catch (failure) {
+      judgement = ['wrong', `no answer: ${(failure as Error).message}`];
+    }
+    const [verdict, cause] = judgement;
+    this.journal.answers.push({ scenario, sentAt, verdict, cause });
+  }
+
+  #send(method: string, path: string, given: Readonly<Record<string, string>>): Promise<Omit<Got, 'sentAt'>> {
+    const isLogin = path === '/auth/login';
+    const body = method === 'GET' ? undefined : JSON.stringify(isLogin ? given : {});
+    const headers = {
+      'x-client-address': '192.0.2.7',
+      ...(!isLogin && given),
+      ...(body !== undefined && { 'content-type': 'application/json', 'content-length': String(body.length) }),
+    };
+    return new Promise((resolve, reject) => {
+      const sent = request(`${this.url}${path}`, { agent: this.#agent, method, headers, timeout: 30_000 }, (answer) => {
+        let text = '';
+        answer.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
+        answer.on('end', () =>
+          resolve({ status: answer.statusCode ?? 0, body: parsed(text), headers: answer.headers }),
+        );
+        answer.on('error', reject);
+      });
+      sent.on('timeout', () => sent.destroy(new Error('30 s without an answer')));
+      sent.on('error', reject);
+      sent.end(body);
+    });
+  }
+}
+
+/** Not served: our own trouble if it says so, else an answer that nobody should have got. */
+function unserved(status: number, body: Readonly<Record<string, unknown>>): Judgement {
+  const code = body['errorCode'];
+  if (status === 502 || status === 503 || status === 504) {
+    return ['unavailable', typeof code === 'string' ? `${status} ${code}` : `${status} by nginx: no instance`];
+  }
+  return ['wrong', `${status} ${String(code)}: ${String(body['message'])}`];
+}
+
+function basic(username: string, secretKey: string): { authorization: string } {
+  return { authorization: `Basic ${Buffer.from(`${username}:${secretKey}`).toString('base64')}` };
+}
+
+function parsed(text: string): Record<string, unknown> {
+  try {
+    return JSON.parse(text) as Record<string, unknown>;
+  } catch {
+    return {};
+  }
+}
+
+function pick<T>(from: readonly T[]): T {
+  return from[Math.floor(Math.random() * from.length)] as T;
+}
