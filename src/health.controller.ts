@@ -27,6 +27,7 @@ export class HealthController {
   }
 
   /** For readiness: 503 while this app's own account is refused and no token is left, and while it shuts down. */
+  @ApiOperation({ summary: 'Ready for callers' })
   @HealthCheck()
   @Get('ready')
   ready(): Promise<HealthCheckResult> {

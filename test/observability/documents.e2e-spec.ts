@@ -34,6 +34,10 @@ function kindOf(metric: MetricData): string {
   return metric.dataPointType === DataPointType.SUM && metric.isMonotonic ? 'counter' : 'gauge';
 }
 
+function alphabetically(a: unknown, b: unknown): number {
+  return JSON.stringify(a).localeCompare(JSON.stringify(b));
+}
+
 /** Distinct, in order. */
 function distinct(values: Iterable<string>): string[] {
   return [...new Set(values)].toSorted();
@@ -60,9 +64,7 @@ describe('docs/observability.md', () => {
       attributes: distinct(['xpay_auth.instance', ...codes(attributes)]),
     }));
     const found = [...emitted].map(([name, [kind, unit, keys]]) => ({ name, kind, unit, attributes: distinct(keys) }));
-    const byName = (a: { name: string | undefined }, b: { name: string | undefined }): number =>
-      (a.name ?? '').localeCompare(b.name ?? '');
-    expect(documented.toSorted(byName)).toEqual(found.toSorted(byName));
+    expect(documented.toSorted(alphabetically)).toEqual(found.toSorted(alphabetically));
   });
 
   it('lists every span that is made, with its kind and attributes', () => {
@@ -75,10 +77,8 @@ describe('docs/observability.md', () => {
       found.set(which, keys);
     }
     const documented = table('Spans').map(([name, kind = '', keys]) => [`${codes(name)[0]} ${kind}`, codes(keys)]);
-    const order = (a: unknown, b: unknown): number => JSON.stringify(a).localeCompare(JSON.stringify(b));
-    expect(documented.toSorted(order)).toEqual(
-      [...found].map(([which, keys]) => [which, distinct(keys)]).toSorted(order),
-    );
+    const made = [...found].map(([which, keys]) => [which, distinct(keys)]);
+    expect(documented.toSorted(alphabetically)).toEqual(made.toSorted(alphabetically));
   });
 
   it('lists every attribute, and the values that those of a closed set have', () => {

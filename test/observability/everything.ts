@@ -61,7 +61,12 @@ export async function everything(): Promise<Everything> {
       ...[APP, ada, EVE, MAL].flatMap(({ username, secretKey }) => [username, secretKey]),
       ...[EVE.username, EVE.secretKey].map(encodeURIComponent),
       ...[APP, ada, EVE, MAL].map((account) => basic(account.username, account.secretKey).authorization.slice(6)),
-      ...['root@example.test', 'root-secret-key', 'guess-', 'nobody-knows-me', CARD, ...tokens],
+      'root@example.test',
+      'root-secret-key',
+      'guess-',
+      'nobody-knows-me',
+      CARD,
+      ...tokens,
     ],
   };
 }

@@ -267,7 +267,6 @@ describe('XPayTelemetryModule', () => {
   it('measures every instance of an app, each under its name, and stops when the app does', async () => {
     await using xpay = await startXPayEmulator({ accounts: [APP] });
     const metrics = new Metrics();
-    const instance = (name: string): Record<string, string> => ({ 'xpay_auth.instance': name });
     const clock = new ManualClock();
     const options = { baseUrl: xpay.url, credentials: APP, clock };
     const module = await Test.createTestingModule({
@@ -281,7 +280,8 @@ describe('XPayTelemetryModule', () => {
       .compile();
     await module.init();
     await module.get<XPayTokenService>(getXPayInjectionToken(XPayTokenService, 'second'), { strict: false }).getToken();
-    const validity = (name: string): Promise<number> => metrics.value('xpay_auth.token.validity', instance(name));
+    const validity = (name: string): Promise<number> =>
+      metrics.value('xpay_auth.token.validity', { 'xpay_auth.instance': name });
     const before = await validity('second');
     expect(before).toBeGreaterThan(0);
     expect(await validity('default')).toBe(0);

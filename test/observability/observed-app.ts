@@ -78,7 +78,8 @@ export class Spans {
 
   one(name: string): ReadableSpan {
     const found = this.all.filter((span) => span.name === name);
-    if (found[0] === undefined || found.length > 1) throw new Error(`${found.length} × ${name} in ${this.names()}`);
+    if (found[0] === undefined || found.length > 1)
+      throw new Error(`${found.length} × ${name} in ${this.names().join(', ')}`);
     return found[0];
   }
 

@@ -58,6 +58,7 @@ describe.each(platforms)('/docs of the reference app on %s', (platform) => {
       'post /auth/login': [],
       'post /auth/logout': ['basic', 'bearer'],
       'get /health': [],
+      'get /health/ready': [],
       'get /me': ['basic', 'bearer'],
       'get /user/report': ['basic tme_user', 'bearer tme_user'],
       'get /admin/report': ['basic tme_admin', 'bearer tme_admin'],

@@ -51,8 +51,7 @@ describe('Watch', () => {
   it('tells how an act ended: as it is judged, by the code of its failure, or that it failed strangely', async () => {
     const witness = new Witness();
     const watch = watchedBy(witness);
-    const judge = (status: number): Ending => ({ outcome: 'ok', status });
-    await watch.over(act, () => Promise.resolve(204), { judge });
+    await watch.over(act, () => Promise.resolve(204), { judge: (status) => ({ outcome: 'ok', status }) });
     const failure = new XPayAuthError('upstream_timeout', 'too late');
     await expect(watch.over(act, () => Promise.reject(failure))).rejects.toBe(failure);
     await expect(watch.over(act, () => Promise.reject(new TypeError('x')))).rejects.toThrow(TypeError);

@@ -56,7 +56,7 @@ export class CredentialVerifier {
   #hits = 0;
 
   constructor(private readonly parts: CredentialVerifierParts) {
-    this.#remembered = new RememberedCallers(parts.policy.maxEntries);
+    this.#remembered = new RememberedCallers(parts.policy.maxEntries, parts);
     this.#upstream = new UpstreamCheck(parts);
     this.#watch = parts.watch ?? new Watch();
   }
@@ -86,7 +86,7 @@ export class CredentialVerifier {
   renewBehind(caller: RememberedCaller, presented: PresentedCredentials): void {
     // No room now: the next request of this caller tries again, so that a flood cannot make it miss its renewal.
     if (!this.#upstream.hasRoomFor('renewal')) return;
-    this.#pauseRenewal(caller);
+    this.#pauseRenewal(this.#keyOf(presented), caller);
     // Was right a moment ago, so it is no guess: a stranger who used up the attempts does not end a remembered caller.
     const mark = this.parts.shared?.mark();
     this.#check(presented, 'verification', 'renewal').then(
@@ -125,7 +125,7 @@ export class CredentialVerifier {
     } catch (failure) {
       const last = isTrouble(failure) ? this.#stale(key) : undefined;
       if (last === undefined) throw failure;
-      this.#pauseRenewal(last);
+      this.#pauseRenewal(key, last);
       return this.#goOn(last);
     }
   }
@@ -226,11 +226,10 @@ export class CredentialVerifier {
     return canonicalText({ instance, dialect, baseUrl, scheme: scheme.toLowerCase(), username, secretKey });
   }
 
-  #pauseRenewal(caller: RememberedCaller): void {
+  #pauseRenewal(key: string, { checkedAt, endsAt }: RememberedCaller): void {
     const now = this.parts.clock.monotonic();
-    const { checkedAt, endsAt } = caller;
     const periodMs = Math.min(this.parts.policy.periodMs, endsAt - checkedAt);
-    caller.renewFrom = now + Math.max((checkedAt + periodMs - now) / 2, periodMs * SHORTEST_PAUSE);
+    this.#remembered.postpone(key, now + Math.max((checkedAt + periodMs - now) / 2, periodMs * SHORTEST_PAUSE));
   }
 
   /** A caller past the period who may still be let in while the upstream is in trouble. */
@@ -243,8 +242,9 @@ export class CredentialVerifier {
   }
 
   #isWithin(periodMs: number, { checkedAt, endsAt, wallAheadMs }: RememberedCaller, now: number): boolean {
-    if (now - checkedAt >= periodMs || now >= endsAt) return false;
-    return this.parts.clock.now() - now - wallAheadMs <= MOST_WALL_GAIN_MS;
+    return (
+      now - checkedAt < periodMs && now < endsAt && this.parts.clock.now() - now - wallAheadMs <= MOST_WALL_GAIN_MS
+    );
   }
 
   #isRevoked({ mark, principal }: Verified): boolean {
@@ -253,7 +253,7 @@ export class CredentialVerifier {
 
   /** The upstream was asked about this user again since, so its later word holds. */
   #isOvertaken({ askedAt, principal }: Verified): boolean {
-    return (this.#remembered.ofUser(principal.username)?.checkedAt ?? -Infinity) > askedAt;
+    return (this.#remembered.checkedAtOf(principal.username) ?? -Infinity) > askedAt;
   }
 
   #keyOf({ credentials }: PresentedCredentials): string {

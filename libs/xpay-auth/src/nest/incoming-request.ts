@@ -65,7 +65,8 @@ export function authorizationOf(request: IncomingRequest): string | undefined {
 
 /** How many there are: Node's `headers` would not tell. */
 function countAuthorizationLines(request: IncomingRequest): number {
-  const lines = request.raw?.rawHeaders ?? request.rawHeaders ?? [];
+  // In this order: Express' requests have no `raw`, and to find that out takes as long as a look at all the lines.
+  const lines = request.rawHeaders ?? request.raw?.rawHeaders ?? [];
   let count = 0;
   for (let i = 0; i < lines.length; i += 2) {
     const name = lines[i];
