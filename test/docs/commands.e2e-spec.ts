@@ -19,8 +19,8 @@ const peers = Object.keys(library.peerDependencies ?? {});
 /** Every app of Nest has these. */
 const OF_NEST = ['@nestjs/common', '@nestjs/core', 'reflect-metadata', 'rxjs'];
 const FOLDERS = /^(?:bench|docs|examples|libs|scripts|test)\//;
-/** Made by a build or by `npm run docs`. */
-const MADE = /(?:\/dist(?:\/|$)|^docs\/api(?:\/|$))/;
+/** Made by a build, by `npm run docs` or by the bench. */
+const MADE = /(?:\/dist|^docs\/api|^bench\/results)(?:\/|$)/;
 
 const all = documents();
 const blocks = all.flatMap(({ fences }) => fences).filter(({ language }) => ['sh', 'bash'].includes(language));
