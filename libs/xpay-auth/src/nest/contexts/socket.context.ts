@@ -33,8 +33,12 @@ export const socketContext: CallContext = {
   },
 
   async answer(exception, host) {
-    const { BaseWsExceptionFilter } = await loadWebSockets();
-    new BaseWsExceptionFilter().catch(await exception, host);
+    try {
+      const { BaseWsExceptionFilter } = await loadWebSockets();
+      new BaseWsExceptionFilter().catch(await exception, host);
+    } catch {
+      // The socket is gone. Nest does not wait for this: thrown on, it would end the process.
+    }
   },
 };
 
