@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -92,6 +92,7 @@ async function checkRunning(app, node) {
   const server = start(app, node, 'node dist/main', { PORT: String(port) });
   try {
     await server.printed(/Nest application successfully started/);
+    await listening(port);
     const get = async (path, caller) => {
       const headers = caller && { authorization: `Basic ${Buffer.from(caller).toString('base64')}` };
       const answer = await fetch(`http://127.0.0.1:${port}/xpay-example/${path}`, { headers });
@@ -189,6 +190,20 @@ function start(cwd, node, command, env = {}) {
       await closed;
     },
   };
+}
+
+/** Nest says that it has started before it listens. */
+async function listening(port) {
+  for (let tries = 0; tries < 200; tries++, await sleep(50)) {
+    const socket = connect(port, '127.0.0.1');
+    const listens = await once(socket, 'connect').then(
+      () => true,
+      () => false,
+    );
+    socket.destroy();
+    if (listens) return;
+  }
+  throw new Error(`nobody listens on ${port}`);
 }
 
 async function freePort() {

@@ -1,10 +1,11 @@
+import type { Attributes } from '@opentelemetry/api';
 import { FAILURES, type XPayAuthErrorCode } from '../../core/errors.js';
 import { type Act, type Ending, type Fact, STORE_OPERATIONS } from '../../core/watch.js';
 import type { AuditEvent } from '../../flows/audit-events.js';
 import type { TokenEvent } from '../../flows/token-events.js';
 import type { XPayInstance } from '../../nest/instance.js';
 import { attributes } from './attributes.js';
-import type { Observe } from './instruments.js';
+import type { MetricName, Observe } from './instruments.js';
 import { Tally } from './tally.js';
 
 const CODES = Object.keys(FAILURES) as XPayAuthErrorCode[];
@@ -63,10 +64,7 @@ export class InstanceCounts {
   }
 
   read(observe: Observe): void {
-    const to =
-      (metric: Parameters<Observe>[0]) =>
-      (...[value, described]: [number, Parameters<Observe>[2]]): void =>
-        observe(metric, value, described);
+    const to = (metric: MetricName) => (value: number, described: Attributes) => observe(metric, value, described);
     const { credentials, sessions, rereads } = this.instance.recalls();
     const fromMemory = sessions - rereads;
     this.#requests.read(to('requests'), { admitted: credentials + sessions });
