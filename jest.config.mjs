@@ -31,5 +31,7 @@ export default {
   },
   transformIgnorePatterns: ['/node_modules/(?!(?:light-my-request/node_modules/)?cookie/dist/|content-disposition/)'],
   testEnvironment: 'node',
-  testTimeout: 15_000,
+  // Most of what the tests do is waiting for sockets and processes: one worker for each core keeps both busy.
+  maxWorkers: '100%',
+  testTimeout: 30_000,
 };

@@ -1,109 +1,98 @@
 // The packed library in an app of Nest 11 in CommonJS, which loads it through Node's require(esm): part of `npm run check:packages`.
-// The oldest versions that the peers allow, and the newest of Nest 11 with every optional peer beside it.
+// Twice: with the oldest versions that the peers allow, and with the newest of Nest 11 and every optional peer.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
+const NODES = ['20.19.0', '22', '24'];
 const root = resolve(import.meta.dirname, '../..');
 const library = join(root, 'libs/xpay-auth');
+const sources = join(root, 'test/packages/nest-11');
 const { name, version, exports, peerDependencies, peerDependenciesMeta } = JSON.parse(
   readFileSync(join(library, 'package.json'), 'utf8'),
 );
 
-/** `^11.1.0 || ^12.0.0` → `11.1.0`, or `^11.1.0`; a peer that has no such pair has one line of versions for all Nests. */
-const lowest = (range) => range.split(' || ')[0].replace('^', '');
-const newestOf11 = (range) => range.split(' || ')[0];
-const isOptional = (peer) => peerDependenciesMeta[peer]?.optional === true;
-const peers = Object.entries(peerDependencies);
-// They are of Nest's own line, and have its version.
-const platforms = ['@nestjs/platform-express', '@nestjs/platform-fastify'].map((one) => [
-  one,
-  peerDependencies['@nestjs/core'],
-]);
-const tools = [`typescript@${installed('typescript')}`, `@types/node@${installed('@types/node')}`];
-// An old rxjs has types that today's compiler does not find.
-const always = (one) => (one === 'rxjs' ? `rxjs@${installed('rxjs')}` : undefined);
+/** Of `^11.1.0 || ^12.0.0` the first: a range that is right for Nest 11. */
+const of11 = (peer) => peerDependencies[peer].split(' || ')[0];
+const installed = (one) =>
+  `${one}@${JSON.parse(readFileSync(join(root, 'node_modules', one, 'package.json'), 'utf8')).version}`;
+const peers = Object.keys(peerDependencies);
+const required = peers.filter((peer) => peerDependenciesMeta[peer]?.optional !== true);
+// Parts of Nest, with versions as its own.
+const platforms = ['express', 'fastify', 'ws'].map((one) => `@nestjs/platform-${one}`);
+const tools = ['typescript', '@types/node'].map(installed);
+const beside = ['ws', '@types/ws', '@apollo/server', '@as-integrations/express5'].map(installed);
 
-const ROUNDS = {
-  oldest: {
-    packages: [...peers.filter(([peer]) => !isOptional(peer)), ...platforms].map(
-      ([one, range]) => always(one) ?? `${one}@${lowest(range)}`,
-    ),
-    nodes: ['this'],
-  },
-  newest: {
-    packages: [...peers, ...platforms].map(([one, range]) => always(one) ?? `${one}@${newestOf11(range)}`),
-    nodes: ['20.19.0', '22', '24'],
-  },
-};
+const oldest = required.map((peer) => `${peer}@${of11(peer).slice(1)}`);
+const newest = peers.map((peer) => `${peer}@${of11(peer)}`);
+const withoutRxjs = (packages) => packages.filter((one) => !one.startsWith('rxjs@'));
 
 const place = mkdtempSync(join(tmpdir(), 'xpay-auth-nest-11-'));
 try {
   run('npx', ['nest', 'build', 'xpay-auth'], root);
   run('npm', ['pack', '--silent', '--pack-destination', place], library);
-  for (const [round, { packages, nodes }] of Object.entries(ROUNDS)) {
-    console.log(`\n== Nest 11, ${round} ==`);
-    const app = join(place, round);
-    mkdirSync(app);
-    writeFileSync(join(app, 'package.json'), JSON.stringify({ name: 'stranger', private: true }));
-    const tarball = join(place, `${name}-${version}.tgz`);
-    run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', ...packages, ...tools, tarball], app);
-    cpSync(join(root, 'test/packages/nest-11/main.ts'), join(app, 'main.ts'));
-    writeFileSync(join(app, 'tsconfig.json'), JSON.stringify(strangersConfig()));
-    run('npx', ['--no-install', 'tsc', '-p', '.'], app);
-    for (const node of nodes) {
-      for (const platform of ['express', 'fastify']) {
-        if (node === 'this') run('node', ['dist/main.js', platform], app);
-        else run('npx', ['--yes', '-p', `node@${node}`, '-c', `node dist/main.js ${platform}`], app);
-      }
-    }
-    if (round === 'newest') {
-      run('node', ['-e', requireAll()], app);
-      underJest(app);
+
+  const least = of11('@nestjs/core').slice(1);
+  const old = appWith('oldest', [...oldest, ...platforms.slice(0, 2).map((one) => `${one}@${least}`), ...tools]);
+  compile(old, ['main.ts'], { skipLibCheck: false });
+  for (const platform of ['express', 'fastify']) run('node', ['dist/main.js', platform], old);
+
+  const graphql = ['@nestjs/graphql@13', '@nestjs/apollo@13'];
+  const app = appWith('newest', [...newest, ...platforms.map((one) => `${one}@11`), ...graphql, ...tools, ...beside]);
+  compile(app, ['main.ts'], { skipLibCheck: false });
+  // The others' own types are not as strict.
+  compile(app, ['optional-peers.ts'], { skipLibCheck: true });
+  for (const node of NODES) {
+    for (const program of ['main.js express', 'main.js fastify', 'optional-peers.js']) {
+      run('npx', ['--yes', '-p', `node@${node}`, '-c', `node dist/${program}`], app);
     }
   }
+  const entries = Object.keys(exports).filter((entry) => exports[entry].types !== undefined);
+  run('node', ['-e', entries.map((entry) => `require('${join(name, entry)}');`).join(' ')], app);
+  testUnderJest(app);
   console.log('check:packages, Nest 11: everything passed');
 } finally {
   rmSync(place, { recursive: true, force: true });
 }
 
-/** Loads every entry point, now that all peers are there. */
-function requireAll() {
-  const entries = Object.keys(exports).filter((entry) => exports[entry].types !== undefined);
-  return entries.map((entry) => `require('${join(name, entry)}');`).join(' ');
+/** A CommonJS app with these packages and the tarball. An old rxjs has types that today's compiler does not find: it is ours. */
+function appWith(folder, packages) {
+  console.log(`\n== Nest 11, ${folder} ==`);
+  const app = join(place, folder);
+  mkdirSync(app);
+  writeFileSync(join(app, 'package.json'), JSON.stringify({ name: 'stranger', private: true }));
+  const wanted = [...withoutRxjs(packages), installed('rxjs'), join(place, `${name}-${version}.tgz`)];
+  run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', ...wanted], app);
+  return app;
+}
+
+/** With the settings of `nest new` of Nest 11, but strict. */
+function compile(app, files, { skipLibCheck }) {
+  const compilerOptions = {
+    target: 'ES2023',
+    lib: ['ES2023', 'DOM'],
+    module: 'nodenext',
+    isolatedModules: true,
+    strict: true,
+    skipLibCheck,
+    types: ['node'],
+    experimentalDecorators: true,
+    emitDecoratorMetadata: true,
+    outDir: 'dist',
+  };
+  for (const file of files) cpSync(join(sources, file), join(app, file));
+  writeFileSync(join(app, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
+  run('npx', ['--no-install', 'tsc', '-p', '.'], app);
 }
 
 /** Runs a test by jest in CommonJS, with the settings that the README gives. */
-function underJest(app) {
+function testUnderJest(app) {
   const [, settings] = /```json\n(\{\n {2}"transform".+?)```/s.exec(readFileSync(join(root, 'README.md'), 'utf8'));
   writeFileSync(join(app, 'jest.config.json'), settings);
-  cpSync(join(root, 'test/packages/nest-11/under-jest.ts'), join(app, 'main.spec.ts'));
+  cpSync(join(sources, 'under-jest.ts'), join(app, 'main.spec.ts'));
   run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', 'jest@30', 'ts-jest@29'], app);
   run('npx', ['--no-install', 'jest'], app);
-}
-
-/** As `nest new` of Nest 11 has it, but stricter: no skipLibCheck. */
-function strangersConfig() {
-  return {
-    compilerOptions: {
-      target: 'ES2023',
-      lib: ['ES2023', 'DOM'],
-      module: 'nodenext',
-      isolatedModules: true,
-      strict: true,
-      skipLibCheck: false,
-      types: ['node'],
-      experimentalDecorators: true,
-      emitDecoratorMetadata: true,
-      outDir: 'dist',
-    },
-    files: ['main.ts'],
-  };
-}
-
-function installed(one) {
-  return JSON.parse(readFileSync(join(root, 'node_modules', one, 'package.json'), 'utf8')).version;
 }
 
 function run(command, args, cwd) {

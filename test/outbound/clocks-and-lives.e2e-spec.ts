@@ -128,6 +128,17 @@ describe('clocks', () => {
     await app.tokens.getToken();
     expect(app.tokens.status()).toMatchObject({ clockSkewMs: 0, usableForMs: HOUR_MS - 30_000 });
   });
+
+  it.each(['0', '-1', 'soon 5', '2020', '2020-01-01T00:00:00Z'])(
+    'O10 · a Date header that is no date (%s) tells nothing of the clock, and lengthens no life',
+    async (date) => {
+      await using app = await startOutbound({}, { dateHeader: false });
+      const data = { access_token: 'a-token', expiresAt: app.clock.now() + HOUR_MS, user: { username: 'app' } };
+      app.xpay.faults.next({ kind: 'status', status: 200, headers: { date }, body: { success: { data } } });
+      await app.tokens.getToken();
+      expect(app.tokens.status()).toMatchObject({ clockSkewMs: 0, usableForMs: HOUR_MS - 30_000 });
+    },
+  );
 });
 
 describe('lives', () => {

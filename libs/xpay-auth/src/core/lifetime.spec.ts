@@ -34,6 +34,14 @@ describe('lifeFromNow', () => {
     ['the shorter one, where they may differ', { expiresAt: WALL + 2_000, upstreamNow: WALL + 1_000 }, 1_000],
     ['ours, where the Date is merely cut to the second', { expiresAt: WALL + 2_000, upstreamNow: WALL - 900 }, 2_000],
     ['as the upstream counts it, whatever the clocks say', { lifeMs: 5_000, expiresAt: 1, upstreamNow: 1 }, 5_000],
+    [
+      'less what the answer took, where its own Date counts',
+      { expiresAt: WALL + 3 * HOUR_MS, upstreamNow: WALL + 2 * HOUR_MS, elapsedMs: 6_000 },
+      HOUR_MS - 6_000,
+    ],
+    ['less what the answer took, where it says how long', { lifeMs: 60_000, elapsedMs: 6_000 }, 54_000],
+    ['at least half of it, however long the answer took', { lifeMs: 2_000, elapsedMs: 3_000 }, 1_000],
+    ['by our clock, however long the answer took', { expiresAt: WALL + HOUR_MS, elapsedMs: 6_000 }, HOUR_MS],
     ['1,000 days', { expiresAt: WALL + 86_400_000_000 }, 86_400_000_000],
   ] satisfies [string, ExpiryFacts, number | undefined][])('O10 · %s', (_, facts, lifeMs) => {
     expect(lifeFromNow(facts, WALL)).toBe(lifeMs);

@@ -40,18 +40,29 @@ export function clockSkew({ upstreamNow, elapsedMs = 0 }: ExpiryFacts, wall: num
  * Throws `upstream_malformed` for nonsense: already over, not a number, a unit mistaken.
  */
 export function lifeFromNow(facts: ExpiryFacts, wall: number): number | undefined {
-  const lifeMs = facts.lifeMs ?? (facts.expiresAt === undefined ? undefined : lifeUntil(facts.expiresAt, facts, wall));
+  const { expiresAt } = facts;
+  const told = facts.lifeMs === undefined ? undefined : lessTheWay(facts.lifeMs, facts);
+  const lifeMs = told ?? (expiresAt === undefined ? undefined : lifeUntil(expiresAt, facts, wall));
   if (lifeMs === undefined || (lifeMs > 0 && lifeMs <= LONGEST_LIFE_MS)) return lifeMs;
   throw new XPayAuthError(
     'upstream_malformed',
-    `The upstream's answer expires ${describe(lifeMs, facts.expiresAt)}; expected an instant ahead, in the documented unit.`,
+    `The upstream's answer expires ${describe(lifeMs, expiresAt)}; expected an instant ahead, in the documented unit.`,
   );
 }
 
 function lifeUntil(expiresAt: number, facts: ExpiryFacts, wall: number): number {
   const [byOurClock, byTheirs] = [expiresAt - wall, expiresAt - (facts.upstreamNow ?? wall)];
+  if (clockSkew(facts, wall) !== 0) return lessTheWay(byTheirs, facts);
   // Where the clocks agree as far as can be told, the shorter of the two: to a token of 2 s a second matters.
-  return clockSkew(facts, wall) !== 0 || byTheirs < byOurClock ? byTheirs : byOurClock;
+  return byTheirs < byOurClock ? byTheirs : byOurClock;
+}
+
+/**
+ * An answer that was under way for a while may have been written at the beginning of it. That no more than half of a life is
+ * lost on the way is taken for granted: what was written at the end of it is good, too.
+ */
+function lessTheWay(lifeMs: number, { elapsedMs = 0 }: ExpiryFacts): number {
+  return lifeMs - Math.min(elapsedMs, Math.max(0, lifeMs / 2));
 }
 
 function describe(lifeMs: number, expiresAt: number | undefined): string {

@@ -1,3 +1,5 @@
+import type { AccessToken } from '../core/access-token.js';
+import type { Clock } from '../core/clock.js';
 import type { Credentials } from '../core/credentials.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { Grant } from '../core/ports.js';
@@ -9,6 +11,7 @@ import { RefusedAccount } from './refused-account.js';
 
 /** How the app's own account becomes a grant. */
 export interface GrantSourceParts {
+  readonly clock: Clock;
   readonly policy: PausePolicy;
   /** Reads the app's own account; asked anew for every attempt. */
   readonly credentials: () => Promise<Credentials>;
@@ -32,6 +35,8 @@ export interface Attempt {
 export interface Obtained extends Grant {
   /** Ms of `lifeMs` that were over when it was brought: another instance has got it. */
   readonly ageMs?: number;
+  /** Ms between asking the upstream and having its answer. */
+  readonly elapsedMs?: number;
 }
 
 /** How an attempt ended for the token source. */
@@ -48,6 +53,8 @@ export interface TokenNews {
   readonly newer: () => void;
   /** The upstream did not accept the one at hand from one of them. */
   readonly rejected: () => void;
+  /** Whether the upstream has rejected this one here: of no use, whoever got it. */
+  readonly isRejected: (token: AccessToken) => boolean;
 }
 
 /** Where a token source gets its grants. What is optional concerns those who share them. */
@@ -80,11 +87,27 @@ export class GrantSource implements Grants {
     this.#account = new OwnAccount(parts.credentials);
   }
 
-  /** One attempt, at most two requests and a third where the credentials changed meanwhile. */
-  async obtain(attempt: Attempt, known?: Account): Promise<Grant> {
-    const account = known ?? (await this.read(attempt));
+  /** One attempt, at most two requests and two more where the credentials changed meanwhile. */
+  async obtain(attempt: Attempt): Promise<Obtained> {
+    return this.forAccount(await this.read(attempt), attempt, (account) => this.obtainFor(account, attempt));
+  }
+
+  /** With these credentials; when they are refused, once more if they have changed meanwhile. Throws `HeldBack`. */
+  async forAccount<T>(account: Account, attempt: Attempt, run: (account: Account) => Promise<T>): Promise<T> {
     const objection = this.refused.objection(account.version, attempt.startedAt);
     if (objection !== undefined) throw new HeldBack(objection);
+    try {
+      return await run(account);
+    } catch (thrown) {
+      if (!isRefusal(thrown)) throw thrown;
+      const now = await this.read(attempt);
+      if (now.version === account.version) throw thrown;
+      return run(now);
+    }
+  }
+
+  /** With the refresh token, where it belongs to these credentials, else with user name and key. */
+  async obtainFor(account: Account, attempt: Attempt): Promise<Obtained> {
     if (account.version !== this.#version) this.#refreshToken = undefined;
     const grant = (await this.#refresh(attempt)) ?? (await this.#authenticate(account, attempt));
     this.#refreshToken = grant.refreshToken ?? this.#refreshToken;
@@ -105,42 +128,37 @@ export class GrantSource implements Grants {
     return account;
   }
 
-  async #refresh({ signal }: Attempt): Promise<Grant | undefined> {
+  async #refresh({ signal }: Attempt): Promise<Obtained | undefined> {
     const [refresh, refreshToken] = [this.parts.refresh, this.#refreshToken];
     if (refresh === undefined || refreshToken === undefined) return undefined;
-    const grant = await accepted(() => refresh(refreshToken, signal), signal);
+    const grant = await this.#accepted(() => refresh(refreshToken, signal), signal);
     if (grant instanceof XPayAuthError) this.#refreshToken = undefined;
     return grant instanceof XPayAuthError ? undefined : grant;
   }
 
-  /** With user name and key; when they are refused, once more if they have changed meanwhile. */
-  async #authenticate(account: Account, attempt: Attempt): Promise<Grant> {
-    const first = await this.#ask(account, attempt);
-    if (!(first instanceof XPayAuthError)) return first;
-    const now = await this.read(attempt);
-    if (now.version === account.version) throw first;
-    const second = await this.#ask(now, attempt);
-    if (second instanceof XPayAuthError) throw second;
-    return second;
-  }
-
-  #ask({ credentials, version }: Account, { signal }: Attempt): Promise<Grant | XPayAuthError> {
+  async #authenticate({ credentials, version }: Account, { signal }: Attempt): Promise<Obtained> {
     this.#version = version;
-    return accepted(() => this.parts.authenticate(credentials, signal), signal);
-  }
-}
-
-/** The grant, or the refusal. Throws what is neither, and the reason of the signal once that has ended the attempt. */
-async function accepted(ask: () => Promise<Grant>, signal: AbortSignal): Promise<Grant | XPayAuthError> {
-  signal.throwIfAborted();
-  try {
-    const grant = await ask();
-    signal.throwIfAborted();
+    const grant = await this.#accepted(() => this.parts.authenticate(credentials, signal), signal);
+    if (grant instanceof XPayAuthError) throw grant;
     return grant;
-  } catch (thrown) {
+  }
+
+  /** The grant, or the refusal. Throws what is neither, and the reason of the signal once that has ended the attempt. */
+  async #accepted(ask: () => Promise<Grant>, signal: AbortSignal): Promise<Obtained | XPayAuthError> {
     signal.throwIfAborted();
-    if (isRefusal(thrown)) return thrown;
-    throw thrown;
+    const askedAt = this.parts.clock.monotonic();
+    try {
+      const grant = await ask();
+      signal.throwIfAborted();
+      // One by one: a dialect of somebody's own may bring an object with getters.
+      const { accessToken, username, scopes, isAPI, lifeMs, upstreamNow, refreshToken, reference } = grant;
+      const said = { accessToken, username, scopes, isAPI, lifeMs, upstreamNow, refreshToken, reference };
+      return { ...said, elapsedMs: this.parts.clock.monotonic() - askedAt };
+    } catch (thrown) {
+      signal.throwIfAborted();
+      if (isRefusal(thrown)) return thrown;
+      throw thrown;
+    }
   }
 }
 

@@ -1,7 +1,9 @@
 import type { Clock } from '../core/clock.js';
+import { isOptionalNumber, parseObject } from '../core/json-object.js';
 import { Principal } from '../core/principal.js';
 import type { EntryName, Store } from '../core/store.js';
 import type { RevocationLog, SharedMark } from './revocation-log.js';
+import { type WrittenPrincipal, readPrincipal } from './written-principal.js';
 
 /** Verified credentials of another instance. Times are ms from now. */
 export interface FoundCaller {
@@ -30,15 +32,10 @@ export interface NewCaller {
   readonly ageMs: number;
 }
 
-interface Written {
-  readonly username: string;
-  readonly scopes: readonly string[];
-  readonly isAPI: boolean;
-  readonly expiresAt?: number;
-  readonly mark: SharedMark;
+interface Written extends WrittenPrincipal {
   readonly periodMs: number;
   /** From the question on. */
-  readonly vouchedMs?: number;
+  readonly vouchedMs?: number | undefined;
 }
 
 /**
@@ -54,13 +51,16 @@ export class SharedCallers {
   }
 
   async recall(id: string): Promise<FoundCaller | undefined> {
-    const { store, log, instance, issuer } = this.parts;
+    const { store, log, clock, instance, issuer } = this.parts;
+    const askedAt = clock.monotonic();
     const entry = await store.read(nameOf(id)).catch(() => undefined);
     if (entry === undefined) return undefined;
-    // The store's seal vouches that one of us has written it.
-    const { username, scopes, isAPI, expiresAt, mark, periodMs, vouchedMs } = JSON.parse(entry.value) as Written;
+    const written = readWritten(entry.value);
+    if (written === undefined) return undefined;
+    const { username, scopes, isAPI, expiresAt, mark, periodMs, vouchedMs } = written;
     if (log.ended(mark, log.indexOf(username))) return undefined;
-    const ageMs = Math.max(0, periodMs - entry.remainingMs);
+    // The answer was under way for a while, and what it says may be as old as the question.
+    const ageMs = Math.max(0, periodMs - entry.remainingMs) + clock.monotonic() - askedAt;
     const facts = { username, scopes: Object.freeze([...scopes]), isAPI, expiresAt, instance };
     const principal = new Principal(facts, issuer);
     return { principal, ageMs, vouchedMs: vouchedMs === undefined ? undefined : vouchedMs - ageMs };
@@ -87,4 +87,12 @@ export class SharedCallers {
 
 function nameOf(id: string): EntryName {
   return { kind: 'caller', id };
+}
+
+function readWritten(text: string): Written | undefined {
+  const said = parseObject(text);
+  const principal = readPrincipal(said);
+  const { periodMs, vouchedMs } = said ?? {};
+  if (principal === undefined || typeof periodMs !== 'number' || !isOptionalNumber(vouchedMs)) return undefined;
+  return { ...principal, periodMs, vouchedMs };
 }

@@ -31,7 +31,12 @@ interface Known {
   readonly id: string;
   /** Of the newest token that was seen, held or not. */
   generation: number;
-  readonly forget: () => void;
+}
+
+/** Under which name the token at hand is in the store. */
+interface Held {
+  readonly id: string;
+  readonly generation: number;
 }
 
 /** The right to ask the upstream, until the token source says how it ended. */
@@ -51,7 +56,13 @@ export class SharedGrants implements Grants {
   readonly #leaseMs: number;
   readonly #bell: Bell;
   #known: Known | undefined;
+  /** `undefined`: the token at hand was got alone, or there is none. */
+  #held: Held | undefined;
+  /** What {@link #held} will be, if the token source takes what it is brought. */
+  #brought: Held | undefined;
   #turn: Turn | undefined;
+  /** What ends the news of each account that matters here: the present one, and that of the token at hand. */
+  readonly #news = new Map<string, () => void>();
 
   constructor(
     private readonly parts: SharedGrantsParts,
@@ -73,8 +84,10 @@ export class SharedGrants implements Grants {
 
   async obtain(attempt: Attempt): Promise<Obtained> {
     const account = await this.own.read(attempt);
-    const objection = this.refused.objection(account.version, attempt.startedAt);
-    if (objection !== undefined) throw new HeldBack(objection);
+    return this.own.forAccount(account, attempt, (current) => this.#obtainFor(current, attempt));
+  }
+
+  async #obtainFor(account: Account, attempt: Attempt): Promise<Obtained> {
     const known = this.#know(account);
     for (;;) {
       attempt.signal.throwIfAborted();
@@ -97,14 +110,17 @@ export class SharedGrants implements Grants {
   ended(ending: Ending): void {
     const turn = this.#turn;
     this.#turn = undefined;
+    if (ending.kind === 'held') {
+      this.#held = this.#brought;
+      this.#forgetOthers();
+    }
     if (turn !== undefined) void this.#tell(turn, ending).catch(() => undefined);
   }
 
   /** The upstream did not accept the token at hand: nobody takes it from the store any more. */
   rejected(): void {
-    const known = this.#known;
-    if (known === undefined || known.generation < 0) return;
-    const { id, generation } = known;
+    if (this.#held === undefined) return;
+    const { id, generation } = this.#held;
     void this.parts.store
       .discard({ kind: 'token', id }, generation, this.#leaseMs)
       .then(() => this.#publish(id, 'rejected', generation))
@@ -112,7 +128,7 @@ export class SharedGrants implements Grants {
   }
 
   stop(): void {
-    this.#known?.forget();
+    for (const forget of this.#news.values()) forget();
     this.ended({ kind: 'stopped' });
   }
 
@@ -150,25 +166,37 @@ export class SharedGrants implements Grants {
 
   /** The token of the store, if it is newer than what we have had and good for a while. */
   async #adopt(known: Known): Promise<Obtained | undefined> {
-    const entry = await this.parts.store.read(nameOf(known));
+    const { store, clock, hardMarginMs } = this.parts;
+    const askedAt = clock.monotonic();
+    const entry = await store.read(nameOf(known));
     if (entry === undefined || entry.generation <= known.generation) return undefined;
     const token = decodeToken(entry.value);
+    if (token === undefined) return undefined;
     const { lifeMs } = token;
-    if (entry.remainingMs <= hardMargin(lifeMs, this.parts.hardMarginMs)) return undefined;
+    // The answer was under way for a while, and what it says may be as old as the question.
+    const remainingMs = entry.remainingMs - (clock.monotonic() - askedAt);
+    if (remainingMs <= hardMargin(lifeMs, hardMarginMs)) return undefined;
     known.generation = entry.generation;
-    return { ...token, ageMs: Math.max(0, lifeMs - entry.remainingMs) };
+    if (this.news.isRejected(token.accessToken)) return undefined;
+    this.#brought = { id: known.id, generation: entry.generation };
+    return { ...token, ageMs: Math.max(0, lifeMs - remainingMs) };
   }
 
   async #ask(known: Known, account: Account, lease: Lease, attempt: Attempt): Promise<Obtained> {
+    // The turn of credentials that were refused, and have changed since, is over.
+    this.ended({ kind: 'stopped' });
     this.#turn = { id: known.id, lease };
     const token = await this.#alone(account, attempt);
     if (this.#turn?.lease === lease) this.#turn.token = token;
+    this.#brought = { id: known.id, generation: lease.generation };
     return token;
   }
 
-  #alone(account: Account, attempt: Attempt): Promise<Obtained> {
+  async #alone(account: Account, attempt: Attempt): Promise<Obtained> {
     const limits = { clock: this.parts.clock, deadlineMs: this.parts.deadlineMs, stop: attempt.signal };
-    return withinDeadline(limits, (signal) => this.own.obtain({ ...attempt, signal }, account));
+    const token = await withinDeadline(limits, (signal) => this.own.obtainFor(account, { ...attempt, signal }));
+    this.#brought = undefined;
+    return token;
   }
 
   async #tell({ id, lease, token }: Turn, ending: Ending): Promise<void> {
@@ -182,6 +210,7 @@ export class SharedGrants implements Grants {
         // We were held up past our lease, and somebody has got a newer one meanwhile.
         if (!isNewest && this.#known?.id === id) {
           this.#known.generation = -1;
+          this.#held = undefined;
           this.news.newer();
         } else await this.#publish(id, 'token', generation);
       }
@@ -201,20 +230,31 @@ export class SharedGrants implements Grants {
   #know({ credentials: { username, secretKey } }: Account): Known {
     const id = lengthPrefixed([...this.parts.scope, username, secretKey]);
     if (this.#known?.id === id) return this.#known;
-    this.#known?.forget();
-    const forget = this.parts.store.subscribe(topicOf(id), (message) => this.#hear(message));
-    this.#known = { id, generation: -1, forget };
+    this.#known = { id, generation: -1 };
+    if (!this.#news.has(id)) {
+      this.#news.set(
+        id,
+        this.parts.store.subscribe(topicOf(id), (message) => this.#hear(id, message)),
+      );
+    }
     return this.#known;
   }
 
-  #hear(message: string): void {
+  #forgetOthers(): void {
+    for (const [id, forget] of this.#news) {
+      if (id === this.#known?.id || id === this.#held?.id) continue;
+      forget();
+      this.#news.delete(id);
+    }
+  }
+
+  #hear(id: string, message: string): void {
     this.#bell.ring();
-    const known = this.#known;
     const [what, number] = message.split(' ');
     const generation = Number(number);
-    if (known === undefined) return;
-    if (what === 'rejected' && generation === known.generation) this.news.rejected();
-    if (what === 'token' && generation > known.generation) this.news.newer();
+    const [known, held] = [this.#known, this.#held];
+    if (what === 'rejected' && id === held?.id && generation === held.generation) this.news.rejected();
+    if (what === 'token' && id === known?.id && generation > known.generation) this.news.newer();
   }
 
   #publish(id: string, what: 'token' | 'rejected' | 'pause', generation: number): Promise<void> {

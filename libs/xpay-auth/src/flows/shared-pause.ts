@@ -1,4 +1,5 @@
-import { XPayAuthError, type XPayAuthErrorCode } from '../core/errors.js';
+import { FAILURES, XPayAuthError, type XPayAuthErrorCode } from '../core/errors.js';
+import { isText, parseObject } from '../core/json-object.js';
 import type { Store } from '../core/store.js';
 
 /** Why all instances leave the upstream alone for a while. */
@@ -29,8 +30,10 @@ const NOT_SHARED: readonly XPayAuthErrorCode[] = ['configuration', 'store_unavai
 export async function readPause(store: Store, id: string): Promise<SharedPause | undefined> {
   const entry = await store.read({ kind: 'pause', id });
   if (entry === undefined) return undefined;
-  const pause = JSON.parse(entry.value) as Omit<SharedPause, 'leftMs'>;
-  return { ...pause, leftMs: entry.remainingMs - REMEMBERED_MS };
+  const { code, message, pauseMs, refusals, asked } = parseObject(entry.value) ?? {};
+  // Of a version of this library that nobody knows: what cannot be understood is no pause.
+  if (!isCode(code) || !isText(message) || !isCount(pauseMs) || !isCount(refusals)) return undefined;
+  return { code, message, pauseMs, refusals, asked: asked === true, leftMs: entry.remainingMs - REMEMBERED_MS };
 }
 
 /** `false` when there is nothing to share. */
@@ -55,4 +58,12 @@ export function pauseLeft(pause: SharedPause, usableForMs: number): XPayAuthErro
   const capMs = refusals > 0 || usableForMs > 0 ? Infinity : longestMs - (pauseMs - leftMs);
   const retryAfterMs = Math.min(leftMs, capMs);
   return retryAfterMs > 0 ? new XPayAuthError(code, message, { retryAfterMs }) : undefined;
+}
+
+function isCode(value: unknown): value is XPayAuthErrorCode {
+  return isText(value) && Object.hasOwn(FAILURES, value);
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isFinite(value) && Number(value) >= 0;
 }

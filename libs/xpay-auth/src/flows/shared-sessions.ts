@@ -1,8 +1,10 @@
 import { AccessToken } from '../core/access-token.js';
 import { lengthPrefixed } from '../core/cache-key.js';
+import { isObject, isOptionalNumber, isText, isTexts, parseObject } from '../core/json-object.js';
 import { Principal } from '../core/principal.js';
 import type { EntryName, Store } from '../core/store.js';
 import type { RevocationLog, SharedMark } from './revocation-log.js';
+import { readPrincipal } from './written-principal.js';
 
 /** A session as the instances share it. */
 export interface SharedSession {
@@ -76,7 +78,7 @@ export class SharedSessions {
     ]);
     if (entry === undefined || (idleMs !== undefined && seen === undefined)) return undefined;
     const session = decode(entry.value, scope[0] ?? '', issuer);
-    if (log.ended(session.mark, log.indexOf(session.principal.username))) return undefined;
+    if (session === undefined || log.ended(session.mark, log.indexOf(session.principal.username))) return undefined;
     // Noted so seldom that a busy session costs next to nothing, and so often that it never ends while it is used.
     if (seen !== undefined && idleMs !== undefined && seen.remainingMs < idleMs * 0.9) {
       void this.#touch(token, seen.generation).catch(() => undefined);
@@ -117,15 +119,6 @@ export class SharedSessions {
   }
 }
 
-interface Written {
-  readonly username: string;
-  readonly scopes: readonly string[];
-  readonly isAPI: boolean;
-  readonly expiresAt?: number;
-  readonly mark: SharedMark;
-  readonly token?: { readonly value: string; readonly expiresAt?: number; readonly scopes: readonly string[] };
-}
-
 function encode({ principal, mark, upstreamToken }: SharedSession): string {
   const { username, scopes, isAPI, expiresAt } = principal;
   const token = upstreamToken && {
@@ -136,13 +129,19 @@ function encode({ principal, mark, upstreamToken }: SharedSession): string {
   return JSON.stringify({ username, scopes, isAPI, expiresAt, mark, token });
 }
 
-/** The store's seal vouches that one of us has written it. */
-function decode(text: string, instance: string, issuer: symbol): SharedSession {
-  const { username, scopes, isAPI, expiresAt, mark, token } = JSON.parse(text) as Written;
-  const facts = { username, scopes: Object.freeze([...scopes]), isAPI, expiresAt, instance };
-  return {
-    principal: new Principal(facts, issuer),
-    mark,
-    upstreamToken: token && new AccessToken(token.value, token),
-  };
+function decode(text: string, instance: string, issuer: symbol): SharedSession | undefined {
+  const said = parseObject(text);
+  const written = readPrincipal(said);
+  const upstreamToken = readToken(said?.['token']);
+  if (written === undefined || upstreamToken === 'unreadable') return undefined;
+  const { mark, ...facts } = written;
+  const scopes = Object.freeze([...facts.scopes]);
+  return { principal: new Principal({ ...facts, scopes, instance }, issuer), mark, upstreamToken };
+}
+
+function readToken(token: unknown): AccessToken | undefined | 'unreadable' {
+  if (token === undefined) return undefined;
+  const { value, expiresAt, scopes } = isObject(token) ? token : {};
+  if (!isText(value) || !isOptionalNumber(expiresAt) || !isTexts(scopes)) return 'unreadable';
+  return new AccessToken(value, { expiresAt, scopes });
 }

@@ -1,4 +1,5 @@
 import { AccessToken } from '../core/access-token.js';
+import { isOptionalNumber, isText, isTexts, parseObject } from '../core/json-object.js';
 import type { Obtained } from './grant-source.js';
 
 /** A token as it is written into the store: without the refresh token it may have come with. */
@@ -7,16 +8,19 @@ export function encodeToken({ accessToken, username, scopes, isAPI }: Obtained, 
   return JSON.stringify({ value, expiresAt, tokenScopes: accessToken.scopes, username, scopes, isAPI, lifeMs });
 }
 
-/** The store's seal vouches that one of us has written it. */
-export function decodeToken(text: string): Obtained & { readonly lifeMs: number } {
-  const { value, expiresAt, tokenScopes, ...rest } = JSON.parse(text) as {
-    value: string;
-    expiresAt?: number;
-    tokenScopes: string[];
-    username: string;
-    scopes: string[];
-    isAPI: boolean;
-    lifeMs: number;
+/**
+ * The store's seal vouches that one of us has written it; of which version of this library nobody knows. `undefined` for what
+ * cannot be understood.
+ */
+export function decodeToken(text: string): (Obtained & { readonly lifeMs: number }) | undefined {
+  const { value, expiresAt, tokenScopes, username, scopes, isAPI, lifeMs } = parseObject(text) ?? {};
+  if (!isText(value) || value === '' || !isOptionalNumber(expiresAt) || !isTexts(tokenScopes)) return undefined;
+  if (!isText(username) || !isTexts(scopes) || typeof lifeMs !== 'number' || !(lifeMs > 0)) return undefined;
+  return {
+    accessToken: new AccessToken(value, { expiresAt, scopes: tokenScopes }),
+    username,
+    scopes,
+    isAPI: isAPI === true,
+    lifeMs,
   };
-  return { ...rest, accessToken: new AccessToken(value, { expiresAt, scopes: tokenScopes }) };
 }

@@ -1,5 +1,5 @@
 import type { AccessToken } from '../core/access-token.js';
-import { type Clock, type Instant, readInstant } from '../core/clock.js';
+import { type Instant, readInstant } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { FreshnessPolicy } from '../core/freshness.js';
 import { clockSkew, lifeFromNow } from '../core/lifetime.js';
@@ -22,7 +22,6 @@ import type { TokenEvent, TokenStatus } from './token-events.js';
 
 /** What a token source is made of. */
 export interface TokenSourceParts extends GrantSourceParts {
-  readonly clock: Clock;
   readonly policy: FreshnessPolicy & PausePolicy & { readonly fallbackLifeMs: number; readonly deadlineMs: number };
   readonly emit: (event: TokenEvent) => void;
   readonly random: () => number;
@@ -55,7 +54,11 @@ export class TokenSource {
   constructor(private readonly parts: TokenSourceParts) {
     this.#watch = parts.watch ?? new Watch();
     const own = new GrantSource(parts);
-    const news: TokenNews = { newer: () => this.#adopt(), rejected: () => this.#drop() };
+    const news: TokenNews = {
+      newer: () => this.#adopt(),
+      rejected: () => this.#drop(),
+      isRejected: (token) => this.#rejected.has(token),
+    };
     this.#grants = parts.share?.(own, news) ?? own;
   }
 
@@ -131,8 +134,8 @@ export class TokenSource {
     if (this.#flights.has('token') || this.#stop.signal.aborted) return;
     const adoption = this.#flights.run('token', async () => {
       const newer = await this.#grants.newer?.();
-      if (newer === undefined || this.#rejected.has(newer.accessToken)) return undefined;
-      return this.#hold(newer, this.parts.clock.monotonic(), this.#rejected.renewalIsOwed);
+      if (newer === undefined) return undefined;
+      return this.#hold(newer, this.#rejected.renewalIsOwed);
     });
     adoption.catch(() => undefined);
   }
@@ -190,13 +193,13 @@ export class TokenSource {
         attempt = { startedAt, usableForMs, signal, waitsFor: 'credentials' };
         return this.#grants.obtain(attempt);
       });
-      return this.#hold(grant, startedAt, causedByRejection);
+      return this.#hold(grant, causedByRejection);
     } catch (thrown) {
       throw this.#failed(thrown, startedAt);
     }
   }
 
-  #hold(grant: Obtained, startedAt: number, causedByRejection: boolean): AccessToken {
+  #hold(grant: Obtained, causedByRejection: boolean): AccessToken {
     const { clock, policy } = this.parts;
     const { accessToken: token, upstreamNow, reference } = grant;
     if (typeof token.value !== 'string' || token.value === '') {
@@ -207,10 +210,10 @@ export class TokenSource {
       throw new XPayAuthError('credentials_rejected', message, { reference });
     }
     const now = readInstant(clock);
-    const { ageMs } = grant;
+    const { ageMs, elapsedMs } = grant;
     const since = { wall: now.wall - (ageMs ?? 0), mono: now.mono - (ageMs ?? 0) };
     const { expiresAt } = token;
-    const facts = { expiresAt, lifeMs: grant.lifeMs, upstreamNow, elapsedMs: now.mono - startedAt };
+    const facts = { expiresAt, lifeMs: grant.lifeMs, upstreamNow, elapsedMs };
     const lifeMs = lifeFromNow(facts, now.wall) ?? policy.fallbackLifeMs;
     const type = ageMs !== undefined ? 'adopted' : this.#held === undefined ? 'obtained' : 'refreshed';
     const leadMs = this.#held?.usableForMs(now.mono);

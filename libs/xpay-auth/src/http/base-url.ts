@@ -22,5 +22,6 @@ export function flawOfBaseUrl(value: string, allowInsecureHosts: readonly string
 /** The one spelling of a base URL: no trailing slash. */
 export function normalizeBaseUrl(value: string): string {
   const url = new URL(value);
-  return url.origin + url.pathname.replace(/\/+$/, '');
+  // Looks behind, so that a long run of slashes is tried from its first one alone.
+  return url.origin + url.pathname.replace(/(?<!\/)\/+$/, '');
 }

@@ -1,4 +1,7 @@
+import { parseObject } from '../core/json-object.js';
 import type { UpstreamAnswer } from '../core/ports.js';
+
+export { isObject } from '../core/json-object.js';
 
 const utf8 = new TextDecoder('utf-8');
 
@@ -9,23 +12,14 @@ export function decodeText(body: unknown): string {
 
 /** The body as a JSON object, or `undefined` when it is none. */
 export function jsonObject(answer: UpstreamAnswer): Readonly<Record<string, unknown>> | undefined {
-  try {
-    const value: unknown = JSON.parse(answer.text);
-    return isObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  return parseObject(answer.text);
 }
 
-export function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** A short line of the upstream's own words, fit for a log: no control characters, at most 200 characters. */
-export function shortText(value: unknown): string | undefined {
+/** The upstream's own words in one line: without control characters and what stands around it. `undefined` when there are none. */
+export function oneLine(value: unknown): string | undefined {
   if (typeof value !== 'string') return undefined;
   const line = value.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ').trim();
-  return line === '' ? undefined : line.slice(0, 200);
+  return line === '' ? undefined : line;
 }
 
 /** A token that fits a header: visible ASCII, no space (RFC 6750 §2.1 asks for less). */

@@ -81,6 +81,8 @@ describe('no answer at all', () => {
     ['ETIMEDOUT', 'upstream_timeout'],
     ['ERR_CANCELED', 'upstream_timeout'],
     ['HPE_INVALID_CONSTANT', 'upstream_malformed'],
+    ['Z_DATA_ERROR', 'upstream_malformed'],
+    ['ERR__ERROR_FORMAT_PADDING_1', 'upstream_malformed'],
     [undefined, 'upstream_unavailable'],
   ])('because of %s is %s', (code, expected) => {
     expect(transportFailure(thrown(code))).toMatchObject({ code: expected });

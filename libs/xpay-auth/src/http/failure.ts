@@ -1,5 +1,6 @@
 import { type UpstreamReference, XPayAuthError } from '../core/errors.js';
 import type { UpstreamAnswer } from '../core/ports.js';
+import { parseHttpDate } from './http-date.js';
 
 /**
  * No usable answer came. Of an axios error, which carries the whole request, only the code is kept: it is Node's or axios'
@@ -20,6 +21,10 @@ export function transportFailure(thrown: unknown, origin = 'The upstream'): XPay
     default:
       if (code?.startsWith('HPE_') === true) {
         return new XPayAuthError('upstream_malformed', 'The upstream did not answer in HTTP', { cause });
+      }
+      // zlib's own codes, and what Node makes of Brotli's.
+      if (code !== undefined && /^(?:Z_|ERR__ERROR_)/.test(code)) {
+        return new XPayAuthError('upstream_malformed', 'The answer is not compressed in the way it says', { cause });
       }
       return new XPayAuthError('upstream_unavailable', `${origin} cannot be reached (${code ?? 'no reason given'})`, {
         cause,
@@ -52,6 +57,6 @@ export function retryAfter(answer: UpstreamAnswer): number | undefined {
   const value = answer.header('retry-after')?.trim();
   if (value === undefined) return undefined;
   if (/^\d{1,9}$/.test(value)) return Number(value) * 1_000;
-  const at = Date.parse(value);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - (answer.upstreamNow ?? answer.receivedAt));
+  const at = parseHttpDate(value);
+  return at === undefined ? undefined : Math.max(0, at - (answer.upstreamNow ?? answer.receivedAt));
 }

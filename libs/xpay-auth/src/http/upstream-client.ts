@@ -5,6 +5,7 @@ import type { UpstreamAnswer, UpstreamRequest } from '../core/ports.js';
 import { type Ending, Watch } from '../core/watch.js';
 import { decodeText } from './body.js';
 import { transportFailure } from './failure.js';
+import { parseHttpDate } from './http-date.js';
 
 /** Sends one request to the upstream; see `Upstream` in core/ports for what it throws. */
 export class UpstreamClient {
@@ -89,12 +90,11 @@ function answerOf(response: AxiosResponse<Buffer>, receivedAt: number): Upstream
     const value: unknown = response.headers[name.toLowerCase()];
     return typeof value === 'string' ? value : undefined;
   };
-  const date = Date.parse(header('date') ?? '');
   return {
     status: response.status,
     text: decodeText(response.data),
     receivedAt,
-    upstreamNow: Number.isNaN(date) ? undefined : date,
+    upstreamNow: parseHttpDate(header('date') ?? ''),
     header,
   };
 }

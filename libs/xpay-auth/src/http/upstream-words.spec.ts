@@ -30,6 +30,10 @@ describe('upstreamWords', () => {
     expect(upstreamWords(`You sent ${words}`, [secret])).toBeUndefined();
   });
 
+  it.each([' ', '\n', '\0', '\u2028'])('B12 · are none where the secret stands behind a long run of %j', (blank) => {
+    expect(upstreamWords(blank.repeat(5_000) + secret, [secret])).toBeUndefined();
+  });
+
   it.each(['bad token eyJhbGciOiJIUzI1NiJ9', `no such key ${'0a'.repeat(20)}`])(
     'B13 · are none where they hold what looks like a token: %s',
     (words) => expect(upstreamWords(words, [])).toBeUndefined(),

@@ -1,4 +1,4 @@
-import { shortText } from './body.js';
+import { oneLine } from './body.js';
 
 /** A JWT, or a run of letters too long for a word: an upstream that repeats a token need not repeat all of it. */
 const TOKEN_LIKE = /\beyJ[\w-]{8,}|[\w+/=-]{40,}/;
@@ -6,7 +6,10 @@ const TOKEN_LIKE = /\beyJ[\w-]{8,}|[\w+/=-]{40,}/;
 /** As many characters of a secret in a row are a part of it rather than a coincidence. */
 const TELLING = 8;
 
-/** As much of the words is searched. Of what stands behind it nothing is quoted. */
+/** So long a line is quoted … */
+const QUOTED = 200;
+
+/** … and as much of it is searched, so that what is cut off at the end of the quotation is seen whole. */
 const SEARCHED = 1_000;
 
 /**
@@ -17,11 +20,11 @@ const SEARCHED = 1_000;
  * Not for the answer to a login: there are more ways to write down a password than anybody can look for.
  */
 export function upstreamWords(words: unknown, secrets: readonly string[]): string | undefined {
-  const line = shortText(words);
-  if (line === undefined || typeof words !== 'string') return undefined;
-  const searched = words.slice(0, SEARCHED);
+  const line = oneLine(words);
+  if (line === undefined) return undefined;
+  const searched = line.slice(0, SEARCHED);
   const repeated = secrets.some((secret) => spellings(secret).some((spelling) => repeats(searched, spelling)));
-  return repeated || TOKEN_LIKE.test(words) ? undefined : line;
+  return repeated || TOKEN_LIKE.test(line) ? undefined : line.slice(0, QUOTED);
 }
 
 function repeats(words: string, spelling: string): boolean {

@@ -33,7 +33,8 @@ export type XPayHealth = {
  * ```
  *
  * - `up`: all is well, or nothing has been asked for yet.
- * - `degraded` (HTTP 200): serving, with something wrong: the upstream fails, the store is away.
+ * - `degraded` (HTTP 200): serving, with something wrong: the upstream fails, the store is away. terminus 11 does not know the
+ *   word and is told `up`, with the `reasons`.
  * - `down` (HTTP 503): this app's own account is refused or cannot be read, and there is no token left.
  *
  * For readiness. Liveness must not depend on it: a restart mends none of this.
@@ -55,10 +56,11 @@ export class XPayHealthIndicator {
   check<const Key extends string = 'xpay'>(
     key: Key = 'xpay' as Key,
     options: XPayHealthOptions = {},
-  ): HealthIndicatorResult<Key, 'up' | 'degraded' | 'down', XPayHealth> {
+  ): HealthIndicatorResult<Key, HealthIndicatorResult[string]['status'], XPayHealth> {
     const { status, ...health } = this.#read(options.instance);
     const indicator = this.indicators.check(key);
-    if (status === 'up') return indicator.up(health);
+    const knowsDegraded = typeof (indicator as { degraded?: unknown }).degraded === 'function';
+    if (status === 'up' || (status === 'degraded' && !knowsDegraded)) return indicator.up(health);
     return status === 'down' ? indicator.down(health) : indicator.degraded(health);
   }
 

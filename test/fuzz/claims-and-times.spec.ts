@@ -1,0 +1,89 @@
+import { describe, expect, it } from '@jest/globals';
+import type { AxiosInstance } from 'axios';
+import fc from 'fast-check';
+import { ManualClock } from 'nestjs-xpay-auth/testing';
+import { type ExpiryFacts, clockSkew, lifeFromNow } from '../../libs/xpay-auth/src/core/lifetime.js';
+import { retryAfter } from '../../libs/xpay-auth/src/http/failure.js';
+import { encodeForm } from '../../libs/xpay-auth/src/http/form.js';
+import { claimsOf } from '../../libs/xpay-auth/src/http/jwt-claims.js';
+import { msFromSeconds } from '../../libs/xpay-auth/src/http/seconds.js';
+import { UpstreamClient } from '../../libs/xpay-auth/src/http/upstream-client.js';
+import { holds, holdsInTime } from '../support/property.js';
+import { oddValue } from './nearly-json.js';
+import { outcomeOf } from './outcome.js';
+import { jwt } from './right-answers.js';
+import { timeText } from './upstream-answers.js';
+
+const HTTP_DATE = /^[A-Z][a-z]+,? [\w -]+ \d\d:\d\d:\d\d( \d{4}| GMT)$/;
+const DECADES_MS = 100 * 366 * 86_400_000;
+const anyNumber = fc.oneof(fc.double(), fc.integer(), fc.constantFrom(NaN, Infinity, -Infinity, 0, -0, 2 ** 53));
+
+describe('the claims of a token, whatever it is,', () => {
+  it('are an object or nothing', () => {
+    holds(
+      fc.property(fc.oneof(jwt, fc.string({ unit: 'binary' })), (token) => {
+        const claims = claimsOf(token);
+        expect(claims === undefined || (typeof claims === 'object' && !Array.isArray(claims))).toBe(true);
+      }),
+    );
+  });
+
+  it('O12 · have a time in seconds, none, or upstream_malformed', () => {
+    holds(
+      fc.property(oddValue, (value) => {
+        const outcome = outcomeOf(() => msFromSeconds(value, 'exp'));
+        if ('code' in outcome) expect(outcome.code).toBe('upstream_malformed');
+        else expect(outcome.value === undefined || typeof outcome.value === 'number').toBe(true);
+      }),
+    );
+  });
+
+  it('O12 · make a life of at most 100 years from now, none, or upstream_malformed', () => {
+    const facts: fc.Arbitrary<ExpiryFacts> = fc.record(
+      { expiresAt: anyNumber, lifeMs: anyNumber, upstreamNow: anyNumber, elapsedMs: fc.nat() },
+      { requiredKeys: [] },
+    );
+    holds(
+      fc.property(facts, fc.integer({ min: 0, max: 4e12 }), (given, wall) => {
+        const outcome = outcomeOf(() => lifeFromNow(given, wall));
+        if ('code' in outcome) return expect(outcome.code).toBe('upstream_malformed');
+        const { value = 1 } = outcome;
+        expect(value > 0 && value <= DECADES_MS).toBe(true);
+        expect(clockSkew(given, wall)).not.toBe(undefined);
+      }),
+    );
+  });
+});
+
+describe('the headers of an answer, whatever they say,', () => {
+  it('O13 · ask for a wait in whole seconds or up to an HTTP date, or for none', async () => {
+    const clock = new ManualClock();
+    await holdsInTime(
+      fc.asyncProperty(timeText, timeText, async (after, date) => {
+        const headers = { 'retry-after': after, date };
+        const axios = { request: () => Promise.resolve({ status: 503, headers, data: Buffer.alloc(0) }), defaults: {} };
+        const client = new UpstreamClient(axios as unknown as AxiosInstance, 'https://up.example.test', clock);
+        const answer = await client.send({ method: 'POST', path: '/login' });
+        if (!HTTP_DATE.test(date)) expect(answer.upstreamNow).toBeUndefined();
+        const waitMs = retryAfter(answer);
+        if (waitMs === undefined) return;
+        expect(/^\d{1,9}$/.test(after.trim()) || HTTP_DATE.test(after.trim())).toBe(true);
+        expect(Number.isFinite(waitMs) && waitMs >= 0).toBe(true);
+      }),
+    );
+  });
+});
+
+describe('a form, whatever the fields,', () => {
+  it('says all of them back, or is a matter of configuration that names no value', () => {
+    holds(
+      fc.property(fc.dictionary(fc.string(), oddValue), (fields) => {
+        const outcome = outcomeOf(() => encodeForm(fields));
+        if ('code' in outcome) return expect(outcome.code).toBe('configuration');
+        const said = Object.fromEntries(new URLSearchParams(outcome.value));
+        const texts = Object.entries(fields).filter(([, value]) => typeof value === 'string');
+        for (const [name, value] of texts) expect(said[name.toWellFormed()]).toBe((value as string).toWellFormed());
+      }),
+    );
+  });
+});

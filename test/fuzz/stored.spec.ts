@@ -1,0 +1,208 @@
+import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import { randomBytes } from 'node:crypto';
+import { AccessToken, Principal, XPayAuthError } from 'nestjs-xpay-auth';
+import { ManualClock } from 'nestjs-xpay-auth/testing';
+import { FAILURES } from '../../libs/xpay-auth/src/core/errors.js';
+import type { EntryKind } from '../../libs/xpay-auth/src/core/store.js';
+import { RevocationLog } from '../../libs/xpay-auth/src/flows/revocation-log.js';
+import { SharedCallers } from '../../libs/xpay-auth/src/flows/shared-callers.js';
+import { SharedGrants } from '../../libs/xpay-auth/src/flows/shared-grants.js';
+import { SharedSessions } from '../../libs/xpay-auth/src/flows/shared-sessions.js';
+import { TokenSource } from '../../libs/xpay-auth/src/flows/token-source.js';
+import { Codec, type Place } from '../../libs/xpay-auth/src/stores/codec.js';
+import { type EncryptionKeys, KeyRing } from '../../libs/xpay-auth/src/stores/key-ring.js';
+import { MemoryStore } from '../../libs/xpay-auth/src/stores/memory.store.js';
+import { holds, holdsInTime } from '../support/property.js';
+import { nearlyJson, oddValue } from './nearly-json.js';
+import { outcomeOf } from './outcome.js';
+
+const kind = fc.constantFrom<EntryKind>(
+  'token',
+  'pause',
+  'session',
+  'seen',
+  'caller',
+  'welcome',
+  'notice',
+  'revocation',
+);
+const place: fc.Arbitrary<Place> = fc.record({ kind, name: fc.string(), generation: fc.nat() });
+
+describe('a sealed value', () => {
+  const codec = new Codec(new KeyRing([{ id: 'k1', key: randomBytes(32) }]), 'a realm');
+
+  it('C4 B15 · opens where it was put, and nowhere else, and not with one letter changed', () => {
+    holds(
+      fc.property(
+        place,
+        place,
+        fc.string({ unit: 'binary' }),
+        fc.nat(),
+        fc.string(),
+        (put, elsewhere, value, at, odd) => {
+          const sealed = codec.seal(put, value);
+          expect(codec.open(put, sealed)).toBe(value.toWellFormed());
+          const same = ['kind', 'name', 'generation'].every(
+            (part) => put[part as 'name'] === elsewhere[part as 'name'],
+          );
+          if (!same) expect(codec.open(elsewhere, sealed)).toBeUndefined();
+          const cut = at % (sealed.length + 1);
+          const changed = sealed.slice(0, cut) + odd + sealed.slice(cut + odd.length);
+          const opened = codec.open(put, changed);
+          // The last letter of base64url may have bits that nobody reads.
+          if (opened !== undefined) expect(opened).toBe(value.toWellFormed());
+        },
+      ),
+    );
+  });
+
+  it('C4 · that nobody sealed is no value', () => {
+    const nearly = fc.tuple(
+      fc.constantFrom('v1', 'v2', ''),
+      fc.constantFrom('k1', 'k2', '__proto__'),
+      fc.base64String(),
+    );
+    holds(
+      fc.property(
+        place,
+        fc.oneof(
+          nearly.map((parts) => parts.join('.')),
+          fc.string({ unit: 'binary' }),
+        ),
+        (where, text) => {
+          expect(codec.open(where, text)).toBeUndefined();
+        },
+      ),
+    );
+  });
+});
+
+describe('keys, however somebody wrote them down,', () => {
+  it('C4 · are a ring, or a matter of configuration that shows none of them', () => {
+    const key = randomBytes(32).toString('base64');
+    const texts = fc.array(
+      fc.oneof(fc.constantFrom(`k1:${key}`, `index:${key}`, key, `k 1:${key}`, 'k1:', ':', ''), fc.string()),
+    );
+    const lists = fc.array(
+      fc.record({ id: fc.oneof(fc.string(), oddValue), key: fc.oneof(fc.constant(key), oddValue) }),
+    );
+    holds(
+      fc.property(
+        fc.oneof(
+          texts.map((all) => all.join(',')),
+          lists,
+        ),
+        (keys) => {
+          const outcome = outcomeOf(() => new KeyRing(keys as EncryptionKeys));
+          if (!('code' in outcome)) return;
+          expect(outcome.code).toBe('configuration');
+          expect(outcome.failure.message).not.toContain(key.slice(0, 10));
+        },
+      ),
+    );
+  });
+});
+
+/** A store whose entries of one kind hold this text: sealed by one of us, of another version perhaps. */
+class StoreWith extends MemoryStore {
+  constructor(
+    clock: ManualClock,
+    private readonly kinds: readonly EntryKind[],
+    private readonly value: string,
+  ) {
+    super(clock);
+  }
+
+  override read(name: Parameters<MemoryStore['read']>[0]): ReturnType<MemoryStore['read']> {
+    if (!this.kinds.includes(name.kind)) return super.read(name);
+    return Promise.resolve({ value: this.value, generation: 7, remainingMs: 200_000 });
+  }
+}
+
+const nobody = (): void => undefined;
+const mark = { epoch: 'an epoch', position: 0 };
+const writtenToken = {
+  value: 'a-token',
+  expiresAt: 1,
+  tokenScopes: [],
+  username: 'app',
+  scopes: [],
+  isAPI: true,
+  lifeMs: 3_600_000,
+};
+const writtenPause = { code: 'upstream_unavailable', message: 'down', pauseMs: 200_000, refusals: 0, asked: false };
+const writtenPrincipal = { username: 'ada', scopes: ['tme_user'], isAPI: true, expiresAt: 1e15, mark };
+const written = nearlyJson(
+  fc.constantFrom<unknown>(
+    writtenToken,
+    writtenPause,
+    { ...writtenPrincipal, periodMs: 60_000, vouchedMs: 60_000 },
+    { ...writtenPrincipal, token: { value: 'a-token', expiresAt: 1, scopes: [] } },
+  ),
+);
+
+describe('what opens, whatever it says,', () => {
+  it.each<[EntryKind]>([['token'], ['pause']])('C1 · as a %s brings a token, or a documented code', async (which) => {
+    await holdsInTime(
+      fc.asyncProperty(written, async (value) => {
+        const clock = new ManualClock();
+        const store = new StoreWith(clock, [which], value);
+        const source = tokenSource(store, clock);
+        const outcome = await source.get().catch((failure: unknown) => failure);
+        source.stop();
+        if (outcome instanceof AccessToken) return expect(outcome.value).not.toBe('');
+        expect(outcome).toBeInstanceOf(XPayAuthError);
+        expect(Object.keys(FAILURES)).toContain((outcome as XPayAuthError).code);
+        // A pause that somebody wrote may be heeded. Nonsense may not: the upstream would have granted.
+        const { code } = (JSON.parse(value) ?? {}) as { code?: unknown };
+        expect([which, typeof code]).toEqual(['pause', 'string']);
+      }),
+    );
+  });
+
+  it('I10 · as a session or a caller is somebody, or nobody', async () => {
+    await holdsInTime(
+      fc.asyncProperty(written, async (value) => {
+        const clock = new ManualClock();
+        const store = new StoreWith(clock, ['session', 'caller'], value);
+        const log = new RevocationLog({ store, clock, scope: 's', onUser: nobody, onEverybody: nobody });
+        const issuer = Symbol('test');
+        const shared = { store, log, clock, instance: 'default', issuer };
+        const sessions = new SharedSessions({
+          ...shared,
+          scope: ['s'],
+          periodMs: 1,
+          idleMs: undefined,
+          bearersMayRepeat: false,
+        });
+        for (const found of [await sessions.read('a token'), await new SharedCallers(shared).recall('an id')]) {
+          if (found !== undefined) expect(Principal.isIssuedBy(issuer, found.principal)).toBe(true);
+        }
+        log.stop();
+      }),
+    );
+  });
+});
+
+function tokenSource(store: MemoryStore, clock: ManualClock): TokenSource {
+  const policy = {
+    refreshAt: 0.7,
+    backoffMs: { min: 1_000, max: 1_000 },
+    rejectedRetryMs: { min: 1_000, max: 60_000 },
+    fallbackLifeMs: 300_000,
+    deadlineMs: 10_000,
+  };
+  const accessToken = new AccessToken('granted', { expiresAt: clock.now() + 3_600_000 });
+  return new TokenSource({
+    clock,
+    policy,
+    credentials: () => Promise.resolve({ username: 'app', secretKey: 'key' }),
+    authenticate: () => Promise.resolve({ accessToken, username: 'app', scopes: [], isAPI: true }),
+    refresh: undefined,
+    emit: () => undefined,
+    random: Math.random,
+    share: (own, news) =>
+      new SharedGrants({ store, clock, scope: ['s'], deadlineMs: 10_000, hardMarginMs: undefined }, own, news),
+  });
+}

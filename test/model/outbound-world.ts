@@ -1,0 +1,229 @@
+import { type AccessToken, type Store, XPayAuthError } from 'nestjs-xpay-auth';
+import { hardMargin } from '../../libs/xpay-auth/src/core/freshness.js';
+import { SharedGrants } from '../../libs/xpay-auth/src/flows/shared-grants.js';
+import { TokenSource } from '../../libs/xpay-auth/src/flows/token-source.js';
+import { ModelClock, settle } from './model-clock.js';
+import type { World } from './model-run.js';
+import { ModelStore } from './model-store.js';
+import { type Minted, ModelUpstream, type ModelUpstreamSetting } from './model-upstream.js';
+import { ProcessGate } from './process-gate.js';
+
+export interface OutboundSetting extends ModelUpstreamSetting {
+  readonly instances: number;
+  readonly shared: boolean;
+}
+
+const APP = 'app';
+const DEADLINE_MS = 10_000;
+const POLICY = {
+  refreshAt: 0.7,
+  backoffMs: { min: 1_000, max: 30_000 },
+  rejectedRetryMs: { min: 1_000, max: 60_000 },
+  fallbackLifeMs: 300_000,
+  deadlineMs: DEADLINE_MS,
+};
+/** The upstream's `Date` has whole seconds, and is believed where the clocks differ. */
+const DATE_MS = 1_000;
+
+/** One process of the app. */
+interface Process {
+  readonly number: number;
+  readonly source: TokenSource;
+  readonly gate: ProcessGate;
+  /** What was rejected here. */
+  readonly rejected: Set<string>;
+  /** Who has asked and not been answered yet. */
+  readonly waiting: Set<symbol>;
+  /** The token that was seen at hand last. */
+  newest: Minted | undefined;
+}
+
+interface Caller {
+  /** May be told no although a good token is at hand. */
+  readonly mayFail: boolean;
+  readonly leaving?: AbortController | undefined;
+}
+
+class LeftError extends Error {}
+
+/** Instances of an app that keep a token, an upstream that knows the truth, and perhaps a store between them. */
+export class OutboundWorld implements World {
+  steps = 0;
+  readonly clock = new ModelClock();
+  readonly store = new ModelStore(this.clock);
+  readonly upstream: ModelUpstream;
+  /** What the app reads as its own key. */
+  #key = 'key-0';
+  #keys = 0;
+  #processes = 0;
+  #isSteady = true;
+  readonly #instances: Process[] = [];
+  readonly #violations: string[] = [];
+
+  constructor(private readonly setting: OutboundSetting) {
+    this.upstream = new ModelUpstream(this.clock, setting, () => (setting.shared ? this.store.calmSince : undefined));
+    this.upstream.accounts.set(APP, { secretKey: this.#key, scopes: [] });
+    this.#isSteady = setting.clockSkewMs === 0;
+    for (let slot = 0; slot < setting.instances; slot++) this.#instances.push(this.#boot());
+  }
+
+  /** So many callers ask at once; `leaves`: the first of them does not wait. */
+  async get(slot: number, callers: number, leaves: boolean): Promise<void> {
+    const { source } = this.#at(slot);
+    const leaving = leaves ? new AbortController() : undefined;
+    for (let caller = 0; caller < callers; caller++) {
+      const first = caller === 0 ? leaving : undefined;
+      this.#follow(this.#at(slot), source.get(first?.signal), { mayFail: false, leaving: first });
+    }
+    leaving?.abort(new LeftError());
+    await settle();
+  }
+
+  async refresh(slot: number): Promise<void> {
+    this.#follow(this.#at(slot), this.#at(slot).source.refresh(), { mayFail: true });
+    await settle();
+  }
+
+  /** The API rejects what this instance holds. In a calm cluster, nobody goes on with it. */
+  async reject(slot: number): Promise<void> {
+    const { source, rejected } = this.#at(slot);
+    const token = source.peek();
+    if (token === undefined) return;
+    source.invalidate(token);
+    rejected.add(token.value);
+    await settle();
+    if (!this.setting.shared || this.store.calmSince === undefined || this.setting.equalTokens) return;
+    const others = this.#instances.filter((other) => other.source.peek()?.value === token.value);
+    if (others.length > 0) this.#violations.push('another instance goes on with a token that was rejected');
+  }
+
+  /** The account gets another key: at the upstream, where the app reads it, or both. */
+  rotate(where: 'both' | 'upstream' | 'app'): void {
+    const key = `key-${++this.#keys}`;
+    if (where !== 'upstream') this.#key = key;
+    if (where !== 'app') this.upstream.accounts.set(APP, { secretKey: key, scopes: [] });
+  }
+
+  /** A process ends in order, or dies; another takes its place. */
+  async restart(slot: number, dies: boolean): Promise<void> {
+    const { source, gate, number } = this.#at(slot);
+    if (dies) {
+      gate.die();
+      this.upstream.forget(number);
+    } else source.stop();
+    await settle();
+    this.#instances[slot % this.#instances.length] = this.#boot();
+  }
+
+  stepWall(ms: number): void {
+    this.#isSteady = false;
+    this.clock.stepWall(ms);
+  }
+
+  check(): void {
+    const mono = this.clock.monotonic();
+    for (const process of this.#instances) {
+      const token = process.source.peek();
+      if (token !== undefined) this.#judge(token, process, mono);
+      if (token !== undefined) this.#mustNotAge(token, process);
+    }
+    const [violation] = [...this.#violations, ...this.upstream.violations, ...this.store.violations];
+    if (violation !== undefined) throw new Error(violation);
+  }
+
+  async finale(): Promise<void> {
+    this.upstream.mood = 'grants';
+    this.store.turn('well');
+    this.upstream.accounts.set(APP, { secretKey: this.#key, scopes: [] });
+    for (let rest = this.upstream.flights.size; rest > 0; rest--) this.upstream.release(0);
+    this.upstream.answerLate();
+    // Longer than any pause, and than the lease of anybody who has died.
+    await this.clock.advance(150_000);
+    for (const { waiting } of this.#instances) {
+      if (waiting.size > 0) throw new Error(`${waiting.size} callers have never been answered`);
+    }
+    for (const process of this.#instances) this.#judge(await process.source.get(), process, this.clock.monotonic());
+    this.check();
+  }
+
+  close(): void {
+    for (const { source } of this.#instances) source.stop();
+  }
+
+  /** A caller, and what may be said of the answer. */
+  #follow(process: Process, asked: Promise<AccessToken>, { mayFail, leaving }: Caller): void {
+    const { source, gate, waiting } = process;
+    const atHand = source.peek();
+    const caller = Symbol('caller');
+    waiting.add(caller);
+    asked.then(
+      (token) => {
+        if (gate.isDead) return false;
+        // What was at hand when it was asked for was handed out at once, and judged then.
+        if (token.value !== atHand?.value) this.#judge(token, process, this.clock.monotonic());
+        return waiting.delete(caller);
+      },
+      (failure: unknown) => {
+        if (gate.isDead) return;
+        waiting.delete(caller);
+        if (failure instanceof LeftError && leaving !== undefined) return;
+        if (!(failure instanceof XPayAuthError)) this.#violations.push(`a failure of nobody's: ${String(failure)}`);
+        else if (failure.trouble === 'caller') this.#violations.push(`an outbound failure that says ${failure.code}`);
+        if (atHand !== undefined && !mayFail) this.#violations.push('a caller failed though a good token was at hand');
+      },
+    );
+  }
+
+  /** Neither rejected here, nor past its margin by the truth. */
+  #judge(token: AccessToken, { rejected }: Process, mono: number): void {
+    if (rejected.has(token.value)) this.#violations.push('a rejected token is handed out');
+    const minted = this.upstream.minted.get(token.value);
+    if (minted === undefined) return void this.#violations.push('a token that nobody has minted');
+    const { expiresAt, arrivedAt } = minted;
+    const slackMs = this.#isSteady ? 0 : DATE_MS;
+    if (mono >= expiresAt - hardMargin(expiresAt - arrivedAt) + slackMs) {
+      this.#violations.push(`a token is handed out ${mono - expiresAt} ms after its end, less its margin`);
+    }
+  }
+
+  /** An older token never takes the place of a newer one. Instances that could not agree may differ in what is newer. */
+  #mustNotAge(token: AccessToken, process: Process): void {
+    const minted = this.upstream.minted.get(token.value);
+    const { newest } = process;
+    process.newest = minted;
+    if (minted === undefined || newest === undefined || minted.order >= newest.order) return;
+    const calm = this.setting.shared ? this.store.calmSince : 'always';
+    const couldAgree = [minted, newest].every(({ calmSince }) => calm === 'always' || calmSince === calm);
+    if (couldAgree && calm !== undefined) this.#violations.push('an older token takes the place of a newer one');
+  }
+
+  #at(slot: number): Process {
+    const process = this.#instances[slot % this.#instances.length];
+    if (process === undefined) throw new Error('a world has instances');
+    return process;
+  }
+
+  #boot(): Process {
+    const gate = new ProcessGate();
+    const number = ++this.#processes;
+    const clock = gate.clock(this.clock);
+    const store: Store = gate.store(this.store);
+    const scope = ['the app', 'an upstream'];
+    const shared = { store, clock, scope, deadlineMs: DEADLINE_MS, hardMarginMs: undefined };
+    const { upstream, setting } = this;
+    const source = new TokenSource({
+      clock,
+      policy: POLICY,
+      credentials: () => Promise.resolve({ username: APP, secretKey: this.#key }),
+      authenticate: (credentials, signal) =>
+        upstream.ask(number, `own ${credentials.secretKey}`, signal, () => upstream.check(credentials)),
+      refresh: setting.renewable
+        ? (_, signal) => upstream.ask(number, 'own refresh', signal, () => upstream.grant(APP))
+        : undefined,
+      emit: () => undefined,
+      random: () => 0.5,
+      share: setting.shared ? (own, news) => new SharedGrants(shared, own, news) : undefined,
+    });
+    return { number, source, gate, rejected: new Set(), waiting: new Set(), newest: undefined };
+  }
+}

@@ -1,0 +1,49 @@
+import type { Clock, Store } from 'nestjs-xpay-auth';
+
+/** What one instance reaches the world through. When its process dies, nothing goes in or out any more. */
+export class ProcessGate {
+  #dead = false;
+
+  get isDead(): boolean {
+    return this.#dead;
+  }
+
+  die(): void {
+    this.#dead = true;
+  }
+
+  clock(world: Clock): Clock {
+    return {
+      now: () => world.now(),
+      monotonic: () => world.monotonic(),
+      setTimer: (callback, delayMs) => world.setTimer(() => this.#alive(callback), delayMs),
+    };
+  }
+
+  store(world: Store): Store {
+    return new Proxy(world, {
+      get: (target, name) => {
+        const member = target[name as keyof Store];
+        // A dead process has asked, and never hears.
+        const through = (...given: unknown[]): unknown =>
+          this.#dead
+            ? new Promise(() => undefined)
+            : Reflect.apply(
+                member,
+                target,
+                given.map((one) => this.#gated(one)),
+              );
+        return through;
+      },
+    });
+  }
+
+  #gated(given: unknown): unknown {
+    if (typeof given !== 'function') return given;
+    return (...heard: unknown[]): void => this.#alive(() => Reflect.apply(given, undefined, heard) as unknown);
+  }
+
+  #alive(action: () => unknown): void {
+    if (!this.#dead) action();
+  }
+}
