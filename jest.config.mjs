@@ -1,29 +1,37 @@
+const swc = (parser, type) => [
+  '@swc/jest',
+  {
+    jsc: {
+      target: 'es2022',
+      parser,
+      transform: { legacyDecorator: true, decoratorMetadata: true },
+      keepClassNames: true,
+    },
+    module: { type },
+  },
+];
+
 /** @type {import('jest').Config} */
 export default {
-  roots: ['<rootDir>/libs', '<rootDir>/src', '<rootDir>/test'],
+  roots: ['<rootDir>/libs', '<rootDir>/src', '<rootDir>/test', '<rootDir>/examples'],
   testMatch: ['**/*.spec.ts', '**/*.e2e-spec.ts'],
   modulePathIgnorePatterns: ['<rootDir>/libs/.*/dist', '<rootDir>/dist'],
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {
     '^nestjs-xpay-auth$': '<rootDir>/libs/xpay-auth/src/index.ts',
     '^nestjs-xpay-auth/redis$': '<rootDir>/libs/xpay-auth/src/redis.ts',
+    '^nestjs-xpay-auth/(opentelemetry|swagger|terminus)$': '<rootDir>/libs/xpay-auth/src/integrations/$1/index.ts',
     '^nestjs-xpay-auth/testing$': '<rootDir>/libs/xpay-auth/src/testing/index.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   transform: {
-    '^.+\\.ts$': [
-      '@swc/jest',
-      {
-        jsc: {
-          target: 'es2022',
-          parser: { syntax: 'typescript', decorators: true },
-          transform: { legacyDecorator: true, decoratorMetadata: true },
-          keepClassNames: true,
-        },
-        module: { type: 'es6' },
-      },
-    ],
+    '^.+\\.ts$': swc({ syntax: 'typescript', decorators: true }, 'es6'),
+    // What Fastify's inject and @fastify/static require are ES modules, which jest refuses before Node 24.9.
+    '/(?:cookie/dist|content-disposition)/.+\\.js$': swc({ syntax: 'ecmascript' }, 'commonjs'),
   },
+  transformIgnorePatterns: ['/node_modules/(?!(?:light-my-request/node_modules/)?cookie/dist/|content-disposition/)'],
   testEnvironment: 'node',
-  testTimeout: 15_000,
+  // Most of what the tests do is waiting for sockets and processes: one worker for each core keeps both busy.
+  maxWorkers: '100%',
+  testTimeout: 30_000,
 };

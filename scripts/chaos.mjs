@@ -48,7 +48,6 @@ async function write(section) {
 }
 
 function sectionOf({ seconds, requests, wrong, scenarios, causes, faults, upstream }) {
-  const number = (value) => value.toLocaleString('en-GB');
   const unserved = scenarios.reduce((sum, { unavailable }) => sum + unavailable, 0);
   const when = new Date().toISOString().slice(0, 10);
   return [
@@ -76,10 +75,14 @@ function sectionOf({ seconds, requests, wrong, scenarios, causes, faults, upstre
         ]),
     ),
   ].join('\n\n');
+}
 
-  function show(value) {
-    return typeof value === 'number' ? number(value) : value;
-  }
+function show(value) {
+  return typeof value === 'number' ? number(value) : value;
+}
+
+function number(value) {
+  return value.toLocaleString('en-GB');
 }
 
 function table(head, rows) {

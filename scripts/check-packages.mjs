@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { checkStarters } from './check-starters.mjs';
 
 const NODES = ['this', '20.19.0', '22', '24'];
 const root = resolve(import.meta.dirname, '..');
@@ -40,6 +41,7 @@ try {
 
   cpSync(join(root, 'test/packages/plain-app.mjs'), join(place, 'plain-app.mjs'));
   cpSync(join(root, 'test/types/public-surface.types.ts'), join(place, 'public-surface.ts'));
+  cpSync(join(root, 'test/types/testing-kit.types.ts'), join(place, 'testing-kit.ts'));
   cpSync(join(root, 'node_modules/expect-type'), join(place, 'node_modules/expect-type'), { recursive: true });
   writeFileSync(join(place, 'tsconfig.json'), JSON.stringify(strangersConfig()));
   run('npx', ['tsc', '-p', '.'], place);
@@ -51,6 +53,8 @@ try {
       else run('npx', ['--yes', '-p', `node@${node}`, '-c', script], place);
     }
   }
+
+  await checkStarters({ tarball, run, nodes: NODES });
   console.log('check:packages: everything passed');
 } finally {
   rmSync(place, { recursive: true, force: true });
@@ -70,6 +74,6 @@ function strangersConfig() {
       experimentalDecorators: true,
       emitDecoratorMetadata: true,
     },
-    files: ['public-surface.ts'],
+    files: ['public-surface.ts', 'testing-kit.ts'],
   };
 }

@@ -1,6 +1,9 @@
-import { Module } from '@nestjs/common';
+import { Logger, Module } from '@nestjs/common';
 import { ConfigModule } from '@nestjs/config';
+import { TerminusModule } from '@nestjs/terminus';
 import { XPayAuthModule } from 'nestjs-xpay-auth';
+import { XPayTelemetryModule } from 'nestjs-xpay-auth/opentelemetry';
+import { XPayHealthModule } from 'nestjs-xpay-auth/terminus';
 import { AuthController } from './auth.controller.js';
 import { HealthController } from './health.controller.js';
 import { MeController } from './me.controller.js';
@@ -13,6 +16,10 @@ import { WalletsController } from './wallets.controller.js';
     ConfigModule.forRoot(),
     // Everything it needs is in the environment. Every route is protected unless it is marked @Public().
     XPayAuthModule.forRoot({ globalGuards: true }),
+    // Measures nothing until somebody registers an OpenTelemetry SDK, as serveMetrics() does.
+    XPayTelemetryModule.forRoot(),
+    TerminusModule.forRoot({ logger: Logger }),
+    XPayHealthModule,
   ],
   controllers: [AuthController, HealthController, MeController, ReportsController, VerifyController, WalletsController],
 })

@@ -1,24 +1,30 @@
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { IncomingHttpHeaders } from 'node:http';
+import type { IncomingMessage } from 'node:http';
 import { AppModule } from './app.module.js';
+import { serveDocs } from './docs/serve-docs.js';
 import type { Settings } from './settings.js';
-import { ignoreBody, withoutSubPath } from './verify/forwarded-request.js';
+import { asPlainQuestion } from './verify/forwarded-request.js';
 
 type App = NestExpressApplication | NestFastifyApplication;
 
 /** The app on the platform of choice, ready to listen. */
-export function createApp({ platform, trustProxy }: Pick<Settings, 'platform' | 'trustProxy'>): Promise<App> {
-  return platform === 'express' ? createExpressApp(trustProxy) : createFastifyApp(trustProxy);
+export async function createApp({
+  platform,
+  trustProxy,
+  docs,
+}: Pick<Settings, 'platform' | 'trustProxy' | 'docs'>): Promise<App> {
+  const app = await (platform === 'express' ? createExpressApp(trustProxy) : createFastifyApp(trustProxy));
+  if (docs) serveDocs(app);
+  return app;
 }
 
 async function createExpressApp(trustProxy: Settings['trustProxy']): Promise<App> {
   const app = await NestFactory.create<NestExpressApplication>(AppModule, new ExpressAdapter());
   if (trustProxy !== undefined) app.set('trust proxy', trustProxy);
-  app.use((request: { url: string; headers: IncomingHttpHeaders }, _response: unknown, next: () => void) => {
-    request.url = withoutSubPath(request.url);
-    ignoreBody(request.url, request.headers);
+  app.use((request: IncomingMessage, _response: unknown, next: () => void) => {
+    request.url = asPlainQuestion(request);
     next();
   });
   return app;
@@ -27,11 +33,7 @@ async function createExpressApp(trustProxy: Settings['trustProxy']): Promise<App
 async function createFastifyApp(trustProxy: Settings['trustProxy']): Promise<App> {
   const adapter = new FastifyAdapter({
     ...(trustProxy !== undefined && { trustProxy }),
-    rewriteUrl: ({ url = '/' }) => withoutSubPath(url),
-  });
-  adapter.getInstance().addHook('onRequest', (request, _reply, done) => {
-    ignoreBody(request.url, request.headers);
-    done();
+    rewriteUrl: asPlainQuestion,
   });
   return NestFactory.create<NestFastifyApplication>(AppModule, adapter);
 }

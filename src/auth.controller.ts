@@ -1,11 +1,19 @@
 import { BadRequestException, Body, Controller, Header, Headers, HttpCode, Ip, Post } from '@nestjs/common';
+import { ApiBadRequestResponse, ApiBody, ApiNoContentResponse, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import { Authenticated, Public, XPaySessionService } from 'nestjs-xpay-auth';
+import { ApiXPayFailures } from 'nestjs-xpay-auth/swagger';
+import { LoginBody, SessionBody } from './docs/bodies.js';
 
 @Controller('auth')
 export class AuthController {
   constructor(private readonly sessions: XPaySessionService) {}
 
   /** Exchanges xPay credentials for a bearer token of this app. */
+  @ApiOperation({ summary: 'Log in: a bearer token for a username and a secret key' })
+  @ApiBody({ type: LoginBody })
+  @ApiOkResponse({ type: SessionBody, description: 'A session of this app. The token is shown this once.' })
+  @ApiBadRequestResponse({ description: 'The body is not two strings, or they can be no credentials.' })
+  @ApiXPayFailures('login')
   @Public()
   @HttpCode(200)
   @Header('cache-control', 'no-store')
@@ -23,6 +31,11 @@ export class AuthController {
   }
 
   /** Ends the session of the bearer token that is sent. */
+  @ApiOperation({
+    summary: 'Log out: the bearer token that is sent is refused from now on',
+    description: 'Basic credentials have no session to end: log out with the token.',
+  })
+  @ApiNoContentResponse({ description: 'It is refused from now on.' })
   @Authenticated()
   @HttpCode(204)
   @Post('logout')

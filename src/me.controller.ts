@@ -1,9 +1,13 @@
 import { Controller, Get } from '@nestjs/common';
+import { ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import { Authenticated, CurrentUser, type Principal } from 'nestjs-xpay-auth';
+import { CallerBody } from './docs/bodies.js';
 
 @Controller('me')
 export class MeController {
   /** Who am I? For any valid caller. */
+  @ApiOperation({ summary: 'Who am I? For any valid caller' })
+  @ApiOkResponse({ type: CallerBody, description: 'The caller, as the upstream knows them.' })
   @Authenticated()
   @Get()
   me(@CurrentUser() { username, scopes, isAPI, expiresAt }: Principal) {

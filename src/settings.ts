@@ -7,6 +7,10 @@ export interface Settings {
   readonly platform: 'fastify' | 'express';
   /** Which proxies in front are believed about the client's address, such as `loopback, 10.0.0.0/8`; none by default. */
   readonly trustProxy: string | undefined;
+  /** `/docs` is there. It shows what any caller could find out by asking, so it is on in production too. */
+  readonly docs: boolean;
+  /** Where `/metrics` listens: `METRICS_HOST` (127.0.0.1) and `METRICS_PORT`; `undefined` without a port. */
+  readonly metrics: { readonly host: string; readonly port: number } | undefined;
   /** Nothing is configured: run against an emulator in this process. */
   readonly demo: boolean;
 }
@@ -22,12 +26,13 @@ export async function readSettings(): Promise<Settings> {
 
 /** A variable that is empty counts as unset. Throws, with the name of the variable, for what cannot be run. */
 export function settingsFrom(env: Environment): Settings {
-  const port = env['PORT'] || '3000';
-  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) throw new Error(`PORT: ${port} is no port`);
+  const port = portFrom('PORT', env['PORT'] || '3000');
   const platform = env['PLATFORM'] || 'fastify';
   if (platform !== 'fastify' && platform !== 'express') {
     throw new Error(`PLATFORM: ${platform} is neither "fastify" nor "express"`);
   }
+  const docs = env['DOCS'] || 'on';
+  if (docs !== 'on' && docs !== 'off') throw new Error(`DOCS: ${docs} is neither "on" nor "off"`);
   assertKnown(env);
   const configured = ['XPAY_USERNAME', 'XPAY_SECRET_KEY', 'XPAY_BASE_URL', 'XPAY_REDIS_URL'].some((name) => env[name]);
   if (!configured && /^prod/i.test(env['NODE_ENV'] ?? '')) {
@@ -38,7 +43,21 @@ export function settingsFrom(env: Environment): Settings {
   }
   const demo = !configured;
   const trustProxy = trustedProxies(env['TRUST_PROXY']);
-  return { trustProxy, host: (!demo && env['HOST']) || '127.0.0.1', port: Number(port), platform, demo };
+  const host = (!demo && env['HOST']) || '127.0.0.1';
+  return { trustProxy, host, port, platform, docs: docs === 'on', demo, metrics: metricsFrom(env, demo) };
+}
+
+function metricsFrom(env: Environment, demo: boolean): Settings['metrics'] {
+  if (!env['METRICS_PORT']) return undefined;
+  const port = portFrom('METRICS_PORT', env['METRICS_PORT']);
+  // The exporter takes 0 for its own default and not for any free port.
+  if (port === 0) throw new Error('METRICS_PORT: 0 is no port for metrics; name one');
+  return { host: (!demo && env['METRICS_HOST']) || '127.0.0.1', port };
+}
+
+function portFrom(name: string, value: string): number {
+  if (!/^\d{1,5}$/.test(value) || Number(value) > 65_535) throw new Error(`${name}: ${value} is no port`);
+  return Number(value);
 }
 
 /** Names and addresses, the one way of saying it that both platforms understand; to trust everybody is to trust nobody. */

@@ -1,5 +1,8 @@
 import { BadRequestException, Body, Controller, HttpCode, Post } from '@nestjs/common';
+import { ApiBadRequestResponse, ApiBody, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import { Scopes, XPayHttpService } from 'nestjs-xpay-auth';
+import { ApiXPayFailures } from 'nestjs-xpay-auth/swagger';
+import { PageBody } from './docs/bodies.js';
 
 @Controller('wallets')
 export class WalletsController {
@@ -12,6 +15,11 @@ export class WalletsController {
    * numbers it has looked at and nothing else of the body, and it is one that every `tme_user` may see the result of. A call
    * that moves money, or shows what belongs to one user, first has to ask whether this very caller may have it done.
    */
+  @ApiOperation({ summary: "The wallets of this app's account, a page at a time" })
+  @ApiBody({ type: PageBody, required: false })
+  @ApiOkResponse({ description: 'As xPay answers it.', schema: { type: 'array', items: { type: 'object' } } })
+  @ApiBadRequestResponse({ description: 'A number that is none from 1 to 100, or malformed credentials.' })
+  @ApiXPayFailures('call')
   @Scopes('tme_user')
   @HttpCode(200)
   @Post('find')

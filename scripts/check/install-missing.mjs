@@ -1,31 +1,46 @@
-// The tests of more than one machine run against a real Redis. Where there is none and the system is a Debian, this
-// installs it; the service that the package may start is stopped, because the tests start servers of their own.
+// Some tests run against real programs. Where one is missing and the system is a Debian, this installs it; the service
+// that its package may start is stopped, because the tests start servers of their own.
 import { spawnSync } from 'node:child_process';
 
-/** Makes sure that `redis-server` can be started. Says what it does; never throws: the tests will say what is missing. */
+/** What the tests start, how it says its version, the package of Debian that has it, and the service in that package. */
+const programs = [
+  { program: 'redis-server', version: '--version', debianPackage: 'redis-server', service: 'redis-server' },
+  { program: 'nginx', version: '-v', debianPackage: 'nginx-light', service: 'nginx' },
+  { program: 'caddy', version: 'version', debianPackage: 'caddy', service: 'caddy' },
+  { program: 'chromium', version: '--version', debianPackage: 'chromium' },
+];
+
+/** Makes sure that all of them can be started. Says what it does; never throws: the tests will say what is missing. */
 export function installMissing(print) {
-  if (runs('redis-server', ['--version'])) return;
+  const missing = programs.filter(({ program, version }) => !runs(program, [version]));
+  if (missing.length === 0) return;
+  const names = missing.map(({ program }) => program).join(', ');
   if (!runs('apt-get', ['--version'])) {
-    print('redis-server is missing and this is no Debian: install Redis 7 or Valkey by hand, or its tests will fail');
+    print(
+      `missing, and this is no Debian: ${names}. Install by hand, Redis 7 or Valkey among them, or tests will fail`,
+    );
     return;
   }
-  const sudo = process.getuid?.() === 0 ? [] : ['sudo', '-n'];
-  const steps = [
-    ['apt-get', 'update'],
-    ['apt-get', 'install', '-y', '--no-install-recommends', 'redis-server'],
-  ];
-  for (const step of steps) {
-    const command = [...sudo, ...step];
-    print(`redis-server is missing, so: ${command.join(' ')}`);
-    const { status, stderr, error } = spawnSync(command[0], command.slice(1), {
-      encoding: 'utf8',
-      env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
-    });
-    if (status !== 0) print(`it did not work: ${error?.message ?? stderr.trim().split('\n').at(-1)}`);
+  carryOut(['apt-get', 'update'], `${names}: missing`, print);
+  for (const { program, debianPackage, service } of missing) {
+    carryOut(['apt-get', 'install', '-y', '--no-install-recommends', debianPackage], `${program} is missing`, print);
+    if (service !== undefined) spawnSync('service', [service, 'stop']);
   }
-  spawnSync('service', ['redis-server', 'stop']);
 }
 
+function carryOut(step, reason, print) {
+  const command = [...(process.getuid?.() === 0 ? [] : ['sudo', '-n']), ...step];
+  print(`${reason}, so: ${command.join(' ')}`);
+  const { status, stderr, error } = spawnSync(command[0], command.slice(1), {
+    encoding: 'utf8',
+    maxBuffer: Infinity,
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+  });
+  if (status !== 0) print(`it did not work: ${error?.message ?? stderr.trim().split('\n').at(-1)}`);
+}
+
+/** Debian keeps servers where only root looks. */
 function runs(command, args) {
-  return spawnSync(command, args, { stdio: 'ignore' }).status === 0;
+  const PATH = `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin`;
+  return spawnSync(command, args, { stdio: 'ignore', env: { ...process.env, PATH } }).status === 0;
 }

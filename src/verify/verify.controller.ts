@@ -1,6 +1,7 @@
-import { All, BadRequestException, Controller, Header, HttpCode, Req, Res } from '@nestjs/common';
+import { BadRequestException, Controller, Get, Header, Req, Res } from '@nestjs/common';
 import { Authenticated, CurrentUser, type Principal, XPayAuthError } from 'nestjs-xpay-auth';
 import { requiredScopes } from './required-scopes.js';
+import { DescribeVerify } from '../docs/describe-verify.js';
 
 /** The part of a request and of an answer that both platforms have. */
 interface Request {
@@ -9,15 +10,15 @@ interface Request {
 
 /**
  * Forward auth: a proxy (nginx `auth_request`, Traefik `forwardAuth`, Envoy `ext_authz`) asks here whether a request may
- * pass. Any method, and any path below (see forwarded-request.ts): some proxies pass on those of the request they ask about.
+ * pass. Some ask with the method of that request and with its path below this one: see forwarded-request.ts.
  */
 @Controller('verify')
 @Authenticated()
 export class VerifyController {
   /** 200 with the caller's name and scopes in headers, or 401, 403, 503 … `?scope=` may be repeated: all are asked for. */
-  @All()
-  @HttpCode(200)
+  @Get()
   @Header('cache-control', 'no-store')
+  @DescribeVerify()
   verify(
     @Req() request: Request,
     @CurrentUser() caller: Principal,

@@ -40,12 +40,12 @@ it(
   SECONDS * 1_000 + 240_000,
 );
 
-async function suffer({ name, begin, end }: Fault, journal: Journal, spanMs: number): Promise<void> {
-  const spell = journal.begin(name);
-  await begin();
-  if (end !== undefined) {
+async function suffer(fault: Fault, journal: Journal, spanMs: number): Promise<void> {
+  const spell = journal.begin(fault.name);
+  await fault.begin();
+  if (fault.end !== undefined) {
     await sleep(spanMs);
-    await end();
+    await fault.end();
   }
   spell.endedAt = performance.now();
   await sleep(spanMs);

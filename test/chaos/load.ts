@@ -19,7 +19,7 @@ const RIGHT: Judgement = ['right'];
 export class Load {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
   readonly #logins: Login[] = [];
-  #going = true;
+  readonly #stop = new AbortController();
 
   constructor(
     private readonly url: string,
@@ -41,7 +41,7 @@ export class Load {
       () => this.#outbound(),
     ];
     const one = async (at: number): Promise<void> => {
-      for (let turn = at; this.#going; turn++) {
+      for (let turn = at; !this.#stop.signal.aborted; turn++) {
         // Logging in is rare, as it is in life; and so is logging out.
         if (turn % 40 === 0) await this.#login();
         else if (turn % 97 === 0) await this.#logout();
@@ -54,7 +54,7 @@ export class Load {
   }
 
   stop(): void {
-    this.#going = false;
+    this.#stop.abort();
   }
 
   #basic(path: string, scenario: string): Promise<void> {

@@ -25,7 +25,7 @@ const words = fc.oneof(
 );
 
 /** What a JWT says: near to what the vendors' do. */
-export const claims: fc.Arbitrary<Record<string, unknown>> = fc.record(
+const claims: fc.Arbitrary<Record<string, unknown>> = fc.record(
   {
     iat: fc.constant(1_767_225_600),
     exp: fc.oneof(

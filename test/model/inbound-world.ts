@@ -1,4 +1,4 @@
-import { type AuditEvent, type Credentials, type Principal, type Store, XPayAuthError } from 'nestjs-xpay-auth';
+import { type Credentials, type Principal, type Store, XPayAuthError } from 'nestjs-xpay-auth';
 import { SealedCredentials } from '../../libs/xpay-auth/src/core/credentials.js';
 import { KeyedDigest } from '../../libs/xpay-auth/src/core/digest.js';
 import { unlimitedAttempts } from '../../libs/xpay-auth/src/flows/attempts.js';
@@ -300,7 +300,13 @@ export class InboundWorld implements World {
     const endsAt = this.clock.monotonic() + expiresAt - this.clock.now();
     const calm = calmSince === this.#calm() ? calmSince : undefined;
     this.#sessions.push({
-      ...{ token, process: number, principal, check, endsAt, wallSteps: this.#wallSteps, calmSince: calm },
+      token,
+      process: number,
+      principal,
+      check,
+      endsAt,
+      wallSteps: this.#wallSteps,
+      calmSince: calm,
       loggedOut: undefined,
     });
   }
@@ -396,7 +402,6 @@ export class InboundWorld implements World {
     const clock = gate.clock(this.clock);
     const store: Store | undefined = this.setting.shared ? gate.store(this.store) : undefined;
     const [issuer, digest, revocations] = [Symbol('an instance'), new KeyedDigest(), new Revocations()];
-    const audit = (_: AuditEvent): void => undefined;
     const scope = ['the app', 'an upstream'];
     const log =
       store &&
@@ -409,23 +414,45 @@ export class InboundWorld implements World {
       });
     const share = this.setting.share && store && log;
     const verifier = new CredentialVerifier({
-      ...{ instance: 'default', issuer, dialect: 'model', baseUrl: 'https://model.example.test' },
-      ...{ clock, digest, revocations, audit, attempts: unlimitedAttempts, scopeHierarchy: {} },
+      instance: 'default',
+      issuer,
+      dialect: 'model',
+      baseUrl: 'https://model.example.test',
+      clock,
+      digest,
+      revocations,
+      audit: nothing,
+      attempts: unlimitedAttempts,
+      scopeHierarchy: {},
       policy: {
-        ...{ periodMs: PERIOD_MS, refusedPeriodMs: REFUSED_PERIOD_MS, staleIfErrorMs: 0, deadlineMs: 5_000 },
-        ...{ maxEntries: 100, maxConcurrent: 1_000 },
+        periodMs: PERIOD_MS,
+        refusedPeriodMs: REFUSED_PERIOD_MS,
+        staleIfErrorMs: 0,
+        deadlineMs: 5_000,
+        maxEntries: 100,
+        maxConcurrent: 1_000,
       },
       authenticate: (credentials, purpose, signal) =>
         this.#ask(() => process, credentials, purpose === 'login' ? 'login' : 'verification', signal),
       shared: share ? new SharedCallers({ store, log, clock, instance: 'default', issuer }) : undefined,
     });
     const sessions: Sessions = new Sessions({
-      ...{ clock, digest, verifier, revocations, audit },
+      clock,
+      digest,
+      verifier,
+      revocations,
+      audit: nothing,
       policy: { periodMs: SESSION_MS, idleMs: undefined, token: 'opaque', keepUpstreamToken: false },
       shared: store &&
         log && {
           sessions: new SharedSessions({
-            ...{ store, log, scope, issuer, periodMs: SESSION_MS, idleMs: undefined, bearersMayRepeat: false },
+            store,
+            log,
+            scope,
+            issuer,
+            periodMs: SESSION_MS,
+            idleMs: undefined,
+            bearersMayRepeat: false,
           }),
           log,
         },

@@ -90,7 +90,8 @@ describe.each([
   { kind: 'one instance', instances: 1, shared: false, share: false },
   { kind: 'three instances with a store', instances: 3, shared: true, share: false },
   { kind: 'three instances that share whom they have verified', instances: 3, shared: true, share: true },
-])('callers, $kind', ({ kind: _, ...given }) => {
+])('callers, $kind', ({ instances, shared, share }) => {
+  const given = { instances, shared, share };
   it.each([40_000, 600_000])(
     'I1 I2 I3 I4 I6 I10 C3 C5 · whatever happens, in whatever order: grants of %d ms',
     async (lifeMs) => {

@@ -7,7 +7,7 @@ const ENOUGH = 300;
 /** A table with room for a model: making one for 100,000 sessions takes longer than everything that happens in it. */
 class SmallTable extends LRUCache<object, object> {
   constructor(options: LRUCache.Options<object, object, unknown>) {
-    super({ ...options, max: Math.min(options.max ?? ENOUGH, ENOUGH) } as LRUCache.Options<object, object, unknown>);
+    super({ ...options, max: Math.min(options.max ?? ENOUGH, ENOUGH) });
   }
 }
 

@@ -11,12 +11,30 @@ describe('the settings of the reference app', () => {
     expect(settingsFrom({ [name]: 'x', HOST: '0.0.0.0' })).toMatchObject({ demo: false, host: '0.0.0.0' });
   });
 
+  it('serve /docs unless DOCS=off, in production too', () => {
+    const production = { NODE_ENV: 'production', XPAY_BASE_URL: 'https://xpay.example.test' };
+    expect([settingsFrom({}).docs, settingsFrom(production).docs]).toEqual([true, true]);
+    expect(settingsFrom({ ...production, DOCS: 'off' }).docs).toBe(false);
+  });
+
+  it('have metrics with METRICS_PORT alone, on loopback unless said otherwise, and always there in demo mode', () => {
+    const configured = { XPAY_BASE_URL: 'https://x.test' };
+    expect(settingsFrom({ METRICS_HOST: '0.0.0.0' }).metrics).toBeUndefined();
+    expect(settingsFrom({ ...configured, METRICS_PORT: '9464' }).metrics).toEqual({ host: '127.0.0.1', port: 9464 });
+    const open = { METRICS_PORT: '9464', METRICS_HOST: '0.0.0.0' };
+    expect(settingsFrom({ ...configured, ...open }).metrics).toEqual({ host: '0.0.0.0', port: 9464 });
+    expect(settingsFrom(open).metrics).toEqual({ host: '127.0.0.1', port: 9464 });
+  });
+
   it.each<[Record<string, string>, RegExp]>([
     [{ NODE_ENV: 'production' }, /NODE_ENV is production and nothing is configured/],
     [{ NODE_ENV: 'Production' }, /nothing is configured/],
     [{ XPAY_USER: 'ada' }, /XPAY_USER: no such variable\. There are XPAY_USERNAME/],
     [{ PORT: '70000' }, /PORT: 70000 is no port/],
+    [{ METRICS_PORT: '70000' }, /METRICS_PORT: 70000 is no port/],
+    [{ METRICS_PORT: '0' }, /METRICS_PORT: 0 is no port for metrics/],
     [{ PLATFORM: 'koa' }, /PLATFORM: koa/],
+    [{ DOCS: 'no' }, /DOCS: no is neither "on" nor "off"/],
     [{ TRUST_PROXY: 'true' }, /TRUST_PROXY: true is no list of addresses/],
     [{ TRUST_PROXY: '1' }, /TRUST_PROXY: 1 is no list of addresses/],
   ])('%p stop the boot', (environment, message) => {

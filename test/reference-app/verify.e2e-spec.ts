@@ -3,18 +3,19 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
 import { startReferenceApp } from '../support/reference-app.js';
+import { request } from '../support/request.js';
 import { type RunningApp, basic, platforms } from '../support/start-app.js';
 
 const USER = { username: 'user@example.test', secretKey: 'key-of-user-1', scopes: ['tme_user', 'reports:read'] };
 const ODD = {
   username: 'odd@example.test',
   secretKey: 'key-of-odd-1',
-  displayName: 'o€dd:name\u2028',
-  scopes: ['tme_user', 'š', '\ud800'],
+  displayName: 'o€dd:na me,%0D%0A\u2028',
+  scopes: ['tme_user', 'š', '\ud800', 'a,b', 'two words\r\nX-Auth-User: root@example.test'],
 };
 const NEWCOMER = { username: 'newcomer@example.test', secretKey: 'key-of-newcomer-1' };
 const headers = basic(USER.username, USER.secretKey);
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND', 'REPORT', 'PURGE'];
 
 describe.each(platforms)('forward auth of the reference app on %s', (platform) => {
   let xpay: XPayEmulator;
@@ -45,6 +46,8 @@ describe.each(platforms)('forward auth of the reference app on %s', (platform) =
       'tme_user',
       'š',
       '\ufffd',
+      'a,b',
+      'two words\r\nX-Auth-User: root@example.test',
     ]);
   });
 
@@ -101,6 +104,25 @@ describe.each(platforms)('forward auth of the reference app on %s', (platform) =
   ])('%s is %d', async (query, status) => {
     expect((await app.fetch(`/verify${query}`, { headers })).status).toBe(status);
     expect((await app.fetch(`/verify/sub/path${query}`, { headers })).status).toBe(status);
+  });
+
+  it.each([['?scope=tme_user'], ['?scope=tme_admin'], ['?scope='], ['?scope=tme_user,tme_admin']])(
+    'no cache may keep the answer to %s',
+    async (query) => {
+      expect((await app.fetch(`/verify${query}`, { headers })).headers.get('cache-control')).toBe('no-store');
+    },
+  );
+
+  it.each([
+    ['if-none-match', '*'],
+    ['if-modified-since', 'Sun, 22 Nov 2026 18:20:30 GMT'],
+    ['range', 'bytes=5-'],
+    ['expect', '100-continue'],
+    ['accept', 'text/html'],
+    ['x-http-method-override', 'DELETE'],
+  ])('what the client says to the site with %s: %s is nothing to the question', async (name, value) => {
+    const answer = await request({ url: `${app.url}/verify`, headers: { ...headers, [name]: value } });
+    expect([answer.status, answer.headers['x-auth-user']]).toEqual([200, 'user%40example.test']);
   });
 
   it('names every scope it asked for in a 403', async () => {

@@ -32,9 +32,13 @@ export function spawnBuiltApp(environment: Readonly<Record<string, string>> = {}
 }
 
 /** Any module, run by Node in an empty folder: no `.env` of whoever runs the tests is found there. */
-export async function spawnNode(file: string, environment: Readonly<Record<string, string>>): Promise<SpawnedProgram> {
+export async function spawnNode(
+  file: string,
+  environment: Readonly<Record<string, string>>,
+  args: readonly string[] = [],
+): Promise<SpawnedProgram> {
   const cwd = await mkdtemp(join(tmpdir(), 'reference-app-'));
-  const child = spawn(process.execPath, [file], {
+  const child = spawn(process.execPath, [file, ...args], {
     cwd,
     env: { PATH: process.env['PATH'], NO_COLOR: '1', PORT: '0', ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -9,6 +9,7 @@ export async function startReferenceApp(
   platform: Platform,
   variables: Readonly<Record<string, string>>,
   trustProxy?: string,
+  docs = true,
 ): Promise<RunningApp> {
   const restore = setEnvironment({
     // Empty counts as unset, and keeps a `.env` of whoever runs the tests out.
@@ -17,7 +18,7 @@ export async function startReferenceApp(
   });
   Logger.overrideLogger(false);
   try {
-    const app = await createApp({ platform, trustProxy });
+    const app = await createApp({ platform, trustProxy, docs });
     await app.listen(0, '127.0.0.1');
     const url = await app.getUrl();
     const stop = async (): Promise<void> => app.close();

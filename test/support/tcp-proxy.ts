@@ -71,15 +71,18 @@ export class TcpProxy implements AsyncDisposable {
     // Late or not, answers come in their order.
     let passed = Promise.resolve();
     server.on('data', (chunk) => {
-      const due = performance.now() + this.delayMs;
-      passed = passed.then(async () => {
-        const leftMs = due - performance.now();
-        if (leftMs > 0) await sleep(leftMs, undefined, { ref: false });
-        if (!this.#swallows && !client.destroyed) client.write(chunk);
-      });
+      passed = this.#passOn(passed, chunk, client);
     });
     client.once('close', () => server.destroy());
     server.once('close', () => client.destroy());
+  }
+
+  async #passOn(before: Promise<void>, chunk: Buffer, client: Socket): Promise<void> {
+    const due = performance.now() + this.delayMs;
+    await before;
+    const leftMs = due - performance.now();
+    if (leftMs > 0) await sleep(leftMs, undefined, { ref: false });
+    if (!this.#swallows && !client.destroyed) client.write(chunk);
   }
 
   #keep(socket: Socket): Socket {

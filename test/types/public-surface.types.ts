@@ -1,5 +1,6 @@
 // What the compiler has to say of the public surface. Checked by `npm run typecheck`, and against the packed tarball.
 import { expectTypeOf } from 'expect-type';
+import type { IncomingMessage } from 'node:http';
 import type { Observable } from 'rxjs';
 import {
   AccessToken,
@@ -15,6 +16,7 @@ import {
   type XPayAuthErrorCode,
   XPayAuthModule,
   type XPayAuthOptions,
+  type XPayHandshake,
   type XPayHttpService,
   type XPaySessionService,
   XPayTokenService,
@@ -47,6 +49,9 @@ export async function surface(): Promise<void> {
   expectTypeOf(await sessions.login({ username: '', secretKey: '' })).toEqualTypeOf<Session>();
   expectTypeOf<Session>().toHaveProperty('accessToken').toEqualTypeOf<string>();
   expectTypeOf<Session>().toHaveProperty('tokenType').toEqualTypeOf<'Bearer'>();
+
+  expectTypeOf<XPayHandshake['accept']>().returns.resolves.toEqualTypeOf<Principal | undefined>();
+  expectTypeOf<IncomingMessage>().toExtend<NonNullable<Parameters<XPayHandshake['accept']>[2]>>();
 
   expectTypeOf<'tme_user'>().toExtend<Scope>();
   expectTypeOf<'anything:else'>().toExtend<Scope>();

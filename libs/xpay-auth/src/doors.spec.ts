@@ -14,9 +14,9 @@ const doors: Readonly<Record<string, { rooms: readonly string[]; packages: reado
   dialects: { rooms: ['core', 'http'], packages: [/^node:/] },
   nest: {
     rooms: ['core', 'flows', 'http', 'stores', 'dialects'],
-    packages: [/^node:/, /^@nestjs\//, /^passport(-custom)?$/, /^rxjs$/, /^zod$/, /^axios$/],
+    packages: [/^node:/, /^@nestjs\//, /^passport(-custom)?$/, /^rxjs$/, /^zod$/, /^axios$/, /^graphql$/],
   },
-  integrations: { rooms: ['core', 'nest'], packages: [/./] },
+  integrations: { rooms: ['core', 'flows', 'nest'], packages: [/./] },
   'testing/emulators': { rooms: [], packages: [/^node:/] },
   'testing/kit': {
     rooms: ['core', 'flows', 'http', 'stores', 'dialects', 'nest', 'testing/emulators'],
@@ -24,6 +24,8 @@ const doors: Readonly<Record<string, { rooms: readonly string[]; packages: reado
   },
   testing: { rooms: ['testing/emulators', 'testing/kit'], packages: [] },
   redis: { rooms: ['stores'], packages: [] },
+  // Runs in the CLI, without the library: what it needs of Nest is the app's.
+  schematics: { rooms: [], packages: [/^node:/, /^typescript$/] },
   index: { rooms: ['core', 'flows', 'http', 'stores', 'dialects', 'nest'], packages: [] },
 };
 
@@ -80,6 +82,15 @@ describe('doors', () => {
       });
     });
     expect(trespasses).toEqual([]);
+  });
+
+  it('what an app may do without is loaded when it is needed, or for its types', () => {
+    const optional = /^(?:graphql|@nestjs\/(?:websockets|microservices|graphql))(?:\/|$)/;
+    const eager = files.flatMap((file) => {
+      const statements = readFileSync(file, 'utf8').matchAll(/^(?:import|export)\s(?!type\s)[^;]*?'([^']+)';/gms);
+      return [...statements].filter(([, target = '']) => optional.test(target)).map(([statement]) => statement);
+    });
+    expect(eager).toEqual([]);
   });
 
   it('only the system clock reads the time', () => {

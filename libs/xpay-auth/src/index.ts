@@ -1,4 +1,8 @@
 // The table of contents: what the package offers, listed by hand.
+/**
+ * The module, its services, strategy, guards and decorators; the dialects; the errors; what an extension is written with.
+ * @module nestjs-xpay-auth
+ */
 
 // module
 export { XPayAuthModule } from './nest/xpay-auth.module.js';
@@ -19,7 +23,7 @@ export { InjectXPay, getXPayInjectionToken } from './nest/injection.js';
 
 // outbound: the app's own token
 export { XPayTokenService, type GetTokenOptions } from './nest/token.service.js';
-export { XPayHttpService, type XPayCallOptions, type XPayRequest } from './nest/http.service.js';
+export { XPayHttpService, type XPayAnswer, type XPayCallOptions, type XPayRequest } from './nest/http.service.js';
 export { attachXPayBearer, type XPayBearerOptions } from './nest/axios-bearer.js';
 export { AccessToken, type AccessTokenFacts } from './core/access-token.js';
 export type { TokenEvent, TokenStatus } from './flows/token-events.js';
@@ -29,12 +33,15 @@ export { XPayStrategy } from './nest/xpay.strategy.js';
 export { XPayAuthGuard } from './nest/xpay-auth.guard.js';
 export { ScopesGuard } from './nest/scopes.guard.js';
 export { AnyScope, Authenticated, OptionalAuth, Public, Scopes, UseXPay } from './nest/marks/decorators.js';
+export type { MarkDecorator } from './nest/marks/mark.js';
 export { CurrentUser } from './nest/marks/current-user.decorator.js';
+export { XPayHandshake } from './nest/contexts/handshake.service.js';
+export { XPayAuthFilter } from './nest/xpay-auth.filter.js';
 export { XPaySessionService, type LoginContext } from './nest/session.service.js';
 export { XPayAuditService } from './nest/audit.service.js';
-export type { AuditEvent } from './flows/audit-events.js';
+export type { Attempted, AuditEvent } from './flows/audit-events.js';
 export type { Session } from './flows/sessions.js';
-export { Principal } from './core/principal.js';
+export { Principal, type PrincipalFacts } from './core/principal.js';
 export type { Scope, ScopeHierarchy, XPayScopes } from './core/scopes.js';
 export type { Credentials } from './core/credentials.js';
 export type { Limit } from './flows/attempts.js';
@@ -42,6 +49,7 @@ export type { Range } from './core/refresh-policy.js';
 
 // dialects
 export { xPay, type XPayDialectOptions } from './dialects/xpay/xpay.dialect.js';
+export type { XPayError } from './dialects/xpay/xpay.wire.js';
 export { giftStream, type GiftStreamDialectOptions } from './dialects/gift-stream/gift-stream.dialect.js';
 export type { GiftStreamCaller } from './dialects/gift-stream/gift-stream.scopes.js';
 export { passwordLogin } from './dialects/password-login/password-login.dialect.js';
@@ -65,6 +73,7 @@ export {
   type XPayAuthErrorDetails,
 } from './core/errors.js';
 export type { FailureBody } from './nest/http-exception.js';
+export type { FailureMessage } from './nest/contexts/failure-message.js';
 
 // extending
 export type {
@@ -96,4 +105,5 @@ export type {
 } from './core/ports.js';
 export type { ChallengeScheme } from './core/challenge.js';
 export type { CredentialsExtractor, ExtractedCredentials } from './nest/extractors.js';
-export type { IncomingRequest } from './nest/incoming-request.js';
+export type { Handshake, IncomingRequest, RpcMessage } from './nest/incoming-request.js';
+export type { UpgradeRequest } from './nest/contexts/handshakes.js';

@@ -1,5 +1,7 @@
-// The entry point `nestjs-xpay-auth/redis`: asks for the peer `ioredis`.
-
+/**
+ * A store in Redis, for several instances of an app. Asks for the peer `ioredis`.
+ * @module nestjs-xpay-auth/redis
+ */
 export { redisStore } from './stores/redis.store.js';
 export type { RedisStoreOptions } from './stores/redis-connection.js';
 export type { EncryptionKey, EncryptionKeys } from './stores/key-ring.js';

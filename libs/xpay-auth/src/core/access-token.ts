@@ -4,6 +4,7 @@ import { inspect } from 'node:util';
 export interface AccessTokenFacts {
   /** Ms since the epoch, as the upstream states it; absent when the upstream does not say. */
   readonly expiresAt?: number | undefined;
+  /** The scopes the upstream says it carries. @default none */
   readonly scopes?: readonly string[];
 }
 
@@ -15,6 +16,7 @@ export class AccessToken {
   /** The scopes the upstream says it carries; empty when it does not say. */
   readonly scopes: readonly string[];
 
+  /** For a dialect of your own; everybody else is handed one by `XPayTokenService`. */
   constructor(value: string, facts: AccessTokenFacts = {}) {
     this.#value = value;
     this.expiresAt = facts.expiresAt;
@@ -26,14 +28,17 @@ export class AccessToken {
     return this.#value;
   }
 
+  /** `[access token]`, so that no log has the value. */
   toString(): string {
     return '[access token]';
   }
 
+  /** `[access token]`, so that no answer has the value. */
   toJSON(): string {
     return '[access token]';
   }
 
+  /** `[access token]`, so that no `console.log` has the value. */
   [inspect.custom](): string {
     return '[access token]';
   }

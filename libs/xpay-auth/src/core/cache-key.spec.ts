@@ -25,7 +25,7 @@ describe('cache keys', () => {
       }
     }
     expect(keys.size).toBe(4 * 5 * 2);
-    for (const key of keys) expect(key).toMatch(/^[\w+/]{43}=$/);
+    for (const key of keys) expect(key).toMatch(/^[\0-\xff]{32}$/);
   });
 
   it('B2 · ("a", "bc") and ("ab", "c") have different keys', () => {
@@ -76,7 +76,7 @@ describe('cache keys', () => {
   it('B11 · nothing goes through as it is: digests, empty and harmless-looking texts are hashed like any other', () => {
     const digest = new KeyedDigest();
     for (const text of ['', 'a', digest.of('a'), 'A'.repeat(43) + '=', '0'.repeat(64)]) {
-      expect(digest.of(text)).toMatch(/^[\w+/]{43}=$/);
+      expect(digest.of(text)).toMatch(/^[\0-\xff]{32}$/);
       expect(digest.of(text)).not.toBe(text);
     }
   });

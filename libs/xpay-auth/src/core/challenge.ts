@@ -8,8 +8,11 @@ export interface ChallengeScheme {
   readonly parameters?: Readonly<Record<string, string>>;
 }
 
+/** What a 401 has to offer to one request. */
 export interface ChallengeContext {
+  /** The option `verification.realm`. */
   readonly realm: string;
+  /** Every accepted scheme, in the order of the option `verification.extractors`. */
   readonly schemes: readonly ChallengeScheme[];
   /** The request comes from a script in a browser (`Sec-Fetch-Dest: empty`): `Basic` would open a login box. */
   readonly fromScript?: boolean;

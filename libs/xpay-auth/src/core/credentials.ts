@@ -4,6 +4,7 @@ import { inspect } from 'node:util';
 export interface Credentials {
   /** As the upstream knows it; often an e-mail address, but never assumed to be one. */
   readonly username: string;
+  /** The secret that goes with it, byte for byte: never trimmed, cut or normalised. */
   readonly secretKey: string;
 }
 
@@ -41,7 +42,7 @@ export class SealedCredentials implements Credentials {
 }
 
 /** Longest user name and secret that are looked at, in UTF-8 bytes: beyond it nothing is digested, counted or sent. */
-export const LONGEST_FIELD_BYTES = 4_096;
+const LONGEST_FIELD_BYTES = 4_096;
 
 // Control characters: RFC 7617 §2 forbids them in a user-id and a password.
 const CONTROL = /\p{Cc}/u;

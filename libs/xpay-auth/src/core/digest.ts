@@ -7,8 +7,8 @@ import { hash, randomBytes } from 'node:crypto';
 export class KeyedDigest {
   readonly #key = randomBytes(32).toString('base64');
 
-  /** 256 bits in base64, the same for the same text within this object, and nowhere else. */
+  /** 256 bits, a byte in each character, the same for the same text within this object, and nowhere else. */
   of(text: string): string {
-    return hash('sha256', this.#key + text, 'base64');
+    return hash('sha256', this.#key + text, 'binary');
   }
 }

@@ -15,29 +15,48 @@ interface FailureKind {
  * Statuses after RFC 9110 §15.5 and §15.6, RFC 6750 §3.1 and RFC 6585 §4.
  */
 export const FAILURES = {
+  /** Nothing was presented. */
   missing_credentials: { status: 401, trouble: 'caller', message: 'Authentication is required' },
+  /** The upstream refused the user name and key, or the scheme is not accepted here. */
   invalid_credentials: { status: 401, trouble: 'caller', message: 'Invalid credentials' },
+  /** The bearer token is unknown, expired or revoked. */
   invalid_token: { status: 401, trouble: 'caller', message: 'Invalid or expired token' },
+  /** The credentials are malformed, or there are two kinds of them. */
   invalid_request: { status: 400, trouble: 'caller', message: 'The credentials are malformed or ambiguous' },
+  /** The caller is known and lacks a scope of the route. */
   insufficient_scope: { status: 403, trouble: 'caller', message: 'Insufficient scope' },
+  /** A limit of the option `attempts` is spent. */
   too_many_attempts: { status: 429, trouble: 'caller', message: 'Too many attempts' },
+  /** The upstream cannot be reached, or answers 5xx. */
   upstream_unavailable: { status: 503, trouble: 'upstream', message: 'The authentication service is unavailable' },
+  /** The upstream answers 429. */
   upstream_rate_limited: { status: 503, trouble: 'upstream', message: 'The authentication service is busy' },
+  /** As many checks are under way as `verification.maxConcurrent` allows. */
   overloaded: { status: 503, trouble: 'ours', message: 'Too many checks at once' },
+  /** The shared store, which alone could tell, is away. */
   store_unavailable: { status: 503, trouble: 'ours', message: 'The session store is unavailable' },
+  /** The application is being closed. */
   shutting_down: { status: 503, trouble: 'ours', message: 'The service is shutting down' },
+  /** The upstream did not answer in time. */
   upstream_timeout: { status: 504, trouble: 'upstream', message: 'The authentication service did not answer in time' },
+  /** The upstream's answer cannot be understood. */
   upstream_malformed: {
     status: 502,
     trouble: 'upstream',
     message: 'The authentication service gave an unusable answer',
   },
+  /** The upstream reported an error of its own that is no refusal. */
   upstream_business_error: { status: 502, trouble: 'upstream', message: 'The upstream service reported an error' },
+  /** The upstream refused the app's own account, or its new token. */
   credentials_rejected: { status: 502, trouble: 'ours', message: 'The upstream service refused this application' },
+  /** The app is set up wrongly; the log says how, the caller is not told. */
   configuration: { status: 500, trouble: 'ours', message: 'Internal server error' },
 } as const satisfies Record<string, FailureKind>;
 
-/** The closed set of failure codes; see {@link XPayAuthError.status} for the HTTP status of each. */
+/**
+ * The closed set of failure codes; see {@link XPayAuthError.status} for the HTTP status of each.
+ * @useDeclaredType
+ */
 export type XPayAuthErrorCode = keyof typeof FAILURES;
 
 /** What the upstream calls the failed request in its own records: quote it when asking its support. */
@@ -48,11 +67,13 @@ export interface UpstreamReference {
   readonly tag?: string;
 }
 
+/** What a failure may carry beside its code and message. */
 export interface XPayAuthErrorDetails {
   /** What went wrong underneath. Must hold no secret: an axios error is never passed here. */
   readonly cause?: unknown;
   /** Ms after which another try makes sense. */
   readonly retryAfterMs?: number | undefined;
+  /** The upstream's own references of the failed request. */
   readonly reference?: UpstreamReference | undefined;
   /** With `insufficient_scope`: the scopes the route asks for. */
   readonly requiredScopes?: readonly string[];
@@ -72,6 +93,7 @@ export class XPayAuthError extends Error {
   /** With `insufficient_scope`: the scopes the route asks for. */
   declare readonly requiredScopes?: readonly string[];
 
+  /** For a dialect or an extractor of your own. `message` goes into the log and must hold no secret. */
   constructor(code: XPayAuthErrorCode, message: string, details: XPayAuthErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.name = 'XPayAuthError';

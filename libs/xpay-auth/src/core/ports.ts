@@ -5,14 +5,19 @@ import type { Secret } from './secret.js';
 
 /** One HTTP request to the upstream. The path is relative to the instance's `baseUrl`. */
 export interface UpstreamRequest {
+  /** The HTTP method. */
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Below the instance's `baseUrl`, with a leading slash. */
   readonly path: string;
+  /** Every header that the language asks for, `content-type` and `authorization` included. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** The body as it goes over the wire, in UTF-8; none when left out. */
   readonly body?: string;
 }
 
 /** The upstream's answer, whatever its status. */
 export interface UpstreamAnswer {
+  /** The HTTP status, redirects included: none is followed. */
   readonly status: number;
   /** The body as text, at most `http.maxResponseBytes`. */
   readonly text: string;
@@ -20,6 +25,7 @@ export interface UpstreamAnswer {
   readonly receivedAt: number;
   /** Ms since the epoch by the upstream's clock: its `Date` header, whole seconds. */
   readonly upstreamNow: number | undefined;
+  /** A header by its name, in any case; `undefined` when the answer has none of that name. */
   header(name: string): string | undefined;
 }
 
@@ -28,6 +34,7 @@ export interface UpstreamAnswer {
  * `upstream_timeout`, or `upstream_malformed` for a body that is too long.
  */
 export interface Upstream {
+  /** Sends one request, within what is left of the deadline. */
   send(request: UpstreamRequest): Promise<UpstreamAnswer>;
 }
 
@@ -36,10 +43,13 @@ export type Purpose = 'own token' | 'verification' | 'login';
 
 /** What an upstream grants to credentials it accepts. */
 export interface Grant {
+  /** The token that the upstream gave to these credentials. */
   readonly accessToken: AccessToken;
   /** The upstream's name for the user. */
   readonly username: string;
+  /** What the upstream says they may do, without what that implies. */
   readonly scopes: readonly string[];
+  /** Whether the upstream calls it a login by API rather than by a person. */
   readonly isAPI: boolean;
   /** Ms the token lives from now, where the upstream says it that way. Wins over `accessToken.expiresAt`. */
   readonly lifeMs?: number | undefined;
@@ -47,14 +57,19 @@ export interface Grant {
   readonly upstreamNow?: number | undefined;
   /** What renews the token without the secret, where the upstream has such a thing. */
   readonly refreshToken?: Secret | undefined;
+  /** The upstream's own references of the login. */
   readonly reference?: UpstreamReference | undefined;
 }
 
 /** A call of the upstream's API beside authentication. */
 export interface ApiCall {
+  /** The HTTP method. */
   readonly method: UpstreamRequest['method'];
+  /** Below the instance's `baseUrl`, with a leading slash. */
   readonly path: string;
+  /** Headers of the caller's own; those of the language win. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** What is to be sent, before the language has put it into words. */
   readonly body?: unknown;
   /** A v4 UUID that names the call in the upstream's records, where it keeps such. */
   readonly uuid: string;
@@ -62,19 +77,34 @@ export interface ApiCall {
 
 /** What an answer of the upstream's API means. */
 export type ApiOutcome =
-  | { readonly kind: 'data'; readonly data: unknown; readonly reference?: UpstreamReference | undefined }
-  /** The upstream did not accept the token. `untouched`: it certainly did nothing else, so the call may be repeated. */
   | {
+      /** The call did what it should. */
+      readonly kind: 'data';
+      /** What it returned, unwrapped. */
+      readonly data: unknown;
+      /** The upstream's own references of the call. */
+      readonly reference?: UpstreamReference | undefined;
+    }
+  | {
+      /** The upstream did not accept the token. */
       readonly kind: 'token rejected';
+      /** The upstream certainly did nothing else, so the call may be repeated. */
       readonly untouched: boolean;
+      /** The upstream's own references of the call. */
       readonly reference?: UpstreamReference | undefined;
     };
 
 /** How an upstream's API is called with a token. */
 export interface ApiLanguage {
+  /** The request that makes this call with this token. Throws `configuration` for a body that cannot be put into words. */
   encode(call: ApiCall, token: AccessToken): UpstreamRequest;
-  /** Throws `upstream_business_error` where the upstream reports an error that is not about the token. */
+  /** What the answer to it means. Throws `upstream_business_error` where the upstream reports an error that is not about the token. */
   decode(answer: UpstreamAnswer, call: ApiCall, token: AccessToken): ApiOutcome;
+  /**
+   * What telemetry may show of a path: one of few, without ids, names or secrets, such as `/giftcard/{identifier}`.
+   * @default nothing is shown
+   */
+  template?(path: string): string | undefined;
 }
 
 /**
@@ -103,5 +133,6 @@ export interface Dialect {
    * that brings no refresh token leaves the old one in use; its name and scopes are not looked at.
    */
   refresh?(refreshToken: Secret, upstream: Upstream): Promise<Grant>;
+  /** How its API is called with a token, for `XPayHttpService`. */
   readonly api: ApiLanguage;
 }

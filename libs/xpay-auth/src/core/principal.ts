@@ -34,10 +34,16 @@ export class Principal {
   }
 }
 
+/** What a {@link Principal} is made of. */
 export interface PrincipalFacts {
+  /** The upstream's name for the user. */
   readonly username: string;
+  /** Every scope they hold, implied ones included. */
   readonly scopes: readonly string[];
+  /** Whether the upstream calls it a login by API. */
   readonly isAPI: boolean;
+  /** Ms since the epoch at which the upstream stops vouching for them; `undefined` when it does not say. */
   readonly expiresAt: number | undefined;
+  /** The instance of the module: its `name`, or `default`. */
   readonly instance: string;
 }

@@ -2,7 +2,9 @@ import type { XPayAuthError } from './errors.js';
 
 /** A range of waiting times in ms. */
 export interface Range {
+  /** Ms of the shortest wait, at least 1. */
   readonly min: number;
+  /** Ms of the longest wait, at least `min`. */
   readonly max: number;
 }
 

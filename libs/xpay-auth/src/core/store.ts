@@ -9,12 +9,15 @@ export type EntryKind = 'token' | 'pause' | 'session' | 'seen' | 'caller' | 'wel
 
 /** Names an entry. `id` may hold anything, secrets included: a store never shows it. */
 export interface EntryName {
+  /** What it is. */
   readonly kind: EntryKind;
+  /** Whose, or which: a user name, a digest, an address. */
   readonly id: string;
 }
 
 /** What a store holds under a name. */
 export interface Entry {
+  /** As it was written. */
   readonly value: string;
   /** Grows with every new value of one name; see {@link Lease.generation}. */
   readonly generation: number;
@@ -24,13 +27,17 @@ export interface Entry {
 
 /** A value to be kept. */
 export interface NewEntry {
+  /** Any text. A store that leaves the process keeps it sealed. */
   readonly value: string;
+  /** That of the lease under which it was made; see {@link Lease.generation}. */
   readonly generation: number;
+  /** Ms for which it is kept, by the store's own clock. */
   readonly lifeMs: number;
 }
 
 /** The right to do a thing alone for a while. */
 export interface Lease {
+  /** It is ours. */
   readonly kind: 'acquired';
   /**
    * Greater than that of every lease and entry of this name before it, also after the store has lost everything: what its
@@ -43,6 +50,7 @@ export interface Lease {
 
 /** Somebody else has the lease. */
 export interface Held {
+  /** It is somebody else's. */
   readonly kind: 'held';
   /** Ms until it runs out. */
   readonly remainingMs: number;
@@ -66,10 +74,13 @@ export interface LogPage {
   readonly newest: number;
   /** Position of the oldest record that is still kept. */
   readonly oldest: number;
+  /** What was asked for, oldest first. */
   readonly records: readonly LogRecord[];
 }
 
+/** One record of a log. */
 export interface LogRecord {
+  /** Grows by one from record to record of an epoch. */
   readonly position: number;
   /** Of {@link Store.indexOf}: survives a rotation of keys. */
   readonly index: string;
@@ -79,10 +90,22 @@ export interface LogRecord {
 
 /** Something a log's operator should read. */
 export type StoreNotice =
-  | { readonly type: 'away'; readonly reason: string }
-  | { readonly type: 'back' }
-  /** Something about the store's setting that will hurt one day. */
-  | { readonly type: 'warning'; readonly message: string };
+  | {
+      /** The store cannot be reached. */
+      readonly type: 'away';
+      /** Why, in a sentence without a secret. */
+      readonly reason: string;
+    }
+  | {
+      /** The store can be reached again. */
+      readonly type: 'back';
+    }
+  | {
+      /** Something about the store's setting that will hurt one day. */
+      readonly type: 'warning';
+      /** What, and what to do about it. */
+      readonly message: string;
+    };
 
 /** How a store is doing; fit for a health page. */
 export interface StoreStatus {
@@ -128,6 +151,7 @@ export interface Store {
   publish(topic: string, message: string): Promise<void>;
   /** Hears what is published, this instance's own messages included. Returns what ends it. */
   subscribe(topic: string, listener: (message: string) => void): () => void;
+  /** How it is doing; asks nobody. */
   status(): StoreStatus;
   /** Hears when the store goes and when it is back. Returns what ends it. */
   onNotice(listener: (notice: StoreNotice) => void): () => void;

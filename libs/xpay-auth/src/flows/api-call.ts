@@ -1,12 +1,14 @@
 import type { AccessToken } from '../core/access-token.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { ApiCall, ApiLanguage, ApiOutcome, UpstreamAnswer, UpstreamRequest } from '../core/ports.js';
+import type { Ending, Watch } from '../core/watch.js';
 import type { TokenSource } from './token-source.js';
 
 export interface ApiCallParts {
   readonly tokens: TokenSource;
   readonly api: ApiLanguage;
   readonly send: (request: UpstreamRequest, signal: AbortSignal | undefined) => Promise<UpstreamAnswer>;
+  readonly watch: Watch;
 }
 
 /** What an API call brings. */
@@ -17,9 +19,11 @@ export type ApiData = Extract<ApiOutcome, { kind: 'data' }>;
  * at once, but only where the upstream certainly did nothing the first time: some of these calls move money.
  */
 export async function callApi(parts: ApiCallParts, call: ApiCall, signal?: AbortSignal): Promise<ApiData> {
-  const { tokens, api, send } = parts;
+  const { tokens, api, send, watch } = parts;
+  const ask = async (token: AccessToken): Promise<ApiOutcome> =>
+    api.decode(await send(api.encode(call, token), signal), call, token);
   const tryWith = async (token: AccessToken): Promise<ApiOutcome> => {
-    const outcome = api.decode(await send(api.encode(call, token), signal), call, token);
+    const outcome = await watch.over(asking, () => ask(token), { judge, signal });
     if (outcome.kind === 'token rejected') tokens.invalidate(token);
     return outcome;
   };
@@ -35,6 +39,12 @@ export async function callApi(parts: ApiCallParts, call: ApiCall, signal?: Abort
   const second = await tryWith(await tokens.get(signal));
   if (second.kind === 'data') return second;
   throw rejected(second, 'The upstream rejected two tokens in a row');
+}
+
+const asking = { type: 'ask upstream', operation: 'api', purpose: 'api call' } as const;
+
+function judge({ kind }: ApiOutcome): Ending {
+  return { outcome: kind === 'data' ? 'ok' : 'token_rejected' };
 }
 
 function rejected(outcome: ApiOutcome, message: string): XPayAuthError {

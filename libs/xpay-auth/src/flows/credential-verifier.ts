@@ -4,6 +4,7 @@ import { XPayAuthError } from '../core/errors.js';
 import { hardMargin } from '../core/freshness.js';
 import type { Purpose } from '../core/ports.js';
 import type { Principal } from '../core/principal.js';
+import { Watch } from '../core/watch.js';
 import { type RememberedCaller, RememberedCallers } from './remembered-callers.js';
 import type { SharedMark } from './revocation-log.js';
 import type { SharedCallers } from './shared-callers.js';
@@ -12,6 +13,7 @@ import {
   type PresentedCredentials,
   UpstreamCheck,
   type UpstreamCheckParts,
+  type VerificationTrouble,
   type Verified,
 } from './upstream-check.js';
 
@@ -50,11 +52,18 @@ const MOST_WALL_GAIN_MS = 2_000;
 export class CredentialVerifier {
   readonly #remembered: RememberedCallers;
   readonly #upstream: UpstreamCheck;
+  readonly #watch: Watch;
   #hits = 0;
 
   constructor(private readonly parts: CredentialVerifierParts) {
-    this.#remembered = new RememberedCallers(parts.policy.maxEntries);
+    this.#remembered = new RememberedCallers(parts.policy.maxEntries, parts);
     this.#upstream = new UpstreamCheck(parts);
+    this.#watch = parts.watch ?? new Watch();
+  }
+
+  /** What troubles the checks at the upstream; `undefined` when the last one was answered. */
+  get trouble(): VerificationTrouble | undefined {
+    return this.#upstream.trouble;
   }
 
   /** How often a remembered caller was let in without a question to the upstream. */
@@ -77,7 +86,7 @@ export class CredentialVerifier {
   renewBehind(caller: RememberedCaller, presented: PresentedCredentials): void {
     // No room now: the next request of this caller tries again, so that a flood cannot make it miss its renewal.
     if (!this.#upstream.hasRoomFor('renewal')) return;
-    this.#pauseRenewal(caller);
+    this.#pauseRenewal(this.#keyOf(presented), caller);
     // Was right a moment ago, so it is no guess: a stranger who used up the attempts does not end a remembered caller.
     const mark = this.parts.shared?.mark();
     this.#check(presented, 'verification', 'renewal').then(
@@ -88,8 +97,11 @@ export class CredentialVerifier {
 
   /** Who presents these: remembered, or by asking the upstream. */
   async verify(presented: PresentedCredentials): Promise<Principal> {
+    const act = { type: 'verify', scheme: presented.scheme } as const;
     // What no upstream would be asked about is not looked up either: an ill-formed name has no digest of its own.
-    if (flawOf(presented.credentials) !== undefined) return (await this.#check(presented, 'verification')).principal;
+    if (flawOf(presented.credentials) !== undefined) {
+      return this.#watch.over(act, async () => (await this.#check(presented, 'verification')).principal);
+    }
     const key = this.#keyOf(presented);
     const now = this.parts.clock.monotonic();
     const caller = this.recall(key, now);
@@ -97,10 +109,14 @@ export class CredentialVerifier {
       if (now >= caller.renewFrom) this.renewBehind(caller, presented);
       return caller.principal;
     }
+    return this.#watch.over(act, () => this.#findOut(key, now, presented));
+  }
+
+  async #findOut(key: string, now: number, presented: PresentedCredentials): Promise<Principal> {
     const shared = await this.#recallShared(presented);
     if (shared !== undefined) return shared;
     const old = this.#stale(key);
-    if (old !== undefined && now < old.renewFrom) return old.principal;
+    if (old !== undefined && now < old.renewFrom) return this.#goOn(old);
     const mark = this.parts.shared?.mark();
     try {
       const verified = await this.#checkUnrevoked(presented, 'verification');
@@ -109,8 +125,8 @@ export class CredentialVerifier {
     } catch (failure) {
       const last = isTrouble(failure) ? this.#stale(key) : undefined;
       if (last === undefined) throw failure;
-      this.#pauseRenewal(last);
-      return last.principal;
+      this.#pauseRenewal(key, last);
+      return this.#goOn(last);
     }
   }
 
@@ -187,6 +203,12 @@ export class CredentialVerifier {
     const renewFrom = checkedAt + periodMs * RENEW_AFTER;
     const wallAheadMs = clock.now() - now;
     this.#remembered.set(this.#keyOf(presented), { principal, checkedAt, wallAheadMs, endsAt, renewFrom });
+    this.#watch.note({ type: 'recalled', what: 'credentials', level: 'shared' });
+    return principal;
+  }
+
+  #goOn({ principal }: RememberedCaller): Principal {
+    this.#watch.note({ type: 'recalled', what: 'credentials', level: 'stale' });
     return principal;
   }
 
@@ -206,11 +228,10 @@ export class CredentialVerifier {
     return canonicalText({ instance, dialect, baseUrl, scheme: scheme.toLowerCase(), username, secretKey });
   }
 
-  #pauseRenewal(caller: RememberedCaller): void {
+  #pauseRenewal(key: string, { checkedAt, endsAt }: RememberedCaller): void {
     const now = this.parts.clock.monotonic();
-    const { checkedAt, endsAt } = caller;
     const periodMs = Math.min(this.parts.policy.periodMs, endsAt - checkedAt);
-    caller.renewFrom = now + Math.max((checkedAt + periodMs - now) / 2, periodMs * SHORTEST_PAUSE);
+    this.#remembered.postpone(key, now + Math.max((checkedAt + periodMs - now) / 2, periodMs * SHORTEST_PAUSE));
   }
 
   /** A caller past the period who may still be let in while the upstream is in trouble. */
@@ -223,8 +244,9 @@ export class CredentialVerifier {
   }
 
   #isWithin(periodMs: number, { checkedAt, endsAt, wallAheadMs }: RememberedCaller, now: number): boolean {
-    if (now - checkedAt >= periodMs || now >= endsAt) return false;
-    return this.parts.clock.now() - now - wallAheadMs <= MOST_WALL_GAIN_MS;
+    return (
+      now - checkedAt < periodMs && now < endsAt && this.parts.clock.now() - now - wallAheadMs <= MOST_WALL_GAIN_MS
+    );
   }
 
   #isRevoked({ mark, principal }: Verified): boolean {
@@ -233,7 +255,7 @@ export class CredentialVerifier {
 
   /** The upstream was asked about this user again since, so its later word holds. */
   #isOvertaken({ askedAt, principal }: Verified): boolean {
-    return (this.#remembered.ofUser(principal.username)?.checkedAt ?? -Infinity) > askedAt;
+    return (this.#remembered.checkedAtOf(principal.username) ?? -Infinity) > askedAt;
   }
 
   #keyOf({ credentials }: PresentedCredentials): string {

@@ -3,6 +3,8 @@ import { ManualClock, MemoryStore } from 'nestjs-xpay-auth/testing';
 import type { LogPage } from '../core/store.js';
 import { RevocationLog } from './revocation-log.js';
 
+const nobody = (): void => undefined;
+
 describe('RevocationLog', () => {
   it('C3 · an old copy that is brought back between two reads is noticed too', async () => {
     const clock = new ManualClock();
@@ -30,7 +32,6 @@ describe('RevocationLog', () => {
   it('I10 C5 · a revocation holds here from the moment it is asked for, however long the store takes', async () => {
     const clock = new ManualClock();
     const store = new MemoryStore(clock);
-    const nobody = (): void => undefined;
     const log = new RevocationLog({ store, clock, scope: 'xpay', onUser: nobody, onEverybody: nobody });
     await log.catchUp();
     const before = log.mark();

@@ -4,6 +4,7 @@ import type { Revocations, RevocationMark } from './revocations.js';
 import type { SessionRecord } from './session-records.js';
 import type { FoundSession, SharedSessions } from './shared-sessions.js';
 import { SingleFlight } from './single-flight.js';
+import type { Watch } from '../core/watch.js';
 
 export interface SessionRecheckParts {
   readonly clock: Clock;
@@ -14,6 +15,7 @@ export interface SessionRecheckParts {
   readonly alive: (key: string) => SessionRecord | undefined;
   /** Takes what the store holds under this key; `undefined`: nothing any more. */
   readonly take: (key: string, found: NamedSession | undefined, asked: AskedAt) => void;
+  readonly watch?: Watch | undefined;
 }
 
 /** A session that was found, by its name among the instances. */
@@ -36,7 +38,7 @@ const MOST_ENDED = 10_000;
 
 /** Reads shared sessions again every second, one read at a time for each, and goes on without a store that is slow or away. */
 export class SessionRecheck {
-  readonly #reads = new SingleFlight<void>();
+  readonly #reads = new SingleFlight<void>(() => this.parts.watch?.note({ type: 'joined', flight: 'session' }));
   /** Sessions that were ended on any instance, with their generation; what a read under way still brings of them is not taken. */
   readonly #ended = new LRUCache<string, number>({ max: MOST_ENDED });
   readonly #unsubscribe: () => void;

@@ -4,6 +4,7 @@ import type { Clock } from '../core/clock.js';
 import type { KeyedDigest } from '../core/digest.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { Principal } from '../core/principal.js';
+import { Watch } from '../core/watch.js';
 import type { AuditSink } from './audit-events.js';
 import type { CredentialVerifier, PresentedCredentials } from './credential-verifier.js';
 import type { RevocationLog } from './revocation-log.js';
@@ -28,14 +29,18 @@ export interface SessionsParts {
   readonly audit: AuditSink;
   /** Where sessions are shared with other instances. */
   readonly shared?: { readonly sessions: SharedSessions; readonly log: RevocationLog } | undefined;
+  readonly watch?: Watch | undefined;
 }
 
 /** What a login brings: a bearer token of our own, shown this once. */
 export interface Session {
+  /** What the caller presents as `Authorization: Bearer …`. Only its digest is kept here. */
   readonly accessToken: string;
+  /** The scheme to present it by (RFC 6750 §2.1). */
   readonly tokenType: 'Bearer';
-  /** Ms since the epoch. */
+  /** Ms since the epoch at which the session ends at the latest. */
   readonly expiresAt: number;
+  /** Who logged in. */
   readonly principal: Principal;
 }
 
@@ -48,10 +53,13 @@ export class Sessions {
   readonly #recheck: SessionRecheck | undefined;
   /** Where sessions are shared, the log says who was revoked; this is for what was revoked here and is not in it yet. */
   readonly #own = new Revocations();
+  readonly #watch: Watch;
   #hits = 0;
+  #rereads = 0;
 
   constructor(private readonly parts: SessionsParts) {
-    const { clock, shared } = parts;
+    const { clock, shared, watch } = parts;
+    this.#watch = watch ?? new Watch();
     this.#recheck =
       shared &&
       new SessionRecheck({
@@ -60,10 +68,15 @@ export class Sessions {
         own: this.#own,
         alive: (key) => this.#alive(key),
         take: (key, found, asked) => this.#take(key, found, asked),
+        watch,
       });
   }
 
-  async login(presented: PresentedCredentials): Promise<Session> {
+  login(presented: PresentedCredentials): Promise<Session> {
+    return this.#watch.over({ type: 'login' }, () => this.#login(presented));
+  }
+
+  async #login(presented: PresentedCredentials): Promise<Session> {
     const { clock, policy, verifier, digest, audit, shared } = this.parts;
     const ownMark = this.#own.mark();
     // A store that is away is noticed before the upstream is asked for nothing.
@@ -99,6 +112,11 @@ export class Sessions {
     return this.#hits;
   }
 
+  /** How often of these the shared store was looked at before. */
+  get rereads(): number {
+    return this.#rereads;
+  }
+
   /** Whose session this is, by the digest of its `Authorization` header. Calls nobody; knows no shared one for long. */
   recall(key: string): Principal | undefined {
     const record = this.#alive(key);
@@ -113,10 +131,14 @@ export class Sessions {
     const principal = this.recall(key);
     if (principal !== undefined) return principal;
     if (this.#recheck === undefined) throw unknownBearer();
-    return this.#recheck.run(key, token).then((record) => {
-      if (record === undefined) throw unknownBearer();
-      return this.#recognised(record, this.parts.clock.monotonic());
-    });
+    return this.#watch.over({ type: 'read session' }, () => this.#reread(key, token));
+  }
+
+  async #reread(key: string, token: string): Promise<Principal> {
+    const record = await this.#recheck?.run(key, token);
+    if (record === undefined) throw unknownBearer();
+    this.#rereads++;
+    return this.#recognised(record, this.parts.clock.monotonic());
   }
 
   /** The upstream's token of a live session, where `session.keepUpstreamToken` keeps it. */
@@ -217,6 +239,6 @@ function unknownBearer(): XPayAuthError {
 }
 
 /** The one spelling of a bearer header: sessions and raw headers meet in its digest. */
-export function bearerHeader(token: string): string {
+function bearerHeader(token: string): string {
   return `Bearer ${token}`;
 }

@@ -9,10 +9,16 @@ import { onAbort } from './on-abort.js';
 export class SingleFlight<T> {
   readonly #flights = new Map<string, Promise<T>>();
 
+  /** @param joined hears of everybody who joins a flight that is under way */
+  constructor(private readonly joined?: () => void) {}
+
   /** Joins the flight of this key, or starts one. */
   run(key: string, fly: () => Promise<T>): Promise<T> {
     const underWay = this.#flights.get(key);
-    if (underWay !== undefined) return underWay;
+    if (underWay !== undefined) {
+      this.joined?.();
+      return underWay;
+    }
     const flight = Promise.resolve()
       .then(fly)
       .finally(() => this.#flights.delete(key));

@@ -5,6 +5,7 @@ import type { FreshnessPolicy } from '../core/freshness.js';
 import { clockSkew, lifeFromNow } from '../core/lifetime.js';
 import { nameOnly } from '../core/name-only.js';
 import { type PausePolicy, pauseAfter } from '../core/refresh-policy.js';
+import { Watch } from '../core/watch.js';
 import {
   type Attempt,
   GrantSource,
@@ -26,6 +27,7 @@ export interface TokenSourceParts extends GrantSourceParts {
   readonly random: () => number;
   /** Shares what is got with other instances. */
   readonly share?: ((own: GrantSource, news: TokenNews) => Grants) | undefined;
+  readonly watch?: Watch | undefined;
 }
 
 /**
@@ -42,11 +44,15 @@ export class TokenSource {
   #skewMs = 0;
   readonly #grants: Grants;
   readonly #rejected = new RejectedTokens();
+  readonly #watch: Watch;
   /** Brings `undefined` when there was nothing to adopt. */
-  readonly #flights = new SingleFlight<AccessToken | undefined>();
+  readonly #flights = new SingleFlight<AccessToken | undefined>(() =>
+    this.#watch.note({ type: 'joined', flight: 'token' }),
+  );
   readonly #stop = new AbortController();
 
   constructor(private readonly parts: TokenSourceParts) {
+    this.#watch = parts.watch ?? new Watch();
     const own = new GrantSource(parts);
     const news: TokenNews = {
       newer: () => this.#adopt(),
@@ -168,25 +174,29 @@ export class TokenSource {
 
   #renew(): Promise<AccessToken | undefined> {
     return this.#flights.run('token', async () => {
-      const { clock, policy } = this.parts;
-      const startedAt = clock.monotonic();
-      const causedByRejection = this.#rejected.renewalIsOwed;
-      let attempt: Attempt | undefined;
-      const deadlineMs = this.#grants.deadlineMs ?? policy.deadlineMs;
-      const limits = { clock, deadlineMs, stop: this.#stop.signal, tooLate: () => overdue(attempt, deadlineMs) };
-      try {
-        const heldBack = leftOf(this.#pause, startedAt) ?? leftOf(this.#rejected.pause, startedAt);
-        if (heldBack !== undefined) throw new HeldBack(heldBack);
-        const grant = await withinDeadline(limits, (signal) => {
-          const usableForMs = this.#held?.usableForMs(startedAt) ?? 0;
-          attempt = { startedAt, usableForMs, signal, waitsFor: 'credentials' };
-          return this.#grants.obtain(attempt);
-        });
-        return this.#hold(grant, causedByRejection);
-      } catch (thrown) {
-        throw this.#failed(thrown, startedAt);
-      }
+      const startedAt = this.parts.clock.monotonic();
+      const heldBack = leftOf(this.#pause, startedAt) ?? leftOf(this.#rejected.pause, startedAt);
+      if (heldBack !== undefined) throw this.#failed(new HeldBack(heldBack), startedAt);
+      return this.#watch.over({ type: 'renew token' }, () => this.#attempt(startedAt));
     });
+  }
+
+  async #attempt(startedAt: number): Promise<AccessToken> {
+    const { clock, policy } = this.parts;
+    const causedByRejection = this.#rejected.renewalIsOwed;
+    let attempt: Attempt | undefined;
+    const deadlineMs = this.#grants.deadlineMs ?? policy.deadlineMs;
+    const limits = { clock, deadlineMs, stop: this.#stop.signal, tooLate: () => overdue(attempt, deadlineMs) };
+    try {
+      const grant = await withinDeadline(limits, (signal) => {
+        const usableForMs = this.#held?.usableForMs(startedAt) ?? 0;
+        attempt = { startedAt, usableForMs, signal, waitsFor: 'credentials' };
+        return this.#grants.obtain(attempt);
+      });
+      return this.#hold(grant, causedByRejection);
+    } catch (thrown) {
+      throw this.#failed(thrown, startedAt);
+    }
   }
 
   #hold(grant: Obtained, causedByRejection: boolean): AccessToken {
@@ -206,6 +216,7 @@ export class TokenSource {
     const facts = { expiresAt, lifeMs: grant.lifeMs, upstreamNow, elapsedMs };
     const lifeMs = lifeFromNow(facts, now.wall) ?? policy.fallbackLifeMs;
     const type = ageMs !== undefined ? 'adopted' : this.#held === undefined ? 'obtained' : 'refreshed';
+    const leadMs = this.#held?.usableForMs(now.mono);
     this.#held = new HeldToken(token, { since, lifeMs }, policy);
     this.#rejected.renewed(now.mono, causedByRejection);
     this.#grants.refused.clear();
@@ -214,7 +225,7 @@ export class TokenSource {
     this.#failures = 0;
     this.#lastError = undefined;
     this.#grants.ended?.({ kind: 'held', lifeMs });
-    this.#tell({ type, expiresAt, lifeMs: lifeMs - (ageMs ?? 0), clockSkewMs: this.#skewMs, reference });
+    this.#tell({ type, expiresAt, lifeMs: lifeMs - (ageMs ?? 0), leadMs, clockSkewMs: this.#skewMs, reference });
     return token;
   }
 

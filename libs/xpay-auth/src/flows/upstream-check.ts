@@ -2,11 +2,12 @@ import { canonicalText } from '../core/cache-key.js';
 import type { Clock } from '../core/clock.js';
 import { type Credentials, flawOf } from '../core/credentials.js';
 import type { KeyedDigest } from '../core/digest.js';
-import { XPayAuthError, asXPayAuthError } from '../core/errors.js';
+import { XPayAuthError, type XPayAuthErrorCode, asXPayAuthError } from '../core/errors.js';
 import { lifeFromNow } from '../core/lifetime.js';
 import type { Grant, Purpose } from '../core/ports.js';
 import { Principal } from '../core/principal.js';
 import { type ScopeHierarchy, expandScopes } from '../core/scopes.js';
+import { Watch } from '../core/watch.js';
 import { type Attempt, type Attempts, freeAttempt } from './attempts.js';
 import type { Attempted, AuditSink } from './audit-events.js';
 import { RefusedCredentials } from './refused-credentials.js';
@@ -53,6 +54,14 @@ export interface UpstreamCheckParts {
   readonly attempts: Attempts;
   readonly revocations: Revocations;
   readonly audit: AuditSink;
+  readonly watch?: Watch | undefined;
+}
+
+/** Trouble of late: nobody can be verified, or nobody could. */
+export interface VerificationTrouble {
+  readonly code: XPayAuthErrorCode;
+  /** Ms since then. */
+  readonly ageMs: number;
 }
 
 /** This share of the places, at least one where there is more than one, is for renewals alone. */
@@ -64,7 +73,7 @@ const KEPT_FOR_RENEWALS = 1 / 4;
  * the same way through here; nothing is known of users locally.
  */
 export class UpstreamCheck {
-  readonly #flights = new SingleFlight<Verified>();
+  readonly #flights: SingleFlight<Verified>;
   readonly #refused: RefusedCredentials;
   /** What ends each check under way. */
   readonly #underWay = new Set<AbortController>();
@@ -72,11 +81,21 @@ export class UpstreamCheck {
   #guesses = 0;
   readonly #pause = new UpstreamPause();
   #stopped: XPayAuthError | undefined;
+  /** What the last check failed with, and when; nothing once the upstream has said yes or no. */
+  #trouble: { readonly code: XPayAuthErrorCode; readonly at: number } | undefined;
 
   constructor(private readonly parts: UpstreamCheckParts) {
     const { refusedPeriodMs, maxConcurrent } = parts.policy;
+    const watch = parts.watch ?? new Watch();
+    this.#flights = new SingleFlight(() => watch.note({ type: 'joined', flight: 'verification' }));
     this.#refused = new RefusedCredentials(refusedPeriodMs);
     this.#placesForGuesses = Math.max(1, maxConcurrent - Math.max(1, Math.floor(maxConcurrent * KEPT_FOR_RENEWALS)));
+  }
+
+  /** What troubles the checks; `undefined` when the last one was answered. */
+  get trouble(): VerificationTrouble | undefined {
+    const { code, at } = this.#trouble ?? {};
+    return code === undefined || at === undefined ? undefined : { code, ageMs: this.parts.clock.monotonic() - at };
   }
 
   /** Whether one more check of this kind may begin. */
@@ -126,6 +145,7 @@ export class UpstreamCheck {
     const attempt: Attempt = kind === 'guess' ? await attempts.reserve(attempted(presented)) : freeAttempt;
     try {
       const verified = await this.#ask(presented.credentials, purpose, kind);
+      this.#trouble = undefined;
       const { reference } = verified.grant;
       await attempt.succeeded();
       audit({ type: 'verified', purpose, ...attempted(presented), reference });
@@ -133,10 +153,12 @@ export class UpstreamCheck {
     } catch (thrown) {
       const failure = trouble(thrown);
       if (failure.code === 'invalid_credentials') {
+        this.#trouble = undefined;
         if (!this.#refused.add(key, clock.monotonic())) await attempt.undecided();
         throw this.refusal(presented, 'the upstream does not accept them', failure);
       }
       this.#pause.heed(failure, clock.monotonic());
+      this.#trouble = { code: failure.code, at: clock.monotonic() };
       await attempt.undecided();
       const { code: reason, reference } = failure;
       audit({ type: 'undecided', purpose, ...attempted(presented), reason, reference });
@@ -193,7 +215,7 @@ export class UpstreamCheck {
 }
 
 /** What may be said of a request to an auditor and to the counters: everything but the secret. */
-export function attempted({ scheme, credentials, address }: PresentedCredentials): Attempted {
+function attempted({ scheme, credentials, address }: PresentedCredentials): Attempted {
   return { scheme, username: credentials.username, address };
 }
 

@@ -1,7 +1,10 @@
 import { XPayAuthError } from '../core/errors.js';
 
 /** The media type of {@link encodeForm}, as a header. */
-export const FORM_HEADERS = { 'content-type': 'application/x-www-form-urlencoded' } as const;
+export const FORM_HEADERS = {
+  /** WHATWG URL §5. */
+  'content-type': 'application/x-www-form-urlencoded',
+} as const;
 
 /**
  * Fields as `application/x-www-form-urlencoded` (WHATWG URL §5: a space is `+`, a `+` is `%2B`, everything in UTF-8).

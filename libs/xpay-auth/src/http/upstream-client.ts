@@ -2,20 +2,33 @@ import type { AxiosInstance, AxiosResponse } from 'axios';
 import type { Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { UpstreamAnswer, UpstreamRequest } from '../core/ports.js';
+import { type Ending, Watch } from '../core/watch.js';
 import { decodeText } from './body.js';
 import { transportFailure } from './failure.js';
 import { parseHttpDate } from './http-date.js';
 
 /** Sends one request to the upstream; see `Upstream` in core/ports for what it throws. */
 export class UpstreamClient {
+  private readonly basePath: string;
+
   constructor(
     private readonly axios: AxiosInstance,
     private readonly baseUrl: string,
     private readonly clock: Clock,
-  ) {}
+    private readonly watch: Watch = new Watch(),
+  ) {
+    this.basePath = new URL(baseUrl).pathname.replace(/\/$/, '');
+  }
 
-  async send(request: UpstreamRequest, signal?: AbortSignal): Promise<UpstreamAnswer> {
+  /** @param shown the path as an onlooker may see it: without secrets, names and ids; none: it is not shown */
+  async send(request: UpstreamRequest, signal?: AbortSignal, shown?: string): Promise<UpstreamAnswer> {
     const url = this.urlOf(request.path);
+    const template = shown && this.basePath + shown;
+    const act = { type: 'exchange', method: request.method, url, template } as const;
+    return this.watch.over(act, () => this.exchange(url, request, signal), { judge, signal });
+  }
+
+  private async exchange(url: string, request: UpstreamRequest, signal?: AbortSignal): Promise<UpstreamAnswer> {
     const response = await this.withinTimeout(signal, (until) =>
       this.axios.request<Buffer>({
         url,
@@ -66,6 +79,10 @@ export class UpstreamClient {
     const [url, base] = [new URL(address), new URL(this.baseUrl)];
     return url.origin === base.origin && url.pathname.startsWith(`${base.pathname.replace(/\/$/, '')}/`);
   }
+}
+
+function judge({ status }: UpstreamAnswer): Ending {
+  return { outcome: 'ok', status };
 }
 
 function answerOf(response: AxiosResponse<Buffer>, receivedAt: number): UpstreamAnswer {

@@ -7,10 +7,11 @@ import type { AuditEvent, AuditSink } from '../flows/audit-events.js';
  * is no event, and one that is answered from memory only counts.
  */
 export class XPayAuditService implements OnModuleDestroy {
+  /** What happens to callers, as it happens. An observer that throws is an uncaught error of the app. */
   readonly events: Observable<AuditEvent>;
   readonly #events = new Subject<AuditEvent>();
 
-  /** @internal */
+  /** @hidden */
   constructor(
     private readonly logger: Logger,
     private readonly readCacheHits: () => number,

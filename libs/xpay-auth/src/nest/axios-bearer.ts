@@ -8,6 +8,7 @@ import {
 import type { AccessToken } from '../core/access-token.js';
 import type { XPayTokenService } from './token.service.js';
 
+/** How {@link attachXPayBearer} judges answers. */
 export interface XPayBearerOptions {
   /**
    * Which answers, beside every 401, say that the token was not accepted. The token is then renewed for the calls to come,

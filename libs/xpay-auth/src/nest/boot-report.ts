@@ -1,11 +1,12 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
-import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { DiscoveryService, HttpAdapterHost, MetadataScanner } from '@nestjs/core';
 import { XPayAuthError, asXPayAuthError } from '../core/errors.js';
-import { type RouteRule, describeRule, routeRules } from './route-rules.js';
+import { type EntryRule, entryRules, guardsFields, unguardedFields } from './contexts/entry-points.js';
+import { describeRule, routeRules } from './route-rules.js';
 import { XPayInstances } from './xpay-instances.js';
 
 /**
- * At boot, says at debug level which rule holds for each route, stops for a route whose instance does not exist, and does
+ * At boot, says at debug level which rule holds for each route, message, pattern and field, stops for a route whose instance does not exist, and does
  * what `undeclaredRoutes` says about routes that nobody protects and nobody called public.
  */
 @Injectable()
@@ -16,17 +17,24 @@ export class BootReport implements OnApplicationBootstrap {
     @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
     @Inject(MetadataScanner) private readonly scanner: MetadataScanner,
     @Inject(XPayInstances) private readonly instances: XPayInstances,
+    @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
   ) {}
 
   onApplicationBootstrap(): void {
     const options = this.instances.all().map((instance) => instance.options);
     const globally = options.some(({ globalGuards }) => globalGuards);
-    const rules = routeRules(this.discovery, this.scanner, globally);
+    const hybrid = Boolean(this.adapterHost.httpAdapter);
+    const fieldsToo = guardsFields(this.discovery);
+    const rules: EntryRule[] = [
+      ...routeRules(this.discovery, this.scanner, globally),
+      ...entryRules(this.discovery, this.scanner, { globally, hybrid, fieldsToo }),
+    ];
     for (const rule of rules) {
       this.#logger.debug(`${rule.route}: ${describeRule(rule)}`);
       if (rule.lostItsMark) throw lost(rule);
       if (rule.guarded && rule.requirement.access !== 'public') this.#assertInstance(rule);
     }
+    if (!fieldsToo) this.#assertFieldsGuarded();
 
     const undeclared = rules.filter(({ guarded, requirement }) => !guarded && !requirement.marked);
     if (undeclared.length === 0) return;
@@ -38,7 +46,18 @@ export class BootReport implements OnApplicationBootstrap {
     if (options.some(({ undeclaredRoutes }) => undeclaredRoutes === 'warn')) this.#logger.warn(message);
   }
 
-  #assertInstance({ route, requirement }: RouteRule): void {
+  /** Nest runs no guards before the fields of an object type unless it is told to, and says nothing of those it leaves out. */
+  #assertFieldsGuarded(): void {
+    const { byTheirOwnMark, byTheirClass } = unguardedFields(this.discovery, this.scanner);
+    const remedy = "Set fieldResolverEnhancers: ['guards'] in the options of GraphQLModule.";
+    if (byTheirOwnMark.length > 0) {
+      throw new XPayAuthError('configuration', `Nest runs no guards before ${byTheirOwnMark.join(', ')}. ${remedy}`);
+    }
+    if (byTheirClass.length === 0) return;
+    this.#logger.warn(`The mark of their class does not protect the fields ${byTheirClass.join(', ')}. ${remedy}`);
+  }
+
+  #assertInstance({ route, requirement }: EntryRule): void {
     try {
       this.instances.get(requirement.instance);
     } catch (thrown) {
@@ -48,7 +67,7 @@ export class BootReport implements OnApplicationBootstrap {
   }
 }
 
-function lost({ route }: RouteRule): XPayAuthError {
+function lost({ route }: EntryRule): XPayAuthError {
   return new XPayAuthError(
     'configuration',
     `${route}: its mark is lost. A decorator between the mark and the route replaced the method (write the mark above it), ` +

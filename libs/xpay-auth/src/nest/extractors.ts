@@ -3,13 +3,16 @@ import type { ChallengeScheme } from '../core/challenge.js';
 import type { IncomingRequest } from './incoming-request.js';
 
 /** What an extractor finds: credentials to check, or a bearer token of this app. */
-export type ExtractedCredentials = Credentials | { readonly token: string };
+export type ExtractedCredentials =
+  | Credentials
+  | {
+      /** A bearer token of this app, as `XPaySessionService.login()` gave it. */
+      readonly token: string;
+    };
 
 /**
- * Another place to present credentials: a header of your own, a cookie, metadata of a message. Extractors must not read
- * the `Authorization` header, which is `'basic'`'s and `'bearer'`'s.
- *
- * @experimental until the other contexts of Nest have proven it
+ * Another place to present credentials: a header of your own, a cookie, the handshake of a socket (`request.handshake`), a
+ * message (`request.rpc`). Extractors must not read the `Authorization` header, which is `'basic'`'s and `'bearer'`'s.
  */
 export interface CredentialsExtractor extends ChallengeScheme {
   /** `undefined` when the request has nothing of this kind. Throw `XPayAuthError('invalid_request')` for what is malformed. */

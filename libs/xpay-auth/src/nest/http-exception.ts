@@ -25,7 +25,9 @@ const EXCEPTIONS = {
 
 /** The body of a failure, in the shape of Nest's own errors. */
 export interface FailureBody {
+  /** The HTTP status once more. */
   readonly statusCode: number;
+  /** The name of the status, such as `Unauthorized`. */
   readonly error: string;
   /** Says nothing of accounts, upstreams or reasons. */
   readonly message: string;
@@ -33,15 +35,15 @@ export interface FailureBody {
   readonly errorCode: string;
 }
 
+/** What a caller may read of a failure. */
+export function failureBody({ status, code, publicMessage }: XPayAuthError): FailureBody {
+  return { statusCode: status, error: STATUS_CODES[status] ?? 'Error', message: publicMessage, errorCode: code };
+}
+
 /** A failure as Nest's exception, with itself as the cause. */
 export function toHttpException(failure: XPayAuthError): HttpException {
-  const { status, code, publicMessage } = failure;
-  const body: FailureBody = {
-    statusCode: status,
-    error: STATUS_CODES[status] ?? 'Error',
-    message: publicMessage,
-    errorCode: code,
-  };
+  const { status, code } = failure;
+  const body = failureBody(failure);
   const options = { cause: failure, errorCode: code };
   const Exception = EXCEPTIONS[status as keyof typeof EXCEPTIONS] as
     (typeof EXCEPTIONS)[keyof typeof EXCEPTIONS] | undefined;
@@ -53,16 +55,20 @@ const DEFAULT_RETRY_AFTER_MS = 1_000;
 /** What an upstream says of itself is passed on this far: nobody is sent away for a year. Our own lockouts are told in full. */
 const LONGEST_UPSTREAM_RETRY_AFTER_MS = 300_000;
 
+/** Ms after which a caller is told to come back; `undefined` where a failure says nothing of that. */
+export function toldRetryAfterMs(failure: XPayAuthError): number | undefined {
+  if (failure.status !== 429 && failure.status !== 503) return undefined;
+  const askedMs = failure.retryAfterMs ?? DEFAULT_RETRY_AFTER_MS;
+  return failure.trouble === 'caller' ? askedMs : Math.min(askedMs, LONGEST_UPSTREAM_RETRY_AFTER_MS);
+}
+
 /** The headers of a failure: no cache keeps it; a challenge or a time to come back where its status has one. */
 export function failureHeaders(failure: XPayAuthError, context: ChallengeContext | undefined): Record<string, string> {
   const challenge = context === undefined ? undefined : challengeFor(failure, context);
-  const waits = failure.status === 429 || failure.status === 503;
-  const askedMs = failure.retryAfterMs ?? DEFAULT_RETRY_AFTER_MS;
-  const toldMs = failure.trouble === 'caller' ? askedMs : Math.min(askedMs, LONGEST_UPSTREAM_RETRY_AFTER_MS);
-  const retryAfterS = Math.max(1, Math.ceil(toldMs / 1_000));
+  const toldMs = toldRetryAfterMs(failure);
   return {
     'cache-control': 'no-store',
     ...(challenge !== undefined && { 'www-authenticate': challenge }),
-    ...(waits && { 'retry-after': String(retryAfterS) }),
+    ...(toldMs !== undefined && { 'retry-after': String(Math.max(1, Math.ceil(toldMs / 1_000))) }),
   };
 }

@@ -3,9 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { XPayAuthError } from '../core/errors.js';
 import type { ApiLanguage, UpstreamAnswer, UpstreamRequest } from '../core/ports.js';
 import { type ApiData, callApi } from '../flows/api-call.js';
+import type { Watch } from '../core/watch.js';
 import { onAbort } from '../flows/on-abort.js';
 import type { XPayTokenService } from './token.service.js';
 
+/** How one call of the upstream's API is made. */
 export interface XPayCallOptions {
   /** Headers beside those the upstream's language sets. */
   readonly headers?: Readonly<Record<string, string>>;
@@ -17,15 +19,24 @@ export interface XPayCallOptions {
   readonly uuid?: string;
 }
 
+/** One call of the upstream's API. */
 export interface XPayRequest extends XPayCallOptions {
   /**
-   * @default 'POST'
+   * The HTTP method. @default 'POST'
    */
   readonly method?: UpstreamRequest['method'];
   /** Below the instance's `baseUrl`, with a leading slash. */
   readonly path: string;
   /** Sent as the upstream's language has it; for xPay.stream as JSON. */
   readonly body?: unknown;
+}
+
+/** What a call of the upstream's API brought. */
+export interface XPayAnswer<T> {
+  /** The answer without its envelope: for xPay.stream `success.data`, which may be `null`. */
+  data: T;
+  /** The upstream's name for the request, or the one it was sent with: quote it when asking its support. */
+  uuid: string;
 }
 
 /**
@@ -39,11 +50,12 @@ export class XPayHttpService implements OnModuleDestroy {
   readonly #underWay = new Set<AbortController>();
   #stopped = false;
 
-  /** @internal */
+  /** @hidden */
   constructor(
     private readonly tokens: XPayTokenService,
     private readonly api: ApiLanguage,
     private readonly send: (request: UpstreamRequest, signal: AbortSignal | undefined) => Promise<UpstreamAnswer>,
+    private readonly watch: Watch,
   ) {}
 
   /**
@@ -56,18 +68,21 @@ export class XPayHttpService implements OnModuleDestroy {
     return (await this.request<T>({ ...options, path, body })).data;
   }
 
-  /** As {@link post}, with any method, and with the upstream's name for the request beside the data. */
-  async request<T = unknown>(request: XPayRequest): Promise<{ data: T; uuid: string }> {
+  /** As {@link post}, with any method, and with the upstream's name for the request (`uuid`) beside the data. */
+  async request<T = unknown>(request: XPayRequest): Promise<XPayAnswer<T>> {
     const { method = 'POST', path, body, headers, signal, uuid = randomUUID() } = request;
     const call = { method, path, body, uuid, ...(headers !== undefined && { headers }) };
-    const parts = { tokens: this.tokens.source, api: this.api, send: this.send };
+    const { watch } = this;
+    const parts = { tokens: this.tokens.source, api: this.api, send: this.send, watch };
     if (this.#stopped) throw shuttingDown();
     const ending = new AbortController();
     this.#underWay.add(ending);
     const stay = signal && onAbort(signal, () => ending.abort(signal.reason));
     let answer: ApiData;
     try {
-      answer = await callApi(parts, call, ending.signal);
+      answer = await watch.over({ type: 'call api' }, () => callApi(parts, call, ending.signal), {
+        signal: ending.signal,
+      });
     } catch (failure) {
       // The transport says "given up" when the caller left; the caller gets back its own reason.
       if (failure instanceof XPayAuthError) signal?.throwIfAborted();

@@ -32,6 +32,18 @@ describe('an incoming request', () => {
     }
   });
 
+  it('I5 · a trusted proxy may have a client at its own address', () => {
+    const forwarded = {
+      headers: { 'x-forwarded-for': '10.0.0.1' },
+      ip: '10.0.0.1',
+      socket: { remoteAddress: '10.0.0.1' },
+    };
+    const onExpress = (ips: string[]) => addressOf({ ...forwarded, ips }).untrustedProxy;
+    const onFastify = (ips: string[]) => addressOf({ ...forwarded, ips, raw: {} }).untrustedProxy;
+    expect([onExpress(['10.0.0.1']), onFastify(['10.0.0.1', '10.0.0.1'])]).toEqual([false, false]);
+    expect([onExpress([]), onFastify(['10.0.0.1']), onFastify([])]).toEqual([true, true, true]);
+  });
+
   it('I5 · a stranger does not escape the counter by sending the header', () => {
     for (const peer of ['192.0.2.1', '172.32.0.1', '2001:db8::1', '11.0.0.1', '100.63.0.1', '100.128.0.1']) {
       expect(from(peer, peer, { 'x-forwarded-for': '10.0.0.1' })).toEqual({ address: peer, untrustedProxy: false });

@@ -3,16 +3,51 @@ import { XPayAuthError } from '../core/errors.js';
 
 /** The parts of an HTTP request that Express, Fastify and Node agree on, and the one where they do not. */
 export interface IncomingRequest {
+  /** Node's headers: names in lower case. */
   headers: IncomingHttpHeaders;
   /** Express and Node: every header line as it came. Node's `headers` keeps the first of two `Authorization` lines silently. */
   readonly rawHeaders?: readonly string[];
   /** Fastify: Node's request. */
-  readonly raw?: { readonly rawHeaders?: readonly string[]; readonly headers?: IncomingHttpHeaders };
-  readonly socket?: { readonly remoteAddress?: string | undefined };
+  readonly raw?: {
+    /** Every header line as it came. */
+    readonly rawHeaders?: readonly string[];
+    /** Node's headers. */
+    readonly headers?: IncomingHttpHeaders;
+  };
+  /** The connection. */
+  readonly socket?: {
+    /** Who is at the other end of it: the client, or a proxy. */
+    readonly remoteAddress?: string | undefined;
+  };
   /** The client's address as the platform's trusted-proxy setting has it. */
   readonly ip?: string;
+  /** The addresses that trusted proxies have passed on. Fastify begins with the peer's own, and has none when it trusts nobody. */
+  readonly ips?: readonly string[];
   /** Where Passport keeps who is calling. */
   user?: unknown;
+  /** On a socket: what its handshake brought beside headers, for extractors. */
+  readonly handshake?: Handshake | undefined;
+  /** In a microservice: the message, for extractors. Its string metadata, if any, are the `headers`. */
+  readonly rpc?: RpcMessage | undefined;
+}
+
+/** What a socket's handshake brings beside headers. */
+export interface Handshake {
+  /**
+   * What socket.io's client sent as `auth` (GraphQL subscriptions: `connectionParams`), without `username`, `secretKey` and
+   * `token`, which are read without an extractor.
+   */
+  readonly auth: Readonly<Record<string, unknown>>;
+  /** Path and query. */
+  readonly url: string | undefined;
+}
+
+/** A message of a microservice, as the transport hands it to Nest. */
+export interface RpcMessage {
+  /** The payload. */
+  readonly data: unknown;
+  /** The transport's own context, such as `TcpContext` or `KafkaContext`. */
+  readonly context: object;
 }
 
 /** The value of the one `Authorization` line; `undefined` when there is none, and when there are several. Never throws. */
@@ -30,7 +65,8 @@ export function authorizationOf(request: IncomingRequest): string | undefined {
 
 /** How many there are: Node's `headers` would not tell. */
 function countAuthorizationLines(request: IncomingRequest): number {
-  const lines = request.raw?.rawHeaders ?? request.rawHeaders ?? [];
+  // In this order: Express' requests have no `raw`, and to find that out takes as long as a look at all the lines.
+  const lines = request.rawHeaders ?? request.raw?.rawHeaders ?? [];
   let count = 0;
   for (let i = 0; i < lines.length; i += 2) {
     const name = lines[i];
@@ -63,9 +99,15 @@ export interface ClientAddress {
 export function addressOf(request: IncomingRequest): ClientAddress {
   const peer = request.socket?.remoteAddress;
   const address = request.ip ?? peer;
-  // Anybody may send the header, but only a proxy of the house sends it from an address of the house.
-  const untrustedProxy = isForwarded(request) && address === peer && isPrivate(peer);
+  // Anybody may send the header, but only a proxy of the house sends it from an address of the house. One that is trusted
+  // may have a client at its own address.
+  const untrustedProxy = isForwarded(request) && address === peer && isPrivate(peer) && !isByTrustedProxy(request);
   return { address: untrustedProxy ? undefined : address, untrustedProxy };
+}
+
+/** Whether the platform believes what the peer says of others. */
+function isByTrustedProxy({ ips = [], raw }: IncomingRequest): boolean {
+  return ips.length > (raw === undefined ? 0 : 1);
 }
 
 const PRIVATE = new RegExp(

@@ -1,5 +1,9 @@
 import { type Abstract, Inject, type InjectionToken, type Type } from '@nestjs/common';
 
+/**
+ * A class of this library that an app injects.
+ * @inline
+ */
 type Injectable = Type | Abstract<unknown>;
 
 const tokens = new WeakMap<Injectable, Map<string, symbol>>();

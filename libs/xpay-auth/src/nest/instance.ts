@@ -5,9 +5,9 @@ import { lengthPrefixed } from '../core/cache-key.js';
 import type { Credentials } from '../core/credentials.js';
 import { KeyedDigest } from '../core/digest.js';
 import { XPayAuthError } from '../core/errors.js';
-import type { Upstream } from '../core/ports.js';
 import type { Store, StoreNotice } from '../core/store.js';
 import { refreshShare } from '../core/refresh-policy.js';
+import { Watch } from '../core/watch.js';
 import { CountedAttempts, unlimitedAttempts } from '../flows/attempts.js';
 import type { AuditSink } from '../flows/audit-events.js';
 import { CredentialVerifier } from '../flows/credential-verifier.js';
@@ -18,6 +18,8 @@ import { SharedCallers } from '../flows/shared-callers.js';
 import { SharedSessions } from '../flows/shared-sessions.js';
 import { SharedGrants } from '../flows/shared-grants.js';
 import { TokenSource } from '../flows/token-source.js';
+import type { VerificationTrouble } from '../flows/upstream-check.js';
+import { WatchedStore } from '../flows/watched-store.js';
 import { createAxios } from '../http/axios.js';
 import { UpstreamClient } from '../http/upstream-client.js';
 import { XPayAuditService } from './audit.service.js';
@@ -27,6 +29,7 @@ import { XPayHttpService } from './http.service.js';
 import { DEFAULT_INSTANCE, type ResolvedOptions } from './options/resolve-options.js';
 import { XPaySessionService } from './session.service.js';
 import { XPayTokenService } from './token.service.js';
+import { upstreamQuestions } from './upstream-questions.js';
 import { XPayStrategy } from './xpay.strategy.js';
 
 /** One instance of the module, put together. Its services are what Nest injects. */
@@ -40,27 +43,49 @@ export interface XPayInstance {
   readonly strategy: XPayStrategy;
   readonly auditing: XPayAuditService;
   readonly audit: AuditSink;
+  /** Where telemetry looks on. */
+  readonly watch: Watch;
+  /** How often a caller was known without a question to the upstream, and how often the store was asked for it. */
+  readonly recalls: () => { readonly credentials: number; readonly sessions: number; readonly rereads: number };
+  /** What troubles the verification of callers; `undefined` when the last check was answered. */
+  readonly trouble: () => VerificationTrouble | undefined;
   /** Nest calls it, after everything that uses the store has stopped. */
   onApplicationShutdown(): Promise<void>;
 }
 
+/** What an instance is given by who puts it together. */
+export interface InstanceSurroundings {
+  readonly store?: Store | undefined;
+  /** Answers where no socket may open. */
+  readonly standIn?: Pick<UpstreamClient, 'send'> | undefined;
+}
+
+/** An instance with the store of its options, if they name one. */
+export async function openInstance(options: ResolvedOptions): Promise<XPayInstance> {
+  return createInstance(options, { store: await options.store?.(options.clock) });
+}
+
 /** Puts an instance together: the one place where ports meet what fills them. */
-export function createInstance(options: ResolvedOptions, store?: Store): XPayInstance {
+export function createInstance(
+  options: ResolvedOptions,
+  { store: opened, standIn }: InstanceSurroundings = {},
+): XPayInstance {
   const { name, dialect, baseUrl, clock, http } = options;
   const logger = new Logger(name === DEFAULT_INSTANCE ? 'XPayAuth' : `XPayAuth:${name}`);
   const auditing = new XPayAuditService(logger, (): number => verifier.hits + sessions.hits);
   const audit = auditing.record;
 
+  const watch = new Watch();
   const axios = new HttpService(createAxios(http)).axiosRef;
-  const client = new UpstreamClient(axios, baseUrl, clock);
-  const upstream = (signal?: AbortSignal): Upstream => ({ send: (request) => client.send(request, signal) });
+  const client = standIn ?? new UpstreamClient(axios, baseUrl, clock, watch);
+  const questions = upstreamQuestions(dialect, client, watch);
 
-  if (store !== undefined) holdStore(store);
-  const unheard = store?.onNotice((notice) => logNotice(logger, notice));
+  if (opened !== undefined) holdStore(opened);
+  const unheard = opened?.onNotice((notice) => logNotice(logger, notice));
+  const store = opened && new WatchedStore(opened, watch);
   const { deadlineMs, hardMarginMs } = options.token;
   const scope = [name, dialect.name, baseUrl];
   const shared = { clock, scope, deadlineMs, hardMarginMs };
-  const renewal = dialect.refresh?.bind(dialect);
   const tokens = new XPayTokenService(logger, { baseUrl, warmUp: options.token.warmUp, store }, (emit) => {
     return new TokenSource({
       clock,
@@ -69,11 +94,12 @@ export function createInstance(options: ResolvedOptions, store?: Store): XPayIns
         refreshAt: refreshShare(options.token.refreshAt, `${hostname()} ${process.pid} ${name}`),
       },
       credentials: ownAccount(options),
-      authenticate: (credentials, signal) => dialect.authenticate(credentials, upstream(signal), 'own token'),
-      refresh: renewal && ((refreshToken, signal) => renewal(refreshToken, upstream(signal))),
+      authenticate: (credentials, signal) => questions.authenticate(credentials, 'own token', signal),
+      refresh: questions.refresh,
       emit,
       random: Math.random,
       share: store && ((own, news) => new SharedGrants({ store, ...shared }, own, news)),
+      watch,
     });
   });
 
@@ -100,7 +126,7 @@ export function createInstance(options: ResolvedOptions, store?: Store): XPayIns
     digest,
     policy: { ...options.verification, deadlineMs: http.timeoutMs },
     scopeHierarchy: options.scopeHierarchy,
-    authenticate: (credentials, purpose, signal) => dialect.authenticate(credentials, upstream(signal), purpose),
+    authenticate: questions.authenticate,
     attempts:
       options.attempts === false
         ? unlimitedAttempts
@@ -111,6 +137,7 @@ export function createInstance(options: ResolvedOptions, store?: Store): XPayIns
       store && log && options.verification.share
         ? new SharedCallers({ store, log, clock, instance: name, issuer })
         : undefined,
+    watch,
   });
   const bearersMayRepeat = options.session.token === 'upstream';
   const { periodMs, idleMs } = options.session;
@@ -123,6 +150,7 @@ export function createInstance(options: ResolvedOptions, store?: Store): XPayIns
     audit,
     shared: store &&
       log && { sessions: new SharedSessions({ store, log, scope, issuer, periodMs, idleMs, bearersMayRepeat }), log },
+    watch,
   });
 
   const strategy = new XPayStrategy({
@@ -140,22 +168,26 @@ export function createInstance(options: ResolvedOptions, store?: Store): XPayIns
           "Set Express' `trust proxy` or Fastify's `trustProxy`.",
       );
     }),
+    watch,
   });
 
   return {
     options,
     issuer,
     tokens,
-    http: new XPayHttpService(tokens, dialect.api, (request, signal) => client.send(request, signal)),
+    http: new XPayHttpService(tokens, dialect.api, questions.sendApi, watch),
     sessions: new XPaySessionService(sessions, verifier),
     strategy,
     auditing,
     audit,
+    watch,
+    recalls: () => ({ credentials: verifier.hits, sessions: sessions.hits, rereads: sessions.rereads }),
+    trouble: () => verifier.trouble,
     onApplicationShutdown: async () => {
       log?.stop();
       sessions.stop();
       unheard?.();
-      if (store !== undefined) await letGoOfStore(store);
+      if (opened !== undefined) await letGoOfStore(opened);
     },
   };
 }

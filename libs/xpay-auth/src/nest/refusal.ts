@@ -18,9 +18,7 @@ export class Refusal {
    * Without an instance there is no challenge to make.
    */
   of(thrown: unknown, host: ArgumentsHost, instance: XPayInstance | undefined): HttpException {
-    const failure = asXPayAuthError(thrown, 'configuration', 'The check of the caller failed in an unexpected way');
-    // The caller is told nothing of it, so the operator is.
-    if (failure.code === 'configuration') this.#logger.error(describe(failure));
+    const failure = this.failureOf(thrown);
     if (host.getType() !== 'http') return toHttpException(failure);
     const http = host.switchToHttp();
     const response: unknown = http.getResponse();
@@ -33,16 +31,18 @@ export class Refusal {
     }
     return toHttpException(failure);
   }
+
+  /** Whatever was thrown, as a failure. */
+  failureOf(thrown: unknown): XPayAuthError {
+    const failure = asXPayAuthError(thrown, 'configuration', 'The check of the caller failed in an unexpected way');
+    // The caller is told nothing of it, so the operator is.
+    if (failure.code === 'configuration') this.#logger.error(describe(failure));
+    return failure;
+  }
 }
 
 /** A failure as one line of the log. */
 export function describe(failure: XPayAuthError): string {
   const references = Object.entries(failure.reference ?? {}).map(([name, value]) => ` ${name}=${String(value)}`);
   return `${failure.code}: ${failure.message}${references.join('')}`;
-}
-
-/** An unknown context is refused: nobody knows where its credentials would be. */
-export function assertHttp(host: ArgumentsHost): void {
-  if (host.getType() === 'http') return;
-  throw new XPayAuthError('configuration', `XPayAuthGuard does not know the context type "${host.getType()}"`);
 }

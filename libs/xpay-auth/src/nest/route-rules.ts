@@ -9,6 +9,9 @@ import { XPayAuthGuard } from './xpay-auth.guard.js';
 export interface RouteRule {
   /** Such as `GET /admin/report (ReportsController.adminReport)`. */
   readonly route: string;
+  /** The class, and the function that answers; subclasses share the functions they inherit. */
+  readonly controller: object;
+  readonly handler: object;
   readonly requirement: Requirement;
   /** A guard of this library stands before it. Without one nobody asks for what its requirement says. */
   readonly guarded: boolean;
@@ -31,6 +34,8 @@ export function routeRules(
       return [
         {
           route: `${routeOf(metatype, handler)} (${metatype.name}.${name})`,
+          controller: metatype,
+          handler,
           requirement: requirementOf(metatype, handler),
           guarded: guardedGlobally || hasGuard(metatype) || hasGuard(handler),
           lostItsMark: hasLostItsMark(prototype, name, handler),
@@ -41,7 +46,7 @@ export function routeRules(
 }
 
 /** What a rule says, for a reader of the log. */
-export function describeRule({ requirement, guarded }: RouteRule): string {
+export function describeRule({ requirement, guarded }: Pick<RouteRule, 'requirement' | 'guarded'>): string {
   const { access, all, any, instance } = requirement;
   if (!guarded) return access === 'public' ? 'public' : 'NOT PROTECTED by this module';
   const scopes = [
@@ -60,7 +65,8 @@ function routeOf(controller: object, handler: object): string {
   return `${method} ${`/${prefix}/${path}`.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '')}`;
 }
 
-function hasGuard(target: object): boolean {
+/** Whether a guard of this library was put on a class or method. */
+export function hasGuard(target: object): boolean {
   const guards = (Reflect.getMetadata(GUARDS_METADATA, target) ?? []) as (Type | object)[];
   return guards.some((guard) => guard === XPayAuthGuard || guard instanceof XPayAuthGuard);
 }

@@ -2,10 +2,12 @@ import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@ne
 import { XPayAuthError } from '../core/errors.js';
 import { Principal } from '../core/principal.js';
 import { meets } from '../core/scopes.js';
-import { type IncomingRequest, addressOf } from './incoming-request.js';
+import { ContextGate } from './contexts/context-gate.js';
+import { denied } from './denial.js';
+import type { IncomingRequest } from './incoming-request.js';
 import type { XPayInstance } from './instance.js';
-import { type Requirement, requirementOf } from './marks/requirement.js';
-import { Refusal, assertHttp } from './refusal.js';
+import { requirementOf } from './marks/requirement.js';
+import { Refusal } from './refusal.js';
 import { XPayInstances } from './xpay-instances.js';
 
 /**
@@ -14,18 +16,21 @@ import { XPayInstances } from './xpay-instances.js';
  */
 @Injectable()
 export class ScopesGuard implements CanActivate {
+  /** @hidden */
   constructor(
     @Inject(XPayInstances) private readonly instances: XPayInstances,
     @Inject(Refusal) private readonly refusal: Refusal,
+    @Inject(ContextGate) private readonly gate: ContextGate,
   ) {}
 
-  canActivate(context: ExecutionContext): boolean {
+  /** Nest calls it. Throws Nest's own exception for the context, with an `XPayAuthError` as its `cause`. */
+  canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     const requirement = requirementOf(context.getClass(), context.getHandler());
     // Nobody is good enough there, and a mark that says so names no scope.
     if (requirement.access !== 'authenticated') return true;
+    if (context.getType() !== 'http') return this.gate.authorize(context, requirement);
     let instance: XPayInstance | undefined;
     try {
-      assertHttp(context);
       instance = this.instances.get(requirement.instance);
       const request = context.switchToHttp().getRequest<IncomingRequest>();
       const { user } = request;
@@ -38,15 +43,4 @@ export class ScopesGuard implements CanActivate {
       throw this.refusal.of(thrown, context, instance);
     }
   }
-}
-
-function denied(
-  { username }: Principal,
-  { all, any }: Requirement,
-  { audit }: XPayInstance,
-  request: IncomingRequest,
-): XPayAuthError {
-  const requiredScopes = [...all, ...any];
-  audit({ type: 'denied', username, address: addressOf(request).address, requiredScopes });
-  return new XPayAuthError('insufficient_scope', `The caller lacks ${requiredScopes.join(' ')}`, { requiredScopes });
 }

@@ -16,7 +16,7 @@ export interface LoginContext {
 
 /** Logins: exchanges credentials for a bearer token of this app, and ends it. */
 export class XPaySessionService implements OnModuleDestroy {
-  /** @internal */
+  /** @hidden */
   constructor(
     private readonly sessions: Sessions,
     private readonly verifier: CredentialVerifier,

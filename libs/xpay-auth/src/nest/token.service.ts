@@ -6,12 +6,13 @@ import type { Store } from '../core/store.js';
 import type { TokenEvent, TokenStatus } from '../flows/token-events.js';
 import type { TokenSource } from '../flows/token-source.js';
 
+/** How one caller asks for a token. */
 export interface GetTokenOptions {
   /** Lets this caller leave: rejects with `signal.reason`. The request under way goes on for the others. */
   readonly signal?: AbortSignal;
 }
 
-/** What the service is told about its instance. @internal */
+/** What the service is told about its instance. */
 export interface TokenServiceSettings {
   /** Where the token belongs: it is sent to this origin and no other. */
   readonly baseUrl: string;
@@ -33,7 +34,7 @@ export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
   readonly #events = new Subject<TokenEvent>();
   #saidSkew = false;
 
-  /** @internal */
+  /** @hidden */
   constructor(
     private readonly logger: Logger,
     /** @internal */

@@ -1,27 +1,32 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { XPayAuthError } from '../core/errors.js';
 import { Principal } from '../core/principal.js';
+import { ContextGate } from './contexts/context-gate.js';
 import { type IncomingRequest, stripCredentials } from './incoming-request.js';
 import type { XPayInstance } from './instance.js';
 import { type Access, requirementOf } from './marks/requirement.js';
-import { Refusal, assertHttp } from './refusal.js';
+import { Refusal } from './refusal.js';
 import { XPayInstances } from './xpay-instances.js';
 
 /** Authentication: who is calling. Puts a `Principal` on `request.user`, or refuses. */
 @Injectable()
 export class XPayAuthGuard implements CanActivate {
+  /** @hidden */
   constructor(
     @Inject(XPayInstances) private readonly instances: XPayInstances,
     @Inject(Refusal) private readonly refusal: Refusal,
+    @Inject(ContextGate) private readonly gate: ContextGate,
   ) {}
 
+  /** Nest calls it. Throws Nest's own exception for the context, with an `XPayAuthError` as its `cause`. */
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    const { access, instance: name } = requirementOf(context.getClass(), context.getHandler());
+    const requirement = requirementOf(context.getClass(), context.getHandler());
+    const { access, instance: name } = requirement;
     if (access === 'public') return true;
+    if (context.getType() !== 'http') return this.gate.authenticate(context, requirement);
     const request = context.switchToHttp().getRequest<IncomingRequest>();
     let instance: XPayInstance | undefined;
     try {
-      assertHttp(context);
       const decider = (instance = this.instances.get(name));
       if (isDecided(request, decider)) return true;
       const caller = decider.strategy.validate(request);
@@ -44,6 +49,7 @@ export class XPayAuthGuard implements CanActivate {
       if (Principal.isPrincipal(request.user)) request.user = undefined;
       return true;
     }
+    if (nobody) instance?.watch.note({ type: 'refused', code: thrown.code });
     throw this.refusal.of(thrown, context, instance);
   }
 }

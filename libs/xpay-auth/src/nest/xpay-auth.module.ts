@@ -4,11 +4,14 @@ import { APP_FILTER, APP_GUARD, DiscoveryModule } from '@nestjs/core';
 import { XPayAuthError } from '../core/errors.js';
 import { XPayAuditService } from './audit.service.js';
 import { BootReport } from './boot-report.js';
+import { ContextGate } from './contexts/context-gate.js';
+import { XPayHandshake } from './contexts/handshake.service.js';
+import { RefusedFieldFilter } from './contexts/refused-field.filter.js';
 import { XPayHttpService } from './http.service.js';
 import { getXPayInjectionToken } from './injection.js';
-import { createInstance } from './instance.js';
+import { openInstance } from './instance.js';
 import type { XPayInstance } from './instance.js';
-import { type ResolvedOptions, resolveOptions } from './options/resolve-options.js';
+import { resolveOptions } from './options/resolve-options.js';
 import type {
   XPayAuthAsyncOptions,
   XPayAuthFactoryOptions,
@@ -20,6 +23,7 @@ import { Refusal } from './refusal.js';
 import { ScopesGuard } from './scopes.guard.js';
 import { XPaySessionService } from './session.service.js';
 import { XPayTokenService } from './token.service.js';
+import { UpstreamStandIn } from './upstream-stand-in.js';
 import { XPayAuthFilter } from './xpay-auth.filter.js';
 import { XPayAuthGuard } from './xpay-auth.guard.js';
 import { XPayInstances } from './xpay-instances.js';
@@ -34,12 +38,15 @@ import { XPayStrategy } from './xpay.strategy.js';
     Refusal,
     XPayAuthGuard,
     ScopesGuard,
+    ContextGate,
+    XPayHandshake,
     BootReport,
     { provide: APP_FILTER, useClass: XPayAuthFilter },
+    { provide: APP_FILTER, useClass: RefusedFieldFilter },
   ],
-  exports: [XPayInstances, Refusal, XPayAuthGuard, ScopesGuard],
+  exports: [XPayInstances, Refusal, XPayAuthGuard, ScopesGuard, ContextGate, XPayHandshake],
 })
-class XPayAuthCoreModule {}
+export class XPayAuthCoreModule {}
 
 /** Import it once for each upstream: `XPayAuthModule.forRoot()`. */
 @Module({})
@@ -96,10 +103,18 @@ function defineModule(
       ...factoryProviders(given, source),
       {
         provide: instance,
-        inject: [given, ConfigService, XPayInstances],
-        useFactory: async (options: XPayAuthFactoryOptions, config: ConfigService, instances: XPayInstances) => {
-          const resolved: ResolvedOptions = resolveOptions(options, beside, (variable) => config.get<string>(variable));
-          const whole = createInstance(resolved, await resolved.store?.(resolved.clock));
+        inject: [given, ConfigService, XPayInstances, { token: UpstreamStandIn, optional: true }],
+        useFactory: async (
+          options: XPayAuthFactoryOptions,
+          config: ConfigService,
+          instances: XPayInstances,
+          standIn: unknown,
+        ) => {
+          // What a mocker of @nestjs/testing makes up for everything that is missing is none.
+          const whole =
+            standIn instanceof UpstreamStandIn
+              ? standIn.createInstance(options, beside)
+              : await openInstance(resolveOptions(options, beside, (variable) => config.get<string>(variable)));
           instances.add(whole);
           return whole;
         },

@@ -7,6 +7,7 @@ import { DEFAULT_INSTANCE } from './options/resolve-options.js';
 @Injectable()
 export class XPayInstances {
   readonly #byName = new Map<string, XPayInstance>();
+  readonly #listeners: ((instance: XPayInstance) => void)[] = [];
 
   /** Throws `configuration` for a second instance of one name, or a second one with `globalGuards`. */
   add(instance: XPayInstance): void {
@@ -26,6 +27,13 @@ export class XPayInstances {
       );
     }
     this.#byName.set(name, instance);
+    for (const listener of this.#listeners) listener(instance);
+  }
+
+  /** Hears of every instance, those that are here already included. Nest makes them in an order of its own. */
+  onEach(listener: (instance: XPayInstance) => void): void {
+    this.all().forEach(listener);
+    this.#listeners.push(listener);
   }
 
   /** Throws `configuration` when there is none of that name. */

@@ -6,6 +6,7 @@ import type { Clock } from '../core/clock.js';
 import type { KeyedDigest } from '../core/digest.js';
 import { type XPayAuthError, asXPayAuthError } from '../core/errors.js';
 import type { Principal } from '../core/principal.js';
+import type { Watch } from '../core/watch.js';
 import type { AuditSink } from '../flows/audit-events.js';
 import type { CredentialVerifier, PresentedCredentials } from '../flows/credential-verifier.js';
 import type { Sessions } from '../flows/sessions.js';
@@ -25,15 +26,20 @@ export interface XPayStrategyParts {
   readonly sessions: Sessions;
   readonly audit: AuditSink;
   readonly onUntrustedProxy: () => void;
+  readonly watch: Watch;
 }
 
 /** What Passport puts on a strategy, in types that do not ask for Express' request. */
 interface PassportDoor {
   /** Passport's name of the strategy. */
   name: string;
+  /** Passport's: the caller is known. */
   success(user: unknown): void;
+  /** Passport's: bad or missing credentials; the next strategy gets its turn. */
   fail(challenge: string, status: number): void;
+  /** Passport's: it could not be decided. */
   error(error: Error): void;
+  /** Passport calls it with each request. */
   authenticate(request: unknown): void;
 }
 
@@ -47,6 +53,7 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
   /** Passport works on an object derived from a strategy, which reaches this but none of the private members. */
   protected readonly self = this;
 
+  /** @hidden */
   constructor(parts: XPayStrategyParts) {
     super();
     this.#parts = parts;
@@ -76,7 +83,7 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
     return caller.principal;
   }
 
-  /** What a 401 of this instance offers to this request. */
+  /** What a 401 of this instance offers to this request. @internal */
   challengeContext(request: IncomingRequest): ChallengeContext {
     return { realm: this.#parts.realm, schemes: this.#parts.reader.schemes, fromScript: isFromScript(request) };
   }
@@ -89,6 +96,7 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
     const { self } = this;
     const failed = (thrown: unknown): void => {
       const failure = unexpected(thrown);
+      if (failure.code === 'missing_credentials') self.#refused(failure);
       if (failure.status === 401) this.fail(challengeFor(failure, self.challengeContext(request)) ?? 'xpay', 401);
       else this.error(toHttpException(failure));
     };
@@ -116,7 +124,10 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
       presented = this.#parts.reader.read(request);
       if ('token' in presented) return await sessions.verify(presented.token);
     } catch (thrown) {
-      throw this.#audited(unexpected(thrown), request, presented?.scheme);
+      const failure = unexpected(thrown);
+      // Whether it matters that nothing was presented is the route's to say.
+      if (failure.code !== 'missing_credentials') this.#refused(failure);
+      throw this.#audited(failure, request, presented?.scheme);
     }
     return verifier.verify(this.#present(request, presented));
   }
@@ -125,6 +136,10 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
     const { address, untrustedProxy } = this.#addresses.of(request);
     if (untrustedProxy) this.#parts.onUntrustedProxy();
     return { scheme, credentials, address };
+  }
+
+  #refused({ code }: XPayAuthError): void {
+    this.#parts.watch.note({ type: 'refused', code });
   }
 
   /** A refusal that no verifier has seen. Who presents nothing has not tried. */

@@ -46,6 +46,7 @@ export class MemoryStore implements Store {
   #reason: string | undefined;
   #windows = 0;
 
+  /** Empty; entries and leases live by this clock. */
   constructor(private readonly clock: Clock = systemClock) {}
 
   /** From now on every call fails, until {@link comeBack}. */
@@ -54,6 +55,7 @@ export class MemoryStore implements Store {
     this.#notified.forEach((listener) => listener({ type: 'away', reason }));
   }
 
+  /** Ends the outage; what was written before it is still there. */
   comeBack(): void {
     this.#reason = undefined;
     this.#notified.forEach((listener) => listener({ type: 'back' }));

@@ -1,12 +1,24 @@
+/**
+ * Emulators of the upstreams, a clock that you move, and the contract that a dialect of your own must meet. They need no test
+ * runner.
+ * @module nestjs-xpay-auth/testing
+ */
 export { ManualClock } from './emulators/manual-clock.js';
-export type { Fault } from './emulators/fault.js';
+export type { Fault, FaultTiming, RetryAfter } from './emulators/fault.js';
+export type { Script, ScriptScope } from './emulators/script.js';
 export type { LedgerEntry } from './emulators/ledger.js';
 export type { Outcome } from './emulators/wire-message.js';
 export type { EmulatedAccount } from './emulators/account-book.js';
 export type { EmulatorClock } from './emulators/emulator-clock.js';
 export type { Emulator, EmulatorOptions } from './emulators/emulator.js';
 export { startXPayEmulator } from './emulators/xpay.emulator.js';
-export type { BadBearerAnswer, XPayAccount, XPayEmulator, XPayEmulatorOptions } from './emulators/xpay.emulator.js';
+export type {
+  BadBearerAnswer,
+  MintedToken,
+  XPayAccount,
+  XPayEmulator,
+  XPayEmulatorOptions,
+} from './emulators/xpay.emulator.js';
 export type { UuidPlacement } from './emulators/xpay-envelope.js';
 export type { XPayPayment } from './emulators/xpay-business.js';
 export { xpayMalformed } from './emulators/xpay-malformed.js';
@@ -27,6 +39,11 @@ export type {
   PasswordLoginEmulatorOptions,
 } from './emulators/password-login.emulator.js';
 export { demoAccounts } from './emulators/demo-accounts.js';
+
+// an app without its upstream
+export { XPayAuthTestingModule } from './kit/xpay-auth-testing.module.js';
+export { asUser, testCredentials, type TestUser, type TestUserHeaders } from './kit/test-user.js';
+export { XPayTestUpstream, type UpstreamTrouble, type XPayTestCall } from './kit/test-upstream.js';
 
 // contracts: what an adapter of your own must do
 export type { ContractCase } from './kit/contract-case.js';

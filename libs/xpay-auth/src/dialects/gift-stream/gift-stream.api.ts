@@ -67,8 +67,19 @@ export function giftStreamApi(options: GiftStreamApiOptions): ApiLanguage {
       const words = upstreamWords(message, [token.value]) ?? 'an error';
       throw new XPayAuthError('upstream_business_error', `The upstream reported: ${words}`);
     },
+
+    template: (path) => TEMPLATES.find(([pattern]) => pattern.test(path))?.[1],
   };
 }
+
+/** The vendor's paths. What a card's path ends in is as good as the card. */
+const TEMPLATES: readonly (readonly [RegExp, string])[] = [
+  [/^\/giftcard$/, '/giftcard'],
+  [/^\/giftcard\/[^/?#]+$/, '/giftcard/{identifier}'],
+  [/^\/transaction$/, '/transaction'],
+  [/^\/sites$/, '/sites'],
+  [/^\/sites\/[^/?#]+$/, '/sites/{siteId}'],
+];
 
 /** At or past its `exp`, by the upstream's clock where the answer tells it. */
 function isOver({ expiresAt }: AccessToken, answer: UpstreamAnswer): boolean {

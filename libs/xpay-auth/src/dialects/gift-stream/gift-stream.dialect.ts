@@ -8,6 +8,7 @@ import { saysWrongCredentials } from './gift-stream.refusal.js';
 import { type GiftStreamScopesOptions, scopesReader } from './gift-stream.scopes.js';
 import { decodeGrant, loginFields, messageOf, nameIn } from './gift-stream.wire.js';
 
+/** Options of the dialect {@link giftStream}. */
 export interface GiftStreamDialectOptions extends GiftStreamApiOptions, GiftStreamScopesOptions {
   /**
    * HTTP statuses of a failed login, which the vendor does not document; 200 to 499 without 429. An answer that has one of

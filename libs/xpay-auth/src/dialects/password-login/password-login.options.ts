@@ -2,6 +2,7 @@ import { XPayAuthError } from '../../core/errors.js';
 import type { PasswordLoginApiOptions } from './password-login.api.js';
 import { DEFAULT_TOKEN_AT } from './password-login.wire.js';
 
+/** Options of the dialect `passwordLogin`. */
 export interface PasswordLoginDialectOptions extends PasswordLoginApiOptions {
   /**
    * Path of the login, below `baseUrl`. FastAPI answers 307 to a trailing slash too many, and nobody follows it.
@@ -16,7 +17,12 @@ export interface PasswordLoginDialectOptions extends PasswordLoginApiOptions {
   /**
    * What the upstream calls our two fields. @default { username: 'username', secretKey: 'password' }
    */
-  fields?: { username?: string; secretKey?: string };
+  fields?: {
+    /** Its field for the user name. */
+    username?: string;
+    /** Its field for the secret. */
+    secretKey?: string;
+  };
   /**
    * What goes with every login and refresh, such as `{ grant_type: 'password' }` for a strict OAuth2 form, or a `client_id`
    * and its `client_secret`. A refresh has its own `grant_type`.

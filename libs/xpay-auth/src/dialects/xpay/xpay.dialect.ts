@@ -3,6 +3,7 @@ import { XPayAuthError } from '../../core/errors.js';
 import type { ApiLanguage, Dialect, Purpose } from '../../core/ports.js';
 import { businessError, decodeEnvelope, decodeGrant, type XPayError } from './xpay.wire.js';
 
+/** Options of the dialect {@link xPay}. */
 export interface XPayDialectOptions {
   /**
    * What `isAPI` says to xPay.stream: one answer for every purpose, or one for each. @default true
@@ -89,8 +90,15 @@ function xPayApi(options: XPayDialectOptions): ApiLanguage {
       }
       throw businessError(error, reference, token.value);
     },
+
+    // The vendor's own paths hold no data. One that is not among them might.
+    template: (path) => (DOCUMENTED_PATH.test(path) ? path : undefined),
   };
 }
+
+/** Source: the pages on wallets, bills and transactions at https://docs.xpay.stream */
+const DOCUMENTED_PATH =
+  /^\/client\/(?:(?:wallets|bills|transactions)\/(?:save|view|find|cancel)|wallets\/send\/(?:token|tron|ln)\/(?:preview|confirm))$/;
 
 function isAPI(option: XPayDialectOptions['isAPI'], purpose: Purpose): boolean {
   return (typeof option === 'object' ? option[purpose] : option) ?? true;

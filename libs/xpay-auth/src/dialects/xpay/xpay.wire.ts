@@ -9,6 +9,7 @@ import { upstreamWords } from '../../http/upstream-words.js';
 export interface XPayError {
   /** As it came, of any length, and it may repeat what was sent: compare it, do not log it. Empty when there is none. */
   readonly message: string;
+  /** What the vendor puts beside it; `{ invalid: true }` for wrong credentials. */
   readonly data: unknown;
 }
 

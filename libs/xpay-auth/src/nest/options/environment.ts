@@ -4,16 +4,19 @@ import type { XPayAuthFactoryOptions } from './xpay-auth-options.js';
 /** Reads one variable; empty counts as unset. */
 export type ReadVariable = (name: string) => string | undefined;
 
-/** The variables an instance reads, without their prefix. The README's table is checked against this list. */
+/** The variables an instance reads, without their prefix. The README's table is made from this list. */
 export const ENVIRONMENT = {
   USERNAME: 'credentials.username',
   SECRET_KEY: 'credentials.secretKey',
   BASE_URL: 'baseUrl',
   DIALECT: 'dialect',
+  /** separated by commas */
   ALLOW_INSECURE_HOSTS: 'http.allowInsecureHosts',
   VERIFICATION_PERIOD_MS: 'verification.periodMs',
   SESSION_PERIOD_MS: 'session.periodMs',
+  /** as `redisStore({ url })` */
   REDIS_URL: 'store',
+  /** its `encryptionKeys`, as `id:base64,id:base64` */
   ENCRYPTION_KEYS: 'store',
 } as const;
 

@@ -36,8 +36,8 @@ export interface XPayAuthInstanceOptions {
 /** What you may say of an instance of the module. Everything has a default; see each option. */
 export interface XPayAuthOptions extends XPayAuthInstanceOptions {
   /**
-   * Prefix of the environment variables that speak for this instance; see the README for their table.
-   * @default 'XPAY_' for the unnamed instance; a named one reads none
+   * Prefix of the environment variables that speak for this instance.
+   * @default `XPAY_` for the unnamed instance; a named one reads none
    */
   envPrefix?: string;
   /**
@@ -45,18 +45,20 @@ export interface XPayAuthOptions extends XPayAuthInstanceOptions {
    */
   dialect?: DialectName | Dialect;
   /**
-   * Where the upstream lives. https only, except for loopback and the hosts of `http.allowInsecureHosts`.
+   * Where the upstream lives: https only, except for loopback and the hosts of `http.allowInsecureHosts`.
    * @default the dialect's own, such as `https://apis.xpay.stream`
    */
   baseUrl?: string;
   /**
-   * The app's own account, for calls to the upstream. Not needed to verify callers. A function is called for each login, and
-   * once more when the upstream refuses what it returned: let it read a vault or a file, and rotate keys without a restart.
+   * The app's own account, for calls to the upstream, or a function that reads it. Not needed to verify callers. The function
+   * is called for each login, and once more when the upstream refuses what it returned: let it read a vault or a file, and
+   * rotate keys without a restart.
+   * @default none
    */
   credentials?: Credentials | (() => Credentials | Promise<Credentials>);
   /**
    * Which scopes imply which, such as `{ tme_admin: ['tme_user'] }`. Transitive; a circle stops the boot.
-   * @default nothing is implied
+   * @default {} (nothing is implied)
    */
   scopeHierarchy?: Record<string, readonly string[]>;
   /** The app's own token. */
@@ -92,6 +94,7 @@ export interface XPayAuthOptions extends XPayAuthInstanceOptions {
   clock?: Clock;
 }
 
+/** The app's own token: when it is renewed, and what happens while the upstream fails. Durations are in ms. */
 export interface TokenOptions {
   /**
    * Shares of a token's life between which this instance renews it, behind its callers.
@@ -127,6 +130,7 @@ export interface TokenOptions {
   warmUp?: boolean;
 }
 
+/** How callers present credentials, and how long what the upstream said of them is remembered. Durations are in ms. */
 export interface VerificationOptions {
   /**
    * Ms for which accepted credentials are remembered, at most 300_000. Renewed behind the caller in the last quarter.
@@ -170,6 +174,7 @@ export interface VerificationOptions {
   stripCredentials?: boolean;
 }
 
+/** Logins through `XPaySessionService`: how long they live, and what the caller gets. Durations are in ms. */
 export interface SessionOptions {
   /**
    * Ms a session lives at most; never longer than the upstream vouches. @default 43_200_000 (12 h)
@@ -189,28 +194,34 @@ export interface SessionOptions {
   keepUpstreamToken?: boolean;
 }
 
+/**
+ * How many failed attempts are let through before 429. Sources: OWASP ASVS 5.0 6.3.1, NIST SP 800-63B-4 §3.2.2.
+ */
 export interface AttemptsOptions {
   /**
+   * Failures of one user name from one address.
    * @default { attempts: 10, windowMs: 900_000 }
    */
   perUserAndAddress?: Limit;
   /**
-   * By IPv4 address, or the /64 of an IPv6 address. @default { attempts: 100, windowMs: 3_600_000 }
+   * Failures from one address: IPv4, or the /64 of an IPv6 address. @default { attempts: 100, windowMs: 3_600_000 }
    */
   perAddress?: Limit;
   /**
+   * Failures of one user name from anywhere. Addresses from which that user came in lately may still try.
    * @default { attempts: 100, windowMs: 86_400_000 }
    */
   perUser?: Limit;
 }
 
+/** How the upstream is spoken to. */
 export interface HttpOptions {
   /**
    * Ms for one request to the upstream, at most 2_147_483_647. @default 5_000
    */
   timeoutMs?: number;
   /**
-   * Longest answer that is read. @default 1_048_576 (1 MiB)
+   * Longest answer that is read, in bytes. @default 1_048_576 (1 MiB)
    */
   maxResponseBytes?: number;
   /**
@@ -218,12 +229,17 @@ export interface HttpOptions {
    */
   allowInsecureHosts?: readonly string[];
   /**
-   * Node's agents, for keep-alive, client certificates or a proxy. A proxy is used only if an agent given here goes through
-   * it: `HTTP_PROXY` and its kind in the environment are ignored, as are the app's `axios.defaults` and Node's global agents,
+   * Node's agents, for keep-alive, client certificates or a proxy: the environment's is not used. A proxy is used only if an
+   * agent given here goes through it: `HTTP_PROXY` and its kind are ignored, as are the app's `axios.defaults` and Node's global agents,
    * so that credentials go where this option says. (Some releases of axios send an https request to such a proxy in clear.)
    * @default agents of this instance's own, which keep connections alive
    */
-  agent?: { http?: HttpAgent; https?: HttpsAgent };
+  agent?: {
+    /** For `http:` addresses. */
+    http?: HttpAgent;
+    /** For `https:` addresses. */
+    https?: HttpsAgent;
+  };
 }
 
 /** What a factory returns: everything that does not stand beside it. */
@@ -231,13 +247,18 @@ export type XPayAuthFactoryOptions = Omit<XPayAuthOptions, keyof XPayAuthInstanc
 
 /** A class that makes the options, for `useClass` and `useExisting`. */
 export interface XPayAuthOptionsFactory {
+  /** Called once, at boot. What it throws fails the boot. */
   createXPayAuthOptions(): XPayAuthFactoryOptions | Promise<XPayAuthFactoryOptions>;
 }
 
 /** Options made by a factory with what it injects. Exactly one of the three `use…` is needed. */
 export interface XPayAuthAsyncOptions extends XPayAuthInstanceOptions, Pick<ModuleMetadata, 'imports'> {
+  /** Makes the options from what `inject` names. */
   useFactory?: FactoryProvider<XPayAuthFactoryOptions | Promise<XPayAuthFactoryOptions>>['useFactory'];
+  /** What the factory is called with. @default nothing */
   inject?: NonNullable<FactoryProvider['inject']>;
+  /** A class that makes the options; an instance of its own is created for it. */
   useClass?: Type<XPayAuthOptionsFactory>;
+  /** A class that makes the options, of which the app (by `imports`) has an instance already. */
   useExisting?: Type<XPayAuthOptionsFactory>;
 }

@@ -18,11 +18,11 @@ import type { WireAnswer, WireRequest } from './wire-message.js';
 
 /** What every emulator can be told at its start. */
 export interface EmulatorOptions<A extends EmulatedAccount> {
-  /** @default none: nobody can log in */
+  /** Who may log in. @default nobody */
   readonly accounts?: readonly A[];
-  /** @default 0, a free port of the system's choice */
+  /** The port on 127.0.0.1. @default 0, a free port of the system's choice */
   readonly port?: number;
-  /** @default real time */
+  /** The time it lives in; give it the library's own `ManualClock`. @default real time */
   readonly clock?: EmulatorClock;
   /** How far the upstream's clock is ahead of `clock`, in ms; negative: behind. @default 0 */
   readonly clockSkewMs?: number;
@@ -156,6 +156,7 @@ export abstract class Emulator<A extends EmulatedAccount> implements AsyncDispos
     return this.pause();
   }
 
+  /** As {@link stop}, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop();
   }

@@ -1,5 +1,5 @@
 /** What every fault may say besides its kind. */
-interface FaultTiming {
+export interface FaultTiming {
   /**
    * `true`: the upstream does its work first (the token is minted, the payment made) and only then things go wrong.
    * @default false
@@ -8,44 +8,83 @@ interface FaultTiming {
 }
 
 /** Seconds, or an HTTP date. */
-type RetryAfter = number | string;
+export type RetryAfter = number | string;
 
 /** Everything that can go wrong on the way to, inside or back from an upstream. */
 export type Fault = FaultTiming &
   (
     | {
-        /** Answers `ms` later, then as it would have; `followedBy` makes something else go wrong after the wait. */
+        /** Answers later, as it would have. */
         readonly kind: 'delay';
+        /** How much later, on the emulator's clock. */
         readonly ms: number;
+        /** What else goes wrong after the wait. */
         readonly followedBy?: Fault;
       }
-    /** The connection is reset (TCP RST) instead of an answer. */
-    | { readonly kind: 'reset' }
-    /** No answer until the emulator stops or the client gives up. */
-    | { readonly kind: 'hang' }
-    /** Any answer at all; a string body goes out as text, anything else as JSON. */
     | {
+        /** The connection is reset (TCP RST) instead of an answer. */
+        readonly kind: 'reset';
+      }
+    | {
+        /** No answer until the emulator stops or the client gives up. */
+        readonly kind: 'hang';
+      }
+    | {
+        /** Any answer at all. */
         readonly kind: 'status';
+        /** The HTTP status. */
         readonly status: number;
+        /** Headers beside those every answer has. */
         readonly headers?: Readonly<Record<string, string>>;
+        /** A string goes out as text, anything else as JSON. @default no body */
         readonly body?: unknown;
       }
-    /** 502 with a proxy's HTML page. */
-    | { readonly kind: 'html502' }
-    /** 429, with `Retry-After` when given. */
-    | { readonly kind: 'rateLimited'; readonly retryAfter?: RetryAfter }
-    /** 503, with `Retry-After` when given. */
-    | { readonly kind: 'unavailable'; readonly retryAfter?: RetryAfter }
-    /** 200 with no body. */
-    | { readonly kind: 'empty' }
-    /** 200 that calls itself JSON and is not. */
-    | { readonly kind: 'notJson' }
-    /** A redirect; 307 makes clients send the body again. */
-    | { readonly kind: 'redirect'; readonly location: string; readonly status?: number }
-    /** 200 with `bytes` bytes of valid JSON; `declareLength: false` sends it chunked, without `Content-Length`. */
-    | { readonly kind: 'oversized'; readonly bytes: number; readonly declareLength?: boolean }
-    /** The normal answer with another body: what `transform` returns for it; `undefined` means no body. */
-    | { readonly kind: 'transform'; readonly transform: (body: unknown) => unknown }
+    | {
+        /** 502 with a proxy's HTML page. */
+        readonly kind: 'html502';
+      }
+    | {
+        /** 429. */
+        readonly kind: 'rateLimited';
+        /** Its `Retry-After`. @default left out */
+        readonly retryAfter?: RetryAfter;
+      }
+    | {
+        /** 503. */
+        readonly kind: 'unavailable';
+        /** Its `Retry-After`. @default left out */
+        readonly retryAfter?: RetryAfter;
+      }
+    | {
+        /** 200 with no body. */
+        readonly kind: 'empty';
+      }
+    | {
+        /** 200 that calls itself JSON and is not. */
+        readonly kind: 'notJson';
+      }
+    | {
+        /** A redirect. */
+        readonly kind: 'redirect';
+        /** Where to. */
+        readonly location: string;
+        /** The HTTP status; 307 makes clients send the body again. @default 307 */
+        readonly status?: number;
+      }
+    | {
+        /** 200 with very much valid JSON. */
+        readonly kind: 'oversized';
+        /** How many bytes of it. */
+        readonly bytes: number;
+        /** `false` sends it chunked, without `Content-Length`. @default true */
+        readonly declareLength?: boolean;
+      }
+    | {
+        /** The normal answer with another body. */
+        readonly kind: 'transform';
+        /** Takes the normal body and returns the other one; `undefined` means no body. */
+        readonly transform: (body: unknown) => unknown;
+      }
   );
 
 /** What the faults of one request add up to. */

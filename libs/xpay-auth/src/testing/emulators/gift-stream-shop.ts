@@ -4,10 +4,13 @@ import type { WireAnswer, WireRequest } from './wire-message.js';
 export interface GiftStreamTransaction {
   /** Ms since the epoch on the upstream's clock. */
   readonly at: number;
+  /** Whose token it was. */
   readonly username: string;
   /** '1' sale, '2' top-up, '3' refund. */
   readonly transactionType: string;
+  /** The card. */
   readonly identifier: string;
+  /** The amount, as it was sent. */
   readonly transactionTotal: string;
 }
 

@@ -9,7 +9,7 @@ import type { Outcome, WireAnswer, WireRequest } from './wire-message.js';
 
 /** An account of the emulated gift-stream; `username` goes over the wire as `email`, `secretKey` as `password`. */
 export interface GiftStreamAccount extends EmulatedAccount {
-  /** @default '2' */
+  /** The client that its tokens name. @default '2' */
   readonly clientId?: string;
 }
 
@@ -38,11 +38,11 @@ interface Refusal {
 
 /** gift-stream's stand-in (https://developers.gift-stream.com). Its refusals are 400, never 401. */
 export class GiftStreamEmulator extends Emulator<GiftStreamAccount> {
-  /** @default 'rotate' */
+  /** What `/refresh` does. @default 'rotate' */
   refreshMode: RefreshMode = 'rotate';
   /** HTTP status of a failed login, which the vendor does not document. @default 400 */
   loginFailureStatus = 400;
-  /** @default 'Invalid Credentials' */
+  /** `message` of a failed login. @default 'Invalid Credentials' */
   loginFailureMessage = 'Invalid Credentials';
   /** Does `GET /giftcard/:id` take the header in the spelling `Authorisation` alone? @default false: either spelling */
   requireAuthorisation = false;

@@ -5,14 +5,17 @@ import type { Outcome } from './wire-message.js';
 export interface LedgerEntry {
   /** Ms since the epoch on the clock the emulator was given, skew left out. */
   readonly at: number;
+  /** The HTTP method. */
   readonly method: string;
   /** Without the query. */
   readonly path: string;
+  /** By names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
   /** Parsed; `undefined` when no body came. */
   readonly body: unknown;
   /** HTTP status of the answer; `undefined` while there is none. */
   readonly status: number | undefined;
+  /** What the emulator made of it; `pending` while there is no answer. */
   readonly outcome: Outcome;
   /** User name, as far as the emulator knows. */
   readonly account?: string;

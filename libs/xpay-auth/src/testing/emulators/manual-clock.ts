@@ -29,7 +29,7 @@ export class ManualClock implements Clock {
   #advancing = false;
   readonly #timers = new Set<PendingTimer>();
 
-  /** @param startAt wall-clock time in ms since the epoch. @default 2026-01-01T00:00:00Z */
+  /** Stands at `startAt`, in ms since the epoch; without it at 2026-01-01T00:00:00Z. */
   constructor(startAt: number = Date.UTC(2026, 0, 1)) {
     this.#wall = startAt;
   }

@@ -53,7 +53,7 @@ export class PasswordLoginEmulator extends Emulator<PasswordLoginAccount> {
   refreshPath = '/auth/refresh';
   /** How the login reads its body. @default 'form' */
   loginBody: LoginBody = 'form';
-  /** @default '401' */
+  /** How a wrong password is answered. @default '401' */
   failure: LoginFailure = '401';
   /** Is `grant_type=password` required? A wrong one is refused either way. @default false */
   strictGrantType = false;
@@ -61,7 +61,7 @@ export class PasswordLoginEmulator extends Emulator<PasswordLoginAccount> {
   expiresIn: 'absent' | 'number' | 'text' = 'absent';
   /** Does the JWT say `exp`? @default false */
   jwtExpiry = false;
-  /** @default 'bearer' */
+  /** `token_type` of the reply. @default 'bearer' */
   tokenType: 'bearer' | 'Bearer' = 'bearer';
   /** Does a login hand out a `refresh_token`? @default false */
   refreshTokens = false;

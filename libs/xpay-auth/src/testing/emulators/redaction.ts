@@ -3,7 +3,7 @@ import { isRecord, parseJson } from './wire-message.js';
 import type { WireRequest } from './wire-message.js';
 
 /** Stands where a secret was. */
-export const REDACTED = '[redacted]';
+const REDACTED = '[redacted]';
 
 const SECRET_NAME = /pass|secret|token|ticket|otp|credential|authoris|authoriz|cookie|api-?key/i;
 const KNOWN_SCHEME = /^(basic|bearer|digest) /i;

@@ -7,7 +7,9 @@ import type { WireAnswer } from './wire-message.js';
 export interface XPayPayment {
   /** Ms since the epoch on the upstream's clock. */
   readonly at: number;
+  /** Whose token it was. */
   readonly username: string;
+  /** Which transfer: the part of the path before `/confirm`. */
   readonly kind: 'tron' | 'token' | 'ln';
   /** The request's body. */
   readonly body: Readonly<Record<string, unknown>>;

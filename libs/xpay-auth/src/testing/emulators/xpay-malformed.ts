@@ -3,32 +3,32 @@ import { isRecord } from './wire-message.js';
 
 type Fields = Record<string, unknown>;
 
+/** Applies `change` to the whole body. */
+function inBody(change: (body: unknown) => unknown): Fault {
+  return { kind: 'transform', transform: change };
+}
+
 /** Applies `change` to `success.data` of a successful answer; any other answer stays as it is. */
 function inData(change: (data: Fields) => Fields): Fault {
-  return {
-    kind: 'transform',
-    transform: (body) => {
-      if (!isRecord(body) || !isRecord(body['success']) || !isRecord(body['success']['data'])) return body;
-      return { ...body, success: { ...body['success'], data: change(body['success']['data']) } };
-    },
-  };
+  return inBody((body) => {
+    if (!isRecord(body) || !isRecord(body['success']) || !isRecord(body['success']['data'])) return body;
+    return { ...body, success: { ...body['success'], data: change(body['success']['data']) } };
+  });
 }
 
 /** Ready-made faults: answers of `/client/authenticate` that look like xPay.stream's and are broken in one place each. */
 export const xpayMalformed = {
   /** `success` and `error` in one answer. */
-  bothKeys: {
-    kind: 'transform',
-    transform: (body) => ({ ...(isRecord(body) && body), error: { message: 'invalid credentials', data: null } }),
-  },
+  bothKeys: inBody((body) => ({
+    ...(isRecord(body) && body),
+    error: { message: 'invalid credentials', data: null },
+  })),
   /** Neither `success` nor `error`. */
-  noKeys: { kind: 'transform', transform: (body) => ({ uuid: isRecord(body) ? body['uuid'] : undefined }) },
+  noKeys: inBody((body) => ({ uuid: isRecord(body) ? body['uuid'] : undefined })),
   /** `success.data` is `null`, as it rightly is elsewhere. */
-  nullData: {
-    kind: 'transform',
-    transform: (body) =>
-      isRecord(body) && isRecord(body['success']) ? { ...body, success: { ...body['success'], data: null } } : body,
-  },
+  nullData: inBody((body) =>
+    isRecord(body) && isRecord(body['success']) ? { ...body, success: { ...body['success'], data: null } } : body,
+  ),
   /** `success.data.success` is `false`. */
   innerFalse: inData((data) => ({ ...data, success: false })),
   /** No `access_token`. */

@@ -28,12 +28,20 @@ export type BadBearerAnswer = '200-error' | '401-json' | '401-empty';
 
 /** What an emulated xPay.stream can be told at its start. */
 export interface XPayEmulatorOptions extends EmulatorOptions<XPayAccount> {
-  /** @default 'top' */
+  /** Where successes carry the reference: the vendor's samples have both. @default 'top' */
   readonly uuidPlacement?: UuidPlacement;
-  /** @default '200-error' */
+  /** The reaction to a bad bearer. @default '200-error' */
   readonly badBearerAnswer?: BadBearerAnswer;
   /** Wallets that each account owns from the start. @default 3 */
   readonly walletsPerAccount?: number;
+}
+
+/** A token that no login brought. */
+export interface MintedToken {
+  /** The token itself. */
+  token: string;
+  /** Ms since the epoch on the upstream's clock. */
+  expiresAt: number;
 }
 
 const DAY_MS = 86_400_000;
@@ -47,7 +55,12 @@ export class XPayEmulator extends Emulator<XPayAccount> {
   /** The reaction to a bad bearer. */
   badBearerAnswer: BadBearerAnswer;
   /** Message and data of the `error` that meets a bad bearer under '200-error' and '401-json'. */
-  badBearerError: { message: string; data: unknown } = { message: 'invalid token', data: { invalid: true } };
+  badBearerError: {
+    /** `error.message`. */
+    message: string;
+    /** `error.data`. */
+    data: unknown;
+  } = { message: 'invalid token', data: { invalid: true } };
 
   readonly #business: XPayBusiness;
   readonly #businessErrors = new Script<{ readonly message: string; readonly data: unknown }>();
@@ -74,7 +87,7 @@ export class XPayEmulator extends Emulator<XPayAccount> {
   }
 
   /** A token as a login would mint it, for tests that need one without the request. @default as an API login */
-  mintToken(username: string, isAPI = true): { token: string; expiresAt: number } {
+  mintToken(username: string, isAPI = true): MintedToken {
     const now = this.now();
     const expiresAt = Math.trunc(now + (this.tokenLifeMs ?? (isAPI ? API_LOGIN_LIFE_MS : INTERACTIVE_LOGIN_LIFE_MS)));
     const jti = this.equalTokensWithinASecond ? {} : { jti: randomUUID() };

@@ -86,7 +86,7 @@ export const loginCases: Readonly<Record<string, Play>> = {
 };
 
 /** A grant that the flows can work with. */
-export function assertReadable(grant: Grant): void {
+function assertReadable(grant: Grant): void {
   assert.ok(isToken(grant.accessToken.value), 'accessToken: expected visible ASCII without a space');
   assert.ok(isName(grant.username), 'username: expected a text without control characters');
   assert.ok(Array.isArray(grant.scopes) && grant.scopes.every((scope) => typeof scope === 'string'), 'scopes: strings');

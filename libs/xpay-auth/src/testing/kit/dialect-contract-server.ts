@@ -3,11 +3,11 @@ import type { AddressInfo } from 'node:net';
 
 /** One answer, whatever the question. An object goes out as JSON, a string as it is. */
 export interface CannedAnswer {
-  /**
-   * @default 200
-   */
+  /** The HTTP status. @default 200 */
   readonly status?: number;
+  /** Headers beside those of the body. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** The body. @default empty */
   readonly body?: string | object | null;
 }
 

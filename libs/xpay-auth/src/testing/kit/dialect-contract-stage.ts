@@ -13,6 +13,7 @@ export type StagedCall = Pick<ApiCall, 'method' | 'path' | 'body'>;
 
 /** A dialect, and what it is tried against. */
 export interface DialectStage {
+  /** What is tried. */
   readonly dialect: Dialect;
   /** Where a stand-in of the upstream listens that behaves as the real one does when all is well, such as an emulator. */
   readonly baseUrl: string;

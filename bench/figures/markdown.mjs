@@ -1,0 +1,202 @@
+// Figures as tables of Markdown: one renderer for each table of the bench.
+import { targets } from './targets.mjs';
+
+/** A median with its extremes, and how many fresh processes it stands for. */
+const range = (spread, digits) =>
+  `${fixed(spread.median, digits)} (${fixed(spread.min, digits)}–${fixed(spread.max, digits)})`;
+
+const fixed = (value, digits = 0) => (digits === 0 ? Math.round(value).toLocaleString('en') : value.toFixed(digits));
+
+const table = (heads, rows) =>
+  [heads, heads.map((_, at) => (at === 0 ? '---' : '---:')), ...rows]
+    .map((cells) => `| ${cells.join(' | ')} |`)
+    .join('\n');
+
+const PLATFORM_NAMES = { express: 'Express', fastify: 'Fastify' };
+
+/** By the name of the mark in docs/benchmarks.md. Each is given the results of its table. */
+export const RENDERERS = {
+  targets: () =>
+    table(
+      ['target', 'bound', 'measured', ''],
+      targets().map(({ what, bound, measured, met }) => [
+        what,
+        bound,
+        fixed(measured, measured < 10 ? 2 : 0),
+        met ? 'met' : '**not met**',
+      ]),
+    ),
+
+  inbound: ({ rows, node: here }) =>
+    [...new Set(rows.map(({ platform, node }) => `${platform} ${node}`))]
+      .map((key) => key.split(' '))
+      .toSorted((one, other) => Number(one[1] !== here) - Number(other[1] !== here))
+      .map(([platform, node]) => {
+        const title = `### ${PLATFORM_NAMES[platform]}, Node ${node}`;
+        return `${title}\n\n${inboundTable(rows.filter((row) => row.platform === platform && row.node === node))}`;
+      })
+      .join('\n\n'),
+
+  outbound: ({ rows, callers }) =>
+    [
+      table(
+        ['a token at hand', 'ns, scaled', 'peek, ns, scaled'],
+        rows
+          .filter(({ getNs, problem }) => getNs !== undefined || problem !== undefined)
+          .map(({ name, getNs, peekNs, problem }) =>
+            getNs === undefined
+              ? [name, `not measured: ${firstLine(problem)}`, '']
+              : [name, range(getNs), peekNs ? range(peekNs) : '–'],
+          ),
+      ),
+      table(
+        [
+          `requests for ${fixed(callers)} callers a process`,
+          'none, 1 process',
+          'expired, 1 process',
+          'none, 8 processes',
+          'expired, 8 processes',
+          'callers who failed',
+        ],
+        rows
+          .filter(({ crowds }) => crowds?.[1] && crowds[8])
+          .map(({ name, crowds: { 1: one, 8: eight } }) => [
+            name,
+            ...[one.cold, one.expired, eight.cold, eight.expired, one.failed + eight.failed].map((figure) =>
+              fixed(figure),
+            ),
+          ]),
+      ),
+    ].join('\n\n'),
+
+  memory: ({ rows }) =>
+    table(
+      ['', 'remembered', 'bytes each', 'MB in all'],
+      rows.map(({ name, remembered, perEntry, bytes }) => [
+        name,
+        fixed(remembered.median),
+        range(perEntry),
+        fixed(bytes.median / 2 ** 20, 1),
+      ]),
+    ),
+
+  growth: ({ rows }) =>
+    table(
+      [
+        'callers',
+        '`maxEntries`',
+        'requests/s',
+        'µs of CPU',
+        'p99, ms',
+        'upstream calls per request',
+        'upstream calls/s',
+      ],
+      rows.map(({ callers, maxEntries, perSecond, cpu, p99, callsPerRequest, callsPerSecond }) => [
+        fixed(callers),
+        fixed(maxEntries),
+        range(perSecond),
+        fixed(cpu.median),
+        fixed(p99.median, 1),
+        fixed(callsPerRequest.median, 3),
+        fixed(callsPerSecond.median, 1),
+      ]),
+    ),
+
+  'forward-auth': ({ rows, problem, nginx }) =>
+    problem === undefined
+      ? table(
+          [
+            `nginx ${nginx}`,
+            'requests/s without',
+            'with `/verify`',
+            'ratio',
+            'µs added',
+            'p99 without, ms',
+            'p99 with, ms',
+          ],
+          rows.map(({ platform, open, guarded, ratio, addedMicros, p99, p99Open }) => [
+            `reference app on ${PLATFORM_NAMES[platform]}`,
+            fixed(open.median),
+            range(guarded),
+            range(ratio, 2),
+            fixed(addedMicros.median),
+            fixed(p99Open.median, 1),
+            fixed(p99.median, 1),
+          ]),
+        )
+      : `Not measured: ${problem}.`,
+
+  'cold-start': ({ rows }) =>
+    table(
+      [
+        'ms',
+        'empty Nest app ready',
+        'importing the library adds',
+        'booting it adds',
+        'reference app: first guarded answer',
+        'memory added, MB',
+      ],
+      rows.map(({ platform, emptyMs, importMs, bootMs, firstMs, addedRssMb }) => [
+        PLATFORM_NAMES[platform],
+        range(emptyMs),
+        range(importMs),
+        range(bootMs),
+        range(firstMs),
+        fixed(addedRssMb.median),
+      ]),
+    ),
+
+  soak: ({ rows, minutes, requests }) => {
+    const names = {
+      heapMb: 'heap after a collection, MB',
+      rssMb: 'resident, MB',
+      handles: 'handles',
+      p99: 'p99, ms',
+      perSecond: 'requests/s',
+    };
+    const figures = table(
+      [
+        `${fixed(minutes, minutes < 1 ? 1 : 0)} minutes, ${fixed(requests)} requests`,
+        'median',
+        'least',
+        'most',
+        'second half of first half',
+      ],
+      rows.map(({ id, median, min, max, change }) => [
+        names[id],
+        ...[median, min, max].map((value) => fixed(value, value < 100 ? 1 : 0)),
+        fixed(change, 2),
+      ]),
+    );
+    return `${figures}\n\n![Heap, handles and p99, minute by minute](benchmarks-soak.svg)`;
+  },
+};
+
+function inboundTable(rows) {
+  return table(
+    ['the route', 'requests/s', 'of unguarded', 'µs of CPU', 'added', 'p50, ms', 'p99, ms', 'p99 of unguarded'],
+    rows.map(({ name, problem, ratio, perSecond, cpu, addedCpu, p50, p99, p99Ratio }) =>
+      ratio === undefined
+        ? [name, `not measured: ${firstLine(problem)}`, '', '', '', '', '', '']
+        : [
+            name,
+            fixed(perSecond.median),
+            range(ratio, 2),
+            fixed(cpu.median, 1),
+            fixed(addedCpu.median, 1),
+            fixed(p50.median, 1),
+            fixed(p99.median, 1),
+            fixed(p99Ratio.median, 2),
+          ],
+    ),
+  );
+}
+
+/** Of a complaint that may be a stack: what fits a cell, without paths of this machine. */
+function firstLine(problem = 'nothing was said') {
+  const line = problem.split('\n').find((text) => /^\w*Error/.test(text)) ?? problem.split('\n')[0];
+  return line
+    .replaceAll(/\/\S+\//g, '')
+    .replaceAll('|', '/')
+    .slice(0, 160);
+}

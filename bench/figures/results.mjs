@@ -1,0 +1,28 @@
+// What was measured, as it is kept: one file for each table.
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+
+/** In the order in which they are measured. */
+export const TABLES = ['inbound', 'outbound', 'memory', 'growth', 'forward-auth', 'cold-start', 'soak'];
+
+const folder = resolve(import.meta.dirname, '../results');
+
+/** `undefined` when it was never measured. */
+export function readResults(table) {
+  try {
+    return JSON.parse(readFileSync(join(folder, `${table}.json`), 'utf8'));
+  } catch (failure) {
+    if (failure.code === 'ENOENT') return undefined;
+    throw failure;
+  }
+}
+
+export function saveResults(table, results) {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, `${table}.json`), `${JSON.stringify(results, rounded, 2)}\n`);
+}
+
+/** No figure is as exact as a double. */
+function rounded(_key, value) {
+  return typeof value === 'number' ? Number(value.toPrecision(6)) : value;
+}

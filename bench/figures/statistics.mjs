@@ -1,0 +1,19 @@
+// What is said of many measurements of one thing.
+
+export function median(values) {
+  return quantile(Float64Array.from(values).toSorted(), 0.5);
+}
+
+/** Of values in ascending order, between the two nearest. */
+export function quantile(sorted, share) {
+  if (sorted.length === 0) return NaN;
+  const at = (sorted.length - 1) * share;
+  const [low, high] = [sorted[Math.floor(at)], sorted[Math.ceil(at)]];
+  return low + (high - low) * (at - Math.floor(at));
+}
+
+/** Median and extremes. */
+export function spread(values) {
+  const sorted = Float64Array.from(values).toSorted();
+  return { median: quantile(sorted, 0.5), min: sorted[0], max: sorted.at(-1), of: sorted.length };
+}

@@ -1,0 +1,32 @@
+// The smallest Nest app with one route, and what a variant puts on it. No decorator syntax: nothing is built.
+import 'reflect-metadata';
+import { Controller, Get, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+
+/** Puts decorators on a method, the last one first, as TypeScript does. */
+export function decorate(type, method, ...decorators) {
+  const descriptor = Object.getOwnPropertyDescriptor(type.prototype, method);
+  for (const decorator of decorators.toReversed()) decorator(type.prototype, method, descriptor);
+}
+
+/** An app on the platform, not yet listening. `setUp` is called with it before it is initialised. */
+export async function createApp(platform, { imports = [], providers = [], marks = [], setUp } = {}) {
+  class HelloController {
+    hello() {
+      return { hello: 'world' };
+    }
+  }
+  decorate(HelloController, 'hello', Get('hello'), ...marks);
+  Controller()(HelloController);
+  class AppModule {}
+  Module({ imports, providers, controllers: [HelloController] })(AppModule);
+
+  const app = await NestFactory.create(AppModule, await adapterOf(platform), { logger: ['error'] });
+  await setUp?.(app);
+  return app;
+}
+
+async function adapterOf(platform) {
+  if (platform === 'fastify') return new (await import('@nestjs/platform-fastify')).FastifyAdapter();
+  return new (await import('@nestjs/platform-express')).ExpressAdapter();
+}

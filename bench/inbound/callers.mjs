@@ -1,0 +1,34 @@
+// Who calls, and with what. Made for the bench; nobody's.
+import { createSecretKey, generateKeyPairSync } from 'node:crypto';
+import { createRequire } from 'node:module';
+
+export const caller = {
+  username: 'caller@example.test',
+  secretKey: 'a-key-of-24-bytes-length',
+  scopes: ['tme_user', 'tme_admin'],
+};
+
+export const basic = `Basic ${Buffer.from(`${caller.username}:${caller.secretKey}`).toString('base64')}`;
+
+export const issuer = 'http://127.0.0.1/realms/bench';
+export const audience = 'bench';
+
+/** One shared secret, as a string and as the object that Node would rather have. */
+export const secret = 'a-secret-of-thirty-two-bytes-len';
+export const secretObject = createSecretKey(Buffer.from(secret));
+
+// jsonwebtoken is CommonJS, and reached only by those who need it.
+const sign = (key, algorithm) => {
+  const jwt = createRequire(import.meta.url)('jsonwebtoken');
+  const claims = { scope: caller.scopes.join(' '), typ: 'Bearer', azp: audience };
+  const options = { algorithm, issuer, audience, subject: caller.username, expiresIn: '1h', keyid: 'bench' };
+  return `Bearer ${jwt.sign(claims, key, options)}`;
+};
+
+export const hs256 = () => sign(secret, 'HS256');
+
+/** A key pair of this process, and a token signed with it. */
+export function rs256() {
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  return { publicKey, authorization: sign(privateKey, 'RS256') };
+}

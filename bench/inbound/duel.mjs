@@ -1,0 +1,41 @@
+// Two servers in turns, seconds apart: what one costs over the other, whatever else the machine does meanwhile.
+
+/**
+ * Baseline and variant in the order B V V B, with the same headers, both already warm.
+ *
+ * @returns sums over the turns of each side
+ */
+export async function duel({ load, baseline, variant, seconds }) {
+  const turn = (server) => loadFor(load, server, variant.ready.authorization, seconds);
+  const [b1, v1, v2, b2] = [await turn(baseline), await turn(variant), await turn(variant), await turn(baseline)];
+  return { baseline: both(b1, b2), variant: both(v1, v2) };
+}
+
+/** So many answers make a process as fast as it gets … */
+const WARM_AFTER = 8_000;
+/** … and a peer that is slow anyway is not waited for. */
+const LONGEST_WARM_UP_S = 4;
+const STEP_S = 0.5;
+
+/** Full speed until the server's code is compiled. */
+export async function warmUp(load, server, authorization) {
+  let answers = 0;
+  for (let passed = 0; answers < WARM_AFTER && passed < LONGEST_WARM_UP_S; passed += STEP_S) {
+    answers += (await loadFor(load, server, authorization, STEP_S)).answers;
+  }
+}
+
+/** Full speed for a while, and what it cost the server. */
+export async function loadFor(load, server, authorization, seconds, more = {}) {
+  const before = await server.ask('usage');
+  const figures = await load.ask('run', { url: server.ready.url, headers: { authorization }, seconds, ...more });
+  const after = await server.ask('usage');
+  const cpuMicros = after.cpu.user + after.cpu.system - before.cpu.user - before.cpu.system;
+  // The settling part of the load is in the usage as well: so its answers are counted there.
+  return { ...figures, cpu: cpuMicros / figures.answers, busy: cpuMicros / 1_000 / (after.at - before.at) };
+}
+
+function both(one, other) {
+  const mean = (key) => (one[key] + other[key]) / 2;
+  return Object.fromEntries(['perSecond', 'cpu', 'busy', 'p50', 'p99'].map((key) => [key, mean(key)]));
+}

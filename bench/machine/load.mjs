@@ -1,0 +1,69 @@
+// The load client: one process on a core of its own for a whole run, warm for whoever comes.
+import autocannon from 'autocannon';
+import { answer } from './child.mjs';
+import { quantile } from '../figures/statistics.mjs';
+
+/** Answers in the first part of a run meet connections that are just being opened: they do not count. */
+const SETTLE_MS = 80;
+
+/** Shares no factor with a round number of callers, so that all of them come. */
+const STRIDE = 7_919;
+
+answer(undefined, { run });
+
+/**
+ * Full speed for a while over keep-alive connections without pipelining.
+ *
+ * @returns answers in all; requests/s and latencies in ms once it has settled
+ */
+async function run({ url, headers, seconds, connections = 64, callers }) {
+  const times = [];
+  const wrong = new Map();
+  let startedAt;
+  let answers = 0;
+  let last = 0;
+  await new Promise((resolve, reject) => {
+    const requests = callers === undefined ? undefined : [{ setupRequest: rotating(callers, headers) }];
+    const options = { url, headers, connections, duration: seconds + SETTLE_MS / 1_000, sampleInt: 20, requests };
+    const instance = autocannon({ ...options, excludeErrorStats: true }, (error, result) => {
+      if (error) reject(error);
+      else if (result.errors > 0) reject(new Error(`${result.errors} connections to ${url} failed`));
+      else resolve();
+    });
+    const openedAt = performance.now();
+    instance.on('response', (_client, status, _bytes, tookMs) => {
+      answers++;
+      if (status !== 200) wrong.set(status, (wrong.get(status) ?? 0) + 1);
+      const now = performance.now();
+      if (now - openedAt < SETTLE_MS) return;
+      startedAt ??= now;
+      last = now;
+      times.push(tookMs);
+    });
+  });
+  if (wrong.size > 0) throw new Error(`${url} answered ${[...wrong].map(([s, n]) => `${n} × ${s}`).join(', ')}`);
+  const sorted = Float64Array.from(times).toSorted();
+  return {
+    answers,
+    perSecond: (times.length * 1_000) / (last - startedAt),
+    p50: quantile(sorted, 0.5),
+    p99: quantile(sorted, 0.99),
+  };
+}
+
+/**
+ * Every request in the name of the next of so many callers, in an order without neighbours. Of `regulars`, where there are
+ * any, comes every second request.
+ */
+function rotating({ count, prefix, secretKey, regulars }, headers) {
+  let request = 0;
+  const next = () => {
+    request++;
+    if (regulars !== undefined && request % 2 === 0) return `regular-${request % regulars}`;
+    return `${prefix}${(request * STRIDE) % count}`;
+  };
+  return (about) => {
+    const authorization = `Basic ${Buffer.from(`${next()}@example.test:${secretKey}`).toString('base64')}`;
+    return { ...about, headers: { ...headers, authorization } };
+  };
+}

@@ -1,0 +1,26 @@
+// What must be there before anything is measured: the peers, and the present build. Imports nothing that has to be installed.
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { join, resolve } from 'node:path';
+
+const bench = resolve(import.meta.dirname, '..');
+const root = resolve(bench, '..');
+
+/** Installs the peers exactly as locked, unless they are, and builds the library and the reference app. */
+export function prepare() {
+  const lock = createHash('sha256')
+    .update(readFileSync(join(bench, 'package-lock.json')))
+    .digest('hex');
+  const note = join(bench, 'node_modules/.bench-lock');
+  if (!existsSync(note) || readFileSync(note, 'utf8') !== lock) {
+    run('npm', ['ci', '--no-audit'], bench);
+    writeFileSync(note, lock);
+  }
+  run('npm', ['run', '--silent', 'build'], root);
+}
+
+function run(command, args, cwd) {
+  const { status, error } = spawnSync(command, args, { cwd, stdio: ['ignore', 'inherit', 'inherit'] });
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed${error ? `: ${error.message}` : ''}`);
+}

@@ -1,0 +1,60 @@
+// `npm run bench`: installs the peers, builds, measures every table and writes docs/benchmarks.md. `-- --help` says more.
+import { parseArgs } from 'node:util';
+import { TABLES, readResults, saveResults } from './figures/results.mjs';
+import { holdTo, LOAD_CORE } from './machine/cores.mjs';
+import { prepare } from './machine/ready.mjs';
+
+const HELP = `npm run bench -- [table …] [options]
+
+Tables: ${TABLES.join(', ')} (all but soak without any; soak takes its ten minutes)
+
+--rounds <n>         fresh processes for each row (each table has its own number, at least 5)
+--soak-minutes <n>   of the table soak (10)
+--resume             leaves out tables that were measured with the present build
+--only <id,…>        rows of the table inbound
+--write              measures nothing, writes docs/benchmarks.md from bench/results/`;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    rounds: { type: 'string' },
+    'soak-minutes': { type: 'string' },
+    only: { type: 'string' },
+    resume: { type: 'boolean' },
+    write: { type: 'boolean' },
+    help: { type: 'boolean' },
+  },
+});
+
+const unknown = positionals.find((table) => !TABLES.includes(table));
+if (values.help || unknown !== undefined) {
+  console.log(unknown === undefined ? HELP : `There is no table "${unknown}".\n\n${HELP}`);
+  process.exit(unknown === undefined ? 0 : 1);
+}
+if (!values.write) prepare();
+// Only now: these need what was installed.
+const { circumstances, buildOf } = await import('./machine/circumstances.mjs');
+const { writeDocument } = await import('./figures/write.mjs');
+holdTo(LOAD_CORE);
+
+const wanted = positionals.length > 0 ? positionals : TABLES.filter((table) => table !== 'soak');
+for (const table of values.write ? [] : wanted) await measureTable(table);
+console.log(await writeDocument(wanted));
+process.exit();
+
+async function measureTable(table) {
+  if (values.resume && readResults(table)?.build === buildOf())
+    return console.error(`${table}: measured with this build`);
+  const startedAt = performance.now();
+  const { measure } = await import(`./${table}/table.mjs`);
+  const only = values.only?.split(',');
+  const measured = await measure({
+    ...(values.rounds !== undefined && { rounds: Number(values.rounds) }),
+    ...(values['soak-minutes'] !== undefined && { minutes: Number(values['soak-minutes']) }),
+    ...(only !== undefined && { only: ({ id }) => only.includes(id) }),
+    say: (line) => console.error(`${table}: ${line}`),
+  });
+  const seconds = Math.round((performance.now() - startedAt) / 1_000);
+  saveResults(table, { table, ...circumstances(), seconds, ...measured });
+  console.error(`${table}: took ${seconds} s`);
+}

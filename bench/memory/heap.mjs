@@ -1,0 +1,54 @@
+// How much this process holds for so many callers: `heap.mjs <callers> <maxEntries>`, with --expose-gc.
+import 'reflect-metadata';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { XPayAuthModule, XPayStrategy } from 'nestjs-xpay-auth';
+import { setTimeout as wait } from 'node:timers/promises';
+import { answer } from '../machine/child.mjs';
+import { instantDialect } from './instant-dialect.mjs';
+
+const [callers, maxEntries] = process.argv.slice(2).map(Number);
+
+// Everything is loaded and compiled before the first look, by an app that remembers nearly nobody.
+const warm = await strategyOf(10);
+for (let i = 0; i < 2_000; i++) await warm.validate(requestOf(i));
+
+// What an app takes that remembers nobody is not the callers'.
+const start = await held();
+await strategyOf(10);
+const appBytes = (await held()) - start;
+
+const before = await held();
+const strategy = await strategyOf(maxEntries);
+for (let i = 0; i < callers; i++) await strategy.validate(requestOf(i));
+const bytes = (await held()) - before - appBytes;
+
+// The latest first: looking for somebody who was forgotten makes another one forgotten.
+let remembered = 0;
+while (remembered < callers && !(strategy.validate(requestOf(callers - 1 - remembered)) instanceof Promise))
+  remembered++;
+answer({ bytes, remembered });
+
+async function strategyOf(entries) {
+  const verification = { maxEntries: entries, periodMs: 300_000, maxConcurrent: 1_000 };
+  class AppModule {}
+  Module({ imports: [XPayAuthModule.forRoot({ dialect: instantDialect, attempts: false, verification })] })(AppModule);
+  const app = await NestFactory.createApplicationContext(AppModule, { logger: ['error'] });
+  return app.get(XPayStrategy);
+}
+
+function requestOf(i) {
+  const name = `user-${String(i).padStart(6, '0')}@example.test`;
+  const authorization = `Basic ${Buffer.from(`${name}:key-of-${name}`).toString('base64')}`;
+  return { headers: { authorization }, rawHeaders: ['Authorization', authorization], socket: {} };
+}
+
+/** Everything that this process holds for JavaScript, in its heap and beside it. */
+async function held() {
+  for (let i = 0; i < 5; i++) {
+    await wait(20);
+    globalThis.gc();
+  }
+  const { heapUsed, external } = process.memoryUsage();
+  return heapUsed + external;
+}

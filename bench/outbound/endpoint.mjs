@@ -1,0 +1,27 @@
+// A token endpoint that counts: `POST` brings a bearer for an hour, after a while.
+import { createServer } from 'node:http';
+
+const ANSWER_AFTER_MS = 200;
+
+export async function startEndpoint() {
+  let requests = 0;
+  const server = createServer((request, response) => {
+    requests++;
+    request.resume();
+    setTimeout(() => {
+      response.setHeader('content-type', 'application/json');
+      response.end(JSON.stringify({ access_token: `token-${requests}`, token_type: 'Bearer', expires_in: 3_600 }));
+    }, ANSWER_AFTER_MS);
+  });
+  // A stampede comes all at once.
+  await new Promise((resolve) => server.listen({ port: 0, host: '127.0.0.1', backlog: 16_384 }, resolve));
+  return {
+    url: `http://127.0.0.1:${server.address().port}`,
+    taken() {
+      const count = requests;
+      requests = 0;
+      return count;
+    },
+    stop: () => server.closeAllConnections() ?? server.close(),
+  };
+}

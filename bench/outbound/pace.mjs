@@ -1,0 +1,58 @@
+// How long one call for a token at hand takes: `pace.mjs <peer> <endpoint>`, in turns with the floor, `await` of a constant.
+import { answer } from '../machine/child.mjs';
+import { median } from '../figures/statistics.mjs';
+import { PEERS } from './peers.mjs';
+
+const [peer, endpoint] = process.argv.slice(2);
+const { get, peek } = await PEERS[peer].create(endpoint);
+const constant = await get();
+
+const turns = { floor: awaitConstant, get: awaitToken, ...(peek && { peek: peekToken }) };
+/** As many calls as take a few ms. */
+const calls = await enoughCalls(awaitToken);
+
+const floors = [];
+const ratios = { get: [], peek: [] };
+for (let turn = 0; turn < 240; turn++) {
+  const floor = (await turns.floor(20_000)) / 20_000;
+  if (turn < 40) continue;
+  floors.push(floor);
+  for (const name of ['get', 'peek']) {
+    const many = name === 'get' ? calls : 20_000;
+    if (name in turns) ratios[name].push((await turns[name](many)) / many / floor);
+  }
+}
+const floor = median(floors);
+answer({
+  floorNs: floor,
+  getFloors: median(ratios.get),
+  peekFloors: ratios.peek.length > 0 ? median(ratios.peek) : undefined,
+});
+
+async function enoughCalls(call) {
+  let many = 1;
+  while ((await call(many)) < 2_000_000 && many < 20_000) many *= 2;
+  for (let i = 0; i < 60; i++) await call(many);
+  return many;
+}
+
+async function awaitConstant(many) {
+  const startedAt = process.hrtime.bigint();
+  for (let i = 0; i < many; i++) await constant;
+  return Number(process.hrtime.bigint() - startedAt);
+}
+
+async function awaitToken(many) {
+  const startedAt = process.hrtime.bigint();
+  for (let i = 0; i < many; i++) await get();
+  return Number(process.hrtime.bigint() - startedAt);
+}
+
+async function peekToken(many) {
+  const startedAt = process.hrtime.bigint();
+  let seen = 0;
+  for (let i = 0; i < many; i++) if (peek() !== undefined) seen++;
+  const took = Number(process.hrtime.bigint() - startedAt);
+  if (seen !== many) throw new Error('there was no token to peek at');
+  return took;
+}

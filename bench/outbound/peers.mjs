@@ -1,0 +1,108 @@
+// Everybody's cached token behind one function: `create(endpoint, how)` brings `{ get, peek? }`. Where a peer leaves the request
+// to its user, it is the same fetch for all of them.
+import { createRequire } from 'node:module';
+import { pathToFileURL } from 'node:url';
+
+const require = createRequire(import.meta.url);
+
+async function request(endpoint) {
+  const answer = await fetch(`${endpoint}/token`, { method: 'POST', body: 'grant_type=client_credentials' });
+  return answer.json();
+}
+
+/** `peek` is ours alone: nobody else has a token without a promise that is known to be good. */
+export const PEERS = {
+  ours: {
+    name: '**ours**: `getToken()`',
+    create: async (endpoint, how) => (await import('./ours.mjs')).createTokens({ endpoint, ...how }),
+  },
+  'ours-redis': {
+    name: '**ours**, several instances on one Redis',
+    stampedeOnly: true,
+    create: async (endpoint, how) =>
+      (await import('./ours.mjs')).createTokens({ endpoint, redis: process.env.BENCH_REDIS, ...how }),
+  },
+  azure: {
+    name: '@azure/core-rest-pipeline',
+    package: '@azure/core-rest-pipeline',
+    async create(endpoint) {
+      // What bearerTokenAuthenticationPolicy works with; it is not exported.
+      const index = require.resolve('@azure/core-rest-pipeline');
+      const { createTokenCycler } = await import(pathToFileURL(index.replace(/index\.js$/, 'util/tokenCycler.js')));
+      const getToken = async () => {
+        const { access_token: token, expires_in: life } = await request(endpoint);
+        return { token, expiresOnTimestamp: Date.now() + life * 1_000 };
+      };
+      const cycle = createTokenCycler({ getToken });
+      const options = {};
+      return { get: () => cycle(['scope'], options) };
+    },
+  },
+  smithy: {
+    name: '@smithy/core',
+    package: '@smithy/core',
+    async create(endpoint) {
+      const { doesIdentityRequireRefresh, isIdentityExpired, memoizeIdentityProvider } = require('@smithy/core');
+      const provider = async () => {
+        const { access_token: token, expires_in: life } = await request(endpoint);
+        return { token, expiration: new Date(Date.now() + life * 1_000) };
+      };
+      return { get: memoizeIdentityProvider(provider, isIdentityExpired, doesIdentityRequireRefresh) };
+    },
+  },
+  google: {
+    name: 'google-auth-library, `refreshHandler`',
+    package: 'google-auth-library',
+    async create(endpoint) {
+      const { OAuth2Client } = require('google-auth-library');
+      const client = new OAuth2Client();
+      client.refreshHandler = async () => {
+        const { access_token, expires_in: life } = await request(endpoint);
+        return { access_token, expiry_date: Date.now() + life * 1_000 };
+      };
+      return { get: () => client.getAccessToken() };
+    },
+  },
+  simple: {
+    name: 'simple-oauth2, as its readme has it',
+    package: 'simple-oauth2',
+    async create(endpoint) {
+      const { ClientCredentials } = require('simple-oauth2');
+      const client = new ClientCredentials({
+        client: { id: 'bench', secret: 'bench-secret' },
+        auth: { tokenHost: endpoint, tokenPath: '/token' },
+      });
+      let held;
+      return {
+        async get() {
+          if (held === undefined || held.expired()) held = await client.getToken({});
+          return held;
+        },
+      };
+    },
+  },
+  badgateway: {
+    name: '@badgateway/oauth2-client',
+    package: '@badgateway/oauth2-client',
+    async create(endpoint) {
+      const { OAuth2Client, OAuth2Fetch } = await import('@badgateway/oauth2-client');
+      const client = new OAuth2Client({
+        server: endpoint,
+        clientId: 'bench',
+        clientSecret: 'bench-secret',
+        tokenEndpoint: '/token',
+      });
+      const wrapper = new OAuth2Fetch({
+        client,
+        scheduleRefresh: false,
+        getNewToken: () => client.clientCredentials(),
+      });
+      return { get: () => wrapper.getToken() };
+    },
+  },
+  msal: {
+    name: '@azure/msal-node',
+    package: '@azure/msal-node',
+    create: async (endpoint) => (await import('./msal.mjs')).createTokens({ endpoint, request }),
+  },
+};

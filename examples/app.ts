@@ -1,0 +1,59 @@
+// The app that every example here runs. The examples differ in how they import XPayAuthModule.
+import 'reflect-metadata';
+import { Body, Controller, type DynamicModule, Get, Module, Post, type Type } from '@nestjs/common';
+import { type AbstractHttpAdapter, NestFactory } from '@nestjs/core';
+import {
+  Authenticated,
+  type Credentials,
+  CurrentUser,
+  type Principal,
+  Public,
+  Scopes,
+  type Session,
+  XPayHttpService,
+  XPaySessionService,
+} from 'nestjs-xpay-auth';
+
+@Controller()
+export class ReportsController {
+  constructor(
+    private readonly xpay: XPayHttpService,
+    private readonly sessions: XPaySessionService,
+  ) {}
+
+  @Authenticated()
+  @Get('me')
+  me(@CurrentUser() { username, scopes }: Principal): object {
+    return { username, scopes };
+  }
+
+  @Scopes('tme_admin')
+  @Get('wallets')
+  wallets(): Promise<unknown> {
+    return this.xpay.post('/client/wallets/find', { page: 1, pageSize: 10 });
+  }
+
+  @Public()
+  @Post('login')
+  login(@Body() credentials: Credentials): Promise<Session> {
+    return this.sessions.login(credentials);
+  }
+}
+
+@Module({})
+class AppModule {}
+
+/** The app, with what an example imports and the controllers it adds. */
+export function appWith(imports: DynamicModule[], ...controllers: Type[]): DynamicModule {
+  return { module: AppModule, imports, controllers: [ReportsController, ...controllers] };
+}
+
+/** Runs it on loopback, on `PORT`; on Express unless an adapter is given. */
+export async function serve(app: DynamicModule, adapter?: AbstractHttpAdapter): Promise<void> {
+  const options = { logger: ['warn', 'error'] as ('warn' | 'error')[] };
+  const nest = await (adapter === undefined
+    ? NestFactory.create(app, options)
+    : NestFactory.create(app, adapter, options));
+  nest.enableShutdownHooks();
+  await nest.listen(Number(process.env['PORT'] ?? 3000), '127.0.0.1');
+}

@@ -1,0 +1,6 @@
+// On Fastify instead of Express: nothing of XPayAuthModule changes.
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { XPayAuthModule } from 'nestjs-xpay-auth';
+import { appWith, serve } from './app.js';
+
+await serve(appWith([XPayAuthModule.forRoot()]), new FastifyAdapter());

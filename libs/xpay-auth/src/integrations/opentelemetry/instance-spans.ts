@@ -1,0 +1,71 @@
+import {
+  type Attributes,
+  type Context,
+  SpanKind,
+  SpanStatusCode,
+  type Tracer,
+  context,
+  trace,
+} from '@opentelemetry/api';
+import type { Act, Ending, Sight } from '../../core/watch.js';
+import { FAILURES } from '../../core/errors.js';
+import { attributes } from './attributes.js';
+import { SPANS } from './spans.js';
+
+/** A span for one act, below the one that is active; `undefined` for an act that has none. */
+export function beginSpan(tracer: Tracer, act: Act, instance: string, dialect: string): Sight | undefined {
+  const name = nameOf(act);
+  if (name === undefined) return undefined;
+  const kind = act.type === 'exchange' ? SpanKind.CLIENT : SpanKind.INTERNAL;
+  const parent = context.active();
+  const span = tracer.startSpan(
+    name,
+    { kind, attributes: { ...attributes({ instance }), ...known(act, dialect) } },
+    parent,
+  );
+  const inside: Context = trace.setSpan(parent, span);
+  return {
+    within: (run) => context.with(inside, run),
+    end: (ending) => {
+      span.setAttributes(learnt(act, ending));
+      if (errorOf(ending) !== undefined) span.setStatus({ code: SpanStatusCode.ERROR });
+      span.end();
+    },
+  };
+}
+
+function nameOf(act: Act): string | undefined {
+  if (act.type !== 'exchange') return SPANS[act.type];
+  return act.template === undefined ? act.method : `${act.method} ${act.template}`;
+}
+
+function known(act: Act, dialect: string): Attributes {
+  if (act.type === 'verify') return attributes({ scheme: act.scheme });
+  if (act.type !== 'exchange') return {};
+  const { method, template } = act;
+  const { hostname: address, port, protocol } = new URL(act.url);
+  return attributes({
+    dialect,
+    method,
+    address: address.replace(/^\[|\]$/g, ''),
+    port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
+    template,
+    // A path with a place left open is no path.
+    path: template?.includes('{') === true ? undefined : template,
+  });
+}
+
+/** An exchange tells its status and what went wrong; every other act, how it ended. */
+function learnt(act: Act, ending: Ending): Attributes {
+  const errorType = errorOf(ending);
+  if (act.type === 'exchange') return attributes({ status: ending.status, errorType });
+  return attributes({ outcome: ending.outcome, errorType });
+}
+
+/** A status from 400 on is an error of a client's span, whatever it means; a caller's mistake is none of ours. */
+function errorOf({ outcome, status }: Ending): string | undefined {
+  if (status !== undefined) return status >= 400 ? String(status) : undefined;
+  if (outcome === 'ok' || outcome === 'aborted') return undefined;
+  if (outcome === 'token_rejected') return outcome;
+  return FAILURES[outcome].trouble === 'caller' ? undefined : outcome;
+}

@@ -1,0 +1,70 @@
+import type { INestApplication } from '@nestjs/common';
+import { ApplicationConfig } from '@nestjs/core';
+import { DECORATORS, type OpenAPIObject, type OperationObject, SwaggerModule } from '@nestjs/swagger';
+import type { RouteRule } from '../../nest/route-rules.js';
+
+/** The rule behind each operation, by `operationKey`. */
+export type RulesByOperation = ReadonlyMap<string, RouteRule>;
+
+export function operationKey(method: string, path: string): string {
+  return `${method} ${path}`;
+}
+
+/** Every operation of a document's paths, as entries to read or to put back. */
+export function operationsOf({ paths }: OpenAPIObject): [path: string, method: string, operation: OperationObject][] {
+  return Object.entries(paths).flatMap(([path, item]) =>
+    Object.entries(item).flatMap(([method, operation]): [string, string, OperationObject][] =>
+      isOperation(operation) ? [[path, method, operation]] : [],
+    ),
+  );
+}
+
+/**
+ * Which rule stands behind each operation that @nestjs/swagger documents. A document does not say which class and handler an
+ * operation comes from, and its path is made of prefixes, versions and modules. So @nestjs/swagger makes one more document,
+ * while each class and handler carries its number in the place of its security.
+ */
+export function rulesByOperation(
+  app: INestApplication,
+  { openapi, info }: OpenAPIObject,
+  rules: readonly RouteRule[],
+): RulesByOperation {
+  const controllers = [...new Set(rules.map(({ controller }) => controller))];
+  const handlers = [...new Set(rules.map(({ handler }) => handler))];
+  const restore = [
+    ...controllers.map((controller, number) => replaceSecurity(controller, [{ controller: [String(number)] }])),
+    ...handlers.map((handler, number) => replaceSecurity(handler, [{ handler: [String(number)] }])),
+  ];
+  try {
+    const found = new Map<string, RouteRule>();
+    // A document may have been made without the prefix; where both have a path, the one the app answers at holds.
+    const hasPrefix = app.get(ApplicationConfig).getGlobalPrefix() !== '';
+    for (const ignoreGlobalPrefix of hasPrefix ? [true, false] : [false]) {
+      const numbered = SwaggerModule.createDocument(app, { openapi, info }, { ignoreGlobalPrefix });
+      for (const [path, method, { security = [] }] of operationsOf(numbered)) {
+        const numberOf = (what: string): number => Number(security.flatMap((entry) => entry[what] ?? [])[0]);
+        const [controller, handler] = [controllers[numberOf('controller')], handlers[numberOf('handler')]];
+        const rule = rules.find((each) => each.controller === controller && each.handler === handler);
+        if (rule !== undefined) found.set(operationKey(method, path), rule);
+      }
+    }
+    return found;
+  } finally {
+    for (const undo of restore) undo();
+  }
+}
+
+function replaceSecurity(target: object, security: OperationObject['security']): () => void {
+  const had = Reflect.hasOwnMetadata(DECORATORS.API_SECURITY, target);
+  const before: unknown = Reflect.getOwnMetadata(DECORATORS.API_SECURITY, target);
+  Reflect.defineMetadata(DECORATORS.API_SECURITY, security, target);
+  return () => {
+    if (had) Reflect.defineMetadata(DECORATORS.API_SECURITY, before, target);
+    else Reflect.deleteMetadata(DECORATORS.API_SECURITY, target);
+  };
+}
+
+/** A path item also holds texts and lists, which belong to all of its operations. */
+function isOperation(value: unknown): value is OperationObject {
+  return typeof value === 'object' && value !== null && 'responses' in value;
+}

@@ -1,0 +1,38 @@
+import type { SecuritySchemeObject } from '@nestjs/swagger';
+import { type CredentialsExtractor, HEADER_SCHEMES } from '../../nest/extractors.js';
+import type { XPayInstance } from '../../nest/instance.js';
+import { DEFAULT_INSTANCE } from '../../nest/options/resolve-options.js';
+
+/** A way to present credentials, as a document names and defines it. */
+export interface OfferedScheme {
+  /** Its key in `components.securitySchemes`: `basic`, or `gift-basic` of the instance `gift`. */
+  readonly name: string;
+  readonly scheme: SecuritySchemeObject;
+}
+
+const DESCRIPTIONS = {
+  basic: 'The username, and the secret key as the password.',
+  bearer: 'An access token that a login to this API handed out.',
+} as const;
+
+/**
+ * What one entry of `verification.extractors` is in a document. OpenAPI cannot be told where an extractor of your own looks, so
+ * it is an HTTP scheme by the name of its challenge; define one of the same name with the builder, and that one stays.
+ */
+export function offeredScheme(instance: string, extractor: 'basic' | 'bearer' | CredentialsExtractor): OfferedScheme {
+  const scheme = typeof extractor === 'string' ? HEADER_SCHEMES[extractor].scheme : extractor.scheme;
+  const kind = scheme.toLowerCase().replace(/[^\w.-]/g, '_');
+  const isNamed = instance !== DEFAULT_INSTANCE;
+  const description =
+    (typeof extractor === 'string' ? DESCRIPTIONS[extractor] : `Credentials of the scheme ${scheme}.`) +
+    (isNamed ? ` For the routes of ${instance}.` : '');
+  return {
+    name: isNamed ? `${instance}-${kind}` : kind,
+    scheme: { type: 'http', scheme: scheme.toLowerCase(), description },
+  };
+}
+
+/** Every way to present credentials to an instance, in the order of its challenge. */
+export function offeredSchemes({ options }: XPayInstance): readonly OfferedScheme[] {
+  return options.verification.extractors.map((extractor) => offeredScheme(options.name, extractor));
+}

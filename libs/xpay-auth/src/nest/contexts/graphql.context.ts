@@ -1,0 +1,121 @@
+import type { ArgumentsHost } from '@nestjs/common';
+import type { ChallengeContext } from '../../core/challenge.js';
+import { XPayAuthError } from '../../core/errors.js';
+import { failureBody, failureHeaders, toldRetryAfterMs } from '../http-exception.js';
+import type { IncomingRequest } from '../incoming-request.js';
+import { DEFAULT_INSTANCE } from '../options/resolve-options.js';
+import { type CallContext, withCause } from './call-context.js';
+import { decided } from './decisions.js';
+import { type UpgradeRequest, holdHandshake, isRequest } from './handshakes.js';
+import { takeOff, wholeRequest } from './held-request.js';
+import { loadGraphQL } from './packages.js';
+
+/** Apollo's words where it has some, and its manner where it has none. */
+const CODES: Readonly<Record<number, string>> = {
+  400: 'BAD_REQUEST',
+  401: 'UNAUTHENTICATED',
+  403: 'FORBIDDEN',
+  429: 'TOO_MANY_REQUESTS',
+  502: 'BAD_GATEWAY',
+  503: 'SERVICE_UNAVAILABLE',
+  504: 'GATEWAY_TIMEOUT',
+};
+
+/**
+ * Fields of GraphQL. The request is looked for in the GraphQL context, as `req`, `request` or `reply.request`; one HTTP
+ * request is one decision. An operation over graphql-ws presents what its connection was opened with, and is decided anew.
+ */
+export const graphqlContext: CallContext = {
+  callOf(host) {
+    const context = contextValue(host);
+    const socket = subscriptionSocket(context);
+    return socket === undefined ? requestIn(context) : context;
+  },
+
+  requestOf(host) {
+    const context = contextValue(host);
+    const socket = subscriptionSocket(context);
+    return socket === undefined ? wholeRequest(requestIn(context)) : socket;
+  },
+
+  admit(host, _requirement, principal, strip) {
+    const context = contextValue(host);
+    if (subscriptionSocket(context) !== undefined) return;
+    const request = requestIn(context);
+    request.user = principal;
+    if (strip) takeOff(request);
+  },
+
+  callerOf: (host, { instance }) => decided(graphqlContext.callOf(host), instance ?? DEFAULT_INSTANCE),
+
+  async exceptionOf(failure, challenge) {
+    const { GraphQLError } = await loadGraphQL();
+    const exception = new GraphQLError(failure.publicMessage, { extensions: extensionsOf(failure, challenge) });
+    refusals.add(exception);
+    return withCause(exception, failure);
+  },
+
+  async answer(exception) {
+    throw await exception;
+  },
+};
+
+/** What this library threw. */
+const refusals = new WeakSet<object>();
+
+/** Whether this library threw it, knowing what it did: no error of the app. */
+export function isGraphQLRefusal(thrown: unknown): boolean {
+  return typeof thrown === 'object' && thrown !== null && refusals.has(thrown);
+}
+
+function extensionsOf(failure: XPayAuthError, challenge: ChallengeContext | undefined): Record<string, unknown> {
+  const { errorCode, statusCode } = failureBody(failure);
+  const retryAfterMs = toldRetryAfterMs(failure);
+  const { requiredScopes } = failure;
+  return {
+    code: CODES[statusCode] ?? 'INTERNAL_SERVER_ERROR',
+    errorCode,
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+    ...(requiredScopes !== undefined && { requiredScopes }),
+    // Apollo's own: it sets them on the answer and takes them out of it.
+    http: { status: statusCode, headers: new Map(Object.entries(failureHeaders(failure, challenge))) },
+  };
+}
+
+/** The third argument of a resolver; a reference resolver of a federation has no second one. */
+function contextValue(host: ArgumentsHost): object {
+  const args: readonly unknown[] = host.getArgs();
+  const context = args.length === 3 ? args[1] : args[2];
+  if (typeof context === 'object' && context !== null) return context;
+  throw noRequest();
+}
+
+function requestIn(context: object): IncomingRequest {
+  const { req, request, reply } = context as { req?: unknown; request?: unknown; reply?: { request?: unknown } };
+  const found = [req, request, reply?.request].find(isRequest);
+  if (found === undefined) throw noRequest();
+  return found;
+}
+
+/** What a graphql-ws connection was opened with, if this is one: its context is where HTTP has the request. */
+function subscriptionSocket(context: object): IncomingRequest | undefined {
+  const { req } = context as { req?: unknown };
+  for (const connection of [req, context]) {
+    const { extra, connectionParams } = (connection ?? {}) as { extra?: Connection; connectionParams?: unknown };
+    const { socket, request } = extra ?? {};
+    if (isRequest(request) && typeof socket === 'object') return holdHandshake(socket, request, connectionParams);
+  }
+  return undefined;
+}
+
+interface Connection {
+  readonly socket?: object;
+  readonly request?: UpgradeRequest;
+}
+
+function noRequest(): XPayAuthError {
+  return new XPayAuthError(
+    'configuration',
+    'The GraphQL context holds no HTTP request. Let the option `context` return { req }, or { request, reply } of Fastify.',
+  );
+}

@@ -1,0 +1,46 @@
+import { XPayAuthError } from '../../core/errors.js';
+import type { IncomingRequest } from '../incoming-request.js';
+import { authorizationsIn } from './handshake-auth.js';
+import { type HeldRequest, takeOff } from './held-request.js';
+
+/** The request that opened a socket: Node's, in everything that this library looks at. */
+export interface UpgradeRequest extends IncomingRequest {
+  /** The address that was asked for, query included. */
+  readonly url?: string | undefined;
+}
+
+/** What each socket presented when it was opened. It goes when the socket does. */
+const handshakes = new WeakMap<object, HeldRequest>();
+
+/**
+ * Takes what a socket presented off it, headers and `auth`, and holds it as long as the socket lives: every message is
+ * judged by it. The second time it finds what it took the first time.
+ */
+export function holdHandshake(socket: object, request: UpgradeRequest, auth: unknown): HeldRequest {
+  const present = handshakes.get(socket);
+  if (present !== undefined) return present;
+  const { authorizations, rest } = authorizationsIn(auth);
+  const held = takeOff(request).with(authorizations, { auth: rest, url: request.url });
+  handshakes.set(socket, held);
+  return held;
+}
+
+/** What this socket presented. Throws `configuration` where nobody can tell any more. */
+export function handshakeOf(socket: unknown, request?: UpgradeRequest): HeldRequest {
+  const { handshake, request: own } = (socket ?? {}) as { handshake?: { auth?: unknown }; request?: unknown };
+  if (isRequest(own)) return holdHandshake(socket as object, own, handshake?.auth);
+  if (isRequest(request)) return holdHandshake(socket as object, request, undefined);
+  const held = typeof socket === 'object' && socket !== null ? handshakes.get(socket) : undefined;
+  if (held !== undefined) return held;
+  throw new XPayAuthError(
+    'configuration',
+    'This socket does not say what it was opened with. In handleConnection(client, request), before any await: ' +
+      'XPayHandshake.accept(this, client, request)',
+  );
+}
+
+/** Something with headers as Node has them. A `Request` of the web has others, which would look like none. */
+export function isRequest(value: unknown): value is UpgradeRequest {
+  const { headers } = (value ?? {}) as { headers?: unknown };
+  return typeof headers === 'object' && headers !== null && !('get' in headers && typeof headers.get === 'function');
+}

@@ -1,0 +1,79 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { inspect } from 'node:util';
+import { type Handshake, type IncomingRequest, stripCredentials } from '../incoming-request.js';
+
+/** What a request presented, kept out of everybody's sight: it does not print. */
+export class HeldRequest implements IncomingRequest {
+  readonly #headers: IncomingHttpHeaders;
+  readonly #rawHeaders: readonly string[];
+  readonly #handshake: Handshake | undefined;
+  readonly socket: { readonly remoteAddress: string | undefined };
+  declare readonly ip?: string;
+
+  constructor(request: IncomingRequest, handshake?: Handshake) {
+    this.#headers = { ...request.headers };
+    this.#rawHeaders = [...linesOf(request)];
+    this.#handshake = handshake;
+    this.socket = { remoteAddress: request.socket?.remoteAddress };
+    if (request.ip !== undefined) this.ip = request.ip;
+  }
+
+  get headers(): IncomingHttpHeaders {
+    return this.#headers;
+  }
+
+  get rawHeaders(): readonly string[] {
+    return this.#rawHeaders;
+  }
+
+  get handshake(): Handshake | undefined {
+    return this.#handshake;
+  }
+
+  /** The same with more `Authorization` lines, and with what else its handshake brought. */
+  with(authorizations: readonly string[], handshake: Handshake): HeldRequest {
+    const [first] = authorizations;
+    const headers = first === undefined ? this.#headers : { authorization: first, ...this.#headers };
+    const rawHeaders = [...this.#rawHeaders, ...authorizations.flatMap((line) => ['authorization', line])];
+    return new HeldRequest({ headers, rawHeaders, socket: this.socket }, handshake);
+  }
+
+  toString(): string {
+    return '[held request]';
+  }
+
+  toJSON(): string {
+    return '[held request]';
+  }
+
+  [inspect.custom](): string {
+    return '[held request]';
+  }
+}
+
+/** Requests share their headers with every namespace of socket.io, and with every field of GraphQL. */
+const held = new WeakMap<object, HeldRequest>();
+
+/** Takes the credentials off a request and holds them for it. The second time it finds what it took the first time. */
+export function takeOff(request: IncomingRequest): HeldRequest {
+  const present = held.get(request);
+  if (present !== undefined) return present;
+  const taken = new HeldRequest(request);
+  held.set(request, taken);
+  do stripCredentials(request);
+  while (linesOf(request).some(isAuthorization));
+  return taken;
+}
+
+/** A request with its credentials, also where they were taken off. */
+export function wholeRequest(request: IncomingRequest): IncomingRequest {
+  return held.get(request) ?? request;
+}
+
+function linesOf(request: IncomingRequest): readonly string[] {
+  return request.raw?.rawHeaders ?? request.rawHeaders ?? [];
+}
+
+function isAuthorization(name: string, index: number): boolean {
+  return index % 2 === 0 && name.toLowerCase() === 'authorization';
+}

@@ -1,0 +1,34 @@
+import { XPayAuthError } from '../../core/errors.js';
+import { nameOnly } from '../../core/name-only.js';
+
+// Optional peers, loaded when the first caller of their context is refused: whose app has the context has the package.
+// Literal names, so that a bundle has the one copy whose classes Nest recognises. Within `try`, so that a bundler that does
+// not find one goes on (esbuild silently, webpack with a warning). The types stay inside: what is published names none.
+
+export async function loadGraphQL(): Promise<typeof import('graphql')> {
+  try {
+    return await import('graphql');
+  } catch (thrown) {
+    throw notInstalled('graphql', thrown);
+  }
+}
+
+export async function loadWebSockets(): Promise<typeof import('@nestjs/websockets')> {
+  try {
+    return await import('@nestjs/websockets');
+  } catch (thrown) {
+    throw notInstalled('@nestjs/websockets', thrown);
+  }
+}
+
+export async function loadMicroservices(): Promise<typeof import('@nestjs/microservices')> {
+  try {
+    return await import('@nestjs/microservices');
+  } catch (thrown) {
+    throw notInstalled('@nestjs/microservices', thrown);
+  }
+}
+
+function notInstalled(name: string, thrown: unknown): XPayAuthError {
+  return new XPayAuthError('configuration', `The package "${name}" cannot be loaded`, { cause: nameOnly(thrown) });
+}

@@ -1,0 +1,58 @@
+import type { ArgumentsHost } from '@nestjs/common';
+import { type Observable, from, mergeMap } from 'rxjs';
+import { XPayAuthError } from '../../core/errors.js';
+import type { IncomingRequest } from '../incoming-request.js';
+import { DEFAULT_INSTANCE } from '../options/resolve-options.js';
+import { type CallContext, withCause } from './call-context.js';
+import { decided } from './decisions.js';
+import { failureMessage } from './failure-message.js';
+import { loadMicroservices } from './packages.js';
+
+/**
+ * Messages of a microservice. Credentials stand in the transport's metadata as `authorization`, where it has metadata (TCP
+ * and Redis), or wherever an extractor finds them.
+ */
+export const rpcContext: CallContext = {
+  callOf: contextOf,
+
+  requestOf(host): IncomingRequest {
+    const context = contextOf(host);
+    const lines = metadataOf(context);
+    return {
+      headers: Object.fromEntries(lines.map(([name, value]) => [name.toLowerCase(), value])),
+      rawHeaders: lines.flat(),
+      // No address: the peer is a service that many users' messages come through.
+      rpc: { data: host.switchToRpc().getData<unknown>(), context },
+    };
+  },
+
+  admit: () => undefined,
+
+  callerOf: (host, { instance }) => decided(contextOf(host), instance ?? DEFAULT_INSTANCE),
+
+  async exceptionOf(failure) {
+    const { RpcException } = await loadMicroservices();
+    return withCause(new RpcException(failureMessage(failure)), failure);
+  },
+
+  answer: (exception, host): Observable<never> =>
+    from(Promise.all([loadMicroservices(), exception])).pipe(
+      mergeMap(([{ BaseRpcExceptionFilter }, thrown]) => {
+        return new BaseRpcExceptionFilter<Error, never>().catch(thrown, host);
+      }),
+    ),
+};
+
+/** One for each message. */
+function contextOf(host: ArgumentsHost): object {
+  const context = host.switchToRpc().getContext<unknown>();
+  if (typeof context === 'object' && context !== null) return context;
+  throw new XPayAuthError('configuration', 'The transport hands over no context with its messages');
+}
+
+/** The text in the transport's metadata, as lines of a header; a value that is no text is an empty line. */
+function metadataOf(context: object): [name: string, value: string][] {
+  const { getMetadata } = context as { getMetadata?: () => unknown };
+  const metadata = typeof getMetadata === 'function' ? (getMetadata.call(context) ?? {}) : {};
+  return Object.entries(metadata).map(([name, value]) => [name, typeof value === 'string' ? value : '']);
+}

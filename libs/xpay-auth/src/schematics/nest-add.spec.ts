@@ -1,0 +1,371 @@
+import { describe, expect, it } from '@jest/globals';
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { nestAdd, type NestAddOptions } from './nest-add.js';
+import { loadNestTools } from './nest-tools.js';
+import type { Context, Directory, Tree } from './tree.js';
+
+/** The files of an app in memory, as the devkit's tree has them. */
+class Files implements Tree {
+  readonly texts: Map<string, string>;
+
+  constructor(texts: Readonly<Record<string, string>>) {
+    this.texts = new Map(Object.entries(texts));
+  }
+  exists(path: string): boolean {
+    return this.texts.has(path);
+  }
+  readText(path: string): string {
+    const text = this.texts.get(path);
+    if (text === undefined) throw new Error(`Path "${path}" does not exist.`);
+    return text;
+  }
+  read(path: string): Buffer | null {
+    const name = path.replace(/^\//, '');
+    return this.exists(name) ? Buffer.from(this.readText(name)) : null;
+  }
+  create(path: string, content: string): void {
+    if (this.exists(path)) throw new Error(`Path "${path}" already exist.`);
+    this.texts.set(path, content);
+  }
+  overwrite(path: string, content: string): void {
+    this.readText(path);
+    this.texts.set(path, content);
+  }
+  getDir(path: string): Directory {
+    const within = [...this.texts.keys()].filter((file) => file.startsWith(`${path}/`));
+    return { visit: (visitor) => within.forEach((file) => visitor(`/${file}`)) };
+  }
+}
+
+interface Outcome {
+  readonly files: Files;
+  readonly said: string[];
+  readonly warned: string[];
+  readonly tasks: object[];
+  readonly text: (path: string) => string;
+}
+
+async function add(texts: Readonly<Record<string, string>> | Files, options?: NestAddOptions): Promise<Outcome> {
+  const files = texts instanceof Files ? texts : new Files(texts);
+  const [said, warned, tasks]: [string[], string[], object[]] = [[], [], []];
+  const context: Context = {
+    logger: { info: (message) => said.push(message), warn: (message) => warned.push(message) },
+    addTask: (task) => tasks.push(task.toConfiguration()),
+  };
+  await nestAdd(options)(files, context);
+  return { files, said, warned, tasks, text: (path) => files.readText(path) };
+}
+
+const MODULE = `import { Module } from '@nestjs/common';
+import { AppController } from './app.controller.js';
+
+@Module({
+  imports: [],
+  controllers: [AppController],
+})
+export class AppModule {}
+`;
+
+const devDependencies = { '@nestjs/testing': '^12.0.1', supertest: '^7.0.0', vitest: '^4.1.2' };
+const PACKAGE = `${JSON.stringify({ name: 'shop', type: 'module', dependencies: { '@nestjs/core': '^12.0.1', rxjs: '^7.8.1' }, devDependencies }, null, 2)}\n`;
+
+/** Nest's starter, as far as it matters. */
+const starter = (changes: Readonly<Record<string, string>> = {}): Record<string, string> => ({
+  'package.json': PACKAGE,
+  'src/app.module.ts': MODULE,
+  '.gitignore': '/dist\n.env\n',
+  ...changes,
+});
+
+const moduleOf = async (source: string, options?: NestAddOptions): Promise<string> =>
+  (await add(starter({ 'src/app.module.ts': source }), { skipExample: true, ...options })).text('src/app.module.ts');
+
+describe('nest add', () => {
+  it("adds the module, the reader of .env and the example to Nest's starter", async () => {
+    const { text } = await add(starter());
+    expect(text('src/app.module.ts')).toBe(`import { Module } from '@nestjs/common';
+import { AppController } from './app.controller.js';
+import { ConfigModule } from '@nestjs/config';
+import { XPayAuthModule } from 'nestjs-xpay-auth';
+import { XPayExampleController } from './xpay-example.controller.js';
+
+@Module({
+  imports: [ConfigModule.forRoot(), XPayAuthModule.forRoot()],
+  controllers: [AppController, XPayExampleController],
+})
+export class AppModule {}
+`);
+    expect(text('src/xpay-example.controller.ts')).toContain('export class XPayExampleController');
+    expect(text('src/xpay-example.controller.spec.ts')).toContain("it } from 'vitest';\nimport { XPayExample");
+  });
+
+  it('changes nothing when it is run again, whatever became of what it added', async () => {
+    const first = await add(starter());
+    first.files.texts.delete('src/xpay-example.controller.ts');
+    const before = new Map(first.files.texts);
+    const second = await add(first.files);
+    expect(second.files.texts).toEqual(before);
+    expect(second.tasks).toEqual([]);
+    expect(second.said).toEqual(['src/app.module.ts imports XPayAuthModule already; it stays as it is.']);
+  });
+
+  it('writes CommonJS for an app that is', async () => {
+    const commonJs = JSON.stringify({ devDependencies: { ...devDependencies, vitest: undefined, jest: '^30.0.0' } });
+    const { text } = await add(starter({ 'package.json': commonJs }));
+    expect(text('src/app.module.ts')).toContain("from './xpay-example.controller';");
+    const spec = text('src/xpay-example.controller.spec.ts');
+    expect(spec).toContain("from './xpay-example.controller';");
+    expect(spec).not.toMatch(/@jest|vitest/);
+  });
+
+  it('leaves the example out when told to, and its spec where nothing could run it', async () => {
+    const without = await add(starter(), { skipExample: true });
+    expect([...without.files.texts.keys()]).toEqual(['package.json', 'src/app.module.ts', '.gitignore', '.env']);
+    expect(without.text('src/app.module.ts')).not.toContain('XPayExample');
+    const untested = await add(starter({ 'package.json': '{}' }));
+    expect(untested.files.exists('src/xpay-example.controller.ts')).toBe(true);
+    expect(untested.files.exists('src/xpay-example.controller.spec.ts')).toBe(false);
+  });
+
+  it('overwrites no file of the app', async () => {
+    const own = 'export const mine = true;\n';
+    const { text } = await add(starter({ 'src/xpay-example.controller.spec.ts': own }));
+    expect(text('src/xpay-example.controller.spec.ts')).toBe(own);
+  });
+
+  it('finds its way in a monorepo, and to a module of another name', async () => {
+    const files = {
+      'package.json': PACKAGE,
+      'apps/api/src/core/root.module.ts': MODULE,
+      'apps/other/src/app.module.ts': 'XPayAuthModule.forRoot()',
+    };
+    const { text } = await add(files, { sourceRoot: 'apps/api/src', module: 'core/root.module.ts' });
+    expect(text('apps/api/src/core/root.module.ts')).toContain("from '../xpay-example.controller.js';");
+    expect(text('apps/api/src/xpay-example.controller.ts')).toContain('XPayExampleController');
+    expect(text('apps/other/src/app.module.ts')).toBe(files['apps/other/src/app.module.ts']);
+  });
+});
+
+describe('nest add, in the module', () => {
+  it.each<[string, string, string]>([
+    [
+      'imports over several lines',
+      '@Module({\n  imports: [\n    UsersModule,\n    MailModule.forRoot({ a: 1 }),\n  ],\n})\nexport class A {}',
+      'imports: [\n    UsersModule,\n    MailModule.forRoot({ a: 1 }),\n    ConfigModule.forRoot(),\n    XPayAuthModule.forRoot(),\n  ],',
+    ],
+    [
+      'no imports',
+      '@Module({\n  providers: [A],\n})\nexport class A {}',
+      'providers: [A],\n  imports: [ConfigModule.forRoot(), XPayAuthModule.forRoot()],',
+    ],
+    [
+      'an empty decorator',
+      '@Module({})\nexport class A {}',
+      'imports: [ConfigModule.forRoot(), XPayAuthModule.forRoot()]',
+    ],
+    [
+      'a comment in the list',
+      '@Module({ imports: [A /* , XPayAuthModule.forRoot() */] })\nclass A {}',
+      'XPayAuthModule.forRoot()',
+    ],
+    [
+      'a spread',
+      '@Module({ imports: [...common] })\nclass A {}',
+      '...common, ConfigModule.forRoot(), XPayAuthModule.forRoot()',
+    ],
+    [
+      'a quoted key',
+      "@Module({ 'imports': [A] })\nclass A {}",
+      "'imports': [A, ConfigModule.forRoot(), XPayAuthModule.forRoot()]",
+    ],
+  ])('copes with %s', async (_, source, expected) => {
+    expect(await moduleOf(`import { Module } from '@nestjs/common';\n${source}`)).toContain(expected);
+  });
+
+  it('reads .env once', async () => {
+    const source = MODULE.replace('imports: []', 'imports: [ConfigModule.forRoot({ isGlobal: true })]');
+    const imported = source.replace(/^/, "import { ConfigModule } from '@nestjs/config';\n");
+    expect((await moduleOf(imported)).match(/ConfigModule\.forRoot/g)).toHaveLength(1);
+    const elsewhere = await add(
+      starter({ 'src/settings.module.ts': '@Module({ imports: [ConfigModule . forRoot()] }) class S {}' }),
+    );
+    expect(elsewhere.text('src/app.module.ts')).toContain('imports: [XPayAuthModule.forRoot()],');
+  });
+
+  it('imports no name twice', async () => {
+    const source = MODULE.replace(/^/, "import { ConfigModule, ConfigService } from '@nestjs/config';\n");
+    const edited = await moduleOf(source);
+    expect(edited.match(/import \{[^}]*ConfigModule/g)).toHaveLength(1);
+    expect(edited).toContain('imports: [ConfigModule.forRoot(), XPayAuthModule.forRoot()]');
+  });
+
+  it('puts the imports after the last one, also one over several lines, with the line ends of the file', async () => {
+    const source = "import {\n  Module,\n} from '@nestjs/common';\nimport './polyfill.js';\n@Module({})\nclass A {}\n";
+    expect(await moduleOf(source.replaceAll('\n', '\r\n'))).toContain(
+      "import './polyfill.js';\r\nimport { ConfigModule } from '@nestjs/config';\r\nimport { XPayAuthModule }",
+    );
+    expect(await moduleOf('// first\n@Module({})\nclass A {}\n')).toContain(
+      "import { XPayAuthModule } from 'nestjs-xpay-auth';\n@Module",
+    );
+  });
+
+  it.each([
+    ['forRootAsync', 'XPayAuthModule.forRootAsync({ useFactory })'],
+    ['an odd layout', 'XPayAuthModule\n  .forRoot()'],
+  ])('stays away where another file has it by %s', async (_, code) => {
+    const { said, text } = await add(
+      starter({ 'src/auth/auth.module.ts': `@Module({ imports: [${code}] }) class A {}` }),
+    );
+    expect(said[0]).toBe('src/auth/auth.module.ts imports XPayAuthModule already; it stays as it is.');
+    expect(text('src/app.module.ts')).toBe(MODULE);
+  });
+
+  it('takes no spec and no comment for the app', async () => {
+    const { text } = await add(
+      starter({
+        'src/a.spec.ts': 'XPayAuthModule.forRoot()',
+        'src/b.e2e-spec.ts': 'XPayAuthModule.forRoot()',
+        'src/c.ts': '// XPayAuthModule.forRoot()\n/* XPayAuthModule.forRoot() */',
+      }),
+    );
+    expect(text('src/app.module.ts')).toContain('XPayAuthModule.forRoot()');
+  });
+
+  it.each([
+    [
+      'a list it cannot see',
+      '@Module({ imports: modules })\nclass A {}',
+      /src\/app\.module\.ts has no @Module.*list of imports/,
+    ],
+    ['no module', 'export const nothing = 1;', /src\/app\.module\.ts has no @Module/],
+  ])('says what to do about %s, and changes nothing', async (_, source, message) => {
+    const files = new Files(starter({ 'src/app.module.ts': source }));
+    const before = new Map(files.texts);
+    await expect(add(files)).rejects.toThrow(message);
+    await expect(add(files)).rejects.toThrow(/--module, or add it by hand: import \{ XPayAuthModule \}/);
+    expect(files.texts).toEqual(before);
+    await expect(add({ 'package.json': '{}' })).rejects.toThrow('There is no src/app.module.ts');
+  });
+});
+
+describe('nest add, in .env', () => {
+  const LAST = '#XPAY_BASE_URL=http://127.0.0.1:4010\n';
+
+  it('writes comments to fill in, after what is there', async () => {
+    const fresh = await add(starter());
+    expect(fresh.text('.env')).toMatch(/^# xPay\.stream/);
+    expect(fresh.text('.env')).toContain('#XPAY_USERNAME=\n#XPAY_SECRET_KEY=\n');
+    expect(
+      fresh
+        .text('.env')
+        .split('\n')
+        .filter((line) => line !== '' && !line.startsWith('#')),
+    ).toEqual([]);
+    const present = await add(starter({ '.env': 'PORT=3000' }));
+    expect(present.text('.env')).toBe(`PORT=3000\n\n${fresh.text('.env')}`);
+    expect(present.text('.env').endsWith(LAST)).toBe(true);
+    const windows = await add(starter({ '.env': 'PORT=3000\r\n' }));
+    expect(windows.text('.env').replaceAll('\r\n', '')).not.toMatch(/[\r\n]/);
+  });
+
+  it.each(['XPAY_USERNAME=shop@example.test\n', '# XPAY_SECRET_KEY comes from the vault\n', 'export XPAY_BASE_URL=x'])(
+    'leaves %j alone',
+    async (text) => {
+      expect((await add(starter({ '.env': text }))).text('.env')).toBe(text);
+    },
+  );
+
+  it.each([
+    ['.env', true],
+    ['/.env', true],
+    ['.env*', true],
+    ['.env.local', false],
+    ['# .env', false],
+  ])('warns of a .gitignore that does not name .env: %s', async (line, ignored) => {
+    const { warned } = await add(starter({ '.gitignore': `node_modules\n${line}\n` }));
+    expect(warned).toHaveLength(ignored ? 0 : 1);
+  });
+});
+
+describe('nest add, in package.json', () => {
+  const own = json('package.json') as {
+    version: string;
+    peerDependencies: Record<string, string>;
+  };
+
+  it('adds the peers that everybody needs, in the versions that this package names', async () => {
+    const { text, tasks } = await add(starter());
+    const { dependencies } = JSON.parse(text('package.json')) as { dependencies: Record<string, string> };
+    const { peerDependencies: peers } = own;
+    expect(dependencies).toEqual({
+      '@nestjs/axios': peers['@nestjs/axios'],
+      '@nestjs/common': peers['@nestjs/common'],
+      '@nestjs/config': peers['@nestjs/config'],
+      '@nestjs/core': '^12.0.1',
+      '@nestjs/passport': peers['@nestjs/passport'],
+      axios: peers['axios'],
+      'nestjs-xpay-auth': `^${own.version}`,
+      passport: peers['passport'],
+      'reflect-metadata': peers['reflect-metadata'],
+      rxjs: '^7.8.1',
+    });
+    expect(Object.keys(dependencies)).toEqual(Object.keys(dependencies).toSorted());
+    expect(tasks).toEqual([{ name: 'node-package', options: expect.objectContaining({ command: 'install' }) }]);
+  });
+
+  it('keeps what is there: versions, layout, the end of the file', async () => {
+    const tabs = JSON.stringify({ dependencies: { 'nestjs-xpay-auth': 'file:../x.tgz', axios: '1.9.0' } }, null, '\t');
+    const { text } = await add(starter({ 'package.json': tabs }));
+    expect(text('package.json')).toMatch(/^\{\n\t"dependencies": \{\n\t\t"@nestjs\/axios"/);
+    expect(text('package.json')).toMatch(/"axios": "1\.9\.0"[^]*"nestjs-xpay-auth": "file:\.\.\/x\.tgz"[^]*\}$/);
+  });
+
+  it('installs nothing when told so', async () => {
+    const { tasks, text } = await add(starter(), { skipInstall: true });
+    expect(tasks).toEqual([]);
+    expect(text('package.json')).toContain('"passport"');
+  });
+});
+
+function json(path: string): unknown {
+  return JSON.parse(readFileSync(resolve(import.meta.dirname, '../..', path), 'utf8'));
+}
+
+describe('the collection that the CLI reads', () => {
+  it('names the factory and the schema as they are', async () => {
+    const { schematics } = json('schematics/collection.json') as {
+      schematics: Record<string, { factory: string; schema: string }>;
+    };
+    expect(Object.keys(schematics)).toEqual(['nest-add']);
+    const { factory = '', schema = '' } = schematics['nest-add'] ?? {};
+    const [, file = '', name = ''] = /^\.\.\/dist\/schematics\/(.+)\.js#(\w+)$/.exec(factory) ?? [];
+    expect(await import(`./${file}.js`)).toHaveProperty(name, nestAdd);
+    // A name that is missing here, or there, does not compile.
+    const options: Record<keyof NestAddOptions, true> = {
+      sourceRoot: true,
+      module: true,
+      skipExample: true,
+      skipInstall: true,
+    };
+    const { properties } = json(`schematics/${schema}`) as { properties: object };
+    expect(Object.keys(properties)).toEqual(Object.keys(options));
+  });
+});
+
+describe("Nest's tools", () => {
+  it("are the app's, or those of the CLI that runs", async () => {
+    expect(await loadNestTools(process.cwd())).toHaveProperty('MetadataManager');
+    expect(await loadNestTools('/an/app/without/them')).toHaveProperty('typescript');
+  });
+
+  it('are asked for by name where there are none', async () => {
+    const [, program = ''] = process.argv;
+    process.argv[1] = '/a/cli/without/them.js';
+    try {
+      await expect(loadNestTools('/an/app/without/them')).rejects.toThrow('@nestjs/schematics');
+    } finally {
+      process.argv[1] = program;
+    }
+  });
+});

@@ -1,0 +1,131 @@
+import { readFileSync } from 'node:fs';
+import { EXAMPLE_CLASS, EXAMPLE_FILE, exampleController, exampleSpec } from './example.js';
+import { ignoresEnvironment, withVariables } from './environment-file.js';
+import { type ModuleEntry, withEntry } from './module-source.js';
+import { loadNestTools } from './nest-tools.js';
+import { type PackageFile, neededBy, withDependencies } from './package-file.js';
+import type { Context, Tree } from './tree.js';
+
+/** What `nest add nestjs-xpay-auth` can be told; see `nest-add.schema.json`. */
+export interface NestAddOptions {
+  readonly sourceRoot?: string;
+  readonly module?: string;
+  readonly skipExample?: boolean;
+  readonly skipInstall?: boolean;
+}
+
+const PACKAGE = 'nestjs-xpay-auth';
+
+/**
+ * Adds the module to an app, its packages to package.json and its variables to `.env`, and an example to begin with. What is
+ * there already stays as it is, so a second run changes nothing.
+ */
+export function nestAdd(options: NestAddOptions = {}): (tree: Tree, context: Context) => Promise<void> {
+  return async (tree, context) => {
+    const { sourceRoot = 'src', module = 'app.module.ts', skipExample = false, skipInstall = false } = options;
+    await addModule(tree, context, { folder: sourceRoot.replace(/\/+$/, ''), module, example: !skipExample });
+    addVariables(tree, context);
+    const addedPackages = addPackages(tree);
+    if (addedPackages && !skipInstall) context.addTask({ toConfiguration: () => INSTALL });
+  };
+}
+
+/** What `NodePackageInstallTask` of the devkit says. */
+const INSTALL = { name: 'node-package', options: { command: 'install', quiet: true, hideOutput: true } };
+
+interface Place {
+  readonly folder: string;
+  readonly module: string;
+  readonly example: boolean;
+}
+
+async function addModule(tree: Tree, context: Context, { folder, module, example }: Place): Promise<void> {
+  const present = fileWith(tree, folder, /\bXPayAuthModule\s*\.\s*forRoot/);
+  if (present !== undefined) {
+    context.logger.info(`${present} imports XPayAuthModule already; it stays as it is.`);
+    return;
+  }
+  const path = `${folder}/${module}`;
+  if (!tree.exists(path)) throw byHand(`There is no ${path}`);
+  const suffix = packageFileOf(tree).type === 'module' ? '.js' : '';
+  const entries: ModuleEntry[] = [
+    // Reads .env into the environment that the module is configured by.
+    ...(fileWith(tree, folder, /\bConfigModule\s*\.\s*forRoot/) === undefined
+      ? [{ list: 'imports', entry: 'ConfigModule.forRoot()', name: 'ConfigModule', from: '@nestjs/config' } as const]
+      : []),
+    { list: 'imports', entry: 'XPayAuthModule.forRoot()', name: 'XPayAuthModule', from: PACKAGE },
+    ...(example
+      ? [{ list: 'controllers', entry: EXAMPLE_CLASS, name: EXAMPLE_CLASS, from: fromHere(module, suffix) } as const]
+      : []),
+  ];
+  const tools = await loadNestTools(process.cwd());
+  const source = entries.reduce((text, entry) => {
+    const edited = withEntry(text, entry, tools);
+    if (edited === undefined) throw byHand(`${path} has no @Module({ … }) with a list of ${entry.list} in it`);
+    return edited;
+  }, tree.readText(path));
+  tree.overwrite(path, source);
+  if (example) addExample(tree, folder, suffix);
+}
+
+function addExample(tree: Tree, folder: string, suffix: string): void {
+  createMissing(tree, `${folder}/${EXAMPLE_FILE}.ts`, exampleController());
+  const { devDependencies = {} } = packageFileOf(tree);
+  const has = (name: string): boolean => name in devDependencies;
+  if (!has('@nestjs/testing') || !has('supertest') || !(has('vitest') || has('jest'))) return;
+  // Nest's starter with jest has its types and globals; vitest's may be off.
+  createMissing(tree, `${folder}/${EXAMPLE_FILE}.spec.ts`, exampleSpec(has('vitest') ? 'vitest' : undefined, suffix));
+}
+
+function addVariables(tree: Tree, context: Context): void {
+  const before = tree.exists('.env') ? tree.readText('.env') : '';
+  const after = withVariables(before);
+  if (after === before) return;
+  if (tree.exists('.env')) tree.overwrite('.env', after);
+  else tree.create('.env', after);
+  context.logger.info('Write the account of this app into .env, or remove the lines if it only verifies its callers.');
+  if (tree.exists('.gitignore') && ignoresEnvironment(tree.readText('.gitignore'))) return;
+  context.logger.warn('No line of .gitignore names .env: keep it out of version control.');
+}
+
+function addPackages(tree: Tree): boolean {
+  const own = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as PackageFile;
+  const before = tree.readText('package.json');
+  const after = withDependencies(before, neededBy(PACKAGE, own));
+  if (after !== before) tree.overwrite('package.json', after);
+  return after !== before;
+}
+
+const COMMENT = /\/\*[^]*?\*\/|\/\/.*/g;
+
+/** The first source that says this outside its comments; specs do not count. */
+function fileWith(tree: Tree, folder: string, pattern: RegExp): string | undefined {
+  const found: string[] = [];
+  tree.getDir(folder).visit((path) => {
+    if (!/(?<!\.(?:e2e-)?spec|\.d)\.[cm]?ts$/.test(path)) return;
+    const text = tree.read(path)?.toString() ?? '';
+    if (pattern.test(text.replace(COMMENT, ''))) found.push(path);
+  });
+  return found.toSorted()[0]?.replace(/^\//, '');
+}
+
+function createMissing(tree: Tree, path: string, content: string): void {
+  if (!tree.exists(path)) tree.create(path, content);
+}
+
+function packageFileOf(tree: Tree): PackageFile {
+  return JSON.parse(tree.readText('package.json')) as PackageFile;
+}
+
+/** How a module below the folder of sources imports the example, which lies in it. */
+function fromHere(module: string, suffix: string): string {
+  const up = module.split('/').length - 1;
+  return `${up === 0 ? './' : '../'.repeat(up)}${EXAMPLE_FILE}${suffix}`;
+}
+
+function byHand(why: string): Error {
+  return new Error(
+    `${why}. Name the file with --module, or add it by hand: import { XPayAuthModule } from '${PACKAGE}', ` +
+      'and XPayAuthModule.forRoot() among the imports of the module of your app.',
+  );
+}

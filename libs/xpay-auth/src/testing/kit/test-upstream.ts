@@ -1,0 +1,116 @@
+import { randomUUID } from 'node:crypto';
+import { AccessToken } from '../../core/access-token.js';
+import type { Credentials } from '../../core/credentials.js';
+import { XPayAuthError, type XPayAuthErrorCode } from '../../core/errors.js';
+import type { Grant, UpstreamAnswer, UpstreamRequest } from '../../core/ports.js';
+import { userOf } from './test-user.js';
+
+/** What an upstream can be in trouble with. */
+export type UpstreamTrouble = Extract<XPayAuthErrorCode, `upstream_${string}`>;
+
+/** A call that your app made through `XPayHttpService`. */
+export interface XPayTestCall {
+  /** The HTTP method. */
+  readonly method: UpstreamRequest['method'];
+  /** As it was given to `XPayHttpService`. */
+  readonly path: string;
+  /** As it would have travelled: through JSON. */
+  readonly body: unknown;
+}
+
+const DAY_MS = 86_400_000;
+
+/**
+ * The upstream of an app that imports `XPayAuthTestingModule`: no socket, no server, and whatever you say of it holds from
+ * the next request on. `app.get(XPayTestUpstream)` is the unnamed instance's, {@link of} a named one's.
+ */
+export class XPayTestUpstream {
+  readonly #named = new Map<string, XPayTestUpstream>();
+  readonly #refused = new Set<string>();
+  readonly #answers = new Map<string, string>();
+  readonly #calls: XPayTestCall[] = [];
+  #trouble: UpstreamTrouble | undefined;
+  #tokens = 0;
+
+  /** @internal */
+  constructor(private readonly instance?: string) {}
+
+  /** The app's own token, as `XPayTokenService` hands it out. Another one only after `refresh` or `invalidate`. */
+  get accessToken(): string {
+    const which = this.instance === undefined ? '' : `-of-${this.instance}`;
+    return `test-access-token${which}${this.#tokens > 1 ? `-${this.#tokens}` : ''}`;
+  }
+
+  /** What your app has called so far through `XPayHttpService`, oldest first; what failed too. */
+  get calls(): readonly XPayTestCall[] {
+    return this.#calls;
+  }
+
+  /** The upstream of a named instance. */
+  of(name: string): XPayTestUpstream {
+    let upstream = this.#named.get(name);
+    if (upstream === undefined) this.#named.set(name, (upstream = new XPayTestUpstream(name)));
+    return upstream;
+  }
+
+  /** What every call of this path gets for its data, through JSON. Without it a call fails and says so. */
+  answer(path: string, data: unknown): void {
+    this.#answers.set(path, JSON.stringify(data ?? null));
+  }
+
+  /** Refuses the credentials of this user from now on: 401. */
+  refuse(username: string): void {
+    this.#refused.add(username);
+  }
+
+  /**
+   * Fails whatever is asked from now on, logins and calls alike. A token and a session at hand stay good, as they do in
+   * production.
+   */
+  fail(code: UpstreamTrouble = 'upstream_unavailable'): void {
+    this.#trouble = code;
+  }
+
+  /** Ends what {@link fail} and {@link refuse} began. Answers and calls stay. */
+  recover(): void {
+    this.#trouble = undefined;
+    this.#refused.clear();
+  }
+
+  /** A token for the app's own account. @internal */
+  grantOwnToken(): Grant {
+    this.#assertWell();
+    this.#tokens++;
+    const accessToken = new AccessToken(this.accessToken);
+    return { accessToken, username: 'this-app', scopes: [], isAPI: true, lifeMs: DAY_MS };
+  }
+
+  /** What `asUser` promised. @internal */
+  grantTo(credentials: Credentials): Grant {
+    this.#assertWell();
+    const user = userOf(credentials);
+    const known = user !== undefined && (user.instance === undefined || user.instance === this.instance);
+    if (!known || this.#refused.has(user.username)) {
+      throw new XPayAuthError('invalid_credentials', 'asUser() did not make these credentials, or refuse() ended them');
+    }
+    const { username, scopes = [], isAPI = false, expiresAt } = user;
+    return { accessToken: new AccessToken(randomUUID(), { expiresAt, scopes }), username, scopes, isAPI };
+  }
+
+  /** One call of the API. @internal */
+  send({ method, path, body }: UpstreamRequest): UpstreamAnswer {
+    this.#calls.push({ method, path, body: body === undefined ? undefined : (JSON.parse(body) as unknown) });
+    this.#assertWell();
+    const text = this.#answers.get(path);
+    if (text === undefined) {
+      const how = `app.get(XPayTestUpstream)${this.instance === undefined ? '' : `.of('${this.instance}')`}`;
+      const message = `No answer is prepared for ${path}. Prepare one with ${how}.answer('${path}', data)`;
+      throw new XPayAuthError('upstream_business_error', message);
+    }
+    return { status: 200, text, receivedAt: 0, upstreamNow: undefined, header: () => undefined };
+  }
+
+  #assertWell(): void {
+    if (this.#trouble !== undefined) throw new XPayAuthError(this.#trouble, 'XPayTestUpstream.fail() said so');
+  }
+}

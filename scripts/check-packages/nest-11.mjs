@@ -1,0 +1,101 @@
+// The packed library in an app of Nest 11 in CommonJS, which loads it through Node's require(esm): part of `npm run check:packages`.
+// Twice: with the oldest versions that the peers allow, and with the newest of Nest 11 and every optional peer.
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+
+const NODES = ['20.19.0', '22', '24'];
+const root = resolve(import.meta.dirname, '../..');
+const library = join(root, 'libs/xpay-auth');
+const sources = join(root, 'test/packages/nest-11');
+const { name, version, exports, peerDependencies, peerDependenciesMeta } = JSON.parse(
+  readFileSync(join(library, 'package.json'), 'utf8'),
+);
+
+/** Of `^11.1.0 || ^12.0.0` the first: a range that is right for Nest 11. */
+const of11 = (peer) => peerDependencies[peer].split(' || ')[0];
+const installed = (one) =>
+  `${one}@${JSON.parse(readFileSync(join(root, 'node_modules', one, 'package.json'), 'utf8')).version}`;
+const peers = Object.keys(peerDependencies);
+const required = peers.filter((peer) => peerDependenciesMeta[peer]?.optional !== true);
+// Parts of Nest, with versions as its own.
+const platforms = ['express', 'fastify', 'ws'].map((one) => `@nestjs/platform-${one}`);
+const tools = ['typescript', '@types/node'].map(installed);
+const beside = ['ws', '@types/ws', '@apollo/server', '@as-integrations/express5'].map(installed);
+
+const oldest = required.map((peer) => `${peer}@${of11(peer).slice(1)}`);
+const newest = peers.map((peer) => `${peer}@${of11(peer)}`);
+const withoutRxjs = (packages) => packages.filter((one) => !one.startsWith('rxjs@'));
+
+const place = mkdtempSync(join(tmpdir(), 'xpay-auth-nest-11-'));
+try {
+  run('npx', ['nest', 'build', 'xpay-auth'], root);
+  run('npm', ['pack', '--silent', '--pack-destination', place], library);
+
+  const least = of11('@nestjs/core').slice(1);
+  const old = appWith('oldest', [...oldest, ...platforms.slice(0, 2).map((one) => `${one}@${least}`), ...tools]);
+  compile(old, ['main.ts'], { skipLibCheck: false });
+  for (const platform of ['express', 'fastify']) run('node', ['dist/main.js', platform], old);
+
+  const graphql = ['@nestjs/graphql@13', '@nestjs/apollo@13'];
+  const app = appWith('newest', [...newest, ...platforms.map((one) => `${one}@11`), ...graphql, ...tools, ...beside]);
+  compile(app, ['main.ts'], { skipLibCheck: false });
+  // The others' own types are not as strict.
+  compile(app, ['optional-peers.ts'], { skipLibCheck: true });
+  for (const node of NODES) {
+    for (const program of ['main.js express', 'main.js fastify', 'optional-peers.js']) {
+      run('npx', ['--yes', '-p', `node@${node}`, '-c', `node dist/${program}`], app);
+    }
+  }
+  const entries = Object.keys(exports).filter((entry) => exports[entry].types !== undefined);
+  run('node', ['-e', entries.map((entry) => `require('${join(name, entry)}');`).join(' ')], app);
+  testUnderJest(app);
+  console.log('check:packages, Nest 11: everything passed');
+} finally {
+  rmSync(place, { recursive: true, force: true });
+}
+
+/** A CommonJS app with these packages and the tarball. An old rxjs has types that today's compiler does not find: it is ours. */
+function appWith(folder, packages) {
+  console.log(`\n== Nest 11, ${folder} ==`);
+  const app = join(place, folder);
+  mkdirSync(app);
+  writeFileSync(join(app, 'package.json'), JSON.stringify({ name: 'stranger', private: true }));
+  const wanted = [...withoutRxjs(packages), installed('rxjs'), join(place, `${name}-${version}.tgz`)];
+  run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', ...wanted], app);
+  return app;
+}
+
+/** With the settings of `nest new` of Nest 11, but strict. */
+function compile(app, files, { skipLibCheck }) {
+  const compilerOptions = {
+    target: 'ES2023',
+    lib: ['ES2023', 'DOM'],
+    module: 'nodenext',
+    isolatedModules: true,
+    strict: true,
+    skipLibCheck,
+    types: ['node'],
+    experimentalDecorators: true,
+    emitDecoratorMetadata: true,
+    outDir: 'dist',
+  };
+  for (const file of files) cpSync(join(sources, file), join(app, file));
+  writeFileSync(join(app, 'tsconfig.json'), JSON.stringify({ compilerOptions, files }));
+  run('npx', ['--no-install', 'tsc', '-p', '.'], app);
+}
+
+/** Runs a test by jest in CommonJS, with the settings that the README gives. */
+function testUnderJest(app) {
+  const [, settings] = /```json\n(\{\n {2}"transform".+?)```/s.exec(readFileSync(join(root, 'README.md'), 'utf8'));
+  writeFileSync(join(app, 'jest.config.json'), settings);
+  cpSync(join(sources, 'under-jest.ts'), join(app, 'main.spec.ts'));
+  run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', 'jest@30', 'ts-jest@29'], app);
+  run('npx', ['--no-install', 'jest'], app);
+}
+
+function run(command, args, cwd) {
+  console.log(`$ ${command} ${args.join(' ')}`);
+  execFileSync(command, args, { cwd, stdio: 'inherit' });
+}

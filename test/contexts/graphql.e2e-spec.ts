@@ -1,0 +1,274 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { Query, ResolveField, Resolver } from '@nestjs/graphql';
+import { GraphQLError } from 'graphql';
+import { Authenticated, XPayAuditService, XPayAuthError, XPayAuthModule } from 'nestjs-xpay-auth';
+import { startXPayEmulator } from 'nestjs-xpay-auth/testing';
+import { FastifyGraphQLDriver } from '../support/fastify-graphql.driver.js';
+import {
+  type Answer,
+  type Api,
+  FieldsResolver,
+  SecondResolver,
+  Wallet,
+  WalletResolver,
+  startApi,
+} from '../support/graphql-app.js';
+import { ada, asAda, asRoot, root, wrong } from '../support/inbound-app.js';
+import { basic, bearer } from '../support/start-app.js';
+
+const codes = ({ errors }: Answer): unknown[] =>
+  errors.map(({ extensions }) => [extensions?.['code'], extensions?.['errorCode']]);
+const UNAUTHENTICATED = ['UNAUTHENTICATED', 'missing_credentials'];
+const FORBIDDEN = ['FORBIDDEN', 'insufficient_scope'];
+
+describe('GraphQL, whoever comes', () => {
+  let api: Api;
+  beforeAll(async () => {
+    api = await startApi();
+  });
+  afterAll(async () => api[Symbol.asyncDispose]());
+
+  it.each([
+    ['{ me }', { nobody: UNAUTHENTICATED, ada: ada.username, root: root.username }],
+    ['{ user }', { nobody: UNAUTHENTICATED, ada: 'user', root: FORBIDDEN }],
+    ['mutation { admin }', { nobody: UNAUTHENTICATED, ada: FORBIDDEN, root: 'admin' }],
+    ['{ either }', { nobody: UNAUTHENTICATED, ada: 'either', root: 'either' }],
+    ['{ optional }', { nobody: 'nobody', ada: ada.username, root: root.username }],
+    ['{ open }', { nobody: 'open', ada: 'open', root: 'open' }],
+  ])('I13 · %s lets in exactly who may come in', async (document, expected) => {
+    const said = async (headers?: Record<string, string>): Promise<unknown> => {
+      const answer = await api.query(document, headers);
+      return answer.errors.length > 0 ? codes(answer)[0] : Object.values(answer.data ?? {})[0];
+    };
+    expect({ nobody: await said(), ada: await said(asAda), root: await said(asRoot) }).toEqual(expected);
+  });
+
+  it('@CurrentUser() where no guard ran is an error of ours', async () => {
+    expect(codes(await api.query('{ unmarkedUser }', asAda))).toEqual([['INTERNAL_SERVER_ERROR', 'configuration']]);
+    // Whatever another field of the request was let in with.
+    const { data, errors } = await api.query('mutation { pay anybody }', asAda);
+    expect([data, errors[0]?.extensions?.['errorCode']]).toEqual([
+      { pay: ada.username, anybody: null },
+      'configuration',
+    ]);
+  });
+});
+
+describe('GraphQL where Apollo may say the status', () => {
+  let api: Api;
+  beforeAll(async () => {
+    api = await startApi({ graphql: { preserveHttpStatusForExecutionErrors: false } });
+  });
+  afterAll(async () => api[Symbol.asyncDispose]());
+
+  it.each([
+    ['{ me }', {}, 401, UNAUTHENTICATED],
+    ['{ me }', wrong(), 401, ['UNAUTHENTICATED', 'invalid_credentials']],
+    ['{ me }', bearer('unknown'), 401, ['UNAUTHENTICATED', 'invalid_token']],
+    ['{ optional }', wrong(), 401, ['UNAUTHENTICATED', 'invalid_credentials']],
+    ['{ me }', { authorization: 'Basic !' }, 400, ['BAD_REQUEST', 'invalid_request']],
+    ['{ user }', asRoot, 403, FORBIDDEN],
+  ])('I7 I13 · %s with %j is %i where Apollo may say so', async (document, headers, status, code) => {
+    const answer = await api.query(document, headers);
+    expect([answer.status, codes(answer)]).toEqual([status, [code]]);
+    if (status === 401) {
+      expect(answer.headers.get('www-authenticate')).toMatch(
+        /^Basic realm="xpay", charset="UTF-8", Bearer realm="xpay"/,
+      );
+    }
+  });
+
+  it("I6 I13 · the upstream's trouble is never the caller's: 503 with a time to come back, also for optional callers", async () => {
+    api.xpay.faults.always({ kind: 'unavailable' });
+    for (const document of ['{ me }', '{ optional }']) {
+      const answer = await api.query(document, asAda);
+      expect([answer.status, codes(answer)]).toEqual([503, [['SERVICE_UNAVAILABLE', 'upstream_unavailable']]]);
+      expect(answer.headers.get('retry-after')).toBe('1');
+      expect(answer.errors[0]?.extensions?.['retryAfterMs']).toBe(1_000);
+    }
+    api.xpay.faults.clear();
+  });
+});
+
+describe('GraphQL', () => {
+  it('I13 · refuses with a GraphQLError whose cause is the failure, and with what HTTP would say', async () => {
+    await using api = await startApi();
+    const { status, headers, errors } = await api.query('{ user }', asRoot);
+    expect(errors).toEqual([
+      {
+        message: 'Insufficient scope',
+        path: ['user'],
+        locations: [{ line: 1, column: 3 }],
+        extensions: { code: 'FORBIDDEN', errorCode: 'insufficient_scope', requiredScopes: ['tme_user'] },
+      },
+    ]);
+    // Nest's Apollo driver answers 200 wherever a field was executed.
+    expect([status, headers.get('www-authenticate'), headers.get('cache-control')]).toEqual([
+      200,
+      'Bearer error="insufficient_scope", scope="tme_user"',
+      'no-store',
+    ]);
+    const [located] = api.thrown as GraphQLError[];
+    const refusal = located?.originalError;
+    expect(refusal).toBeInstanceOf(GraphQLError);
+    expect(refusal?.cause).toBeInstanceOf(XPayAuthError);
+    expect(refusal?.cause).toMatchObject({ code: 'insufficient_scope' });
+    expect(refusal?.stack).not.toContain('lacks');
+  });
+
+  const tenFields = `{ ${'abcdefghij'
+    .split('')
+    .map((alias) => `${alias}: ${alias < 'f' ? 'me' : 'adminOrNull'}`)
+    .join(' ')} }`;
+
+  it('I13 · ten fields of one request are one decision, and the scopes of each are judged', async () => {
+    await using api = await startApi();
+    const { data, errors } = await api.query(tenFields, asAda);
+    expect(Object.values(data ?? {})).toEqual([...Array(5).fill(ada.username), ...Array(5).fill(null)]);
+    expect(errors.map(({ path, extensions }) => [path?.[0], extensions?.['errorCode']])).toEqual(
+      'fghij'.split('').map((alias) => [alias, 'insufficient_scope']),
+    );
+    expect(api.asked()).toBe(1);
+    expect(api.events.filter(({ type }) => type === 'verified')).toHaveLength(1);
+    expect(api.events.filter(({ type }) => type === 'denied')).toHaveLength(5);
+  });
+
+  it('I13 · mutations of one request, which run one after another, are one decision, remembered or not', async () => {
+    await using api = await startApi();
+    const threeTimes = 'mutation { a: pay b: pay c: pay }';
+    for (const hits of [0, 1, 2]) {
+      expect((await api.query(threeTimes, asAda)).data).toEqual({ a: ada.username, b: ada.username, c: ada.username });
+      expect([api.asked(), api.app.get(XPayAuditService).cacheHits]).toEqual([1, hits]);
+    }
+  });
+
+  it('I13 · a refusal is one decision, too: one attempt, one question, one event', async () => {
+    await using api = await startApi();
+    const { errors, data } = await api.query('mutation { a: pay b: pay c: pay }', wrong());
+    expect(errors.map(({ extensions }) => extensions?.['errorCode'])).toEqual(Array(3).fill('invalid_credentials'));
+    expect(data).toEqual({ a: null, b: null, c: null });
+    expect([api.asked(), api.events.map(({ type }) => type)]).toEqual([1, ['refused']]);
+  });
+
+  it('I1 I10 I13 · the next request is a decision of its own: revocation and the period are read again', async () => {
+    await using api = await startApi();
+    const { accessToken } = await api.sessions.login(ada);
+    expect((await api.query('{ me }', bearer(accessToken))).data).toEqual({ me: ada.username });
+    await api.sessions.revokeUser(ada.username);
+    expect(codes(await api.query('{ me }', bearer(accessToken)))).toEqual([['UNAUTHENTICATED', 'invalid_token']]);
+    const before = api.asked();
+    for (let i = 0; i < 3; i++) await api.query('{ me }', asAda);
+    expect(api.asked()).toBe(before + 1);
+    await api.clock.advance(60_001);
+    api.xpay.removeAccount(ada.username);
+    expect(codes(await api.query('{ me }', asAda))).toEqual([['UNAUTHENTICATED', 'invalid_credentials']]);
+  });
+
+  it('I13 · globalGuards protect every field without a mark, and none without them', async () => {
+    await using open = await startApi();
+    expect((await open.query('{ unmarked }')).data).toEqual({ unmarked: 'unmarked' });
+    await using closed = await startApi({ options: { globalGuards: true } });
+    expect(codes(await closed.query('{ unmarked }'))).toEqual([UNAUTHENTICATED]);
+    expect((await closed.query('{ unmarked }', asAda)).data).toEqual({ unmarked: 'unmarked' });
+    expect((await closed.query('{ open }')).data).toEqual({ open: 'open' });
+  });
+
+  it('I13 · refusals are no errors of the app: a stranger fills no log with them', async () => {
+    await using api = await startApi();
+    for (const headers of [{}, wrong(), asRoot]) await api.query('{ user }', headers);
+    expect(api.logged.filter(({ level }) => level === 'error' || level === 'warn')).toEqual([]);
+  });
+
+  it('an outbound failure that leaves a resolver is answered by the same table', async () => {
+    await using api = await startApi({ options: { credentials: { username: 'app', secretKey: 'wrong' } } });
+    const answer = await api.query('{ outbound }');
+    expect(codes(answer)).toEqual([['BAD_GATEWAY', 'credentials_rejected']]);
+    expect(answer.errors[0]?.message).toBe('The upstream service refused this application');
+  });
+
+  describe('fields of an object type', () => {
+    const resolvers = [WalletResolver];
+
+    it('I13 · are guarded where Nest is told to run guards before them, each judged, one decision', async () => {
+      await using api = await startApi({ resolvers, graphql: { fieldResolverEnhancers: ['guards'] } });
+      const { data } = await api.query('{ wallets { id owner } }', asRoot);
+      expect(data).toEqual({ wallets: [1, 2, 3].map((id) => ({ id, owner: `${id} of ${root.username}` })) });
+      expect(api.asked()).toBe(1);
+      expect(codes(await api.query('{ wallets { owner } }', asAda))).toContainEqual(FORBIDDEN);
+      expect((await api.query('{ wallets { id } }')).data).toEqual({ wallets: [{ id: 1 }, { id: 2 }, { id: 3 }] });
+    });
+
+    it('I13 · a mark on one that Nest would not heed stops the boot', async () => {
+      await expect(startApi({ resolvers })).rejects.toMatchObject({
+        code: 'configuration',
+        message: expect.stringMatching(
+          /no guards before WalletResolver\.owner\. Set fieldResolverEnhancers: \['guards'\]/,
+        ),
+      });
+    });
+
+    it('I13 · a mark on their class alone is warned of', async () => {
+      @Authenticated()
+      @Resolver(() => Wallet)
+      class MarkedResolver {
+        @Query(() => Wallet)
+        wallet(): Wallet {
+          return { id: 1 };
+        }
+
+        @ResolveField(() => String)
+        owner(): string {
+          return 'somebody';
+        }
+      }
+      await using api = await startApi({ resolvers: [MarkedResolver] });
+      expect(api.logged.filter(({ level }) => level === 'warn').map(({ line }) => line)).toEqual([
+        expect.stringContaining('does not protect the fields MarkedResolver.owner'),
+      ]);
+    });
+  });
+
+  it('I14 · two instances decide in one request, each by its own upstream, also where credentials are taken off', async () => {
+    await using two = await startXPayEmulator({ accounts: [{ ...ada, scopes: [] }] });
+    const verification = { stripCredentials: true };
+    await using api = await startApi({
+      resolvers: [FieldsResolver, SecondResolver],
+      options: { verification },
+      imports: [XPayAuthModule.forRoot({ name: 'two', baseUrl: two.url, verification })],
+    });
+    expect((await api.query('{ me user second again: second }', asAda)).data).toEqual({
+      me: ada.username,
+      user: 'user',
+      second: 'two',
+      again: 'two',
+    });
+    expect([api.asked(), two.requests()]).toEqual([1, 1]);
+    const { data } = await api.query('mutation { pay header paySecond again: pay }', asAda);
+    expect(data).toEqual({ pay: ada.username, header: 'none', paySecond: 'two', again: ada.username });
+    expect(codes(await api.query('{ second me }', basic(root.username, root.secretKey)))).toContainEqual([
+      'UNAUTHENTICATED',
+      'invalid_credentials',
+    ]);
+  });
+
+  it('I13 · on Fastify the request is found as request or reply.request, as Express has it in req', async () => {
+    for (const pick of ['request', 'reply'] as const) {
+      await using api = await startApi({
+        platform: 'fastify',
+        driver: FastifyGraphQLDriver,
+        graphql: { context: (request: unknown, reply: unknown) => (pick === 'request' ? { request } : { reply }) },
+      });
+      expect((await api.query('{ me user }', asAda)).data).toEqual({ me: ada.username, user: 'user' });
+      expect(codes(await api.query('{ user }'))).toEqual([UNAUTHENTICATED]);
+      expect(codes(await api.query('{ user }', asRoot))).toEqual([FORBIDDEN]);
+      expect(api.asked()).toBe(2);
+    }
+  });
+
+  it('I13 · without a request in the GraphQL context nobody is let in', async () => {
+    await using api = await startApi({ graphql: { context: () => ({ req: { user: { username: 'mallory' } } }) } });
+    expect(codes(await api.query('{ me }', asAda))).toEqual([['INTERNAL_SERVER_ERROR', 'configuration']]);
+    expect(codes(await api.query('{ optional }'))).toEqual([['INTERNAL_SERVER_ERROR', 'configuration']]);
+    expect(api.logged.map(({ line }) => line)).toContainEqual(expect.stringContaining('holds no HTTP request'));
+  });
+});

@@ -1,0 +1,56 @@
+import { describe, expect, it } from '@jest/globals';
+import type { CredentialsExtractor } from 'nestjs-xpay-auth';
+import { startGateways } from '../support/gateway-app.js';
+import { ada, asAda } from '../support/inbound-app.js';
+import { settled } from '../support/settled.js';
+import { codeOf, gatewayRules } from './gateway-rules.js';
+
+describe('a WebSocket gateway of ws', () => {
+  gatewayRules('ws');
+
+  it('I13 · a socket that nobody accepted says nothing of its handshake: refused, and the log says what to call', async () => {
+    await using app = await startGateways('ws');
+    await using client = await app.open({ path: '/bare', headers: asAda });
+    expect(codeOf(await client.ask('me'))).toBe('configuration');
+    expect(app.asked()).toBe(0);
+    expect(app.logged.map(({ line }) => line)).toContainEqual(
+      expect.stringContaining('XPayHandshake.accept(this, client, request)'),
+    );
+  });
+
+  it('I9 I13 · two Authorization lines are ambiguous', async () => {
+    await using app = await startGateways('ws');
+    const headers = { authorization: [asAda.authorization, asAda.authorization] };
+    await using client = await app.open({ path: '/closed', headers });
+    await settled(() => client.closed() !== false);
+    expect([client.received.map(codeOf), client.closed(), app.asked()]).toEqual([['invalid_request'], 1008, 0]);
+    expect(app.seen.accepted).toEqual([undefined]);
+  });
+
+  it('I13 · an extractor finds credentials where a browser can put them: the query of the upgrade, a cookie', async () => {
+    const ticket: CredentialsExtractor = {
+      scheme: 'Ticket',
+      extract: ({ handshake, headers }) => {
+        const token =
+          /[?&]ticket=([^&]+)/.exec(handshake?.url ?? '')?.[1] ?? /ticket=(\S+)/.exec(headers.cookie ?? '')?.[1];
+        return token === undefined ? undefined : { token };
+      },
+    };
+    await using app = await startGateways('ws', { verification: { extractors: ['basic', ticket] } });
+    const { accessToken } = await app.sessions.login(ada);
+    await using byQuery = await app.open({ path: `/closed?ticket=${accessToken}` });
+    await using byCookie = await app.open({ path: '/closed', headers: { cookie: `ticket=${accessToken}` } });
+    expect([codeOf(await byQuery.ask('me')), codeOf(await byCookie.ask('me'))]).toEqual([ada.username, ada.username]);
+    await app.sessions.logout(accessToken);
+    expect(codeOf(await byQuery.ask('me'))).toBe('invalid_token');
+    expect(app.asked()).toBe(1);
+  });
+
+  it('I9 I13 · two sockets of one caller are one question', async () => {
+    await using app = await startGateways('ws');
+    await using one = await app.open({ path: '/closed', headers: asAda });
+    await using two = await app.open({ path: '/open', headers: asAda });
+    expect([codeOf(await one.ask('me')), codeOf(await two.ask('me'))]).toEqual([ada.username, ada.username]);
+    expect(app.asked()).toBe(1);
+  });
+});

@@ -1,0 +1,98 @@
+import { describe, expect, it } from '@jest/globals';
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { codeSpansOf, documents, root } from './markdown.js';
+
+interface Manifest {
+  readonly scripts?: Readonly<Record<string, string>>;
+  readonly dependencies?: Readonly<Record<string, string>>;
+  readonly devDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependencies?: Readonly<Record<string, string>>;
+  readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: boolean }>>;
+}
+const manifest = (path: string): Manifest => JSON.parse(readFileSync(join(root, path), 'utf8')) as Manifest;
+const workspace = manifest('package.json');
+const library = manifest('libs/xpay-auth/package.json');
+const peers = Object.keys(library.peerDependencies ?? {});
+
+/** Every app of Nest has these. */
+const OF_NEST = ['@nestjs/common', '@nestjs/core', 'reflect-metadata', 'rxjs'];
+const FOLDERS = /^(?:bench|docs|examples|libs|scripts|test)\//;
+/** Made by a build, by `npm run docs` or by the bench. */
+const MADE = /(?:\/dist|^docs\/api|^bench\/results)(?:\/|$)/;
+
+const all = documents();
+const blocks = all.flatMap(({ fences }) => fences).filter(({ language }) => ['sh', 'bash'].includes(language));
+/** Lines of the blocks, each with its place; comments and prompts left out. */
+const commands = blocks.flatMap(({ document, line, code }) =>
+  code.split('\n').map((text, at) => ({ at: `${document}:${line + at}`, text: text.replace(/(?:^|\s)#.*$/, '') })),
+);
+
+describe('commands in the documents', () => {
+  it('are written as a shell reads them', () => {
+    const wrong = blocks.filter(({ code }) => spawnSync('bash', ['-n'], { input: code }).status !== 0);
+    expect(wrong.map(({ document, line }) => `${document}:${line}`)).toEqual([]);
+  });
+
+  it('run scripts that exist', () => {
+    const named = all.flatMap(({ path, prose, fences }) =>
+      [prose, ...fences.map(({ code }) => code)].flatMap((text) =>
+        [...text.matchAll(/\bnpm run (?:-s )?([\w:-]+)/g)].map(([, script = '']) => ({ path, script })),
+      ),
+    );
+    expect(named.length).toBeGreaterThan(5);
+    expect(named.filter(({ script }) => workspace.scripts?.[script] === undefined)).toEqual([]);
+  });
+
+  it('name files that exist', () => {
+    const named = commands.flatMap(({ at, text }) =>
+      text
+        .split(/[\s'"=]+/)
+        .filter((word) => FOLDERS.test(word) && !MADE.test(word))
+        .map((path) => ({ at, path })),
+    );
+    expect(named.filter(({ path }) => !existsSync(join(root, path)))).toEqual([]);
+  });
+
+  it('install packages that this workspace knows, and for the app all that it has to bring', () => {
+    const installed = commands.flatMap(({ at, text }) => {
+      const [, packages] = /\bnpm (?:install|i) (.+)$/.exec(text) ?? [];
+      return packages === undefined
+        ? []
+        : [{ at, packages: packages.split(/\s+/).filter((word) => /^[@a-z]/.test(word)) }];
+    });
+    const known = new Set([...peers, ...Object.keys({ ...workspace.dependencies, ...workspace.devDependencies })]);
+    const strange = installed.map(({ at, packages }) => ({ at, packages: packages.filter((one) => !known.has(one)) }));
+    expect(strange.filter(({ packages }) => packages.length > 0)).toEqual([]);
+    const required = peers.filter(
+      (peer) => library.peerDependenciesMeta?.[peer]?.optional !== true && !OF_NEST.includes(peer),
+    );
+    const [first] = installed.filter(({ at }) => at.startsWith('README.md'));
+    expect(first?.packages.toSorted()).toEqual(['nestjs-xpay-auth', ...required].toSorted());
+  });
+});
+
+describe('paths in the documents', () => {
+  it('exist', () => {
+    const missing = all.flatMap((document) =>
+      codeSpansOf(document)
+        .filter((span) => FOLDERS.test(span) && /^[\w./-]+$/.test(span) && !MADE.test(span))
+        .filter((path) => !existsSync(join(root, path)))
+        .map((path) => `${document.path}: ${path}`),
+    );
+    expect(missing).toEqual([]);
+  });
+
+  it('make up the tree of docs/architecture.md', () => {
+    const [tree] = all.find(({ path }) => path === 'docs/architecture.md')?.fences ?? [];
+    const above: string[] = [];
+    const missing: string[] = [];
+    for (const [, indent = '', name = ''] of tree?.code.matchAll(/^( *)(\S+)/gm) ?? []) {
+      above.splice(indent.length / 2, Infinity, name);
+      if (!existsSync(join(root, ...above))) missing.push(above.join(''));
+    }
+    expect(above.length).toBeGreaterThan(0);
+    expect(missing).toEqual([]);
+  });
+});

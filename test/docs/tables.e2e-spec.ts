@@ -1,0 +1,91 @@
+import { beforeAll, describe, expect, it } from '@jest/globals';
+import { execFile } from 'node:child_process';
+import { resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { XPayAuthError, type XPayAuthErrorCode } from 'nestjs-xpay-auth';
+import { FAILURES } from '../../libs/xpay-auth/src/core/errors.js';
+import { failureHeaders } from '../../libs/xpay-auth/src/nest/http-exception.js';
+import { ENVIRONMENT } from '../../libs/xpay-auth/src/nest/options/environment.js';
+import { optionsSchema } from '../../libs/xpay-auth/src/nest/options/options-schema.js';
+
+const root = resolve(import.meta.dirname, '../..');
+const tables = (...flags: string[]) =>
+  promisify(execFile)(process.execPath, ['scripts/docs-tables.mjs', ...flags], { cwd: root });
+
+/** What the script has read from the docstrings. */
+interface Read {
+  readonly options: readonly { readonly path: string; readonly byDefault: string; readonly value?: unknown }[];
+  readonly variables: readonly { readonly name: string; readonly option: string }[];
+  readonly errors: readonly {
+    readonly code: XPayAuthErrorCode;
+    readonly status: string;
+    readonly trouble: string;
+    readonly beside: string;
+  }[];
+}
+
+let read: Read;
+const isGroup = (path: string): boolean => read.options.some((option) => option.path.startsWith(`${path}.`));
+beforeAll(async () => {
+  read = JSON.parse((await tables('--json')).stdout) as Read;
+}, 60_000);
+
+describe("the README's tables", () => {
+  it('are what `npm run docs:tables` writes', async () => {
+    await expect(tables('--check')).resolves.toMatchObject({ stderr: '' });
+  }, 60_000);
+});
+
+describe('the docstrings of the options', () => {
+  const defaults = optionsSchema.parse({}) as Readonly<Record<string, unknown>>;
+  const defaultOf = (path: string): unknown =>
+    path.split('.').reduce<unknown>((whole, key) => (whole as Record<string, unknown>)[key], defaults);
+
+  it('name every option that the boot accepts', () => {
+    const top = read.options.map(({ path }) => path.split('.')[0]);
+    expect(new Set(top)).toEqual(new Set(Object.keys(optionsSchema.shape)));
+    const inGroups = Object.entries(defaults).flatMap(([name, value]) =>
+      isGroup(name) ? Object.keys(value as object).map((key) => `${name}.${key}`) : [],
+    );
+    expect(inGroups.length).toBeGreaterThan(20);
+    expect(read.options.map(({ path }) => path)).toEqual(expect.arrayContaining(inGroups));
+  });
+
+  it('state the default that the boot uses, and put into words only what is worked out later', () => {
+    const stated = read.options.filter(({ path }) => !isGroup(path));
+    const told = stated.map(({ path, value }) => [path, value]);
+    expect(told).toEqual(stated.map(({ path }) => [path, defaultOf(path)]));
+  });
+});
+
+describe('the table of variables', () => {
+  it('has every one that is read, and its option', () => {
+    const rows = Object.entries(ENVIRONMENT).map(([name, option]) => ({ name: `XPAY_${name}`, option }));
+    expect(read.variables).toMatchObject(rows);
+    expect(read.variables).toHaveLength(rows.length);
+  });
+});
+
+describe('the table of errors', () => {
+  it('has every code with its status and whose trouble it is', () => {
+    const rows = Object.entries(FAILURES).map(([code, { status, trouble }]) => ({
+      code,
+      status: String(status),
+      trouble,
+    }));
+    expect(read.errors).toMatchObject(rows);
+    expect(read.errors).toHaveLength(rows.length);
+  });
+
+  it('tells of the headers that are sent', () => {
+    const challenge = { realm: 'xpay', schemes: [{ scheme: 'Basic' }] };
+    for (const { code, beside } of read.errors) {
+      const sent = Object.keys(failureHeaders(new XPayAuthError(code, 'for the test'), challenge));
+      const told = ['WWW-Authenticate', 'Retry-After'].filter((name) => beside.includes(name));
+      expect([code, sent.filter((name) => name !== 'cache-control')]).toEqual([
+        code,
+        told.map((name) => name.toLowerCase()),
+      ]);
+    }
+  });
+});

@@ -1,0 +1,189 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Reached, reachedWith } from '../support/echo-site.js';
+import { basic, bearer } from '../support/start-app.js';
+import { ADMIN, LONG, ODD, PLAIN, type Stage, USER, stages, startProxy, startStage } from './stage.js';
+
+const as = ({ username, secretKey }: { username: string; secretKey: string }) => basic(username, secretKey);
+const asUserWith = (...lines: [string, string][]): [string, string][] => [
+  ['Authorization', as(USER).authorization],
+  ...lines,
+];
+
+function lastOf(reached: readonly Reached[]): Reached {
+  const last = reached.at(-1);
+  if (last === undefined) throw new Error('nothing reached the site');
+  return last;
+}
+
+describe.each(stages)('%s asks the reference app on %s', (proxy, platform) => {
+  let stage: Stage;
+  beforeAll(async () => {
+    stage = await startStage(platform, startProxy[proxy]);
+  });
+  afterAll(async () => {
+    await stage[Symbol.asyncDispose]();
+  });
+  const lastReached = () => lastOf(stage.site.reached);
+
+  describe('pages', () => {
+    it('are shown to a valid caller', async () => {
+      const answer = await stage.ask('/', { headers: as(USER) });
+      expect([answer.status, answer.body]).toEqual([200, expect.stringContaining('any valid caller')]);
+    });
+
+    it.each([
+      ['nobody', {}],
+      ['a wrong key', basic(USER.username, 'key-of-nobody')],
+      ['an unknown bearer', bearer('no-token-of-ours')],
+    ])('I7 · are refused to %s: 401, with every accepted scheme in one challenge', async (_who, headers) => {
+      const answer = await stage.ask('/', { headers });
+      expect(answer.status).toBe(401);
+      expect(answer.all('www-authenticate')).toEqual([
+        expect.stringMatching(/^Basic realm="xpay", charset="UTF-8", Bearer realm="xpay"/),
+      ]);
+      expect(answer.body).not.toContain('any valid caller');
+    });
+
+    it('I7 · a script in a browser is not answered with a login box', async () => {
+      const answer = await stage.ask('/', { headers: { 'sec-fetch-dest': 'empty' } });
+      expect([answer.status, answer.all('www-authenticate')]).toEqual([401, ['Bearer realm="xpay"']]);
+    });
+
+    it('I12 · with a scope are refused to a caller without it: 403, and the challenge says which', async () => {
+      const answer = await stage.ask('/admin/', { headers: as(USER) });
+      expect([answer.status, answer.all('www-authenticate')]).toEqual([
+        403,
+        ['Bearer error="insufficient_scope", scope="tme_admin"'],
+      ]);
+      expect((await stage.ask('/admin/', { headers: as(ADMIN) })).body).toContain('the scope tme_admin');
+    });
+
+    it.each([
+      '//admin/',
+      '/./admin/',
+      '/x/../admin/',
+      '/%61dmin/',
+      '/admin%2F',
+      '/admin/%2e/',
+      '/admin//index.html',
+      '/ADMIN/',
+      '/admin;/',
+      '/admin/.',
+    ])('with a scope are not to be had as %s', async (path) => {
+      const answer = await stage.ask(path, { headers: as(USER) });
+      expect(answer.status).not.toBe(200);
+      expect(answer.body).not.toContain('the scope tme_admin');
+    });
+
+    it.each(['/_verify', '/_verify?scope=', '/_verify_admin', '/%5fverify'])(
+      '%s is of no use from outside',
+      async (path) => {
+        expect((await stage.ask(path, { headers: as(USER) })).status).toBe(404);
+      },
+    );
+
+    it('are not called unchanged because /verify would be', async () => {
+      const first = await stage.ask('/', { headers: as(USER) });
+      const etag = first.headers.etag ?? '';
+      expect((await stage.ask('/', { headers: { ...as(USER), 'if-none-match': etag } })).status).toBe(304);
+      expect((await stage.ask('/', { headers: { ...as(USER), 'if-none-match': '*' } })).status).toBe(304);
+      expect((await stage.ask('/', { headers: { 'if-none-match': etag } })).status).toBe(401);
+    });
+  });
+
+  describe('a program behind it', () => {
+    it('is told who calls, and does not see the credentials', async () => {
+      expect((await stage.ask('/app/', { headers: as(USER) })).status).toBe(200);
+      expect(reachedWith(lastReached(), 'x-auth-user')).toEqual(['user%40example.test']);
+      expect(reachedWith(lastReached(), 'x-auth-scopes')).toEqual(['tme_user']);
+      expect(JSON.stringify(lastReached())).not.toMatch(/authorization|Basic|key-of/i);
+    });
+
+    it.each(['X-Auth-User', 'x-auth-user', 'X-AUTH-USER', 'X_Auth_User', 'X-Auth_User'])(
+      'is not told what a client claims in %p, once or twice',
+      async (name) => {
+        for (const times of [1, 2]) {
+          const forged = Array.from({ length: times }, (): [string, string] => [name, 'root@example.test']);
+          expect((await stage.ask('/app/', { headers: asUserWith(...forged) })).status).toBe(200);
+          expect(reachedWith(lastReached(), 'x-auth-user')).toEqual(['user%40example.test']);
+          expect(JSON.stringify(lastReached())).not.toContain('root@');
+        }
+      },
+    );
+
+    it('is not told what a client claims in headers that it calls those of the connection', async () => {
+      const connection: [string, string] = ['Connection', 'X-Auth-User, X-Auth-Scopes'];
+      const claims: [string, string][] = ['X-Auth-User', 'X-Auth-Scopes'].map((name) => [name, 'root@example.test']);
+      await stage.ask('/app/', { headers: asUserWith(connection, ...claims) });
+      expect(JSON.stringify(lastReached())).not.toContain('root@');
+    });
+
+    it('is told of no scopes when there are none, whatever the client claims', async () => {
+      await stage.ask('/app/', { headers: { ...as(PLAIN), 'X-Auth-Scopes': 'tme_admin' } });
+      expect(reachedWith(lastReached(), 'x-auth-user')).toEqual(['plain%40example.test']);
+      expect(reachedWith(lastReached(), 'x-auth-scopes').join('')).toBe('');
+    });
+
+    it('is told any name and any scope, percent-encoded', async () => {
+      await stage.ask('/app/', { headers: as(ODD) });
+      expect(reachedWith(lastReached(), 'x-auth-user').map(decodeURIComponent)).toEqual([ODD.displayName]);
+      const [scopes = ''] = reachedWith(lastReached(), 'x-auth-scopes');
+      expect(scopes.split(' ').map(decodeURIComponent)).toEqual(ODD.scopes);
+    });
+
+    it('is told the longest of names', async () => {
+      expect((await stage.ask('/app/', { headers: as(LONG) })).status).toBe(200);
+      expect(reachedWith(lastReached(), 'x-auth-user').map(decodeURIComponent)).toEqual([LONG.username]);
+    });
+
+    it.each(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'])(
+      'is asked with %s as the client did',
+      async (method) => {
+        const body = ['GET', 'HEAD'].includes(method) ? undefined : '{"cut off":';
+        const headers = { ...as(USER), 'Content-Type': 'application/json' };
+        const answer = await stage.ask('/app/a%20b?scope=&x=1', { method, headers, ...(body && { body }) });
+        expect(answer.status).toBe(200);
+        expect(lastReached()).toMatchObject({ method, url: '/app/a%20b?scope=&x=1', body: body ?? '' });
+      },
+    );
+
+    it('is not reached by anybody who is refused', async () => {
+      const before = stage.site.reached.length;
+      for (const method of ['GET', 'POST', 'OPTIONS']) {
+        expect((await stage.ask('/app/', { method, headers: { 'X-Auth-User': 'user%40example.test' } })).status).toBe(
+          401,
+        );
+      }
+      expect(stage.site.reached).toHaveLength(before);
+    });
+
+    it('I1 · costs the upstream one question per caller', async () => {
+      await stage.ask('/app/', { headers: as(USER) });
+      const before = stage.xpay.requests();
+      for (let i = 0; i < 5; i++) await stage.ask('/app/', { headers: as(USER) });
+      expect(stage.xpay.requests()).toBe(before);
+    });
+  });
+
+  it.each<[string, [string, string][]]>([
+    ['I9 · two Authorization lines', asUserWith(['Authorization', as(ADMIN).authorization])],
+    ['I8 · a user name that is no UTF-8', [['Authorization', 'Basic gIA6eA==']]],
+    ['I8 · Basic without a colon', [['Authorization', 'Basic YWRh']]],
+  ])('%s: 400, and not the 500 that nginx makes of it', async (_what, headers) => {
+    const answer = await stage.ask('/', { headers });
+    expect([answer.status, answer.all('www-authenticate')]).toEqual([400, []]);
+  });
+
+  it('a bearer token of the app opens it until logout', async () => {
+    const login = await stage.ask('/auth/login', {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ username: USER.username, secretKey: USER.secretKey }),
+    });
+    const headers = bearer((JSON.parse(login.body) as { accessToken: string }).accessToken);
+    expect((await stage.ask('/app/', { headers })).status).toBe(200);
+    expect(reachedWith(lastReached(), 'x-auth-user')).toEqual(['user%40example.test']);
+    expect((await stage.ask('/auth/logout', { method: 'POST', headers })).status).toBe(204);
+    expect((await stage.ask('/app/', { headers })).status).toBe(401);
+  });
+});

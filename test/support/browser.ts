@@ -1,0 +1,36 @@
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { type Browser, chromium } from 'playwright-core';
+
+/** As Debian and others call it. */
+const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
+
+/** Where the browser is: `CHROMIUM_PATH`, or the first of the usual names on the `PATH`. Throws where there is none. */
+export function findChromium(env: NodeJS.ProcessEnv = process.env): string {
+  const chosen = env['CHROMIUM_PATH'];
+  const folders = (env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
+  const candidates = chosen ? [chosen] : NAMES.flatMap((name) => folders.map((folder) => join(folder, name)));
+  const found = candidates.find(isExecutable);
+  if (found !== undefined) return found;
+  throw new Error(
+    chosen
+      ? `CHROMIUM_PATH: ${chosen} cannot be run`
+      : `No browser: install Debian's package chromium, or set CHROMIUM_PATH. Looked for ${NAMES.join(', ')}.`,
+  );
+}
+
+/** A real browser without a window. It is a failure where there is none, never a silent skip. */
+export function startBrowser(): Promise<Browser> {
+  // Containers have little shared memory; Chromium's sandbox does not work for root.
+  const args = ['--disable-dev-shm-usage', ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])];
+  return chromium.launch({ executablePath: findChromium(), args });
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,17 @@
+import { type RunningProxy, startProxy } from './proxy-program.js';
+
+/** The Caddy of `examples/forward-auth/caddy`, between the app that answers `/verify` and the site behind `/app/`. */
+export function startCaddy({ appUrl, siteUrl }: { appUrl: string; siteUrl: string }): Promise<RunningProxy> {
+  return startProxy({
+    program: 'caddy',
+    debianPackage: 'caddy',
+    example: 'caddy',
+    args: () => ['run', '--config', 'caddy/Caddyfile', '--adapter', 'caddyfile'],
+    listens: ['http://:8080 {', 'http://:8081 {'],
+    edits: {
+      'forward_auth 127.0.0.1:3000 {': `forward_auth ${new URL(appUrl).host} {`,
+      'reverse_proxy 127.0.0.1:3000': `reverse_proxy ${new URL(appUrl).host}`,
+      'reverse_proxy 127.0.0.1:8081': `reverse_proxy ${new URL(siteUrl).host}`,
+    },
+  });
+}

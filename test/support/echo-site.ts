@@ -1,0 +1,47 @@
+import { once } from 'node:events';
+import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+
+/** What reached a site, as it came. */
+export interface Reached {
+  readonly method: string;
+  readonly url: string;
+  /** Names in lower case, in order, repeated ones apart. */
+  readonly lines: readonly (readonly [name: string, value: string])[];
+  readonly body: string;
+}
+
+export interface EchoSite extends AsyncDisposable {
+  readonly url: string;
+  /** Every request, oldest first. */
+  readonly reached: readonly Reached[];
+}
+
+/** A site that answers with what reached it, as JSON. */
+export async function startEchoSite(): Promise<EchoSite> {
+  const reached: Reached[] = [];
+  const server = createServer((request, response) => void echo(request, response));
+  const echo = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const { method = '', url = '', rawHeaders } = request;
+    const names = rawHeaders.filter((_, i) => i % 2 === 0);
+    const lines = names.map((name, i) => [name.toLowerCase(), rawHeaders[2 * i + 1] ?? ''] as const);
+    const all = { method, url, lines, body: await text(request) };
+    reached.push(all);
+    response.setHeader('content-type', 'application/json').end(JSON.stringify(all));
+  };
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const stop = async (): Promise<void> => {
+    server.closeAllConnections();
+    server.close();
+    await once(server, 'close');
+  };
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  return { url, reached, [Symbol.asyncDispose]: stop };
+}
+
+/** The values of every line of this name that reached the site. */
+export function reachedWith({ lines }: Reached, name: string): readonly string[] {
+  return lines.filter(([each]) => each === name).map(([, value]) => value);
+}

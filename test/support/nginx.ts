@@ -1,0 +1,30 @@
+import { type RunningProxy, startProxy } from './proxy-program.js';
+
+export interface NginxSetting {
+  /** Where `/verify` is asked. */
+  readonly appUrl: string;
+  /** What stands behind `/app/`. @default the stand-in of the example */
+  readonly siteUrl?: string;
+  /** Further texts of the configuration to replace. */
+  readonly edits?: Readonly<Record<string, string>>;
+}
+
+/** The nginx of `examples/forward-auth/nginx`, in one process that belongs to whoever runs the tests. */
+export function startNginx({ appUrl, siteUrl, edits = {} }: NginxSetting): Promise<RunningProxy> {
+  return startProxy({
+    program: 'nginx',
+    debianPackage: 'nginx-light',
+    example: 'nginx',
+    args: (folder) => ['-e', 'stderr', '-p', folder, '-c', 'nginx/nginx.conf', '-g', 'daemon off; master_process off;'],
+    listens: [
+      'listen 127.0.0.1:8080;',
+      'listen 127.0.0.1:8081;',
+      ...(siteUrl === undefined ? ['server 127.0.0.1:8081;'] : []),
+    ],
+    edits: {
+      'server 127.0.0.1:3000;': `server ${new URL(appUrl).host};`,
+      ...(siteUrl !== undefined && { 'server 127.0.0.1:8081;': `server ${new URL(siteUrl).host};` }),
+      ...edits,
+    },
+  });
+}

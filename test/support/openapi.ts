@@ -1,0 +1,52 @@
+import type { INestApplication } from '@nestjs/common';
+import {
+  DocumentBuilder,
+  type OpenAPIObject,
+  type OperationObject,
+  type ResponseObject,
+  type SwaggerDocumentOptions,
+  SwaggerModule,
+} from '@nestjs/swagger';
+import { setupXPaySecurity, withXPaySecurity } from 'nestjs-xpay-auth/swagger';
+
+export interface DocumentSetting {
+  /** @default '3.1.0' */
+  readonly version?: string;
+  readonly build?: (builder: DocumentBuilder) => DocumentBuilder;
+  readonly options?: SwaggerDocumentOptions;
+}
+
+/** The document of an app, made as docs/openapi.md says. */
+export function documentOf(app: INestApplication, { version = '3.1.0', build, options }: DocumentSetting = {}) {
+  const builder = setupXPaySecurity(new DocumentBuilder().setOpenAPIVersion(version));
+  return withXPaySecurity(app, SwaggerModule.createDocument(app, (build?.(builder) ?? builder).build(), options));
+}
+
+/** The operation at `get /path`; throws where there is none. */
+export function operationAt({ paths }: OpenAPIObject, at: string): OperationObject {
+  const [method = '', path = ''] = at.split(' ');
+  const operation = paths[path]?.[method as 'get'];
+  if (operation === undefined) throw new Error(`No ${at} in the document; there is ${Object.keys(paths).join(', ')}`);
+  return operation;
+}
+
+/** The response of an operation with this status, references followed; `undefined` where it has none. */
+export function responseAt(document: OpenAPIObject, at: string, status: number): ResponseObject | undefined {
+  const response = operationAt(document, at).responses[status];
+  if (response === undefined || !('$ref' in response)) return response;
+  return resolve(document, response.$ref) as ResponseObject;
+}
+
+/** What a reference within the document points to; throws where it points nowhere. */
+export function resolve(document: OpenAPIObject, reference: string): unknown {
+  let found: unknown = document;
+  for (const name of reference.replace(/^#\//, '').split('/')) found = (found as Record<string, unknown>)[name];
+  if (found === undefined) throw new Error(`${reference} points nowhere`);
+  return found;
+}
+
+/** The body documented for a code. */
+export function exampleOf(response: ResponseObject | undefined, code: string): unknown {
+  const example = response?.content?.['application/json']?.examples?.[code];
+  return example !== undefined && 'value' in example ? (example.value as unknown) : undefined;
+}

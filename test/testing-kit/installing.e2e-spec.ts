@@ -1,0 +1,177 @@
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { Controller, type DynamicModule, Get, Injectable, Module, type Type } from '@nestjs/common';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Test, type TestingModuleBuilder } from '@nestjs/testing';
+import { type XPayAuthOptionsFactory, Scopes, XPayAuthModule, XPaySessionService } from 'nestjs-xpay-auth';
+import { XPayAuthTestingModule, asUser, startXPayEmulator, testCredentials } from 'nestjs-xpay-auth/testing';
+
+@Controller()
+class AdminController {
+  @Scopes('tme_admin')
+  @Get('admin')
+  admin() {
+    return {};
+  }
+
+  @Get('unmarked')
+  unmarked() {
+    return {};
+  }
+}
+
+@Injectable()
+class Options implements XPayAuthOptionsFactory {
+  createXPayAuthOptions() {
+    return { credentials: () => Promise.reject(new Error('no vault here')) };
+  }
+}
+
+type Imports = (Type | DynamicModule)[];
+
+/** An app that says nothing of tests, as people write it. */
+function appWith(...imports: Imports): Type {
+  @Module({ imports, controllers: [AdminController] })
+  class AppModule {}
+  return AppModule;
+}
+
+async function running<T>(
+  builder: TestingModuleBuilder,
+  play: (status: (path: string, headers?: object) => Promise<number>, app: NestFastifyApplication) => Promise<T>,
+): Promise<T> {
+  const testing = await builder.compile();
+  testing.useLogger(false);
+  const app = testing.createNestApplication<NestFastifyApplication>(new FastifyAdapter());
+  try {
+    await app.init();
+    return await play(
+      async (url, headers = {}) => (await app.inject({ url, headers: { ...headers } })).statusCode,
+      app,
+    );
+  } finally {
+    await app.close();
+  }
+}
+
+const anAdmin = { username: 'root', scopes: ['tme_admin'] };
+const boot = (imports: Imports): Promise<void> =>
+  running(Test.createTestingModule({ imports }), () => Promise.resolve());
+
+const variables = ['NODE_ENV', 'XPAY_USERNAME', 'XPAY_SECRET_KEY', 'XPAY_BASE_URL', 'XPAY_DIALECT'];
+const before = variables.map((name) => [name, process.env[name]] as const);
+afterEach(() => {
+  for (const [name, value] of before) {
+    if (value === undefined) delete process.env[name];
+    else process.env[name] = value;
+  }
+});
+
+describe('XPayAuthTestingModule beside an app', () => {
+  it.each<[string, () => Type]>([
+    ['forRoot() with nothing set', () => appWith(XPayAuthModule.forRoot())],
+    ['forRootAsync whose vault is not there', () => appWith(XPayAuthModule.forRootAsync({ useClass: Options }))],
+    ['a dialect without a base URL of its own', () => appWith(XPayAuthModule.forRoot({ dialect: 'password-login' }))],
+    ['globalGuards', () => appWith(XPayAuthModule.forRoot({ globalGuards: true }))],
+    ['isGlobal: false', () => appWith(XPayAuthModule.forRoot({ isGlobal: false }))],
+    ['warmUp', () => appWith(XPayAuthModule.forRoot({ token: { warmUp: true } }))],
+    ['bearers alone', () => appWith(XPayAuthModule.forRoot({ verification: { extractors: ['bearer'] } }))],
+    ["the upstream's own tokens", () => appWith(XPayAuthModule.forRoot({ session: { token: 'upstream' } }))],
+    ['long-lived secrets', () => appWith(XPayAuthModule.forRoot({ dialect: 'gift-stream' }))],
+  ])('works for %s, before it and after it in the imports', async (_, app) => {
+    for (const imports of [
+      [app(), XPayAuthTestingModule],
+      [XPayAuthTestingModule, app()],
+    ]) {
+      await running(Test.createTestingModule({ imports }), async (status) => {
+        expect(await status('/admin', asUser(anAdmin))).toBe(200);
+        expect(await status('/admin', asUser({ username: 'ada', scopes: ['tme_user'] }))).toBe(403);
+        expect(await status('/admin')).toBe(401);
+      });
+    }
+  });
+
+  it('reads no environment: a test is the same on every machine', async () => {
+    process.env['XPAY_USERNAME'] = 'only-half-of-an-account@example.test';
+    process.env['XPAY_BASE_URL'] = 'not a url';
+    process.env['XPAY_DIALECT'] = 'no such dialect';
+    await running(
+      Test.createTestingModule({ imports: [appWith(XPayAuthModule.forRoot()), XPayAuthTestingModule] }),
+      async (status) => expect(await status('/admin', asUser(anAdmin))).toBe(200),
+    );
+  });
+
+  it("checks the app's options as in production", async () => {
+    const circle = XPayAuthModule.forRoot({ scopeHierarchy: { a: ['b'], b: ['a'] } });
+    await expect(boot([appWith(circle), XPayAuthTestingModule])).rejects.toThrow(/circle|cycle|implies itself/i);
+    const secretive = XPayAuthModule.forRoot({ dialect: 'gift-stream', session: { token: 'upstream' } });
+    await expect(boot([appWith(secretive), XPayAuthTestingModule])).rejects.toThrow(/session\.token: 'upstream'/);
+    const nothing = XPayAuthModule.forRootAsync({ useFactory: () => undefined as never });
+    await expect(boot([appWith(nothing), XPayAuthTestingModule])).rejects.toThrow(/the factory returned no options/);
+    const undeclared = XPayAuthModule.forRoot({ undeclaredRoutes: 'deny' });
+    await expect(boot([appWith(undeclared), XPayAuthTestingModule])).rejects.toThrow(/GET \/unmarked/);
+  });
+
+  it('takes the place of a module that the app keeps in a constant, by overrideModule', async () => {
+    const auth = XPayAuthModule.forRoot();
+    const builder = Test.createTestingModule({ imports: [appWith(auth)] })
+      .overrideModule(auth)
+      .useModule(XPayAuthTestingModule.forRoot());
+    await running(builder, async (status) => expect(await status('/admin', asUser(anAdmin))).toBe(200));
+  });
+
+  it('is told apart from what a mocker makes up', async () => {
+    await using upstream = await startXPayEmulator({ accounts: [] });
+    const app = appWith(XPayAuthModule.forRoot({ baseUrl: upstream.url }));
+    const builder = Test.createTestingModule({ imports: [app] }).useMocker(() => ({ createInstance: () => ({}) }));
+    await running(builder, async (status) => {
+      expect(await status('/admin', asUser(anAdmin))).toBe(401);
+      expect(upstream.requests('/client/authenticate')).toBe(1);
+    });
+  });
+
+  it('stops the boot where there is nothing to stand in for, or one thing twice', async () => {
+    await expect(boot([XPayAuthTestingModule])).rejects.toThrow(
+      'XPayAuthTestingModule: no XPayAuthModule is imported. For a part of an app that has none write XPayAuthTestingModule.forRoot().',
+    );
+    await expect(boot([appWith(XPayAuthModule.forRoot()), XPayAuthTestingModule.forRoot()])).rejects.toThrow(
+      /two instances named "default".*without \.forRoot\(\)/,
+    );
+  });
+});
+
+describe('asUser is no back door', () => {
+  it('is wrong credentials to the same app without the testing module', async () => {
+    await using upstream = await startXPayEmulator({
+      accounts: [{ username: 'root', secretKey: 'root-key', scopes: ['tme_admin'] }],
+    });
+    const app = appWith(XPayAuthModule.forRoot({ baseUrl: upstream.url }));
+    const headers = asUser(anAdmin);
+    // In one process, and beside an app that does have it.
+    await running(Test.createTestingModule({ imports: [app, XPayAuthTestingModule] }), async (tested) => {
+      expect(await tested('/admin', headers)).toBe(200);
+      await running(Test.createTestingModule({ imports: [app] }), async (status, production) => {
+        expect(await status('/admin', headers)).toBe(401);
+        expect(upstream.ledger.at(-1)).toMatchObject({ outcome: 'refused' });
+        const login = production.get(XPaySessionService).login(testCredentials(anAdmin));
+        await expect(login).rejects.toMatchObject({ code: 'invalid_credentials' });
+      });
+    });
+  });
+
+  it('cannot be made by anybody outside the process: nothing in it says who or what', () => {
+    const [one, two] = [asUser(anAdmin), asUser(anAdmin)].map(({ authorization }) => authorization);
+    expect(one).not.toBe(two);
+    const text = Buffer.from(String(one).slice('Basic '.length), 'base64').toString();
+    expect(text).toMatch(/^root:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/);
+  });
+
+  it('does not start in production', async () => {
+    process.env['NODE_ENV'] = 'production';
+    for (const imports of [
+      [XPayAuthTestingModule.forRoot()],
+      [appWith(XPayAuthModule.forRoot()), XPayAuthTestingModule],
+    ]) {
+      await expect(boot(imports)).rejects.toThrow(/for tests, and does not start with NODE_ENV=production/);
+    }
+  });
+});

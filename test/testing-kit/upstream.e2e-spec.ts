@@ -1,0 +1,183 @@
+import { afterEach, describe, expect, it, jest } from '@jest/globals';
+import { Controller, Get, Injectable, Module } from '@nestjs/common';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Test } from '@nestjs/testing';
+import { Socket } from 'node:net';
+import {
+  Authenticated,
+  InjectXPay,
+  XPayAuthModule,
+  XPayHttpService,
+  XPaySessionService,
+  XPayTokenService,
+} from 'nestjs-xpay-auth';
+import {
+  ManualClock,
+  type UpstreamTrouble,
+  XPayAuthTestingModule,
+  XPayTestUpstream,
+  asUser,
+  testCredentials,
+} from 'nestjs-xpay-auth/testing';
+
+@Injectable()
+class Wallets {
+  constructor(
+    readonly xpay: XPayHttpService,
+    readonly tokens: XPayTokenService,
+    @InjectXPay(XPayHttpService, 'gift') readonly gifts: XPayHttpService,
+    @InjectXPay(XPayTokenService, 'gift') readonly giftTokens: XPayTokenService,
+  ) {}
+}
+
+@Controller()
+class RoutesController {
+  constructor(private readonly wallets: Wallets) {}
+
+  @Authenticated()
+  @Get('me')
+  me() {
+    return {};
+  }
+
+  @Authenticated()
+  @Get('wallets')
+  find() {
+    return this.wallets.xpay.post('/client/wallets/find', { page: 1, at: new Date(0), nothing: undefined });
+  }
+}
+
+@Module({
+  imports: [XPayAuthModule.forRoot(), XPayAuthModule.forRoot({ name: 'gift', dialect: 'gift-stream' })],
+  controllers: [RoutesController],
+  providers: [Wallets],
+})
+class AppModule {}
+
+interface Stage extends AsyncDisposable {
+  readonly app: NestFastifyApplication;
+  readonly upstream: XPayTestUpstream;
+  readonly wallets: Wallets;
+  get(path: string, headers?: { authorization: string }): Promise<{ status: number; body: { errorCode?: string } }>;
+}
+
+async function stage(): Promise<Stage> {
+  const testing = await Test.createTestingModule({ imports: [AppModule, XPayAuthTestingModule] }).compile();
+  testing.useLogger(false);
+  const app = testing.createNestApplication<NestFastifyApplication>(new FastifyAdapter());
+  await app.init();
+  return {
+    app,
+    upstream: app.get(XPayTestUpstream),
+    wallets: app.get(Wallets),
+    get: async (url, headers = asUser({ username: 'ada' })) => {
+      const answer = await app.inject({ url, headers });
+      return { status: answer.statusCode, body: answer.json() };
+    },
+    [Symbol.asyncDispose]: () => app.close(),
+  };
+}
+
+afterEach(() => {
+  jest.restoreAllMocks();
+});
+
+describe('XPayTestUpstream', () => {
+  it('opens no socket, whatever the app asks', async () => {
+    const connect = jest.spyOn(Socket.prototype, 'connect');
+    await using at = await stage();
+    at.upstream.answer('/client/wallets/find', []);
+    await at.get('/me');
+    await at.get('/wallets');
+    await at.get('/me', { authorization: 'Basic nonsense' });
+    expect(connect).not.toHaveBeenCalled();
+  });
+
+  it("answers the app's calls, and remembers them", async () => {
+    await using at = await stage();
+    at.upstream.answer('/client/wallets/find', [{ currency: 'USDT', opened: new Date(0) }]);
+    expect((await at.get('/wallets')).body).toEqual([{ currency: 'USDT', opened: '1970-01-01T00:00:00.000Z' }]);
+    expect(at.upstream.calls).toEqual([
+      { method: 'POST', path: '/client/wallets/find', body: { page: 1, at: '1970-01-01T00:00:00.000Z' } },
+    ]);
+    at.upstream.answer('/client/wallets/find', undefined);
+    expect(await at.wallets.xpay.post('/client/wallets/find')).toBeNull();
+    expect(at.upstream.calls[1]).toEqual({ method: 'POST', path: '/client/wallets/find', body: undefined });
+  });
+
+  it('says how to prepare an answer where there is none', async () => {
+    await using at = await stage();
+    expect(await at.get('/wallets')).toMatchObject({ status: 502, body: { errorCode: 'upstream_business_error' } });
+    await expect(at.wallets.xpay.post('/a')).rejects.toThrow("app.get(XPayTestUpstream).answer('/a', data)");
+    await expect(at.wallets.gifts.post('/b')).rejects.toThrow(
+      "app.get(XPayTestUpstream).of('gift').answer('/b', data)",
+    );
+  });
+
+  it('hands out one token, and a new one when that was rejected', async () => {
+    await using at = await stage();
+    const { tokens, giftTokens } = at.wallets;
+    expect(tokens.peek()).toBeUndefined();
+    expect(await tokens.authorizationHeader()).toBe(`Bearer ${at.upstream.accessToken}`);
+    expect((await tokens.getToken()).value).toBe('test-access-token');
+    await tokens.invalidate('test-access-token');
+    expect((await tokens.getToken()).value).toBe('test-access-token-2');
+    expect(at.upstream.accessToken).toBe('test-access-token-2');
+    expect((await giftTokens.getToken()).value).toBe(at.upstream.of('gift').accessToken);
+    expect(at.upstream.of('gift').accessToken).toBe('test-access-token-of-gift');
+  });
+
+  it('refuses a user from the next request on, with the very same headers, and no other', async () => {
+    await using at = await stage();
+    const headers = asUser({ username: 'ada' });
+    expect((await at.get('/me', headers)).status).toBe(200);
+    at.upstream.refuse('ada');
+    expect(await at.get('/me', headers)).toMatchObject({ status: 401, body: { errorCode: 'invalid_credentials' } });
+    expect((await at.get('/me', asUser({ username: 'bob' }))).status).toBe(200);
+    at.upstream.recover();
+    expect((await at.get('/me', headers)).status).toBe(200);
+  });
+
+  it.each([
+    ['upstream_unavailable', 503],
+    ['upstream_rate_limited', 503],
+    ['upstream_timeout', 504],
+    ['upstream_malformed', 502],
+    ['upstream_business_error', 502],
+  ] as const)('fails with %s: %d for callers and calls, never 401, until it recovers', async (code, status) => {
+    await using at = await stage();
+    at.upstream.answer('/client/wallets/find', []);
+    const headers = asUser({ username: 'ada' });
+    expect((await at.get('/wallets', headers)).status).toBe(200);
+    at.upstream.fail(code satisfies UpstreamTrouble);
+    expect(await at.get('/me', headers)).toMatchObject({ status, body: { errorCode: code } });
+    await expect(at.wallets.xpay.post('/client/wallets/find')).rejects.toMatchObject({ code });
+    await expect(at.wallets.tokens.refresh()).rejects.toMatchObject({ code });
+    expect((await at.wallets.giftTokens.getToken()).value).toBe('test-access-token-of-gift');
+    at.upstream.recover();
+    expect((await at.get('/wallets', headers)).status).toBe(200);
+    await expect(at.wallets.tokens.refresh()).resolves.toHaveProperty('value', 'test-access-token-2');
+  });
+
+  it('leaves a token and a session at hand alone while it fails, as in production', async () => {
+    await using at = await stage();
+    const session = await at.app.get(XPaySessionService).login(testCredentials({ username: 'ada' }));
+    await at.wallets.tokens.getToken();
+    at.upstream.fail();
+    expect((await at.get('/me', { authorization: `Bearer ${session.accessToken}` })).status).toBe(200);
+    expect((await at.wallets.tokens.getToken()).value).toBe('test-access-token');
+  });
+
+  it('asks no clock: on one that stands still it recovers all the same', async () => {
+    const clock = new ManualClock();
+    const testing = await Test.createTestingModule({ imports: [XPayAuthTestingModule.forRoot({ clock })] }).compile();
+    testing.useLogger(false);
+    await testing.init();
+    const [upstream, tokens] = [testing.get(XPayTestUpstream), testing.get(XPayTokenService)];
+    upstream.fail('upstream_rate_limited');
+    await expect(tokens.getToken()).rejects.toMatchObject({ code: 'upstream_rate_limited' });
+    upstream.recover();
+    expect((await tokens.getToken()).value).toBe('test-access-token');
+    await testing.close();
+  });
+});
