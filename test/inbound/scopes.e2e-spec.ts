@@ -85,6 +85,18 @@ class TwiceController {
 
 const holder = (username: string, ...scopes: string[]) => ({ username, secretKey: 'k', scopes });
 
+/** A context that names itself so, and holds what an HTTP context would. */
+function contextOf(type: string): ExecutionContext {
+  const request = { headers: asAda };
+  return {
+    getType: () => type,
+    getClass: () => ClassController,
+    getHandler: () => Object.getOwnPropertyDescriptor(ClassController.prototype, 'own')?.value as object,
+    switchToHttp: () => ({ getRequest: () => request, getResponse: () => ({}) }),
+    getArgs: () => [request],
+  } as unknown as ExecutionContext;
+}
+
 describe.each(platforms)('scopes on %s', (platform) => {
   it.each(['user first', 'admin first'])(
     'I12 B5 · a cache hit never skips the scopes of a route: %s',
@@ -188,17 +200,6 @@ describe.each(platforms)('scopes on %s', (platform) => {
     expect((await app.fetch('/twice', { headers: basic('ada', 'k') })).status).toBe(200);
     expect(xpay.requests()).toBe(1);
   });
-
-  function contextOf(type: string): ExecutionContext {
-    const request = { headers: asAda };
-    return {
-      getType: () => type,
-      getClass: () => ClassController,
-      getHandler: () => Object.getOwnPropertyDescriptor(ClassController.prototype, 'own')?.value as object,
-      switchToHttp: () => ({ getRequest: () => request, getResponse: () => ({}) }),
-      getArgs: () => [request],
-    } as unknown as ExecutionContext;
-  }
 
   it.each(['something else', 'HTTP', 'constructor', ''])('I13 · the context "%s" is unknown: refused', async (type) => {
     await using app = await startInbound(platform, { controllers: [ClassController, RoutesController] });
