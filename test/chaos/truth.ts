@@ -62,6 +62,8 @@ export class Truth {
 
   async storeIsEmptied(empty: () => Promise<unknown>): Promise<void> {
     this.#emptiedFrom = performance.now();
+    // Until it is done, nobody can say of which side of it an answer is.
+    this.#emptiedAt = Infinity;
     await empty();
     this.#emptiedAt = performance.now();
   }
