@@ -23,6 +23,8 @@ async function start(script, { core, args = [], flags = [], node = process.execP
       resolve(`${script} ${args.join(' ')} ended (${code ?? signal})\n${complaint}`),
     );
   });
+  // Asking a child that is gone is an error of its own; why it is gone says more.
+  child.on('error', () => undefined);
   let last = 0;
   const replyTo = (id) =>
     new Promise((resolve, reject) => {

@@ -44,11 +44,7 @@ export function faultsOf(stage: Stage, truth: Truth): readonly Fault[] {
     storeFault(
       'Redis is killed, and started again empty',
       () => redis.kill(),
-      async () => {
-        truth.storeIsEmptied();
-        await redis.resume();
-        truth.storeIsEmptied();
-      },
+      () => truth.storeIsEmptied(() => redis.resume()),
     ),
     storeFault(
       'Redis is paused, and goes on',
@@ -58,9 +54,7 @@ export function faultsOf(stage: Stage, truth: Truth): readonly Fault[] {
     {
       name: 'Redis is flushed',
       begin: async () => {
-        truth.storeIsEmptied();
-        await redis.client.flushall();
-        truth.storeIsEmptied();
+        await truth.storeIsEmptied(() => redis.client.flushall());
         truth.storeIsBack();
       },
     },

@@ -117,8 +117,9 @@ export class Load {
     return this.#ask('a login', 'POST', '/auth/login', { username, secretKey }, ({ status, body, sentAt }) => {
       const { accessToken, expiresAt } = body as { accessToken?: string; expiresAt?: number };
       if (status === 200 && accessToken !== undefined && expiresAt !== undefined) {
-        const endsAt = performance.now() + expiresAt - Date.now();
-        this.#logins.push({ accessToken, username, beganAt: sentAt, endsAt, loggedOutAt: Infinity });
+        const answeredAt = performance.now();
+        const endsAt = answeredAt + expiresAt - Date.now();
+        this.#logins.push({ accessToken, username, beganAt: sentAt, answeredAt, endsAt, loggedOutAt: Infinity });
         if (this.#logins.length > 60) this.#logins.shift();
         return RIGHT;
       }

@@ -4,7 +4,9 @@ import { PERIOD_MS } from './stage.js';
 export interface Login {
   readonly accessToken: string;
   readonly username: string;
+  /** When it was asked for, and when it was answered. */
   readonly beganAt: number;
+  readonly answeredAt: number;
   /** By the answer's `expiresAt`, on this process's clock. */
   readonly endsAt: number;
   /** When the logout was acknowledged. */
@@ -17,7 +19,8 @@ const KNOWN_EVERYWHERE_MS = 2_000;
 /** What is so, whatever the apps say: keys, when they changed, and what the store has lost. Times as `performance.now()`. */
 export class Truth {
   readonly #keys = new Map<string, { current: string; previous: string | undefined; changedAt: number }>();
-  /** When the store was emptied: sessions of before are over. */
+  /** When the store was emptied, from and to: sessions of before are over. */
+  #emptiedFrom = -Infinity;
   #emptiedAt = -Infinity;
   /** While it is away an instance may not hear of a logout. */
   #storeWellSince = -Infinity;
@@ -57,7 +60,11 @@ export class Truth {
     this.#storeWellSince = performance.now();
   }
 
-  storeIsEmptied(): void {
+  async storeIsEmptied(empty: () => Promise<unknown>): Promise<void> {
+    this.#emptiedFrom = performance.now();
+    // Until it is done, nobody can say of which side of it an answer is.
+    this.#emptiedAt = Infinity;
+    await empty();
     this.#emptiedAt = performance.now();
   }
 
@@ -67,9 +74,9 @@ export class Truth {
   }
 
   /** Whether a session must be refused when it is asked for now. */
-  mustBeOver({ beganAt, endsAt, loggedOutAt }: Login, sentAt: number): boolean {
+  mustBeOver({ answeredAt, endsAt, loggedOutAt }: Login, sentAt: number): boolean {
     const known = Math.max(loggedOutAt, this.#storeWellSince) + KNOWN_EVERYWHERE_MS;
     const emptied = Math.max(this.#emptiedAt, this.#storeWellSince) + KNOWN_EVERYWHERE_MS;
-    return sentAt > endsAt + 1_000 || sentAt > known || (beganAt < this.#emptiedAt && sentAt > emptied);
+    return sentAt > endsAt + 1_000 || sentAt > known || (answeredAt < this.#emptiedFrom && sentAt > emptied);
   }
 }

@@ -9,7 +9,9 @@ import { RevocationLog } from '../../libs/xpay-auth/src/flows/revocation-log.js'
 import { SharedCallers } from '../../libs/xpay-auth/src/flows/shared-callers.js';
 import { SharedGrants } from '../../libs/xpay-auth/src/flows/shared-grants.js';
 import { SharedSessions } from '../../libs/xpay-auth/src/flows/shared-sessions.js';
+import { decodeToken } from '../../libs/xpay-auth/src/flows/stored-token.js';
 import { TokenSource } from '../../libs/xpay-auth/src/flows/token-source.js';
+import { readPrincipal } from '../../libs/xpay-auth/src/flows/written-principal.js';
 import { Codec, type Place } from '../../libs/xpay-auth/src/stores/codec.js';
 import { type EncryptionKeys, KeyRing } from '../../libs/xpay-auth/src/stores/key-ring.js';
 import { MemoryStore } from '../../libs/xpay-auth/src/stores/memory.store.js';
@@ -143,6 +145,19 @@ const written = nearlyJson(
 );
 
 describe('what opens, whatever it says,', () => {
+  it.each(['lifeMs', 'expiresAt'])(
+    'C1 · a token whose %s has no end is no token',
+    (field) => {
+      const text = JSON.stringify({ ...writtenToken, [field]: 0 });
+      expect(decodeToken(text.replace(`"${field}":0`, `"${field}":1e999`))).toBeUndefined();
+    },
+  );
+
+  it('I10 · somebody who was revoked at a position without end is nobody', () => {
+    expect(readPrincipal({ ...writtenPrincipal, mark })).toBeDefined();
+    expect(readPrincipal({ ...writtenPrincipal, mark: { ...mark, position: Infinity } })).toBeUndefined();
+  });
+
   it.each<[EntryKind]>([['token'], ['pause']])('C1 · as a %s brings a token, or a documented code', async (which) => {
     await holdsInTime(
       fc.asyncProperty(written, async (value) => {

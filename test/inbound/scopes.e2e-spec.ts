@@ -1,6 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
 import { Controller, type ExecutionContext, Get, UseGuards } from '@nestjs/common';
-import { AnyScope, Authenticated, Public, Scopes, ScopesGuard, XPayAuthGuard, XPayAuthModule } from 'nestjs-xpay-auth';
+import {
+  AnyScope,
+  Authenticated,
+  Public,
+  Scopes,
+  ScopesGuard,
+  XPayAuthError,
+  XPayAuthGuard,
+  XPayAuthModule,
+} from 'nestjs-xpay-auth';
 import { startXPayEmulator } from 'nestjs-xpay-auth/testing';
 import { RoutesController, asAda, asRoot, startInbound } from '../support/inbound-app.js';
 import { basic, platforms, startApp } from '../support/start-app.js';
@@ -75,6 +84,18 @@ class TwiceController {
 }
 
 const holder = (username: string, ...scopes: string[]) => ({ username, secretKey: 'k', scopes });
+
+/** A context that names itself so, and holds what an HTTP context would. */
+function contextOf(type: string): ExecutionContext {
+  const request = { headers: asAda };
+  return {
+    getType: () => type,
+    getClass: () => ClassController,
+    getHandler: () => Object.getOwnPropertyDescriptor(ClassController.prototype, 'own')?.value as object,
+    switchToHttp: () => ({ getRequest: () => request, getResponse: () => ({}) }),
+    getArgs: () => [request],
+  } as unknown as ExecutionContext;
+}
 
 describe.each(platforms)('scopes on %s', (platform) => {
   it.each(['user first', 'admin first'])(
@@ -180,18 +201,18 @@ describe.each(platforms)('scopes on %s', (platform) => {
     expect(xpay.requests()).toBe(1);
   });
 
-  it.each(['ws', 'rpc', 'graphql', 'something else'])('I13 · the context "%s" is unknown: refused', async (type) => {
+  it.each(['something else', 'HTTP', 'constructor', ''])('I13 · the context "%s" is unknown: refused', async (type) => {
     await using app = await startInbound(platform, { controllers: [ClassController, RoutesController] });
-    const request = { headers: asAda };
-    const context = {
-      getType: () => type,
-      getClass: () => ClassController,
-      getHandler: () => Object.getOwnPropertyDescriptor(ClassController.prototype, 'own')?.value as object,
-      switchToHttp: () => ({ getRequest: () => request, getResponse: () => ({}) }),
-      getArgs: () => [request],
-    } as unknown as ExecutionContext;
     for (const guard of [app.app.get(XPayAuthGuard), app.app.get(ScopesGuard)]) {
-      expect(() => guard.canActivate(context)).toThrow(expect.objectContaining({ status: 500 }));
+      expect(() => guard.canActivate(contextOf(type))).toThrow(expect.objectContaining({ status: 500 }));
+    }
+    expect(app.asked()).toBe(0);
+  });
+
+  it.each(['ws', 'rpc', 'graphql'])('I13 · a context "%s" that looks like HTTP is refused', async (type) => {
+    await using app = await startInbound(platform, { controllers: [ClassController, RoutesController] });
+    for (const guard of [app.app.get(XPayAuthGuard), app.app.get(ScopesGuard)]) {
+      await expect(guard.canActivate(contextOf(type))).rejects.toMatchObject({ cause: expect.any(XPayAuthError) });
     }
     expect(app.asked()).toBe(0);
   });

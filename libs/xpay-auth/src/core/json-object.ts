@@ -20,7 +20,12 @@ export function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every(isText);
 }
 
-/** A number that is one, or nothing at all. */
+/** A number that ends: the JSON text `1e999` reads as `Infinity`. */
+export function isNumber(value: unknown): value is number {
+  return Number.isFinite(value);
+}
+
+/** Such a number, or nothing at all. */
 export function isOptionalNumber(value: unknown): value is number | undefined {
-  return value === undefined || Number.isFinite(value);
+  return value === undefined || isNumber(value);
 }

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../core/clock.js';
-import { isOptionalNumber, parseObject } from '../core/json-object.js';
+import { isNumber, isOptionalNumber, parseObject } from '../core/json-object.js';
 import { Principal } from '../core/principal.js';
 import type { EntryName, Store } from '../core/store.js';
 import type { RevocationLog, SharedMark } from './revocation-log.js';
@@ -122,6 +122,6 @@ function readWritten(text: string): Written | undefined {
   const said = parseObject(text);
   const principal = readPrincipal(said);
   const { periodMs, vouchedMs } = said ?? {};
-  if (principal === undefined || typeof periodMs !== 'number' || !isOptionalNumber(vouchedMs)) return undefined;
+  if (principal === undefined || !isNumber(periodMs) || !isOptionalNumber(vouchedMs)) return undefined;
   return { ...principal, periodMs, vouchedMs };
 }

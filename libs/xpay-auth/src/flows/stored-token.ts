@@ -1,5 +1,5 @@
 import { AccessToken } from '../core/access-token.js';
-import { isOptionalNumber, isText, isTexts, parseObject } from '../core/json-object.js';
+import { isNumber, isOptionalNumber, isText, isTexts, parseObject } from '../core/json-object.js';
 import type { Obtained } from './grant-source.js';
 
 /** A token as it is written into the store: without the refresh token it may have come with. */
@@ -15,7 +15,7 @@ export function encodeToken({ accessToken, username, scopes, isAPI }: Obtained, 
 export function decodeToken(text: string): (Obtained & { readonly lifeMs: number }) | undefined {
   const { value, expiresAt, tokenScopes, username, scopes, isAPI, lifeMs } = parseObject(text) ?? {};
   if (!isText(value) || value === '' || !isOptionalNumber(expiresAt) || !isTexts(tokenScopes)) return undefined;
-  if (!isText(username) || !isTexts(scopes) || typeof lifeMs !== 'number' || !(lifeMs > 0)) return undefined;
+  if (!isText(username) || !isTexts(scopes) || !isNumber(lifeMs) || !(lifeMs > 0)) return undefined;
   return {
     accessToken: new AccessToken(value, { expiresAt, scopes: tokenScopes }),
     username,

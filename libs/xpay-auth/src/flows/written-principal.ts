@@ -1,4 +1,4 @@
-import { isObject, isOptionalNumber, isText, isTexts } from '../core/json-object.js';
+import { isNumber, isObject, isOptionalNumber, isText, isTexts } from '../core/json-object.js';
 import type { SharedMark } from './revocation-log.js';
 
 /** Who somebody is, as it stands in the store. */
@@ -20,6 +20,6 @@ export function readPrincipal(said: Readonly<Record<string, unknown>> | undefine
   const { epoch, position } = isObject(mark) ? mark : {};
   if (!isText(username) || !isTexts(scopes) || typeof isAPI !== 'boolean' || !isOptionalNumber(expiresAt))
     return undefined;
-  if (!isText(epoch) || typeof position !== 'number') return undefined;
+  if (!isText(epoch) || !isNumber(position)) return undefined;
   return { username, scopes, isAPI, expiresAt, mark: { epoch, position } };
 }

@@ -4,7 +4,7 @@ import { Principal } from '../core/principal.js';
 import { meets } from '../core/scopes.js';
 import { ContextGate } from './contexts/context-gate.js';
 import { denied } from './denial.js';
-import type { IncomingRequest } from './incoming-request.js';
+import { requestOf } from './incoming-request.js';
 import type { XPayInstance } from './instance.js';
 import { requirementOf } from './marks/requirement.js';
 import { Refusal } from './refusal.js';
@@ -32,7 +32,7 @@ export class ScopesGuard implements CanActivate {
     let instance: XPayInstance | undefined;
     try {
       instance = this.instances.get(requirement.instance);
-      const request = context.switchToHttp().getRequest<IncomingRequest>();
+      const request = requestOf(context);
       const { user } = request;
       if (!Principal.isIssuedBy(instance.issuer, user)) {
         throw new XPayAuthError('missing_credentials', 'No XPayAuthGuard of this instance has let a caller in');

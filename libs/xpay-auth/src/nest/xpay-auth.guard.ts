@@ -2,7 +2,7 @@ import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@ne
 import { XPayAuthError } from '../core/errors.js';
 import { Principal } from '../core/principal.js';
 import { ContextGate } from './contexts/context-gate.js';
-import { type IncomingRequest, stripCredentials } from './incoming-request.js';
+import { type IncomingRequest, requestOf, stripCredentials } from './incoming-request.js';
 import type { XPayInstance } from './instance.js';
 import { type Access, requirementOf } from './marks/requirement.js';
 import { Refusal } from './refusal.js';
@@ -24,7 +24,7 @@ export class XPayAuthGuard implements CanActivate {
     const { access, instance: name } = requirement;
     if (access === 'public') return true;
     if (context.getType() !== 'http') return this.gate.authenticate(context, requirement);
-    const request = context.switchToHttp().getRequest<IncomingRequest>();
+    const request = requestOf(context);
     let instance: XPayInstance | undefined;
     try {
       const decider = (instance = this.instances.get(name));
@@ -44,7 +44,7 @@ export class XPayAuthGuard implements CanActivate {
   #refuse(thrown: unknown, context: ExecutionContext, instance: XPayInstance | undefined, access: Access): true {
     const nobody = thrown instanceof XPayAuthError && thrown.code === 'missing_credentials';
     if (nobody && access === 'optional') {
-      const request = context.switchToHttp().getRequest<IncomingRequest>();
+      const request = requestOf(context);
       // Somebody to another instance is nobody to this one.
       if (Principal.isPrincipal(request.user)) request.user = undefined;
       return true;

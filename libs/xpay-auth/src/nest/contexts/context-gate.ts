@@ -4,11 +4,11 @@ import { XPayAuthError } from '../../core/errors.js';
 import { Principal } from '../../core/principal.js';
 import { meets } from '../../core/scopes.js';
 import { denied } from '../denial.js';
-import { toHttpException } from '../http-exception.js';
 import type { XPayInstance } from '../instance.js';
 import type { Requirement } from '../marks/requirement.js';
 import { Refusal } from '../refusal.js';
 import { XPayInstances } from '../xpay-instances.js';
+import type { CallContext } from './call-context.js';
 import { contextOf, isKnown } from './contexts.js';
 import { decideOnce, decided } from './decisions.js';
 
@@ -20,11 +20,11 @@ export class ContextGate {
     @Inject(Refusal) private readonly refusal: Refusal,
   ) {}
 
-  /** For `XPayAuthGuard`: lets the caller in, or rejects with the context's own exception. */
+  /** For `XPayAuthGuard`: lets the caller in, or rejects with the context's own exception; throws where it has none. */
   authenticate(host: ExecutionContext, requirement: Requirement): boolean | Promise<boolean> {
+    const context = this.#contextOf(host);
     let instance: XPayInstance | undefined;
     try {
-      const context = contextOf(host);
       const decider = (instance = this.instances.get(requirement.instance));
       const { name, verification } = decider.options;
       const decision = decideOnce(context.callOf(host), name, () => decider.strategy.validate(context.requestOf(host)));
@@ -41,9 +41,9 @@ export class ContextGate {
 
   /** For `ScopesGuard`: whether whom `XPayAuthGuard` let in may. */
   authorize(host: ExecutionContext, requirement: Requirement): boolean | Promise<boolean> {
+    const context = this.#contextOf(host);
     let instance: XPayInstance | undefined;
     try {
-      const context = contextOf(host);
       instance = this.instances.get(requirement.instance);
       const caller = decided(context.callOf(host), instance.options.name);
       if (!Principal.isIssuedBy(instance.issuer, caller)) {
@@ -79,8 +79,16 @@ export class ContextGate {
 
   async #exceptionOf(thrown: unknown, host: ArgumentsHost, instance: XPayInstance | undefined): Promise<Error> {
     const failure = this.refusal.failureOf(thrown);
-    if (!isKnown(host)) return toHttpException(failure);
     return contextOf(host).exceptionOf(failure, challengeOf(host, instance));
+  }
+
+  /** An unknown context has no exception of its own, so nothing is waited for. */
+  #contextOf(host: ArgumentsHost): CallContext {
+    try {
+      return contextOf(host);
+    } catch (thrown) {
+      throw this.refusal.of(thrown, host, undefined);
+    }
   }
 }
 
