@@ -22,6 +22,7 @@ export default {
     '^nestjs-xpay-auth/redis$': '<rootDir>/libs/xpay-auth/src/redis.ts',
     '^nestjs-xpay-auth/(opentelemetry|swagger|terminus)$': '<rootDir>/libs/xpay-auth/src/integrations/$1/index.ts',
     '^nestjs-xpay-auth/testing$': '<rootDir>/libs/xpay-auth/src/testing/index.ts',
+    '^fast-check$': '<rootDir>/test/support/fast-check.ts',
     '^(\\.{1,2}/.*)\\.js$': '$1',
   },
   transform: {

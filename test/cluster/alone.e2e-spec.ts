@@ -132,6 +132,17 @@ describe('verification.share', () => {
     expect(await one.who(changed.authorization)).toBe(ADA.username);
   });
 
+  it('I4 · whoever has let in a new secret takes the old one from nobody', async () => {
+    await using one = await instances.boot({ store, verification: { share: true } });
+    await using other = await instances.boot({ store, verification: { share: true } });
+    const [old, changed] = [basic(ADA.username, ADA.secretKey), basic(ADA.username, 'a new secret')];
+    expect(await one.who(old.authorization)).toBe(ADA.username);
+    await clock.advance(10);
+    xpay.setSecret(ADA.username, 'a new secret');
+    expect(await other.who(changed.authorization)).toBe(ADA.username);
+    expect(await other.who(old.authorization)).toBe('invalid_credentials');
+  });
+
   it('is off unless it is asked for', async () => {
     await using all = await instances.bootMany(3, { store });
     for (const { who } of all) await who(basic(ADA.username, ADA.secretKey).authorization);

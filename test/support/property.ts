@@ -2,14 +2,13 @@ import { jest } from '@jest/globals';
 import fc from 'fast-check';
 
 const runs = Number(process.env['FUZZ_RUNS'] ?? 300);
-const seed = process.env['FUZZ_SEED'];
 
 // Who asks for more inputs has the patience for them.
 jest.setTimeout(15_000 + 50 * runs);
 
 /**
  * Holds a property against `FUZZ_RUNS` inputs (300 by default, times `share`). A failure shows its seed, its path and the
- * smallest input that fails; `FUZZ_SEED` repeats it.
+ * smallest input that fails.
  */
 export function holds<Inputs>(property: fc.IProperty<Inputs>, share = 1): void {
   fc.assert(property, parameters(share));
@@ -20,6 +19,6 @@ export function holdsInTime<Inputs>(property: fc.IAsyncProperty<Inputs>, share =
   return fc.assert(property, parameters(share));
 }
 
-function parameters(share: number): { numRuns: number; seed?: number } {
-  return { numRuns: Math.ceil(runs * share), ...(seed !== undefined && { seed: Number(seed) }) };
+function parameters(share: number): { numRuns: number } {
+  return { numRuns: Math.ceil(runs * share) };
 }

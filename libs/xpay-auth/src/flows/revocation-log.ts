@@ -41,8 +41,8 @@ export class RevocationLog {
   /** Position of the latest revocation, by the user's name in the log. */
   readonly #users = new Map<string, number>();
   readonly #own = new Set<number>();
-  /** Revoked here and not in the log yet, by name in the log. */
-  readonly #pending = new Set<string>();
+  /** How many revocations were asked for here and are not in the log yet, by name in the log. */
+  readonly #pending = new Map<string, number>();
   /** When the view was asked for, on the monotonic clock. */
   #viewedAt = -Infinity;
   #looking: Promise<void> | undefined;
@@ -90,14 +90,11 @@ export class RevocationLog {
 
   /** Tells all instances. Throws `store_unavailable`, and tells them once the store is back. */
   revokeUser(username: string): Promise<void> {
-    const index = this.indexOf(username);
-    this.#pending.add(index);
-    return this.orOwe(() => this.#append(index, username));
+    return this.#revoke(this.indexOf(username), username);
   }
 
   revokeAll(): Promise<void> {
-    this.#pending.add(EVERYBODY);
-    return this.orOwe(() => this.#append(EVERYBODY, EVERYBODY));
+    return this.#revoke(EVERYBODY, EVERYBODY);
   }
 
   /** Does it now; or throws, and does it when the store is back. */
@@ -106,7 +103,7 @@ export class RevocationLog {
       await action();
     } catch (failure) {
       this.#owed.push(action);
-      if (this.#owed.length > MOST_OWED) this.#owed = [() => this.#append(EVERYBODY, EVERYBODY)];
+      if (this.#owed.length > MOST_OWED) this.#owed = [() => this.#everybodyAtOnce()];
       throw failure;
     }
   }
@@ -126,14 +123,32 @@ export class RevocationLog {
     if (!this.#stopped) this.#cancel = this.parts.clock.setTimer(() => void this.#follow(), POLL_EVERY_MS);
   }
 
+  #revoke(index: string, value: string): Promise<void> {
+    this.#pending.set(index, (this.#pending.get(index) ?? 0) + 1);
+    return this.orOwe(async () => {
+      await this.#append(index, value);
+      this.#settled(index);
+    });
+  }
+
+  /** One revocation of everybody for all that is owed. */
+  async #everybodyAtOnce(): Promise<void> {
+    await this.#append(EVERYBODY, EVERYBODY);
+    this.#pending.clear();
+  }
+
+  #settled(index: string): void {
+    const left = (this.#pending.get(index) ?? 1) - 1;
+    if (left > 0) this.#pending.set(index, left);
+    else this.#pending.delete(index);
+  }
+
   async #append(index: string, value: string): Promise<void> {
     const { store, scope } = this.parts;
     const { newest } = await store.append(scope, { index, value });
     // This instance has done it already; a login that follows must not be ended by it.
     if (newest > this.#newest) this.#own.add(newest);
     await this.catchUp();
-    if (index === EVERYBODY) this.#pending.clear();
-    else this.#pending.delete(index);
     void store.publish(this.#topic, 'revoked').catch(() => undefined);
   }
 

@@ -33,8 +33,8 @@ export interface NewCaller {
   readonly ageMs: number;
 }
 
-/** On the monotonic clock. */
-interface Heard {
+/** Credentials that the upstream has accepted here, and when it was asked, on the monotonic clock. */
+interface Accepted {
   readonly key: string;
   readonly askedAt: number;
 }
@@ -53,9 +53,9 @@ interface Written extends WrittenPrincipal {
  * fields. Trouble with the store is no trouble here: the upstream is asked instead.
  */
 export class SharedCallers {
-  /** What the upstream said to this instance last of a user, or of credentials: what others learnt before that is over. */
-  readonly #acceptedOf = new LRUCache<string, Heard>({ max: MOST_HEARD });
-  readonly #refused = new LRUCache<string, Heard>({ max: MOST_HEARD });
+  /** What the upstream said to this instance last, by user and by key: what others learnt before that is over. */
+  readonly #acceptedOf = new LRUCache<string, Accepted>({ max: MOST_HEARD });
+  readonly #refusedAt = new LRUCache<string, number>({ max: MOST_HEARD });
 
   constructor(private readonly parts: SharedCallersParts) {}
 
@@ -98,14 +98,14 @@ export class SharedCallers {
 
   /** The upstream refuses them now. */
   refused(id: string, key: string, keepMs: number): void {
-    this.#refused.set(key, { key, askedAt: this.parts.clock.monotonic() });
+    this.#refusedAt.set(key, this.parts.clock.monotonic());
     void this.parts.store.discard(nameOf(id), this.#generation(), keepMs).catch(() => undefined);
   }
 
   #isOvertaken(username: string, key: string, checkedAt: number): boolean {
     const accepted = this.#acceptedOf.get(username);
     if (accepted !== undefined && accepted.key !== key && accepted.askedAt >= checkedAt) return true;
-    return (this.#refused.get(key)?.askedAt ?? -Infinity) >= checkedAt;
+    return (this.#refusedAt.get(key) ?? -Infinity) >= checkedAt;
   }
 
   /** Two answers of the upstream within one second are as good as each other, so any machine's clock will do. */
