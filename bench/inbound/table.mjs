@@ -53,33 +53,27 @@ function fieldsOf(nodes, only = () => true) {
 
 async function measureField(run, { platform, node, rows }, results) {
   if (node.problem !== undefined) return;
-  await withProcesses(async (start) => {
-    const serve = async ({ make, flags }, startIt = start) => {
-      const args = [platform, ...make];
-      const server = await startIt(SERVER, { core: SERVER_CORE, args, flags, node: node.path, env: run.env });
-      await warmUp(run.load, server, server.ready.authorization);
-      return server;
-    };
-    // One baseline for all that run with the same flags of Node.
-    const baselines = new Map();
-    for (const row of rows) {
-      const key = [platform, node.version, row.id].join(' ');
-      const result = results.get(key) ?? { platform, node: node.version, id: row.id, name: row.name, pairs: [] };
-      results.set(key, result);
-      if (result.problem !== undefined) continue;
-      try {
-        const flags = row.flags.join(' ');
-        if (!baselines.has(flags)) baselines.set(flags, await serve({ ...BASELINE, flags: row.flags }));
-        const baseline = baselines.get(flags);
-        await withProcesses(async (startIt) => {
-          result.pairs.push(await duel({ ...run, baseline, variant: await serve(row, startIt) }));
-        });
-      } catch (failure) {
-        result.problem = failure.message;
-        run.say(`${key}: ${failure.message}`);
-      }
+  for (const row of rows) {
+    const key = [platform, node.version, row.id].join(' ');
+    const result = results.get(key) ?? { platform, node: node.version, id: row.id, name: row.name, pairs: [] };
+    results.set(key, result);
+    if (result.problem !== undefined) continue;
+    try {
+      // Both are as young: a server that has run for longer is a few percent faster.
+      await withProcesses(async (start) => {
+        const serve = ({ make }) => {
+          const args = [platform, ...make];
+          return start(SERVER, { core: SERVER_CORE, args, flags: row.flags, node: node.path, env: run.env });
+        };
+        const [baseline, variant] = await Promise.all([serve(BASELINE), serve(row)]);
+        for (const server of [baseline, variant]) await warmUp(run.load, server, variant.ready.authorization);
+        result.pairs.push(await duel({ ...run, baseline, variant }));
+      });
+    } catch (failure) {
+      result.problem = failure.message;
+      run.say(`${key}: ${failure.message}`);
     }
-  });
+  }
 }
 
 function summarise({ pairs, ...row }) {
