@@ -10,9 +10,10 @@ const { InboundWorld, USERS } = await import('./inbound-world.js');
 const AT_LEAST = 50_000;
 const TIMEOUT_MS = 120_000 * TIMES;
 
-const slot = fc.nat(2);
-const user = fc.constantFrom(...USERS);
-const key = fc.nat(2);
+// Mostly the same instance, person and key: what is told of one story tells more than the beginnings of many.
+const slot = fc.constantFrom(0, 0, 0, 1, 2);
+const user = fc.constantFrom(...USERS, USERS[0], USERS[0]);
+const key = fc.constantFrom(0, 0, 0, 1, 2);
 const lapse = fc.constantFrom(1, 100, 500, 999, 1_000, 5_000, 14_999, 15_000, 30_000, 45_000, 59_999, 60_000);
 
 const does = (words: string, deed: (world: World) => unknown) => happening<World>(words, deed);
