@@ -14,6 +14,15 @@ export interface PresentedSecret {
 /** What a request presents: credentials to check, or a bearer token. */
 export type Presented = PresentedSecret | { readonly scheme: string; readonly token: string };
 
+/**
+ * Schemes that are told by name to an auditor beside those that are accepted: of IANA's registry, and some that people use.
+ * Where nobody wrote a scheme, the first word is the secret itself.
+ */
+const KNOWN_SCHEMES: readonly string[] = [
+  ...['basic', 'bearer', 'digest', 'dpop', 'gnap', 'hoba', 'mutual', 'negotiate', 'oauth', 'privatetoken', 'vapid'],
+  ...['scram-sha-1', 'scram-sha-256', 'ntlm', 'apikey', 'token'],
+];
+
 /** Reads what a request presents, by the schemes that an instance accepts. */
 export class CallerReader {
   /** What a challenge offers, in the order of the option. */
@@ -55,6 +64,14 @@ export class CallerReader {
     return first;
   }
 
+  /** The scheme that a request names, for an auditor: `unknown` for whatever else was sent. */
+  schemeOf({ headers }: IncomingRequest): string {
+    const [named = ''] = /^\S{1,32}(?= |$)/.exec(headers.authorization ?? '') ?? [];
+    const scheme = named.toLowerCase();
+    const isAccepted = this.schemes.some((accepted) => accepted.scheme.toLowerCase() === scheme);
+    return isAccepted || KNOWN_SCHEMES.includes(scheme) ? named : 'unknown';
+  }
+
   #readHeader(header: string): Presented {
     const { scheme, rest } = parseAuthorization(header);
     if (this.#accepted.has(scheme)) {
@@ -63,9 +80,4 @@ export class CallerReader {
     }
     throw new XPayAuthError('invalid_credentials', 'The scheme of the Authorization header is not accepted here');
   }
-}
-
-/** The scheme that a request names, for an auditor: something short, whatever was sent. */
-export function schemeOf(request: IncomingRequest): string {
-  return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}(?= |$)/.exec(request.headers.authorization ?? '')?.[0] ?? 'unknown';
 }

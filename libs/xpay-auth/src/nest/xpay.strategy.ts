@@ -10,7 +10,7 @@ import type { Watch } from '../core/watch.js';
 import type { AuditSink } from '../flows/audit-events.js';
 import type { CredentialVerifier, PresentedCredentials } from '../flows/credential-verifier.js';
 import type { Sessions } from '../flows/sessions.js';
-import { type CallerReader, type Presented, type PresentedSecret, schemeOf } from './caller-reader.js';
+import { type CallerReader, type Presented, type PresentedSecret } from './caller-reader.js';
 import { ClientAddresses } from './client-addresses.js';
 import { toHttpException } from './http-exception.js';
 import { type IncomingRequest, isFromScript, soleAuthorizationOf } from './incoming-request.js';
@@ -143,7 +143,11 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
   }
 
   /** A refusal that no verifier has seen. Who presents nothing has not tried. */
-  #audited(failure: XPayAuthError, request: IncomingRequest, scheme = schemeOf(request)): XPayAuthError {
+  #audited(
+    failure: XPayAuthError,
+    request: IncomingRequest,
+    scheme = this.#parts.reader.schemeOf(request),
+  ): XPayAuthError {
     const { code: reason, trouble, reference } = failure;
     if (trouble === 'caller' && reason !== 'missing_credentials') {
       const { address } = this.#addresses.of(request);
