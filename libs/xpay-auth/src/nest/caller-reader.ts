@@ -64,14 +64,6 @@ export class CallerReader {
     return first;
   }
 
-  /** The scheme that a request names, for an auditor: `unknown` for whatever else was sent. */
-  schemeOf({ headers }: IncomingRequest): string {
-    const [named = ''] = /^\S{1,32}(?= |$)/.exec(headers.authorization ?? '') ?? [];
-    const scheme = named.toLowerCase();
-    const isAccepted = this.schemes.some((accepted) => accepted.scheme.toLowerCase() === scheme);
-    return isAccepted || KNOWN_SCHEMES.includes(scheme) ? named : 'unknown';
-  }
-
   #readHeader(header: string): Presented {
     const { scheme, rest } = parseAuthorization(header);
     if (this.#accepted.has(scheme)) {
@@ -80,4 +72,11 @@ export class CallerReader {
     }
     throw new XPayAuthError('invalid_credentials', 'The scheme of the Authorization header is not accepted here');
   }
+}
+
+/** The scheme that a request names, for an auditor: an accepted or a well-known one, `unknown` for whatever else was sent. */
+export function schemeOf({ headers }: IncomingRequest, accepted: readonly ChallengeScheme[] = []): string {
+  const [named = ''] = /^\S{1,32}(?= |$)/.exec(headers.authorization ?? '') ?? [];
+  const known = [...accepted.map(({ scheme }) => scheme.toLowerCase()), ...KNOWN_SCHEMES];
+  return known.includes(named.toLowerCase()) ? named : 'unknown';
 }

@@ -10,7 +10,7 @@ import type { Watch } from '../core/watch.js';
 import type { AuditSink } from '../flows/audit-events.js';
 import type { CredentialVerifier, PresentedCredentials } from '../flows/credential-verifier.js';
 import type { Sessions } from '../flows/sessions.js';
-import { type CallerReader, type Presented, type PresentedSecret } from './caller-reader.js';
+import { type CallerReader, type Presented, type PresentedSecret, schemeOf } from './caller-reader.js';
 import { ClientAddresses } from './client-addresses.js';
 import { toHttpException } from './http-exception.js';
 import { type IncomingRequest, isFromScript, soleAuthorizationOf } from './incoming-request.js';
@@ -88,6 +88,13 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
     return { realm: this.#parts.realm, schemes: this.#parts.reader.schemes, fromScript: isFromScript(request) };
   }
 
+  /** The client's address, for counting attempts; `undefined` where a proxy hides it. @internal */
+  countedAddressOf(request: IncomingRequest): string | undefined {
+    const { address, untrustedProxy } = this.#addresses.of(request);
+    if (untrustedProxy) this.#parts.onUntrustedProxy();
+    return address;
+  }
+
   /**
    * Passport's door. Bad or missing credentials are a *fail*, so that the next strategy of `AuthGuard(['xpay', 'jwt'])` gets
    * its turn; everything else is an *error* with its own status.
@@ -133,9 +140,7 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
   }
 
   #present(request: IncomingRequest, { scheme, credentials }: PresentedSecret): PresentedCredentials {
-    const { address, untrustedProxy } = this.#addresses.of(request);
-    if (untrustedProxy) this.#parts.onUntrustedProxy();
-    return { scheme, credentials, address };
+    return { scheme, credentials, address: this.countedAddressOf(request) };
   }
 
   #refused({ code }: XPayAuthError): void {
@@ -146,7 +151,7 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
   #audited(
     failure: XPayAuthError,
     request: IncomingRequest,
-    scheme = this.#parts.reader.schemeOf(request),
+    scheme = schemeOf(request, this.#parts.reader.schemes),
   ): XPayAuthError {
     const { code: reason, trouble, reference } = failure;
     if (trouble === 'caller' && reason !== 'missing_credentials') {
