@@ -123,7 +123,7 @@ describe('an address in the place of an object', () => {
     [{ http: { agent: { https: 'http://me:password-61803@proxy.example.test' } } }, 'http.agent.https: [redacted]'],
     [{ dialect: 'https://me:password-61803@example.test' }, 'option dialect: [redacted]'],
   ])('O17 · %p is refused without the password in it', (options, says) => {
-    const message = refusal(options as object);
+    const message = refusal(options);
     expect(message).toContain(says);
     expect(message).not.toContain('61803');
   });
