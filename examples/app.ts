@@ -1,11 +1,12 @@
 // The app that every example here runs. The examples differ in how they import XPayAuthModule.
 import 'reflect-metadata';
-import { Body, Controller, type DynamicModule, Get, Module, Post, type Type } from '@nestjs/common';
+import { Body, Controller, type DynamicModule, Get, Module, Post, Req, type Type } from '@nestjs/common';
 import { type AbstractHttpAdapter, NestFactory } from '@nestjs/core';
 import {
   Authenticated,
   type Credentials,
   CurrentUser,
+  type IncomingRequest,
   type Principal,
   Public,
   Scopes,
@@ -35,8 +36,8 @@ export class ReportsController {
 
   @Public()
   @Post('login')
-  login(@Body() credentials: Credentials): Promise<Session> {
-    return this.sessions.login(credentials);
+  login(@Body() credentials: Credentials, @Req() request: IncomingRequest): Promise<Session> {
+    return this.sessions.login(credentials, { request }); // so that failed attempts are counted by address too
   }
 }
 

@@ -1,6 +1,6 @@
-import { BadRequestException, Body, Controller, Header, Headers, HttpCode, Ip, Post } from '@nestjs/common';
+import { BadRequestException, Body, Controller, Header, Headers, HttpCode, Post, Req } from '@nestjs/common';
 import { ApiBadRequestResponse, ApiBody, ApiNoContentResponse, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
-import { Authenticated, Public, XPaySessionService } from 'nestjs-xpay-auth';
+import { Authenticated, type IncomingRequest, Public, XPaySessionService } from 'nestjs-xpay-auth';
 import { ApiXPayFailures } from 'nestjs-xpay-auth/swagger';
 import { LoginBody, SessionBody } from './docs/bodies.js';
 
@@ -18,14 +18,14 @@ export class AuthController {
   @HttpCode(200)
   @Header('cache-control', 'no-store')
   @Post('login')
-  async login(@Body() body: unknown, @Ip() address: string) {
+  async login(@Body() body: unknown, @Req() request: IncomingRequest) {
     const { username, secretKey } = (body ?? {}) as Record<string, unknown>;
     if (typeof username !== 'string' || typeof secretKey !== 'string') {
       throw new BadRequestException('username and secretKey must be strings');
     }
     const { accessToken, tokenType, expiresAt, principal } = await this.sessions.login(
       { username, secretKey },
-      { address },
+      { request },
     );
     return { accessToken, tokenType, expiresAt, username: principal.username, scopes: principal.scopes };
   }

@@ -61,6 +61,9 @@ describe.each(platforms)('audit on %s', (platform) => {
     for (const [value, scheme, reason] of [
       ['Basic ???', 'Basic', 'invalid_request'],
       ['Digest x', 'Digest', 'invalid_credentials'],
+      // Without a scheme, the first word is the secret.
+      ['ada-secret-key', 'unknown', 'invalid_credentials'],
+      ['ada-secret-key and more', 'unknown', 'invalid_credentials'],
       [basic('a\nb', 'x').authorization, 'Basic', 'unusable credentials: control'],
     ]) {
       expect(await eventsOf(() => app.status('/me', { authorization: value ?? '' }))).toMatchObject([

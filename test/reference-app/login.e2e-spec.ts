@@ -85,6 +85,12 @@ describe.each(platforms)('logins of the reference app on %s', (platform) => {
     expect(xpay.requests()).toBe(10);
   });
 
+  it('I5 · are not counted by the address of a proxy that nobody trusts, which everybody has', async () => {
+    const attempt = (secretKey: string) => login({ ...USER, secretKey }, { 'x-forwarded-for': '192.0.2.66' });
+    for (let i = 0; i < 10; i++) expect((await attempt(`guess-${i}`)).status).toBe(401);
+    expect((await attempt(USER.secretKey)).status).toBe(200);
+  });
+
   it('I5 · are counted by the address that a trusted proxy states', async () => {
     await using proxied = await startReferenceApp(platform, { XPAY_BASE_URL: xpay.url }, 'loopback');
     const from = async (address: string, secretKey: string): Promise<number> => {

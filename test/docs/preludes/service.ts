@@ -1,10 +1,10 @@
 import { Injectable } from '@nestjs/common';
-import { XPayHttpService, XPaySessionService, XPayTokenService } from 'nestjs-xpay-auth';
+import { type IncomingRequest, XPayHttpService, XPaySessionService, XPayTokenService } from 'nestjs-xpay-auth';
 
 interface Given {
   readonly username: string;
   readonly secretKey: string;
-  readonly request: { readonly ip: string };
+  readonly request: IncomingRequest;
   readonly reference: string;
   readonly signal: AbortSignal;
 }

@@ -94,7 +94,7 @@ describe('attempts', () => {
   it('I5 · an address with a recent success may try when the name is spent, within its own limit, for 30 days', async () => {
     const limits = { perUser: limit(2, 2 ** 31 - 1), perUserAndAddress: limit(3, 2 ** 31 - 1) };
     const { reserve, guess, clock } = counters(limits);
-    await (await reserve('Ada', '192.0.2.1')).succeeded();
+    await (await reserve('ada', '192.0.2.1')).succeeded();
     for (const stranger of ['198.51.100.1', '198.51.100.2']) await guess('ada', stranger);
     expect(await guess('ada', '198.51.100.3')).toBeGreaterThan(0);
     expect(await guess('ada', '192.0.2.1')).toBe(0);
@@ -103,6 +103,14 @@ describe('attempts', () => {
     expect(await guess('ada', '192.0.2.1')).toBe(0);
     await clock.advance(1);
     expect(await guess('ada', '192.0.2.1')).toBeGreaterThan(0);
+  });
+
+  it("I5 · an account whose name is spelled alike makes its address welcome to nobody else's", async () => {
+    const { reserve, guess } = counters({ perUser: limit(1) });
+    await (await reserve('Áda', '192.0.2.1')).succeeded();
+    await guess('ada', '198.51.100.1');
+    expect(await guess('ada', '192.0.2.1')).toBe(60_000);
+    expect(await guess('Áda', '192.0.2.1')).toBe(0);
   });
 
   it('I5 · without an address only the name is counted', async () => {

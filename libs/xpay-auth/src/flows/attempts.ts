@@ -70,6 +70,8 @@ export class CountedAttempts implements Attempts {
     const user = digest.of(lengthPrefixed(['user', folded(by.username)]));
     const address = by.address === undefined ? undefined : digest.of(lengthPrefixed(['from', networkOf(by.address)]));
     const both = address === undefined ? undefined : digest.of(lengthPrefixed([user, address]));
+    // The very name: whoever has an account of a like spelling is a stranger to this one.
+    const came = address === undefined ? undefined : digest.of(lengthPrefixed(['came', by.username, address]));
     const spent: Spent[] = [];
     const refund = async (): Promise<void> => {
       await Promise.all(spent.map((one) => one.refund()));
@@ -84,13 +86,13 @@ export class CountedAttempts implements Attempts {
       const one = await limiter.spend(key);
       spent.push(one);
       if (one.waitMs === 0) continue;
-      if (limiter === this.#perUser && both !== undefined && (await this.#welcome.has(both))) continue;
+      if (limiter === this.#perUser && came !== undefined && (await this.#welcome.has(came))) continue;
       await refund();
       throw this.#lockedOut(by, limiter.name, one.waitMs);
     }
     return {
       succeeded: () => {
-        if (both !== undefined) this.#welcome.add(both);
+        if (came !== undefined) this.#welcome.add(came);
         return refund();
       },
       undecided: refund,

@@ -3,7 +3,7 @@ import type { Purpose } from '../core/ports.js';
 
 /** Who tried, how, and from where. User names are as they were presented; they may hold anything. */
 export interface Attempted {
-  /** `Basic`, `Bearer`, an extractor's own, or `login`. */
+  /** `Basic`, `Bearer`, an extractor's own, or `login`. Of a refusal also another well-known one, or `unknown`. */
   readonly scheme: string;
   /** As it was presented; of a `login` the upstream's name for the user. */
   readonly username: string;

@@ -33,6 +33,7 @@ describe("an upstream's own words", () => {
 
   it('cannot move the cursor of a terminal', () => {
     expect(oneLine('\u001b[2Jgone\u0000')).toBe('[2Jgone');
+    expect(oneLine('paid\u202edeifirev ton\u2066')).toBe('paid deifirev ton');
   });
 
   it.each([undefined, null, 5, {}, '', ' \n '])('are nothing when they are %p', (value) => {

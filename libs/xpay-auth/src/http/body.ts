@@ -15,10 +15,10 @@ export function jsonObject(answer: UpstreamAnswer): Readonly<Record<string, unkn
   return parseObject(answer.text);
 }
 
-/** The upstream's own words in one line: without control characters and what stands around it. `undefined` when there are none. */
+/** The upstream's own words in one line: without control and format characters and what stands around it. `undefined` when there are none. */
 export function oneLine(value: unknown): string | undefined {
   if (typeof value !== 'string') return undefined;
-  const line = value.replace(/[\p{Cc}\u2028\u2029]+/gu, ' ').trim();
+  const line = value.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ').trim();
   return line === '' ? undefined : line;
 }
 

@@ -14,6 +14,13 @@ export interface PresentedSecret {
 /** What a request presents: credentials to check, or a bearer token. */
 export type Presented = PresentedSecret | { readonly scheme: string; readonly token: string };
 
+/**
+ * Schemes that are told by name to an auditor beside those that are accepted: of IANA's registry, and some that people use.
+ * Where nobody wrote a scheme, the first word is the secret itself.
+ */
+const KNOWN_SCHEME =
+  /^(?:apikey|basic|bearer|digest|dpop|gnap|hoba|mutual|negotiate|ntlm|oauth|privatetoken|scram-sha-(?:1|256)|token|vapid)$/i;
+
 /** Reads what a request presents, by the schemes that an instance accepts. */
 export class CallerReader {
   /** What a challenge offers, in the order of the option. */
@@ -65,7 +72,9 @@ export class CallerReader {
   }
 }
 
-/** The scheme that a request names, for an auditor: something short, whatever was sent. */
-export function schemeOf(request: IncomingRequest): string {
-  return /^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}(?= |$)/.exec(request.headers.authorization ?? '')?.[0] ?? 'unknown';
+/** The scheme that a request names, for an auditor: an accepted or a well-known one, `unknown` for whatever else was sent. */
+export function schemeOf({ headers }: IncomingRequest, accepted: readonly ChallengeScheme[] = []): string {
+  const [named = ''] = /^\S{1,32}(?= |$)/.exec(headers.authorization ?? '') ?? [];
+  const isAccepted = accepted.some(({ scheme }) => scheme.toLowerCase() === named.toLowerCase());
+  return isAccepted || KNOWN_SCHEME.test(named) ? named : 'unknown';
 }

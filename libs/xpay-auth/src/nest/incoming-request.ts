@@ -21,9 +21,9 @@ export interface IncomingRequest {
     readonly remoteAddress?: string | undefined;
   };
   /** The client's address as the platform's trusted-proxy setting has it. */
-  readonly ip?: string;
+  readonly ip?: string | undefined;
   /** The addresses that trusted proxies have passed on. Fastify begins with the peer's own, and has none when it trusts nobody. */
-  readonly ips?: readonly string[];
+  readonly ips?: readonly string[] | undefined;
   /** Where Passport keeps who is calling. */
   user?: unknown;
   /** On a socket: what its handshake brought beside headers, for extractors. */

@@ -176,7 +176,7 @@ export function createInstance(
     issuer,
     tokens,
     http: new XPayHttpService(tokens, dialect.api, questions.sendApi, watch),
-    sessions: new XPaySessionService(sessions, verifier),
+    sessions: new XPaySessionService(sessions, verifier, (request) => strategy.countedAddressOf(request)),
     strategy,
     auditing,
     audit,

@@ -4,12 +4,15 @@ import { type Credentials, SealedCredentials } from '../core/credentials.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { CredentialVerifier } from '../flows/credential-verifier.js';
 import type { Session, Sessions } from '../flows/sessions.js';
+import type { IncomingRequest } from './incoming-request.js';
 
 /** Where a login comes from. */
 export interface LoginContext {
+  /** The request of Express or Fastify that asks for the login: its client's address is found as the guards find theirs. */
+  readonly request?: IncomingRequest | undefined;
   /**
-   * The client's address, for counting failed attempts: `request.ip`. Leave it out where the app does not trust the proxy in
-   * front of it: everybody would have the proxy's.
+   * The client's address, for counting failed attempts, where there is no `request` to find it by. Leave it out where the
+   * app does not trust the proxy in front of it: everybody would have the proxy's.
    */
   readonly address?: string | undefined;
 }
@@ -20,6 +23,7 @@ export class XPaySessionService implements OnModuleDestroy {
   constructor(
     private readonly sessions: Sessions,
     private readonly verifier: CredentialVerifier,
+    private readonly addressOf: (request: IncomingRequest) => string | undefined,
   ) {}
 
   /**
@@ -27,14 +31,14 @@ export class XPaySessionService implements OnModuleDestroy {
    *
    * @throws XPayAuthError `invalid_credentials`, `invalid_request`, `too_many_attempts`, or what troubles the upstream.
    */
-  async login(credentials: Credentials, context?: LoginContext): Promise<Session> {
+  async login(credentials: Credentials, { request, address }: LoginContext = {}): Promise<Session> {
     if (!isCredentials(credentials)) {
       throw new XPayAuthError('invalid_request', 'A login needs a user name and a secret key, both strings');
     }
     return this.sessions.login({
       scheme: 'login',
       credentials: SealedCredentials.of(credentials),
-      address: context?.address,
+      address: address ?? (request && this.addressOf(request)),
     });
   }
 

@@ -88,6 +88,13 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
     return { realm: this.#parts.realm, schemes: this.#parts.reader.schemes, fromScript: isFromScript(request) };
   }
 
+  /** The client's address, for counting attempts; `undefined` where a proxy hides it. @internal */
+  countedAddressOf(request: IncomingRequest): string | undefined {
+    const { address, untrustedProxy } = this.#addresses.of(request);
+    if (untrustedProxy) this.#parts.onUntrustedProxy();
+    return address;
+  }
+
   /**
    * Passport's door. Bad or missing credentials are a *fail*, so that the next strategy of `AuthGuard(['xpay', 'jwt'])` gets
    * its turn; everything else is an *error* with its own status.
@@ -133,9 +140,7 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
   }
 
   #present(request: IncomingRequest, { scheme, credentials }: PresentedSecret): PresentedCredentials {
-    const { address, untrustedProxy } = this.#addresses.of(request);
-    if (untrustedProxy) this.#parts.onUntrustedProxy();
-    return { scheme, credentials, address };
+    return { scheme, credentials, address: this.countedAddressOf(request) };
   }
 
   #refused({ code }: XPayAuthError): void {
@@ -143,7 +148,11 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
   }
 
   /** A refusal that no verifier has seen. Who presents nothing has not tried. */
-  #audited(failure: XPayAuthError, request: IncomingRequest, scheme = schemeOf(request)): XPayAuthError {
+  #audited(
+    failure: XPayAuthError,
+    request: IncomingRequest,
+    scheme = schemeOf(request, this.#parts.reader.schemes),
+  ): XPayAuthError {
     const { code: reason, trouble, reference } = failure;
     if (trouble === 'caller' && reason !== 'missing_credentials') {
       const { address } = this.#addresses.of(request);

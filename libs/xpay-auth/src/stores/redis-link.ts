@@ -208,6 +208,8 @@ async function evaluate(
 function reasonOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return 'it failed';
   if ('code' in thrown && typeof thrown.code === 'string') return thrown.code;
+  // A server that does not know a command repeats it, and AUTH has a password in it: its first word is a code.
+  if (thrown.name === 'ReplyError') return /^[A-Z]{2,32}(?= )/.exec(thrown.message)?.[0] ?? 'it answered with an error';
   return thrown.message.split('\n')[0]?.slice(0, 80) ?? 'it failed';
 }
 

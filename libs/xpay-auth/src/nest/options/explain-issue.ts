@@ -58,6 +58,8 @@ function show(path: readonly PropertyKey[], options: unknown): string {
   for (const key of path) {
     value = typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined;
   }
+  // An address may have a password in it, and stands where its writer thought that an address would do.
+  if (typeof value === 'string' && /:\/\/.*@/s.test(value)) return '[redacted]';
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'object' && value !== null) return showStructure(value);
   return typeof value === 'number' || typeof value === 'bigint'

@@ -117,6 +117,18 @@ describe('credentials', () => {
   });
 });
 
+describe('an address in the place of an object', () => {
+  it.each([
+    [{ store: 'redis://:password-61803@127.0.0.1' }, 'option store: [redacted] is not allowed'],
+    [{ http: { agent: { https: 'http://me:password-61803@proxy.example.test' } } }, 'http.agent.https: [redacted]'],
+    [{ dialect: 'https://me:password-61803@example.test' }, 'option dialect: [redacted]'],
+  ])('O17 · %p is refused without the password in it', (options, says) => {
+    const message = refusal(options);
+    expect(message).toContain(says);
+    expect(message).not.toContain('61803');
+  });
+});
+
 describe('scopeHierarchy', () => {
   it.each([
     [{ a: ['a'] }, 'a → a'],
