@@ -1,7 +1,7 @@
-import type { Credentials } from '../../core/credentials.js';
+import type { XPayAccount } from './xpay.emulator.js';
 
 /** The variables that point an app of nestjs-xpay-auth to an emulator, a line each, to be put into its `.env` as they are. */
-export function environmentLines(dialect: string, url: string, { username, secretKey }: Credentials): string {
+export function environmentLines(dialect: string, url: string, { username, secretKey }: XPayAccount): string {
   const variables = {
     XPAY_DIALECT: dialect,
     XPAY_BASE_URL: url,
