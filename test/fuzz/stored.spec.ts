@@ -145,13 +145,10 @@ const written = nearlyJson(
 );
 
 describe('what opens, whatever it says,', () => {
-  it.each(['lifeMs', 'expiresAt'])(
-    'C1 · a token whose %s has no end is no token',
-    (field) => {
-      const text = JSON.stringify({ ...writtenToken, [field]: 0 });
-      expect(decodeToken(text.replace(`"${field}":0`, `"${field}":1e999`))).toBeUndefined();
-    },
-  );
+  it.each(['lifeMs', 'expiresAt'])('C1 · a token whose %s has no end is no token', (field) => {
+    const text = JSON.stringify({ ...writtenToken, [field]: 0 });
+    expect(decodeToken(text.replace(`"${field}":0`, `"${field}":1e999`))).toBeUndefined();
+  });
 
   it('I10 · somebody who was revoked at a position without end is nobody', () => {
     expect(readPrincipal({ ...writtenPrincipal, mark })).toBeDefined();
