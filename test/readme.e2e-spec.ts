@@ -98,6 +98,11 @@ describe("the README's whole program", () => {
     expect([...files.values()].join('').split('\n').length).toBeLessThan(60);
   });
 
+  it('says at boot which upstream it was told of, and whether of an account', () => {
+    expect(program.output()).toContain(`[XPayAuth] Upstream: xpay at ${xpay.url}, with an account of its own`);
+    expect(program.output()).not.toContain(APP.secretKey);
+  });
+
   it('lets in a caller who holds the scope: 200', async () => {
     const answer = await get('/me', USER);
     expect(answer.status).toBe(200);

@@ -3,7 +3,13 @@ import { Controller, type DynamicModule, Get, Injectable, Module, type Type } fr
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Test, type TestingModuleBuilder } from '@nestjs/testing';
 import { type XPayAuthOptionsFactory, Scopes, XPayAuthModule, XPaySessionService } from 'nestjs-xpay-auth';
-import { XPayAuthTestingModule, asUser, startXPayEmulator, testCredentials } from 'nestjs-xpay-auth/testing';
+import {
+  MemoryStore,
+  XPayAuthTestingModule,
+  asUser,
+  startXPayEmulator,
+  testCredentials,
+} from 'nestjs-xpay-auth/testing';
 
 @Controller()
 class AdminController {
@@ -57,7 +63,7 @@ const anAdmin = { username: 'root', scopes: ['tme_admin'] };
 const boot = (imports: Imports): Promise<void> =>
   running(Test.createTestingModule({ imports }), () => Promise.resolve());
 
-const variables = ['NODE_ENV', 'XPAY_USERNAME', 'XPAY_SECRET_KEY', 'XPAY_BASE_URL', 'XPAY_DIALECT'];
+const variables = ['NODE_ENV', 'XPAY_USERNAME', 'XPAY_SECRET_KEY', 'XPAY_BASE_URL', 'XPAY_DIALECT', 'XPAY_REDIS_URL'];
 const before = variables.map((name) => [name, process.env[name]] as const);
 afterEach(() => {
   for (const [name, value] of before) {
@@ -94,10 +100,35 @@ describe('XPayAuthTestingModule beside an app', () => {
     process.env['XPAY_USERNAME'] = 'only-half-of-an-account@example.test';
     process.env['XPAY_BASE_URL'] = 'not a url';
     process.env['XPAY_DIALECT'] = 'no such dialect';
+    process.env['XPAY_REDIS_URL'] = 'no store either';
     await running(
       Test.createTestingModule({ imports: [appWith(XPayAuthModule.forRoot()), XPayAuthTestingModule] }),
       async (status) => expect(await status('/admin', asUser(anAdmin))).toBe(200),
     );
+  });
+
+  it("opens no store, also where the app's options name one: tests that run at the same time share nothing", async () => {
+    const used: string[] = [];
+    const store = new Proxy(new MemoryStore(), {
+      get(target, key) {
+        const member: unknown = Reflect.get(target, key);
+        if (typeof member !== 'function') return member;
+        return (...args: unknown[]): unknown => {
+          used.push(String(key));
+          return Reflect.apply(member, target, args);
+        };
+      },
+    });
+    const shared = appWith(XPayAuthModule.forRoot({ store, verification: { share: true }, token: { warmUp: true } }));
+    await running(Test.createTestingModule({ imports: [shared, XPayAuthTestingModule] }), async (status, app) => {
+      expect(await status('/admin', asUser(anAdmin))).toBe(200);
+      const sessions = app.get(XPaySessionService);
+      const { accessToken } = await sessions.login(testCredentials(anAdmin));
+      expect(await status('/admin', { authorization: `Bearer ${accessToken}` })).toBe(200);
+      await sessions.revokeUser(anAdmin.username);
+      expect(await status('/admin', { authorization: `Bearer ${accessToken}` })).toBe(401);
+    });
+    expect(used).toEqual([]);
   });
 
   it("checks the app's options as in production", async () => {

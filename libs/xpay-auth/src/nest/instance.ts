@@ -60,9 +60,18 @@ export interface InstanceSurroundings {
   readonly standIn?: Pick<UpstreamClient, 'send'> | undefined;
 }
 
-/** An instance with the store of its options, if they name one. */
+/**
+ * An instance with the store of its options, if they name one. Says at debug level where its upstream is: a `.env` that was
+ * not read shows there, and nowhere else before the first caller.
+ */
 export async function openInstance(options: ResolvedOptions): Promise<XPayInstance> {
+  const account = options.credentials === undefined ? 'without an account of its own' : 'with an account of its own';
+  loggerOf(options).debug(`Upstream: ${options.dialect.name} at ${options.baseUrl}, ${account}`);
   return createInstance(options, { store: await options.store?.(options.clock) });
+}
+
+function loggerOf({ name }: ResolvedOptions): Logger {
+  return new Logger(name === DEFAULT_INSTANCE ? 'XPayAuth' : `XPayAuth:${name}`);
 }
 
 /** Puts an instance together: the one place where ports meet what fills them. */
@@ -71,7 +80,7 @@ export function createInstance(
   { store: opened, standIn }: InstanceSurroundings = {},
 ): XPayInstance {
   const { name, dialect, baseUrl, clock, http } = options;
-  const logger = new Logger(name === DEFAULT_INSTANCE ? 'XPayAuth' : `XPayAuth:${name}`);
+  const logger = loggerOf(options);
   const auditing = new XPayAuditService(logger, (): number => verifier.hits + sessions.hits);
   const audit = auditing.record;
 

@@ -115,6 +115,14 @@ describe('the environment', () => {
     expect(() => resolveIn(variables)).toThrow(message);
   });
 
+  it.each(['XPAY_DIALECT', 'XPAY_BASE_URL', 'XPAY_VERIFICATION_PERIOD_MS', 'XPAY_SESSION_PERIOD_MS'])(
+    'O17 · %s is refused without its value when the line of a .env goes on with other variables',
+    (variable) => {
+      const line = 'http://127.0.0.1:4010 XPAY_USERNAME=this-app XPAY_SECRET_KEY=key-61803';
+      expect(() => resolveIn({ [variable]: line })).toThrow(/: \[redacted\] is not allowed; expected /);
+    },
+  );
+
   it('allows plain http to the hosts it names', () => {
     const variables = { XPAY_BASE_URL: 'http://xpay.internal:8080', XPAY_ALLOW_INSECURE_HOSTS: 'xpay.internal' };
     expect(resolveIn(variables).baseUrl).toBe('http://xpay.internal:8080');

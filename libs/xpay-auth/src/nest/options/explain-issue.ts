@@ -52,6 +52,9 @@ function expectation(message: string): string {
     .replace(/^expected /, '');
 }
 
+/** Several variables on one line of a `.env` make one value, with the secrets of the others in it. */
+export const ASSIGNMENT = /\w=/;
+
 function show(path: readonly PropertyKey[], options: unknown): string {
   if (path[0] === 'credentials' || path.some((key) => /secret|password|key/i.test(String(key)))) return '[redacted]';
   let value = options;
@@ -62,6 +65,7 @@ function show(path: readonly PropertyKey[], options: unknown): string {
   if (typeof value === 'string' && /:\/\/.*@/s.test(value)) return '[redacted]';
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'object' && value !== null) return showStructure(value);
+  if (typeof value === 'string' && ASSIGNMENT.test(value)) return '[redacted]';
   return typeof value === 'number' || typeof value === 'bigint'
     ? String(value)
     : (JSON.stringify(value) ?? 'undefined');

@@ -12,7 +12,7 @@ import { flawOfBaseUrl, normalizeBaseUrl } from '../../http/base-url.js';
 import type { CredentialsExtractor } from '../extractors.js';
 import { type OpenStore, storeFromEnvironment } from './environment-store.js';
 import { ENVIRONMENT, type ReadVariable, optionsFromEnvironment } from './environment.js';
-import { explainIssue } from './explain-issue.js';
+import { ASSIGNMENT, explainIssue } from './explain-issue.js';
 import { optionsSchema } from './options-schema.js';
 import type {
   HttpOptions,
@@ -114,7 +114,11 @@ function baseUrlOf(value: string | undefined, dialect: Dialect, allowInsecureHos
   const expected = flawOfBaseUrl(value, allowInsecureHosts);
   if (expected === undefined) return normalizeBaseUrl(value);
   // What does not belong into a base URL is where people put secrets.
-  throw notAllowed('baseUrl', /[@?#]/.test(value) ? '[redacted]' : JSON.stringify(value), expected);
+  throw notAllowed(
+    'baseUrl',
+    /[@?#]/.test(value) || ASSIGNMENT.test(value) ? '[redacted]' : JSON.stringify(value),
+    expected,
+  );
 }
 
 const FLAWLESS: Readonly<Record<CredentialsFlaw, string>> = {

@@ -2,6 +2,7 @@
 import { readArguments, USAGE, UsageError } from './cli-arguments.js';
 import type { CliRequest } from './cli-arguments.js';
 import { demoAccounts } from './demo-accounts.js';
+import { environmentLines } from './environment-lines.js';
 import { startGiftStreamEmulator } from './gift-stream.emulator.js';
 import { startPasswordLoginEmulator } from './password-login.emulator.js';
 import { startXPayEmulator } from './xpay.emulator.js';
@@ -30,17 +31,7 @@ async function start({ dialect, port, lifeMs }: Extract<CliRequest, { kind: 'sta
   for (const { username, secretKey, scopes } of accounts)
     say(`  ${username}  ${secretKey}${dialect === 'xpay' ? `  ${scopes?.join(' ')}` : ''}`);
   const [account] = accounts;
-  say(`as the upstream of an app: ${environment(dialect, emulator.url, account)}`);
-}
-
-/** The variables that point an app of nestjs-xpay-auth here. */
-function environment(
-  dialect: string,
-  url: string,
-  account: { username: string; secretKey: string } | undefined,
-): string {
-  const { username = '', secretKey = '' } = account ?? {};
-  return `XPAY_DIALECT=${dialect} XPAY_BASE_URL=${url} XPAY_USERNAME=${username} XPAY_SECRET_KEY=${secretKey}`;
+  if (account !== undefined) say(`for the .env of an app:\n${environmentLines(dialect, emulator.url, account)}`);
 }
 
 try {
