@@ -178,6 +178,20 @@ describe('C6 · attempts', () => {
     expect(await other.who(asAda, '198.51.100.9')).toBe('too_many_attempts');
     expect(await other.who(asAda, '192.0.2.7')).toBe(ADA.username);
   });
+
+  it('I5 · it stays welcome when the store is emptied, a stranger uses up the budget, and a new instance takes over', async () => {
+    const perUser = { attempts: 5, windowMs: 3_600_000 };
+    await using one = await instances.boot({ store, attempts: { perUser } });
+    const asAda = basic(ADA.username, ADA.secretKey).authorization;
+    expect(await one.who(asAda, '192.0.2.7')).toBe(ADA.username);
+    store.flush();
+    await clock.advance(1_000);
+    expect(await one.who(asAda, '192.0.2.7')).toBe(ADA.username);
+    for (let i = 0; i < 6; i++) await one.who(basic(ADA.username, `guess ${i}`).authorization, '198.51.100.9');
+    await using late = await instances.boot({ store, attempts: { perUser } });
+    expect(await late.who(asAda, '198.51.100.9')).toBe('too_many_attempts');
+    expect(await late.who(asAda, '192.0.2.7')).toBe(ADA.username);
+  });
 });
 
 describe('C7 · upstream load', () => {

@@ -19,13 +19,14 @@ function counters(limits: Partial<AttemptLimits>) {
     audit: (event) => void events.push(event),
   });
   const reserve = (username: string, address?: string) => attempts.reserve({ scheme: 'Basic', username, address });
+  const free = (username: string, address: string) => attempts.free({ scheme: 'Basic', username, address });
   /** Ms to wait, or 0 for an attempt that was let through and stays counted. */
   const guess = (username: string, address?: string): Promise<number> =>
     reserve(username, address).then(
       () => 0,
       (failure: XPayAuthError) => failure.retryAfterMs ?? -1,
     );
-  return { reserve, guess, events, clock };
+  return { reserve, free, guess, events, clock };
 }
 
 // The limiter reads Date itself: it is moved by hand, and with it the limiter's own timers.
@@ -111,6 +112,18 @@ describe('attempts', () => {
     await guess('ada', '198.51.100.1');
     expect(await guess('ada', '192.0.2.1')).toBe(60_000);
     expect(await guess('Áda', '192.0.2.1')).toBe(0);
+  });
+
+  it('I5 · an address stays welcome as long as its caller is renewed behind, which costs no attempt', async () => {
+    const limits = { perUser: limit(1, 2 ** 31 - 1) };
+    const { reserve, free, guess, clock } = counters(limits);
+    await (await reserve('ada', '192.0.2.1')).succeeded();
+    await clock.advance(20 * 86_400_000);
+    await free('ada', '192.0.2.1').succeeded();
+    await clock.advance(20 * 86_400_000);
+    await guess('ada', '198.51.100.1');
+    await guess('ada', '198.51.100.1');
+    expect(await guess('ada', '192.0.2.1')).toBe(0);
   });
 
   it('I5 · without an address only the name is counted', async () => {

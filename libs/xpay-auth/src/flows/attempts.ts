@@ -28,13 +28,20 @@ export interface Attempt {
 export interface Attempts {
   /** Throws `too_many_attempts`. */
   reserve(by: Attempted): Promise<Attempt>;
+  /** Costs nothing: of a caller who was let in a moment ago. */
+  free(by: Attempted): Attempt;
+  /** The store may have lost what it was told. */
+  tellAgain(): void;
 }
 
-/** An attempt that is not counted. */
-export const freeAttempt: Attempt = { succeeded: () => Promise.resolve(), undecided: () => Promise.resolve() };
+const uncounted: Attempt = { succeeded: () => Promise.resolve(), undecided: () => Promise.resolve() };
 
 /** Counts nothing: `attempts: false`. */
-export const unlimitedAttempts: Attempts = { reserve: () => Promise.resolve(freeAttempt) };
+export const unlimitedAttempts: Attempts = {
+  reserve: () => Promise.resolve(uncounted),
+  free: () => uncounted,
+  tellAgain: () => undefined,
+};
 
 export interface CountedAttemptsParts {
   readonly limits: AttemptLimits;
@@ -68,10 +75,9 @@ export class CountedAttempts implements Attempts {
   async reserve(by: Attempted): Promise<Attempt> {
     const { digest } = this.parts;
     const user = digest.of(lengthPrefixed(['user', folded(by.username)]));
-    const address = by.address === undefined ? undefined : digest.of(lengthPrefixed(['from', networkOf(by.address)]));
+    const address = this.#addressOf(by);
     const both = address === undefined ? undefined : digest.of(lengthPrefixed([user, address]));
-    // The very name: whoever has an account of a like spelling is a stranger to this one.
-    const came = address === undefined ? undefined : digest.of(lengthPrefixed(['came', by.username, address]));
+    const came = this.#cameFrom(by, address);
     const spent: Spent[] = [];
     const refund = async (): Promise<void> => {
       await Promise.all(spent.map((one) => one.refund()));
@@ -97,6 +103,30 @@ export class CountedAttempts implements Attempts {
       },
       undecided: refund,
     };
+  }
+
+  free(by: Attempted): Attempt {
+    return {
+      succeeded: () => {
+        const came = this.#cameFrom(by);
+        if (came !== undefined) this.#welcome.add(came);
+        return Promise.resolve();
+      },
+      undecided: () => Promise.resolve(),
+    };
+  }
+
+  tellAgain(): void {
+    this.#welcome.tellAgain();
+  }
+
+  #addressOf({ address }: Attempted): string | undefined {
+    return address === undefined ? undefined : this.parts.digest.of(lengthPrefixed(['from', networkOf(address)]));
+  }
+
+  /** The very name: whoever has an account of a like spelling is a stranger to this one. */
+  #cameFrom(by: Attempted, address = this.#addressOf(by)): string | undefined {
+    return address === undefined ? undefined : this.parts.digest.of(lengthPrefixed(['came', by.username, address]));
   }
 
   #lockedOut(by: Attempted, limit: string, retryAfterMs: number): XPayAuthError {

@@ -8,7 +8,7 @@ import type { Grant, Purpose } from '../core/ports.js';
 import { Principal } from '../core/principal.js';
 import { type ScopeHierarchy, expandScopes } from '../core/scopes.js';
 import { Watch } from '../core/watch.js';
-import { type Attempt, type Attempts, freeAttempt } from './attempts.js';
+import type { Attempt, Attempts } from './attempts.js';
 import type { Attempted, AuditSink } from './audit-events.js';
 import { RefusedCredentials } from './refused-credentials.js';
 import type { RevocationMark, Revocations } from './revocations.js';
@@ -142,13 +142,14 @@ export class UpstreamCheck {
   /** One attempt is reserved before the upstream is asked, and given back unless the answer is a refusal. */
   async #pay(key: string, presented: PresentedCredentials, purpose: Purpose, kind: CheckKind): Promise<Verified> {
     const { attempts, audit, clock } = this.parts;
-    const attempt: Attempt = kind === 'guess' ? await attempts.reserve(attempted(presented)) : freeAttempt;
+    const by = attempted(presented);
+    const attempt: Attempt = kind === 'guess' ? await attempts.reserve(by) : attempts.free(by);
     try {
       const verified = await this.#ask(presented.credentials, purpose, kind);
       this.#trouble = undefined;
       const { reference } = verified.grant;
       await attempt.succeeded();
-      audit({ type: 'verified', purpose, ...attempted(presented), reference });
+      audit({ type: 'verified', purpose, ...by, reference });
       return verified;
     } catch (thrown) {
       const failure = trouble(thrown);
@@ -161,7 +162,7 @@ export class UpstreamCheck {
       this.#trouble = { code: failure.code, at: clock.monotonic() };
       await attempt.undecided();
       const { code: reason, reference } = failure;
-      audit({ type: 'undecided', purpose, ...attempted(presented), reason, reference });
+      audit({ type: 'undecided', purpose, ...by, reason, reference });
       throw failure;
     }
   }

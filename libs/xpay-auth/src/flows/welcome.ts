@@ -6,7 +6,7 @@ import type { Store } from '../core/store.js';
 const MOST_WELCOME = 50_000;
 /** Ms for which a success makes an address welcome to the user who came from it: 30 days. */
 const WELCOME_MS = 30 * 86_400_000;
-/** The other instances are told again after this share of it. */
+/** The other instances are told again after so many ms: a day, well before they would forget. */
 const TOLD_AGAIN_AFTER_MS = 86_400_000;
 
 /** From which addresses a user came in lately. Shared where there is a store; nobody is kept waiting for it but who needs it. */
@@ -28,6 +28,11 @@ export class Welcome {
     // Generations of one pair only have to grow from day to day.
     const entry = { value: '', generation: Math.floor(this.clock.now()), lifeMs: WELCOME_MS };
     void this.store.write({ kind: 'welcome', id: key }, entry).catch(() => this.#told.delete(key));
+  }
+
+  /** The store may have lost it all: each success is told once more. */
+  tellAgain(): void {
+    this.#told.clear();
   }
 
   async has(key: string): Promise<boolean> {

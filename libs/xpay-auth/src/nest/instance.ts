@@ -117,6 +117,10 @@ export function createInstance(
   const revocations = new Revocations();
   const names =
     store === undefined ? digest : { of: (text: string) => store.indexOf(lengthPrefixed([...scope, text])) };
+  const attempts =
+    options.attempts === false
+      ? unlimitedAttempts
+      : new CountedAttempts({ limits: options.attempts, clock, digest: names, audit, store });
   const log =
     store &&
     new RevocationLog({
@@ -124,7 +128,10 @@ export function createInstance(
       clock,
       scope: lengthPrefixed(scope),
       onUser: (username) => sessions.hearUser(username),
-      onEverybody: () => sessions.hearEverybody(),
+      onEverybody: () => {
+        sessions.hearEverybody();
+        attempts.tellAgain();
+      },
     });
   const verifier = new CredentialVerifier({
     instance: name,
@@ -136,10 +143,7 @@ export function createInstance(
     policy: { ...options.verification, deadlineMs: http.timeoutMs },
     scopeHierarchy: options.scopeHierarchy,
     authenticate: questions.authenticate,
-    attempts:
-      options.attempts === false
-        ? unlimitedAttempts
-        : new CountedAttempts({ limits: options.attempts, clock, digest: names, audit, store }),
+    attempts,
     revocations,
     audit,
     shared:
