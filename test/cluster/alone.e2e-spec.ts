@@ -179,6 +179,20 @@ describe('C6 · attempts', () => {
     expect(await other.who(asAda, '192.0.2.7')).toBe(ADA.username);
   });
 
+  it('I5 C3 · whether it is welcome that only the store knows is 503 while the store is away, and no lock-out', async () => {
+    const perUser = { attempts: 5, windowMs: 3_600_000 };
+    await using one = await instances.boot({ store, attempts: { perUser } });
+    await using other = await instances.boot({ store, attempts: { perUser } });
+    const asAda = basic(ADA.username, ADA.secretKey).authorization;
+    expect(await one.who(asAda, '192.0.2.7')).toBe(ADA.username);
+    store.goAway();
+    for (let i = 0; i < 6; i++) await other.who(basic(ADA.username, `guess ${i}`).authorization, '198.51.100.9');
+    expect(await other.who(asAda, '192.0.2.7')).toBe('store_unavailable');
+    expect(await one.who(asAda, '192.0.2.7')).toBe(ADA.username);
+    store.comeBack();
+    expect(await other.who(asAda, '192.0.2.7')).toBe(ADA.username);
+  });
+
   it('I5 · it stays welcome when the store is emptied, a stranger uses up the budget, and a new instance takes over', async () => {
     const perUser = { attempts: 5, windowMs: 3_600_000 };
     await using one = await instances.boot({ store, attempts: { perUser } });

@@ -26,7 +26,7 @@ export interface Attempt {
 
 /** Counts failures by reserving an attempt before the upstream is asked: counting afterwards lets a crowd through. */
 export interface Attempts {
-  /** Throws `too_many_attempts`. */
+  /** Throws `too_many_attempts`; `store_unavailable` when that hangs on what the store alone knows. */
   reserve(by: Attempted): Promise<Attempt>;
   /** Costs nothing: of a caller who was let in a moment ago. */
   free(by: Attempted): Attempt;
@@ -92,9 +92,13 @@ export class CountedAttempts implements Attempts {
       const one = await limiter.spend(key);
       spent.push(one);
       if (one.waitMs === 0) continue;
-      if (limiter === this.#perUser && came !== undefined && (await this.#welcome.has(came))) continue;
-      await refund();
-      throw this.#lockedOut(by, limiter.name, one.waitMs);
+      try {
+        if (limiter === this.#perUser && came !== undefined && (await this.#welcome.has(came))) continue;
+        throw this.#lockedOut(by, limiter.name, one.waitMs);
+      } catch (thrown) {
+        await refund();
+        throw thrown;
+      }
     }
     return {
       succeeded: () => {

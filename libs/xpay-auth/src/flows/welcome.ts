@@ -35,11 +35,11 @@ export class Welcome {
     this.#told.clear();
   }
 
+  /** Throws `store_unavailable` when nobody can say. */
   async has(key: string): Promise<boolean> {
     const cameAt = this.#here.get(key);
     if (cameAt !== undefined) return this.clock.monotonic() - cameAt < WELCOME_MS;
     if (this.store === undefined) return false;
-    const entry = await this.store.read({ kind: 'welcome', id: key }).catch(() => undefined);
-    return entry !== undefined;
+    return (await this.store.read({ kind: 'welcome', id: key })) !== undefined;
   }
 }
