@@ -1,16 +1,19 @@
 import { lengthPrefixed } from '../core/cache-key.js';
 import type { Clock } from '../core/clock.js';
-import { XPayAuthError } from '../core/errors.js';
+import type { XPayAuthError } from '../core/errors.js';
 import { hardMargin } from '../core/freshness.js';
-import type { EntryName, Lease, Store } from '../core/store.js';
+import type { Lease, Store } from '../core/store.js';
+import { AccountNews } from './account-news.js';
+import { Bell } from './bell.js';
 import type { Attempt, Ending, GrantSource, Grants, Obtained, TokenNews } from './grant-source.js';
 import type { Account } from './own-account.js';
 import { HeldBack } from './pause.js';
-import { Bell } from './bell.js';
-import { type SharedPause, pauseLeft, readPause, writePause } from './shared-pause.js';
+import { pauseLeft, readPause } from './shared-pause.js';
+import { SharedTurn, type Written, findOrLease } from './shared-turn.js';
 import { abortable, withinDeadline } from './single-flight.js';
-import { decodeToken, encodeToken } from './stored-token.js';
+import { readToken } from './stored-token.js';
 
+/** What instances must agree on who share their grants. */
 export interface SharedGrantsParts {
   readonly store: Store;
   readonly clock: Clock;
@@ -39,13 +42,6 @@ interface Held {
   readonly generation: number;
 }
 
-/** The right to ask the upstream, until the token source says how it ended. */
-interface Turn {
-  readonly id: string;
-  readonly lease: Lease;
-  token?: Obtained;
-}
-
 /**
  * Gets grants for all instances at once: takes what another one has got, else gets the right to ask, asks, and hands it
  * round. Who does not get the right waits for who did. Without the store every instance goes on alone.
@@ -60,9 +56,9 @@ export class SharedGrants implements Grants {
   #held: Held | undefined;
   /** What {@link #held} will be, if the token source takes what it is brought. */
   #brought: Held | undefined;
-  #turn: Turn | undefined;
-  /** What ends the news of each account that matters here: the present one, and that of the token at hand. */
-  readonly #news = new Map<string, () => void>();
+  #turn: SharedTurn | undefined;
+  /** Of the accounts that matter here: the present one, and that of the token at hand. */
+  readonly #accounts: AccountNews;
 
   constructor(
     private readonly parts: SharedGrantsParts,
@@ -72,6 +68,7 @@ export class SharedGrants implements Grants {
     this.#leaseMs = parts.deadlineMs + LEASE_SLACK_MS;
     this.deadlineMs = this.#leaseMs + this.#leaseMs;
     this.#bell = new Bell(parts.clock);
+    this.#accounts = new AccountNews(parts.store, (id, what, generation) => this.#hear(id, what, generation));
   }
 
   get refused(): GrantSource['refused'] {
@@ -89,14 +86,16 @@ export class SharedGrants implements Grants {
 
   async #obtainFor(account: Account, attempt: Attempt): Promise<Obtained> {
     const known = this.#know(account);
+    const name = { kind: 'token', id: known.id } as const;
+    const look = (): Promise<Obtained | undefined> => this.#look(known, account, attempt);
     for (;;) {
       attempt.signal.throwIfAborted();
       const rung = this.#bell.next();
-      const turn = await this.#take(known, account, attempt);
-      if ('adopted' in turn) return turn.adopted;
-      if (turn.kind === 'acquired') return this.#ask(known, account, turn, attempt);
-      if (turn.kind === 'alone') return this.#alone(account, attempt);
-      await abortable(this.#bell.orAfter(rung, Math.min(POLL_MS, turn.remainingMs + 1)), attempt.signal);
+      const taken = await findOrLease(this.parts.store, name, this.#leaseMs, look);
+      if (taken.kind === 'found') return taken.found;
+      if (taken.kind === 'acquired') return this.#ask(known, account, taken, attempt);
+      if (taken.kind === 'alone') return this.#alone(account, attempt);
+      await abortable(this.#bell.orAfter(rung, Math.min(POLL_MS, taken.remainingMs + 1)), attempt.signal);
     }
   }
 
@@ -112,9 +111,12 @@ export class SharedGrants implements Grants {
     this.#turn = undefined;
     if (ending.kind === 'held') {
       this.#held = this.#brought;
-      this.#forgetOthers();
+      this.#accounts.forgetAllBut(this.#known?.id, this.#held?.id);
+      if (turn?.token !== undefined && turn.id === this.#known?.id) {
+        this.#known.generation = Math.max(turn.lease.generation, this.#known.generation);
+      }
     }
-    if (turn !== undefined) void this.#tell(turn, ending).catch(() => undefined);
+    void turn?.end(ending, this.refused.count, (written) => this.#tell(turn, written)).catch(() => undefined);
   }
 
   /** The upstream did not accept the token at hand: nobody takes it from the store any more. */
@@ -123,69 +125,45 @@ export class SharedGrants implements Grants {
     const { id, generation } = this.#held;
     void this.parts.store
       .discard({ kind: 'token', id }, generation, this.#leaseMs)
-      .then(() => this.#publish(id, 'rejected', generation))
+      .then(() => this.#accounts.publish(id, 'rejected', generation))
       .catch(() => undefined);
   }
 
   stop(): void {
-    for (const forget of this.#news.values()) forget();
+    this.#accounts.stop();
     this.ended({ kind: 'stopped' });
   }
 
-  /** A token, the right to get one, or how long somebody else has that right. Throws `HeldBack`. */
-  async #take(known: Known, account: Account, attempt: Attempt) {
-    try {
-      const adopted = await this.#look(known, account, attempt);
-      if (adopted !== undefined) return { adopted };
-      const lease = await this.parts.store.acquire(nameOf(known), this.#leaseMs);
-      if (lease.kind === 'held') return lease;
-      // Between looking and getting the right, who had it before may have brought what we are after.
-      try {
-        const late = await this.#look(known, account, attempt);
-        if (late === undefined) return lease;
-        void lease.release();
-        return { adopted: late };
-      } catch (thrown) {
-        void lease.release();
-        throw thrown;
-      }
-    } catch (thrown) {
-      if (isUnavailable(thrown)) return { kind: 'alone' as const };
-      throw thrown;
-    }
-  }
-
+  /** A token of the store; `undefined` when somebody has to ask for one. Throws `HeldBack`. */
   async #look(known: Known, account: Account, attempt: Attempt): Promise<Obtained | undefined> {
     const [adopted, pause] = await Promise.all([this.#adopt(known), readPause(this.parts.store, known.id)]);
     if (adopted !== undefined) return adopted;
     const left = pause && pauseLeft(pause, attempt.usableForMs);
     if (pause === undefined || left === undefined) return undefined;
-    if (pause.refusals > 0) this.#learn(account, pause, left);
+    if (pause.refusals > 0) {
+      const until = this.parts.clock.monotonic() + (left.retryAfterMs ?? 0);
+      this.refused.learn(account.version, pause.refusals, left, until);
+    }
     throw new HeldBack(left);
   }
 
   /** The token of the store, if it is newer than what we have had and good for a while. */
   async #adopt(known: Known): Promise<Obtained | undefined> {
     const { store, clock, hardMarginMs } = this.parts;
-    const askedAt = clock.monotonic();
-    const entry = await store.read(nameOf(known));
-    if (entry === undefined || entry.generation <= known.generation) return undefined;
-    const token = decodeToken(entry.value);
-    if (token === undefined) return undefined;
-    const { lifeMs } = token;
-    // The answer was under way for a while, and what it says may be as old as the question.
-    const remainingMs = entry.remainingMs - (clock.monotonic() - askedAt);
-    if (remainingMs <= hardMargin(lifeMs, hardMarginMs)) return undefined;
-    known.generation = entry.generation;
+    const stored = await readToken(store, clock, known.id);
+    if (stored === undefined || stored.generation <= known.generation) return undefined;
+    const { token, generation, remainingMs } = stored;
+    if (remainingMs <= hardMargin(token.lifeMs, hardMarginMs)) return undefined;
+    known.generation = generation;
     if (this.news.isRejected(token.accessToken)) return undefined;
-    this.#brought = { id: known.id, generation: entry.generation };
-    return { ...token, ageMs: Math.max(0, lifeMs - remainingMs) };
+    this.#brought = { id: known.id, generation };
+    return token;
   }
 
   async #ask(known: Known, account: Account, lease: Lease, attempt: Attempt): Promise<Obtained> {
     // The turn of credentials that were refused, and have changed since, is over.
     this.ended({ kind: 'stopped' });
-    this.#turn = { id: known.id, lease };
+    this.#turn = new SharedTurn(this.parts.store, known.id, lease);
     const token = await this.#alone(account, attempt);
     if (this.#turn?.lease === lease) this.#turn.token = token;
     this.#brought = { id: known.id, generation: lease.generation };
@@ -199,31 +177,12 @@ export class SharedGrants implements Grants {
     return token;
   }
 
-  async #tell({ id, lease, token }: Turn, ending: Ending): Promise<void> {
-    const { store } = this.parts;
-    const { generation } = lease;
-    try {
-      if (ending.kind === 'held' && token !== undefined) {
-        const value = encodeToken(token, ending.lifeMs);
-        if (this.#known?.id === id) this.#known.generation = Math.max(generation, this.#known.generation);
-        const isNewest = await store.write({ kind: 'token', id }, { value, generation, lifeMs: ending.lifeMs });
-        // We were held up past our lease, and somebody has got a newer one meanwhile.
-        if (!isNewest && this.#known?.id === id) {
-          this.#known.generation = -1;
-          this.#held = undefined;
-          this.news.newer();
-        } else await this.#publish(id, 'token', generation);
-      }
-      if (ending.kind === 'failed' && (await writePause(store, id, generation, ending, this.refused.count))) {
-        await this.#publish(id, 'pause', generation);
-      }
-    } finally {
-      await lease.release();
-    }
-  }
-
-  #learn({ version }: Account, { refusals }: SharedPause, left: XPayAuthError): void {
-    this.refused.learn(version, refusals, left, this.parts.clock.monotonic() + (left.retryAfterMs ?? 0));
+  async #tell({ id, lease: { generation } }: SharedTurn, written: Written): Promise<void> {
+    if (written === 'overtaken' && this.#known?.id === id) {
+      this.#known.generation = -1;
+      this.#held = undefined;
+      this.news.newer();
+    } else await this.#accounts.publish(id, written === 'pause' ? 'pause' : 'token', generation);
   }
 
   /** Another account, or another key of it, is another story: it has its own names. */
@@ -231,45 +190,14 @@ export class SharedGrants implements Grants {
     const id = lengthPrefixed([...this.parts.scope, username, secretKey]);
     if (this.#known?.id === id) return this.#known;
     this.#known = { id, generation: -1 };
-    if (!this.#news.has(id)) {
-      this.#news.set(
-        id,
-        this.parts.store.subscribe(topicOf(id), (message) => this.#hear(id, message)),
-      );
-    }
+    this.#accounts.follow(id);
     return this.#known;
   }
 
-  #forgetOthers(): void {
-    for (const [id, forget] of this.#news) {
-      if (id === this.#known?.id || id === this.#held?.id) continue;
-      forget();
-      this.#news.delete(id);
-    }
-  }
-
-  #hear(id: string, message: string): void {
+  #hear(id: string, what: string, generation: number): void {
     this.#bell.ring();
-    const [what, number] = message.split(' ');
-    const generation = Number(number);
     const [known, held] = [this.#known, this.#held];
     if (what === 'rejected' && id === held?.id && generation === held.generation) this.news.rejected();
     if (what === 'token' && id === known?.id && generation > known.generation) this.news.newer();
   }
-
-  #publish(id: string, what: 'token' | 'rejected' | 'pause', generation: number): Promise<void> {
-    return this.parts.store.publish(topicOf(id), `${what} ${generation}`);
-  }
-}
-
-function nameOf({ id }: Known): EntryName {
-  return { kind: 'token', id };
-}
-
-function topicOf(id: string): string {
-  return `token ${id}`;
-}
-
-function isUnavailable(thrown: unknown): boolean {
-  return thrown instanceof XPayAuthError && thrown.code === 'store_unavailable';
 }
