@@ -1,5 +1,4 @@
-import type { Credentials } from './credentials.js';
-import { SealedCredentials } from './credentials.js';
+import { type Credentials, SealedCredentials } from './credentials.js';
 import { XPayAuthError } from './errors.js';
 
 /** An `Authorization` header taken apart (RFC 9110 §11.4): the scheme in lower case, the rest as it came. */
@@ -9,9 +8,9 @@ export interface Authorization {
 }
 
 const SCHEME = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+)(?: +|$)/;
-/** RFC 7235 §2.1 `token68`, which is also RFC 6750's `b64token`. */
+/** RFC 9110 §11.2 `token68`, which is also RFC 6750's `b64token`. */
 const TOKEN68 = /^[A-Za-z0-9\-._~+/]+=*$/;
-/** Longest header that is looked at: two fields of 4 KiB in base64, with room to spare. */
+/** Characters of the longest header that is looked at: two fields of 4 KiB in base64, with room to spare. */
 const LONGEST_HEADER = 12_288;
 
 /** Splits scheme and rest. Throws `invalid_request` for what is no `Authorization` value at all. */

@@ -28,9 +28,9 @@ export interface FailedAttempt {
 }
 
 /** Without a usable token every second counts: never more than this from one attempt to the next … */
-const LONGEST_PAUSE_WITHOUT_TOKEN_MS = 1_000;
+export const LONGEST_PAUSE_WITHOUT_TOKEN_MS = 1_000;
 /** … but an upstream that says when to come back is believed this far. */
-const LONGEST_RETRY_AFTER_WITHOUT_TOKEN_MS = 60_000;
+export const LONGEST_RETRY_AFTER_WITHOUT_TOKEN_MS = 60_000;
 
 /**
  * Ms until the next attempt. While a token is usable the pause never outlasts it, so that the attempt at the margin comes

@@ -17,7 +17,7 @@ export interface AttemptLimits {
 }
 
 /** One reserved attempt: it stays counted unless one of these is called. */
-export interface Attempt {
+export interface ReservedAttempt {
   /** The credentials were right. */
   succeeded(): Promise<void>;
   /** The upstream could not say, or the same refusal has been counted already. */
@@ -27,14 +27,14 @@ export interface Attempt {
 /** Counts failures by reserving an attempt before the upstream is asked: counting afterwards lets a crowd through. */
 export interface Attempts {
   /** Throws `too_many_attempts`; `store_unavailable` when that hangs on what the store alone knows. */
-  reserve(by: Attempted): Promise<Attempt>;
+  reserve(by: Attempted): Promise<ReservedAttempt>;
   /** Costs nothing: of a caller who was let in a moment ago. */
-  free(by: Attempted): Attempt;
+  free(by: Attempted): ReservedAttempt;
   /** The store may have lost what it was told. */
   tellAgain(): void;
 }
 
-const uncounted: Attempt = { succeeded: () => Promise.resolve(), undecided: () => Promise.resolve() };
+const uncounted: ReservedAttempt = { succeeded: () => Promise.resolve(), undecided: () => Promise.resolve() };
 
 /** Counts nothing: `attempts: false`. */
 export const unlimitedAttempts: Attempts = {
@@ -72,7 +72,7 @@ export class CountedAttempts implements Attempts {
     this.#welcome = new Welcome(parts.clock, parts.store);
   }
 
-  async reserve(by: Attempted): Promise<Attempt> {
+  async reserve(by: Attempted): Promise<ReservedAttempt> {
     const { digest } = this.parts;
     const user = digest.of(lengthPrefixed(['user', folded(by.username)]));
     const address = this.#addressOf(by);
@@ -109,7 +109,7 @@ export class CountedAttempts implements Attempts {
     };
   }
 
-  free(by: Attempted): Attempt {
+  free(by: Attempted): ReservedAttempt {
     return {
       succeeded: () => {
         const came = this.#cameFrom(by);

@@ -180,8 +180,7 @@ export class CredentialVerifier {
     if (this.#isRevoked(verified) || this.#isOvertaken(verified)) return;
     const { principal, askedAt: checkedAt, wallAheadMs, answeredAt, lifeMs } = verified;
     const endsAt = lifeMs === undefined ? Infinity : answeredAt + lifeMs - hardMargin(lifeMs);
-    const periodMs = Math.min(this.parts.policy.periodMs, endsAt - checkedAt);
-    const renewFrom = checkedAt + periodMs * RENEW_AFTER;
+    const renewFrom = checkedAt + this.#periodOf({ checkedAt, endsAt }) * RENEW_AFTER;
     const caller = { principal, checkedAt, wallAheadMs, endsAt, renewFrom };
     this.#remembered.set(this.#keyOf(presented), caller);
     this.#share(presented, mark, caller);
@@ -199,8 +198,7 @@ export class CredentialVerifier {
     if (ageMs >= policy.periodMs) return undefined;
     const now = clock.monotonic();
     const [checkedAt, endsAt] = [now - ageMs, now + vouchedMs];
-    const periodMs = Math.min(policy.periodMs, endsAt - checkedAt);
-    const renewFrom = checkedAt + periodMs * RENEW_AFTER;
+    const renewFrom = checkedAt + this.#periodOf({ checkedAt, endsAt }) * RENEW_AFTER;
     const wallAheadMs = clock.now() - now;
     this.#remembered.set(this.#keyOf(presented), { principal, checkedAt, wallAheadMs, endsAt, renewFrom });
     this.#watch.note({ type: 'recalled', what: 'credentials', level: 'shared' });
@@ -213,11 +211,11 @@ export class CredentialVerifier {
   }
 
   #share(presented: PresentedCredentials, mark: SharedMark | undefined, caller: RememberedCaller): void {
-    const { shared, clock, policy } = this.parts;
+    const { shared, clock } = this.parts;
     if (shared === undefined || mark === undefined) return;
     const { principal, checkedAt, endsAt } = caller;
     const now = clock.monotonic();
-    const periodMs = Math.min(policy.periodMs, endsAt - checkedAt);
+    const periodMs = this.#periodOf(caller);
     const vouchedMs = endsAt === Infinity ? undefined : endsAt - checkedAt;
     shared.remember(this.#idOf(presented), { principal, mark, periodMs, vouchedMs, ageMs: now - checkedAt });
   }
@@ -228,10 +226,16 @@ export class CredentialVerifier {
     return canonicalText({ instance, dialect, baseUrl, scheme: scheme.toLowerCase(), username, secretKey });
   }
 
-  #pauseRenewal(key: string, { checkedAt, endsAt }: RememberedCaller): void {
+  #pauseRenewal(key: string, caller: RememberedCaller): void {
     const now = this.parts.clock.monotonic();
-    const periodMs = Math.min(this.parts.policy.periodMs, endsAt - checkedAt);
-    this.#remembered.postpone(key, now + Math.max((checkedAt + periodMs - now) / 2, periodMs * SHORTEST_PAUSE));
+    const periodMs = this.#periodOf(caller);
+    const leftMs = caller.checkedAt + periodMs - now;
+    this.#remembered.postpone(key, now + Math.max(leftMs / 2, periodMs * SHORTEST_PAUSE));
+  }
+
+  /** Ms from the question on for which its answer holds: the period, unless the upstream vouches for less. */
+  #periodOf({ checkedAt, endsAt }: Pick<RememberedCaller, 'checkedAt' | 'endsAt'>): number {
+    return Math.min(this.parts.policy.periodMs, endsAt - checkedAt);
   }
 
   /** A caller past the period who may still be let in while the upstream is in trouble. */

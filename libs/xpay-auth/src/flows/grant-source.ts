@@ -40,7 +40,7 @@ export interface Obtained extends Grant {
 }
 
 /** How an attempt ended for the token source. */
-export type Ending =
+export type AttemptEnding =
   /** Its token is at hand and lives for `lifeMs` from now. */
   | { readonly kind: 'held'; readonly lifeMs: number }
   /** There is none, and the upstream rests for `pauseMs`. */
@@ -67,7 +67,7 @@ export interface Grants {
   /** The credentials tried last were refused. Returns the ms for which they are not tried again. */
   rest(error: XPayAuthError, mono: number): number;
   newer?(): Promise<Obtained | undefined>;
-  ended?(ending: Ending): void;
+  ended?(ending: AttemptEnding): void;
   /** The upstream did not accept the token at hand. */
   rejected?(): void;
   stop?(): void;

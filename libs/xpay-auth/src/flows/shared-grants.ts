@@ -5,7 +5,7 @@ import { hardMargin } from '../core/freshness.js';
 import type { Lease, Store } from '../core/store.js';
 import { AccountNews } from './account-news.js';
 import { Bell } from './bell.js';
-import type { Attempt, Ending, GrantSource, Grants, Obtained, TokenNews } from './grant-source.js';
+import type { Attempt, AttemptEnding, GrantSource, Grants, Obtained, TokenNews } from './grant-source.js';
 import type { Account } from './own-account.js';
 import { HeldBack } from './pause.js';
 import { pauseLeft, readPause } from './shared-pause.js';
@@ -106,7 +106,7 @@ export class SharedGrants implements Grants {
   }
 
   /** The token source has made up its mind about what it was brought: the others are told, and get their turn. */
-  ended(ending: Ending): void {
+  ended(ending: AttemptEnding): void {
     const turn = this.#turn;
     this.#turn = undefined;
     if (ending.kind === 'held') {

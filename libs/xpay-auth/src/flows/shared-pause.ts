@@ -1,5 +1,6 @@
 import { FAILURES, XPayAuthError, type XPayAuthErrorCode } from '../core/errors.js';
 import { isText, parseObject } from '../core/json-object.js';
+import { LONGEST_PAUSE_WITHOUT_TOKEN_MS, LONGEST_RETRY_AFTER_WITHOUT_TOKEN_MS } from '../core/refresh-policy.js';
 import type { Store } from '../core/store.js';
 
 /** Why all instances leave the upstream alone for a while. */
@@ -18,10 +19,6 @@ export interface SharedPause {
 
 /** A pause is remembered for this long after its end, so that the next refusal of an account knows of the last one. */
 const REMEMBERED_MS = 120_000;
-/** Whoever has no usable token does not rest longer than this from one attempt of anybody's to the next … */
-const LONGEST_WITHOUT_TOKEN_MS = 1_000;
-/** … unless the upstream itself has asked for it. */
-const LONGEST_ASKED_WITHOUT_TOKEN_MS = 60_000;
 
 /** Trouble of one instance is not the others': a missing setting, say. */
 const NOT_SHARED: readonly XPayAuthErrorCode[] = ['configuration', 'store_unavailable', 'shutting_down', 'overloaded'];
@@ -51,10 +48,13 @@ export async function writePause(
   return store.write({ kind: 'pause', id }, { value, generation, lifeMs: pauseMs + REMEMBERED_MS });
 }
 
-/** Why the upstream is not asked now, with the time that is left; `undefined`: it may be. */
+/**
+ * Why the upstream is not asked now, with the time that is left; `undefined`: it may be. Whoever has no usable token is held
+ * back no longer by others' trouble than by its own.
+ */
 export function pauseLeft(pause: SharedPause, usableForMs: number): XPayAuthError | undefined {
   const { code, message, pauseMs, leftMs, refusals, asked } = pause;
-  const longestMs = asked ? LONGEST_ASKED_WITHOUT_TOKEN_MS : LONGEST_WITHOUT_TOKEN_MS;
+  const longestMs = asked ? LONGEST_RETRY_AFTER_WITHOUT_TOKEN_MS : LONGEST_PAUSE_WITHOUT_TOKEN_MS;
   const capMs = refusals > 0 || usableForMs > 0 ? Infinity : longestMs - (pauseMs - leftMs);
   const retryAfterMs = Math.min(leftMs, capMs);
   return retryAfterMs > 0 ? new XPayAuthError(code, message, { retryAfterMs }) : undefined;

@@ -1,6 +1,6 @@
 import { XPayAuthError } from '../core/errors.js';
 import type { EntryName, Held, Lease, Store } from '../core/store.js';
-import type { Ending, Obtained } from './grant-source.js';
+import type { AttemptEnding, Obtained } from './grant-source.js';
 import { writePause } from './shared-pause.js';
 import { encodeToken } from './stored-token.js';
 
@@ -54,7 +54,7 @@ export class SharedTurn {
    * Writes how it ended, lets `tell` say so to the others, and gives the right back only then. `refusals`: how often in a
    * row the account was refused. Throws `store_unavailable`, and what `tell` throws.
    */
-  async end(ending: Ending, refusals: number, tell: (written: Written) => Promise<void>): Promise<void> {
+  async end(ending: AttemptEnding, refusals: number, tell: (written: Written) => Promise<void>): Promise<void> {
     try {
       const written = await this.#write(ending, refusals);
       if (written !== undefined) await tell(written);
@@ -63,7 +63,7 @@ export class SharedTurn {
     }
   }
 
-  async #write(ending: Ending, refusals: number): Promise<Written | undefined> {
+  async #write(ending: AttemptEnding, refusals: number): Promise<Written | undefined> {
     const { store, id, token } = this;
     const { generation } = this.lease;
     if (ending.kind === 'held' && token !== undefined) {

@@ -8,7 +8,7 @@ import type { Grant, Purpose } from '../core/ports.js';
 import { Principal } from '../core/principal.js';
 import { type ScopeHierarchy, expandScopes } from '../core/scopes.js';
 import { Watch } from '../core/watch.js';
-import type { Attempt, Attempts } from './attempts.js';
+import type { Attempts, ReservedAttempt } from './attempts.js';
 import type { Attempted, AuditSink } from './audit-events.js';
 import { RefusedCredentials } from './refused-credentials.js';
 import type { RevocationMark, Revocations } from './revocations.js';
@@ -143,7 +143,7 @@ export class UpstreamCheck {
   async #pay(key: string, presented: PresentedCredentials, purpose: Purpose, kind: CheckKind): Promise<Verified> {
     const { attempts, audit, clock } = this.parts;
     const by = attempted(presented);
-    const attempt: Attempt = kind === 'guess' ? await attempts.reserve(by) : attempts.free(by);
+    const attempt: ReservedAttempt = kind === 'guess' ? await attempts.reserve(by) : attempts.free(by);
     try {
       const verified = await this.#ask(presented.credentials, purpose, kind);
       this.#trouble = undefined;
