@@ -14,7 +14,9 @@ export interface ChallengeContext {
   readonly realm: string;
   /** Every accepted scheme, in the order of the option `verification.extractors`. */
   readonly schemes: readonly ChallengeScheme[];
-  /** The request comes from a script in a browser (`Sec-Fetch-Dest: empty`): `Basic` would open a login box. */
+  /**
+   * The request comes from a script in a browser (`Sec-Fetch-Dest: empty`): `Basic` would open a login box. @default false
+   */
   readonly fromScript?: boolean;
 }
 

@@ -123,7 +123,7 @@ export interface Dialect {
   readonly defaultBaseUrl?: string;
   /**
    * The access token holds more than access (a refresh token that never expires, say), so it is never handed to a
-   * caller: `session.token: 'upstream'` and `session.keepUpstreamToken` are refused for this dialect.
+   * caller: `session.token: 'upstream'` and `session.keepUpstreamToken` are refused for this dialect. @default false
    */
   readonly accessTokenIsLongLivedSecret?: boolean;
   /** Exchanges credentials for a grant. */

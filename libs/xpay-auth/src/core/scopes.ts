@@ -13,7 +13,7 @@ import { XPayAuthError } from './errors.js';
  */
 export interface XPayScopes {}
 
-/** A scope: one of the upstream's two, one of yours ({@link XPayScopes}), or any string of RFC 6749 §3.3. */
+/** A scope: one of xPay.stream's two, one of yours ({@link XPayScopes}), or any string of RFC 6749 §3.3. */
 export type Scope = 'tme_user' | 'tme_admin' | keyof XPayScopes | (string & {});
 
 /** Which scopes a scope implies, by name; transitive. Nothing is implied unless it is written here. */

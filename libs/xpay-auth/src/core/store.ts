@@ -4,6 +4,7 @@
  * - `token`: the app's own access token · `pause`: the upstream is to be left alone, and why
  * - `session`: a login · `seen`: that a session was used lately · `caller`: verified credentials
  * - `welcome`: that a user came in from an address · `notice`: a message to the other instances
+ * - `revocation`: a record of the log of who was revoked
  */
 export type EntryKind = 'token' | 'pause' | 'session' | 'seen' | 'caller' | 'welcome' | 'notice' | 'revocation';
 
@@ -29,7 +30,10 @@ export interface Entry {
 export interface NewEntry {
   /** Any text. A store that leaves the process keeps it sealed. */
   readonly value: string;
-  /** That of the lease under which it was made; see {@link Lease.generation}. */
+  /**
+   * That of the lease under which it was made; see {@link Lease.generation}. Of a name that nobody leases: any whole number
+   * that grows, such as the time.
+   */
   readonly generation: number;
   /** Ms for which it is kept, by the store's own clock. */
   readonly lifeMs: number;
@@ -121,8 +125,8 @@ export interface StoreStatus {
  * What several instances share. The memory of the process is in front of it and is no `Store`: a request that memory
  * can answer never waits for this one.
  *
- * Every method may throw `store_unavailable` and nothing else, soon (a store has deadlines of its own), and at once while the
- * store is away. Callers go on without it.
+ * Every method that asks may throw `store_unavailable` and nothing else, soon (a store has deadlines of its own), and at
+ * once while the store is away. Callers go on without it.
  *
  * @experimental until two stores have proven it
  */
@@ -131,13 +135,13 @@ export interface Store {
   indexOf(text: string): string;
   /** What is under this name. An entry that cannot be read is no entry. */
   read(name: EntryName): Promise<Entry | undefined>;
-  /** Writes unless something of this generation or a newer one is or was there. `false`: refused. */
+  /** Writes unless something of this generation or a newer one is there, or was discarded. `false`: refused. */
   write(name: EntryName, entry: NewEntry): Promise<boolean>;
   /** From here on, for `keepMs`, nothing of this generation or an older one is read or written under this name. */
   discard(name: EntryName, generation: number, keepMs: number): Promise<void>;
-  /** Asks for the right to renew what is under this name. */
+  /** Asks for the right to renew what is under this name, for `leaseMs`; whoever dies with it loses it then. */
   acquire(name: EntryName, leaseMs: number): Promise<Lease | Held>;
-  /** Counts one more in the window that the first one opened. */
+  /** Counts one more in the window that the first one opened, and that lasts for `windowMs`. */
   count(id: string, windowMs: number): Promise<Count>;
   /** Takes one back, if its window is still open. */
   uncount(id: string, window: string): Promise<void>;

@@ -5,6 +5,7 @@ import type { Purpose } from './ports.js';
 export type Act =
   /** Finds out who presents credentials that memory does not know. */
   | { readonly type: 'verify'; readonly scheme: string }
+  /** Begins a session: `XPaySessionService.login`. */
   | { readonly type: 'login' }
   /** Reads a session from the shared store. */
   | { readonly type: 'read session' }
@@ -23,6 +24,7 @@ export type Operation = 'authenticate' | 'refresh' | 'api';
 /** How an act ended. `aborted`: who asked for it has left. */
 export type Outcome = 'ok' | 'token_rejected' | 'aborted' | XPayAuthErrorCode;
 
+/** How an act that was watched went. */
 export interface Ending {
   readonly outcome: Outcome;
   /** Of an exchange: the HTTP status of the answer. */
@@ -37,6 +39,7 @@ export type Fact =
   | { readonly type: 'recalled'; readonly what: 'credentials' | 'session'; readonly level: 'shared' | 'stale' }
   /** Somebody joined who was asking already. */
   | { readonly type: 'joined'; readonly flight: 'token' | 'verification' | 'session' }
+  /** The shared store could not do it, whoever goes on without. */
   | { readonly type: 'store failed'; readonly operation: StoreOperation };
 
 /** The calls of a store that may fail. */
@@ -67,6 +70,7 @@ export interface Sight {
   end(ending: Ending): void;
 }
 
+/** How one act is judged. */
 export interface WatchOptions<T> {
   /** What a result means. @default `ok` */
   readonly judge?: (result: T) => Ending;
@@ -89,6 +93,7 @@ export class Watch {
     };
   }
 
+  /** Tells the onlooker, if there is one. */
   note(fact: Fact): void {
     const onlooker = this.#onlooker;
     if (onlooker !== undefined) spared(() => onlooker.note(fact));

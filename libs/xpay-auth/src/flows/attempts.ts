@@ -10,9 +10,13 @@ import { Welcome } from './welcome.js';
 
 export type { Limit } from './bounded-limiter.js';
 
+/** The option `attempts`: how many failures each counter takes. */
 export interface AttemptLimits {
+  /** Of one user name from one address. */
   readonly perUserAndAddress: Limit;
+  /** From one address, whatever the names. */
   readonly perAddress: Limit;
+  /** Of one user name, from wherever. */
   readonly perUser: Limit;
 }
 

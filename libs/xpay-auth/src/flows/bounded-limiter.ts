@@ -13,12 +13,15 @@ export interface Limit {
 export interface Spent {
   /** Ms until the next attempt may be made; 0 when this one may. */
   readonly waitMs: number;
+  /** Gives it back, if its window is still open. Never rejects. */
   refund(): Promise<void>;
 }
 
 /** One counter for each key. */
 export interface Limiter {
+  /** That of its option: `perUserAndAddress`, `perAddress` or `perUser`. */
   readonly name: string;
+  /** Counts one attempt, also one that may not be made. */
   spend(key: string): Promise<Spent>;
 }
 

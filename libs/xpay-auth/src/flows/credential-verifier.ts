@@ -19,12 +19,19 @@ import {
 
 export type { PresentedCredentials, Verified } from './upstream-check.js';
 
+/** The option `verification`, resolved. */
 export interface VerificationPolicy {
+  /** Ms for which an accepted caller is let in without another question. */
   readonly periodMs: number;
+  /** Ms for which refused credentials are refused without another question. */
   readonly refusedPeriodMs: number;
+  /** Accepted callers that are remembered at once. */
   readonly maxEntries: number;
+  /** Checks at the upstream at once. */
   readonly maxConcurrent: number;
+  /** Ms beyond the period for which a caller is let in while the upstream is in trouble; 0: not at all. */
   readonly staleIfErrorMs: number;
+  /** Ms that one check may take. */
   readonly deadlineMs: number;
 }
 
@@ -135,6 +142,7 @@ export class CredentialVerifier {
     return this.#checkUnrevoked(presented, 'login');
   }
 
+  /** What is remembered of this user, by the upstream's name for them, is over. */
   forgetUser(username: string): void {
     this.#remembered.forgetUser(username);
   }

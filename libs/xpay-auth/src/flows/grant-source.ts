@@ -45,6 +45,7 @@ export type AttemptEnding =
   | { readonly kind: 'held'; readonly lifeMs: number }
   /** There is none, and the upstream rests for `pauseMs`. */
   | { readonly kind: 'failed'; readonly error: XPayAuthError; readonly pauseMs: number }
+  /** Nobody waits for it any more: no token, and no reason to rest. */
   | { readonly kind: 'stopped' };
 
 /** What other instances do to the token. */
@@ -66,10 +67,13 @@ export interface Grants {
   obtain(attempt: Attempt): Promise<Obtained>;
   /** The credentials tried last were refused. Returns the ms for which they are not tried again. */
   rest(error: XPayAuthError, mono: number): number;
+  /** What another instance has got since; `undefined`: nothing of use. Never rejects. */
   newer?(): Promise<Obtained | undefined>;
+  /** Hears how every attempt ended, and that what {@link newer} brought is at hand. */
   ended?(ending: AttemptEnding): void;
   /** The upstream did not accept the token at hand. */
   rejected?(): void;
+  /** The app is being closed: hears and tells nothing more. */
   stop?(): void;
 }
 

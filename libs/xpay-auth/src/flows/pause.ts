@@ -17,7 +17,7 @@ export function withRetryAfter(error: XPayAuthError, retryAfterMs: number): XPay
   return new XPayAuthError(code, message, { cause, reference, retryAfterMs });
 }
 
-/** An attempt that was not made, because of a pause: no new failure. */
+/** An attempt that was not made, because of a pause. `failure` is what the pause is for: no new one. */
 export class HeldBack extends Error {
   constructor(readonly failure: XPayAuthError) {
     super('held back');

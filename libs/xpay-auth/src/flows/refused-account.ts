@@ -35,7 +35,7 @@ export class RefusedAccount {
     return periodMs;
   }
 
-  /** How often in a row the account was refused. */
+  /** How often in a row the account was refused, here or elsewhere. */
   get count(): number {
     return this.#refusals;
   }

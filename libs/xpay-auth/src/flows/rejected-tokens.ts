@@ -19,7 +19,7 @@ export class RejectedTokens {
   #renewedAt = -Infinity;
   #pause: Pause | undefined;
 
-  /** Until its end no renewal. */
+  /** No renewal before its end; `undefined`: one may come at once. */
   get pause(): Pause | undefined {
     return this.#pause;
   }

@@ -5,6 +5,7 @@ import type { LogPage, LogRecord, Store } from '../core/store.js';
 export interface SharedMark {
   /** Changes when the store has lost what it held; then nothing of before holds. */
   readonly epoch: string;
+  /** Of the newest record that was known. */
   readonly position: number;
 }
 
@@ -23,6 +24,7 @@ export interface RevocationLogParts {
 const POLL_EVERY_MS = 500;
 /** So old may a view be that a session is judged by. */
 const OLDEST_VIEW_MS = 1_000;
+/** In the place of a user: all of them. */
 const EVERYBODY = '*';
 /** What is to be made up for when the store is back; beyond it everybody is revoked. */
 const MOST_OWED = 1_000;
@@ -40,12 +42,14 @@ export class RevocationLog {
   #everybodyAt = 0;
   /** Position of the latest revocation, by the user's name in the log. */
   readonly #users = new Map<string, number>();
+  /** Positions of what was revoked here and has not been read back yet: it is done already. */
   readonly #own = new Set<number>();
   /** How many revocations were asked for here and are not in the log yet, by name in the log. */
   readonly #pending = new Map<string, number>();
   /** When the view was asked for, on the monotonic clock. */
   #viewedAt = -Infinity;
   #looking: Promise<void> | undefined;
+  /** What is to be done once the store is back. */
   #owed: (() => Promise<void>)[] = [];
   #stopped = false;
   #cancel: () => void = () => undefined;
@@ -93,6 +97,7 @@ export class RevocationLog {
     return this.#revoke(this.indexOf(username), username);
   }
 
+  /** As {@link revokeUser}, of everybody. */
   revokeAll(): Promise<void> {
     return this.#revoke(EVERYBODY, EVERYBODY);
   }

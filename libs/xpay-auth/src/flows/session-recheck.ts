@@ -60,15 +60,17 @@ export class SessionRecheck {
     return this.parts.alive(key);
   }
 
+  /** A session of this name began here: what was heard of an earlier one of the same bearer is over. */
   began(index: string): void {
     this.#ended.delete(index);
   }
 
-  /** Without a generation: whatever is there of it by now. */
+  /** The session of this name has ended, here or elsewhere. Without a generation: whatever is there of it by now. */
   ended(index: string, generation = Infinity): void {
     this.#ended.set(index, Math.max(generation, this.#ended.get(index) ?? 0));
   }
 
+  /** Whether this session, or a later one of its name, is known to have ended. */
   hasEnded(index: string, generation: number): boolean {
     return generation <= (this.#ended.get(index) ?? 0);
   }

@@ -12,18 +12,21 @@ export interface SessionRecord {
   readonly endsAt: number;
   /** On the wall clock, as the login was told. */
   readonly expiresAt: number;
+  /** When it was used last, on the monotonic clock. */
   seenAt: number;
   readonly upstreamToken: AccessToken | undefined;
   /** Where sessions are shared: what the store holds of it. */
   readonly shared?: SharedFacts | undefined;
 }
 
+/** What is known of a session that other instances may know too. */
 export interface SharedFacts {
   readonly mark: SharedMark;
   /** Of the user, in the log of revocations. */
   readonly userIndex: string;
   /** Its name among the instances. */
   readonly index: string;
+  /** Of its entry in the store: a later login by the same bearer has a greater one. */
   readonly generation: number;
   /** When the store was asked for it, on the monotonic clock. */
   readonly checkedAt: number;

@@ -13,10 +13,15 @@ import { type AskedAt, type NamedSession, SessionRecheck } from './session-reche
 import { type SessionRecord, SessionRecords } from './session-records.js';
 import type { SharedSessions } from './shared-sessions.js';
 
+/** The option `session`, resolved. */
 export interface SessionPolicy {
+  /** Ms that a session lives at most. */
   readonly periodMs: number;
+  /** Ms without use after which it ends; `undefined`: it does not. */
   readonly idleMs: number | undefined;
+  /** What the caller is given as a bearer: random bits, or the upstream's own token. */
   readonly token: 'opaque' | 'upstream';
+  /** Whether the upstream's token is kept beside the session. */
   readonly keepUpstreamToken: boolean;
 }
 
@@ -72,6 +77,7 @@ export class Sessions {
       });
   }
 
+  /** Throws what the check of the credentials does, and `store_unavailable` where sessions are shared. */
   login(presented: PresentedCredentials): Promise<Session> {
     return this.#watch.over({ type: 'login' }, () => this.#login(presented));
   }
@@ -164,6 +170,7 @@ export class Sessions {
     await this.parts.shared?.log.revokeUser(username);
   }
 
+  /** As {@link logout}, for everybody. */
   async revokeAll(): Promise<void> {
     this.#own.revokeAll();
     this.hearEverybody();

@@ -26,10 +26,13 @@ export interface SharedCallersParts {
 /** Credentials that this instance has verified. */
 export interface NewCaller {
   readonly principal: Principal;
+  /** When in the order of revocations the upstream was asked. */
   readonly mark: SharedMark;
+  /** Ms from the question on for which its answer holds. */
   readonly periodMs: number;
-  /** From the question on. */
+  /** Ms from the question on for which the upstream vouches; `undefined` when it does not say. */
   readonly vouchedMs: number | undefined;
+  /** Ms since the question. */
   readonly ageMs: number;
 }
 
@@ -42,9 +45,10 @@ interface Accepted {
 /** A shared entry lives for five minutes at most: long before so many others were heard of. */
 const MOST_HEARD = 10_000;
 
+/** As it stands in the store; see {@link NewCaller}. */
 interface Written extends WrittenPrincipal {
   readonly periodMs: number;
-  /** From the question on. */
+  /** Ms from the question on. */
   readonly vouchedMs?: number | undefined;
 }
 
@@ -96,7 +100,7 @@ export class SharedCallers {
     this.#acceptedOf.set(username, { key, askedAt });
   }
 
-  /** The upstream refuses them now. */
+  /** The upstream refuses them now: for `keepMs` nobody takes what was verified before. */
   refused(id: string, key: string, keepMs: number): void {
     this.#refusedAt.set(key, this.parts.clock.monotonic());
     void this.parts.store.discard(nameOf(id), this.#generation(), keepMs).catch(() => undefined);
@@ -108,7 +112,7 @@ export class SharedCallers {
     return (this.#refusedAt.get(key) ?? -Infinity) >= checkedAt;
   }
 
-  /** Two answers of the upstream within one second are as good as each other, so any machine's clock will do. */
+  /** Ms of the wall clock: two answers within a second are as good as each other, so any machine's clock will do. */
   #generation(): number {
     return Math.floor(this.parts.clock.now());
   }

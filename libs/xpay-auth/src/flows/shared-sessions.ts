@@ -9,7 +9,9 @@ import { readPrincipal } from './written-principal.js';
 /** A session as the instances share it. */
 export interface SharedSession {
   readonly principal: Principal;
+  /** When in the order of revocations the upstream was asked. */
   readonly mark: SharedMark;
+  /** Where `session.keepUpstreamToken` keeps it. */
   readonly upstreamToken: AccessToken | undefined;
 }
 
@@ -58,7 +60,7 @@ export class SharedSessions {
     return log.mark();
   }
 
-  /** Returns its generation. */
+  /** Puts a new session there. Returns its generation. */
   async write(token: string, session: SharedSession, lifeMs: number): Promise<number> {
     const { store, idleMs, bearersMayRepeat } = this.parts;
     const name = this.#nameOf('session', token);

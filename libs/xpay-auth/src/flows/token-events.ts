@@ -54,7 +54,7 @@ export interface TokenStatus {
   readonly state: 'none' | 'fresh' | 'stale' | 'expired';
   /** Ms since the epoch by the upstream's clock. */
   readonly expiresAt: number | undefined;
-  /** Ms for which the token at hand will still be handed out. */
+  /** Ms for which the token at hand will still be handed out; 0 without one. */
   readonly usableForMs: number;
   /** Ms since the epoch from which the next caller sets off a renewal; `undefined`: nothing is planned. */
   readonly nextRefreshAt: number | undefined;

@@ -17,6 +17,7 @@ import { UpstreamPause } from './upstream-pause.js';
 
 /** Credentials as a request presented them. */
 export interface PresentedCredentials {
+  /** By which they were presented, in any case of letters: `Basic`, `login`, or an extractor's own. */
   readonly scheme: string;
   readonly credentials: Credentials;
   /** Where they came from, for counting attempts; `undefined` where it cannot be known. */
@@ -104,7 +105,10 @@ export class UpstreamCheck {
     return kind === 'renewal' || this.#guesses < this.#placesForGuesses;
   }
 
-  /** Asks, or joins who is asking. */
+  /**
+   * Asks, or joins who is asking. Throws `invalid_credentials` and `invalid_request`; `too_many_attempts`; `overloaded`;
+   * `shutting_down`; and the upstream's trouble.
+   */
   async run(presented: PresentedCredentials, purpose: Purpose, kind: CheckKind = 'guess'): Promise<Verified> {
     const { clock, digest, instance, dialect, baseUrl } = this.parts;
     const { username, secretKey } = presented.credentials;
@@ -220,7 +224,9 @@ function attempted({ scheme, credentials, address }: PresentedCredentials): Atte
   return { scheme, username: credentials.username, address };
 }
 
-/** A dialect refuses, or it is in trouble: any other word of the caller's (`invalid_token`, say) would log people out. */
+/**
+ * A dialect refuses, or it is in trouble: any other code that blames the caller (`invalid_token`, say) would log people out.
+ */
 function trouble(thrown: unknown): XPayAuthError {
   const failure = asXPayAuthError(thrown, 'upstream_malformed', 'The dialect failed in an unexpected way');
   if (failure.trouble !== 'caller' || failure.code === 'invalid_credentials') return failure;

@@ -2,9 +2,13 @@ import axios, { type AxiosInstance, type CreateAxiosDefaults } from 'axios';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 
+/** The option `http`, resolved, as far as one request is concerned. */
 export interface AxiosSettings {
+  /** Ms for a whole request; see `UpstreamClient`. */
   readonly timeoutMs: number;
+  /** Bytes of the longest body that is read, once it is unpacked. */
   readonly maxResponseBytes: number;
+  /** Instead of agents of our own that keep connections alive. */
   readonly agent?: { readonly http?: HttpAgent; readonly https?: HttpsAgent } | undefined;
 }
 

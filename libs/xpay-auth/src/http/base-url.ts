@@ -3,7 +3,9 @@ export function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname);
 }
 
-/** Why credentials must not be sent there, or `undefined` when they may. */
+/**
+ * What a base URL must be that this one is not, in words that follow "expected"; `undefined`: credentials may be sent there.
+ */
 export function flawOfBaseUrl(value: string, allowInsecureHosts: readonly string[]): string | undefined {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   if (url === undefined || !['http:', 'https:'].includes(url.protocol)) return 'an absolute http(s) URL';

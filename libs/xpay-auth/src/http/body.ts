@@ -22,7 +22,7 @@ export function oneLine(value: unknown): string | undefined {
   return line === '' ? undefined : line;
 }
 
-/** A token that fits a header: visible ASCII, no space (RFC 6750 §2.1 asks for less). */
+/** A token that fits a header: visible ASCII, no space (RFC 6750 §2.1 knows fewer characters). */
 export function isToken(value: unknown): value is string {
   return typeof value === 'string' && /^[\x21-\x7e]+$/.test(value);
 }

@@ -52,7 +52,10 @@ export function unreadable(answer: UpstreamAnswer, expected: string, reference?:
   });
 }
 
-/** `Retry-After` in ms from now: delta-seconds or an HTTP date (RFC 9110 §10.2.3). */
+/**
+ * `Retry-After` in ms from now: delta-seconds or an HTTP date (RFC 9110 §10.2.3). `undefined` for anything else, and
+ * without one.
+ */
 export function retryAfter(answer: UpstreamAnswer): number | undefined {
   const value = answer.header('retry-after')?.trim();
   if (value === undefined) return undefined;

@@ -8,7 +8,8 @@ export const FORM_HEADERS = {
 
 /**
  * Fields as `application/x-www-form-urlencoded` (WHATWG URL §5: a space is `+`, a `+` is `%2B`, everything in UTF-8).
- * Texts and numbers go as they are, a boolean as `1` or `0`, a field that is `undefined` or `null` is left out.
+ * Texts and numbers go as they are, a boolean as `1` or `0`, a field that is `undefined` or `null` is left out;
+ * `URLSearchParams` as they stand.
  *
  * Throws `configuration`, naming the field and never its value, for what a form cannot say.
  */

@@ -2,7 +2,10 @@ import type { Credentials } from '../core/credentials.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { UpstreamAnswer } from '../core/ports.js';
 
-/** Refuses an empty user name or secret here: no upstream needs to be asked, and some call it a malformed request. */
+/**
+ * Throws `invalid_credentials` for an empty user name or secret: no upstream needs to be asked, and some call it a malformed
+ * request.
+ */
 export function refuseEmpty({ username, secretKey }: Credentials): void {
   if (username !== '' && secretKey !== '') return;
   throw new XPayAuthError('invalid_credentials', 'The user name or the secret is empty');

@@ -7,7 +7,10 @@ import { decodeText } from './body.js';
 import { transportFailure } from './failure.js';
 import { parseHttpDate } from './http-date.js';
 
-/** Sends one request to the upstream; see `Upstream` in core/ports for what it throws. */
+/**
+ * Sends one request to the upstream. Throws what `Upstream` in core/ports says, and `configuration` for a path that leads
+ * elsewhere.
+ */
 export class UpstreamClient {
   private readonly basePath: string;
 
