@@ -49,6 +49,12 @@ export class XPayInstances {
     );
   }
 
+  /** Who answers for a failure that does not say which instance it comes from: the only one, or the unnamed one. */
+  answering(): XPayInstance | undefined {
+    const [first, ...others] = this.#byName.values();
+    return others.length === 0 ? first : this.#byName.get(DEFAULT_INSTANCE);
+  }
+
   all(): readonly XPayInstance[] {
     return [...this.#byName.values()];
   }

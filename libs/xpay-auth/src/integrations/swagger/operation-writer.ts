@@ -1,7 +1,6 @@
 import type { OpenAPIObject, OperationObject, ReferenceObject, ResponseObject } from '@nestjs/swagger';
 import type { XPayAuthErrorCode } from '../../core/errors.js';
 import type { XPayInstance } from '../../nest/instance.js';
-import { DEFAULT_INSTANCE } from '../../nest/options/resolve-options.js';
 import type { RouteRule } from '../../nest/route-rules.js';
 import type { XPayInstances } from '../../nest/xpay-instances.js';
 import { guardFailures, ownFailures } from './failure-codes.js';
@@ -38,7 +37,7 @@ export class OperationWriter {
   write(operation: OperationObject, rule: RouteRule): OperationObject {
     const { requirement, guarded, handler } = rule;
     const asksCaller = guarded && requirement.access !== 'public';
-    const instance = asksCaller ? this.instances.get(requirement.instance) : this.#answering();
+    const instance = asksCaller ? this.instances.get(requirement.instance) : this.instances.answering();
     const codes = [
       ...(asksCaller && instance !== undefined ? guardFailures(requirement, instance) : []),
       ...ownFailures(ownFailuresOf(handler), instance),
@@ -65,12 +64,6 @@ export class OperationWriter {
 
   #ofOthers(security: OperationObject['security'] = []): NonNullable<OperationObject['security']> {
     return withoutSchemes(security, this.#schemeNames);
-  }
-
-  /** Whose challenge a failure of the handler itself shows; the filter chooses the same. */
-  #answering(): XPayInstance | undefined {
-    const all = this.instances.all();
-    return all.length === 1 ? all[0] : all.find(({ options }) => options.name === DEFAULT_INSTANCE);
   }
 
   /** Ours, and of the same status what the user said of it. */
