@@ -2,13 +2,12 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
 import { type SpawnedProgram, ensureBuilt, spawnNode } from './support/built-app.js';
+import { freePort } from './support/free-port.js';
 import { basic } from './support/start-app.js';
 
 const root = resolve(import.meta.dirname, '..');
@@ -32,14 +31,6 @@ function firstCells(markdown: string): string[] {
   return [...markdown.matchAll(/^\| (`.+?) +\|/gm)].flatMap(([, cell = '']) =>
     [...cell.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code),
   );
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
 }
 
 describe("the README's whole program", () => {

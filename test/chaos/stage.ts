@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type SpawnedProgram, spawnBuiltApp } from '../support/built-app.js';
 import { newKey } from '../support/encryption-keys.js';
-import { RedisServer, freePort } from '../support/redis-server.js';
+import { freePort } from '../support/free-port.js';
+import { RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
 

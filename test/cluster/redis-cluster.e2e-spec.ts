@@ -3,7 +3,8 @@ import { redisStore } from 'nestjs-xpay-auth/redis';
 import { startXPayEmulator, storeContract } from 'nestjs-xpay-auth/testing';
 import { ADA, APP, InstanceFactory, logins } from '../support/cluster.js';
 import { newKey } from '../support/encryption-keys.js';
-import { RedisServer, freePort } from '../support/redis-server.js';
+import { freePort } from '../support/free-port.js';
+import { RedisServer } from '../support/redis-server.js';
 import { until } from '../support/until.js';
 
 const SLOTS = 16_384;

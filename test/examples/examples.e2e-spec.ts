@@ -8,7 +8,8 @@ import { promisify } from 'node:util';
 import { type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
 import { type SpawnedProgram, ensureBuilt, spawnNode } from '../support/built-app.js';
 import { newKey } from '../support/encryption-keys.js';
-import { RedisServer, freePort } from '../support/redis-server.js';
+import { freePort } from '../support/free-port.js';
+import { RedisServer } from '../support/redis-server.js';
 import { basic, bearer } from '../support/start-app.js';
 import { until } from '../support/until.js';
 
