@@ -1,6 +1,6 @@
 /**
- * Emulators of the upstreams, a clock that you move, and the contract that a dialect of your own must meet. They need no test
- * runner.
+ * A testing module, emulators of the upstreams, a clock that you move, and the contracts that a dialect or a store of your
+ * own must meet. None of it needs a certain test runner.
  * @module nestjs-xpay-auth/testing
  */
 export { ManualClock } from './emulators/manual-clock.js';

@@ -1,15 +1,13 @@
 import assert from 'node:assert/strict';
 import { AccessToken } from '../../core/access-token.js';
 import type { ApiCall, ApiOutcome } from '../../core/ports.js';
-import type { Play, Rig, StagedCall } from './dialect-contract-stage.js';
-
-const UUID = '00000000-0000-4000-8000-000000000000';
+import { CALL_UUID, type Play, type Rig, type StagedCall } from './dialect-contract-stage.js';
 
 /** What calls of the upstream's API must do. */
 export const apiCases: Readonly<Record<string, Play>> = {
   'makes an API call with the token in a header, and nowhere else': async ({ dialect, stage }) => {
     const token = new AccessToken('a-token.to-look.for');
-    const { path, headers = {}, body = '' } = dialect.api.encode({ ...stage.call, uuid: UUID }, token);
+    const { path, headers = {}, body = '' } = dialect.api.encode({ ...stage.call, uuid: CALL_UUID }, token);
     assert.ok(
       Object.values(headers).some((value) => value.includes(token.value)),
       'no header has the token',
@@ -21,18 +19,18 @@ export const apiCases: Readonly<Record<string, Play>> = {
     const token = new AccessToken('a-token.to-look.for');
     const carriers = (headers: Readonly<Record<string, unknown>>): string[] =>
       Object.keys(headers).filter((name) => String(headers[name]).includes(token.value));
-    const plain = rig.dialect.api.encode({ ...rig.stage.call, uuid: UUID }, token);
+    const plain = rig.dialect.api.encode({ ...rig.stage.call, uuid: CALL_UUID }, token);
     const expected = carriers(plain.headers ?? {}).map((name) => name.toLowerCase());
     for (const spell of [(name: string) => name, (name: string) => name.toUpperCase()]) {
       const headers = Object.fromEntries(expected.map((name) => [spell(name), 'Bearer of-somebody-else']));
       const upstream = rig.answering({ body: {} });
-      await upstream.send(rig.dialect.api.encode({ ...rig.stage.call, uuid: UUID, headers }, token));
+      await upstream.send(rig.dialect.api.encode({ ...rig.stage.call, uuid: CALL_UUID, headers }, token));
       assert.deepEqual(carriers(rig.server.requests.at(-1)?.headers ?? {}), expected);
     }
   },
 
   'stays below its base URL': async ({ dialect, stage }) => {
-    const { path } = dialect.api.encode({ ...stage.call, uuid: UUID }, new AccessToken('a.b.c'));
+    const { path } = dialect.api.encode({ ...stage.call, uuid: CALL_UUID }, new AccessToken('a.b.c'));
     assert.match(path, /^\/(?!\/)/);
   },
 
@@ -56,6 +54,6 @@ async function call(rig: Rig, staged: StagedCall, meanwhile: () => unknown = () 
   const { dialect, live } = rig;
   const { accessToken } = await rig.grant();
   await meanwhile();
-  const whole: ApiCall = { ...staged, uuid: UUID };
+  const whole: ApiCall = { ...staged, uuid: CALL_UUID };
   return dialect.api.decode(await live.send(dialect.api.encode(whole, accessToken)), whole, accessToken);
 }

@@ -44,6 +44,9 @@ export interface DialectStage {
 /** One case of the contract, on its stage. */
 export type Play = (rig: Rig) => Promise<void>;
 
+/** What every API call of the contract is named: nobody keeps records of them. */
+export const CALL_UUID = '00000000-0000-4000-8000-000000000000';
+
 /** Longest answer that is read in the contract. */
 export const MOST_BYTES = 65_536;
 

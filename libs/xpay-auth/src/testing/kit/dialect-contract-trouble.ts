@@ -3,7 +3,7 @@ import type { XPayAuthErrorCode } from '../../core/errors.js';
 import type { Upstream } from '../../core/ports.js';
 import { Secret } from '../../core/secret.js';
 import type { CannedAnswer, CannedRequest } from './dialect-contract-server.js';
-import { MOST_BYTES, type Play, type Rig, upstreamAt } from './dialect-contract-stage.js';
+import { CALL_UUID, MOST_BYTES, type Play, type Rig, upstreamAt } from './dialect-contract-stage.js';
 
 interface Trouble {
   readonly what: string;
@@ -91,7 +91,7 @@ export const troubleCases: Readonly<Record<string, Play>> = {
         rig.keepSecret(refreshToken.reveal());
         await rig.failureOf(() => rig.dialect.refresh?.(refreshToken, upstream), `a refresh, ${what}`);
       }
-      const call = { ...rig.stage.call, uuid: '00000000-0000-4000-8000-000000000000' };
+      const call = { ...rig.stage.call, uuid: CALL_UUID };
       const reply = await upstream.send(rig.dialect.api.encode(call, accessToken));
       try {
         rig.dialect.api.decode(reply, call, accessToken);
@@ -123,7 +123,7 @@ function acts(rig: Rig): [string, (upstream: Upstream) => unknown][] {
       'an API call',
       async (upstream) => {
         const { accessToken } = await rig.grant();
-        const call = { ...stage.call, uuid: '00000000-0000-4000-8000-000000000000' };
+        const call = { ...stage.call, uuid: CALL_UUID };
         const answer = await upstream.send(dialect.api.encode(call, accessToken));
         return dialect.api.decode(answer, call, accessToken);
       },
