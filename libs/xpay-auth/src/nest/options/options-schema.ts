@@ -6,13 +6,12 @@ const ms = z.int().min(0);
 const duration = z.int().min(1);
 const fraction = z.number().gt(0).lt(1);
 
-/** axios waits with Node's own timers, which fire at once beyond this. */
+/** Axios and the counters of attempts wait with Node's own timers, which fire at once beyond this. */
 const LONGEST_NODE_TIMER_MS = 2 ** 31 - 1;
 
 const range = z.strictObject({ min: duration, max: duration }).refine(({ min, max }) => min <= max, 'min at most max');
 
-// A counter's window ends by one of Node's timers, which fires at once beyond 2³¹−1 ms.
-const limit = z.strictObject({ attempts: z.int().min(1), windowMs: z.int().min(1_000).max(2_147_483_647) });
+const limit = z.strictObject({ attempts: z.int().min(1), windowMs: z.int().min(1_000).max(LONGEST_NODE_TIMER_MS) });
 
 const instanceOf = (shape: string, ...methods: string[]) =>
   z.custom<object>(
