@@ -3,8 +3,8 @@ import { type Observable, Subject } from 'rxjs';
 import type { AuditEvent, AuditSink } from '../flows/audit-events.js';
 
 /**
- * Every check, refusal, login, logout, denial and lockout, as it happens. Holds no secret. A request that presents nothing
- * is no event, and one that is answered from memory only counts.
+ * Every check at the upstream, refusal, lockout, denial, login, logout and revocation, as it happens. Holds no secret. A
+ * request that presents nothing is no event, and one that is answered from memory is only counted.
  */
 export class XPayAuditService implements OnModuleDestroy {
   /** What happens to callers, as it happens. An observer that throws is an uncaught error of the app. */

@@ -6,8 +6,9 @@ import { describeRule, routeRules } from './route-rules.js';
 import { XPayInstances } from './xpay-instances.js';
 
 /**
- * At boot, says at debug level which rule holds for each route, message, pattern and field, stops for a route whose instance does not exist, and does
- * what `undeclaredRoutes` says about routes that nobody protects and nobody called public.
+ * At boot, says at debug level which rule holds for each route, message, pattern and field; stops where the instance of one
+ * does not exist or its mark is lost; and does what `undeclaredRoutes` says about those that nobody protects and nobody
+ * called public.
  */
 @Injectable()
 export class BootReport implements OnApplicationBootstrap {

@@ -12,7 +12,7 @@ import { STATUS_CODES } from 'node:http';
 import { type ChallengeContext, challengeFor } from '../core/challenge.js';
 import type { XPayAuthError } from '../core/errors.js';
 
-/** Nest's own exception for each status of the table, so that an app's filters recognise it. */
+/** Nest's own exception for each status, so that an app's filters recognise it. Of 429 Nest has none. */
 const EXCEPTIONS = {
   400: BadRequestException,
   401: UnauthorizedException,

@@ -1,6 +1,5 @@
-import { type ArgumentsHost, Inject, Injectable, Logger } from '@nestjs/common';
+import { type ArgumentsHost, type HttpException, Inject, Injectable, Logger } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import type { HttpException } from '@nestjs/common';
 import { XPayAuthError, asXPayAuthError } from '../core/errors.js';
 import { failureHeaders, toHttpException } from './http-exception.js';
 import type { IncomingRequest } from './incoming-request.js';

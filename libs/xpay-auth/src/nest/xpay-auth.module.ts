@@ -9,8 +9,7 @@ import { XPayHandshake } from './contexts/handshake.service.js';
 import { RefusedFieldFilter } from './contexts/refused-field.filter.js';
 import { XPayHttpService } from './http.service.js';
 import { getXPayInjectionToken } from './injection.js';
-import { openInstance } from './instance.js';
-import type { XPayInstance } from './instance.js';
+import { type XPayInstance, openInstance } from './instance.js';
 import { resolveOptions } from './options/resolve-options.js';
 import type {
   XPayAuthAsyncOptions,

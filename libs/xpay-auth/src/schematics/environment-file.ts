@@ -6,7 +6,7 @@ const LINES = `# xPay.stream, for nestjs-xpay-auth. This file holds a secret: ke
 #XPAY_BASE_URL=http://127.0.0.1:4010
 `;
 
-/** The text of a \`.env\` with our variables, each as a comment to fill in; one that names any of them stays as it is. */
+/** The text of a `.env` with our variables, each as a comment to fill in; one that names any of them stays as it is. */
 export function withVariables(text: string): string {
   if (/\bXPAY_[A-Z]/.test(text)) return text;
   if (text === '') return LINES;

@@ -25,9 +25,9 @@ export const RECENT_MS = 60_000;
  * How an instance is doing.
  *
  * *down*: this app's own account is refused or cannot be read, no usable token is left, and callers are turned away without
- * an attempt. That is this deployment's trouble and not the weather: another one may have the right key. Once the rest is over the next
- * caller tries again, so it is *degraded* then: an instance that gets no requests while it is down could never find out
- * that it is well.
+ * an attempt. That is this deployment's trouble and not the weather: another one may have the right key. Once the rest is
+ * over the next caller tries again, so it is *degraded* then: an instance that gets no requests while it is down could never
+ * find out that it is well.
  *
  * *degraded*: serving, with something wrong. An upstream in trouble is no more than that, token or not: it is away for
  * every instance alike, and an app without any instance serves nobody.

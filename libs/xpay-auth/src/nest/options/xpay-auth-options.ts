@@ -230,8 +230,9 @@ export interface HttpOptions {
   allowInsecureHosts?: readonly string[];
   /**
    * Node's agents, for keep-alive, client certificates or a proxy: the environment's is not used. A proxy is used only if an
-   * agent given here goes through it: `HTTP_PROXY` and its kind are ignored, as are the app's `axios.defaults` and Node's global agents,
-   * so that credentials go where this option says. (Some releases of axios send an https request to such a proxy in clear.)
+   * agent given here goes through it: `HTTP_PROXY` and its kind are ignored, as are the app's `axios.defaults` and Node's
+   * global agents, so that credentials go where this option says. (Some releases of axios send an https request to such a
+   * proxy in clear.)
    * @default agents of this instance's own, which keep connections alive
    */
   agent?: {
