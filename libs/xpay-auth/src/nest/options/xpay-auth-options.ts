@@ -16,7 +16,7 @@ export type DialectName = 'xpay' | 'gift-stream' | 'password-login';
 export interface XPayAuthInstanceOptions {
   /**
    * Tells several instances apart, one for each upstream. The unnamed instance is the one that guards use unless
-   * `@UseXPay(name)` says otherwise.
+   * `@UseXPay(name)` says otherwise. A letter, then up to 63 letters, digits, `_` and `-`; not `default`.
    * @default none: the unnamed instance
    */
   name?: string;
@@ -138,11 +138,11 @@ export interface VerificationOptions {
    */
   periodMs?: number;
   /**
-   * Ms for which refused credentials are remembered. @default 5_000
+   * Ms for which refused credentials are remembered. At most 300_000. @default 5_000
    */
   refusedPeriodMs?: number;
   /**
-   * Callers remembered at once; the least recently seen make room. @default 10_000
+   * Callers remembered at once; the least recently seen make room. At most 10_000_000. @default 10_000
    */
   maxEntries?: number;
   /**
@@ -165,7 +165,7 @@ export interface VerificationOptions {
    */
   extractors?: readonly ('basic' | 'bearer' | CredentialsExtractor)[];
   /**
-   * The realm of the challenges. @default 'xpay'
+   * The realm of the challenges. Printable ASCII. @default 'xpay'
    */
   realm?: string;
   /**
@@ -195,7 +195,8 @@ export interface SessionOptions {
 }
 
 /**
- * How many failed attempts are let through before 429. Sources: OWASP ASVS 5.0 6.3.1, NIST SP 800-63B-4 §3.2.2.
+ * How many failed attempts are let through before 429. A window has 1_000 to 2_147_483_647 ms. Sources: OWASP ASVS 5.0
+ * 6.3.1, NIST SP 800-63B-4 §3.2.2.
  */
 export interface AttemptsOptions {
   /**
