@@ -1,4 +1,5 @@
-// `npm run example -- fastify` runs an example against emulators of its upstreams, and prints what to try. See examples/README.md.
+// `npm run example -- fastify` runs an example against emulators of its upstreams, and prints what to try; see
+// examples/README.md.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';

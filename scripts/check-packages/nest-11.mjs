@@ -1,4 +1,5 @@
-// The packed library in an app of Nest 11 in CommonJS, which loads it through Node's require(esm): part of `npm run check:packages`.
+// The packed library in an app of Nest 11 in CommonJS, which loads it through Node's require(esm). Part of
+// `npm run check:packages`.
 // Twice: with the oldest versions that the peers allow, and with the newest of Nest 11 and every optional peer.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -56,7 +57,7 @@ try {
   rmSync(place, { recursive: true, force: true });
 }
 
-/** A CommonJS app with these packages and the tarball. An old rxjs has types that today's compiler does not find: it is ours. */
+/** A CommonJS app with these packages and the tarball. rxjs is ours: an old one has types that today's compiler misses. */
 function appWith(folder, packages) {
   console.log(`\n== Nest 11, ${folder} ==`);
   const app = join(place, folder);

@@ -26,7 +26,7 @@ function rowOf(member, path) {
   };
 }
 
-/** The value that a default begins with, as `60_000` or `'xpay'`, unless it is put into words. What may follow stands in brackets. */
+/** The value that a default begins with, as `60_000` or `'xpay'`, unless it is put into words; brackets may follow. */
 function literalOf(byDefault) {
   const text = byDefault.replace(/ \(.*\)$/, '');
   try {

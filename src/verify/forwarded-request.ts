@@ -7,7 +7,7 @@ interface Question {
   readonly headers: IncomingHttpHeaders;
 }
 
-/** Of the request a proxy asks about, not of its question: a body that stays behind, and a page that the client has already. */
+/** Of the request asked about, not of the question: a body that stays behind, and a page that the client has already. */
 const NOT_OF_THE_QUESTION = [
   'content-type',
   'content-length',

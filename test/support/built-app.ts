@@ -26,7 +26,10 @@ export interface SpawnedProgram extends AsyncDisposable {
   kill(signal: NodeJS.Signals): void;
 }
 
-/** The built reference app ({@link ensureBuilt} first), as `npm start` runs it, with these variables and nothing else of this machine's environment. */
+/**
+ * The built reference app ({@link ensureBuilt} first), as `npm start` runs it, with these variables and nothing else of this
+ * machine's environment.
+ */
 export function spawnBuiltApp(environment: Readonly<Record<string, string>> = {}): Promise<SpawnedProgram> {
   return spawnNode(join(root, 'dist/main.js'), environment);
 }

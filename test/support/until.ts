@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Waits on a condition of the real world, at most `deadlineMs`. For tests of several processes, where no clock can be moved. */
+/** Waits on a condition of the real world, at most `deadlineMs`: for several processes, where no clock can be moved. */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what: string,

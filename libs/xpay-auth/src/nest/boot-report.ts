@@ -47,7 +47,7 @@ export class BootReport implements OnApplicationBootstrap {
     if (options.some(({ undeclaredRoutes }) => undeclaredRoutes === 'warn')) this.#logger.warn(message);
   }
 
-  /** Nest runs no guards before the fields of an object type unless it is told to, and says nothing of those it leaves out. */
+  /** Nest runs no guards before the fields of an object type unless it is told to, and does not say which it leaves out. */
   #assertFieldsGuarded(): void {
     const { byTheirOwnMark, byTheirClass } = unguardedFields(this.discovery, this.scanner);
     const remedy = "Set fieldResolverEnhancers: ['guards'] in the options of GraphQLModule.";

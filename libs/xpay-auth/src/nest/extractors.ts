@@ -15,7 +15,7 @@ export type ExtractedCredentials =
  * message (`request.rpc`). Extractors must not read the `Authorization` header, which is `'basic'`'s and `'bearer'`'s.
  */
 export interface CredentialsExtractor extends ChallengeScheme {
-  /** `undefined` when the request has nothing of this kind. Throw `XPayAuthError('invalid_request')` for what is malformed. */
+  /** `undefined` when the request has nothing of this kind. Throw an `XPayAuthError`, `invalid_request`, for a malformed one. */
   extract(request: IncomingRequest): ExtractedCredentials | undefined;
 }
 

@@ -52,7 +52,7 @@ export function toHttpException(failure: XPayAuthError): HttpException {
 
 /** A caller who is told to come back later is told when. */
 const DEFAULT_RETRY_AFTER_MS = 1_000;
-/** What an upstream says of itself is passed on this far: nobody is sent away for a year. Our own lockouts are told in full. */
+/** An upstream's own word is passed on this far: nobody is sent away for a year. Our own lockouts are told in full. */
 const LONGEST_UPSTREAM_RETRY_AFTER_MS = 300_000;
 
 /** Ms after which a caller is told to come back; `undefined` where a failure says nothing of that. */

@@ -6,7 +6,7 @@ import { XPayAuthError } from '../core/errors.js';
 export interface IncomingRequest {
   /** Node's headers: names in lower case. */
   headers: IncomingHttpHeaders;
-  /** Express and Node: every header line as it came. Node's `headers` keeps the first of two `Authorization` lines silently. */
+  /** Express and Node: every header line as it came. Of two `Authorization` lines `headers` silently has the first alone. */
   readonly rawHeaders?: readonly string[];
   /** Fastify: Node's request. */
   readonly raw?: {
@@ -22,7 +22,7 @@ export interface IncomingRequest {
   };
   /** The client's address as the platform's trusted-proxy setting has it. */
   readonly ip?: string | undefined;
-  /** The addresses that trusted proxies have passed on. Fastify begins with the peer's own, and has none when it trusts nobody. */
+  /** Addresses that trusted proxies passed on. Fastify begins with the peer's own, and has none when it trusts nobody. */
   readonly ips?: readonly string[] | undefined;
   /** Where Passport keeps who is calling. */
   user?: unknown;

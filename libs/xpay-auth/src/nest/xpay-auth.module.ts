@@ -28,7 +28,7 @@ import { XPayAuthGuard } from './xpay-auth.guard.js';
 import { XPayInstances } from './xpay-instances.js';
 import { XPayStrategy } from './xpay.strategy.js';
 
-/** What all instances of an app share, once: the registry, the guards and the filter. Global, so that guards resolve anywhere. */
+/** What all instances of an app share: the registry, the guards, the filters. Global, so that guards resolve anywhere. */
 @Global()
 @Module({
   imports: [DiscoveryModule],

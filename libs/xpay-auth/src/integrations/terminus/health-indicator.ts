@@ -33,8 +33,8 @@ export type XPayHealth = {
  * ```
  *
  * - `up`: all is well, or nothing has been asked for yet.
- * - `degraded` (HTTP 200): serving, with something wrong: the upstream fails, the store is away. terminus 11 does not know the
- *   word and is told `up`, with the `reasons`.
+ * - `degraded` (HTTP 200): serving, with something wrong: the upstream fails, the store is away. terminus 11 does not know
+ *   the word and is told `up`, with the `reasons`.
  * - `down` (HTTP 503): this app's own account is refused or cannot be read, and there is no token left.
  *
  * For readiness. Liveness must not depend on it: a restart mends none of this.

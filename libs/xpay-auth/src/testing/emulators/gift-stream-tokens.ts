@@ -13,7 +13,11 @@ const DEFAULT_LIFE_MS = 259_200_000;
 const ISSUER = 'api.giftcard.appdeliverance.com';
 const HEADER = { typ: 'JWT', alg: 'HS512' };
 
-/** Makes gift-stream's JWTs, claim for claim in the vendor's order (https://developers.gift-stream.com/operation/operation-authenticate). */
+/**
+ * Makes gift-stream's JWTs, claim for claim in the vendor's order.
+ *
+ * Source: https://developers.gift-stream.com/operation/operation-authenticate
+ */
 export class GiftStreamMint {
   readonly #signingKey = randomSigningKey(64);
 

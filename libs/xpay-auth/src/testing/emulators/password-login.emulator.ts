@@ -45,7 +45,11 @@ const DEFAULT_LIFE_MS = 1_800_000;
 const CHALLENGE = { 'www-authenticate': 'Bearer' };
 const NO_STORE = { 'cache-control': 'no-store', pragma: 'no-cache' };
 
-/** The stand-in of a generic password login, answering as FastAPI does (https://fastapi.tiangolo.com/tutorial/security/simple-oauth2/). */
+/**
+ * The stand-in of a generic password login, answering as FastAPI does.
+ *
+ * Source: https://fastapi.tiangolo.com/tutorial/security/simple-oauth2/
+ */
 export class PasswordLoginEmulator extends Emulator<PasswordLoginAccount> {
   /** Path of the login. @default '/auth/login' */
   loginPath = '/auth/login';

@@ -40,7 +40,7 @@ export class TestStandIn extends UpstreamStandIn implements OnModuleInit {
       ...options,
       dialect: testDialect(options.dialect, upstream),
       credentials: () => ({ username: 'this-app', secretKey: 'nobody-asks-for-it' }),
-      // Nothing is remembered, nobody is locked out and nothing is waited for: what a test says of the upstream holds at once.
+      // Nothing is remembered or waited for and nobody is locked out: what a test says of the upstream holds at once.
       attempts: false as const,
       verification: {
         ...verification,
