@@ -6,7 +6,8 @@ import { XPayAuthError } from '../core/errors.js';
 import type { Grant } from '../core/ports.js';
 import { ManualClock } from '../testing/emulators/manual-clock.js';
 import { unlimitedAttempts } from './attempts.js';
-import { CredentialVerifier, type CredentialVerifierParts, type PresentedCredentials } from './credential-verifier.js';
+import { CredentialVerifier, type CredentialVerifierParts } from './credential-verifier.js';
+import type { PresentedCredentials } from './presented-credentials.js';
 import { Revocations } from './revocations.js';
 
 const policy = {

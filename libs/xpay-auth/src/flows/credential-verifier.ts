@@ -1,38 +1,28 @@
-import { callerText, canonicalText } from '../core/cache-key.js';
+import { callerText } from '../core/cache-key.js';
 import { flawOf } from '../core/credentials.js';
 import { XPayAuthError } from '../core/errors.js';
 import { hardMargin } from '../core/freshness.js';
 import type { Purpose } from '../core/ports.js';
 import type { Principal } from '../core/principal.js';
 import { Watch } from '../core/watch.js';
+import { CallerPeriod, type PeriodPolicy } from './caller-period.js';
+import { type PresentedCredentials, checkText } from './presented-credentials.js';
 import { type RememberedCaller, RememberedCallers } from './remembered-callers.js';
 import type { SharedMark } from './revocation-log.js';
 import type { SharedCallers } from './shared-callers.js';
 import {
   type CheckKind,
-  type PresentedCredentials,
+  type CheckPolicy,
   UpstreamCheck,
   type UpstreamCheckParts,
   type VerificationTrouble,
   type Verified,
 } from './upstream-check.js';
 
-export type { PresentedCredentials, Verified } from './upstream-check.js';
-
 /** The option `verification`, resolved. */
-export interface VerificationPolicy {
-  /** Ms for which an accepted caller is let in without another question. */
-  readonly periodMs: number;
-  /** Ms for which refused credentials are refused without another question. */
-  readonly refusedPeriodMs: number;
+export interface VerificationPolicy extends PeriodPolicy, CheckPolicy {
   /** Accepted callers that are remembered at once. */
   readonly maxEntries: number;
-  /** Checks at the upstream at once. */
-  readonly maxConcurrent: number;
-  /** Ms beyond the period for which a caller is let in while the upstream is in trouble; 0: not at all. */
-  readonly staleIfErrorMs: number;
-  /** Ms that one check may take. */
-  readonly deadlineMs: number;
 }
 
 /** What a credential verifier is made of. */
@@ -42,16 +32,6 @@ export interface CredentialVerifierParts extends UpstreamCheckParts {
   readonly shared?: SharedCallers | undefined;
 }
 
-/** Renewal begins when this share of the period is over … */
-const RENEW_AFTER = 0.75;
-/** … and while it fails is tried again after half of what is left, at least after this share of the period. */
-const SHORTEST_PAUSE = 1 / 16;
-/**
- * The monotonic clock may stand still while a machine sleeps. A wall clock that ran ahead of it by more than this since the
- * question means that the answer is older than it seems.
- */
-const MOST_WALL_GAIN_MS = 2_000;
-
 /**
  * Tells who presents these credentials, asking the upstream at most once a period for each of them. What the upstream
  * accepted is remembered by a digest, what it refused in a table of its own, trouble not at all.
@@ -59,12 +39,14 @@ const MOST_WALL_GAIN_MS = 2_000;
 export class CredentialVerifier {
   readonly #remembered: RememberedCallers;
   readonly #upstream: UpstreamCheck;
+  readonly #period: CallerPeriod;
   readonly #watch: Watch;
   #hits = 0;
 
   constructor(private readonly parts: CredentialVerifierParts) {
     this.#remembered = new RememberedCallers(parts.policy.maxEntries, parts);
     this.#upstream = new UpstreamCheck(parts);
+    this.#period = new CallerPeriod(parts);
     this.#watch = parts.watch ?? new Watch();
   }
 
@@ -84,7 +66,7 @@ export class CredentialVerifier {
    */
   recall(key: string, now: number): RememberedCaller | undefined {
     const caller = this.#remembered.get(key);
-    if (caller === undefined || !this.#isWithin(this.parts.policy.periodMs, caller, now)) return undefined;
+    if (caller === undefined || !this.#period.holds(caller, now)) return undefined;
     this.#hits++;
     return caller;
   }
@@ -93,7 +75,7 @@ export class CredentialVerifier {
   renewBehind(caller: RememberedCaller, presented: PresentedCredentials): void {
     // No room now: the next request of this caller tries again, so that a flood cannot make it miss its renewal.
     if (!this.#upstream.hasRoomFor('renewal')) return;
-    this.#pauseRenewal(this.#keyOf(presented), caller);
+    this.#remembered.postpone(this.#keyOf(presented), this.#period.nextRenewalOf(caller));
     // Was right a moment ago, so it is no guess: a stranger who used up the attempts does not end a remembered caller.
     const mark = this.parts.shared?.mark();
     this.#check(presented, 'verification', 'renewal').then(
@@ -132,7 +114,7 @@ export class CredentialVerifier {
     } catch (failure) {
       const last = isTrouble(failure) ? this.#stale(key) : undefined;
       if (last === undefined) throw failure;
-      this.#pauseRenewal(key, last);
+      this.#remembered.postpone(key, this.#period.nextRenewalOf(last));
       return this.#goOn(last);
     }
   }
@@ -178,7 +160,11 @@ export class CredentialVerifier {
     } catch (failure) {
       if (failure instanceof XPayAuthError && failure.code === 'invalid_credentials') {
         this.#remembered.forget(this.#keyOf(presented));
-        this.parts.shared?.refused(this.#idOf(presented), this.#keyOf(presented), this.parts.policy.periodMs);
+        this.parts.shared?.refused(
+          checkText(this.parts, presented),
+          this.#keyOf(presented),
+          this.parts.policy.periodMs,
+        );
       }
       throw failure;
     }
@@ -188,7 +174,7 @@ export class CredentialVerifier {
     if (this.#isRevoked(verified) || this.#isOvertaken(verified)) return;
     const { principal, askedAt: checkedAt, wallAheadMs, answeredAt, lifeMs } = verified;
     const endsAt = lifeMs === undefined ? Infinity : answeredAt + lifeMs - hardMargin(lifeMs);
-    const renewFrom = checkedAt + this.#periodOf({ checkedAt, endsAt }) * RENEW_AFTER;
+    const renewFrom = this.#period.renewalOf({ checkedAt, endsAt });
     const caller = { principal, checkedAt, wallAheadMs, endsAt, renewFrom };
     this.#remembered.set(this.#keyOf(presented), caller);
     this.#share(presented, mark, caller);
@@ -199,14 +185,14 @@ export class CredentialVerifier {
     const { shared, revocations, clock, policy } = this.parts;
     if (shared === undefined) return undefined;
     const mark = revocations.mark();
-    const found = await shared.recall(this.#idOf(presented), this.#keyOf(presented));
+    const found = await shared.recall(checkText(this.parts, presented), this.#keyOf(presented));
     // What this instance has asked itself meanwhile, or heard of, is newer.
     if (found === undefined || revocations.endedSince(mark, found.principal.username)) return undefined;
     const { principal, ageMs, vouchedMs = Infinity } = found;
     if (ageMs >= policy.periodMs) return undefined;
     const now = clock.monotonic();
     const [checkedAt, endsAt] = [now - ageMs, now + vouchedMs];
-    const renewFrom = checkedAt + this.#periodOf({ checkedAt, endsAt }) * RENEW_AFTER;
+    const renewFrom = this.#period.renewalOf({ checkedAt, endsAt });
     const wallAheadMs = clock.now() - now;
     this.#remembered.set(this.#keyOf(presented), { principal, checkedAt, wallAheadMs, endsAt, renewFrom });
     this.#watch.note({ type: 'recalled', what: 'credentials', level: 'shared' });
@@ -223,42 +209,17 @@ export class CredentialVerifier {
     if (shared === undefined || mark === undefined) return;
     const { principal, checkedAt, endsAt } = caller;
     const now = clock.monotonic();
-    const periodMs = this.#periodOf(caller);
+    const periodMs = this.#period.lengthOf(caller);
     const vouchedMs = endsAt === Infinity ? undefined : endsAt - checkedAt;
-    shared.remember(this.#idOf(presented), { principal, mark, periodMs, vouchedMs, ageMs: now - checkedAt });
-  }
-
-  /** Every field of what was presented. */
-  #idOf({ scheme, credentials: { username, secretKey } }: PresentedCredentials): string {
-    const { instance, dialect, baseUrl } = this.parts;
-    return canonicalText({ instance, dialect, baseUrl, scheme: scheme.toLowerCase(), username, secretKey });
-  }
-
-  #pauseRenewal(key: string, caller: RememberedCaller): void {
-    const now = this.parts.clock.monotonic();
-    const periodMs = this.#periodOf(caller);
-    const leftMs = caller.checkedAt + periodMs - now;
-    this.#remembered.postpone(key, now + Math.max(leftMs / 2, periodMs * SHORTEST_PAUSE));
-  }
-
-  /** Ms from the question on for which its answer holds: the period, unless the upstream vouches for less. */
-  #periodOf({ checkedAt, endsAt }: Pick<RememberedCaller, 'checkedAt' | 'endsAt'>): number {
-    return Math.min(this.parts.policy.periodMs, endsAt - checkedAt);
+    shared.remember(checkText(this.parts, presented), { principal, mark, periodMs, vouchedMs, ageMs: now - checkedAt });
   }
 
   /** A caller past the period who may still be let in while the upstream is in trouble. */
   #stale(key: string): RememberedCaller | undefined {
-    const { periodMs, staleIfErrorMs } = this.parts.policy;
-    const caller = staleIfErrorMs === 0 ? undefined : this.#remembered.get(key);
-    return caller !== undefined && this.#isWithin(periodMs + staleIfErrorMs, caller, this.parts.clock.monotonic())
+    const caller = this.#remembered.get(key);
+    return caller !== undefined && this.#period.holdsInTrouble(caller, this.parts.clock.monotonic())
       ? caller
       : undefined;
-  }
-
-  #isWithin(periodMs: number, { checkedAt, endsAt, wallAheadMs }: RememberedCaller, now: number): boolean {
-    return (
-      now - checkedAt < periodMs && now < endsAt && this.parts.clock.now() - now - wallAheadMs <= MOST_WALL_GAIN_MS
-    );
   }
 
   #isRevoked({ mark, principal }: Verified): boolean {

@@ -3,8 +3,7 @@ import { type Instant, readInstant } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { FreshnessPolicy } from '../core/freshness.js';
 import { clockSkew, lifeFromNow } from '../core/lifetime.js';
-import { nameOnly } from '../core/name-only.js';
-import { type PausePolicy, pauseAfter } from '../core/refresh-policy.js';
+import type { PausePolicy } from '../core/refresh-policy.js';
 import { Watch } from '../core/watch.js';
 import {
   type Attempt,
@@ -15,8 +14,10 @@ import {
   type TokenNews,
 } from './grant-source.js';
 import { HeldToken } from './held-token.js';
-import { HeldBack, type Pause, leftOf, withRetryAfter } from './pause.js';
+import { asOwnFailure } from './own-failure.js';
+import { HeldBack, leftOf, withRetryAfter } from './pause.js';
 import { RejectedTokens } from './rejected-tokens.js';
+import { RenewalTrouble } from './renewal-trouble.js';
 import { SingleFlight, abortable, unanswered, withinDeadline } from './single-flight.js';
 import type { TokenEvent, TokenStatus } from './token-events.js';
 
@@ -38,10 +39,8 @@ export class TokenSource {
   #held: HeldToken | undefined;
   /** The token whose end was told of last. */
   #ended: HeldToken | undefined;
-  #pause: Pause | undefined;
-  #failures = 0;
-  #lastError: XPayAuthError | undefined;
   #skewMs = 0;
+  readonly #trouble: RenewalTrouble;
   readonly #grants: Grants;
   readonly #rejected = new RejectedTokens();
   readonly #watch: Watch;
@@ -53,6 +52,7 @@ export class TokenSource {
 
   constructor(private readonly parts: TokenSourceParts) {
     this.#watch = parts.watch ?? new Watch();
+    this.#trouble = new RenewalTrouble(parts.policy, parts.random);
     const own = new GrantSource(parts);
     const news: TokenNews = {
       newer: () => this.#adopt(),
@@ -87,7 +87,7 @@ export class TokenSource {
    * upstream that said when to come back are waited for all the same.
    */
   refresh(): Promise<AccessToken> {
-    if (this.#pause?.error.retryAfterMs === undefined) this.#pause = undefined;
+    this.#trouble.endBackoff();
     return this.#renewed();
   }
 
@@ -107,8 +107,8 @@ export class TokenSource {
       expiresAt: held?.token.expiresAt,
       usableForMs: Math.floor(held?.usableForMs(now.mono) ?? 0),
       nextRefreshAt: this.#nextRefreshAt(now),
-      failures: this.#failures,
-      lastError: this.#lastError?.code,
+      failures: this.#trouble.failures,
+      lastError: this.#trouble.lastError?.code,
       clockSkewMs: this.#skewMs,
     };
   }
@@ -124,7 +124,7 @@ export class TokenSource {
     const token = this.#held?.token;
     if (token === undefined) return;
     this.#held = undefined;
-    this.#pause = undefined;
+    this.#trouble.endPause();
     this.#rejected.add(token, this.parts.clock.monotonic());
     this.#tell({ type: 'rejected' });
   }
@@ -142,11 +142,7 @@ export class TokenSource {
 
   /** On the monotonic clock: until then nobody is asked, unless the account has changed. */
   #quietUntil(): number {
-    return Math.max(
-      this.#pause?.until ?? -Infinity,
-      this.#rejected.pause?.until ?? -Infinity,
-      this.#grants.refused.until,
-    );
+    return Math.max(this.#trouble.quietUntil, this.#rejected.pause?.until ?? -Infinity, this.#grants.refused.until);
   }
 
   #nextRefreshAt(now: Instant): number | undefined {
@@ -175,7 +171,7 @@ export class TokenSource {
   #renew(): Promise<AccessToken | undefined> {
     return this.#flights.run('token', async () => {
       const startedAt = this.parts.clock.monotonic();
-      const heldBack = leftOf(this.#pause, startedAt) ?? leftOf(this.#rejected.pause, startedAt);
+      const heldBack = this.#trouble.objection(startedAt) ?? leftOf(this.#rejected.pause, startedAt);
       if (heldBack !== undefined) throw this.#failed(new HeldBack(heldBack), startedAt);
       return this.#watch.over({ type: 'renew token' }, () => this.#attempt(startedAt));
     });
@@ -221,9 +217,7 @@ export class TokenSource {
     this.#rejected.renewed(now.mono, causedByRejection);
     this.#grants.refused.clear();
     this.#skewMs = clockSkew(facts, now.wall);
-    this.#pause = undefined;
-    this.#failures = 0;
-    this.#lastError = undefined;
+    this.#trouble.end();
     this.#grants.ended?.({ kind: 'held', lifeMs });
     this.#tell({ type, expiresAt, lifeMs: lifeMs - (ageMs ?? 0), leadMs, clockSkewMs: this.#skewMs, reference });
     return token;
@@ -232,7 +226,7 @@ export class TokenSource {
   /** Turns what was thrown into our own failure, and sees to it that the upstream is left alone for a while. */
   #failed(thrown: unknown, startedAt: number): XPayAuthError {
     if (thrown instanceof HeldBack) {
-      this.#lastError = thrown.failure;
+      this.#trouble.heldBack(thrown.failure);
       return thrown.failure;
     }
     const error = asOwnFailure(thrown);
@@ -242,29 +236,21 @@ export class TokenSource {
     }
     const mono = this.parts.clock.monotonic();
     const usableForMs = this.#held?.usableForMs(mono) ?? 0;
-    this.#failures++;
-    this.#lastError = error;
-    const pauseMs = this.#restAfter(error, { mono, startedAt, usableForMs });
+    this.#trouble.failed(error);
+    const pauseMs =
+      error.code === 'credentials_rejected'
+        ? this.#grants.rest(error, mono)
+        : this.#trouble.rest({ error, mono, tookMs: mono - startedAt, usableForMs });
     this.#grants.ended?.({ kind: 'failed', error, pauseMs });
     this.#tell({
       type: 'refresh-failed',
       code: error.code,
       reason: error.message,
-      failures: this.#failures,
+      failures: this.#trouble.failures,
       usableForMs,
       reference: error.reference,
     });
     return withRetryAfter(error, pauseMs);
-  }
-
-  #restAfter(error: XPayAuthError, at: { mono: number; startedAt: number; usableForMs: number }): number {
-    if (error.code === 'credentials_rejected') return this.#grants.rest(error, at.mono);
-    const { policy, random } = this.parts;
-    const { usableForMs } = at;
-    const tookMs = at.mono - at.startedAt;
-    const pauseMs = pauseAfter({ error, failures: this.#failures, usableForMs, tookMs }, policy, random);
-    this.#pause = { until: at.mono + pauseMs, error };
-    return pauseMs;
   }
 
   /** Once for each token that was not renewed in time. */
@@ -272,7 +258,7 @@ export class TokenSource {
     const held = this.#held;
     if (held === undefined || held === this.#ended || held.isUsable(this.parts.clock.monotonic())) return;
     this.#ended = held;
-    this.#tell({ type: 'expired', failures: this.#failures });
+    this.#tell({ type: 'expired', failures: this.#trouble.failures });
   }
 
   /** A listener that throws is not the token's trouble. */
@@ -288,19 +274,4 @@ export class TokenSource {
 function overdue(attempt: Attempt | undefined, deadlineMs: number): XPayAuthError {
   if (attempt?.waitsFor !== 'credentials') return unanswered(deadlineMs);
   return new XPayAuthError('configuration', `The option \`credentials\` gave nothing within ${deadlineMs} ms`);
-}
-
-/** An outbound failure never carries a caller's code. */
-function asOwnFailure(thrown: unknown): XPayAuthError {
-  if (!(thrown instanceof XPayAuthError)) {
-    const cause = nameOnly(thrown);
-    return new XPayAuthError('upstream_malformed', `The dialect failed in an unexpected way (${cause.message})`, {
-      cause,
-    });
-  }
-  if (thrown.trouble !== 'caller') return thrown;
-  return new XPayAuthError('credentials_rejected', "The upstream refused this application's own account", {
-    cause: thrown,
-    reference: thrown.reference,
-  });
 }

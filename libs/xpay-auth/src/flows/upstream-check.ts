@@ -1,4 +1,3 @@
-import { canonicalText } from '../core/cache-key.js';
 import type { Clock } from '../core/clock.js';
 import { type Credentials, flawOf } from '../core/credentials.js';
 import type { KeyedDigest } from '../core/digest.js';
@@ -9,20 +8,12 @@ import { Principal } from '../core/principal.js';
 import { type ScopeHierarchy, expandScopes } from '../core/scopes.js';
 import { Watch } from '../core/watch.js';
 import type { Attempts, ReservedAttempt } from './attempts.js';
-import type { Attempted, AuditSink } from './audit-events.js';
+import type { AuditSink } from './audit-events.js';
+import { type CheckingPlace, type PresentedCredentials, attempted, checkText } from './presented-credentials.js';
 import { RefusedCredentials } from './refused-credentials.js';
 import type { RevocationMark, Revocations } from './revocations.js';
 import { SingleFlight, withinDeadline } from './single-flight.js';
 import { UpstreamPause } from './upstream-pause.js';
-
-/** Credentials as a request presented them. */
-export interface PresentedCredentials {
-  /** By which they were presented, in any case of letters: `Basic`, `login`, or an extractor's own. */
-  readonly scheme: string;
-  readonly credentials: Credentials;
-  /** Where they came from, for counting attempts; `undefined` where it cannot be known. */
-  readonly address: string | undefined;
-}
 
 /** What a check brings: who it is and what the upstream grants. Times are on the monotonic clock. */
 export interface Verified {
@@ -41,15 +32,21 @@ export interface Verified {
 /** A renewal is of what was right a moment ago: it costs no attempt, and strangers cannot take all the places. */
 export type CheckKind = 'guess' | 'renewal';
 
-export interface UpstreamCheckParts {
-  readonly instance: string;
+export interface CheckPolicy {
+  /** Ms for which refused credentials are refused without another question. */
+  readonly refusedPeriodMs: number;
+  /** Checks at the upstream at once. */
+  readonly maxConcurrent: number;
+  /** Ms that one check may take. */
+  readonly deadlineMs: number;
+}
+
+export interface UpstreamCheckParts extends CheckingPlace {
   /** Marks the principals of this instance as its own. */
   readonly issuer: symbol;
-  readonly dialect: string;
-  readonly baseUrl: string;
   readonly clock: Clock;
   readonly digest: KeyedDigest;
-  readonly policy: { readonly refusedPeriodMs: number; readonly maxConcurrent: number; readonly deadlineMs: number };
+  readonly policy: CheckPolicy;
   readonly scopeHierarchy: ScopeHierarchy;
   readonly authenticate: (credentials: Credentials, purpose: Purpose, signal: AbortSignal) => Promise<Grant>;
   readonly attempts: Attempts;
@@ -110,14 +107,11 @@ export class UpstreamCheck {
    * `shutting_down`; and the upstream's trouble.
    */
   async run(presented: PresentedCredentials, purpose: Purpose, kind: CheckKind = 'guess'): Promise<Verified> {
-    const { clock, digest, instance, dialect, baseUrl } = this.parts;
-    const { username, secretKey } = presented.credentials;
+    const { clock, digest } = this.parts;
     const flaw = flawOf(presented.credentials);
     if (flaw !== undefined && flaw !== 'empty') throw this.#unusable(presented, flaw);
-    const scheme = presented.scheme.toLowerCase();
-    const digested = digest.of(canonicalText({ instance, dialect, baseUrl, scheme, username, secretKey }));
     // An upstream may refuse a person's login to an account that is for machines, and accept the same pair otherwise.
-    const key = `${purpose} ${digested}`;
+    const key = `${purpose} ${digest.of(checkText(this.parts, presented))}`;
     if (this.#refused.has(key, clock.monotonic())) throw this.refusal(presented, 'refused a moment ago');
     if (flaw === 'empty') throw await this.#refuseEmpty(key, presented);
     return this.#flights.run(key, () => this.#pay(key, presented, purpose, kind));
@@ -217,11 +211,6 @@ export class UpstreamCheck {
     this.parts.audit({ type: 'refused', scheme, address, username: undefined, reason, reference: undefined });
     return new XPayAuthError('invalid_request', `The request holds ${reason}`);
   }
-}
-
-/** What may be said of a request to an auditor and to the counters: everything but the secret. */
-function attempted({ scheme, credentials, address }: PresentedCredentials): Attempted {
-  return { scheme, username: credentials.username, address };
 }
 
 /**
