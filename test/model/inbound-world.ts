@@ -1,13 +1,13 @@
 import { type Credentials, type Principal, type Store, XPayAuthError } from 'nestjs-xpay-auth';
 import { SealedCredentials } from '../../libs/xpay-auth/src/core/credentials.js';
 import { KeyedDigest } from '../../libs/xpay-auth/src/core/digest.js';
-import { unlimitedAttempts } from '../../libs/xpay-auth/src/flows/attempts.js';
+import { unlimitedAttempts } from '../../libs/xpay-auth/src/flows/attempts/attempts.js';
 import { CredentialVerifier } from '../../libs/xpay-auth/src/flows/credential-verifier.js';
-import { RevocationLog } from '../../libs/xpay-auth/src/flows/revocation-log.js';
-import { Revocations } from '../../libs/xpay-auth/src/flows/revocations.js';
+import { RevocationLog } from '../../libs/xpay-auth/src/flows/shared/revocation-log.js';
+import { Revocations } from '../../libs/xpay-auth/src/flows/check/revocations.js';
 import { type Session, Sessions } from '../../libs/xpay-auth/src/flows/sessions.js';
-import { SharedCallers } from '../../libs/xpay-auth/src/flows/shared-callers.js';
-import { SharedSessions } from '../../libs/xpay-auth/src/flows/shared-sessions.js';
+import { SharedCallers } from '../../libs/xpay-auth/src/flows/shared/shared-callers.js';
+import { SharedSessions } from '../../libs/xpay-auth/src/flows/shared/shared-sessions.js';
 import {
   type Call,
   CallerRecord,

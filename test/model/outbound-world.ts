@@ -1,6 +1,6 @@
 import { type AccessToken, type Store, XPayAuthError } from 'nestjs-xpay-auth';
 import { hardMargin } from '../../libs/xpay-auth/src/core/freshness.js';
-import { SharedGrants } from '../../libs/xpay-auth/src/flows/shared-grants.js';
+import { SharedGrants } from '../../libs/xpay-auth/src/flows/shared/shared-grants.js';
 import { TokenSource } from '../../libs/xpay-auth/src/flows/token-source.js';
 import { ModelClock, settle } from './model-clock.js';
 import { type World, outcomeOf } from './model-run.js';

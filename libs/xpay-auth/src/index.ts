@@ -26,7 +26,7 @@ export { XPayTokenService, type GetTokenOptions } from './nest/token.service.js'
 export { XPayHttpService, type XPayAnswer, type XPayCallOptions, type XPayRequest } from './nest/http.service.js';
 export { attachXPayBearer, type XPayBearerOptions } from './nest/axios-bearer.js';
 export { AccessToken, type AccessTokenFacts } from './core/access-token.js';
-export type { TokenEvent, TokenStatus } from './flows/token-events.js';
+export type { TokenEvent, TokenStatus } from './flows/token/token-events.js';
 
 // inbound: who calls us, and may they
 export { XPayStrategy } from './nest/xpay.strategy.js';
@@ -39,12 +39,12 @@ export { XPayHandshake } from './nest/contexts/handshake.service.js';
 export { XPayAuthFilter } from './nest/xpay-auth.filter.js';
 export { XPaySessionService, type LoginContext } from './nest/session.service.js';
 export { XPayAuditService } from './nest/audit.service.js';
-export type { Attempted, AuditEvent } from './flows/audit-events.js';
+export type { Attempted, AuditEvent } from './flows/check/audit-events.js';
 export type { Session } from './flows/sessions.js';
 export { Principal, type PrincipalFacts } from './core/principal.js';
 export type { Scope, ScopeHierarchy, XPayScopes } from './core/scopes.js';
 export type { Credentials } from './core/credentials.js';
-export type { Limit } from './flows/attempts.js';
+export type { Limit } from './flows/attempts/attempts.js';
 export type { Range } from './core/refresh-policy.js';
 
 // dialects

@@ -5,10 +5,10 @@ import { KeyedDigest } from '../core/digest.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { Grant } from '../core/ports.js';
 import { ManualClock } from '../testing/emulators/manual-clock.js';
-import { unlimitedAttempts } from './attempts.js';
+import { unlimitedAttempts } from './attempts/attempts.js';
 import { CredentialVerifier, type CredentialVerifierParts } from './credential-verifier.js';
-import type { PresentedCredentials } from './presented-credentials.js';
-import { Revocations } from './revocations.js';
+import type { PresentedCredentials } from './check/presented-credentials.js';
+import { Revocations } from './check/revocations.js';
 
 const policy = {
   periodMs: 60_000,

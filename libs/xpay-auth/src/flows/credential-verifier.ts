@@ -5,11 +5,11 @@ import { hardMargin } from '../core/freshness.js';
 import type { Purpose } from '../core/ports.js';
 import type { Principal } from '../core/principal.js';
 import { Watch } from '../core/watch.js';
-import { CallerPeriod, type PeriodPolicy } from './caller-period.js';
-import { type PresentedCredentials, checkText } from './presented-credentials.js';
-import { type RememberedCaller, RememberedCallers } from './remembered-callers.js';
-import type { SharedMark } from './revocation-log.js';
-import type { SharedCallers } from './shared-callers.js';
+import { CallerPeriod, type PeriodPolicy } from './check/caller-period.js';
+import { type PresentedCredentials, checkText } from './check/presented-credentials.js';
+import { type RememberedCaller, RememberedCallers } from './check/remembered-callers.js';
+import type { SharedMark } from './shared/revocation-log.js';
+import type { SharedCallers } from './shared/shared-callers.js';
 import {
   type CheckKind,
   type CheckPolicy,
@@ -17,7 +17,7 @@ import {
   type UpstreamCheckParts,
   type VerificationTrouble,
   type Verified,
-} from './upstream-check.js';
+} from './check/upstream-check.js';
 
 /** The option `verification`, resolved. */
 export interface VerificationPolicy extends PeriodPolicy, CheckPolicy {

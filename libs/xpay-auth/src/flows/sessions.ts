@@ -5,14 +5,14 @@ import type { KeyedDigest } from '../core/digest.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { Principal } from '../core/principal.js';
 import { Watch } from '../core/watch.js';
-import type { AuditSink } from './audit-events.js';
+import type { AuditSink } from './check/audit-events.js';
 import type { CredentialVerifier } from './credential-verifier.js';
-import type { PresentedCredentials } from './presented-credentials.js';
-import type { RevocationLog } from './revocation-log.js';
-import { Revocations } from './revocations.js';
-import { type AskedAt, type NamedSession, SessionRecheck } from './session-recheck.js';
-import { type SessionRecord, SessionRecords } from './session-records.js';
-import type { SharedSessions } from './shared-sessions.js';
+import type { PresentedCredentials } from './check/presented-credentials.js';
+import type { RevocationLog } from './shared/revocation-log.js';
+import { Revocations } from './check/revocations.js';
+import { type AskedAt, type NamedSession, SessionRecheck } from './session/session-recheck.js';
+import { type SessionRecord, SessionRecords } from './session/session-records.js';
+import type { SharedSessions } from './shared/shared-sessions.js';
 
 /** The option `session`, resolved. */
 export interface SessionPolicy {

@@ -12,14 +12,14 @@ import {
   type Grants,
   type Obtained,
   type TokenNews,
-} from './grant-source.js';
-import { HeldToken } from './held-token.js';
-import { asOwnFailure } from './own-failure.js';
+} from './token/grant-source.js';
+import { HeldToken } from './token/held-token.js';
+import { asOwnFailure } from './token/own-failure.js';
 import { HeldBack, leftOf, withRetryAfter } from './pause.js';
-import { RejectedTokens } from './rejected-tokens.js';
-import { RenewalTrouble } from './renewal-trouble.js';
+import { RejectedTokens } from './token/rejected-tokens.js';
+import { RenewalTrouble } from './token/renewal-trouble.js';
 import { SingleFlight, abortable, unanswered, withinDeadline } from './single-flight.js';
-import type { TokenEvent, TokenStatus } from './token-events.js';
+import type { TokenEvent, TokenStatus } from './token/token-events.js';
 
 /** What a token source is made of. */
 export interface TokenSourceParts extends GrantSourceParts {

@@ -1,8 +1,8 @@
 import type { Attributes } from '@opentelemetry/api';
 import { FAILURES, type XPayAuthErrorCode } from '../../core/errors.js';
 import { type Act, type Ending, type Fact, STORE_OPERATIONS } from '../../core/watch.js';
-import type { AuditEvent } from '../../flows/audit-events.js';
-import type { TokenEvent } from '../../flows/token-events.js';
+import type { AuditEvent } from '../../flows/check/audit-events.js';
+import type { TokenEvent } from '../../flows/token/token-events.js';
 import type { XPayInstance } from '../../nest/instance.js';
 import { attributes } from './attributes.js';
 import type { MetricName, Observe } from './instruments.js';
