@@ -7,15 +7,15 @@ import { FAILURES } from '../../libs/xpay-auth/src/core/errors.js';
 import type { EntryKind } from '../../libs/xpay-auth/src/core/store.js';
 import { RevocationLog } from '../../libs/xpay-auth/src/flows/shared/revocation-log.js';
 import { SharedCallers } from '../../libs/xpay-auth/src/flows/shared/shared-callers.js';
-import { SharedGrants } from '../../libs/xpay-auth/src/flows/shared/shared-grants.js';
 import { SharedSessions } from '../../libs/xpay-auth/src/flows/shared/shared-sessions.js';
 import { decodeToken } from '../../libs/xpay-auth/src/flows/shared/stored-token.js';
-import { TokenSource } from '../../libs/xpay-auth/src/flows/token-source.js';
+import type { TokenSource } from '../../libs/xpay-auth/src/flows/token-source.js';
 import { readPrincipal } from '../../libs/xpay-auth/src/flows/shared/written-principal.js';
 import { Codec, type Place } from '../../libs/xpay-auth/src/stores/codec.js';
 import { type EncryptionKeys, KeyRing } from '../../libs/xpay-auth/src/stores/key-ring.js';
 import { MemoryStore } from '../../libs/xpay-auth/src/stores/memory.store.js';
 import { holds, holdsInTime } from '../support/property.js';
+import { testTokenSource } from '../support/token-source.js';
 import { nearlyJson, oddValue } from './nearly-json.js';
 import { outcomeOf } from './outcome.js';
 
@@ -201,23 +201,13 @@ describe('what opens, whatever it says,', () => {
 });
 
 function tokenSource(store: MemoryStore, clock: ManualClock): TokenSource {
-  const policy = {
-    refreshAt: 0.7,
-    backoffMs: { min: 1_000, max: 1_000 },
-    rejectedRetryMs: { min: 1_000, max: 60_000 },
-    fallbackLifeMs: 300_000,
-    deadlineMs: 10_000,
-  };
   const accessToken = new AccessToken('granted', { expiresAt: clock.now() + 3_600_000 });
-  return new TokenSource({
+  return testTokenSource({
     clock,
-    policy,
+    store,
+    policy: { backoffMs: { min: 1_000, max: 1_000 } },
     credentials: () => Promise.resolve({ username: 'app', secretKey: 'key' }),
     authenticate: () => Promise.resolve({ accessToken, username: 'app', scopes: [], isAPI: true }),
-    refresh: undefined,
-    emit: () => undefined,
     random: Math.random,
-    share: (own, news) =>
-      new SharedGrants({ store, clock, scope: ['s'], deadlineMs: 10_000, hardMarginMs: undefined }, own, news),
   });
 }

@@ -1,7 +1,7 @@
-import { type AccessToken, type Store, XPayAuthError } from 'nestjs-xpay-auth';
+import { type AccessToken, XPayAuthError } from 'nestjs-xpay-auth';
 import { hardMargin } from '../../libs/xpay-auth/src/core/freshness.js';
-import { SharedGrants } from '../../libs/xpay-auth/src/flows/shared/shared-grants.js';
-import { TokenSource } from '../../libs/xpay-auth/src/flows/token-source.js';
+import type { TokenSource } from '../../libs/xpay-auth/src/flows/token-source.js';
+import { testTokenSource } from '../support/token-source.js';
 import { ModelClock, settle } from './model-clock.js';
 import { type World, outcomeOf } from './model-run.js';
 import { ModelStore } from './model-store.js';
@@ -14,14 +14,6 @@ export interface OutboundSetting extends ModelUpstreamSetting {
 }
 
 const APP = 'app';
-const DEADLINE_MS = 10_000;
-const POLICY = {
-  refreshAt: 0.7,
-  backoffMs: { min: 1_000, max: 30_000 },
-  rejectedRetryMs: { min: 1_000, max: 60_000 },
-  fallbackLifeMs: 300_000,
-  deadlineMs: DEADLINE_MS,
-};
 /** The upstream's `Date` has whole seconds, and is believed where the clocks differ. */
 const DATE_MS = 1_000;
 
@@ -207,22 +199,16 @@ export class OutboundWorld implements World {
     const gate = new ProcessGate();
     const number = ++this.#processes;
     const clock = gate.clock(this.clock);
-    const store: Store = gate.store(this.store);
-    const scope = ['the app', 'an upstream'];
-    const shared = { store, clock, scope, deadlineMs: DEADLINE_MS, hardMarginMs: undefined };
     const { upstream, setting } = this;
-    const source = new TokenSource({
+    const source = testTokenSource({
       clock,
-      policy: POLICY,
+      store: setting.shared ? gate.store(this.store) : undefined,
       credentials: () => Promise.resolve({ username: APP, secretKey: this.#key }),
       authenticate: (credentials, signal) =>
         upstream.ask(number, `own ${credentials.secretKey}`, signal, () => upstream.check(credentials)),
       refresh: setting.renewable
         ? (_, signal) => upstream.ask(number, 'own refresh', signal, () => upstream.grant(APP))
         : undefined,
-      emit: () => undefined,
-      random: () => 0.5,
-      share: setting.shared ? (own, news) => new SharedGrants(shared, own, news) : undefined,
     });
     return { number, source, gate, rejected: new Set(), waiting: new Set(), newest: undefined };
   }

@@ -2,7 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { AccessToken, type Clock, type Grant, XPayAuthError } from 'nestjs-xpay-auth';
 // Below the public surface: the module gives every instance a share and a randomness of its own; here both have a seed.
 import { refreshShare } from '../../libs/xpay-auth/src/core/refresh-policy.js';
-import { TokenSource } from '../../libs/xpay-auth/src/flows/token-source.js';
+import type { TokenSource } from '../../libs/xpay-auth/src/flows/token-source.js';
+import { testTokenSource } from '../support/token-source.js';
 import { figure } from './figures.js';
 
 const DAY_S = 86_400;
@@ -33,22 +34,14 @@ class World implements Clock {
     readonly lifeMs: number,
     readonly random: () => number,
   ) {
-    const range = { backoffMs: { min: 1_000, max: 30_000 }, rejectedRetryMs: { min: 1_000, max: 60_000 } };
-    this.source = new TokenSource({
+    this.source = testTokenSource({
       clock: this,
-      policy: {
-        ...range,
-        refreshAt: refreshShare([0.65, 0.75], `instance ${random()}`),
-        fallbackLifeMs: 300_000,
-        deadlineMs: 10_000,
-      },
+      policy: { refreshAt: refreshShare([0.65, 0.75], `instance ${random()}`) },
       credentials: () => {
         this.#isRenewing = true;
         return Promise.resolve({ username: 'app@example.test', secretKey: 'k-simulated' });
       },
       authenticate: () => this.#authenticate(),
-      refresh: undefined,
-      emit: () => undefined,
       random,
     });
   }

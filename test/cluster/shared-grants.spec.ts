@@ -1,21 +1,12 @@
 import { describe, expect, it } from '@jest/globals';
-import { AccessToken } from '../../core/access-token.js';
-import { XPayAuthError } from '../../core/errors.js';
-import type { EntryName } from '../../core/store.js';
-import { MemoryStore } from '../../stores/memory.store.js';
-import { ManualClock } from '../../testing/emulators/manual-clock.js';
-import { SharedGrants } from './shared-grants.js';
-import { TokenSource } from '../token-source.js';
+import { AccessToken, XPayAuthError } from 'nestjs-xpay-auth';
+import { ManualClock, MemoryStore } from 'nestjs-xpay-auth/testing';
+import type { EntryName } from '../../libs/xpay-auth/src/core/store.js';
+import type { TokenSource } from '../../libs/xpay-auth/src/flows/token-source.js';
+import { testTokenSource } from '../support/token-source.js';
 
 const LIFE_MS = 60_000;
 const MARGIN_MS = 3_000;
-const policy = {
-  refreshAt: 0.7,
-  backoffMs: { min: 1_000, max: 1_000 },
-  rejectedRetryMs: { min: 1_000, max: 60_000 },
-  fallbackLifeMs: 300_000,
-  deadlineMs: 10_000,
-};
 
 /** Two instances with a store between them, and an upstream that is told what to answer. Found by test/model, each of these. */
 class Stage {
@@ -32,10 +23,10 @@ class Stage {
 
   boot(): TokenSource {
     const { clock, store } = this;
-    const shared = { store, clock, scope: ['s'], deadlineMs: policy.deadlineMs, hardMarginMs: undefined };
-    return new TokenSource({
+    return testTokenSource({
       clock,
-      policy,
+      store,
+      policy: { backoffMs: { min: 1_000, max: 1_000 } },
       credentials: () => Promise.resolve({ username: 'app', secretKey: this.key }),
       authenticate: async ({ secretKey }) => {
         this.asked.push(secretKey);
@@ -46,10 +37,6 @@ class Stage {
         const accessToken = new AccessToken(value, { expiresAt: clock.now() + LIFE_MS });
         return { accessToken, username: 'app', scopes: [], isAPI: true };
       },
-      refresh: undefined,
-      emit: () => undefined,
-      random: () => 0.5,
-      share: (own, news) => new SharedGrants(shared, own, news),
     });
   }
 
