@@ -34,5 +34,7 @@ export default {
   testEnvironment: 'node',
   // Most of what the tests do is waiting for sockets and processes: one worker for each core keeps both busy.
   maxWorkers: '100%',
+  // ES modules of finished specs stay in a worker's memory: it begins anew before collecting garbage is most of its work.
+  workerIdleMemoryLimit: '800MB',
   testTimeout: 30_000,
 };

@@ -46,10 +46,9 @@ export class Truth {
     this.#keys.set(username, { current: secretKey, previous: this.keyOf(username), changedAt: performance.now() });
   }
 
-  /** Whether this key was right at some time since then. */
-  wasRightSince(username: string, secretKey: string, sentAt: number): boolean {
-    const keys = this.#keys.get(username);
-    return keys?.current === secretKey || (keys?.previous === secretKey && keys.changedAt >= sentAt);
+  /** Whether this key is right now. One that was read at the beginning of a request, and still is, was right all the time. */
+  isKeyOf(username: string, secretKey: string): boolean {
+    return this.keyOf(username) === secretKey;
   }
 
   storeGoes(): void {
