@@ -36,5 +36,6 @@ export default {
   maxWorkers: '100%',
   // ES modules of finished specs stay in a worker's memory: it begins anew before collecting garbage is most of its work.
   workerIdleMemoryLimit: '800MB',
+  testSequencer: '<rootDir>/test/support/longest-first.mjs',
   testTimeout: 30_000,
 };
