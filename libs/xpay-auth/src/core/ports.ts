@@ -114,7 +114,7 @@ export interface ApiLanguage {
  * Every method throws `XPayAuthError` and nothing else: `invalid_credentials` when the upstream refused the credentials,
  * `invalid_token` when it refused the refresh token, otherwise one of the `upstream_…` codes.
  *
- * @experimental until three dialects have proven it
+ * @experimental until dialects of other people have proven it
  */
 export interface Dialect {
   /** Names the language in keys and logs, such as `xpay`. */

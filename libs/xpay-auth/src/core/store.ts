@@ -128,7 +128,7 @@ export interface StoreStatus {
  * Every method that asks may throw `store_unavailable` and nothing else, soon (a store has deadlines of its own), and at
  * once while the store is away. Callers go on without it.
  *
- * @experimental until two stores have proven it
+ * @experimental until stores of other people have proven it
  */
 export interface Store {
   /** A keyed name for a text, the same on every instance and for good: it does not change when keys are rotated. */

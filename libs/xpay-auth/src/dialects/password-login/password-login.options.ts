@@ -38,7 +38,7 @@ export interface PasswordLoginDialectOptions extends PasswordLoginApiOptions {
   /**
    * HTTP statuses by which the login says that the credentials are wrong; every other one is the upstream's trouble. Other
    * conventions in the wild: 400 (fastapi-users, the full-stack template), 403, 404. A 400, 403 or 404 counts only with a
-   * JSON object in it, for a proxy has them too; OAuth's `invalid_grant` counts with any status.
+   * JSON object in it, for a proxy has them too; OAuth's `invalid_grant` counts with any status but 429 and 5xx.
    * @default [401], the convention of FastAPI's tutorial
    */
   refusedStatuses?: readonly (400 | 401 | 403 | 404)[];
