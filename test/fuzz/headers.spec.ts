@@ -4,8 +4,8 @@ import { AccessToken, type IncomingRequest } from 'nestjs-xpay-auth';
 import { parseAuthorization, parseBasic, parseBearer } from '../../libs/xpay-auth/src/core/authorization.js';
 import { flawOf } from '../../libs/xpay-auth/src/core/credentials.js';
 import { networkOf } from '../../libs/xpay-auth/src/flows/attempts/network.js';
-import { CallerReader, schemeOf } from '../../libs/xpay-auth/src/nest/caller-reader.js';
-import { addressOf, soleAuthorizationOf, stripCredentials } from '../../libs/xpay-auth/src/nest/incoming-request.js';
+import { CallerReader, schemeOf } from '../../libs/xpay-auth/src/nest/request/caller-reader.js';
+import { addressOf, soleAuthorizationOf, stripCredentials } from '../../libs/xpay-auth/src/nest/request/incoming-request.js';
 import { holds } from '../support/property.js';
 import { outcomeOf } from './outcome.js';
 

@@ -22,9 +22,14 @@ export type {
 export { InjectXPay, getXPayInjectionToken } from './nest/injection.js';
 
 // outbound: the app's own token
-export { XPayTokenService, type GetTokenOptions } from './nest/token.service.js';
-export { XPayHttpService, type XPayAnswer, type XPayCallOptions, type XPayRequest } from './nest/http.service.js';
-export { attachXPayBearer, type XPayBearerOptions } from './nest/axios-bearer.js';
+export { XPayTokenService, type GetTokenOptions } from './nest/services/token.service.js';
+export {
+  XPayHttpService,
+  type XPayAnswer,
+  type XPayCallOptions,
+  type XPayRequest,
+} from './nest/services/http.service.js';
+export { attachXPayBearer, type XPayBearerOptions } from './nest/services/axios-bearer.js';
 export { AccessToken, type AccessTokenFacts } from './core/access-token.js';
 export type { TokenEvent, TokenStatus } from './flows/token/token-events.js';
 
@@ -36,9 +41,9 @@ export { AnyScope, Authenticated, OptionalAuth, Public, Scopes, UseXPay } from '
 export type { MarkDecorator } from './nest/marks/mark.js';
 export { CurrentUser } from './nest/marks/current-user.decorator.js';
 export { XPayHandshake } from './nest/contexts/handshake.service.js';
-export { XPayAuthFilter } from './nest/xpay-auth.filter.js';
-export { XPaySessionService, type LoginContext } from './nest/session.service.js';
-export { XPayAuditService } from './nest/audit.service.js';
+export { XPayAuthFilter } from './nest/refusals/xpay-auth.filter.js';
+export { XPaySessionService, type LoginContext } from './nest/services/session.service.js';
+export { XPayAuditService } from './nest/services/audit.service.js';
 export type { Attempted, AuditEvent } from './flows/check/audit-events.js';
 export type { Session } from './flows/sessions.js';
 export { Principal, type PrincipalFacts } from './core/principal.js';
@@ -72,7 +77,7 @@ export {
   type XPayAuthErrorCode,
   type XPayAuthErrorDetails,
 } from './core/errors.js';
-export type { FailureBody } from './nest/http-exception.js';
+export type { FailureBody } from './nest/refusals/http-exception.js';
 export type { FailureMessage } from './nest/contexts/failure-message.js';
 
 // extending
@@ -104,6 +109,6 @@ export type {
   UpstreamRequest,
 } from './core/ports.js';
 export type { ChallengeScheme } from './core/challenge.js';
-export type { CredentialsExtractor, ExtractedCredentials } from './nest/extractors.js';
-export type { Handshake, IncomingRequest, RpcMessage } from './nest/incoming-request.js';
+export type { CredentialsExtractor, ExtractedCredentials } from './nest/request/extractors.js';
+export type { Handshake, IncomingRequest, RpcMessage } from './nest/request/incoming-request.js';
 export type { UpgradeRequest } from './nest/contexts/handshakes.js';

@@ -22,13 +22,13 @@ import type { VerificationTrouble } from '../flows/check/upstream-check.js';
 import { WatchedStore } from '../flows/shared/watched-store.js';
 import { createAxios } from '../http/axios.js';
 import { UpstreamClient } from '../http/upstream-client.js';
-import { XPayAuditService } from './audit.service.js';
-import { CallerReader } from './caller-reader.js';
+import { XPayAuditService } from './services/audit.service.js';
+import { CallerReader } from './request/caller-reader.js';
 import { holdStore, letGoOfStore } from './open-stores.js';
-import { XPayHttpService } from './http.service.js';
+import { XPayHttpService } from './services/http.service.js';
 import { DEFAULT_INSTANCE, type ResolvedOptions } from './options/resolve-options.js';
-import { XPaySessionService } from './session.service.js';
-import { XPayTokenService } from './token.service.js';
+import { XPaySessionService } from './services/session.service.js';
+import { XPayTokenService } from './services/token.service.js';
 import { upstreamQuestions } from './upstream-questions.js';
 import { XPayStrategy } from './xpay.strategy.js';
 

@@ -3,11 +3,11 @@ import { XPayAuthError } from '../core/errors.js';
 import { Principal } from '../core/principal.js';
 import { meets } from '../core/scopes.js';
 import { ContextGate } from './contexts/context-gate.js';
-import { denied } from './denial.js';
-import { requestOf } from './incoming-request.js';
+import { denied } from './refusals/denial.js';
+import { requestOf } from './request/incoming-request.js';
 import type { XPayInstance } from './instance.js';
 import { requirementOf } from './marks/requirement.js';
-import { Refusal } from './refusal.js';
+import { Refusal } from './refusals/refusal.js';
 import { XPayInstances } from './xpay-instances.js';
 
 /**

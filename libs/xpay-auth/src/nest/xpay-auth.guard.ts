@@ -2,10 +2,10 @@ import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@ne
 import { XPayAuthError } from '../core/errors.js';
 import { Principal } from '../core/principal.js';
 import { ContextGate } from './contexts/context-gate.js';
-import { type IncomingRequest, requestOf, stripCredentials } from './incoming-request.js';
+import { type IncomingRequest, requestOf, stripCredentials } from './request/incoming-request.js';
 import type { XPayInstance } from './instance.js';
 import { type Access, requirementOf } from './marks/requirement.js';
-import { Refusal } from './refusal.js';
+import { Refusal } from './refusals/refusal.js';
 import { XPayInstances } from './xpay-instances.js';
 
 /** Authentication: who is calling. Puts a `Principal` on `request.user`, or refuses. */

@@ -2,12 +2,12 @@ import { type DynamicModule, Global, Module, type Provider } from '@nestjs/commo
 import { ConfigModule, ConfigService } from '@nestjs/config';
 import { APP_FILTER, APP_GUARD, DiscoveryModule } from '@nestjs/core';
 import { XPayAuthError } from '../core/errors.js';
-import { XPayAuditService } from './audit.service.js';
+import { XPayAuditService } from './services/audit.service.js';
 import { BootReport } from './boot-report.js';
 import { ContextGate } from './contexts/context-gate.js';
 import { XPayHandshake } from './contexts/handshake.service.js';
 import { RefusedFieldFilter } from './contexts/refused-field.filter.js';
-import { XPayHttpService } from './http.service.js';
+import { XPayHttpService } from './services/http.service.js';
 import { getXPayInjectionToken } from './injection.js';
 import { type XPayInstance, openInstance } from './instance.js';
 import { resolveOptions } from './options/resolve-options.js';
@@ -18,12 +18,12 @@ import type {
   XPayAuthOptions,
   XPayAuthOptionsFactory,
 } from './options/xpay-auth-options.js';
-import { Refusal } from './refusal.js';
+import { Refusal } from './refusals/refusal.js';
 import { ScopesGuard } from './scopes.guard.js';
-import { XPaySessionService } from './session.service.js';
-import { XPayTokenService } from './token.service.js';
+import { XPaySessionService } from './services/session.service.js';
+import { XPayTokenService } from './services/token.service.js';
 import { UpstreamStandIn } from './upstream-stand-in.js';
-import { XPayAuthFilter } from './xpay-auth.filter.js';
+import { XPayAuthFilter } from './refusals/xpay-auth.filter.js';
 import { XPayAuthGuard } from './xpay-auth.guard.js';
 import { XPayInstances } from './xpay-instances.js';
 import { XPayStrategy } from './xpay.strategy.js';

@@ -11,10 +11,10 @@ import type { AuditSink } from '../flows/check/audit-events.js';
 import type { CredentialVerifier } from '../flows/credential-verifier.js';
 import type { PresentedCredentials } from '../flows/check/presented-credentials.js';
 import type { Sessions } from '../flows/sessions.js';
-import { type CallerReader, type Presented, type PresentedSecret, schemeOf } from './caller-reader.js';
-import { ClientAddresses } from './client-addresses.js';
-import { toHttpException } from './http-exception.js';
-import { type IncomingRequest, isFromScript, soleAuthorizationOf } from './incoming-request.js';
+import { type CallerReader, type Presented, type PresentedSecret, schemeOf } from './request/caller-reader.js';
+import { ClientAddresses } from './request/client-addresses.js';
+import { toHttpException } from './refusals/http-exception.js';
+import { type IncomingRequest, isFromScript, soleAuthorizationOf } from './request/incoming-request.js';
 import { DEFAULT_INSTANCE } from './options/resolve-options.js';
 
 export interface XPayStrategyParts {

@@ -1,7 +1,7 @@
 import type { ResponseObject } from '@nestjs/swagger';
 import type { ChallengeContext } from '../../core/challenge.js';
 import { FAILURES, XPayAuthError, type XPayAuthErrorCode } from '../../core/errors.js';
-import { toHttpException } from '../../nest/http-exception.js';
+import { toHttpException } from '../../nest/refusals/http-exception.js';
 import { documentedHeaders } from './failure-headers.js';
 import { FAILURE_CODES, FAILURE_SCHEMA } from './failure-schema.js';
 

@@ -1,5 +1,5 @@
 import type { SecuritySchemeObject } from '@nestjs/swagger';
-import { type CredentialsExtractor, HEADER_SCHEMES } from '../../nest/extractors.js';
+import { type CredentialsExtractor, HEADER_SCHEMES } from '../../nest/request/extractors.js';
 import type { XPayInstance } from '../../nest/instance.js';
 import { DEFAULT_INSTANCE } from '../../nest/options/resolve-options.js';
 

@@ -2,7 +2,7 @@ import type { ArgumentsHost } from '@nestjs/common';
 import type { ChallengeContext } from '../../core/challenge.js';
 import type { XPayAuthError } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
-import type { IncomingRequest } from '../incoming-request.js';
+import type { IncomingRequest } from '../request/incoming-request.js';
 import type { Requirement } from '../marks/requirement.js';
 
 /** What this library has to know of a kind of context beside HTTP: who presents what, and how a no is said. */

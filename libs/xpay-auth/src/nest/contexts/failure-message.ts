@@ -1,5 +1,5 @@
 import type { XPayAuthError } from '../../core/errors.js';
-import { type FailureBody, failureBody, toldRetryAfterMs } from '../http-exception.js';
+import { type FailureBody, failureBody, toldRetryAfterMs } from '../refusals/http-exception.js';
 
 /** A failure as it is told over a socket or by a microservice, where no header can say more. */
 export interface FailureMessage extends FailureBody {

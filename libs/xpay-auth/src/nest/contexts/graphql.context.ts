@@ -1,8 +1,8 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import type { ChallengeContext } from '../../core/challenge.js';
 import { XPayAuthError } from '../../core/errors.js';
-import { failureBody, failureHeaders, toldRetryAfterMs } from '../http-exception.js';
-import type { IncomingRequest } from '../incoming-request.js';
+import { failureBody, failureHeaders, toldRetryAfterMs } from '../refusals/http-exception.js';
+import type { IncomingRequest } from '../request/incoming-request.js';
 import { DEFAULT_INSTANCE } from '../options/resolve-options.js';
 import { type CallContext, withCause } from './call-context.js';
 import { decided } from './decisions.js';

@@ -1,5 +1,5 @@
 import { XPayAuthError } from '../../core/errors.js';
-import type { IncomingRequest } from '../incoming-request.js';
+import type { IncomingRequest } from '../request/incoming-request.js';
 import { authorizationsIn } from './handshake-auth.js';
 import { type HeldRequest, takeOff } from './held-request.js';
 

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { inspect } from 'node:util';
-import { type Handshake, type IncomingRequest, stripCredentials } from '../incoming-request.js';
+import { type Handshake, type IncomingRequest, stripCredentials } from '../request/incoming-request.js';
 
 /** What a request presented, kept out of everybody's sight: it does not print. */
 export class HeldRequest implements IncomingRequest {

@@ -1,7 +1,7 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import { type Observable, from, mergeMap } from 'rxjs';
 import { XPayAuthError } from '../../core/errors.js';
-import type { IncomingRequest } from '../incoming-request.js';
+import type { IncomingRequest } from '../request/incoming-request.js';
 import { DEFAULT_INSTANCE } from '../options/resolve-options.js';
 import { type CallContext, withCause } from './call-context.js';
 import { decided } from './decisions.js';

@@ -2,7 +2,7 @@ import { type ExecutionContext, createParamDecorator } from '@nestjs/common';
 import { XPayAuthError } from '../../core/errors.js';
 import { Principal } from '../../core/principal.js';
 import { contextOf } from '../contexts/contexts.js';
-import type { IncomingRequest } from '../incoming-request.js';
+import type { IncomingRequest } from '../request/incoming-request.js';
 import { type Requirement, requirementOf } from './requirement.js';
 
 /**

@@ -9,7 +9,7 @@ import { giftStream } from '../../dialects/gift-stream/gift-stream.dialect.js';
 import { passwordLogin } from '../../dialects/password-login/password-login.dialect.js';
 import { xPay } from '../../dialects/xpay/xpay.dialect.js';
 import { flawOfBaseUrl, normalizeBaseUrl } from '../../http/base-url.js';
-import type { CredentialsExtractor } from '../extractors.js';
+import type { CredentialsExtractor } from '../request/extractors.js';
 import { type OpenStore, storeFromEnvironment } from './environment-store.js';
 import { ENVIRONMENT, type ReadVariable, optionsFromEnvironment } from './environment.js';
 import { ASSIGNMENT, explainIssue } from './explain-issue.js';

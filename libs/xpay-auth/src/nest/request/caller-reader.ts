@@ -1,7 +1,7 @@
-import type { ChallengeScheme } from '../core/challenge.js';
-import { parseAuthorization, parseBasic, parseBearer } from '../core/authorization.js';
-import { type Credentials, SealedCredentials } from '../core/credentials.js';
-import { XPayAuthError } from '../core/errors.js';
+import type { ChallengeScheme } from '../../core/challenge.js';
+import { parseAuthorization, parseBasic, parseBearer } from '../../core/authorization.js';
+import { type Credentials, SealedCredentials } from '../../core/credentials.js';
+import { XPayAuthError } from '../../core/errors.js';
 import { type CredentialsExtractor, HEADER_SCHEMES } from './extractors.js';
 import { type IncomingRequest, authorizationOf } from './incoming-request.js';
 

@@ -1,6 +1,6 @@
 import type { ExecutionContext } from '@nestjs/common';
 import type { IncomingHttpHeaders } from 'node:http';
-import { XPayAuthError } from '../core/errors.js';
+import { XPayAuthError } from '../../core/errors.js';
 
 /** The parts of an HTTP request that Express, Fastify and Node agree on, and the one where they do not. */
 export interface IncomingRequest {

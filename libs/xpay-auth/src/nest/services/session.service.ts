@@ -1,10 +1,10 @@
 import type { OnModuleDestroy } from '@nestjs/common';
-import type { AccessToken } from '../core/access-token.js';
-import { type Credentials, SealedCredentials } from '../core/credentials.js';
-import { XPayAuthError } from '../core/errors.js';
-import type { CredentialVerifier } from '../flows/credential-verifier.js';
-import type { Session, Sessions } from '../flows/sessions.js';
-import type { IncomingRequest } from './incoming-request.js';
+import type { AccessToken } from '../../core/access-token.js';
+import { type Credentials, SealedCredentials } from '../../core/credentials.js';
+import { XPayAuthError } from '../../core/errors.js';
+import type { CredentialVerifier } from '../../flows/credential-verifier.js';
+import type { Session, Sessions } from '../../flows/sessions.js';
+import type { IncomingRequest } from '../request/incoming-request.js';
 
 /** Where a login comes from. */
 export interface LoginContext {

@@ -1,10 +1,10 @@
 import type { Logger, OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import { type Observable, Subject } from 'rxjs';
-import type { AccessToken } from '../core/access-token.js';
-import { type UpstreamReference, XPayAuthError } from '../core/errors.js';
-import type { Store } from '../core/store.js';
-import type { TokenEvent, TokenStatus } from '../flows/token/token-events.js';
-import type { TokenSource } from '../flows/token-source.js';
+import type { AccessToken } from '../../core/access-token.js';
+import { type UpstreamReference, XPayAuthError } from '../../core/errors.js';
+import type { Store } from '../../core/store.js';
+import type { TokenEvent, TokenStatus } from '../../flows/token/token-events.js';
+import type { TokenSource } from '../../flows/token-source.js';
 
 /** How one caller asks for a token. */
 export interface GetTokenOptions {

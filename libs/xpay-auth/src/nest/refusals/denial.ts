@@ -1,8 +1,8 @@
-import { XPayAuthError } from '../core/errors.js';
-import type { Principal } from '../core/principal.js';
-import type { ScopeRequirement } from '../core/scopes.js';
-import { type IncomingRequest, addressOf } from './incoming-request.js';
-import type { XPayInstance } from './instance.js';
+import { XPayAuthError } from '../../core/errors.js';
+import type { Principal } from '../../core/principal.js';
+import type { ScopeRequirement } from '../../core/scopes.js';
+import { type IncomingRequest, addressOf } from '../request/incoming-request.js';
+import type { XPayInstance } from '../instance.js';
 
 /** A caller who lacks scopes, told to the auditor. */
 export function denied(

@@ -1,5 +1,5 @@
-import type { Credentials } from '../core/credentials.js';
-import type { ChallengeScheme } from '../core/challenge.js';
+import type { Credentials } from '../../core/credentials.js';
+import type { ChallengeScheme } from '../../core/challenge.js';
 import type { IncomingRequest } from './incoming-request.js';
 
 /** What an extractor finds: credentials to check, or a bearer token of this app. */

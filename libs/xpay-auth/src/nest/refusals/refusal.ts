@@ -1,9 +1,9 @@
 import { type ArgumentsHost, type HttpException, Inject, Injectable, Logger } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { XPayAuthError, asXPayAuthError } from '../core/errors.js';
+import { XPayAuthError, asXPayAuthError } from '../../core/errors.js';
 import { failureHeaders, toHttpException } from './http-exception.js';
-import type { IncomingRequest } from './incoming-request.js';
-import type { XPayInstance } from './instance.js';
+import type { IncomingRequest } from '../request/incoming-request.js';
+import type { XPayInstance } from '../instance.js';
 
 /** Turns a failure into what the context of Nest throws, at the one place where this library meets it. */
 @Injectable()

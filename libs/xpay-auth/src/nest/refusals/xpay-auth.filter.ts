@@ -1,9 +1,9 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Inject, Logger } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
-import { XPayAuthError } from '../core/errors.js';
-import { ContextGate } from './contexts/context-gate.js';
+import { XPayAuthError } from '../../core/errors.js';
+import { ContextGate } from '../contexts/context-gate.js';
 import { Refusal, describe } from './refusal.js';
-import { XPayInstances } from './xpay-instances.js';
+import { XPayInstances } from '../xpay-instances.js';
 
 /**
  * Answers for an `XPayAuthError` that leaves a controller, by the same table as the guards; beside HTTP with the

@@ -9,8 +9,8 @@ import {
   UnauthorizedException,
 } from '@nestjs/common';
 import { STATUS_CODES } from 'node:http';
-import { type ChallengeContext, challengeFor } from '../core/challenge.js';
-import type { XPayAuthError } from '../core/errors.js';
+import { type ChallengeContext, challengeFor } from '../../core/challenge.js';
+import type { XPayAuthError } from '../../core/errors.js';
 
 /** Nest's own exception for each status, so that an app's filters recognise it. Of 429 Nest has none. */
 const EXCEPTIONS = {
