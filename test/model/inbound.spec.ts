@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { commonCommands } from './common-commands.js';
 import type { InboundWorld as World } from './inbound-world.js';
 import { TIMES, happening, runModel } from './model-run.js';
 import { withSmallTables } from './small-tables.js';
@@ -17,6 +18,7 @@ const key = fc.constantFrom(0, 0, 0, 1, 2);
 const lapse = fc.constantFrom(1, 100, 500, 999, 1_000, 5_000, 14_999, 15_000, 30_000, 45_000, 59_999, 60_000);
 
 const does = (words: string, deed: (world: World) => unknown) => happening<World>(words, deed);
+const common = commonCommands<World>(slot);
 
 const commands = [
   ...[0, 1, 2].map(() =>
@@ -46,34 +48,17 @@ const commands = [
     .map(([name, nth, scopes]) =>
       does(`${name} has key ${nth} and may [${scopes.join()}]`, (world) => world.change(name, nth, scopes)),
     ),
-  fc
-    .constantFrom('grants', 'down', 'malformed', 'busy', 'business', 'held', 'deaf', 'grants', 'grants', 'held')
-    .map((mood) => does(`the upstream: ${mood}`, ({ upstream }) => void (upstream.mood = mood))),
-  ...[0, 1].map(() =>
-    fc.nat(3).map((nth) =>
-      does(`question ${nth} is answered`, async ({ upstream, clock }) => {
-        upstream.release(nth);
-        await clock.advance(0);
-      }),
-    ),
-  ),
-  fc.constant(
-    does('late answers come in', async ({ upstream, clock }) => {
-      upstream.answerLate();
-      await clock.advance(0);
-    }),
-  ),
-  fc
-    .tuple(slot, fc.boolean())
-    .map(([at, dies]) => does(`instance ${at} ${dies ? 'dies' : 'restarts'}`, (world) => world.restart(at, dies))),
+  common.mood('grants', 'down', 'malformed', 'busy', 'business', 'held', 'deaf', 'grants', 'grants', 'held'),
+  common.answered,
+  common.answered,
+  common.answeredLate,
+  common.restart,
   fc
     .constantFrom(-10_000, 1_000, 10_000)
     .map((ms) => does(`the wall clock steps ${ms} ms`, (world) => world.stepWall(ms))),
 ];
 const withStore = [
-  fc
-    .constantFrom('well', 'well', 'slow', 'late', 'lossy', 'away')
-    .map((weather) => does(`the store: ${weather}`, ({ store }) => store.turn(weather))),
+  common.weather,
   fc.constant(does('the store is flushed', (world) => world.flush())),
   ...[0, 1, 2].map(() =>
     fc.constantFrom(30_000, 1_000).map((ms) =>

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { commonCommands } from './common-commands.js';
 import { TIMES, happening, runModel } from './model-run.js';
 import { OutboundWorld } from './outbound-world.js';
 
@@ -11,6 +12,7 @@ const lapse = fc.constantFrom(1, 100, 499, 1_000, 5_000, 10_000, 13_001, 20_000,
 const pieceOfLife = fc.constantFrom(0.1, 0.3, 0.69, 0.71, 0.95, 1);
 
 const does = (words: string, deed: (world: OutboundWorld) => unknown) => happening<OutboundWorld>(words, deed);
+const common = commonCommands<OutboundWorld>(slot);
 
 const commands = (lifeMs: number, steady: boolean) => {
   const often = [
@@ -25,32 +27,16 @@ const commands = (lifeMs: number, steady: boolean) => {
   return [
     ...often,
     ...often,
-    fc
-      .constantFrom('grants', 'down', 'malformed', 'busy', 'business', 'held', 'deaf', 'grants', 'held')
-      .map((mood) => does(`the upstream: ${mood}`, ({ upstream }) => void (upstream.mood = mood))),
-    fc.nat(3).map((nth) =>
-      does(`question ${nth} is answered`, async ({ upstream, clock }) => {
-        upstream.release(nth);
-        await clock.advance(0);
-      }),
-    ),
-    fc.constant(
-      does('late answers come in', async ({ upstream, clock }) => {
-        upstream.answerLate();
-        await clock.advance(0);
-      }),
-    ),
+    common.mood('grants', 'down', 'malformed', 'busy', 'business', 'held', 'deaf', 'grants', 'held'),
+    common.answered,
+    common.answeredLate,
     slot.map((at) => does(`the API rejects the token of instance ${at}`, (world) => world.reject(at))),
     slot.map((at) => does(`instance ${at} is told to refresh`, (world) => world.refresh(at))),
     fc
       .constantFrom('both', 'upstream', 'app')
       .map((where) => does(`another key: ${where}`, (world) => world.rotate(where))),
-    fc
-      .tuple(slot, fc.boolean())
-      .map(([at, dies]) => does(`instance ${at} ${dies ? 'dies' : 'restarts'}`, (world) => world.restart(at, dies))),
-    fc
-      .constantFrom('well', 'well', 'slow', 'late', 'lossy', 'away')
-      .map((weather) => does(`the store: ${weather}`, ({ store }) => store.turn(weather))),
+    common.restart,
+    common.weather,
     fc.constant(does('the store is flushed', ({ store }) => store.flush())),
     ...(steady
       ? []
