@@ -4,6 +4,7 @@ export type Verdict = 'right' | 'unavailable' | 'wrong';
 export interface Answer {
   readonly scenario: string;
   readonly sentAt: number;
+  readonly answeredAt: number;
   readonly verdict: Verdict;
   /** Of `unavailable`: the error's code, or who answered. Of `wrong`: what it was. */
   readonly cause: string | undefined;
@@ -19,7 +20,7 @@ export interface FaultResult {
   readonly fault: string;
   readonly times: number;
   readonly unavailable: number;
-  /** Ms from the end of the fault to the last request that was not served, at worst. */
+  /** Ms from the end of the fault to the last request that was sent and not served, at worst. */
   readonly worstRecoveryMs: number;
 }
 
@@ -73,8 +74,9 @@ export class Journal {
     const results = new Map<string, { times: number; unavailable: number; worstRecoveryMs: number }>();
     this.#spells.forEach(({ fault, beganAt, endedAt }, at) => {
       const until = this.#spells[at + 1]?.beganAt ?? Infinity;
+      // By the answer: what is under way when something is done is not served because of that.
       const bad = this.answers.filter(
-        ({ verdict, sentAt }) => verdict !== 'right' && sentAt >= beganAt && sentAt < until,
+        ({ verdict, answeredAt }) => verdict !== 'right' && answeredAt >= beganAt && answeredAt < until,
       );
       const lastAt = bad.reduce((latest, { sentAt }) => Math.max(latest, sentAt), endedAt);
       const result = results.get(fault) ?? { times: 0, unavailable: 0, worstRecoveryMs: 0 };

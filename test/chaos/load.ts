@@ -180,7 +180,7 @@ export class Load {
       judgement = ['wrong', `no answer: ${(failure as Error).message}`];
     }
     const [verdict, cause] = judgement;
-    this.journal.answers.push({ scenario, sentAt, verdict, cause });
+    this.journal.answers.push({ scenario, sentAt, answeredAt: performance.now(), verdict, cause });
   }
 
   #send(method: string, path: string, given: Readonly<Record<string, string>>): Promise<Omit<Got, 'sentAt'>> {
