@@ -8,6 +8,7 @@ export const BASELINE = { id: 'unguarded', make: ['plain', 'unguarded'] };
 export const ROWS = [
   row('unguarded-again', 'unguarded, measured like the others: the noise', ['plain', 'unguarded']),
   row('always-true', 'a guard that returns true', ['plain', 'alwaysTrue']),
+  row('digest-alone', 'a guard that only digests the header', ['plain', 'digestAlone']),
   row('ours-basic', '**ours**, remembered Basic', ['ours', 'oursBasic'], { nodes: true, quick: true }),
   row('ours-bearer', '**ours**, remembered Bearer', ['ours', 'oursBearer']),
   row('ours-scopes', '**ours**, Basic with `@Scopes`', ['ours', 'oursScopes'], { quick: true }),

@@ -1,4 +1,5 @@
 // What everybody is compared with.
+import { hash, randomBytes } from 'node:crypto';
 import { UseGuards } from '@nestjs/common';
 import { basic } from '../callers.mjs';
 
@@ -8,3 +9,13 @@ export const unguarded = () => ({ open: true, authorization });
 
 /** The floor of any guard: Nest's own part of the work. */
 export const alwaysTrue = () => ({ open: true, marks: [UseGuards({ canActivate: () => true })], authorization });
+
+/** The floor of any guard that remembers callers and keeps no secret: what {@link alwaysTrue} and one digest take. */
+export const digestAlone = () => {
+  const key = randomBytes(32).toString('base64');
+  const canActivate = (context) => {
+    const { authorization: header } = context.getArgByIndex(0).headers;
+    return hash('sha256', key + header, 'binary').length > 0;
+  };
+  return { open: true, marks: [UseGuards({ canActivate })], authorization };
+};
