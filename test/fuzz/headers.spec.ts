@@ -5,7 +5,11 @@ import { parseAuthorization, parseBasic, parseBearer } from '../../libs/xpay-aut
 import { flawOf } from '../../libs/xpay-auth/src/core/credentials.js';
 import { networkOf } from '../../libs/xpay-auth/src/flows/attempts/network.js';
 import { CallerReader, schemeOf } from '../../libs/xpay-auth/src/nest/request/caller-reader.js';
-import { addressOf, soleAuthorizationOf, stripCredentials } from '../../libs/xpay-auth/src/nest/request/incoming-request.js';
+import {
+  addressOf,
+  soleAuthorizationOf,
+  stripCredentials,
+} from '../../libs/xpay-auth/src/nest/request/incoming-request.js';
 import { holds } from '../support/property.js';
 import { outcomeOf } from './outcome.js';
 
