@@ -6,7 +6,7 @@ import { prepare } from './machine/ready.mjs';
 /** One short look wavers by so much. */
 const WAVER = 0.05;
 
-prepare();
+prepare({ app: false });
 holdTo(LOAD_CORE);
 const say = () => undefined;
 const rows = [];

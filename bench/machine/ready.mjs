@@ -7,8 +7,8 @@ import { join, resolve } from 'node:path';
 const bench = resolve(import.meta.dirname, '..');
 const root = resolve(bench, '..');
 
-/** Installs the peers exactly as locked, unless they are, and builds the library and the reference app. */
-export function prepare() {
+/** Installs the peers exactly as locked, unless they are, and builds the library, and the reference app where it is measured. */
+export function prepare({ app = true } = {}) {
   const lock = createHash('sha256')
     .update(readFileSync(join(bench, 'package-lock.json')))
     .digest('hex');
@@ -17,7 +17,8 @@ export function prepare() {
     run('npm', ['ci', '--no-audit'], bench);
     writeFileSync(note, lock);
   }
-  run('npm', ['run', '--silent', 'build'], root);
+  run('npx', ['nest', 'build', 'xpay-auth'], root);
+  if (app) run('npx', ['nest', 'build'], root);
 }
 
 function run(command, args, cwd) {
