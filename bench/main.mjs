@@ -11,7 +11,7 @@ Tables: ${TABLES.join(', ')} (all but soak without any; soak takes its ten minut
 --rounds <n>         fresh processes for each row (each table has its own number, at least 5)
 --soak-minutes <n>   of the table soak (10)
 --resume             leaves out tables that were measured with the present build
---only <id,…>        rows of the table inbound
+--only <id,…>        rows of the table inbound; prints them, and leaves the record alone
 --write              measures nothing, writes docs/benchmarks.md from bench/results/`;
 
 const { values, positionals } = parseArgs({
@@ -34,12 +34,12 @@ if (values.help || unknown !== undefined) {
 if (!values.write) prepare();
 // Only now: these need what was installed.
 const { circumstances, buildOf } = await import('./machine/circumstances.mjs');
-const { writeDocument } = await import('./figures/write.mjs');
+const { tableOf, writeDocument } = await import('./figures/write.mjs');
 holdTo(LOAD_CORE);
 
 const wanted = positionals.length > 0 ? positionals : TABLES.filter((table) => table !== 'soak');
 for (const table of values.write ? [] : wanted) await measureTable(table);
-console.log(await writeDocument(wanted));
+if (values.only === undefined) console.log(await writeDocument(wanted));
 process.exit();
 
 async function measureTable(table) {
@@ -55,6 +55,8 @@ async function measureTable(table) {
     say: (line) => console.error(`${table}: ${line}`),
   });
   const seconds = Math.round((performance.now() - startedAt) / 1_000);
-  saveResults(table, { table, ...circumstances(), seconds, ...measured });
+  const results = { table, ...circumstances(), seconds, ...measured };
+  if (only === undefined) saveResults(table, results);
+  else console.log(tableOf(results));
   console.error(`${table}: took ${seconds} s`);
 }

@@ -15,7 +15,7 @@ export async function writeDocument(asked) {
   for (const [name, render] of Object.entries(RENDERERS)) {
     const results = name === 'targets' ? {} : readResults(name);
     if (results === undefined) continue;
-    const rendered = `${render(results)}\n\n${name === 'targets' ? '' : footOf(results)}`.trim();
+    const rendered = name === 'targets' ? render(results) : tableOf(results);
     text = put(text, name, rendered);
     if (name === 'targets' || asked.includes(name)) shown.push(`== ${name} ==\n\n${rendered}`);
   }
@@ -23,6 +23,11 @@ export async function writeDocument(asked) {
   const options = (await prettier.resolveConfig(document)) ?? {};
   writeFileSync(document, await prettier.format(text, { ...options, parser: 'markdown' }));
   return shown.join('\n\n');
+}
+
+/** One table as it stands in the document, with what is to be known of its run. */
+export function tableOf(results) {
+  return `${RENDERERS[results.table](results)}\n\n${footOf(results)}`.trim();
 }
 
 function put(text, name, rendered) {
