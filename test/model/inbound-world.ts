@@ -3,11 +3,11 @@ import { SealedCredentials } from '../../libs/xpay-auth/src/core/credentials.js'
 import { KeyedDigest } from '../../libs/xpay-auth/src/core/digest.js';
 import { unlimitedAttempts } from '../../libs/xpay-auth/src/flows/attempts/attempts.js';
 import { CredentialVerifier } from '../../libs/xpay-auth/src/flows/credential-verifier.js';
-import { RevocationLog } from '../../libs/xpay-auth/src/flows/shared/revocation-log.js';
+import { RevocationLog } from '../../libs/xpay-auth/src/flows/sharing/revocation-log.js';
 import { Revocations } from '../../libs/xpay-auth/src/flows/check/revocations.js';
 import { type Session, Sessions } from '../../libs/xpay-auth/src/flows/sessions.js';
-import { SharedCallers } from '../../libs/xpay-auth/src/flows/shared/shared-callers.js';
-import { SharedSessions } from '../../libs/xpay-auth/src/flows/shared/shared-sessions.js';
+import { SharedCallers } from '../../libs/xpay-auth/src/flows/sharing/shared-callers.js';
+import { SharedSessions } from '../../libs/xpay-auth/src/flows/sharing/shared-sessions.js';
 import {
   type Call,
   CallerRecord,

@@ -1,6 +1,6 @@
 // Below the public surface: the module gives every instance its options, a share and a randomness of its own; here each is said.
 import type { Store } from 'nestjs-xpay-auth';
-import { SharedGrants } from '../../libs/xpay-auth/src/flows/shared/shared-grants.js';
+import { SharedGrants } from '../../libs/xpay-auth/src/flows/sharing/shared-grants.js';
 import { TokenSource, type TokenSourceParts } from '../../libs/xpay-auth/src/flows/token-source.js';
 
 type Own = Pick<TokenSourceParts, 'clock' | 'credentials' | 'authenticate'>;

@@ -8,8 +8,8 @@ import { Watch } from '../core/watch.js';
 import { CallerPeriod, type PeriodPolicy } from './check/caller-period.js';
 import { type PresentedCredentials, checkText } from './check/presented-credentials.js';
 import { type RememberedCaller, RememberedCallers } from './check/remembered-callers.js';
-import type { SharedMark } from './shared/revocation-log.js';
-import type { SharedCallers } from './shared/shared-callers.js';
+import type { SharedMark } from './sharing/revocation-log.js';
+import type { SharedCallers } from './sharing/shared-callers.js';
 import {
   type CheckKind,
   type CheckPolicy,

@@ -8,11 +8,11 @@ import { Watch } from '../core/watch.js';
 import type { AuditSink } from './check/audit-events.js';
 import type { CredentialVerifier } from './credential-verifier.js';
 import type { PresentedCredentials } from './check/presented-credentials.js';
-import type { RevocationLog } from './shared/revocation-log.js';
+import type { RevocationLog } from './sharing/revocation-log.js';
 import { Revocations } from './check/revocations.js';
 import { type AskedAt, type NamedSession, SessionRecheck } from './session/session-recheck.js';
 import { type SessionRecord, SessionRecords } from './session/session-records.js';
-import type { SharedSessions } from './shared/shared-sessions.js';
+import type { SharedSessions } from './sharing/shared-sessions.js';
 
 /** The option `session`, resolved. */
 export interface SessionPolicy {

@@ -4,7 +4,7 @@ import { Principal } from '../../core/principal.js';
 import { Revocations } from '../check/revocations.js';
 import { type AskedAt, SessionRecheck } from './session-recheck.js';
 import type { SessionRecord } from './session-records.js';
-import type { FoundSession } from '../shared/shared-sessions.js';
+import type { FoundSession } from '../sharing/shared-sessions.js';
 
 const shared = { mark: { epoch: 'e', position: 0 }, userIndex: 'u', index: 'i', generation: 1, checkedAt: 0 };
 const principal = new Principal({

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '../../core/clock.js';
 import type { Revocations, RevocationMark } from '../check/revocations.js';
 import type { SessionRecord } from './session-records.js';
-import type { FoundSession, SharedSessions } from '../shared/shared-sessions.js';
+import type { FoundSession, SharedSessions } from '../sharing/shared-sessions.js';
 import { SingleFlight } from '../single-flight.js';
 import type { Watch } from '../../core/watch.js';
 

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { AccessToken } from '../../core/access-token.js';
 import type { Principal } from '../../core/principal.js';
-import type { SharedMark } from '../shared/revocation-log.js';
+import type { SharedMark } from '../sharing/revocation-log.js';
 import type { RevocationMark } from '../check/revocations.js';
 
 /** A session as this process knows it. */
