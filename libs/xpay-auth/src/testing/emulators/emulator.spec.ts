@@ -161,6 +161,25 @@ describe('every emulator', () => {
     }
   });
 
+  it.each([
+    ['latin1', undefined, 'application/json', 'Jörg'],
+    ['utf16le', 'utf-16', 'application/json; charset=utf-16', 'Jörg 😀'],
+  ] as const)('writes an answer in %s, with the charset %s declared', async (encoding, charset, type, name) => {
+    xpay.faults.always({ kind: 'transform', transform: () => ({ name }) });
+    xpay.faults.always({ kind: 'encoding', encoding, ...(charset !== undefined && { charset }) });
+    const answer = await login();
+    expect(answer.headers.get('content-type')).toBe(type);
+    expect(Buffer.from(await answer.arrayBuffer()).toString(encoding)).toBe(JSON.stringify({ name }));
+  });
+
+  it('writes the answer of another fault in another encoding', async () => {
+    xpay.faults.always({ kind: 'encoding', encoding: 'latin1' });
+    xpay.faults.next({ kind: 'status', status: 503, body: 'überlastet' });
+    const answer = await login();
+    expect([answer.status, answer.headers.get('content-type')]).toEqual([503, 'text/plain']);
+    expect(Buffer.from(await answer.arrayBuffer()).toString('latin1')).toBe('überlastet');
+  });
+
   it('changes the normal answer by a transform, and owns up to one that throws', async () => {
     xpay.faults.next({ kind: 'transform', transform: (body) => ({ wrapped: body }) });
     expect(await (await login()).json()).toHaveProperty('wrapped.success.message', 'Authenticated');

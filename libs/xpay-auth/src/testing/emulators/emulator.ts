@@ -4,7 +4,7 @@ import type { EmulatedAccount } from './account-book.js';
 import { writeAnswer } from './answer-writer.js';
 import { answerOfFault, emulatorError, transformed } from './fault-answer.js';
 import { planFaults } from './fault.js';
-import type { Fault } from './fault.js';
+import type { AnswerEncoding, Fault } from './fault.js';
 import { Gone, Waits } from './emulator-clock.js';
 import type { EmulatorClock } from './emulator-clock.js';
 import { Ledger } from './ledger.js';
@@ -199,11 +199,11 @@ export abstract class Emulator<A extends EmulatedAccount> implements AsyncDispos
       ...(answer.account !== undefined && { account: answer.account }),
       ...(answer.uuid !== undefined && { uuid: answer.uuid }),
     });
-    await this.#write(response, answer);
+    await this.#write(response, answer, plan.encoding);
   }
 
-  #write(response: ServerResponse, answer: WireAnswer): Promise<void> {
-    return writeAnswer(response, answer, this.dateHeader ? new Date(this.now()).toUTCString() : undefined);
+  #write(response: ServerResponse, answer: WireAnswer, encoding?: AnswerEncoding): Promise<void> {
+    return writeAnswer(response, answer, this.dateHeader ? new Date(this.now()).toUTCString() : undefined, encoding);
   }
 
   #entryOf(request: WireRequest): LedgerEntry {

@@ -85,7 +85,18 @@ export type Fault = FaultTiming &
         /** Takes the normal body and returns the other one; `undefined` means no body. */
         readonly transform: (body: unknown) => unknown;
       }
+    | {
+        /** The answer as it would have been, that of another fault included, in another encoding than UTF-8. */
+        readonly kind: 'encoding';
+        /** The encoding, by Node's name for it. */
+        readonly encoding: 'latin1' | 'utf16le';
+        /** The `charset` that `Content-Type` declares, true or not. @default none */
+        readonly charset?: string;
+      }
   );
+
+/** In which encoding a body is written, and which one `Content-Type` declares. */
+export type AnswerEncoding = Extract<Fault, { readonly kind: 'encoding' }>;
 
 /** What the faults of one request add up to. */
 export interface FaultPlan {
@@ -93,7 +104,9 @@ export interface FaultPlan {
   readonly processFirst: boolean;
   readonly transforms: readonly ((body: unknown) => unknown)[];
   /** The first fault that leaves no normal answer. */
-  readonly ending: Exclude<Fault, { kind: 'delay' | 'transform' }> | undefined;
+  readonly ending: Exclude<Fault, { kind: 'delay' | 'transform' | 'encoding' }> | undefined;
+  /** The first encoding that is asked for. */
+  readonly encoding: AnswerEncoding | undefined;
 }
 
 /** Adds faults up: delays sum, transforms apply in order, and the first one that replaces the answer wins. */
@@ -101,6 +114,7 @@ export function planFaults(faults: readonly Fault[]): FaultPlan {
   let delayMs = 0;
   let processFirst = false;
   let ending: FaultPlan['ending'];
+  let encoding: FaultPlan['encoding'];
   const transforms: ((body: unknown) => unknown)[] = [];
   for (const first of faults) {
     for (let fault: Fault | undefined = first; fault !== undefined;) {
@@ -111,8 +125,9 @@ export function planFaults(faults: readonly Fault[]): FaultPlan {
         delayMs += current.ms;
         fault = current.followedBy;
       } else if (current.kind === 'transform') transforms.push(current.transform);
+      else if (current.kind === 'encoding') encoding ??= current;
       else ending ??= current;
     }
   }
-  return { delayMs, processFirst, transforms, ending };
+  return { delayMs, processFirst, transforms, ending, encoding };
 }

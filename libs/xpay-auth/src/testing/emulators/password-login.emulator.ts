@@ -66,7 +66,7 @@ export class PasswordLoginEmulator extends Emulator<PasswordLoginAccount> {
   /** Does the JWT say `exp`? @default false */
   jwtExpiry = false;
   /** `token_type` of the reply. @default 'bearer' */
-  tokenType: 'bearer' | 'Bearer' = 'bearer';
+  tokenType = 'bearer';
   /** Does a login hand out a `refresh_token`? @default false */
   refreshTokens = false;
   /** Does a refresh replace the refresh token and end the old one? @default true */

@@ -8,6 +8,8 @@ export type UuidPlacement = 'top' | 'inside';
 export interface XPayCall {
   readonly uuid: string;
   readonly uuidPlacement: UuidPlacement;
+  /** `error: null` goes beside `success`, and `success: null` beside `error`. */
+  readonly nullFields: boolean;
   readonly account?: string;
 }
 
@@ -20,8 +22,10 @@ export function xpaySuccess(
   more: Readonly<Record<string, unknown>> = {},
 ): WireAnswer {
   const success = { message, data, ...more };
-  const value =
-    call.uuidPlacement === 'inside' ? { success: { ...success, uuid: call.uuid } } : { success, uuid: call.uuid };
+  const value = {
+    ...(call.uuidPlacement === 'inside' ? { success: { ...success, uuid: call.uuid } } : { success, uuid: call.uuid }),
+    ...(call.nullFields && { error: null }),
+  };
   return { ...about(call), status: 200, payload: { kind: 'json', value }, outcome };
 }
 
@@ -33,7 +37,11 @@ export function xpayError(
   outcome: Outcome = 'business_error',
   status = 200,
 ): WireAnswer {
-  const value = { error: { message, data, tag: randomUUID() }, uuid: call.uuid };
+  const value = {
+    ...(call.nullFields && { success: null }),
+    error: { message, data, tag: randomUUID() },
+    uuid: call.uuid,
+  };
   return { ...about(call), status, payload: { kind: 'json', value }, outcome };
 }
 

@@ -95,6 +95,14 @@ describe('startXPayEmulator', () => {
     },
   );
 
+  it('writes null for a field without a value when told so', async () => {
+    xpay.nullFields = true;
+    xpay.addAccount({ username: 'grace', secretKey: 'grace-key', scopes: [] });
+    const granted = await login({ username: 'grace', secretKey: 'grace-key' });
+    expect(granted).toMatchObject({ error: null, success: { data: { user: { scopes: null } } } });
+    expect(await login({ secretKey: 'no' })).toMatchObject({ success: null, error: { data: { invalid: true } } });
+  });
+
   it('lets a live token do business and pages what it finds', async () => {
     const bearer = await token();
     const first = await read(find(bearer, { page: 1, pageSize: 2 }));

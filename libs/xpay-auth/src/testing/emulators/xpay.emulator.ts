@@ -32,6 +32,11 @@ export interface XPayEmulatorOptions extends EmulatorOptions<XPayAccount> {
   readonly uuidPlacement?: UuidPlacement;
   /** The reaction to a bad bearer. @default '200-error' */
   readonly badBearerAnswer?: BadBearerAnswer;
+  /**
+   * Is a field that has no value `null` rather than left out: `error` beside `success`, `success` beside `error`, and
+   * `scopes` of an account that has none? @default false
+   */
+  readonly nullFields?: boolean;
   /** Wallets that each account owns from the start. @default 3 */
   readonly walletsPerAccount?: number;
 }
@@ -54,6 +59,8 @@ export class XPayEmulator extends Emulator<XPayAccount> {
   uuidPlacement: UuidPlacement;
   /** The reaction to a bad bearer. */
   badBearerAnswer: BadBearerAnswer;
+  /** Is a field that has no value `null` rather than left out? */
+  nullFields: boolean;
   /** Message and data of the `error` that meets a bad bearer under '200-error' and '401-json'. */
   badBearerError: {
     /** `error.message`. */
@@ -70,6 +77,7 @@ export class XPayEmulator extends Emulator<XPayAccount> {
     super(options, false);
     this.uuidPlacement = options.uuidPlacement ?? 'top';
     this.badBearerAnswer = options.badBearerAnswer ?? '200-error';
+    this.nullFields = options.nullFields ?? false;
     this.#business = new XPayBusiness(options.walletsPerAccount ?? 3);
   }
 
@@ -103,6 +111,7 @@ export class XPayEmulator extends Emulator<XPayAccount> {
     const call = {
       uuid: typeof sent === 'string' && sent !== '' ? sent : randomUUID(),
       uuidPlacement: this.uuidPlacement,
+      nullFields: this.nullFields,
     };
     const authenticates = request.path === '/client/authenticate';
     const route = this.#business.route(request.path);
@@ -135,10 +144,15 @@ export class XPayEmulator extends Emulator<XPayAccount> {
 
     const isAPI = body['isAPI'] === true || body['isAPI'] === 'true';
     const { token, expiresAt } = this.mintToken(account.username, isAPI);
+    const scopes = [...(account.scopes ?? ['tme_user'])];
     const data = {
       success: true,
       expiresAt,
-      user: { username: account.displayName ?? account.username, scopes: [...(account.scopes ?? ['tme_user'])], isAPI },
+      user: {
+        username: account.displayName ?? account.username,
+        scopes: this.nullFields && scopes.length === 0 ? null : scopes,
+        isAPI,
+      },
       ticket: randomBytes(16).toString('hex'),
       access_token: token,
     };
