@@ -19,7 +19,10 @@ export interface UpstreamRequest {
 export interface UpstreamAnswer {
   /** The HTTP status, redirects included: none is followed. */
   readonly status: number;
-  /** The body as text, at most `http.maxResponseBytes`. */
+  /**
+   * The body as text, at most `http.maxResponseBytes`, decoded by the charset of its `Content-Type`, or as UTF-8 if it
+   * declares none. Empty if that is not possible and the status is 300 or more.
+   */
   readonly text: string;
   /** Ms since the epoch by our clock when the answer had arrived. */
   readonly receivedAt: number;
@@ -31,7 +34,8 @@ export interface UpstreamAnswer {
 
 /**
  * Speaks to one upstream. Any status is an answer; no answer at all is an `XPayAuthError`: `upstream_unavailable`,
- * `upstream_timeout`, or `upstream_malformed` for a body that is too long.
+ * `upstream_timeout`, or `upstream_malformed` for a body that is too long, or that cannot be decoded and belongs to a status
+ * below 300.
  */
 export interface Upstream {
   /** Sends one request, within what is left of the deadline. */

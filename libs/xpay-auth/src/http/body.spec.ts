@@ -11,11 +11,26 @@ const answer = (text: string): UpstreamAnswer => ({
 });
 
 describe('a body', () => {
-  it('is text in UTF-8, whatever else the bytes are', () => {
+  it('is text, and empty where there are no bytes', () => {
     expect(decodeText(Buffer.from('žluť'))).toBe('žluť');
-    expect(decodeText(Buffer.from([0x61, 0xff]))).toBe('a\ufffd');
+    expect(decodeText(Buffer.from('\ufeffa'))).toBe('a');
     expect(decodeText(undefined)).toBe('');
     expect(decodeText({ not: 'bytes' })).toBe('');
+    expect(decodeText(Buffer.alloc(0), 'text/plain; charset=klingon')).toBe('');
+  });
+
+  it.each<[string | undefined, string | undefined]>([
+    [undefined, undefined],
+    ['application/json', undefined],
+    ['application/json; charset=utf-8', undefined],
+    ['application/json; charset=utf-7', undefined],
+    ['application/json; charset=klingon', undefined],
+    ['latin1', undefined],
+    ['application/json; charset=latin1', 'Jörg'],
+    ['application/json;CHARSET="ISO-8859-1"', 'Jörg'],
+    ['text/plain; format=flowed; charset=windows-1252', 'Jörg'],
+  ])('D12 · in Latin-1 with the Content-Type %j is decoded to %j', (contentType, text) => {
+    expect(decodeText(Buffer.from('Jörg', 'latin1'), contentType)).toBe(text);
   });
 
   it('is a JSON object or nothing', () => {

@@ -1,13 +1,29 @@
+import { MIMEType } from 'node:util';
 import { parseObject } from '../core/json-object.js';
 import type { UpstreamAnswer } from '../core/ports.js';
 
 export { isObject } from '../core/json-object.js';
 
-const utf8 = new TextDecoder('utf-8');
+/**
+ * A body as text, by the charset of its `Content-Type` (RFC 9110 §8.3.2), UTF-8 without one (RFC 8259 §8.1); a byte order
+ * mark is left out. `undefined` for bytes that are not in this charset and for a charset that is not known
+ * (https://encoding.spec.whatwg.org/#names-and-labels): with replacement characters, two names would become one.
+ */
+export function decodeText(body: unknown, contentType = ''): string | undefined {
+  if (!(body instanceof Uint8Array) || body.length === 0) return '';
+  try {
+    return new TextDecoder(charsetOf(contentType), { fatal: true }).decode(body);
+  } catch {
+    return undefined;
+  }
+}
 
-/** A body as text; bytes that are no UTF-8 become U+FFFD, which no JSON we accept needs. */
-export function decodeText(body: unknown): string {
-  return body instanceof Uint8Array ? utf8.decode(body) : '';
+function charsetOf(contentType: string): string {
+  try {
+    return new MIMEType(contentType).params.get('charset') ?? 'utf-8';
+  } catch {
+    return 'utf-8';
+  }
 }
 
 /** The body as a JSON object, or `undefined` when it is none. */

@@ -17,5 +17,6 @@ describe('claimsOf', () => {
     `a.${part('"text"')}.c`,
     `a.${part('null')}.c`,
     'a.%%%.c',
+    `a.${Buffer.from('{"userName":"Jörg"}', 'latin1').toString('base64url')}.c`,
   ])('sees no JWT in %j', (token) => expect(claimsOf(token)).toBeUndefined());
 });

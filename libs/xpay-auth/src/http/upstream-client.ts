@@ -93,9 +93,17 @@ function answerOf(response: AxiosResponse<Buffer>, receivedAt: number): Upstream
     const value: unknown = response.headers[name.toLowerCase()];
     return typeof value === 'string' ? value : undefined;
   };
+  const text = decodeText(response.data, header('content-type'));
+  // The status of an error says enough. A success is worth nothing without its body.
+  if (text === undefined && response.status < 300) {
+    throw new XPayAuthError(
+      'upstream_malformed',
+      'The bytes of the answer are not in the charset that its Content-Type declares, or not in UTF-8 if it declares none',
+    );
+  }
   return {
     status: response.status,
-    text: decodeText(response.data),
+    text: text ?? '',
     receivedAt,
     upstreamNow: parseHttpDate(header('date') ?? ''),
     header,
