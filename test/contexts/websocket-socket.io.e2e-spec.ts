@@ -51,12 +51,23 @@ describe('a WebSocket gateway of socket.io', () => {
     expect([said, app.asked()]).toEqual([[username, root.username, username], 2]);
   });
 
+  it('D13 · null in auth is absent: the other credentials count, or none do', async () => {
+    await using app = await startGateways('socket.io');
+    await using byKey = await app.open({ path: '/open', auth: { username, secretKey, token: null } });
+    const none = { username: null, secretKey: null, token: null };
+    await using byHeader = await app.open({ path: '/open', auth: none, headers: asAda });
+    await using anonymous = await app.open({ path: '/open', auth: none });
+    const said = [await byKey.ask('me'), await byHeader.ask('me'), await anonymous.ask('optional')].map(codeOf);
+    expect(said).toEqual([username, username, 'nobody']);
+  });
+
   it.each<[string, Record<string, unknown>, Record<string, string>, string]>([
     ['a header beside auth', { username, secretKey }, asAda, 'invalid_request'],
     ['a key and a token', { username, secretKey, token: 'token' }, {}, 'invalid_request'],
     ['a token that is no text', { token: { $ne: '' } }, {}, 'invalid_request'],
     ['a token of two words', { token: 'two words' }, {}, 'invalid_request'],
     ['a name alone', { username }, {}, 'invalid_request'],
+    ['a name with null for its key', { username, secretKey: null }, {}, 'invalid_request'],
     ['a key that is no text', { username, secretKey: [secretKey] }, {}, 'invalid_request'],
     ['a colon that would move into the key', { username: 'a:b', secretKey: 'c' }, {}, 'invalid_request'],
     ['half a character', { username: '\ud800', secretKey: 'c' }, {}, 'invalid_request'],

@@ -150,6 +150,22 @@ describe('what opens, whatever it says,', () => {
     expect(decodeToken(text.replace(`"${field}":0`, `"${field}":1e999`))).toBeUndefined();
   });
 
+  it('D13 · null is absent in the optional fields of a token, a caller and a session', async () => {
+    expect(decodeToken(JSON.stringify({ ...writtenToken, expiresAt: null }))?.accessToken.expiresAt).toBeUndefined();
+
+    const clock = new ManualClock();
+    const store = new MemoryStore(clock);
+    const log = new RevocationLog({ store, clock, scope: 's', onUser: nobody, onEverybody: nobody });
+    await log.fresh();
+    const nulls = { expiresAt: null, periodMs: 60_000, vouchedMs: null, token: null, mark: log.mark() };
+    const value = JSON.stringify({ ...writtenPrincipal, ...nulls });
+    const { callers, sessions } = sharedBy(new StoreWith(clock, ['session', 'caller'], value), log, clock);
+    const principal = expect.objectContaining({ username: 'ada', expiresAt: undefined });
+    expect(await callers.recall('an id', 'a key')).toMatchObject({ principal, vouchedMs: undefined });
+    expect(await sessions.read('a token')).toMatchObject({ principal, upstreamToken: undefined });
+    log.stop();
+  });
+
   it('I10 · somebody who was revoked at a position without end is nobody', () => {
     expect(readPrincipal({ ...writtenPrincipal, mark })).toBeDefined();
     expect(readPrincipal({ ...writtenPrincipal, mark: { ...mark, position: Infinity } })).toBeUndefined();
@@ -179,19 +195,8 @@ describe('what opens, whatever it says,', () => {
         const clock = new ManualClock();
         const store = new StoreWith(clock, ['session', 'caller'], value);
         const log = new RevocationLog({ store, clock, scope: 's', onUser: nobody, onEverybody: nobody });
-        const issuer = Symbol('test');
-        const shared = { store, log, clock, instance: 'default', issuer };
-        const sessions = new SharedSessions({
-          ...shared,
-          scope: ['s'],
-          periodMs: 1,
-          idleMs: undefined,
-          bearersMayRepeat: false,
-        });
-        for (const found of [
-          await sessions.read('a token'),
-          await new SharedCallers(shared).recall('an id', 'a key'),
-        ]) {
+        const { callers, sessions, issuer } = sharedBy(store, log, clock);
+        for (const found of [await sessions.read('a token'), await callers.recall('an id', 'a key')]) {
           if (found !== undefined) expect(Principal.isIssuedBy(issuer, found.principal)).toBe(true);
         }
         log.stop();
@@ -199,6 +204,20 @@ describe('what opens, whatever it says,', () => {
     );
   });
 });
+
+/** Sessions and callers as an instance reads them out of a store. */
+function sharedBy(store: MemoryStore, log: RevocationLog, clock: ManualClock) {
+  const issuer = Symbol('test');
+  const shared = { store, log, clock, instance: 'default', issuer };
+  const sessions = new SharedSessions({
+    ...shared,
+    scope: ['s'],
+    periodMs: 1,
+    idleMs: undefined,
+    bearersMayRepeat: false,
+  });
+  return { callers: new SharedCallers(shared), sessions, issuer };
+}
 
 function tokenSource(store: MemoryStore, clock: ManualClock): TokenSource {
   const accessToken = new AccessToken('granted', { expiresAt: clock.now() + 3_600_000 });

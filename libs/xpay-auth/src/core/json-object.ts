@@ -25,7 +25,12 @@ export function isNumber(value: unknown): value is number {
   return Number.isFinite(value);
 }
 
+/** An optional field without a value: left out, or `null`, as many serializers write it. */
+export function isAbsent(value: unknown): value is null | undefined {
+  return value === undefined || value === null;
+}
+
 /** Such a number, or nothing at all. */
-export function isOptionalNumber(value: unknown): value is number | undefined {
-  return value === undefined || isNumber(value);
+export function isOptionalNumber(value: unknown): value is number | null | undefined {
+  return isAbsent(value) || isNumber(value);
 }

@@ -2,7 +2,7 @@ import { MIMEType } from 'node:util';
 import { parseObject } from '../core/json-object.js';
 import type { UpstreamAnswer } from '../core/ports.js';
 
-export { isObject } from '../core/json-object.js';
+export { isAbsent, isObject } from '../core/json-object.js';
 
 /**
  * A body as text, by the charset of its `Content-Type` (RFC 9110 §8.3.2), UTF-8 without one (RFC 8259 §8.1); a byte order

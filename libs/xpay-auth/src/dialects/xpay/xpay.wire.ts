@@ -1,7 +1,7 @@
 import { AccessToken } from '../../core/access-token.js';
 import { XPayAuthError, type UpstreamReference } from '../../core/errors.js';
 import type { Grant, UpstreamAnswer } from '../../core/ports.js';
-import { isName, isObject, isScopeList, isToken, jsonObject } from '../../http/body.js';
+import { isAbsent, isName, isObject, isScopeList, isToken, jsonObject } from '../../http/body.js';
 import { unreadable } from '../../http/failure.js';
 import { upstreamWords } from '../../http/upstream-words.js';
 
@@ -13,7 +13,11 @@ export interface XPayError {
   readonly data: unknown;
 }
 
-/** xPay.stream's envelope: `success` or `error`, told apart by which key is there, on any HTTP status but 429 and 5xx. */
+/**
+ * xPay.stream's envelope: `success` or `error`, told apart by which of them has a value, on any HTTP status but 429 and 5xx.
+ * The vendor's own samples test both for truth (https://docs.xpay.stream/authentication-api), so `null` beside the other is
+ * no second value.
+ */
 export type XPayEnvelope = { readonly reference: UpstreamReference } & (
   { readonly kind: 'success'; readonly data: unknown } | { readonly kind: 'error'; readonly error: XPayError }
 );
@@ -25,7 +29,7 @@ export type XPayEnvelope = { readonly reference: UpstreamReference } & (
 export function decodeEnvelope(answer: UpstreamAnswer): XPayEnvelope {
   const body = jsonObject(answer);
   const { success, error } = body ?? {};
-  if (isObject(error) && success === undefined) {
+  if (isObject(error) && isAbsent(success)) {
     const reference = referenceOf(body?.['uuid'], error['tag']);
     // A gateway that is busy or broken says nothing of credentials, even where its envelope seems to.
     if (answer.status === 429 || answer.status >= 500) throw unreadable(answer, 'an envelope', reference);
@@ -35,7 +39,7 @@ export function decodeEnvelope(answer: UpstreamAnswer): XPayEnvelope {
       reference,
     };
   }
-  if (isObject(success) && error === undefined && answer.status < 300) {
+  if (isObject(success) && isAbsent(error) && answer.status < 300) {
     // The vendor's page shows `uuid` in both places: at the top level and inside `success`.
     return { kind: 'success', data: success['data'], reference: referenceOf(body?.['uuid'] ?? success['uuid']) };
   }
@@ -45,13 +49,14 @@ export function decodeEnvelope(answer: UpstreamAnswer): XPayEnvelope {
 /** What `POST /client/authenticate` grants. Throws `upstream_malformed` for everything else. */
 export function decodeGrant(answer: UpstreamAnswer, data: unknown, reference: UpstreamReference): Grant {
   const { user, access_token: token, expiresAt, success } = isObject(data) ? data : {};
-  const { username, scopes = [], isAPI } = isObject(user) ? user : {};
+  const { username, isAPI, ...granted } = isObject(user) ? user : {};
+  const scopes = granted['scopes'] ?? [];
   const usable =
     success !== false &&
     isToken(token) &&
     isName(username) &&
     isScopeList(scopes) &&
-    (expiresAt === undefined || expiresAt === null || typeof expiresAt === 'number');
+    (isAbsent(expiresAt) || typeof expiresAt === 'number');
   if (!usable) {
     throw new XPayAuthError(
       'upstream_malformed',

@@ -127,5 +127,5 @@ function readWritten(text: string): Written | undefined {
   const principal = readPrincipal(said);
   const { periodMs, vouchedMs } = said ?? {};
   if (principal === undefined || !isNumber(periodMs) || !isOptionalNumber(vouchedMs)) return undefined;
-  return { ...principal, periodMs, vouchedMs };
+  return { ...principal, periodMs, vouchedMs: vouchedMs ?? undefined };
 }

@@ -1,6 +1,6 @@
 import { AccessToken } from '../../core/access-token.js';
 import { lengthPrefixed } from '../../core/cache-key.js';
-import { isObject, isOptionalNumber, isText, isTexts, parseObject } from '../../core/json-object.js';
+import { isAbsent, isObject, isOptionalNumber, isText, isTexts, parseObject } from '../../core/json-object.js';
 import { Principal } from '../../core/principal.js';
 import type { EntryName, Store } from '../../core/store.js';
 import type { RevocationLog, SharedMark } from './revocation-log.js';
@@ -142,8 +142,8 @@ function decode(text: string, instance: string, issuer: symbol): SharedSession |
 }
 
 function readToken(token: unknown): AccessToken | undefined | 'unreadable' {
-  if (token === undefined) return undefined;
+  if (isAbsent(token)) return undefined;
   const { value, expiresAt, scopes } = isObject(token) ? token : {};
   if (!isText(value) || !isOptionalNumber(expiresAt) || !isTexts(scopes)) return 'unreadable';
-  return new AccessToken(value, { expiresAt, scopes });
+  return new AccessToken(value, { expiresAt: expiresAt ?? undefined, scopes });
 }

@@ -42,7 +42,7 @@ export function decodeToken(text: string): LivingToken | undefined {
   if (!isText(value) || value === '' || !isOptionalNumber(expiresAt) || !isTexts(tokenScopes)) return undefined;
   if (!isText(username) || !isTexts(scopes) || !isNumber(lifeMs) || !(lifeMs > 0)) return undefined;
   return {
-    accessToken: new AccessToken(value, { expiresAt, scopes: tokenScopes }),
+    accessToken: new AccessToken(value, { expiresAt: expiresAt ?? undefined, scopes: tokenScopes }),
     username,
     scopes,
     isAPI: isAPI === true,

@@ -21,5 +21,5 @@ export function readPrincipal(said: Readonly<Record<string, unknown>> | undefine
   if (!isText(username) || !isTexts(scopes) || typeof isAPI !== 'boolean' || !isOptionalNumber(expiresAt))
     return undefined;
   if (!isText(epoch) || !isNumber(position)) return undefined;
-  return { username, scopes, isAPI, expiresAt, mark: { epoch, position } };
+  return { username, scopes, isAPI, expiresAt: expiresAt ?? undefined, mark: { epoch, position } };
 }

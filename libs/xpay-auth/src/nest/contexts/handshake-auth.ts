@@ -1,3 +1,5 @@
+import { isAbsent } from '../../core/json-object.js';
+
 /** What this library reads of a handshake's `auth` by itself, and takes off it. */
 const OWN = ['username', 'secretKey', 'token'] as const;
 
@@ -9,8 +11,8 @@ interface ReadAuth {
 }
 
 /**
- * Reads `{ username, secretKey }` and `{ token }` of a handshake's `auth`, and deletes them there. What cannot be one of
- * them becomes a line that no reader accepts.
+ * Reads `{ username, secretKey }` and `{ token }` of a handshake's `auth`, and deletes them there. `null` is absent: it is
+ * what a browser's storage holds before the first login. What cannot be one of them becomes a line that no reader accepts.
  */
 export function authorizationsIn(auth: unknown): ReadAuth {
   if (typeof auth !== 'object' || auth === null) return { authorizations: [], rest: {} };
@@ -18,8 +20,8 @@ export function authorizationsIn(auth: unknown): ReadAuth {
   const { username, secretKey, token, ...rest } = sent;
   for (const name of OWN) delete sent[name];
   const authorizations: string[] = [];
-  if (username !== undefined || secretKey !== undefined) authorizations.push(basicOf(username, secretKey));
-  if (token !== undefined) authorizations.push(typeof token === 'string' ? `Bearer ${token}` : 'Bearer');
+  if (!isAbsent(username) || !isAbsent(secretKey)) authorizations.push(basicOf(username, secretKey));
+  if (!isAbsent(token)) authorizations.push(typeof token === 'string' ? `Bearer ${token}` : 'Bearer');
   return { authorizations, rest };
 }
 
