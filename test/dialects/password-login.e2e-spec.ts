@@ -221,6 +221,42 @@ describe('what a login brings', () => {
     expect((await at.served.fetch('/me', asAda)).status).toBe(502);
   });
 
+  it.each<[string, readonly string[] | undefined, boolean]>([
+    ['bearer', undefined, true],
+    ['BEARER', undefined, true],
+    ['BearerToken', undefined, false],
+    ['BearerToken', ['bearer', 'BearerToken'], true],
+    ['bearertoken', ['BearerToken'], true],
+    ['jwt-bearer', ['JWT', 'jwt-bearer'], true],
+    ['Bearer', ['JWT'], false],
+    ['', ['JWT'], false],
+  ])(
+    'D13 · a token of the type %j with the option tokenTypes %j is accepted: %p',
+    async (tokenType, types, accepted) => {
+      const refreshing = { refreshTokens: true, tokenLifeMs: 60_000, expiresIn: 'number', tokenType } as const;
+      await using at = await world(refreshing, { refreshPath: '/auth/refresh', ...(types && { tokenTypes: types }) });
+      expect((await at.served.fetch('/me', asAda)).status).toBe(accepted ? 200 : 502);
+      const own = at.tokens.getToken();
+      if (!accepted) return await expect(own).rejects.toMatchObject({ code: 'upstream_malformed' });
+      await own;
+      await at.clock.advance(61_000);
+      await at.tokens.getToken();
+      expect(at.paths()).toEqual(['/auth/login', '/auth/login', '/auth/refresh']);
+    },
+  );
+
+  it('D13 · an answer without a token_type is accepted, as is null, whatever tokenTypes says', async () => {
+    await using at = await world({}, { tokenTypes: ['JWT'] });
+    at.emulator.faults.always({ kind: 'transform', transform: (body) => ({ ...(body as object), token_type: null }) });
+    expect((await at.served.fetch('/me', asAda)).status).toBe(200);
+    at.emulator.faults.clear();
+    at.emulator.faults.always({
+      kind: 'transform',
+      transform: (body) => ({ ...(body as object), token_type: undefined }),
+    });
+    await expect(at.tokens.getToken()).resolves.toBeDefined();
+  });
+
   it('sends the fields by the names and in the body that the options give', async () => {
     await using at = await world({}, { body: 'json', fields: { username: 'email' }, extraFields: { tenant: 'north' } });
     await at.tokens.getToken().catch(() => undefined);
@@ -312,6 +348,11 @@ it('options that cannot be meant stop the boot', () => {
     { extraFields: { password: 'x' } },
     { tokenAt: 'result..token' },
     { refusedStatuses: [500 as 401] },
+    { tokenTypes: [] },
+    { tokenTypes: ['bearer', ''] },
+    { tokenTypes: ['bearer token'] },
+    { tokenTypes: [7 as unknown as string] },
+    { tokenTypes: 'bearer' as unknown as string[] },
   ];
   for (const options of wrong) {
     expect(() => passwordLogin(options)).toThrow(expect.objectContaining({ code: 'configuration' }));

@@ -25,8 +25,8 @@ import { decodeGrant, refreshFields, saidReason } from './password-login.wire.js
  */
 export function passwordLogin(options: PasswordLoginDialectOptions = {}): Dialect {
   const settings = resolvePasswordLogin(options);
-  const { names, extraFields, tokenAt, refreshPath } = settings;
-  const keepRefreshToken = refreshPath !== undefined;
+  const { names, extraFields, tokenAt, tokenTypes, refreshPath } = settings;
+  const reading = { tokenAt, tokenTypes, keepRefreshToken: refreshPath !== undefined };
   return {
     name: 'password-login',
 
@@ -35,7 +35,7 @@ export function passwordLogin(options: PasswordLoginDialectOptions = {}): Dialec
       const { username, secretKey } = credentials;
       const fields = { ...extraFields, [names.username]: username, [names.secretKey]: secretKey };
       const answer = await upstream.send(post(settings.path, settings, fields));
-      const grant = decodeGrant(answer, { tokenAt, keepRefreshToken, username });
+      const grant = decodeGrant(answer, { ...reading, username });
       if (grant !== undefined) return grant;
       if (isRefusal(answer, settings)) {
         throw new XPayAuthError('invalid_credentials', 'The upstream refused the credentials');
@@ -48,7 +48,7 @@ export function passwordLogin(options: PasswordLoginDialectOptions = {}): Dialec
         async refresh(refreshToken, upstream) {
           const fields = { ...extraFields, ...refreshFields(refreshToken) };
           const answer = await upstream.send(post(refreshPath, settings, fields));
-          const grant = decodeGrant(answer, { tokenAt, keepRefreshToken, username: '' });
+          const grant = decodeGrant(answer, { ...reading, username: '' });
           if (grant !== undefined) return grant;
           if (refusesRenewal(answer))
             throw new XPayAuthError('invalid_token', 'The upstream refused the refresh token');

@@ -36,6 +36,13 @@ export interface PasswordLoginDialectOptions extends PasswordLoginApiOptions {
    */
   tokenAt?: string;
   /**
+   * Accepted values of `token_type`, in any case of letters. Any other one is `upstream_malformed`; an answer without a
+   * `token_type` is accepted. The token is sent as a bearer whatever its type is, so add only names that mean a bearer token,
+   * such as `BearerToken`, `JWT` or `jwt-bearer`.
+   * @default ['bearer'] (RFC 6750 §4)
+   */
+  tokenTypes?: readonly string[];
+  /**
    * HTTP statuses by which the login says that the credentials are wrong; every other one is the upstream's trouble. Other
    * conventions in the wild: 400 (fastapi-users, the full-stack template), 403, 404. A 400, 403 or 404 counts only with a
    * JSON object in it, for a proxy has them too; OAuth's `invalid_grant` counts with any status but 429 and 5xx.
@@ -57,6 +64,8 @@ export interface PasswordLoginSettings {
   readonly names: { readonly username: string; readonly secretKey: string };
   readonly extraFields: Readonly<Record<string, string>>;
   readonly tokenAt: readonly string[];
+  /** In lower case. */
+  readonly tokenTypes: readonly string[];
   readonly refusedStatuses: readonly number[];
   readonly refreshPath: string | undefined;
 }
@@ -69,6 +78,7 @@ export function resolvePasswordLogin(options: PasswordLoginDialectOptions): Pass
     secretKey: options.fields?.secretKey ?? 'password',
   };
   const tokenAt = (options.tokenAt ?? DEFAULT_TOKEN_AT).split('.');
+  const tokenTypes: readonly string[] = options.tokenTypes ?? ['bearer'];
   const refusedStatuses: readonly number[] = options.refusedStatuses ?? [401];
   insist(isPath(path), 'path must begin with one "/"');
   insist(refreshPath === undefined || isPath(refreshPath), 'refreshPath must begin with one "/"');
@@ -80,6 +90,7 @@ export function resolvePasswordLogin(options: PasswordLoginDialectOptions): Pass
     'extraFields must not name the fields of the credentials',
   );
   insist(!tokenAt.includes(''), "tokenAt must be a name, or names joined by '.'");
+  insist(areTokenTypes(tokenTypes), 'tokenTypes must be an array of one or more texts without spaces');
   insist(
     refusedStatuses.every((status) => [400, 401, 403, 404].includes(status)),
     'refusedStatuses may have 400, 401, 403 and 404',
@@ -90,6 +101,7 @@ export function resolvePasswordLogin(options: PasswordLoginDialectOptions): Pass
     names,
     extraFields: { ...extraFields },
     tokenAt,
+    tokenTypes: tokenTypes.map((type) => type.toLowerCase()),
     refusedStatuses: [...refusedStatuses],
     refreshPath,
   };
@@ -97,6 +109,12 @@ export function resolvePasswordLogin(options: PasswordLoginDialectOptions): Pass
 
 function isPath(path: string): boolean {
   return /^\/(?!\/)/.test(path);
+}
+
+function areTokenTypes(types: unknown): boolean {
+  return (
+    Array.isArray(types) && types.length > 0 && types.every((type) => typeof type === 'string' && /^\S+$/.test(type))
+  );
 }
 
 function insist(condition: boolean, rule: string): void {

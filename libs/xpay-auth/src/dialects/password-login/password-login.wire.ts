@@ -2,7 +2,7 @@ import { AccessToken } from '../../core/access-token.js';
 import { XPayAuthError } from '../../core/errors.js';
 import type { Grant, UpstreamAnswer } from '../../core/ports.js';
 import { Secret } from '../../core/secret.js';
-import { isObject, isScopeList, isToken, jsonObject } from '../../http/body.js';
+import { isAbsent, isObject, isScopeList, isToken, jsonObject } from '../../http/body.js';
 import { claimsOf } from '../../http/jwt-claims.js';
 import { msFromSeconds } from '../../http/seconds.js';
 
@@ -13,6 +13,8 @@ export const DEFAULT_TOKEN_AT = 'access_token';
 export interface GrantReading {
   /** The way to the token, name by name; what belongs to it lies beside it. */
   readonly tokenAt: readonly string[];
+  /** The accepted values of `token_type`, in lower case. */
+  readonly tokenTypes: readonly string[];
   readonly keepRefreshToken: boolean;
   /** The answer names nobody, so this is whom the grant is for. */
   readonly username: string;
@@ -32,14 +34,17 @@ export const refreshFields = (refreshToken: Secret) => ({
  */
 export function decodeGrant(
   answer: UpstreamAnswer,
-  { tokenAt, keepRefreshToken, username }: GrantReading,
+  { tokenAt, tokenTypes, keepRefreshToken, username }: GrantReading,
 ): Grant | undefined {
   const beside = answer.status < 300 ? follow(jsonObject(answer), tokenAt.slice(0, -1)) : undefined;
   const token = beside?.[tokenAt.at(-1) ?? ''];
   if (beside === undefined || !isToken(token)) return undefined;
   const { token_type: type, expires_in: expiresIn, refresh_token: refreshToken } = beside;
-  if (!isBearerType(type)) {
-    throw new XPayAuthError('upstream_malformed', 'The upstream granted a token that is no bearer token');
+  if (!isAccepted(type, tokenTypes)) {
+    throw new XPayAuthError(
+      'upstream_malformed',
+      'The upstream granted a token whose token_type is not in tokenTypes of passwordLogin',
+    );
   }
   const lifeMs = msFromSeconds(expiresIn, 'expires_in');
   const expiresAt =
@@ -59,8 +64,8 @@ export function decodeGrant(
 }
 
 /** Required by RFC 6749 §5.1 in any case of letters, and left out by many. */
-function isBearerType(type: unknown): boolean {
-  return type === undefined || type === null || (typeof type === 'string' && type.toLowerCase() === 'bearer');
+function isAccepted(type: unknown, tokenTypes: readonly string[]): boolean {
+  return isAbsent(type) || (typeof type === 'string' && tokenTypes.includes(type.toLowerCase()));
 }
 
 /** Why a login was turned down, as far as the body says it in a way that is agreed on. */
@@ -98,7 +103,7 @@ function follow(body: Readonly<Record<string, unknown>> | undefined, way: readon
 
 /** Space-separated (RFC 6749 §3.3); a list is taken too. */
 function scopesOf(scope: unknown): readonly string[] {
-  if (scope === undefined || scope === null) return [];
+  if (isAbsent(scope)) return [];
   const scopes: unknown = typeof scope === 'string' ? scope.split(' ').filter((name) => name !== '') : scope;
   if (isScopeList(scopes)) return scopes;
   throw new XPayAuthError('upstream_malformed', 'The upstream granted scopes that are no text, too long or too many');
