@@ -1,0 +1,135 @@
+// Which files and functions of the built library run during one call, counted by V8's precise coverage.
+import 'reflect-metadata';
+import { Controller, Get, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { Authenticated, XPayAuthModule, XPayTokenService } from 'nestjs-xpay-auth';
+import { ManualClock, startXPayEmulator } from 'nestjs-xpay-auth/testing';
+import { spawn } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { Session } from 'node:inspector/promises';
+import { createServer } from 'node:net';
+
+const account = { username: 'app@example.test', secretKey: 'app-secret-key', scopes: ['tme_user'] };
+const LIFETIME_MS = 3_600_000;
+
+/** The paths that docs/architecture.md describes. Each returns `{ files, functions }`, the names of what ran. */
+export const callPaths = {
+  'an unknown Basic caller': unknownCaller,
+  'getToken() with an expired token': () => expiredToken(),
+  'getToken() with an expired token and Redis': withRedis,
+};
+
+async function unknownCaller() {
+  const callers = Array.from({ length: 3 }, (_, i) => ({ ...account, username: `caller-${i}@example.test` }));
+  const xpay = await startXPayEmulator({ accounts: callers });
+  class Routes {
+    me() {
+      return 'me';
+    }
+  }
+  Controller()(Routes);
+  decorate(Routes, 'me', Authenticated(), Get('me'));
+  const app = await start({ baseUrl: xpay.url }, [Routes]);
+  try {
+    await app.listen(0, '127.0.0.1');
+    const me = `${await app.getUrl()}/me`;
+    const request = async ({ username, secretKey }) => {
+      const authorization = `Basic ${Buffer.from(`${username}:${secretKey}`).toString('base64')}`;
+      const { status } = await fetch(me, { headers: { authorization } });
+      if (status !== 200) throw new Error(`expected 200, got ${status}`);
+    };
+    return await measure([...callers.map((caller) => () => request(caller))]);
+  } finally {
+    await app.close();
+    await xpay.stop();
+  }
+}
+
+async function expiredToken(storeFor) {
+  const clock = new ManualClock();
+  const xpay = await startXPayEmulator({ accounts: [account], clock, tokenLifeMs: LIFETIME_MS });
+  const app = await start({
+    baseUrl: xpay.url,
+    credentials: { username: account.username, secretKey: account.secretKey },
+    clock,
+    ...(storeFor && { store: storeFor(clock) }),
+  });
+  try {
+    const tokens = app.get(XPayTokenService);
+    const renew = async () => {
+      await clock.advance(2 * LIFETIME_MS);
+      await tokens.getToken();
+    };
+    await tokens.getToken();
+    return await measure([renew, renew, renew]);
+  } finally {
+    await app.close();
+    await xpay.stop();
+  }
+}
+
+async function withRedis() {
+  const port = await freePort();
+  const server = spawn('redis-server', ['--port', port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  try {
+    for await (const chunk of server.stdout) if (String(chunk).includes('Ready to accept connections')) break;
+    const { redisStore } = await import('nestjs-xpay-auth/redis');
+    const encryptionKeys = `k1:${randomBytes(32).toString('base64')}`;
+    const url = `redis://127.0.0.1:${port}`;
+    return await expiredToken((clock) => redisStore({ url, encryptionKeys, clock }));
+  } finally {
+    server.kill();
+    await once(server, 'exit');
+  }
+}
+
+/** Runs all calls but the last to warm up, then counts what the last one runs. */
+async function measure(calls) {
+  for (const call of calls.slice(0, -1)) await call();
+  const session = new Session();
+  session.connect();
+  await session.post('Profiler.enable');
+  await session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: false });
+  await session.post('Profiler.takePreciseCoverage');
+  await calls.at(-1)();
+  const { result } = await session.post('Profiler.takePreciseCoverage');
+  await session.post('Profiler.stopPreciseCoverage');
+  session.disconnect();
+  const files = new Set();
+  const functions = [];
+  for (const { url, functions: all } of result) {
+    const [, file] = /\/libs\/xpay-auth\/dist\/(?!testing\/)(.*)$/.exec(url) ?? [];
+    if (file === undefined) continue;
+    for (const { functionName, ranges } of all) {
+      if ((ranges[0]?.count ?? 0) === 0) continue;
+      files.add(file);
+      functions.push(`${file} ${functionName}`);
+    }
+  }
+  return { files: [...files].sort(), functions: functions.sort() };
+}
+
+async function start(options, controllers = []) {
+  class AppModule {}
+  Module({ imports: [XPayAuthModule.forRoot({ envPrefix: 'METRICS_', ...options })], controllers })(AppModule);
+  const app = await NestFactory.create(AppModule, { logger: false, abortOnError: false });
+  await app.init();
+  return app;
+}
+
+function decorate(type, name, ...decorators) {
+  const descriptor = Object.getOwnPropertyDescriptor(type.prototype, name);
+  for (const decorator of decorators) decorator(type.prototype, name, descriptor);
+  Object.defineProperty(type.prototype, name, descriptor);
+}
+
+async function freePort() {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  await new Promise((done) => server.close(done));
+  return port;
+}
