@@ -43,8 +43,12 @@ try {
   cpSync(join(root, 'test/types/public-surface.types.ts'), join(place, 'public-surface.ts'));
   cpSync(join(root, 'test/types/testing-kit.types.ts'), join(place, 'testing-kit.ts'));
   cpSync(join(root, 'node_modules/expect-type'), join(place, 'node_modules/expect-type'), { recursive: true });
-  writeFileSync(join(place, 'tsconfig.json'), JSON.stringify(strangersConfig()));
+  writeFileSync(join(place, 'tsconfig.json'), JSON.stringify(strangersConfig(['public-surface.ts', 'testing-kit.ts'])));
   run('npx', ['tsc', '-p', '.'], place);
+
+  cpSync(join(root, 'test/packages/entry-points.mjs'), join(place, 'entry-points.mjs'));
+  run('node', ['entry-points.mjs'], place);
+  checkOlderSurface();
 
   for (const node of NODES) {
     for (const platform of ['express', 'fastify']) {
@@ -60,8 +64,21 @@ try {
   rmSync(place, { recursive: true, force: true });
 }
 
+/** What 0.1.0 published compiles, and its README's program runs; test/packages/surface-0.1/README.md lists what changed. */
+function checkOlderSurface() {
+  const older = join(place, 'surface-0.1');
+  cpSync(join(root, 'test/packages/surface-0.1'), older, { recursive: true });
+  writeFileSync(join(older, 'package.json'), JSON.stringify({ private: true, type: 'module' }));
+  const files = ['main.ts', 'fragments.ts', 'public-surface.types.ts', 'testing-kit.types.ts'];
+  const config = strangersConfig(files);
+  Object.assign(config.compilerOptions, { noEmit: false, outDir: 'dist' });
+  writeFileSync(join(older, 'tsconfig.json'), JSON.stringify(config));
+  run('npx', ['tsc', '-p', '.'], older);
+  run('node', ['dist/main.js'], older);
+}
+
 /** Stricter than most: no skipLibCheck, so that every type the package publishes has to hold without optional peers. */
-function strangersConfig() {
+function strangersConfig(files) {
   return {
     compilerOptions: {
       target: 'ES2023',
@@ -74,6 +91,6 @@ function strangersConfig() {
       experimentalDecorators: true,
       emitDecoratorMetadata: true,
     },
-    files: ['public-surface.ts', 'testing-kit.ts'],
+    files,
   };
 }

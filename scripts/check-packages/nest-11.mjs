@@ -51,6 +51,8 @@ try {
   }
   const entries = Object.keys(exports).filter((entry) => exports[entry].types !== undefined);
   run('node', ['-e', entries.map((entry) => `require('${join(name, entry)}');`).join(' ')], app);
+  cpSync(join(sources, '../entry-points.mjs'), join(app, 'entry-points.mjs'));
+  run('node', ['entry-points.mjs', 'redis'], app);
   testUnderJest(app);
   console.log('check:packages, Nest 11: everything passed');
 } finally {

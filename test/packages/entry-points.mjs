@@ -1,0 +1,51 @@
+// Classes and injection tokens are the same objects, whichever entry point of the packed library brings them.
+import 'reflect-metadata';
+import assert from 'node:assert/strict';
+import { Module } from '@nestjs/common';
+import { ModuleRef, NestFactory } from '@nestjs/core';
+import * as root from 'nestjs-xpay-auth';
+import * as kit from 'nestjs-xpay-auth/testing';
+
+const { XPayAuthError, XPayAuthModule, XPayTokenService, XPayHttpService, getXPayInjectionToken } = root;
+const credentials = { username: 'app@example.test', secretKey: 'app-key' };
+
+// The testing entry point provides the services under the tokens of the root entry point.
+class Injecting {}
+Module({ imports: [kit.XPayAuthTestingModule.forRoot()] })(Injecting);
+const tested = await NestFactory.createApplicationContext(Injecting, { logger: false, abortOnError: false });
+assert.ok(tested.get(XPayTokenService) instanceof XPayTokenService);
+assert.ok(tested.get(XPayHttpService) instanceof XPayHttpService);
+await tested.close();
+
+// What a service throws is the class that the root entry point exports.
+const upstream = await kit.startXPayEmulator({ accounts: [] });
+class Real {}
+Module({
+  imports: [
+    XPayAuthModule.forRoot({ baseUrl: upstream.url, credentials }),
+    XPayAuthModule.forRoot({ name: 'other', baseUrl: upstream.url, credentials }),
+  ],
+})(Real);
+const real = await NestFactory.createApplicationContext(Real, { logger: false, abortOnError: false });
+const failure = await real
+  .get(XPayTokenService)
+  .getToken()
+  .catch((thrown) => thrown);
+assert.ok(failure instanceof XPayAuthError, 'a failure is an XPayAuthError of the root entry point');
+assert.equal(getXPayInjectionToken(XPayTokenService, 'other'), getXPayInjectionToken(XPayTokenService, 'other'));
+assert.ok(
+  real.get(ModuleRef).get(getXPayInjectionToken(XPayTokenService, 'other'), { strict: false }) instanceof
+    XPayTokenService,
+);
+await real.close();
+await upstream.stop();
+
+// `redis`: where the optional peer ioredis is installed, the store's errors are that class as well.
+if (process.argv.includes('redis')) {
+  const { redisStore } = await import('nestjs-xpay-auth/redis');
+  assert.throws(() => redisStore({ url: 'redis://127.0.0.1', encryptionKeys: 'short' }), XPayAuthError);
+}
+
+// What both entry points export is one object.
+for (const name of Object.keys(kit)) if (name in root) assert.equal(kit[name], root[name], name);
+console.log('The entry points share their classes and injection tokens.');

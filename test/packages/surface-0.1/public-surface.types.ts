@@ -1,0 +1,96 @@
+// What the compiler has to say of the public surface. Checked by `npm run typecheck`, and against the packed tarball.
+import { expectTypeOf } from 'expect-type';
+import type { IncomingMessage } from 'node:http';
+import type { Observable } from 'rxjs';
+import {
+  AccessToken,
+  CurrentUser,
+  InjectXPay,
+  Principal,
+  type Scope,
+  Scopes,
+  type Session,
+  type TokenEvent,
+  type TokenStatus,
+  XPayAuthError,
+  type XPayAuthErrorCode,
+  XPayAuthModule,
+  type XPayAuthOptions,
+  type XPayHandshake,
+  type XPayHttpService,
+  type XPaySessionService,
+  XPayTokenService,
+} from 'nestjs-xpay-auth';
+
+declare module 'nestjs-xpay-auth' {
+  interface XPayScopes {
+    'reports:read': true;
+  }
+}
+
+declare const tokens: XPayTokenService;
+declare const http: XPayHttpService;
+declare const sessions: XPaySessionService;
+
+/** Never called: its types are what is tested. */
+export async function surface(): Promise<void> {
+  expectTypeOf(tokens.getToken()).resolves.toEqualTypeOf<AccessToken>();
+  expectTypeOf(tokens.peek()).toEqualTypeOf<AccessToken | undefined>();
+  expectTypeOf(tokens.authorizationHeader()).resolves.toEqualTypeOf<string>();
+  expectTypeOf<Parameters<XPayTokenService['invalidate']>[0]>().toEqualTypeOf<AccessToken | string>();
+  expectTypeOf(tokens.status()).toEqualTypeOf<TokenStatus>();
+  expectTypeOf(tokens.status().state).toEqualTypeOf<'none' | 'fresh' | 'stale' | 'expired'>();
+  expectTypeOf(tokens.events).toEqualTypeOf<Observable<TokenEvent>>();
+
+  expectTypeOf(await http.post('/path')).toEqualTypeOf<unknown>();
+  expectTypeOf(await http.post<string[]>('/path')).toEqualTypeOf<string[]>();
+  expectTypeOf(await http.request<null>({ path: '/path' })).toEqualTypeOf<{ data: null; uuid: string }>();
+
+  expectTypeOf(await sessions.login({ username: '', secretKey: '' })).toEqualTypeOf<Session>();
+  expectTypeOf<Session>().toHaveProperty('accessToken').toEqualTypeOf<string>();
+  expectTypeOf<Session>().toHaveProperty('tokenType').toEqualTypeOf<'Bearer'>();
+
+  expectTypeOf<XPayHandshake['accept']>().returns.resolves.toEqualTypeOf<Principal | undefined>();
+  expectTypeOf<IncomingMessage>().toExtend<NonNullable<Parameters<XPayHandshake['accept']>[2]>>();
+
+  expectTypeOf<'tme_user'>().toExtend<Scope>();
+  expectTypeOf<'anything:else'>().toExtend<Scope>();
+  expectTypeOf<Extract<Scope, 'reports:read'>>().toEqualTypeOf<'reports:read'>();
+  expectTypeOf<Extract<Scope, 'tme_admin'>>().toEqualTypeOf<'tme_admin'>();
+
+  expectTypeOf<XPayAuthError['code']>().toEqualTypeOf<XPayAuthErrorCode>();
+  expectTypeOf<'insufficient_scope'>().toExtend<XPayAuthErrorCode>();
+  expectTypeOf<'made_up'>().not.toExtend<XPayAuthErrorCode>();
+
+  expectTypeOf<Principal>().toHaveProperty('scopes').toEqualTypeOf<readonly string[]>();
+  // An object literal is no principal: only this library makes them.
+  expectTypeOf<{
+    username: string;
+    scopes: string[];
+    isAPI: true;
+    expiresAt: undefined;
+    instance: string;
+  }>().not.toExtend<Principal>();
+  expectTypeOf<{ value: string; expiresAt: undefined; scopes: string[] }>().not.toExtend<AccessToken>();
+
+  XPayAuthModule.forRoot();
+  XPayAuthModule.forRoot({ credentials: async () => ({ username: '', secretKey: '' }), attempts: false });
+  XPayAuthModule.forRootAsync({ name: 'a', useFactory: () => ({ baseUrl: '' }) });
+  // @ts-expect-error -- no such option
+  XPayAuthModule.forRoot({ baseURL: '' });
+  // @ts-expect-error -- the name stands beside the factory
+  XPayAuthModule.forRoot({ verification: { name: 'a' } });
+  // @ts-expect-error -- Basic and Bearer are the built-in extractors
+  const wrong: XPayAuthOptions = { verification: { extractors: ['digest'] } };
+  void wrong;
+}
+
+class Decorated {
+  constructor(@InjectXPay(XPayTokenService, 'other') readonly other: XPayTokenService) {}
+
+  @Scopes('tme_admin', 'reports:read', 'anything:else')
+  route(@CurrentUser() caller: Principal): string {
+    return caller.username;
+  }
+}
+void Decorated;
