@@ -99,6 +99,17 @@ describe('every emulator', () => {
     ]);
   });
 
+  it('D3 · plays a fault for one user name only, lasting or queued', async () => {
+    xpay.faults.always({ kind: 'rateLimited', retryAfter: 60 }, { username: 'eve@example.test' });
+    xpay.faults.next({ kind: 'html502' }, { username: 'bob@example.test' });
+    const statusOf = async (username: string): Promise<number> => (await login({ username, secretKey: 'x' })).status;
+    expect([await statusOf('eve@example.test'), (await login()).status, xpay.faults.pending]).toEqual([429, 200, 1]);
+    expect([await statusOf('bob@example.test'), await statusOf('bob@example.test')]).toEqual([502, 200]);
+    const form = new URLSearchParams({ email: 'eve@example.test', password: 'x' });
+    expect((await fetch(`${xpay.url}${AUTHENTICATE}`, { method: 'POST', body: form })).status).toBe(429);
+    expect((await fetch(`${xpay.url}/client/nowhere`)).status).toBe(404);
+  });
+
   it('holds a lasting fault until it is cleared', async () => {
     xpay.faults.always({ kind: 'unavailable' }, { path: '/client/*' });
     expect([(await login()).status, (await login()).status]).toEqual([503, 503]);

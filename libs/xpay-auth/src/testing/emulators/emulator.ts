@@ -12,6 +12,7 @@ import type { LedgerEntry } from './ledger.js';
 import { LoopbackServer } from './loopback-server.js';
 import { redactBody, redactHeaders } from './redaction.js';
 import { Script } from './script.js';
+import { submittedUsername } from './submitted-username.js';
 import { TokenBook } from './token-book.js';
 import { readWireRequest, RequestTooLarge } from './wire-message.js';
 import type { WireAnswer, WireRequest } from './wire-message.js';
@@ -183,7 +184,7 @@ export abstract class Emulator<A extends EmulatedAccount> implements AsyncDispos
     response: ServerResponse,
     settle: (ending: Partial<LedgerEntry>) => void,
   ): Promise<void> {
-    const plan = planFaults(this.faults.take(request.path));
+    const plan = planFaults(this.faults.take(request.path, submittedUsername(request)));
     const early = plan.processFirst ? await this.answer(request) : undefined;
     if (plan.delayMs > 0) await this.#waits.wait(plan.delayMs);
     const replacement = plan.ending && answerOfFault(plan.ending);

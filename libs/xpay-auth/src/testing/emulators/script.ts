@@ -4,11 +4,13 @@ import { fitsPath } from './path-pattern.js';
 export interface ScriptScope {
   /** Path without query; a trailing `*` means everything below. @default every path */
   readonly path?: string;
+  /** User name that the body submits as `username` or `email`, in JSON or urlencoded, in this very spelling. @default any, or none */
+  readonly username?: string;
 }
 
 interface Line<T> {
   readonly item: T;
-  readonly path: string | undefined;
+  readonly scope: ScriptScope;
   left: number;
 }
 
@@ -19,12 +21,12 @@ export class Script<T> {
 
   /** For the next matching request, or the next `times` of them. Lines queue: each request uses up the oldest that fits. */
   next(item: T, options: ScriptScope & { readonly times?: number } = {}): void {
-    this.#next.push({ item, path: options.path, left: options.times ?? 1 });
+    this.#next.push({ item, scope: options, left: options.times ?? 1 });
   }
 
   /** For every matching request until `clear()`; several may hold at once. */
   always(item: T, options: ScriptScope = {}): void {
-    this.#always.push({ item, path: options.path, left: Infinity });
+    this.#always.push({ item, scope: options, left: Infinity });
   }
 
   /** Forgets every line. */
@@ -39,9 +41,11 @@ export class Script<T> {
   }
 
   /** What holds for this request: at most one queued line, which it uses up, before the lasting ones. */
-  take(path: string): T[] {
-    const taken = this.#always.filter((line) => fitsPath(line.path, path)).map((line) => line.item);
-    const queued = this.#next.find((line) => line.left > 0 && fitsPath(line.path, path));
+  take(path: string, username?: string): T[] {
+    const fits = ({ scope }: Line<T>): boolean =>
+      fitsPath(scope.path, path) && (scope.username === undefined || scope.username === username);
+    const taken = this.#always.filter(fits).map((line) => line.item);
+    const queued = this.#next.find((line) => line.left > 0 && fits(line));
     if (queued === undefined) return taken;
     queued.left -= 1;
     if (queued.left <= 0) this.#next = this.#next.filter((line) => line !== queued);

@@ -5,6 +5,7 @@ import type { EmulatorOptions } from './emulator.js';
 import { randomSigningKey, signJwt } from './jwt.js';
 import { Script } from './script.js';
 import type { ScriptScope } from './script.js';
+import { submittedUsername } from './submitted-username.js';
 import { bearerOf, isRecord, parseJson } from './wire-message.js';
 import type { WireAnswer, WireRequest } from './wire-message.js';
 import { XPayBusiness } from './xpay-business.js';
@@ -120,17 +121,17 @@ export class XPayEmulator extends Emulator<XPayAccount> {
       return { ...xpayError(call, 'method not allowed', null, 'method_not_allowed', 405), headers: { allow: 'POST' } };
     const body = bodyOf(request);
     if (body === undefined) return xpayError(call, 'malformed JSON', null, 'bad_request', 400);
-    if (route === undefined) return this.#scripted(call, request.path) ?? this.#authenticate(call, body);
+    if (route === undefined) return this.#scripted(call, request) ?? this.#authenticate(call, body);
 
     const token = bearerOf(request);
     const holder = token === undefined ? undefined : this.tokens.live(token, this.now());
     if (holder === undefined) return this.#badBearer(call);
     const known = { ...call, account: holder.username };
-    return this.#scripted(known, request.path) ?? route(known, body, this.now());
+    return this.#scripted(known, request) ?? route(known, body, this.now());
   }
 
-  #scripted(call: XPayCall, path: string): WireAnswer | undefined {
-    const [error] = this.#businessErrors.take(path);
+  #scripted(call: XPayCall, request: WireRequest): WireAnswer | undefined {
+    const [error] = this.#businessErrors.take(request.path, submittedUsername(request));
     return error && xpayError(call, error.message, error.data);
   }
 
