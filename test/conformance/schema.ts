@@ -77,7 +77,7 @@ const ending = z.strictObject({ logins: count, calls: count.optional(), events: 
 const base = {
   name: z.string().min(10),
   /** The rows of the behaviours that the case states. */
-  rows: z.array(z.string().regex(/^[OIBC]\d+$/)).min(1),
+  rows: z.array(z.string().regex(/^[OIBCDES]\d+$/)).min(1),
   expect: ending,
 };
 

@@ -43,6 +43,8 @@ describe.each(platforms)('trouble of the upstream on %s', (platform) => {
     }
     // Trouble is nobody's refusal: as soon as it is over, the same credentials are good.
     app.xpay.faults.clear();
+    // A 429 without Retry-After is a cooldown of a second (D3).
+    if (errorCode === 'upstream_rate_limited') await app.clock.advance(1_000);
     expect(await app.status('/me', asAda)).toBe(200);
   });
 

@@ -81,6 +81,8 @@ export interface InboundSetting {
   readonly accounts?: readonly XPayAccount[];
   readonly controllers?: readonly Type[];
   readonly configure?: (app: INestApplication) => void;
+  /** Whether the app believes `X-Forwarded-For`. @default false */
+  readonly trustProxy?: boolean;
 }
 
 /** An app that verifies its callers at an emulator of xPay.stream; both live in the same time, which stands still. */
@@ -98,6 +100,7 @@ export async function startInbound(platform: Platform, setting: InboundSetting =
       app.useLogger(collector(logged));
       setting.configure?.(app);
     },
+    setting,
   );
   const events: AuditEvent[] = [];
   running.app.get(XPayAuditService).events.subscribe((event) => events.push(event));

@@ -1,5 +1,5 @@
 import type { INestApplication, ModuleMetadata } from '@nestjs/common';
-import { ExpressAdapter } from '@nestjs/platform-express';
+import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 
@@ -21,10 +21,14 @@ export async function startApp(
   platform: Platform,
   metadata: ModuleMetadata,
   configure: (app: INestApplication) => void = () => undefined,
+  { trustProxy = false }: { readonly trustProxy?: boolean } = {},
 ): Promise<RunningApp> {
   const testing = await Test.createTestingModule(metadata).compile();
   testing.useLogger(false);
-  const app = testing.createNestApplication(platform === 'express' ? new ExpressAdapter() : new FastifyAdapter());
+  const app = testing.createNestApplication(
+    platform === 'express' ? new ExpressAdapter() : new FastifyAdapter({ trustProxy }),
+  );
+  if (platform === 'express') (app as NestExpressApplication).set('trust proxy', trustProxy);
   configure(app);
   await app.listen(0, '127.0.0.1');
   const url = await app.getUrl();

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import { KeyedDigest } from '../../core/digest.js';
 import type { XPayAuthError } from '../../core/errors.js';
+import type { Store } from '../../core/store.js';
+import { MemoryStore } from '../../stores/memory.store.js';
 import { ManualClock } from '../../testing/emulators/manual-clock.js';
 import { type AttemptLimits, CountedAttempts } from './attempts.js';
 import type { AuditEvent } from '../check/audit-events.js';
@@ -9,7 +11,7 @@ import { BoundedLimiter } from './bounded-limiter.js';
 const limit = (attempts: number, windowMs = 60_000) => ({ attempts, windowMs });
 const roomy = { perUserAndAddress: limit(1_000), perAddress: limit(1_000), perUser: limit(1_000) };
 
-function counters(limits: Partial<AttemptLimits>) {
+function counters(limits: Partial<AttemptLimits>, store?: Store) {
   const events: AuditEvent[] = [];
   const clock = new ManualClock();
   const attempts = new CountedAttempts({
@@ -17,6 +19,7 @@ function counters(limits: Partial<AttemptLimits>) {
     clock,
     digest: new KeyedDigest(),
     audit: (event) => void events.push(event),
+    store,
   });
   const reserve = (username: string, address?: string) => attempts.reserve({ scheme: 'Basic', username, address });
   const free = (username: string, address: string) => attempts.free({ scheme: 'Basic', username, address });
@@ -124,6 +127,18 @@ describe('attempts', () => {
     await guess('ada', '198.51.100.1');
     await guess('ada', '198.51.100.1');
     expect(await guess('ada', '192.0.2.1')).toBe(0);
+  });
+
+  it('D3 · knows the addresses from which this very user was authenticated; without an address or the store, none', async () => {
+    const store = new MemoryStore();
+    const { reserve } = counters({}, store);
+    const isTrusted = async (username: string, address?: string): Promise<boolean> =>
+      (await reserve(username, address)).isFromTrustedAddress();
+    await (await reserve('ada', '192.0.2.1')).succeeded();
+    expect([await isTrusted('ada', '192.0.2.1'), await isTrusted('Ada', '192.0.2.1')]).toEqual([true, false]);
+    expect([await isTrusted('ada', '192.0.2.2'), await isTrusted('ada')]).toEqual([false, false]);
+    store.goAway();
+    expect([await isTrusted('ada', '192.0.2.1'), await isTrusted('ada', '192.0.2.2')]).toEqual([true, false]);
   });
 
   it('I5 · without an address only the name is counted', async () => {

@@ -4,6 +4,7 @@ import { XPayAuthError } from '../../core/errors.js';
 import type { Store } from '../../core/store.js';
 import type { Attempted, AuditSink } from '../check/audit-events.js';
 import { BoundedLimiter, type Limit, type Limiter, type Spent } from './bounded-limiter.js';
+import { foldedUsername } from './folded-username.js';
 import { networkOf } from './network.js';
 import { SharedLimiter } from './shared-limiter.js';
 import { Welcome } from './welcome.js';
@@ -26,6 +27,8 @@ export interface ReservedAttempt {
   succeeded(): Promise<void>;
   /** The upstream could not say, or the same refusal has been counted already. */
   undecided(): Promise<void>;
+  /** Whether this very user was authenticated from this address lately; `false` where neither we nor the store can tell. */
+  isFromTrustedAddress(): Promise<boolean>;
 }
 
 /** Counts failures by reserving an attempt before the upstream is asked: counting afterwards lets a crowd through. */
@@ -38,7 +41,11 @@ export interface Attempts {
   tellAgain(): void;
 }
 
-const uncounted: ReservedAttempt = { succeeded: () => Promise.resolve(), undecided: () => Promise.resolve() };
+const uncounted: ReservedAttempt = {
+  succeeded: () => Promise.resolve(),
+  undecided: () => Promise.resolve(),
+  isFromTrustedAddress: () => Promise.resolve(false),
+};
 
 /** Counts nothing: `attempts: false`. */
 export const unlimitedAttempts: Attempts = {
@@ -78,7 +85,7 @@ export class CountedAttempts implements Attempts {
 
   async reserve(by: Attempted): Promise<ReservedAttempt> {
     const { digest } = this.parts;
-    const user = digest.of(lengthPrefixed(['user', folded(by.username)]));
+    const user = digest.of(lengthPrefixed(['user', foldedUsername(by.username)]));
     const address = this.#addressOf(by);
     const both = address === undefined ? undefined : digest.of(lengthPrefixed([user, address]));
     const came = this.#cameFrom(by, address);
@@ -110,6 +117,7 @@ export class CountedAttempts implements Attempts {
         return refund();
       },
       undecided: refund,
+      isFromTrustedAddress: () => this.#isTrusted(came),
     };
   }
 
@@ -121,6 +129,7 @@ export class CountedAttempts implements Attempts {
         return Promise.resolve();
       },
       undecided: () => Promise.resolve(),
+      isFromTrustedAddress: () => this.#isTrusted(this.#cameFrom(by)),
     };
   }
 
@@ -137,6 +146,10 @@ export class CountedAttempts implements Attempts {
     return address === undefined ? undefined : this.parts.digest.of(lengthPrefixed(['came', by.username, address]));
   }
 
+  #isTrusted(came: string | undefined): Promise<boolean> {
+    return came === undefined ? Promise.resolve(false) : this.#welcome.has(came).catch(() => false);
+  }
+
   #lockedOut(by: Attempted, limit: string, retryAfterMs: number): XPayAuthError {
     this.parts.audit({ type: 'locked-out', ...by, limit });
     return new XPayAuthError('too_many_attempts', `Too many failed attempts (attempts.${limit})`, { retryAfterMs });
@@ -146,16 +159,4 @@ export class CountedAttempts implements Attempts {
 function limiterOf(name: string, limit: Limit, store: Store | undefined): Limiter {
   const here = new BoundedLimiter(name, limit);
   return store === undefined ? here : new SharedLimiter(name, limit, store, here);
-}
-
-/**
- * Spellings that an upstream may take for one name share a budget: case, width, accents, invisible characters, spaces
- * around it. For keys alone; the name itself goes on as it was sent.
- */
-function folded(username: string): string {
-  return username
-    .normalize('NFKD')
-    .replace(/[\p{M}\p{Cf}]/gu, '')
-    .trim()
-    .toLowerCase();
 }

@@ -26,6 +26,21 @@ describe('refused credentials', () => {
     expect(refused.add('b', 0)).toBe(true);
   });
 
+  it('D3 · count once an hour when they are answered without being judged, and are not refused for it', () => {
+    const refused = new RefusedCredentials(5_000);
+    expect([refused.addUnjudged('a', 0), refused.addUnjudged('a', 1_000), refused.has('a', 1_000)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    expect([refused.add('a', 2_000), refused.addUnjudged('a', 3_000), refused.has('a', 6_999)]).toEqual([
+      false,
+      false,
+      true,
+    ]);
+    expect(refused.addUnjudged('a', 3_600_000)).toBe(true);
+  });
+
   it('I2 · a flood pushes out other refused ones alone, and is bounded', () => {
     const refused = new RefusedCredentials(5_000);
     refused.add('first', 0);

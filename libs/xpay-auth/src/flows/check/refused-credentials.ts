@@ -32,9 +32,18 @@ export class RefusedCredentials {
 
   /** Remembers a refusal. `true` when it is to be counted: the same one has not been lately. */
   add(key: string, now: number): boolean {
+    return this.#put(key, now, now);
+  }
+
+  /** As {@link add}, for credentials that the upstream answered without judging them: they are not refused for it. */
+  addUnjudged(key: string, now: number): boolean {
+    return this.#put(key, this.#byKey.get(key)?.refusedAt ?? -Infinity, now);
+  }
+
+  #put(key: string, refusedAt: number, now: number): boolean {
     const before = this.#byKey.get(key);
     const counts = before === undefined || now - before.countedAt >= COUNTED_ONCE_IN_MS;
-    this.#byKey.set(key, { refusedAt: now, countedAt: counts ? now : before.countedAt });
+    this.#byKey.set(key, { refusedAt, countedAt: counts ? now : before.countedAt });
     return counts;
   }
 }

@@ -13,7 +13,7 @@ import { type CheckingPlace, type PresentedCredentials, attempted, checkText } f
 import { RefusedCredentials } from './refused-credentials.js';
 import type { RevocationMark, Revocations } from './revocations.js';
 import { SingleFlight, withinDeadline } from '../single-flight.js';
-import { UpstreamPause } from './upstream-pause.js';
+import { UpstreamCooldowns } from './upstream-cooldowns.js';
 
 /** What a check brings: who it is and what the upstream grants. Times are on the monotonic clock. */
 export interface Verified {
@@ -77,7 +77,7 @@ export class UpstreamCheck {
   readonly #underWay = new Set<AbortController>();
   readonly #placesForGuesses: number;
   #guesses = 0;
-  readonly #pause = new UpstreamPause();
+  readonly #cooldowns: UpstreamCooldowns;
   #stopped: XPayAuthError | undefined;
   /** What the last check failed with, and when; nothing once the upstream has said yes or no. */
   #trouble: { readonly code: XPayAuthErrorCode; readonly at: number } | undefined;
@@ -87,6 +87,7 @@ export class UpstreamCheck {
     const watch = parts.watch ?? new Watch();
     this.#flights = new SingleFlight(() => watch.note({ type: 'joined', flight: 'verification' }));
     this.#refused = new RefusedCredentials(refusedPeriodMs);
+    this.#cooldowns = new UpstreamCooldowns(parts);
     this.#placesForGuesses = Math.max(1, maxConcurrent - Math.max(1, Math.floor(maxConcurrent * KEPT_FOR_RENEWALS)));
   }
 
@@ -137,14 +138,23 @@ export class UpstreamCheck {
     return this.refusal(presented, 'empty user name or secret');
   }
 
-  /** One attempt is reserved before the upstream is asked, and given back unless the answer is a refusal. */
+  /** One attempt is reserved before the upstream is called, and given back unless the answer is a refusal or a 429. */
   async #pay(key: string, presented: PresentedCredentials, purpose: Purpose, kind: CheckKind): Promise<Verified> {
     const { attempts, audit, clock } = this.parts;
     const by = attempted(presented);
     const attempt: ReservedAttempt = kind === 'guess' ? await attempts.reserve(by) : attempts.free(by);
+    const objection =
+      kind === 'guess'
+        ? await this.#cooldowns.objectionToGuess(by, () => attempt.isFromTrustedAddress())
+        : this.#cooldowns.objectionToRenewal();
+    if (objection !== undefined) {
+      await attempt.undecided();
+      throw this.#undecided(presented, purpose, objection);
+    }
     try {
       const verified = await this.#ask(presented.credentials, purpose, kind);
       this.#trouble = undefined;
+      this.#cooldowns.answered(by);
       const { reference } = verified.grant;
       await attempt.succeeded();
       audit({ type: 'verified', purpose, ...by, reference });
@@ -153,22 +163,27 @@ export class UpstreamCheck {
       const failure = trouble(thrown);
       if (failure.code === 'invalid_credentials') {
         this.#trouble = undefined;
+        this.#cooldowns.answered(by);
         if (!this.#refused.add(key, clock.monotonic())) await attempt.undecided();
         throw this.refusal(presented, 'the upstream does not accept them', failure);
       }
-      this.#pause.heed(failure, clock.monotonic());
+      this.#cooldowns.failed(failure, by);
       this.#trouble = { code: failure.code, at: clock.monotonic() };
-      await attempt.undecided();
-      const { code: reason, reference } = failure;
-      audit({ type: 'undecided', purpose, ...by, reason, reference });
-      throw failure;
+      // A 429 may depend on the guess, so it is no free one.
+      const isCounted = failure.code === 'upstream_rate_limited' && this.#refused.addUnjudged(key, clock.monotonic());
+      if (!isCounted) await attempt.undecided();
+      throw this.#undecided(presented, purpose, failure);
     }
+  }
+
+  #undecided(presented: PresentedCredentials, purpose: Purpose, failure: XPayAuthError): XPayAuthError {
+    const { code: reason, reference } = failure;
+    this.parts.audit({ type: 'undecided', purpose, ...attempted(presented), reason, reference });
+    return failure;
   }
 
   async #ask(credentials: Credentials, purpose: Purpose, kind: CheckKind): Promise<Verified> {
     const { clock, policy, revocations, authenticate } = this.parts;
-    const paused = this.#pause.objection(clock.monotonic());
-    if (paused !== undefined) throw paused;
     if (!this.hasRoomFor(kind)) {
       throw new XPayAuthError('overloaded', `verification.maxConcurrent: ${this.#underWay.size} checks are under way`);
     }
