@@ -189,6 +189,17 @@ describe.each(platforms)('sessions on %s', (platform) => {
     expect(await upstream.status('/me', bearer(accessToken))).toBe(401);
   });
 
+  it('D6 · two logins that the upstream gave equal tokens are one session: the logout of one ends both', async () => {
+    await using app = await startInbound(platform, { options: { session: { token: 'upstream' } } });
+    app.xpay.equalTokensWithinASecond = true;
+    const [one, other] = [await app.sessions.login(ada), await app.sessions.login(ada)];
+    expect(other.accessToken).toBe(one.accessToken);
+    await app.sessions.logout(other.accessToken);
+    expect(await app.status('/me', bearer(one.accessToken))).toBe(401);
+    expect((await app.sessions.login(ada)).accessToken).toBe(one.accessToken);
+    expect(await app.status('/me', bearer(one.accessToken))).toBe(200);
+  });
+
   it('B13 · a gift-stream token, and the endless one inside it, never leave; neither is a credential here', async () => {
     const clock = new ManualClock();
     const gil = { username: 'gil@example.test', secretKey: 'gil-secret-key' };

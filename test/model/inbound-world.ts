@@ -448,6 +448,7 @@ export class InboundWorld implements World {
           sessions: new SharedSessions({
             store,
             log,
+            clock,
             scope,
             issuer,
             periodMs: SESSION_MS,

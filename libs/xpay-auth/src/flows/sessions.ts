@@ -153,14 +153,21 @@ export class Sessions {
     return this.#alive(this.parts.digest.of(bearerHeader(token)))?.upstreamToken;
   }
 
-  /** Throws `store_unavailable` when it has ended here, and elsewhere will once the store is back. */
+  /**
+   * Ends every session of this token that was begun before, on all instances: with `session.token: 'upstream'` several logins
+   * may hold equal tokens. Throws `store_unavailable` when it has ended here, and elsewhere will once the store is back.
+   */
   async logout(token: string): Promise<void> {
-    const key = this.parts.digest.of(bearerHeader(token));
+    const { digest, audit, shared } = this.parts;
+    const key = digest.of(bearerHeader(token));
     const record = this.#records.get(key);
     this.#records.delete(key);
-    if (this.parts.shared !== undefined) this.#recheck?.ended(this.parts.shared.sessions.indexOf(token));
-    if (record !== undefined) this.parts.audit({ type: 'logout', username: record.principal.username });
-    await this.parts.shared?.sessions.end(token, record?.shared?.generation);
+    if (record !== undefined) audit({ type: 'logout', username: record.principal.username });
+    if (shared === undefined) return;
+    const index = shared.sessions.indexOf(token);
+    this.#recheck?.ending(index);
+    const settled = (generation: number | undefined): void => this.#recheck?.settled(index, generation);
+    await shared.sessions.end(token, record?.shared?.generation, settled);
   }
 
   /** As {@link logout}, for all that a user has. */

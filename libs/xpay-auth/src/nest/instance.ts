@@ -162,7 +162,10 @@ export function createInstance(
     revocations,
     audit,
     shared: store &&
-      log && { sessions: new SharedSessions({ store, log, scope, issuer, periodMs, idleMs, bearersMayRepeat }), log },
+      log && {
+        sessions: new SharedSessions({ store, log, clock, scope, issuer, periodMs, idleMs, bearersMayRepeat }),
+        log,
+      },
     watch,
   });
 

@@ -116,7 +116,7 @@ describe('SessionRecheck', () => {
     const { recheck, answers, taken } = stage(undefined);
     const asked = recheck.run('key', 'token');
     expect(await outcome(asked)).toBe('waiting');
-    recheck.ended('i');
+    recheck.ending('i');
     const facts = { mark: shared.mark, upstreamToken: undefined, generation: 1, remainingMs: 1_000 };
     answers[0]?.resolve({ principal, ...facts });
     await asked;

@@ -41,6 +41,8 @@ export class SessionRecheck {
   readonly #reads = new SingleFlight<void>(() => this.parts.watch?.note({ type: 'joined', flight: 'session' }));
   /** Sessions that were ended on any instance, with their generation; what a read under way still brings of them is not taken. */
   readonly #ended = new LRUCache<string, number>({ max: MOST_ENDED });
+  /** Sessions whose logout here has not reached the store yet, so that their generation is unknown. */
+  readonly #ending = new LRUCache<string, true>({ max: MOST_ENDED });
   readonly #unsubscribe: () => void;
 
   constructor(private readonly parts: SessionRecheckParts) {
@@ -60,19 +62,30 @@ export class SessionRecheck {
     return this.parts.alive(key);
   }
 
-  /** A session of this name began here: what was heard of an earlier one of the same bearer is over. */
+  /** A session of this name began here. A logout that has not reached the store yet concerns an earlier one. */
   began(index: string): void {
-    this.#ended.delete(index);
+    this.#ending.delete(index);
   }
 
-  /** The session of this name has ended, here or elsewhere. Without a generation: whatever is there of it by now. */
-  ended(index: string, generation = Infinity): void {
+  /** A logout of this name has begun here. Until {@link settled} no session of this name is accepted. */
+  ending(index: string): void {
+    this.#ending.set(index, true);
+  }
+
+  /** The logout here has reached the store and ended all up to this generation; `undefined`: there was no session. */
+  settled(index: string, generation: number | undefined): void {
+    this.#ending.delete(index);
+    if (generation !== undefined) this.ended(index, generation);
+  }
+
+  /** The sessions of this name up to this generation have ended, here or elsewhere. */
+  ended(index: string, generation: number): void {
     this.#ended.set(index, Math.max(generation, this.#ended.get(index) ?? 0));
   }
 
   /** Whether this session, or a later one of its name, is known to have ended. */
   hasEnded(index: string, generation: number): boolean {
-    return generation <= (this.#ended.get(index) ?? 0);
+    return this.#ending.has(index) || generation <= (this.#ended.get(index) ?? 0);
   }
 
   stop(): void {

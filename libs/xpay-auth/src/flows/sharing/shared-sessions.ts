@@ -1,8 +1,10 @@
 import { AccessToken } from '../../core/access-token.js';
 import { lengthPrefixed } from '../../core/cache-key.js';
+import type { Clock } from '../../core/clock.js';
 import { isAbsent, isObject, isOptionalNumber, isText, isTexts, parseObject } from '../../core/json-object.js';
 import { Principal } from '../../core/principal.js';
 import type { EntryName, Store } from '../../core/store.js';
+import { asNewest } from './as-newest.js';
 import type { RevocationLog, SharedMark } from './revocation-log.js';
 import { readPrincipal } from './written-principal.js';
 
@@ -25,6 +27,7 @@ export interface FoundSession extends SharedSession {
 export interface SharedSessionsParts {
   readonly store: Store;
   readonly log: RevocationLog;
+  readonly clock: Clock;
   readonly scope: readonly string[];
   readonly issuer: symbol;
   readonly periodMs: number;
@@ -32,9 +35,6 @@ export interface SharedSessionsParts {
   /** The upstream's own tokens are bearers: the same one may begin a session again. */
   readonly bearersMayRepeat: boolean;
 }
-
-/** A lease that is only asked for its generation is given back at once; this is for who dies in between. */
-const GENERATION_LEASE_MS = 2_000;
 
 /** Sessions in the store, which all instances read. Everything here may throw `store_unavailable`. */
 export class SharedSessions {
@@ -60,13 +60,16 @@ export class SharedSessions {
     return log.mark();
   }
 
-  /** Puts a new session there. Returns its generation. */
+  /** Writes a new session, in place of an earlier one of the same token. Returns its generation. */
   async write(token: string, session: SharedSession, lifeMs: number): Promise<number> {
     const { store, idleMs, bearersMayRepeat } = this.parts;
     const name = this.#nameOf('session', token);
-    const generation = bearersMayRepeat ? await this.#nextGeneration(name) : 1;
-    await store.write(name, { value: encode(session), generation, lifeMs });
-    if (idleMs !== undefined) await this.#touch(token, 0);
+    const put = (generation: number): Promise<boolean> =>
+      store.write(name, { value: encode(session), generation, lifeMs });
+    let generation = 1;
+    if (bearersMayRepeat) generation = await asNewest(this.parts, name, put);
+    else await put(generation);
+    if (idleMs !== undefined) await this.#touch(token, generation);
     return generation;
   }
 
@@ -88,28 +91,36 @@ export class SharedSessions {
     return { ...session, generation: entry.generation, remainingMs: entry.remainingMs };
   }
 
-  /** Ends it everywhere; or throws, and does so once the store is back. `generation`: where it is known. */
-  end(token: string, generation: number | undefined): Promise<void> {
-    const { store, log, periodMs } = this.parts;
+  /**
+   * Ends on all instances every session of this token that was written before, and none that is written afterwards. Throws
+   * `store_unavailable`, and does it once the store is back. `known`: the generation of a session that was seen here.
+   * `onEnded` receives the greatest generation that is over; `undefined`: there was no session.
+   */
+  end(token: string, known: number | undefined, onEnded: (generation: number | undefined) => void): Promise<void> {
+    const { store, log, periodMs, bearersMayRepeat } = this.parts;
     const name = this.#nameOf('session', token);
+    let last: number | undefined;
+    const discard = async (generation: number): Promise<boolean> => {
+      // Kept for a repetition: where the discard was done and only its answer got lost, a login may have followed.
+      last = generation;
+      await store.discard(name, generation, periodMs);
+      return true;
+    };
     return log.orOwe(async () => {
-      const known = generation ?? (await store.read(name))?.generation;
-      if (known === undefined) return;
-      await store.discard(name, known, periodMs);
-      void store.publish(this.#topic, `${this.indexOf(token)} ${known}`).catch(() => undefined);
+      const found = last ?? known ?? (await store.read(name))?.generation;
+      if (found === undefined) return onEnded(undefined);
+      // Another instance may have written a later session of the same token.
+      if (bearersMayRepeat && last === undefined) await asNewest(this.parts, name, discard);
+      else await discard(found);
+      onEnded(last);
+      void store.publish(this.#topic, `${this.indexOf(token)} ${last}`).catch(() => undefined);
     });
   }
 
+  /** Records a use. That record outlives a logout, so its generation grows from login to login as well. */
   async #touch(token: string, generation: number): Promise<void> {
     const { store, idleMs = 0 } = this.parts;
     await store.write(this.#nameOf('seen', token), { value: '', generation: generation + 1, lifeMs: idleMs });
-  }
-
-  async #nextGeneration(name: EntryName): Promise<number> {
-    const lease = await this.parts.store.acquire(name, GENERATION_LEASE_MS);
-    if (lease.kind === 'held') return 1;
-    await lease.release();
-    return lease.generation;
   }
 
   get #topic(): string {

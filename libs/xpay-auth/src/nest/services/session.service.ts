@@ -43,7 +43,8 @@ export class XPaySessionService implements OnModuleDestroy {
   }
 
   /**
-   * Ends one session. An unknown token is no error.
+   * Ends one session, on every instance. An unknown token is no error. With `session.token: 'upstream'` logins that the upstream
+   * gave equal tokens are one session.
    *
    * @throws XPayAuthError `store_unavailable`: ended on this instance, and on the others once the `store` is back.
    */
