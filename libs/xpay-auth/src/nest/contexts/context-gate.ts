@@ -27,9 +27,11 @@ export class ContextGate {
     try {
       const decider = (instance = this.instances.get(requirement.instance));
       const { name, verification } = decider.options;
-      const decision = decideOnce(context.callOf(host), name, () => decider.strategy.validate(context.requestOf(host)));
+      const decision = decideOnce(context.operationOf(host), name, () =>
+        decider.strategy.validate(context.requestOf(host)),
+      );
       const admit = (principal: Principal): true => {
-        context.admit(host, requirement, principal, verification.stripCredentials);
+        context.admit(host, principal, verification.stripCredentials);
         return true;
       };
       if (!(decision instanceof Promise)) return admit(decision);
@@ -45,7 +47,7 @@ export class ContextGate {
     let instance: XPayInstance | undefined;
     try {
       instance = this.instances.get(requirement.instance);
-      const caller = decided(context.callOf(host), instance.options.name);
+      const caller = decided(context.operationOf(host), instance.options.name);
       if (!Principal.isIssuedBy(instance.issuer, caller)) {
         throw new XPayAuthError('missing_credentials', 'No XPayAuthGuard of this instance has let a caller in');
       }

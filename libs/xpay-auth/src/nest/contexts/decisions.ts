@@ -1,32 +1,42 @@
+import { XPayAuthError } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
 
 type Decision = Principal | Promise<Principal>;
 
-/** By request or message, and by the name of the instance that decided. They go when it goes. */
+/** By operation, and by the name of the instance that decided. An entry goes when its operation does. */
 const decisions = new WeakMap<object, Map<string, Decision>>();
 
 /**
- * Who calls, decided once for each request or message and instance, however many guards ask: ten fields of one GraphQL
- * request are one decision, also when they ask at the same time and also when it is a refusal.
+ * Decides who calls, once for each operation and instance, however many guards ask: ten fields of one GraphQL operation are
+ * one decision, also when they ask at the same time and also when it is a refusal. A failure that is not the caller's is
+ * shared by the guards that wait for it, and not kept.
+ *
+ * @param operation an object that no other operation has; never a connection, a request of GraphQL or a transport's context
  */
-export function decideOnce(call: object, instance: string, decide: () => Decision): Decision {
-  let ofCall = decisions.get(call);
-  if (ofCall === undefined) decisions.set(call, (ofCall = new Map()));
-  const present = ofCall.get(instance);
+export function decideOnce(operation: object, instance: string, decide: () => Decision): Decision {
+  let ofOperation = decisions.get(operation);
+  if (ofOperation === undefined) decisions.set(operation, (ofOperation = new Map()));
+  const present = ofOperation.get(instance);
   if (present !== undefined) return present;
   const decision = decide();
-  ofCall.set(instance, decision);
+  ofOperation.set(instance, decision);
   if (decision instanceof Promise) {
     decision.then(
-      (principal) => ofCall.set(instance, principal),
-      () => undefined,
+      (principal) => ofOperation.set(instance, principal),
+      (thrown: unknown) => {
+        if (!isRefusal(thrown)) ofOperation.delete(instance);
+      },
     );
   }
   return decision;
 }
 
-/** Whom this instance let in, if it did. */
-export function decided(call: object, instance: string): Principal | undefined {
-  const decision = decisions.get(call)?.get(instance);
+/** Returns the caller that this instance accepted for this operation, if it did. */
+export function decided(operation: object, instance: string): Principal | undefined {
+  const decision = decisions.get(operation)?.get(instance);
   return decision instanceof Promise ? undefined : decision;
+}
+
+function isRefusal(thrown: unknown): boolean {
+  return thrown instanceof XPayAuthError && thrown.trouble === 'caller';
 }

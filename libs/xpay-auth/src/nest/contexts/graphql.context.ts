@@ -3,9 +3,8 @@ import type { ChallengeContext } from '../../core/challenge.js';
 import { XPayAuthError } from '../../core/errors.js';
 import { failureBody, failureHeaders, toldRetryAfterMs } from '../refusals/http-exception.js';
 import type { IncomingRequest } from '../request/incoming-request.js';
-import { DEFAULT_INSTANCE } from '../options/resolve-options.js';
 import { type CallContext, withCause } from './call-context.js';
-import { decided } from './decisions.js';
+import { argumentsOf, operationOf } from './graphql-operation.js';
 import { type UpgradeRequest, holdHandshake, isRequest } from './handshakes.js';
 import { takeOff, wholeRequest } from './held-request.js';
 import { loadGraphQL } from './packages.js';
@@ -22,15 +21,12 @@ const CODES: Readonly<Record<number, string>> = {
 };
 
 /**
- * Fields of GraphQL. The request is looked for in the GraphQL context, as `req`, `request` or `reply.request`; one HTTP
- * request is one decision. An operation over graphql-ws presents what its connection was opened with, and is decided anew.
+ * Fields of GraphQL. The request is looked for in the GraphQL context, as `req`, `request` or `reply.request`. An operation
+ * over graphql-ws presents what its connection was opened with. Each operation is one decision, and so is each event of a
+ * subscription.
  */
 export const graphqlContext: CallContext = {
-  callOf(host) {
-    const context = contextValue(host);
-    const socket = subscriptionSocket(context);
-    return socket === undefined ? requestIn(context) : context;
-  },
+  operationOf,
 
   requestOf(host) {
     const context = contextValue(host);
@@ -38,15 +34,13 @@ export const graphqlContext: CallContext = {
     return socket === undefined ? wholeRequest(requestIn(context)) : socket;
   },
 
-  admit(host, _requirement, principal, strip) {
+  admit(host, principal, strip) {
     const context = contextValue(host);
     if (subscriptionSocket(context) !== undefined) return;
     const request = requestIn(context);
-    request.user = principal;
+    if (!isUpgrade(request)) request.user = principal;
     if (strip) takeOff(request);
   },
-
-  callerOf: (host, { instance }) => decided(graphqlContext.callOf(host), instance ?? DEFAULT_INSTANCE),
 
   async exceptionOf(failure, challenge) {
     const { GraphQLError } = await loadGraphQL();
@@ -82,10 +76,8 @@ function extensionsOf(failure: XPayAuthError, challenge: ChallengeContext | unde
   };
 }
 
-/** The third argument of a resolver; a reference resolver of a federation has no second one. */
 function contextValue(host: ArgumentsHost): object {
-  const args: readonly unknown[] = host.getArgs();
-  const context = args.length === 3 ? args[1] : args[2];
+  const { context } = argumentsOf(host);
   if (typeof context === 'object' && context !== null) return context;
   throw noRequest();
 }
@@ -95,6 +87,12 @@ function requestIn(context: object): IncomingRequest {
   const found = [req, request, reply?.request].find(isRequest);
   if (found === undefined) throw noRequest();
   return found;
+}
+
+/** Whether this request opened a socket. It outlives every operation, so none may leave its user there. */
+function isUpgrade(request: IncomingRequest): boolean {
+  const { upgrade } = (request.raw ?? request) as { upgrade?: unknown };
+  return upgrade === true;
 }
 
 /** What a graphql-ws connection was opened with, if this is one: its context is where HTTP has the request. */

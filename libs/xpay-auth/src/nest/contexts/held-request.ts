@@ -51,15 +51,18 @@ export class HeldRequest implements IncomingRequest {
   }
 }
 
-/** Requests share their headers with every namespace of socket.io, and with every field of GraphQL. */
+/**
+ * By request, and by its headers: every namespace of socket.io, every field of GraphQL and every operation of a connection
+ * may have a request of its own around the headers of one.
+ */
 const held = new WeakMap<object, HeldRequest>();
 
 /** Takes the credentials off a request and holds them for it. The second time it finds what it took the first time. */
 export function takeOff(request: IncomingRequest): HeldRequest {
-  const present = held.get(request);
+  const present = heldOf(request);
   if (present !== undefined) return present;
   const taken = new HeldRequest(request);
-  held.set(request, taken);
+  held.set(request, taken).set(request.headers, taken);
   do stripCredentials(request);
   while (linesOf(request).some(isAuthorization));
   return taken;
@@ -67,7 +70,11 @@ export function takeOff(request: IncomingRequest): HeldRequest {
 
 /** A request with its credentials, also where they were taken off. */
 export function wholeRequest(request: IncomingRequest): IncomingRequest {
-  return held.get(request) ?? request;
+  return heldOf(request) ?? request;
+}
+
+function heldOf(request: IncomingRequest): HeldRequest | undefined {
+  return held.get(request) ?? held.get(request.headers);
 }
 
 function linesOf(request: IncomingRequest): readonly string[] {

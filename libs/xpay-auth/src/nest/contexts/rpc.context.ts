@@ -2,10 +2,9 @@ import type { ArgumentsHost } from '@nestjs/common';
 import { type Observable, from, mergeMap } from 'rxjs';
 import { XPayAuthError } from '../../core/errors.js';
 import type { IncomingRequest } from '../request/incoming-request.js';
-import { DEFAULT_INSTANCE } from '../options/resolve-options.js';
 import { type CallContext, withCause } from './call-context.js';
-import { decided } from './decisions.js';
 import { failureMessage } from './failure-message.js';
+import { MessageKey } from './message-key.js';
 import { loadMicroservices } from './packages.js';
 
 /**
@@ -13,7 +12,8 @@ import { loadMicroservices } from './packages.js';
  * and Redis), or wherever an extractor finds them.
  */
 export const rpcContext: CallContext = {
-  callOf: contextOf,
+  // At the end, where Nest reads nothing: payload, context, and the call of gRPC come first.
+  operationOf: (host) => MessageKey.in(host.getArgs(), Infinity),
 
   requestOf(host): IncomingRequest {
     const context = contextOf(host);
@@ -28,8 +28,6 @@ export const rpcContext: CallContext = {
 
   admit: () => undefined,
 
-  callerOf: (host, { instance }) => decided(contextOf(host), instance ?? DEFAULT_INSTANCE),
-
   async exceptionOf(failure) {
     const { RpcException } = await loadMicroservices();
     return withCause(new RpcException(failureMessage(failure)), failure);
@@ -43,7 +41,7 @@ export const rpcContext: CallContext = {
     ),
 };
 
-/** One for each message. */
+/** The transport's own. Some have one for each message, others one for each connection. */
 function contextOf(host: ArgumentsHost): object {
   const context = host.switchToRpc().getContext<unknown>();
   if (typeof context === 'object' && context !== null) return context;

@@ -2,6 +2,8 @@ import { type ExecutionContext, createParamDecorator } from '@nestjs/common';
 import { XPayAuthError } from '../../core/errors.js';
 import { Principal } from '../../core/principal.js';
 import { contextOf } from '../contexts/contexts.js';
+import { decided } from '../contexts/decisions.js';
+import { DEFAULT_INSTANCE } from '../options/resolve-options.js';
 import type { IncomingRequest } from '../request/incoming-request.js';
 import { type Requirement, requirementOf } from './requirement.js';
 
@@ -23,6 +25,7 @@ export const CurrentUser: () => ParameterDecorator = createParamDecorator((_: un
 
 function userOf(context: ExecutionContext, requirement: Requirement): unknown {
   if (context.getType() === 'http') return context.switchToHttp().getRequest<IncomingRequest>().user;
-  // What another field or message was let in with says nothing of one that asks nobody.
-  return requirement.access === 'public' ? undefined : contextOf(context).callerOf(context, requirement);
+  // A public field has no caller, also where another field of its operation has one.
+  if (requirement.access === 'public') return undefined;
+  return decided(contextOf(context).operationOf(context), requirement.instance ?? DEFAULT_INSTANCE);
 }
