@@ -43,9 +43,9 @@ try {
   const app = appWith('newest', [...newest, ...platforms.map((one) => `${one}@11`), ...graphql, ...tools, ...beside]);
   compile(app, ['main.ts'], { skipLibCheck: false });
   // The others' own types are not as strict.
-  compile(app, ['optional-peers.ts'], { skipLibCheck: true });
+  compile(app, ['optional-peers.ts', 'one-connection.ts'], { skipLibCheck: true });
   for (const node of NODES) {
-    for (const program of ['main.js express', 'main.js fastify', 'optional-peers.js']) {
+    for (const program of ['main.js express', 'main.js fastify', 'optional-peers.js', 'one-connection.js']) {
       run('npx', ['--yes', '-p', `node@${node}`, '-c', `node dist/${program}`], app);
     }
   }
