@@ -64,6 +64,7 @@ export type { PasswordLoginDialectOptions } from './dialects/password-login/pass
 export { isToken, jsonObject } from './http/body.js';
 export { unreadable } from './http/failure.js';
 export { FORM_HEADERS, encodeForm } from './http/form.js';
+export { encodeJson } from './http/json.js';
 export { claimsOf } from './http/jwt-claims.js';
 export { refuseEmpty, refusesRenewal } from './http/refusal.js';
 export { msFromSeconds } from './http/seconds.js';

@@ -75,6 +75,12 @@ export interface ApiCall {
   readonly headers?: Readonly<Record<string, string>>;
   /** What is to be sent, before the language has put it into words. */
   readonly body?: unknown;
+  /**
+   * The body as `encode` wrote it when the call was made. Set when `encode` is called again with a token: send this instead
+   * of encoding `body`, which may have changed meanwhile.
+   * @default `encode` is called for the first time
+   */
+  readonly encodedBody?: string | undefined;
   /** A v4 UUID that names the call in the upstream's records, where it keeps such. */
   readonly uuid: string;
 }
@@ -100,7 +106,13 @@ export type ApiOutcome =
 
 /** How an upstream's API is called with a token. */
 export interface ApiLanguage {
-  /** The request that makes this call with this token. Throws `configuration` for a body that cannot be put into words. */
+  /**
+   * The request that makes this call with this token. Throws `configuration` for a body that the language cannot express:
+   * `encodeJson` and `encodeForm` do.
+   *
+   * Called once when the call is made, with a token that is none, and then for each token that is tried. The body of the
+   * first request is sent each time, whatever the later ones have.
+   */
   encode(call: ApiCall, token: AccessToken): UpstreamRequest;
   /** What the answer to it means. Throws `upstream_business_error` where the upstream reports an error that is not about the token. */
   decode(answer: UpstreamAnswer, call: ApiCall, token: AccessToken): ApiOutcome;

@@ -2,6 +2,7 @@ import type { AccessToken } from '../core/access-token.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { ApiCall, ApiLanguage, ApiOutcome, UpstreamAnswer, UpstreamRequest } from '../core/ports.js';
 import type { Ending, Watch } from '../core/watch.js';
+import { encodeCall } from './encoded-call.js';
 import type { TokenSource } from './token-source.js';
 
 export interface ApiCallParts {
@@ -16,12 +17,14 @@ export type ApiData = Extract<ApiOutcome, { kind: 'data' }>;
 
 /**
  * Calls the upstream's API with the app's own token. A token that is rejected is renewed, and the call repeated once and
- * at once, but only where the upstream certainly did nothing the first time: some of these calls move money.
+ * at once, but only where the upstream certainly did nothing the first time: some of these calls move money. The body is
+ * encoded before anything is awaited, so what the caller does to it later changes no request.
  */
 export async function callApi(parts: ApiCallParts, call: ApiCall, signal?: AbortSignal): Promise<ApiData> {
   const { tokens, api, send, watch } = parts;
+  const requestWith = encodeCall(api, call);
   const ask = async (token: AccessToken): Promise<ApiOutcome> =>
-    api.decode(await send(api.encode(call, token), signal), call, token);
+    api.decode(await send(requestWith(token), signal), call, token);
   const tryWith = async (token: AccessToken): Promise<ApiOutcome> => {
     const outcome = await watch.over(asking, () => ask(token), { judge, signal });
     if (outcome.kind === 'token rejected') tokens.invalidate(token);

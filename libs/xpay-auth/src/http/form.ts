@@ -1,4 +1,4 @@
-import { XPayAuthError } from '../core/errors.js';
+import { describeName, describeType, holdsMembers, unsendable } from './body-value.js';
 
 /** The media type of {@link encodeForm}, as a header. */
 export const FORM_HEADERS = {
@@ -11,27 +11,32 @@ export const FORM_HEADERS = {
  * Texts and numbers go as they are, a boolean as `1` or `0`, a field that is `undefined` or `null` is left out;
  * `URLSearchParams` as they stand.
  *
- * Throws `configuration`, naming the field and never its value, for what a form cannot say.
+ * Throws `configuration` for what a form cannot express: a body that is no object of fields (an array, a `FormData`, bytes, a
+ * stream, a `Date` or another object with `toJSON`), and a field that is an object, a function, a symbol or not finite.
+ * The message has the type and the field's name, never the value.
  */
 export function encodeForm(fields: unknown): string {
   if (fields instanceof URLSearchParams) return fields.toString();
-  if (typeof fields !== 'object' || fields === null || Array.isArray(fields)) {
-    throw new XPayAuthError('configuration', 'The body of this call is sent as a form: give an object of fields');
+  if (!isObjectOfFields(fields)) {
+    throw unsendable('a form', 'it', describeType(fields), 'Send an object of fields, or URLSearchParams.');
   }
   const form = new URLSearchParams();
-  for (const [name, value] of Object.entries(fields as Record<string, unknown>)) {
+  for (const [name, value] of Object.entries(fields)) {
     if (value === undefined || value === null) continue;
     form.append(name, textOf(name, value));
   }
   return form.toString();
 }
 
+function isObjectOfFields(body: unknown): body is object {
+  if (typeof body !== 'object' || body === null || Array.isArray(body) || !holdsMembers(body)) return false;
+  return !('toJSON' in body && typeof body.toJSON === 'function');
+}
+
 function textOf(name: string, value: unknown): string {
   if (typeof value === 'boolean') return value ? '1' : '0';
   if (typeof value === 'string' || typeof value === 'bigint') return String(value);
   if (typeof value === 'number' && Number.isFinite(value)) return String(value);
-  throw new XPayAuthError(
-    'configuration',
-    `The field ${name} cannot be sent in a form: expected a text, a finite number or a boolean`,
-  );
+  const hint = 'Send a string, a finite number, a bigint or a boolean.';
+  throw unsendable('a form', describeName('field', name), describeType(value), hint);
 }

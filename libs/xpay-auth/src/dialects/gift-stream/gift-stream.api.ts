@@ -86,8 +86,8 @@ function isOver({ expiresAt }: AccessToken, answer: UpstreamAnswer): boolean {
   return expiresAt !== undefined && expiresAt <= (upstreamNow(answer) ?? answer.receivedAt);
 }
 
-function bodyOf({ method, body }: ApiCall): { body?: string } {
+function bodyOf({ method, body, encodedBody }: ApiCall): { body?: string } {
   if (body === undefined) return {};
-  if (method !== 'GET') return { body: encodeForm(body) };
+  if (method !== 'GET') return { body: encodedBody ?? encodeForm(body) };
   throw new XPayAuthError('configuration', 'gift-stream: a GET has no body; write what it asks for into its path');
 }

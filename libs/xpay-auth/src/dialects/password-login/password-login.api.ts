@@ -2,6 +2,7 @@ import { XPayAuthError } from '../../core/errors.js';
 import type { ApiCall, ApiLanguage, UpstreamAnswer } from '../../core/ports.js';
 import { unreadable } from '../../http/failure.js';
 import { FORM_HEADERS, encodeForm } from '../../http/form.js';
+import { encodeJson } from '../../http/json.js';
 import { upstreamWords } from '../../http/upstream-words.js';
 import { wordsOf } from './password-login.wire.js';
 
@@ -42,13 +43,13 @@ export function passwordLoginApi({ tokenRejectedStatuses = [401] }: PasswordLogi
   };
 }
 
-function contentOf({ method, body }: ApiCall): { body?: string; 'content-type'?: string } {
+function contentOf({ method, body, encodedBody }: ApiCall): { body?: string; 'content-type'?: string } {
   if (body === undefined) return {};
   if (method === 'GET') {
     throw new XPayAuthError('configuration', 'password-login: a GET has no body; write what it asks for into its path');
   }
-  if (body instanceof URLSearchParams) return { ...FORM_HEADERS, body: encodeForm(body) };
-  return { 'content-type': 'application/json', body: JSON.stringify(body) };
+  if (body instanceof URLSearchParams) return { ...FORM_HEADERS, body: encodedBody ?? encodeForm(body) };
+  return { 'content-type': 'application/json', body: encodedBody ?? encodeJson(body) };
 }
 
 function parsed(answer: UpstreamAnswer): unknown {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { XPayAuthError } from '../../core/errors.js';
 import type { ApiLanguage, Dialect, Purpose } from '../../core/ports.js';
+import { encodeJson } from '../../http/json.js';
 import { businessError, decodeEnvelope, decodeGrant, type XPayError } from './xpay.wire.js';
 
 /** Options of the dialect {@link xPay}. */
@@ -66,7 +67,7 @@ function xPayApi(options: XPayDialectOptions): ApiLanguage {
   const rejections = options.tokenRejections ?? ['invalid token', 'token expired'];
   const isReadOnly = options.isReadOnly ?? ((path) => /\/(?:find|view|preview)$/.test(path));
   return {
-    encode: ({ method, path, headers, body, uuid }, token) => ({
+    encode: ({ method, path, headers, body, encodedBody, uuid }, token) => ({
       method,
       path,
       headers: {
@@ -75,7 +76,7 @@ function xPayApi(options: XPayDialectOptions): ApiLanguage {
         authorization: `Bearer ${token.value}`,
         uuid,
       },
-      body: JSON.stringify(body ?? {}),
+      body: encodedBody ?? encodeJson(body === undefined ? {} : body),
     }),
 
     decode(answer, call, token) {

@@ -27,7 +27,10 @@ export interface XPayRequest extends XPayCallOptions {
   readonly method?: UpstreamRequest['method'];
   /** Below the instance's `baseUrl`, with a leading slash. */
   readonly path: string;
-  /** Sent as the upstream's language has it; for xPay.stream as JSON. */
+  /**
+   * Sent as the upstream's language has it; for xPay.stream as JSON. Encoded when the call is made: changing the object later
+   * has no effect.
+   */
   readonly body?: unknown;
 }
 
@@ -62,7 +65,8 @@ export class XPayHttpService implements OnModuleDestroy {
    * Posts to the upstream's API and returns what it answers (for xPay.stream `success.data`, which may be `null`).
    *
    * @throws XPayAuthError `upstream_business_error` when the upstream reports an error of its own, `shutting_down`
-   * when the module is destroyed meanwhile, and as `getToken()` does.
+   * when the module is destroyed meanwhile, `configuration` before anything is sent for a body that the dialect cannot
+   * encode, and as `getToken()` does.
    */
   async post<T = unknown>(path: string, body?: unknown, options?: XPayCallOptions): Promise<T> {
     return (await this.request<T>({ ...options, path, body })).data;
@@ -71,7 +75,7 @@ export class XPayHttpService implements OnModuleDestroy {
   /** As {@link post}, with any method, and with the upstream's name for the request (`uuid`) beside the data. */
   async request<T = unknown>(request: XPayRequest): Promise<XPayAnswer<T>> {
     const { method = 'POST', path, body, headers, signal, uuid = randomUUID() } = request;
-    const call = { method, path, body, uuid, ...(headers !== undefined && { headers }) };
+    const call = { method, path, body, uuid, ...(headers !== undefined && { headers: { ...headers } }) };
     const { watch } = this;
     const parts = { tokens: this.tokens.source, api: this.api, send: this.send, watch };
     if (this.#stopped) throw shuttingDown();
