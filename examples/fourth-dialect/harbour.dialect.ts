@@ -1,4 +1,4 @@
-import { type Dialect, XPayAuthError, jsonObject, refuseEmpty, unreadable } from 'nestjs-xpay-auth';
+import { type Dialect, XPayAuthError, encodeJson, jsonObject, refuseEmpty, unreadable } from 'nestjs-xpay-auth';
 import { businessError, decodeSession, loginFields, problemOf } from './harbour.wire.js';
 
 const JSON_HEADERS = { 'content-type': 'application/json' };
@@ -34,7 +34,7 @@ export function harbour(): Dialect {
         path,
         // The bearer comes last: no header of the caller's takes its place.
         headers: { ...headers, ...JSON_HEADERS, authorization: `Bearer ${token.value}` },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
+        ...(body !== undefined && { body: encodeJson(body) }),
       }),
 
       decode(answer, call, token) {

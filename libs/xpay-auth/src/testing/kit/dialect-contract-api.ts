@@ -29,6 +29,27 @@ export const apiCases: Readonly<Record<string, Play>> = {
     }
   },
 
+  'sends all that a body holds, or refuses it with configuration': async (rig) => {
+    rig.keepSecret(PROBE);
+    const { path } = rig.stage.call;
+    for (const [type, make, text = PROBE] of HARD_BODIES) {
+      for (const body of [make(), { member: make() }]) {
+        const encode = (): string | undefined =>
+          rig.dialect.api.encode({ method: 'POST', path, body, uuid: CALL_UUID }, new AccessToken('a.b.c')).body;
+        if (attempt(encode)?.includes(text) === true) continue;
+        const failure = await rig.failureOf(encode, `a body with a value of type ${type}`);
+        assert.equal(failure.code, 'configuration');
+      }
+    }
+  },
+
+  'writes the same body whatever the token': async ({ dialect, stage }) => {
+    const body = stage.call.body ?? stage.failingCall.body ?? { field: 'a text' };
+    const whole: ApiCall = { method: 'POST', path: stage.call.path, body, uuid: CALL_UUID };
+    const [one, two] = ['a.b.c', 'another-token'].map((value) => dialect.api.encode(whole, new AccessToken(value)));
+    assert.equal(one?.body, two?.body);
+  },
+
   'stays below its base URL': async ({ dialect, stage }) => {
     const { path } = dialect.api.encode({ ...stage.call, uuid: CALL_UUID }, new AccessToken('a.b.c'));
     assert.match(path, /^\/(?!\/)/);
@@ -48,6 +69,45 @@ export const apiCases: Readonly<Record<string, Play>> = {
     assert.equal(failure.code, 'upstream_business_error');
   },
 };
+
+/** In every body of {@link HARD_BODIES}. */
+const PROBE = '27182818';
+
+/** What `JSON.stringify` empties, drops or throws at, and what a body that holds it has in it. */
+const HARD_BODIES: readonly (readonly [type: string, make: () => unknown, text?: string])[] = [
+  ['Map', () => new Map([['field', PROBE]])],
+  ['Set', () => new Set([PROBE])],
+  ['FormData', () => formOf(PROBE)],
+  ['URLSearchParams', () => new URLSearchParams({ field: PROBE })],
+  ['Blob', () => new Blob([PROBE])],
+  ['Buffer', () => Buffer.from(PROBE)],
+  ['Uint8Array', () => new TextEncoder().encode(PROBE)],
+  ['Error', () => new Error(PROBE)],
+  ['bigint', () => BigInt(PROBE)],
+  ['function', () => () => PROBE, 'PROBE'],
+  ['symbol', () => Symbol(PROBE)],
+  ['number', () => NaN, 'NaN'],
+  ['an object that holds itself', () => loopOf(PROBE)],
+];
+
+function formOf(value: string): FormData {
+  const form = new FormData();
+  form.append('field', value);
+  return form;
+}
+
+function loopOf(value: string): object {
+  const loop: Record<string, unknown> = { field: value };
+  return Object.assign(loop, { loop });
+}
+
+function attempt<T>(encode: () => T): T | undefined {
+  try {
+    return encode();
+  } catch {
+    return undefined;
+  }
+}
 
 /** One call at the stand-in, with a token it has just given out. */
 async function call(rig: Rig, staged: StagedCall, meanwhile: () => unknown = () => undefined): Promise<ApiOutcome> {

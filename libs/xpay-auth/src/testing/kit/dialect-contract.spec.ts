@@ -1,7 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
+import { randomUUID } from 'node:crypto';
+import { inspect } from 'node:util';
 import { AccessToken } from '../../core/access-token.js';
 import { XPayAuthError } from '../../core/errors.js';
-import type { Dialect } from '../../core/ports.js';
+import type { ApiCall, Dialect } from '../../core/ports.js';
 import { Secret } from '../../core/secret.js';
 import { passwordLogin } from '../../dialects/password-login/password-login.dialect.js';
 import { startPasswordLoginEmulator } from '../emulators/password-login.emulator.js';
@@ -42,6 +44,21 @@ function failing(change: (failure: XPayAuthError, secret: string) => unknown): D
       sound.authenticate(credentials, upstream, purpose).catch((failure: XPayAuthError) => {
         throw change(failure, credentials.secretKey);
       }),
+  };
+}
+
+/** Encodes the body of a call that has one in another way. */
+function withBody(encode: (call: ApiCall) => string): Dialect {
+  return {
+    ...sound,
+    api: {
+      ...sound.api,
+      encode: (call, token) => {
+        if (call.method === 'GET') return sound.api.encode(call, token);
+        const { body: _, ...bodiless } = call;
+        return { ...sound.api.encode(bodiless, token), body: encode(call) };
+      },
+    },
   };
 }
 
@@ -179,6 +196,23 @@ describe('dialectContract', () => {
         },
       },
       "lets no header of the caller's take the token's place",
+    ],
+    [
+      'empties what JSON cannot express',
+      withBody(({ body }) => JSON.stringify(body) ?? ''),
+      'sends all that a body holds, or refuses it with configuration',
+    ],
+    [
+      'quotes a body that it refuses',
+      withBody(({ body }) => {
+        throw new XPayAuthError('configuration', inspect(body));
+      }),
+      'sends all that a body holds, or refuses it with configuration',
+    ],
+    [
+      'writes another body each time',
+      withBody(() => JSON.stringify({ nonce: randomUUID() })),
+      'writes the same body whatever the token',
     ],
     [
       'takes every error of the API for a rejected token',

@@ -10,12 +10,19 @@ export function testDialect(spoken: Dialect, upstream: XPayTestUpstream): Dialec
     authenticate: async (credentials, _, purpose) =>
       purpose === 'own token' ? upstream.grantOwnToken() : upstream.grantTo(credentials),
     api: {
-      encode: ({ method, path, body }) => ({
-        method,
-        path,
-        ...(body !== undefined && { body: JSON.stringify(body) }),
-      }),
+      encode(call, token) {
+        const { method, path, body, encodedBody } = call;
+        // What cannot be sent in production cannot be sent in a test.
+        spoken.api.encode(call, token);
+        return { method, path, ...(body !== undefined && { body: encodedBody ?? recorded(body) }) };
+      },
       decode: ({ text }) => ({ kind: 'data', data: JSON.parse(text) as unknown }),
     },
   };
+}
+
+/** The body of a call as {@link XPayTestUpstream} records it: in JSON, whatever the production dialect sends. */
+function recorded(body: unknown): string {
+  const fields: unknown = body instanceof URLSearchParams ? Object.fromEntries(body) : body;
+  return JSON.stringify(fields, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value));
 }
