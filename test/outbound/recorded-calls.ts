@@ -1,0 +1,82 @@
+import { Test } from '@nestjs/testing';
+import { AccessToken, type Dialect, XPayAuthModule, XPayHttpService, XPayTokenService } from 'nestjs-xpay-auth';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { collector } from './outbound.js';
+
+/** One request as it reached the upstream. */
+export interface Recorded {
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+/** An app that calls an API through a dialect, and an upstream that records the bytes of every call. */
+export interface RecordedCalls extends AsyncDisposable {
+  readonly http: XPayHttpService;
+  readonly tokens: XPayTokenService;
+  /** The upstream's origin. */
+  readonly url: string;
+  readonly recorded: Recorded[];
+  /** How many tokens were obtained. */
+  logins: number;
+  /** Runs before a token is granted. */
+  beforeGrant: () => unknown;
+  /** Runs after a request was read and before it is answered; returns the status. */
+  beforeAnswer: (count: number) => number;
+}
+
+/** An answer that every dialect of the library reads as data. */
+const ANSWER = JSON.stringify({ success: { message: 'OK', data: null }, message: 'OK', data: null });
+
+/** @param spoken the dialect whose API is called; its login is replaced by one that needs no request */
+export async function startRecordedCalls(spoken: Dialect): Promise<RecordedCalls> {
+  const recorded: Recorded[] = [];
+  const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    recorded.push({ headers: request.headers, body: await text(request) });
+    const status = calls.beforeAnswer(recorded.length);
+    response.writeHead(status, { 'content-type': 'application/json' }).end(ANSWER);
+  };
+  const server = createServer((request, response) => void answer(request, response));
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const dialect: Dialect = {
+    ...spoken,
+    async authenticate({ username }) {
+      calls.logins++;
+      await calls.beforeGrant();
+      return { accessToken: new AccessToken(randomUUID()), username, scopes: [], isAPI: true, lifeMs: 3_600_000 };
+    },
+  };
+  const module = await Test.createTestingModule({
+    imports: [
+      XPayAuthModule.forRoot({
+        dialect,
+        baseUrl: url,
+        credentials: { username: 'app', secretKey: 'the key of the app' },
+      }),
+    ],
+  })
+    .setLogger(collector([]))
+    .compile();
+  await module.init();
+  const calls: RecordedCalls = {
+    http: module.get(XPayHttpService),
+    tokens: module.get(XPayTokenService),
+    url,
+    recorded,
+    logins: 0,
+    beforeGrant: () => undefined,
+    beforeAnswer: () => 200,
+    [Symbol.asyncDispose]: async () => {
+      await module.close();
+      server.closeAllConnections();
+      server.close();
+      await once(server, 'close');
+    },
+  };
+  return calls;
+}
