@@ -419,4 +419,21 @@ describe('the snapshot of a request that an axios of your own sends', () => {
     await client.post('/', { amount: 5 });
     expect(calls.recorded.map((request) => request.body)).toEqual(Array(2).fill('{"amount":5,"nonce":0}'));
   });
+
+  it('E1 · a circular object is refused as it is without us', async () => {
+    calls = await startRecordedCalls(xPay());
+    const circular: Record<string, unknown> = { amount: 5 };
+    circular['self'] = { of: [circular] };
+    const messageOf = (client: ReturnType<typeof axios.create>): Promise<string> =>
+      client.post('/', circular).then(
+        () => 'sent',
+        (thrown: unknown) => String(thrown),
+      );
+    const client = axios.create({ baseURL: calls.url, proxy: false });
+    const expected = await messageOf(client);
+    attachXPayBearer(client, calls.tokens);
+    expect(await messageOf(client)).toBe(expected);
+    expect(expected).toMatch(/circular/i);
+    expect(calls.recorded).toEqual([]);
+  });
 });

@@ -7,13 +7,25 @@ export function snapshotOf(body: unknown): unknown {
   if (ArrayBuffer.isView(body)) return Buffer.from(new Uint8Array(body.buffer, body.byteOffset, body.byteLength));
   if (body instanceof ArrayBuffer) return Buffer.from(new Uint8Array(body));
   if (body instanceof URLSearchParams) return new URLSearchParams(body);
-  return copyOf(body);
+  return copyOf(body, new Map());
 }
 
-function copyOf(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(copyOf);
-  if (!isPlainObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, copyOf(member)]));
+/** @param copies by original, so that a circular object ends up circular: axios refuses it as it would without us */
+function copyOf(value: unknown, copies: Map<object, object>): unknown {
+  if (!Array.isArray(value) && !isPlainObject(value)) return value;
+  const known = copies.get(value);
+  if (known !== undefined) return known;
+  const copy: object = Array.isArray(value) ? Array.from({ length: value.length }) : {};
+  copies.set(value, copy);
+  for (const [name, member] of Object.entries(value)) {
+    Object.defineProperty(copy, name, {
+      value: copyOf(member, copies),
+      enumerable: true,
+      writable: true,
+      configurable: true,
+    });
+  }
+  return copy;
 }
 
 function isPlainObject(value: unknown): value is object {
