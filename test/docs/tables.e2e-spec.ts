@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { XPayAuthError, type XPayAuthErrorCode } from 'nestjs-xpay-auth';
 import { FAILURES } from '../../libs/xpay-auth/src/core/errors.js';
-import { failureHeaders } from '../../libs/xpay-auth/src/nest/refusals/http-exception.js';
+import { headersOf } from '../../libs/xpay-auth/src/nest/refusals/http-exception.js';
 import { ENVIRONMENT } from '../../libs/xpay-auth/src/nest/options/environment.js';
 import { optionsSchema } from '../../libs/xpay-auth/src/nest/options/options-schema.js';
 
@@ -80,7 +80,7 @@ describe('the table of errors', () => {
   it('tells of the headers that are sent', () => {
     const challenge = { realm: 'xpay', schemes: [{ scheme: 'Basic' }] };
     for (const { code, beside } of read.errors) {
-      const sent = Object.keys(failureHeaders(new XPayAuthError(code, 'for the test'), challenge));
+      const sent = Object.keys(headersOf(new XPayAuthError(code, 'for the test'), challenge));
       const told = ['WWW-Authenticate', 'Retry-After'].filter((name) => beside.includes(name));
       expect([code, sent.filter((name) => name !== 'cache-control')]).toEqual([
         code,

@@ -107,7 +107,7 @@ describe.each(platforms)('sessions on %s', (platform) => {
       const request = app.status('/me', asAda);
       const login = app.sessions.login(ada).then(
         () => 200,
-        (failure: XPayAuthError) => failure.status,
+        (failure: XPayAuthError) => failure.getStatus(),
       );
       await app.xpay.waitForRequests(2);
       app.xpay.removeAccount(ada.username);

@@ -7,7 +7,7 @@ const library = join(root, 'libs/xpay-auth/src');
 
 /** Which rooms a room may import from, beside itself. `node_modules` are listed where a room may know them. */
 const doors: Readonly<Record<string, { rooms: readonly string[]; packages: readonly RegExp[] }>> = {
-  core: { rooms: [], packages: [/^node:(crypto|util)$/] },
+  core: { rooms: [], packages: [/^node:(crypto|util)$/, /^@nestjs\/common$/] },
   flows: { rooms: ['core'], packages: [/^node:(crypto|net)$/, /^lru-cache$/, /^rate-limiter-flexible$/] },
   http: { rooms: ['core'], packages: [/^node:/, /^axios$/] },
   stores: { rooms: ['core'], packages: [/^node:/, /^ioredis$/, /^lru-cache$/] },
@@ -101,6 +101,14 @@ describe('doors', () => {
       )
       .map((file) => relative(library, file));
     expect(readers).toEqual(['core/clock.ts']);
+  });
+
+  it('core knows of Nest its HttpException and nothing else', () => {
+    const imported = files
+      .filter((file) => roomOf(file) === 'core')
+      .flatMap((file) => [...readFileSync(file, 'utf8').matchAll(/^import[^;]*?'@nestjs\/[^;]*;/gms)])
+      .map(([statement]) => statement);
+    expect(imported).toEqual(["import { HttpException } from '@nestjs/common';"]);
   });
 
   it('wire names live in the wire files alone', () => {

@@ -78,7 +78,8 @@ export {
   type XPayAuthErrorCode,
   type XPayAuthErrorDetails,
 } from './core/errors.js';
-export type { FailureBody } from './nest/refusals/http-exception.js';
+export type { FailureBody } from './core/failure-body.js';
+export { failureHeaders } from './nest/refusals/failure-headers.js';
 export type { FailureMessage } from './nest/contexts/failure-message.js';
 
 // extending

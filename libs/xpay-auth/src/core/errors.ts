@@ -1,10 +1,12 @@
+import { HttpException } from '@nestjs/common';
+import { type FailureBody, type FailureStatus, failureBody } from './failure-body.js';
 import { nameOnly } from './name-only.js';
 
 /** Whose trouble a failure is. An upstream's trouble is never the caller's fault. */
 export type Trouble = 'caller' | 'upstream' | 'ours';
 
 interface FailureKind {
-  readonly status: number;
+  readonly status: FailureStatus;
   readonly trouble: Trouble;
   /** What a stranger may read: says nothing of accounts, upstreams or reasons. */
   readonly message: string;
@@ -54,7 +56,7 @@ export const FAILURES = {
 } as const satisfies Record<string, FailureKind>;
 
 /**
- * The closed set of failure codes; see {@link XPayAuthError.status} for the HTTP status of each.
+ * The closed set of failure codes; see {@link XPayAuthError.getStatus} for the HTTP status of each.
  * @useDeclaredType
  */
 export type XPayAuthErrorCode = keyof typeof FAILURES;
@@ -80,10 +82,11 @@ export interface XPayAuthErrorDetails {
 }
 
 /**
- * The one error class of this library. Switch on {@link code}. `message` is written for the operator's log and holds no
- * secret; a caller is sent {@link publicMessage}.
+ * The one error class of this library. Switch on {@link code}. It is an `HttpException` of Nest with its public status and
+ * body, so an exception filter of the app answers it like one of Nest's own. `message` is the text for the operator's log
+ * and holds no secret; a caller is sent `getResponse()`.
  */
-export class XPayAuthError extends Error {
+export class XPayAuthError extends HttpException {
   /** What went wrong, of the closed set. */
   readonly code: XPayAuthErrorCode;
   /** Ms after which another try makes sense; becomes `Retry-After`. */
@@ -95,17 +98,23 @@ export class XPayAuthError extends Error {
 
   /** For a dialect or an extractor of your own. `message` goes into the log and must hold no secret. */
   constructor(code: XPayAuthErrorCode, message: string, details: XPayAuthErrorDetails = {}) {
-    super(message, details.cause === undefined ? undefined : { cause: details.cause });
+    const { status, message: publicMessage } = FAILURES[code];
+    // Without `cause`: `options` is enumerable, so JSON.stringify would print it.
+    super(failureBody(code, status, publicMessage), status, { errorCode: code });
     this.name = 'XPayAuthError';
     this.code = code;
+    // As an Error has both. HttpException makes them enumerable, and filters serialize what they catch.
+    define(this, 'message', message);
+    if (details.cause === undefined) delete this.cause;
+    else define(this, 'cause', details.cause);
     if (details.retryAfterMs !== undefined) this.retryAfterMs = details.retryAfterMs;
     if (details.reference !== undefined) this.reference = details.reference;
     if (details.requiredScopes !== undefined) this.requiredScopes = details.requiredScopes;
   }
 
-  /** The HTTP status this failure becomes. */
-  get status(): number {
-    return FAILURES[this.code].status;
+  /** Returns a copy of the response body: one failure may be answered to many callers. */
+  override getResponse(): FailureBody {
+    return { ...(super.getResponse() as FailureBody) };
   }
 
   /** Whether the caller, the upstream or this application is in trouble. */
@@ -125,4 +134,8 @@ export class XPayAuthError extends Error {
  */
 export function asXPayAuthError(thrown: unknown, fallback: XPayAuthErrorCode, message: string): XPayAuthError {
   return thrown instanceof XPayAuthError ? thrown : new XPayAuthError(fallback, message, { cause: nameOnly(thrown) });
+}
+
+function define(error: Error, name: 'message' | 'cause', value: unknown): void {
+  Object.defineProperty(error, name, { value, enumerable: false, writable: true, configurable: true });
 }

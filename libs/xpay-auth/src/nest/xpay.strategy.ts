@@ -105,7 +105,7 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
     const failed = (thrown: unknown): void => {
       const failure = unexpected(thrown);
       if (failure.code === 'missing_credentials') self.#refused(failure);
-      if (failure.status === 401) this.fail(challengeFor(failure, self.challengeContext(request)) ?? 'xpay', 401);
+      if (failure.getStatus() === 401) this.fail(challengeFor(failure, self.challengeContext(request)) ?? 'xpay', 401);
       else this.error(toHttpException(failure));
     };
     (async () => self.validate(request))()

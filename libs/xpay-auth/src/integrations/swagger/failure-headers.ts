@@ -1,7 +1,7 @@
 import type { ResponseObject } from '@nestjs/swagger';
 import type { ChallengeContext } from '../../core/challenge.js';
 import type { XPayAuthError } from '../../core/errors.js';
-import { failureHeaders } from '../../nest/refusals/http-exception.js';
+import { headersOf } from '../../nest/refusals/http-exception.js';
 
 interface HeaderDescription {
   readonly name: string;
@@ -28,7 +28,7 @@ export function documentedHeaders(
   failures: readonly XPayAuthError[],
   challenge: ChallengeContext | undefined,
 ): NonNullable<ResponseObject['headers']> {
-  const sent = failures.map((failure) => [failure.code, failureHeaders(failure, challenge)] as const);
+  const sent = failures.map((failure) => [failure.code, headersOf(failure, challenge)] as const);
   const documented: NonNullable<ResponseObject['headers']> = {};
   for (const [key, { name, type, description }] of Object.entries(HEADERS)) {
     const values = sent.flatMap(([code, headers]) => {

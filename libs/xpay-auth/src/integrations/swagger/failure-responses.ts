@@ -1,7 +1,7 @@
 import type { ResponseObject } from '@nestjs/swagger';
 import type { ChallengeContext } from '../../core/challenge.js';
 import { FAILURES, XPayAuthError, type XPayAuthErrorCode } from '../../core/errors.js';
-import { toHttpException } from '../../nest/refusals/http-exception.js';
+import type { FailureStatus } from '../../core/failure-body.js';
 import { documentedHeaders } from './failure-headers.js';
 import { FAILURE_CODES, FAILURE_SCHEMA } from './failure-schema.js';
 
@@ -20,9 +20,7 @@ export interface NamedResponse {
   readonly response: ResponseObject;
 }
 
-type Status = (typeof FAILURES)[XPayAuthErrorCode]['status'];
-
-const ABOUT: Readonly<Record<Status, { readonly name: string; readonly description: string }>> = {
+const ABOUT: Readonly<Record<FailureStatus, { readonly name: string; readonly description: string }>> = {
   400: { name: 'XPayInvalidRequest', description: 'Malformed credentials, or two kinds of them.' },
   401: { name: 'XPayUnauthorized', description: 'No credentials, or none that are good.' },
   403: { name: 'XPayForbidden', description: 'The caller lacks a scope.' },
@@ -37,8 +35,8 @@ const ABOUT: Readonly<Record<Status, { readonly name: string; readonly descripti
 export function failureResponses(
   codes: readonly XPayAuthErrorCode[],
   facts: FailureFacts,
-): ReadonlyMap<Status, NamedResponse> {
-  const byStatus = new Map<Status, XPayAuthError[]>();
+): ReadonlyMap<FailureStatus, NamedResponse> {
+  const byStatus = new Map<FailureStatus, XPayAuthError[]>();
   // In the order of the table, whatever they come from.
   for (const code of FAILURE_CODES.filter((known) => codes.includes(known))) {
     const { status, message } = FAILURES[code];
@@ -55,13 +53,10 @@ function failureOf(code: XPayAuthErrorCode, message: string, facts: FailureFacts
   });
 }
 
-function namedResponse(status: Status, failures: readonly XPayAuthError[], facts: FailureFacts): NamedResponse {
+function namedResponse(status: FailureStatus, failures: readonly XPayAuthError[], facts: FailureFacts): NamedResponse {
   const { name, description } = ABOUT[status];
   const { challenge, requiredScopes } = facts;
-  const bodies = failures.map((failure): [string, object] => [
-    failure.code,
-    { value: toHttpException(failure).getResponse() },
-  ]);
+  const bodies = failures.map((failure): [string, object] => [failure.code, { value: failure.getResponse() }]);
   const content = { schema: { $ref: `#/components/schemas/${FAILURE_SCHEMA}` }, examples: Object.fromEntries(bodies) };
   const headers = documentedHeaders(status, failures, challenge);
   // A name of a component has letters, digits and these three (OpenAPI 3.1 §4.8.7.1).

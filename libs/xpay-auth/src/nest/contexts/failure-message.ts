@@ -1,5 +1,6 @@
 import type { XPayAuthError } from '../../core/errors.js';
-import { type FailureBody, failureBody, toldRetryAfterMs } from '../refusals/http-exception.js';
+import type { FailureBody } from '../../core/failure-body.js';
+import { toldRetryAfterMs } from '../refusals/http-exception.js';
 
 /** A failure as it is told over a socket or by a microservice, where no header can say more. */
 export interface FailureMessage extends FailureBody {
@@ -16,7 +17,7 @@ export function failureMessage(failure: XPayAuthError): FailureMessage {
   const { requiredScopes } = failure;
   return {
     status: 'error',
-    ...failureBody(failure),
+    ...failure.getResponse(),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
     ...(requiredScopes !== undefined && { requiredScopes }),
   };

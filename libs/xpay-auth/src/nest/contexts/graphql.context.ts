@@ -1,7 +1,7 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import type { ChallengeContext } from '../../core/challenge.js';
 import { XPayAuthError } from '../../core/errors.js';
-import { failureBody, failureHeaders, toldRetryAfterMs } from '../refusals/http-exception.js';
+import { headersOf, toldRetryAfterMs } from '../refusals/http-exception.js';
 import type { IncomingRequest } from '../request/incoming-request.js';
 import { type CallContext, withCause } from './call-context.js';
 import { argumentsOf, operationOf } from './graphql-operation.js';
@@ -63,7 +63,7 @@ export function isGraphQLRefusal(thrown: unknown): boolean {
 }
 
 function extensionsOf(failure: XPayAuthError, challenge: ChallengeContext | undefined): Record<string, unknown> {
-  const { errorCode, statusCode } = failureBody(failure);
+  const { errorCode, statusCode } = failure.getResponse();
   const retryAfterMs = toldRetryAfterMs(failure);
   const { requiredScopes } = failure;
   return {
@@ -72,7 +72,7 @@ function extensionsOf(failure: XPayAuthError, challenge: ChallengeContext | unde
     ...(retryAfterMs !== undefined && { retryAfterMs }),
     ...(requiredScopes !== undefined && { requiredScopes }),
     // Apollo's own: it sets them on the answer and takes them out of it.
-    http: { status: statusCode, headers: new Map(Object.entries(failureHeaders(failure, challenge))) },
+    http: { status: statusCode, headers: new Map(Object.entries(headersOf(failure, challenge))) },
   };
 }
 

@@ -1,16 +1,27 @@
-import { type ArgumentsHost, type HttpException, Inject, Injectable, Logger } from '@nestjs/common';
+import { type ArgumentsHost, type HttpException, Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { XPayAuthError, asXPayAuthError } from '../../core/errors.js';
-import { failureHeaders, toHttpException } from './http-exception.js';
+import { XPayInstances } from '../xpay-instances.js';
+import { keepHeaders, registerApp } from './failure-headers.js';
+import { headersOf, toHttpException } from './http-exception.js';
 import type { IncomingRequest } from '../request/incoming-request.js';
 import type { XPayInstance } from '../instance.js';
 
 /** Turns a failure into what the context of Nest throws, at the one place where this library meets it. */
 @Injectable()
-export class Refusal {
+export class Refusal implements OnModuleInit {
   readonly #logger = new Logger('XPayAuth');
 
-  constructor(@Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost) {}
+  constructor(
+    @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
+    @Inject(XPayInstances) private readonly instances: XPayInstances,
+  ) {}
+
+  onModuleInit(): void {
+    // A microservice has no adapter.
+    const { httpAdapter } = this.adapterHost as Partial<HttpAdapterHost>;
+    registerApp(httpAdapter?.getInstance(), this.instances);
+  }
 
   /**
    * The exception to throw. Headers are set before, so that an app's own catch-all filter sends them too.
@@ -18,17 +29,17 @@ export class Refusal {
    */
   of(thrown: unknown, host: ArgumentsHost, instance: XPayInstance | undefined): HttpException {
     const failure = this.failureOf(thrown);
-    if (host.getType() !== 'http') return toHttpException(failure);
+    const exception = toHttpException(failure);
+    if (host.getType() !== 'http') return exception;
     const http = host.switchToHttp();
     const response: unknown = http.getResponse();
     const { httpAdapter } = this.adapterHost;
-    const context = instance?.strategy.challengeContext(http.getRequest<IncomingRequest>());
+    const headers = headersOf(failure, instance?.strategy.challengeContext(http.getRequest<IncomingRequest>()));
+    keepHeaders(exception, headers);
     // A controller may have begun to answer before it failed.
-    if (httpAdapter.isHeadersSent(response)) return toHttpException(failure);
-    for (const [name, value] of Object.entries(failureHeaders(failure, context))) {
-      httpAdapter.setHeader(response, name, value);
-    }
-    return toHttpException(failure);
+    if (httpAdapter.isHeadersSent(response)) return exception;
+    for (const [name, value] of Object.entries(headers)) httpAdapter.setHeader(response, name, value);
+    return exception;
   }
 
   /** Whatever was thrown, as a failure. */
