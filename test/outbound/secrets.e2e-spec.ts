@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { Controller, Get, Inject } from '@nestjs/common';
+import { Controller, Get, HttpException, Inject } from '@nestjs/common';
 import {
   XPayAuthError,
   XPayAuthModule,
@@ -24,6 +24,7 @@ function shownOf(value: unknown): string {
     inspect(value, { ...all, customInspect: false }),
     String(value),
     json(value),
+    ...(value instanceof HttpException ? [json(value.getResponse())] : []),
   ];
   if (value instanceof Error)
     shown.push(value.stack ?? '', value.message, shownOf(Object.fromEntries(Object.entries(value))));
@@ -252,6 +253,26 @@ describe('secrets', () => {
     expect(failure).toBeInstanceOf(XPayAuthError);
     expectNothingOf(failure, lines.join('\n'));
     paths++;
+  });
+
+  it('O17 D11 · a failure keeps its cause and the text for the operator, and JSON shows neither', async () => {
+    const cause = new Error('the cause');
+    const failure = new XPayAuthError('upstream_unavailable', 'for the operator', { cause });
+    await start();
+    expect([failure.cause, failure.message, String(failure)]).toEqual([
+      cause,
+      'for the operator',
+      'XPayAuthError: for the operator',
+    ]);
+    expect(failure.stack).toMatch(/^XPayAuthError: for the operator\n/);
+    expect(inspect(failure)).toContain('[cause]: Error: the cause');
+    // As a filter or an error tracker serializes what it caught, and what a guard throws with it.
+    const wrapped = new HttpException(failure.getResponse(), failure.getStatus(), { cause: failure });
+    const serialized = [failure, { ...failure }, Object.entries(failure), wrapped, { ...wrapped }].map(json).join('\n');
+    expect(serialized).toContain('upstream_unavailable');
+    expect(serialized).not.toMatch(/for the operator|the cause/);
+    expect('cause' in JSON.parse(JSON.stringify(failure))).toBe(false);
+    expect(inspect(new XPayAuthError('overloaded', 'without a cause'))).not.toContain('cause]');
   });
 
   it('O17 · no secret shows in a token, a service or an event at its best', async () => {

@@ -1,10 +1,12 @@
 // What the compiler has to say of the public surface. Checked by `npm run typecheck`, and against the packed tarball.
+import type { HttpException } from '@nestjs/common';
 import { expectTypeOf } from 'expect-type';
 import type { IncomingMessage } from 'node:http';
 import type { Observable } from 'rxjs';
 import {
   AccessToken,
   CurrentUser,
+  type FailureBody,
   InjectXPay,
   Principal,
   type Scope,
@@ -20,6 +22,7 @@ import {
   type XPayHttpService,
   type XPaySessionService,
   XPayTokenService,
+  failureHeaders,
 } from 'nestjs-xpay-auth';
 
 declare module 'nestjs-xpay-auth' {
@@ -59,6 +62,11 @@ export async function surface(): Promise<void> {
   expectTypeOf<Extract<Scope, 'tme_admin'>>().toEqualTypeOf<'tme_admin'>();
 
   expectTypeOf<XPayAuthError['code']>().toEqualTypeOf<XPayAuthErrorCode>();
+  expectTypeOf<XPayAuthError>().toExtend<HttpException>();
+  expectTypeOf<ReturnType<XPayAuthError['getStatus']>>().toEqualTypeOf<number>();
+  expectTypeOf<ReturnType<XPayAuthError['getResponse']>>().toEqualTypeOf<FailureBody>();
+  expectTypeOf<'status'>().not.toExtend<keyof XPayAuthError>();
+  expectTypeOf(failureHeaders).returns.toEqualTypeOf<Record<string, string>>();
   expectTypeOf<'insufficient_scope'>().toExtend<XPayAuthErrorCode>();
   expectTypeOf<'made_up'>().not.toExtend<XPayAuthErrorCode>();
 

@@ -2,8 +2,21 @@
 // an ES module, through it.
 import 'reflect-metadata';
 import assert = require('node:assert/strict');
-import { Controller, Get, Injectable, Module, Post, UseGuards } from '@nestjs/common';
-import { NestFactory } from '@nestjs/core';
+import {
+  type ArgumentsHost,
+  Catch,
+  Controller,
+  type DynamicModule,
+  type ExceptionFilter,
+  Get,
+  HttpException,
+  Inject,
+  Injectable,
+  Module,
+  Post,
+  UseGuards,
+} from '@nestjs/common';
+import { APP_FILTER, HttpAdapterHost, NestFactory } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
 import { ExpressAdapter } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
@@ -19,6 +32,7 @@ import {
   XPayHttpService,
   XPaySessionService,
   XPayTokenService,
+  failureHeaders,
 } from 'nestjs-xpay-auth';
 import { startXPayEmulator } from 'nestjs-xpay-auth/testing';
 
@@ -32,6 +46,98 @@ class Vault {
 
 @Module({ providers: [Vault], exports: [Vault] })
 class VaultModule {}
+
+/** Answers as an app's own filter does: by what Nest's HttpException says, and by nothing else. */
+class AppFilter implements ExceptionFilter {
+  constructor(@Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost) {}
+
+  catch(thrown: unknown, host: ArgumentsHost): void {
+    const { httpAdapter } = this.adapterHost;
+    const response: unknown = host.switchToHttp().getResponse();
+    for (const [name, value] of Object.entries(failureHeaders(thrown, host))) {
+      httpAdapter.setHeader(response, name, value);
+    }
+    const known = thrown instanceof HttpException;
+    const body = known ? thrown.getResponse() : { message: String(thrown) };
+    httpAdapter.reply(response, { ...(body as object), answeredBy: 'the app' }, known ? thrown.getStatus() : 500);
+  }
+}
+
+@Catch()
+class CatchAllFilter extends AppFilter {}
+
+@Catch(HttpException)
+class HttpExceptionFilter extends AppFilter {}
+
+@Module({})
+class FilterModule {
+  static of(filter: typeof AppFilter): DynamicModule {
+    return { module: FilterModule, providers: [{ provide: APP_FILTER, useClass: filter }] };
+  }
+}
+
+@Controller()
+class FailingController {
+  constructor(
+    private readonly xpay: XPayHttpService,
+    private readonly sessions: XPaySessionService,
+  ) {}
+
+  @Post('login')
+  login() {
+    return this.sessions.login({ ...user, secretKey: 'wrong' });
+  }
+
+  @Get('wallets')
+  wallets() {
+    return this.xpay.post('/client/wallets/find');
+  }
+}
+
+/** D11: the right status, errorCode and headers, whatever filter the app has and however it is registered. */
+async function checkFilters(platform: string, account: typeof user): Promise<void> {
+  const xpay = await startXPayEmulator({ accounts: [user] });
+  for (const filter of [CatchAllFilter, HttpExceptionFilter]) {
+    for (const registration of ['global', 'before', 'after']) {
+      const ours = XPayAuthModule.forRoot({ baseUrl: xpay.url, credentials: account });
+      const theirs = FilterModule.of(filter);
+
+      @Module({
+        imports: registration === 'global' ? [ours] : registration === 'before' ? [theirs, ours] : [ours, theirs],
+        controllers: [FailingController],
+      })
+      class FilteredModule {}
+
+      const app = await NestFactory.create(FilteredModule, adapterOf(platform), { logger: false });
+      if (registration === 'global') app.useGlobalFilters(new filter(app.get(HttpAdapterHost)));
+      await app.listen(0, '127.0.0.1');
+      const url = await app.getUrl();
+      const failed = async (path: string, method: string) => {
+        const answer = await fetch(`${url}/${path}`, { method });
+        const { errorCode, message } = (await answer.json()) as Record<string, unknown>;
+        return [answer.status, errorCode, message, answer.headers.get('www-authenticate')];
+      };
+      assert.deepEqual(await failed('login', 'POST'), [
+        401,
+        'invalid_credentials',
+        'Invalid credentials',
+        'Basic realm="xpay", charset="UTF-8", Bearer realm="xpay"',
+      ]);
+      assert.deepEqual(await failed('wallets', 'GET'), [
+        502,
+        'credentials_rejected',
+        'The upstream service refused this application',
+        null,
+      ]);
+      await app.close();
+    }
+  }
+  await xpay.stop();
+}
+
+function adapterOf(platform: string) {
+  return platform === 'fastify' ? new FastifyAdapter() : new ExpressAdapter();
+}
 
 @Controller()
 class RoutesController {
@@ -102,8 +208,7 @@ async function main(platform: string): Promise<void> {
   })
   class AppModule {}
 
-  const adapter = platform === 'fastify' ? new FastifyAdapter() : new ExpressAdapter();
-  const app = await NestFactory.create(AppModule, adapter, { logger: false });
+  const app = await NestFactory.create(AppModule, adapterOf(platform), { logger: false });
   await app.listen(0, '127.0.0.1');
   const url = await app.getUrl();
   const call = async (path: string, authorization?: string, method = 'GET') => {
@@ -138,6 +243,7 @@ async function main(platform: string): Promise<void> {
 
   await app.close();
   await Promise.all([xpay.stop(), other.stop()]);
+  await checkFilters(platform, { ...user, secretKey: 'not the key of the app' });
   console.log(`Nest 11 in CommonJS on ${platform}, Node ${process.version}: ok`);
 }
 
