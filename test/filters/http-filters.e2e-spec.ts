@@ -65,6 +65,8 @@ async function logoutWithoutStore(app: FilteredApp): Promise<Response> {
   return answer;
 }
 
+const challengeOf = (answer: Response) => answer.headers.get('www-authenticate');
+
 describe.each(platforms)("an app's own exception filter on %s", (platform: Platform) => {
   it.each(byEveryRegistration(filters))(
     'D11 · $kind by $way answers every failure with its status and errorCode, and without the text for the operator',
@@ -111,7 +113,6 @@ describe.each(platforms)("an app's own exception filter on %s", (platform: Platf
   it('D11 · failureHeaders() makes the challenge for this request, of the app that answers, by the instance that decided', async () => {
     await using one = await startFilteredApp(platform, 'global', CatchAllFilterWithHeaders, 'one');
     await using two = await startFilteredApp(platform, 'global', CatchAllFilterWithHeaders, 'two');
-    const challengeOf = (answer: Response) => answer.headers.get('www-authenticate');
     const guess = { ...ada, secretKey: 'wrong' };
     expect(challengeOf(await one.post('/login', guess))).toBe(both('one'));
     expect(challengeOf(await two.post('/login', guess))).toBe(both('two'));

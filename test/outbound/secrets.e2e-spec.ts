@@ -268,7 +268,7 @@ describe('secrets', () => {
     expect(inspect(failure)).toContain('[cause]: Error: the cause');
     // As a filter or an error tracker serializes what it caught, and what a guard throws with it.
     const wrapped = new HttpException(failure.getResponse(), failure.getStatus(), { cause: failure });
-    const serialized = [failure, { ...failure }, Object.entries(failure), wrapped, { ...wrapped }].map(json).join('\n');
+    const serialized = [failure, Object.entries(failure), wrapped, Object.entries(wrapped)].map(json).join('\n');
     expect(serialized).toContain('upstream_unavailable');
     expect(serialized).not.toMatch(/for the operator|the cause/);
     expect('cause' in JSON.parse(JSON.stringify(failure))).toBe(false);

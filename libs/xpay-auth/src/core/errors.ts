@@ -56,7 +56,7 @@ export const FAILURES = {
 } as const satisfies Record<string, FailureKind>;
 
 /**
- * The closed set of failure codes; see {@link XPayAuthError.getStatus} for the HTTP status of each.
+ * The closed set of failure codes. `XPayAuthError.getStatus()` returns the HTTP status of each.
  * @useDeclaredType
  */
 export type XPayAuthErrorCode = keyof typeof FAILURES;
