@@ -15,7 +15,7 @@ import {
   XPaySessionService,
 } from 'nestjs-xpay-auth';
 import { ManualClock, type XPayAccount, type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
-import { type Platform, type RunningApp, basic, startApp } from './start-app.js';
+import { type Platform, type RunningApp, type Serving, basic, startApp } from './start-app.js';
 
 export const ada = { username: 'ada@example.test', secretKey: 'ada-secret-key', scopes: ['tme_user'] };
 export const root = { username: 'root@example.test', secretKey: 'root-secret-key', scopes: ['tme_admin'] };
@@ -83,6 +83,7 @@ export interface InboundSetting {
   readonly configure?: (app: INestApplication) => void;
   /** Whether the app believes `X-Forwarded-For`. @default false */
   readonly trustProxy?: boolean;
+  readonly serving?: Serving;
 }
 
 /** An app that verifies its callers at an emulator of xPay.stream; both live in the same time, which stands still. */
@@ -100,7 +101,7 @@ export async function startInbound(platform: Platform, setting: InboundSetting =
       app.useLogger(collector(logged));
       setting.configure?.(app);
     },
-    setting,
+    { ...setting.serving, trustProxy: setting.trustProxy ?? false },
   );
   const events: AuditEvent[] = [];
   running.app.get(XPayAuditService).events.subscribe((event) => events.push(event));

@@ -1,4 +1,5 @@
-import type { INestApplication, ModuleMetadata } from '@nestjs/common';
+import type { INestApplication, ModuleMetadata, NestApplicationOptions } from '@nestjs/common';
+import type { AbstractHttpAdapter } from '@nestjs/core';
 import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
@@ -16,21 +17,33 @@ export interface RunningApp extends AsyncDisposable {
   stop(): Promise<void>;
 }
 
+/** Replaces the default adapter, its options, or the address to listen on. */
+export interface Serving {
+  readonly adapter?: AbstractHttpAdapter;
+  readonly options?: NestApplicationOptions;
+  /** Path of a Unix socket to listen on, instead of a free port of loopback. */
+  readonly path?: string;
+  /** Whether the app believes `X-Forwarded-For`; with an adapter of its own, that is set there. @default false */
+  readonly trustProxy?: boolean;
+}
+
 /** Builds an app of these parts and listens on a free port of loopback. */
 export async function startApp(
   platform: Platform,
   metadata: ModuleMetadata,
   configure: (app: INestApplication) => void = () => undefined,
-  { trustProxy = false }: { readonly trustProxy?: boolean } = {},
+  { adapter, options = {}, path, trustProxy = false }: Serving = {},
 ): Promise<RunningApp> {
   const testing = await Test.createTestingModule(metadata).compile();
   testing.useLogger(false);
   const app = testing.createNestApplication(
-    platform === 'express' ? new ExpressAdapter() : new FastifyAdapter({ trustProxy }),
+    adapter ?? (platform === 'express' ? new ExpressAdapter() : new FastifyAdapter({ trustProxy })),
+    options,
   );
-  if (platform === 'express') (app as NestExpressApplication).set('trust proxy', trustProxy);
+  if (platform === 'express' && adapter === undefined) (app as NestExpressApplication).set('trust proxy', trustProxy);
   configure(app);
-  await app.listen(0, '127.0.0.1');
+  if (path === undefined) await app.listen(0, '127.0.0.1');
+  else await app.listen(path);
   const url = await app.getUrl();
   const stop = async (): Promise<void> => app.close();
   return { app, url, fetch: (path, init) => fetch(url + path, init), stop, [Symbol.asyncDispose]: stop };
