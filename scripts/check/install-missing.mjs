@@ -8,6 +8,7 @@ const programs = [
   { program: 'nginx', version: '-v', debianPackage: 'nginx-light', service: 'nginx' },
   { program: 'caddy', version: 'version', debianPackage: 'caddy', service: 'caddy' },
   { program: 'chromium', version: '--version', debianPackage: 'chromium' },
+  { program: 'openssl', version: 'version', debianPackage: 'openssl' },
 ];
 
 /** Makes sure that all of them can be started. Says what it does; never throws: the tests will say what is missing. */

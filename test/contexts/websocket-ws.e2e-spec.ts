@@ -1,8 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import type { CredentialsExtractor } from 'nestjs-xpay-auth';
+import type { Server } from 'node:http';
 import { startGateways } from '../support/gateway-app.js';
-import { ada, asAda } from '../support/inbound-app.js';
+import { ada, asAda, wrong } from '../support/inbound-app.js';
+import { openConnection } from '../support/resetting-client.js';
 import { settled } from '../support/settled.js';
+import { until } from '../support/until.js';
 import { codeOf, gatewayRules } from './gateway-rules.js';
 
 describe('a WebSocket gateway of ws', () => {
@@ -44,6 +47,23 @@ describe('a WebSocket gateway of ws', () => {
     await app.sessions.logout(accessToken);
     expect(codeOf(await byQuery.ask('me'))).toBe('invalid_token');
     expect(app.asked()).toBe(1);
+  });
+
+  it('D2 · counts a caller whose connection was reset right after the upgrade', async () => {
+    await using app = await startGateways('ws', { verification: { maxConcurrent: 2_000 } });
+    const server = app.app.getHttpServer() as Server;
+    const upgrade = {
+      connection: 'Upgrade',
+      upgrade: 'websocket',
+      'sec-websocket-version': '13',
+      'sec-websocket-key': 'AAAAAAAAAAAAAAAAAAAAAA==',
+    };
+    const connections = [];
+    for (let i = 0; i < 20; i++) connections.push(await openConnection('http', server, '/closed'));
+    for (const [i, sendAndReset] of connections.entries()) sendAndReset({ ...upgrade, ...wrong(i) });
+    await until(() => app.events.length === 20, '20 refusals');
+    expect(app.asked()).toBe(10);
+    expect(new Set(app.events.map((event) => 'address' in event && event.address))).toEqual(new Set(['127.0.0.1']));
   });
 
   it('I9 I13 · two sockets of one caller are one question', async () => {

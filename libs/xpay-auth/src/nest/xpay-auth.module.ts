@@ -18,6 +18,7 @@ import type {
   XPayAuthOptions,
   XPayAuthOptionsFactory,
 } from './options/xpay-auth-options.js';
+import { PeerAddresses } from './request/peer-addresses.js';
 import { Refusal } from './refusals/refusal.js';
 import { ScopesGuard } from './scopes.guard.js';
 import { XPaySessionService } from './services/session.service.js';
@@ -40,6 +41,7 @@ import { XPayStrategy } from './xpay.strategy.js';
     ContextGate,
     XPayHandshake,
     BootReport,
+    PeerAddresses,
     { provide: APP_FILTER, useClass: XPayAuthFilter },
     { provide: APP_FILTER, useClass: RefusedFieldFilter },
   ],

@@ -5,7 +5,7 @@ import type { Store } from '../../core/store.js';
 import type { Attempted, AuditSink } from '../check/audit-events.js';
 import { BoundedLimiter, type Limit, type Limiter, type Spent } from './bounded-limiter.js';
 import { foldedUsername } from './folded-username.js';
-import { networkOf } from './network.js';
+import { UNKNOWN_ADDRESS, networkOf } from './network.js';
 import { SharedLimiter } from './shared-limiter.js';
 import { Welcome } from './welcome.js';
 
@@ -141,8 +141,12 @@ export class CountedAttempts implements Attempts {
     return address === undefined ? undefined : this.parts.digest.of(lengthPrefixed(['from', networkOf(address)]));
   }
 
-  /** The very name: whoever has an account of a like spelling is a stranger to this one. */
+  /**
+   * The very name: whoever has an account of a like spelling is a stranger to this one. The unknown address is never a
+   * trusted one: anyone who resets a connection has it.
+   */
   #cameFrom(by: Attempted, address = this.#addressOf(by)): string | undefined {
+    if (by.address === UNKNOWN_ADDRESS) return undefined;
     return address === undefined ? undefined : this.parts.digest.of(lengthPrefixed(['came', by.username, address]));
   }
 

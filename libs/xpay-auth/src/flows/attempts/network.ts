@@ -1,5 +1,8 @@
 import { isIPv6 } from 'node:net';
 
+/** In place of an address: a connection whose peer the system cannot name (the `unknown` of RFC 7239 §6.2). */
+export const UNKNOWN_ADDRESS = 'unknown';
+
 const WITH_PORT = /^(?:\[(?<v6>[^\]]+)\]|(?<v4>\d{1,3}(?:\.\d{1,3}){3}))(?::\d+)?$/;
 const MAPPED = /^::ffff:(?:(?<dotted>\d{1,3}(?:\.\d{1,3}){3})|(?<high>[\da-f]{1,4}):(?<low>[\da-f]{1,4}))$/;
 

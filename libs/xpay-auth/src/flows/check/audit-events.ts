@@ -7,7 +7,11 @@ export interface Attempted {
   readonly scheme: string;
   /** As it was presented; of a `login` the upstream's name for the user. */
   readonly username: string;
-  /** The client's address; `undefined` where it cannot be known. */
+  /**
+   * The client's address. `unknown` when the connection has none: it was reset before the server accepted it, or it is a Unix
+   * socket. `undefined` when attempts are not counted by address: an untrusted proxy, a message of a microservice, or a login
+   * without an address.
+   */
   readonly address: string | undefined;
 }
 
@@ -70,7 +74,7 @@ export type AuditEvent =
       readonly type: 'denied';
       /** The upstream's name for them. */
       readonly username: string;
-      /** The client's address; `undefined` where it cannot be known. */
+      /** The client's address, as for the other events. */
       readonly address: string | undefined;
       /** The scopes that the route asks for. */
       readonly requiredScopes: readonly string[];

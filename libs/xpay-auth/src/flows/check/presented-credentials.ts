@@ -7,7 +7,7 @@ export interface PresentedCredentials {
   /** By which they were presented, in any case of letters: `Basic`, `login`, or an extractor's own. */
   readonly scheme: string;
   readonly credentials: Credentials;
-  /** Where they came from, for counting attempts; `undefined` where it cannot be known. */
+  /** The client's address, for counting attempts by it; `undefined` when they are not counted by address. */
   readonly address: string | undefined;
 }
 

@@ -7,14 +7,15 @@ export class HeldRequest implements IncomingRequest {
   readonly #headers: IncomingHttpHeaders;
   readonly #rawHeaders: readonly string[];
   readonly #handshake: Handshake | undefined;
-  readonly socket: { readonly remoteAddress: string | undefined };
+  readonly socket: NonNullable<IncomingRequest['socket']>;
   declare readonly ip?: string;
 
   constructor(request: IncomingRequest, handshake?: Handshake) {
     this.#headers = { ...request.headers };
     this.#rawHeaders = [...linesOf(request)];
     this.#handshake = handshake;
-    this.socket = { remoteAddress: request.socket?.remoteAddress };
+    const { remoteAddress, localAddress, destroyed } = request.socket ?? { destroyed: true };
+    this.socket = { remoteAddress, localAddress, destroyed };
     if (request.ip !== undefined) this.ip = request.ip;
   }
 

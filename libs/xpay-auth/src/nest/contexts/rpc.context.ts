@@ -21,7 +21,6 @@ export const rpcContext: CallContext = {
     return {
       headers: Object.fromEntries(lines.map(([name, value]) => [name.toLowerCase(), value])),
       rawHeaders: lines.flat(),
-      // No address: the peer is a service that many users' messages come through.
       rpc: { data: host.switchToRpc().getData<unknown>(), context },
     };
   },

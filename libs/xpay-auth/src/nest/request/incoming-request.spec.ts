@@ -50,6 +50,24 @@ describe('an incoming request', () => {
     }
   });
 
+  it('D2 · a connection without a peer has the address unknown; with a forwarding header a Unix socket is a proxy', () => {
+    const forwarded = { 'x-forwarded-for': '192.0.2.9' };
+    const unknown = { address: 'unknown', untrustedProxy: false };
+    const unixSocket = { destroyed: false };
+    expect(addressOf({ headers: {}, socket: unixSocket })).toEqual(unknown);
+    expect(addressOf({ headers: forwarded, socket: unixSocket })).toEqual({ address: undefined, untrustedProxy: true });
+    for (const socket of [{ destroyed: true }, { destroyed: false, localAddress: '192.0.2.1' }, undefined]) {
+      const request = socket && { socket };
+      expect(addressOf({ headers: {}, ...request })).toEqual(unknown);
+      expect(addressOf({ headers: forwarded, ...request })).toEqual(unknown);
+    }
+  });
+
+  it('D2 · a message of a microservice is not counted by address', () => {
+    const rpc = { data: undefined, context: {} };
+    expect(addressOf({ headers: {}, rpc })).toEqual({ address: undefined, untrustedProxy: false });
+  });
+
   it('I9 · one Authorization line is read, two are not', () => {
     const one = { headers: { authorization: 'a' }, rawHeaders: ['Authorization', 'a', 'X', 'authorization'] };
     expect([authorizationOf(one), soleAuthorizationOf(one)]).toEqual(['a', 'a']);

@@ -1,6 +1,7 @@
 import type { ExecutionContext } from '@nestjs/common';
 import type { IncomingHttpHeaders } from 'node:http';
 import { XPayAuthError } from '../../core/errors.js';
+import { UNKNOWN_ADDRESS } from '../../flows/attempts/network.js';
 
 /** The parts of an HTTP request that Express, Fastify and Node agree on, and the one where they do not. */
 export interface IncomingRequest {
@@ -15,10 +16,14 @@ export interface IncomingRequest {
     /** Node's headers. */
     readonly headers?: IncomingHttpHeaders;
   };
-  /** The connection. */
+  /** The connection, in the terms of Node's `net.Socket`. */
   readonly socket?: {
-    /** Who is at the other end of it: the client, or a proxy. */
+    /** The address of the peer, a client or a proxy. A Unix socket has none. */
     readonly remoteAddress?: string | undefined;
+    /** The address of this end. A Unix socket has none, nor has a destroyed socket. */
+    readonly localAddress?: string | undefined;
+    /** The connection is closed. */
+    readonly destroyed?: boolean | undefined;
   };
   /** The client's address as the platform's trusted-proxy setting has it. */
   readonly ip?: string | undefined;
@@ -95,20 +100,33 @@ export function isFromScript(request: IncomingRequest): boolean {
   return request.headers['sec-fetch-dest'] === 'empty';
 }
 
-/** The client's address, and whether it may be somebody else's: a proxy stands in front that the app does not trust. */
+/**
+ * The address to count failed attempts by. A connection whose peer cannot be named has the address `unknown`, so that it is
+ * counted; `undefined` means that attempts are not counted by address.
+ */
 export interface ClientAddress {
   readonly address: string | undefined;
+  /** A proxy that the app does not trust hides the client's address. */
   readonly untrustedProxy: boolean;
 }
 
 /** Judged by this request alone. */
 export function addressOf(request: IncomingRequest): ClientAddress {
+  // The peer is a service that passes on the messages of many users.
+  if (request.rpc !== undefined) return { address: undefined, untrustedProxy: false };
   const peer = request.socket?.remoteAddress;
   const address = request.ip ?? peer;
-  // Anybody may send the header, but only a proxy of the house sends it from an address of the house. One that is trusted
-  // may have a client at its own address.
-  const untrustedProxy = isForwarded(request) && address === peer && isPrivate(peer) && !isByTrustedProxy(request);
-  return { address: untrustedProxy ? undefined : address, untrustedProxy };
+  // Anyone may send the header, but only a proxy of the app's own network sends it from a private address or a Unix socket.
+  // A trusted one may have a client at its own address.
+  const untrustedProxy =
+    isForwarded(request) && address === peer && isFromOwnNetwork(request) && !isByTrustedProxy(request);
+  return { address: untrustedProxy ? undefined : (address ?? UNKNOWN_ADDRESS), untrustedProxy };
+}
+
+/** A TCP connection that was reset has no peer either, but then it is destroyed, or still has an address of its own. */
+function isFromOwnNetwork({ socket }: IncomingRequest): boolean {
+  if (socket?.remoteAddress !== undefined) return isPrivate(socket.remoteAddress);
+  return socket !== undefined && socket.localAddress === undefined && socket.destroyed !== true;
 }
 
 /** Whether the platform believes what the peer says of others. */

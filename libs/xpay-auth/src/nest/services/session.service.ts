@@ -2,6 +2,7 @@ import type { OnModuleDestroy } from '@nestjs/common';
 import type { AccessToken } from '../../core/access-token.js';
 import { type Credentials, SealedCredentials } from '../../core/credentials.js';
 import { XPayAuthError } from '../../core/errors.js';
+import { UNKNOWN_ADDRESS } from '../../flows/attempts/network.js';
 import type { CredentialVerifier } from '../../flows/credential-verifier.js';
 import type { Session, Sessions } from '../../flows/sessions.js';
 import type { IncomingRequest } from '../request/incoming-request.js';
@@ -11,8 +12,8 @@ export interface LoginContext {
   /** The request of Express or Fastify that asks for the login: its client's address is found as the guards find theirs. */
   readonly request?: IncomingRequest | undefined;
   /**
-   * The client's address, for counting failed attempts, where there is no `request` to find it by. Leave it out where the
-   * app does not trust the proxy in front of it: everybody would have the proxy's.
+   * The client's address, for counting failed attempts, when there is no `request`. When neither has one, the login counts as
+   * from one unknown address.
    */
   readonly address?: string | undefined;
 }
@@ -29,17 +30,24 @@ export class XPaySessionService implements OnModuleDestroy {
   /**
    * Checks the credentials at the upstream, always, and begins a session.
    *
+   * @param context Where the login comes from. Without it, failed attempts are counted by user name alone. Leave it out if the
+   * app does not trust the proxy in front of it: all callers would have the proxy's address.
    * @throws XPayAuthError `invalid_credentials`, `invalid_request`, `too_many_attempts`, or what troubles the upstream.
    */
-  async login(credentials: Credentials, { request, address }: LoginContext = {}): Promise<Session> {
+  async login(credentials: Credentials, context?: LoginContext): Promise<Session> {
     if (!isCredentials(credentials)) {
       throw new XPayAuthError('invalid_request', 'A login needs a user name and a secret key, both strings');
     }
     return this.sessions.login({
       scheme: 'login',
       credentials: SealedCredentials.of(credentials),
-      address: address ?? (request && this.addressOf(request)),
+      address: context && this.#addressIn(context),
     });
+  }
+
+  #addressIn({ request, address }: LoginContext): string | undefined {
+    if (address !== undefined) return address;
+    return request === undefined ? UNKNOWN_ADDRESS : this.addressOf(request);
   }
 
   /**
