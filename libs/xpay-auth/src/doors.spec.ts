@@ -7,7 +7,7 @@ const library = join(root, 'libs/xpay-auth/src');
 
 /** Which rooms a room may import from, beside itself. `node_modules` are listed where a room may know them. */
 const doors: Readonly<Record<string, { rooms: readonly string[]; packages: readonly RegExp[] }>> = {
-  core: { rooms: [], packages: [/^node:(crypto|util)$/, /^@nestjs\/common$/] },
+  core: { rooms: [], packages: [/^node:(crypto|os|util)$/, /^@nestjs\/common$/] },
   flows: { rooms: ['core'], packages: [/^node:(crypto|net)$/, /^lru-cache$/, /^rate-limiter-flexible$/] },
   http: { rooms: ['core'], packages: [/^node:/, /^axios$/] },
   stores: { rooms: ['core'], packages: [/^node:/, /^ioredis$/, /^lru-cache$/] },

@@ -1,3 +1,5 @@
+import { uptime } from 'node:os';
+
 /** Stops a timer that has not fired yet; calling it later, or twice, does nothing. */
 export type CancelTimer = () => void;
 
@@ -8,8 +10,13 @@ export type CancelTimer = () => void;
 export interface Clock {
   /** Wall-clock time in ms since the epoch. May jump in either direction. */
   now(): number;
-  /** Ms since an arbitrary start. Never goes back, does not follow wall-clock steps. */
+  /** Ms since an arbitrary start. Never goes back, does not follow wall-clock steps. May stand still while the machine sleeps. */
   monotonic(): number;
+  /**
+   * Ms since the machine booted, time asleep included, in steps of at most 1 s (`CLOCK_BOOTTIME` in clock_gettime(2)).
+   * Without it a sleep looks like a step of the wall clock.
+   */
+  uptime?(): number;
   /**
    * Calls `callback` once, `delayMs` from now, any length. The timer must not keep the process alive.
    */
@@ -31,6 +38,7 @@ const LONGEST_NODE_TIMER_MS = 2 ** 31 - 1;
 export const systemClock: Clock = {
   now: () => Date.now(),
   monotonic: () => performance.now(),
+  uptime: () => uptime() * 1_000,
   setTimer(callback, delayMs) {
     let timer: NodeJS.Timeout;
     const arm = (remainingMs: number): void => {

@@ -58,6 +58,21 @@ describe('ManualClock', () => {
     expect([clock.now(), fired]).toEqual([4_601_000, 1]);
   });
 
+  it('E3 · sleeps: the wall clock and the boot clock move, the monotonic clock and the timers do not', async () => {
+    const clock = new ManualClock(1_000_000);
+    const [mono, uptime] = [clock.monotonic(), clock.uptime()];
+    let fired = 0;
+    clock.setTimer(() => void fired++, 1_000);
+    clock.sleep(3_600_000);
+    clock.stepWall(-1_000);
+    expect([clock.now(), clock.monotonic() - mono, clock.uptime() - uptime, fired]).toEqual([
+      4_599_000, 0, 3_600_000, 0,
+    ]);
+    await clock.advance(1_000);
+    expect([clock.monotonic() - mono, clock.uptime() - uptime, fired]).toEqual([1_000, 3_601_000, 1]);
+    expect(() => clock.sleep(-1)).toThrow(RangeError);
+  });
+
   it('refuses to run backwards, to wait for no number, to be advanced twice at once and to spin for ever', async () => {
     const clock = new ManualClock();
     await expect(clock.advance(-1)).rejects.toThrow(RangeError);

@@ -25,6 +25,7 @@ const MOST_FIRES_PER_ADVANCE = 100_000;
 export class ManualClock implements Clock {
   #wall: number;
   #monotonic = 1_000;
+  #sleptMs = 0;
   #order = 0;
   #advancing = false;
   readonly #timers = new Set<PendingTimer>();
@@ -39,9 +40,14 @@ export class ManualClock implements Clock {
     return this.#wall;
   }
 
-  /** Ms since an arbitrary start; follows `advance`, not `stepWall`. */
+  /** Ms since an arbitrary start; follows `advance`, neither `sleep` nor `stepWall`. */
   monotonic(): number {
     return this.#monotonic;
+  }
+
+  /** Ms since the machine booted; follows `advance` and `sleep`, not `stepWall`. */
+  uptime(): number {
+    return this.#monotonic + this.#sleptMs;
   }
 
   /** Calls `callback` once, during the `advance` that reaches `delayMs` from now; never by itself. */
@@ -58,7 +64,7 @@ export class ManualClock implements Clock {
   }
 
   /**
-   * Moves both clocks forward and fires what falls due, in time order, each timer at its own instant. Promise callbacks
+   * Moves all clocks forward and fires what falls due, in time order, each timer at its own instant. Promise callbacks
    * settle before the first timer, between two and after the last, so a timer armed by a callback is seen too.
    * `advance(0)` only settles and fires what is due now.
    *
@@ -78,6 +84,18 @@ export class ManualClock implements Clock {
   /** Moves the wall clock alone, forward or back, as a time server or an administrator would. No timer fires. */
   stepWall(ms: number): void {
     this.#wall += ms;
+  }
+
+  /**
+   * The machine sleeps for `ms`: the wall clock and `uptime()` move forward, `monotonic()` stands still, as on Linux. No timer
+   * fires.
+   *
+   * @throws RangeError for a negative time.
+   */
+  sleep(ms: number): void {
+    if (!(ms >= 0)) throw new RangeError(`ManualClock.sleep: ${ms} is not a time ahead; use stepWall to set it back`);
+    this.#wall += ms;
+    this.#sleptMs += ms;
   }
 
   async #fireUntil(target: number): Promise<void> {
