@@ -1,7 +1,7 @@
 import { appendFileSync } from 'node:fs';
 
 /** A row of docs/resilience.md. */
-export type Row = `O${number}`;
+export type Row = `${'E' | 'O'}${number}`;
 
 /**
  * Puts down what was measured, for the table in docs/resilience.md: `npm run resilience` says where. In any other run it

@@ -17,6 +17,8 @@ export const AUTHENTICATE = '/client/authenticate';
 export const FIND = '/client/wallets/find';
 export const CONFIRM = '/client/wallets/send/tron/confirm';
 export const HOUR_MS = 3_600_000;
+/** The life of a token of 1 h as it is counted: `Date` may have lost a second. */
+export const COUNTED_HOUR_MS = HOUR_MS - 1_000;
 
 /** The public services of a real module beside an emulated upstream, both in one time. */
 export interface Outbound extends AsyncDisposable {
@@ -37,13 +39,14 @@ export interface Outbound extends AsyncDisposable {
 /**
  * @param options of the module; the account, the address and the clock are given
  * @param prepare scripts the emulator before the module boots
+ * @param clock of the module and the emulator
  */
 export async function startOutbound(
   options: XPayAuthOptions = {},
   emulator: XPayEmulatorOptions = {},
   prepare: (xpay: XPayEmulator) => void = () => undefined,
+  clock = new ManualClock(),
 ): Promise<Outbound> {
-  const clock = new ManualClock();
   const xpay = await startXPayEmulator({ accounts: [APP], clock, tokenLifeMs: HOUR_MS, ...emulator });
   try {
     prepare(xpay);

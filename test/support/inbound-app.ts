@@ -84,11 +84,13 @@ export interface InboundSetting {
   /** Whether the app believes `X-Forwarded-For`. @default false */
   readonly trustProxy?: boolean;
   readonly serving?: Serving;
+  /** Of the app and the emulator. */
+  readonly clock?: ManualClock;
 }
 
 /** An app that verifies its callers at an emulator of xPay.stream; both live in the same time, which stands still. */
 export async function startInbound(platform: Platform, setting: InboundSetting = {}): Promise<InboundApp> {
-  const clock = new ManualClock();
+  const { clock = new ManualClock() } = setting;
   const xpay = await startXPayEmulator({ accounts: setting.accounts ?? [ada, root], clock });
   const logged: string[] = [];
   const running = await startApp(

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { type Freshness, freshness, hardMargin, turningPoints } from './freshness.js';
 
 const since = { wall: Date.UTC(2026, 0, 1), mono: 1_000 };
-const rank: Record<Freshness, number> = { fresh: 0, stale: 1, expired: 2 };
+const rank: Record<Freshness, number> = { fresh: 0, stale: 1, doubtful: 2, expired: 3 };
 const life = fc.double({ min: 1, max: 100 * 365 * 86_400_000, noNaN: true });
 const share = fc.double({ min: 0.01, max: 0.99, noNaN: true });
 const ownMargin = fc.option(fc.double({ min: 0, max: 10_000_000, noNaN: true }), { nil: undefined });
@@ -60,9 +60,21 @@ describe('freshness', () => {
   it('O10 · a wall clock that ran ahead by more than the margin makes a fresh token stale; one set back does not', () => {
     expect(stateAt(3_600_000, 0, 0.7, 30_000)).toBe('fresh');
     expect(stateAt(3_600_000, 0, 0.7, 30_001)).toBe('stale');
-    expect(stateAt(2_000, 0, 0.7, 2_000)).toBe('fresh');
-    expect(stateAt(2_000, 0, 0.7, 2_001)).toBe('stale');
+    expect(stateAt(2_000, 0, 0.7, 1_000)).toBe('fresh');
+    expect(stateAt(2_000, 0, 0.7, 1_001)).toBe('stale');
     expect(stateAt(3_600_000, 0, 0.7, -7_200_000)).toBe('fresh');
+  });
+
+  it('E3 · a token that is over by a wall clock that ran ahead is doubtful', () => {
+    expect([stateAt(3_600_000, 0, 0.7, 3_569_999), stateAt(3_600_000, 0, 0.7, 3_570_000)]).toEqual([
+      'stale',
+      'doubtful',
+    ]);
+    expect([stateAt(3_600_000, 600_000, 0.7, 2_970_000), stateAt(2_000, 0, 0.7, 1_800)]).toEqual([
+      'doubtful',
+      'doubtful',
+    ]);
+    expect(stateAt(3_600_000, 3_569_999, 0.7, 1)).toBe('stale');
   });
 
   it('turns stale at the share of the life, and expired at the margin', () => {

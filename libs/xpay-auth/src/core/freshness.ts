@@ -1,8 +1,12 @@
 import type { Instant } from './clock.js';
 import type { Lifetime } from './lifetime.js';
+import { SMALLEST_STEP_MS } from './sleep-aware-clock.js';
 
-/** *fresh*: use it · *stale*: use it and renew it behind the caller · *expired*: never hand it out. */
-export type Freshness = 'fresh' | 'stale' | 'expired';
+/**
+ * *fresh*: use it · *stale*: use it and renew it in the background · *doubtful*: expired by the wall clock alone, so renew it
+ * first and use it only if that fails · *expired*: never hand it out.
+ */
+export type Freshness = 'fresh' | 'stale' | 'doubtful' | 'expired';
 
 /** When a token is due. */
 export interface FreshnessPolicy {
@@ -20,10 +24,9 @@ export interface TurningPoints {
   readonly expiredFrom: number;
   /** Beyond this, wall clock minus monotonic clock says that the wall clock ran ahead. */
   readonly farthestAhead: number;
+  /** On the wall clock: from here on it is expired by that clock. */
+  readonly expiredFromWall: number;
 }
-
-/** A wall clock is put right by small steps all the time: below this a jump says nothing. */
-const SMALLEST_JUMP_MS = 2_000;
 
 /**
  * Ms before its end from which a token is not handed out any more, so that it does not die on the wire: 5 % of the
@@ -42,16 +45,19 @@ export function turningPoints({ since, lifeMs }: Lifetime, policy: FreshnessPoli
   return {
     staleFrom: Math.min(since.mono + lifeMs * policy.refreshAt, expiredFrom),
     expiredFrom,
-    farthestAhead: since.wall - since.mono + Math.max(SMALLEST_JUMP_MS, marginMs),
+    farthestAhead: since.wall - since.mono + Math.max(SMALLEST_STEP_MS, marginMs),
+    expiredFromWall: since.wall + lifeMs - marginMs,
   };
 }
 
 /**
- * How fresh a token is now. Age is measured on the monotonic clock, so a step of the wall clock neither kills a living
- * token nor revives a dead one. Only where the wall clock ran ahead of the monotonic one (the machine slept, or its
- * clock was set forward) is a fresh token called stale: it may be older than it looks, so it is renewed.
+ * How fresh a token is now. Age is measured on the monotonic clock, time asleep included, so a step of the wall clock neither
+ * kills a living token nor revives a dead one. Where the wall clock ran ahead of it, the clock was set forward, or the machine
+ * slept and has no boot clock to show it: the token may be older than it looks, so it is renewed.
  */
 export function freshness(points: TurningPoints, now: Instant): Freshness {
   if (now.mono >= points.expiredFrom) return 'expired';
-  return now.mono >= points.staleFrom || now.wall - now.mono > points.farthestAhead ? 'stale' : 'fresh';
+  const ranAhead = now.wall - now.mono > points.farthestAhead;
+  if (ranAhead && now.wall >= points.expiredFromWall) return 'doubtful';
+  return ranAhead || now.mono >= points.staleFrom ? 'stale' : 'fresh';
 }

@@ -55,11 +55,15 @@ export interface Limits {
 export async function withinDeadline<T>(limits: Limits, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const { clock, deadlineMs, stop, tooLate = () => unanswered(deadlineMs) } = limits;
   stop.throwIfAborted();
+  const endsAt = clock.monotonic() + deadlineMs;
   const controller = new AbortController();
   const forget = onAbort(stop, () => controller.abort(stop.reason));
   const cancel = clock.setTimer(() => controller.abort(tooLate()), deadlineMs);
   try {
-    return await abortable(run(controller.signal), controller.signal);
+    const outcome = await abortable(run(controller.signal), controller.signal);
+    // Timers stand still while the machine sleeps: what was under way meanwhile may be long out of date.
+    if (clock.monotonic() > endsAt) throw tooLate();
+    return outcome;
   } finally {
     cancel();
     forget();

@@ -67,9 +67,11 @@ export class TokenSource {
     const held = this.#held;
     if (held !== undefined && signal?.aborted !== true) {
       const { clock } = this.parts;
+      const wall = clock.now();
+      if (held.isSurelyFresh(wall)) return held.promise;
       const mono = clock.monotonic();
-      if (held.isSurelyFresh(mono)) return held.promise;
-      const state = held.look({ mono, wall: clock.now() });
+      const state = held.look({ mono, wall });
+      if (state === 'doubtful') return this.#renewedOr(held, signal);
       if (state === 'stale') this.#renewBehind(mono);
       if (state !== 'expired') return held.promise;
     }
@@ -79,7 +81,12 @@ export class TokenSource {
   /** The token at hand, if it may still be handed out. Calls nobody. */
   peek(): AccessToken | undefined {
     const held = this.#held;
-    return held?.isUsable(this.parts.clock.monotonic()) === true ? held.token : undefined;
+    if (held === undefined) return undefined;
+    const { clock } = this.parts;
+    const wall = clock.now();
+    if (held.isSurelyFresh(wall)) return held.token;
+    const state = held.look({ mono: clock.monotonic(), wall });
+    return state === 'fresh' || state === 'stale' ? held.token : undefined;
   }
 
   /**
@@ -102,10 +109,11 @@ export class TokenSource {
   status(): Omit<TokenStatus, 'store'> {
     const now = readInstant(this.parts.clock);
     const held = this.#held;
+    const state = held?.freshness(now) ?? 'none';
     return {
-      state: held?.freshness(now) ?? 'none',
+      state: state === 'doubtful' ? 'expired' : state,
       expiresAt: held?.token.expiresAt,
-      usableForMs: Math.floor(held?.usableForMs(now.mono) ?? 0),
+      usableForMs: state === 'doubtful' ? 0 : Math.floor(held?.usableForMs(now.mono) ?? 0),
       nextRefreshAt: this.#nextRefreshAt(now),
       failures: this.#trouble.failures,
       lastError: this.#trouble.lastError?.code,
@@ -168,6 +176,18 @@ export class TokenSource {
     return this.#rejected.has(token) ? this.get(signal) : token;
   }
 
+  /** As {@link #renewed}, and the token at hand where that fails. Our own backoff, begun before the doubt, is not waited for. */
+  async #renewedOr(held: HeldToken, signal?: AbortSignal): Promise<AccessToken> {
+    this.#trouble.endBackoff();
+    try {
+      return await this.#renewed(signal);
+    } catch (failure) {
+      signal?.throwIfAborted();
+      if (this.#held !== held || !held.isUsable(this.parts.clock.monotonic())) throw failure;
+      return held.token;
+    }
+  }
+
   #renew(): Promise<AccessToken | undefined> {
     return this.#flights.run('token', async () => {
       const startedAt = this.parts.clock.monotonic();
@@ -225,6 +245,7 @@ export class TokenSource {
 
   /** Turns what was thrown into our own failure, and sees to it that the upstream is left alone for a while. */
   #failed(thrown: unknown, startedAt: number): XPayAuthError {
+    this.#held?.renewalFailed();
     if (thrown instanceof HeldBack) {
       this.#trouble.heldBack(thrown.failure);
       return thrown.failure;

@@ -7,6 +7,7 @@ import { KeyedDigest } from '../core/digest.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { Store, StoreNotice } from '../core/store.js';
 import { refreshShare } from '../core/refresh-policy.js';
+import { SleepAwareClock } from '../core/sleep-aware-clock.js';
 import { Watch } from '../core/watch.js';
 import { CountedAttempts, unlimitedAttempts } from '../flows/attempts/attempts.js';
 import type { AuditSink } from '../flows/check/audit-events.js';
@@ -79,7 +80,8 @@ export function createInstance(
   options: ResolvedOptions,
   { store: opened, standIn }: InstanceSurroundings = {},
 ): XPayInstance {
-  const { name, dialect, baseUrl, clock, http } = options;
+  const { name, dialect, baseUrl, http } = options;
+  const clock = new SleepAwareClock(options.clock);
   const logger = loggerOf(options);
   const auditing = new XPayAuditService(logger, (): number => verifier.hits + sessions.hits);
   const audit = auditing.record;

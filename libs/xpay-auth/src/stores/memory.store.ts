@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { type Clock, systemClock } from '../core/clock.js';
+import { SleepAwareClock } from '../core/sleep-aware-clock.js';
 import { lengthPrefixed } from '../core/cache-key.js';
 import { XPayAuthError } from '../core/errors.js';
 import {
@@ -46,8 +47,12 @@ export class MemoryStore implements Store {
   #reason: string | undefined;
   #windows = 0;
 
-  /** Empty; entries and leases live by this clock. */
-  constructor(private readonly clock: Clock = systemClock) {}
+  private readonly clock: Clock;
+
+  /** Empty; entries and leases live by this clock, time asleep included. */
+  constructor(clock: Clock = systemClock) {
+    this.clock = new SleepAwareClock(clock);
+  }
 
   /** From now on every call fails, until {@link comeBack}. */
   goAway(reason = 'the test said so'): void {

@@ -9,17 +9,19 @@ import {
 } from '../../core/freshness.js';
 import type { Lifetime } from '../../core/lifetime.js';
 
-/** How many callers of one ms find both clocks read. */
-const FULL_LOOKS_PER_MS = 16;
+/** How many callers of one reading of the wall clock find both clocks read. */
+const FULL_LOOKS = 16;
 
 /** The token at hand, with the turning points of its life worked out once. */
 export class HeldToken {
   /** The token as everybody is handed it: one promise, made once. */
   readonly promise: Promise<AccessToken>;
   readonly #points: TurningPoints;
-  #freshUntil = -Infinity;
+  #freshAt = NaN;
   #looks = 0;
-  #looksSince = -Infinity;
+  #lookedAt = NaN;
+  #isInDoubt = false;
+  #isTrusted = false;
 
   constructor(
     readonly token: AccessToken,
@@ -31,38 +33,44 @@ export class HeldToken {
   }
 
   /**
-   * Whether it is fresh without another look at the wall clock. Reading a clock costs as much as all the rest of handing
-   * a token out, so in a burst the first callers of each ms have both clocks read (see {@link look}), and the others the
-   * monotonic one, which alone decides what is too old.
+   * Whether it is fresh without a look at the monotonic clock. Reading a clock costs as much as all the rest of handing a
+   * token out, so in a burst the first callers of each ms have both clocks read (see {@link look}), and the others the wall
+   * clock, which unlike the monotonic one has moved on after a sleep.
    */
-  isSurelyFresh(mono: number): boolean {
-    return mono < this.#freshUntil;
+  isSurelyFresh(wall: number): boolean {
+    return wall === this.#freshAt;
   }
 
   /** How fresh it is by both clocks. */
   look(now: Instant): Freshness {
-    if (now.mono - this.#looksSince >= 1) {
-      this.#looksSince = now.mono;
+    const state = this.freshness(now);
+    if (state === 'doubtful') this.#isInDoubt = true;
+    if (now.wall !== this.#lookedAt) {
+      this.#lookedAt = now.wall;
       this.#looks = 0;
     }
-    const state = this.freshness(now);
-    if (state === 'fresh' && ++this.#looks >= FULL_LOOKS_PER_MS) {
-      this.#freshUntil = Math.min(this.#looksSince + 1, this.#points.staleFrom);
-    }
+    const staysFresh = state === 'fresh' && now.mono + 1 < this.#points.staleFrom;
+    this.#freshAt = staysFresh && ++this.#looks >= FULL_LOOKS ? now.wall : NaN;
     return state;
   }
 
   /** As {@link look}, for an onlooker. */
   freshness(now: Instant): Freshness {
-    return freshness(this.#points, now);
+    const state = freshness(this.#points, now);
+    return state === 'doubtful' && this.#isTrusted ? 'stale' : state;
   }
 
-  /** Whether it may be handed out. */
+  /** There is no newer one: a token in doubt is handed out after all. */
+  renewalFailed(): void {
+    this.#isTrusted ||= this.#isInDoubt;
+  }
+
+  /** Whether it has not expired, whatever the wall clock says. */
   isUsable(mono: number): boolean {
     return mono < this.#points.expiredFrom;
   }
 
-  /** Ms for which it may still be handed out; 0 when it may not. */
+  /** Ms until it expires, whatever the wall clock says; 0 when it has. */
   usableForMs(mono: number): number {
     return Math.max(0, this.#points.expiredFrom - mono);
   }

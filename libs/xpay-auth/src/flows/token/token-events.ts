@@ -48,13 +48,13 @@ export type TokenEvent =
 /** How the app's own token is doing; fit for a health page. */
 export interface TokenStatus {
   /**
-   * `none`: never obtained · `fresh`: handed out · `stale`: handed out and due for renewal · `expired`: past its margin, so
-   * the next caller waits for a new one.
+   * `none`: never obtained · `fresh`: handed out · `stale`: handed out and due for renewal · `expired`: past its margin, or
+   * past it by the wall clock alone, so the next caller waits for a new one.
    */
   readonly state: 'none' | 'fresh' | 'stale' | 'expired';
   /** Ms since the epoch by the upstream's clock. */
   readonly expiresAt: number | undefined;
-  /** Ms for which the token at hand will still be handed out; 0 without one. */
+  /** Ms for which the token at hand will still be handed out; 0 without one, and when `expired`. */
   readonly usableForMs: number;
   /** Ms since the epoch from which the next caller sets off a renewal; `undefined`: nothing is planned. */
   readonly nextRefreshAt: number | undefined;
