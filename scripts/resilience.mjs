@@ -24,6 +24,9 @@ const ROWS = {
   O16: 'without a token: a typed error, nothing sent',
   O17: 'secrets in errors, services, logs, answers: none',
   O19: 'module destroyed during a refresh: nothing left',
+  E3: 'a machine that slept: no dead token',
+  E4: 'wrong clocks, short lives: no dead token',
+  E7: 'an expiry in the year 9999: accepted, capped',
 };
 
 const root = resolve(import.meta.dirname, '..');
@@ -69,7 +72,7 @@ function testsOf(file) {
   const byRow = new Map();
   const { testResults } = JSON.parse(readFileSync(file, 'utf8'));
   for (const { title } of testResults.flatMap(({ assertionResults }) => assertionResults)) {
-    const named = /^((?:O\d+ )+)·/.exec(title)?.[1] ?? '';
+    const named = /^((?:[EO]\d+ )+)·/.exec(title)?.[1] ?? '';
     for (const row of named.trim().split(' ').filter(Boolean)) byRow.set(row, (byRow.get(row) ?? 0) + 1);
   }
   return byRow;

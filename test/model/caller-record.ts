@@ -183,9 +183,9 @@ export interface Remembered {
   readonly calmSince: number | undefined;
 }
 
-/** Until when somebody is sure to be remembered, whichever way the library counts. */
-export function sureUntil({ askedAt, answeredAt, vouchedUntil }: Check, periodMs: number): number {
+/** Until when somebody is sure to be remembered, whichever way the library counts. `aheadMs`: of our clock, before the upstream's. */
+export function sureUntil({ askedAt, answeredAt, vouchedUntil }: Check, periodMs: number, aheadMs: number): number {
   const lifeMs = vouchedUntil - answeredAt;
-  const leastMs = lifeMs - Math.min(answeredAt - askedAt, lifeMs / 2) - 1_000;
+  const leastMs = lifeMs - Math.min(answeredAt - askedAt, lifeMs / 2) - 1_000 - aheadMs;
   return Math.min(askedAt + periodMs, answeredAt + leastMs - hardMargin(lifeMs));
 }

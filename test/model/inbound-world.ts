@@ -392,7 +392,7 @@ export class InboundWorld implements World {
     if (known !== undefined && known.secretKey !== secretKey) remembered.delete(username);
     const isRevoked = this.#record.revocations.some((one) => isFor(one.username, username) && one.order > check.order);
     if (purpose === 'login' || isRevoked) return;
-    const until = sureUntil(check, PERIOD_MS);
+    const until = sureUntil(check, PERIOD_MS, Math.max(0, this.#wallSteps));
     remembered.set(username, { secretKey, askedAt, until, wallSteps, calmSince: this.#calm() });
   }
 

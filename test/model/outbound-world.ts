@@ -14,9 +14,6 @@ export interface OutboundSetting extends ModelUpstreamSetting {
 }
 
 const APP = 'app';
-/** The upstream's `Date` has whole seconds, and is believed where the clocks differ. */
-const DATE_MS = 1_000;
-
 /** One process of the app. */
 interface Process {
   readonly number: number;
@@ -48,14 +45,12 @@ export class OutboundWorld implements World {
   #key = 'key-0';
   #keys = 0;
   #processes = 0;
-  #isSteady = true;
   readonly #instances: Process[] = [];
   readonly #violations: string[] = [];
 
   constructor(private readonly setting: OutboundSetting) {
     this.upstream = new ModelUpstream(this.clock, setting, () => (setting.shared ? this.store.calmSince : undefined));
     this.upstream.accounts.set(APP, { secretKey: this.#key, scopes: [] });
-    this.#isSteady = setting.clockSkewMs === 0;
     for (let slot = 0; slot < setting.instances; slot++) this.#instances.push(this.#boot());
   }
 
@@ -108,7 +103,6 @@ export class OutboundWorld implements World {
   }
 
   stepWall(ms: number): void {
-    this.#isSteady = false;
     this.clock.stepWall(ms);
   }
 
@@ -172,8 +166,7 @@ export class OutboundWorld implements World {
     const minted = this.upstream.minted.get(token.value);
     if (minted === undefined) return void this.#violations.push('a token that nobody has minted');
     const { expiresAt, arrivedAt } = minted;
-    const slackMs = this.#isSteady ? 0 : DATE_MS;
-    if (mono >= expiresAt - hardMargin(expiresAt - arrivedAt) + slackMs) {
+    if (mono >= expiresAt - hardMargin(expiresAt - arrivedAt)) {
       this.#violations.push(`a token is handed out ${mono - expiresAt} ms after its end, less its margin`);
     }
   }

@@ -2,7 +2,7 @@ import { describe, expect, it, jest } from '@jest/globals';
 import { AccessToken, type Dialect, type Grant, systemClock, xPay } from 'nestjs-xpay-auth';
 import { xpayMalformed } from 'nestjs-xpay-auth/testing';
 import { figure } from './figures.js';
-import { HOUR_MS, type Outbound, failureOf, served, startOutbound, until } from './outbound.js';
+import { COUNTED_HOUR_MS, HOUR_MS, type Outbound, failureOf, served, startOutbound, until } from './outbound.js';
 
 const TWO_HOURS_MS = 7_200_000;
 const DAY_MS = 86_400_000;
@@ -48,11 +48,10 @@ describe('clocks', () => {
     expect(await app.tokens.getToken()).not.toBe(old);
   });
 
-  it('O10 · a machine that slept serves its token and renews it behind the caller', async () => {
+  it('O10 · a jump of the wall clock that no sleep explains is served, and renewed behind the caller', async () => {
     await using app = await startOutbound();
     const old = await app.tokens.getToken();
     await served(3, () => app.tokens.getToken());
-    // Asleep, the monotonic clock stands still, and the wall clock is found ahead.
     app.clock.stepWall(20 * 60_000);
     expect(await app.tokens.getToken()).toBe(old);
     expect(app.tokens.status().state).toBe('stale');
@@ -62,7 +61,7 @@ describe('clocks', () => {
     expect([count, app.logins()]).toEqual([50, 2]);
     figure(
       'O10',
-      'machine slept for 20 min, 50 callers: served, requests behind them',
+      'wall clock jumps 20 min ahead, 50 callers: served, requests behind them',
       `${count}, ${app.logins() - 1}`,
     );
   });
@@ -89,7 +88,7 @@ describe('clocks', () => {
   });
 
   it.each([TWO_HOURS_MS, -TWO_HOURS_MS, 40_000, -40_000])(
-    'O10 · an upstream whose clock is off by %i ms: life is counted by its clock, and it is warned of once',
+    'O10 · an upstream whose clock is off by %i ms: no dead token, and it is warned of once',
     async (clockSkewMs) => {
       await using app = await startOutbound({}, { clockSkewMs });
       const dead = await deadTokens(app, 3 * HOUR_MS, 60_000);
@@ -119,7 +118,7 @@ describe('clocks', () => {
     const accessToken = new AccessToken('a-slow-token', { expiresAt: dated + HOUR_MS });
     grants[0]?.({ accessToken, username: 'app@example.test', scopes: [], isAPI: true, upstreamNow: dated });
     await waiting;
-    expect(app.tokens.status()).toMatchObject({ clockSkewMs: 0, usableForMs: HOUR_MS - 4_000 - 30_000 });
+    expect(app.tokens.status()).toMatchObject({ clockSkewMs: 0, usableForMs: COUNTED_HOUR_MS - 4_000 - 30_000 });
     expect(app.lines.filter((line) => line.startsWith('warn'))).toEqual([]);
   });
 
@@ -165,8 +164,9 @@ describe('lives', () => {
         await until(() => app.logins() === app.events.length);
       }
       expect([waited, dead]).toEqual([0, 0]);
-      // One login for each 65 to 75 % of a life, and one step of the test later at the most.
-      expect(app.logins()).toBeLessThanOrEqual(1 + Math.ceil(whileMs / (0.65 * row.lifeMs)));
+      // One login for each 65 to 75 % of a life, and one step of the test later at the most. `Date` may have lost a second.
+      const shortestMs = Math.max(row.lifeMs - 1_000, row.lifeMs / 2);
+      expect(app.logins()).toBeLessThanOrEqual(1 + Math.ceil(whileMs / (0.65 * shortestMs)));
       expect(app.logins()).toBeGreaterThanOrEqual(Math.floor(whileMs / (0.75 * row.lifeMs + row.everyMs)));
       figure(
         'O11',

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { figure } from './figures.js';
-import { HOUR_MS, failureOf, served, startOutbound, until } from './outbound.js';
+import { COUNTED_HOUR_MS, HOUR_MS, failureOf, served, startOutbound, until } from './outbound.js';
 
 describe('an upstream in trouble', () => {
   it.each([0.76, 0.9, 0.99])('O5 · down, with the token at %d of its life: everybody is served', async (share) => {
@@ -26,7 +26,7 @@ describe('an upstream in trouble', () => {
     await using app = await startOutbound();
     const token = await app.tokens.getToken();
     app.xpay.faults.always({ kind: 'reset' });
-    await app.clock.advance(HOUR_MS - 30_000 - 1);
+    await app.clock.advance(COUNTED_HOUR_MS - 30_000 - 1);
     expect(await app.tokens.getToken()).toBe(token);
     expect(app.tokens.peek()).toBe(token);
     await until(() => app.events.length === 2);
@@ -65,7 +65,7 @@ describe('an upstream in trouble', () => {
   it('O9 · past the margin one attempt at once, then one a second, and callers hear at once', async () => {
     await using app = await startOutbound();
     await app.tokens.getToken();
-    await app.clock.advance(HOUR_MS - 31_000);
+    await app.clock.advance(COUNTED_HOUR_MS - 31_000);
     app.xpay.faults.always({ kind: 'reset' });
     await app.tokens.getToken();
     await until(() => app.events.length === 2);
@@ -124,7 +124,7 @@ describe('an upstream in trouble', () => {
   it('O13 · … and capped by what is left of the token', async () => {
     await using app = await startOutbound();
     await app.tokens.getToken();
-    await app.clock.advance(HOUR_MS - 60_000);
+    await app.clock.advance(COUNTED_HOUR_MS - 60_000);
     const askedAt = app.clock.monotonic();
     app.xpay.faults.next({ kind: 'unavailable', retryAfter: 3_600 });
     await app.tokens.getToken();
@@ -213,11 +213,11 @@ describe('an upstream in trouble', () => {
     expect(lines).toEqual(
       [
         'debug Upstream: xpay at http://127\\.0\\.0\\.1:\\d+, with an account of its own XPayAuth',
-        `log Access token obtained, good for 3600 s \\(uuid ${uuid}\\) XPayAuth`,
-        `warn No new access token: upstream_business_error, 1 in a row: The upstream reported an error that is not a refusal \\(uuid ${uuid}, tag ${uuid}\\); the present one is good for 690 s XPayAuth`,
+        `log Access token obtained, good for 3599 s \\(uuid ${uuid}\\) XPayAuth`,
+        `warn No new access token: upstream_business_error, 1 in a row: The upstream reported an error that is not a refusal \\(uuid ${uuid}, tag ${uuid}\\); the present one is good for 689 s XPayAuth`,
         'error The access token expired before it could be renewed XPayAuth',
         `error No new access token: upstream_business_error, 2 in a row: The upstream reported an error that is not a refusal \\(uuid ${uuid}, tag ${uuid}\\) XPayAuth`,
-        `log Access token refreshed, good for 3600 s \\(uuid ${uuid}\\) XPayAuth`,
+        `log Access token refreshed, good for 3599 s \\(uuid ${uuid}\\) XPayAuth`,
         'warn The upstream rejected the access token before its time XPayAuth',
       ].map((line) => expect.stringMatching(new RegExp(`^${line}$`)) as unknown),
     );

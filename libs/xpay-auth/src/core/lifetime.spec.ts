@@ -28,21 +28,38 @@ describe('lifeFromNow', () => {
     [
       'by the upstream’s, where the clocks differ',
       { expiresAt: WALL + 3 * HOUR_MS, upstreamNow: WALL + 2 * HOUR_MS },
+      HOUR_MS - 1_000,
+    ],
+    [
+      'by the upstream’s, where it is behind',
+      { expiresAt: WALL - HOUR_MS, upstreamNow: WALL - 2 * HOUR_MS },
+      HOUR_MS - 1_000,
+    ],
+    [
+      'by the upstream’s, less the second that Date may have lost',
+      { expiresAt: WALL + HOUR_MS, upstreamNow: WALL },
+      HOUR_MS - 1_000,
+    ],
+    ['which takes no more than half', { expiresAt: WALL + 2_000, upstreamNow: WALL + 1_000 }, 500],
+    ['and nothing where the upstream tells the ms', { expiresAt: WALL + 2_000, upstreamNow: WALL + 100 }, 1_900],
+    ['by ours, where that is shorter', { expiresAt: WALL + 2_000, upstreamNow: WALL - 1_100 }, 2_000],
+    ['by ours, where the upstream’s is hours behind', { expiresAt: WALL + HOUR_MS, upstreamNow: 0 }, HOUR_MS],
+    [
+      'by ours, where it is over by the upstream’s',
+      { expiresAt: WALL + HOUR_MS, upstreamNow: WALL + 2 * HOUR_MS },
       HOUR_MS,
     ],
-    ['by the upstream’s, where it is behind', { expiresAt: WALL - HOUR_MS, upstreamNow: WALL - 2 * HOUR_MS }, HOUR_MS],
-    ['the shorter one, where they may differ', { expiresAt: WALL + 2_000, upstreamNow: WALL + 1_000 }, 1_000],
-    ['ours, where the Date is merely cut to the second', { expiresAt: WALL + 2_000, upstreamNow: WALL - 900 }, 2_000],
     ['as the upstream counts it, whatever the clocks say', { lifeMs: 5_000, expiresAt: 1, upstreamNow: 1 }, 5_000],
     [
       'less what the answer took, where its own Date counts',
       { expiresAt: WALL + 3 * HOUR_MS, upstreamNow: WALL + 2 * HOUR_MS, elapsedMs: 6_000 },
-      HOUR_MS - 6_000,
+      HOUR_MS - 7_000,
     ],
     ['less what the answer took, where it says how long', { lifeMs: 60_000, elapsedMs: 6_000 }, 54_000],
     ['at least half of it, however long the answer took', { lifeMs: 2_000, elapsedMs: 3_000 }, 1_000],
     ['by our clock, however long the answer took', { expiresAt: WALL + HOUR_MS, elapsedMs: 6_000 }, HOUR_MS],
     ['1,000 days', { expiresAt: WALL + 86_400_000_000 }, 86_400_000_000],
+    ['100 years at most', { expiresAt: Date.UTC(9999, 11, 31, 23, 59, 59, 999) }, 100 * 365 * 86_400_000],
   ] satisfies [string, ExpiryFacts, number | undefined][])('O10 · %s', (_, facts, lifeMs) => {
     expect(lifeFromNow(facts, WALL)).toBe(lifeMs);
   });
@@ -50,6 +67,18 @@ describe('lifeFromNow', () => {
   it.each([
     ['over', { expiresAt: WALL - 1 }, /1 ms before it was given/],
     ['over just now', { expiresAt: WALL }, /0 ms before/],
+    ['over by both clocks', { expiresAt: WALL - 5, upstreamNow: WALL + 1_000 }, /5 ms before/],
+    [
+      'over by our clock, after an answer that took longer than the life',
+      { expiresAt: WALL - 5, upstreamNow: WALL - 2_000, elapsedMs: 2_000 },
+      /5 ms before/,
+    ],
+    [
+      'over by our clock, which may well agree with a Date that lost part of a second',
+      { expiresAt: WALL - 5, upstreamNow: WALL - 2_000, elapsedMs: 1_900 },
+      /5 ms before/,
+    ],
+    ['after the year 9999', { expiresAt: Date.UTC(10_000, 0) }, /after the year 9999/],
     ['in seconds', { expiresAt: WALL / 1_000 }, /seconds where ms were expected/],
     ['in µs', { expiresAt: WALL * 1_000 }, /more than 100 years/],
     ['no number', { expiresAt: NaN }, /no readable time/],

@@ -140,7 +140,7 @@ export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
     this.#saidSkew = true;
     const which = skewMs > 0 ? 'ahead of' : 'behind';
     this.logger.warn(
-      `The upstream's clock is ${seconds(Math.abs(skewMs))} ${which} ours; lives of tokens are counted by its clock. ` +
+      `The upstream's clock is ${seconds(Math.abs(skewMs))} ${which} ours; the shorter of both readings of a lifetime counts. ` +
         'Is the time of this machine right?',
     );
   }
