@@ -5,6 +5,7 @@ import { XPayAuthError, type XPayAuthErrorCode, asXPayAuthError } from '../../co
 import { lifeFromNow } from '../../core/lifetime.js';
 import type { Grant, Purpose } from '../../core/ports.js';
 import { Principal } from '../../core/principal.js';
+import type { Range } from '../../core/refresh-policy.js';
 import { type ScopeHierarchy, expandScopes } from '../../core/scopes.js';
 import { Watch } from '../../core/watch.js';
 import type { Attempts, ReservedAttempt } from '../attempts/attempts.js';
@@ -39,6 +40,8 @@ export interface CheckPolicy {
   readonly maxConcurrent: number;
   /** Ms that one check may take. */
   readonly deadlineMs: number;
+  /** Ms for which the upstream is not called after a 429 or a 503 with `Retry-After`. @default { min: 1_000, max: 60_000 } */
+  readonly cooldownMs?: Range;
 }
 
 export interface UpstreamCheckParts extends CheckingPlace {

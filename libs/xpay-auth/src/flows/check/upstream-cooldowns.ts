@@ -2,6 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { lengthPrefixed } from '../../core/cache-key.js';
 import type { Clock } from '../../core/clock.js';
 import type { XPayAuthError } from '../../core/errors.js';
+import type { Range } from '../../core/refresh-policy.js';
 import { foldedUsername } from '../attempts/folded-username.js';
 import { networkOf } from '../attempts/network.js';
 import { type Pause, leftOf } from '../pause.js';
@@ -9,10 +10,11 @@ import type { Attempted } from './audit-events.js';
 import { HalfOpenCooldown } from './half-open-cooldown.js';
 import { RecentDistinct } from './recent-distinct.js';
 
-/** Ms of a cooldown after a 429 without `Retry-After`; also the shortest one, since `Retry-After: 0` is no leave to hammer. */
-const SHORTEST_COOLDOWN_MS = 1_000;
-/** An upstream that says when to come back is believed this far. */
-const LONGEST_COOLDOWN_MS = 60_000;
+/**
+ * Ms of a cooldown. `min` applies after a 429 without `Retry-After` too, and `Retry-After: 0` is no leave to hammer; an
+ * upstream that says when to come back is believed up to `max`.
+ */
+const COOLDOWN_MS: Range = { min: 1_000, max: 60_000 };
 /** User names in a cooldown at once; the least recent make room, and are checked again. */
 const MOST_USERNAMES = 10_000;
 /** 429s for so many user names … */
@@ -27,6 +29,8 @@ type Source = Pick<Attempted, 'username' | 'address'>;
 export interface UpstreamCooldownsParts {
   readonly clock: Clock;
   readonly digest: { of(text: string): string };
+  /** `cooldownMs`: the shortest and the longest cooldown. @default { min: 1_000, max: 60_000 } */
+  readonly policy?: { readonly cooldownMs?: Range };
 }
 
 /**
@@ -39,8 +43,11 @@ export class UpstreamCooldowns {
   readonly #limitedUsernames = new RecentDistinct(LIMITED_USERNAMES, LIMITED_WITHIN_MS);
   readonly #limitedAddresses = new RecentDistinct(LIMITED_ADDRESSES, LIMITED_WITHIN_MS);
   readonly #everyone = new HalfOpenCooldown();
+  readonly #cooldownMs: Range;
 
-  constructor(private readonly parts: UpstreamCooldownsParts) {}
+  constructor(private readonly parts: UpstreamCooldownsParts) {
+    this.#cooldownMs = parts.policy?.cooldownMs ?? COOLDOWN_MS;
+  }
 
   /**
    * Why this guess may not be checked now, with the ms to wait; `undefined`: it may, and counts as the one of its second.
@@ -77,14 +84,14 @@ export class UpstreamCooldowns {
     else if (code === 'upstream_malformed' || code === 'upstream_business_error') this.answered(by);
     else if (code === 'upstream_unavailable' && retryAfterMs !== undefined) {
       const now = this.parts.clock.monotonic();
-      this.#everyone.start(failure, now + Math.min(retryAfterMs, LONGEST_COOLDOWN_MS), now);
+      this.#everyone.start(failure, now + Math.min(retryAfterMs, this.#cooldownMs.max), now);
     }
   }
 
   #limited(error: XPayAuthError, by: Source): void {
     const now = this.parts.clock.monotonic();
-    const askedMs = Math.max(error.retryAfterMs ?? 0, SHORTEST_COOLDOWN_MS);
-    const until = now + Math.min(askedMs, LONGEST_COOLDOWN_MS);
+    const { min, max } = this.#cooldownMs;
+    const until = now + Math.min(Math.max(error.retryAfterMs ?? 0, min), max);
     const key = this.#keyOf(by);
     if (until > (this.#usernames.get(key)?.until ?? -Infinity)) this.#usernames.set(key, { until, error });
     const manyUsernames = this.#limitedUsernames.add(key, now);

@@ -3,6 +3,7 @@ import { type Clock, systemClock } from '../../core/clock.js';
 import { type Credentials, type CredentialsFlaw, flawOf } from '../../core/credentials.js';
 import { XPayAuthError } from '../../core/errors.js';
 import type { Dialect } from '../../core/ports.js';
+import type { Range } from '../../core/refresh-policy.js';
 import type { Store } from '../../core/store.js';
 import { assertNoCycle } from '../../core/scopes.js';
 import { giftStream } from '../../dialects/gift-stream/gift-stream.dialect.js';
@@ -34,6 +35,8 @@ export interface ResolvedOptions extends Omit<
   readonly baseUrl: string;
   readonly credentials: (() => Credentials | Promise<Credentials>) | undefined;
   readonly verification: Omit<Parsed['verification'], 'extractors'> & {
+    /** No option: the testing module sets it, so that a failed upstream recovers at once. */
+    readonly cooldownMs?: Range;
     readonly extractors: readonly ('basic' | 'bearer' | CredentialsExtractor)[];
   };
   readonly http: Omit<Parsed['http'], 'agent'> & { readonly agent: HttpOptions['agent'] };

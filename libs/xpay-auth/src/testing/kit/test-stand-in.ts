@@ -48,6 +48,7 @@ export class TestStandIn extends UpstreamStandIn implements OnModuleInit {
         periodMs: 0,
         refusedPeriodMs: 0,
         staleIfErrorMs: 0,
+        cooldownMs: NO_PAUSE,
       },
       token: { ...token, backoffMs: NO_PAUSE, rejectedRetryMs: NO_PAUSE },
     };
