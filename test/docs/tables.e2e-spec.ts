@@ -4,7 +4,7 @@ import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { XPayAuthError, type XPayAuthErrorCode } from 'nestjs-xpay-auth';
 import { FAILURES } from '../../libs/xpay-auth/src/core/errors.js';
-import { headersOf } from '../../libs/xpay-auth/src/nest/refusals/http-exception.js';
+import { headersOf } from '../../libs/xpay-auth/src/nest/exceptions/http-exception.js';
 import { ENVIRONMENT } from '../../libs/xpay-auth/src/nest/options/environment.js';
 import { optionsSchema } from '../../libs/xpay-auth/src/nest/options/options-schema.js';
 

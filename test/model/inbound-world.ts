@@ -1,13 +1,13 @@
 import { type Credentials, type Principal, type Store, XPayAuthError } from 'nestjs-xpay-auth';
 import { SealedCredentials } from '../../libs/xpay-auth/src/core/credentials.js';
 import { KeyedDigest } from '../../libs/xpay-auth/src/core/digest.js';
-import { unlimitedAttempts } from '../../libs/xpay-auth/src/flows/attempts/attempts.js';
-import { CredentialVerifier } from '../../libs/xpay-auth/src/flows/credential-verifier.js';
-import { RevocationLog } from '../../libs/xpay-auth/src/flows/sharing/revocation-log.js';
-import { Revocations } from '../../libs/xpay-auth/src/flows/check/revocations.js';
-import { type Session, Sessions } from '../../libs/xpay-auth/src/flows/sessions.js';
-import { SharedCallers } from '../../libs/xpay-auth/src/flows/sharing/shared-callers.js';
-import { SharedSessions } from '../../libs/xpay-auth/src/flows/sharing/shared-sessions.js';
+import { unlimitedAttempts } from '../../libs/xpay-auth/src/rate-limit/attempts.js';
+import { CredentialVerifier } from '../../libs/xpay-auth/src/verification/credential-verifier.js';
+import { RevocationLog } from '../../libs/xpay-auth/src/cluster/revocation-log.js';
+import { Revocations } from '../../libs/xpay-auth/src/verification/revocations.js';
+import { type Session, Sessions } from '../../libs/xpay-auth/src/sessions/sessions.js';
+import { SharedCallers } from '../../libs/xpay-auth/src/cluster/shared-credentials.js';
+import { SharedSessions } from '../../libs/xpay-auth/src/cluster/shared-sessions.js';
 import {
   type Call,
   CallerRecord,

@@ -1,6 +1,6 @@
 import { type AccessToken, XPayAuthError } from 'nestjs-xpay-auth';
 import { hardMargin } from '../../libs/xpay-auth/src/core/freshness.js';
-import type { TokenSource } from '../../libs/xpay-auth/src/flows/token-source.js';
+import type { TokenSource } from '../../libs/xpay-auth/src/token/token-source.js';
 import { testTokenSource } from '../support/token-source.js';
 import { ModelClock, settle } from './model-clock.js';
 import { type World, outcomeOf } from './model-run.js';

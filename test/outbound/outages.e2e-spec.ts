@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { AccessToken, type Clock, type Grant, XPayAuthError } from 'nestjs-xpay-auth';
 // Below the public surface: the module gives every instance a share and a randomness of its own; here both have a seed.
 import { refreshShare } from '../../libs/xpay-auth/src/core/refresh-policy.js';
-import type { TokenSource } from '../../libs/xpay-auth/src/flows/token-source.js';
+import type { TokenSource } from '../../libs/xpay-auth/src/token/token-source.js';
 import { testTokenSource } from '../support/token-source.js';
 import { figure } from './figures.js';
 

@@ -1,7 +1,7 @@
 // Below the public surface: the module gives every instance its options, a share and a randomness of its own; here each is said.
 import type { Store } from 'nestjs-xpay-auth';
-import { SharedGrants } from '../../libs/xpay-auth/src/flows/sharing/shared-grants.js';
-import { TokenSource, type TokenSourceParts } from '../../libs/xpay-auth/src/flows/token-source.js';
+import { SharedGrants } from '../../libs/xpay-auth/src/cluster/shared-grants.js';
+import { TokenSource, type TokenSourceParts } from '../../libs/xpay-auth/src/token/token-source.js';
 
 type Own = Pick<TokenSourceParts, 'clock' | 'credentials' | 'authenticate'>;
 type Policy = TokenSourceParts['policy'];

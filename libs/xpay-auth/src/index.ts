@@ -5,7 +5,7 @@
  */
 
 // module
-export { XPayAuthModule } from './nest/xpay-auth.module.js';
+export { XPayAuthModule } from './nest/module/xpay-auth.module.js';
 export type {
   AttemptsOptions,
   DialectName,
@@ -19,7 +19,7 @@ export type {
   XPayAuthOptions,
   XPayAuthOptionsFactory,
 } from './nest/options/xpay-auth-options.js';
-export { InjectXPay, getXPayInjectionToken } from './nest/injection.js';
+export { InjectXPay, getXPayInjectionToken } from './nest/instance/injection.js';
 
 // outbound: the app's own token
 export { XPayTokenService, type GetTokenOptions } from './nest/services/token.service.js';
@@ -31,25 +31,25 @@ export {
 } from './nest/services/http.service.js';
 export { attachXPayBearer, type XPayBearerOptions } from './nest/services/axios-bearer.js';
 export { AccessToken, type AccessTokenFacts } from './core/access-token.js';
-export type { TokenEvent, TokenStatus } from './flows/token/token-events.js';
+export type { TokenEvent, TokenStatus } from './core/token-events.js';
 
 // inbound: who calls us, and may they
-export { XPayStrategy } from './nest/xpay.strategy.js';
-export { XPayAuthGuard } from './nest/xpay-auth.guard.js';
-export { ScopesGuard } from './nest/scopes.guard.js';
-export { AnyScope, Authenticated, OptionalAuth, Public, Scopes, UseXPay } from './nest/marks/decorators.js';
-export type { MarkDecorator } from './nest/marks/mark.js';
-export { CurrentUser } from './nest/marks/current-user.decorator.js';
+export { XPayStrategy } from './nest/strategy/xpay.strategy.js';
+export { XPayAuthGuard } from './nest/guards/xpay-auth.guard.js';
+export { ScopesGuard } from './nest/guards/scopes.guard.js';
+export { AnyScope, Authenticated, OptionalAuth, Public, Scopes, UseXPay } from './nest/decorators/scopes.decorators.js';
+export type { MarkDecorator } from './nest/decorators/route-decorator.js';
+export { CurrentUser } from './nest/decorators/current-user.decorator.js';
 export { XPayHandshake } from './nest/contexts/handshake.service.js';
-export { XPayAuthFilter } from './nest/refusals/xpay-auth.filter.js';
+export { XPayAuthFilter } from './nest/filters/xpay-auth.filter.js';
 export { XPaySessionService, type LoginContext } from './nest/services/session.service.js';
 export { XPayAuditService } from './nest/services/audit.service.js';
-export type { Attempted, AuditEvent } from './flows/check/audit-events.js';
-export type { Session } from './flows/sessions.js';
+export type { Attempted, AuditEvent } from './core/audit-events.js';
+export type { Session } from './sessions/sessions.js';
 export { Principal, type PrincipalFacts } from './core/principal.js';
 export type { Scope, ScopeHierarchy, XPayScopes } from './core/scopes.js';
 export type { Credentials } from './core/credentials.js';
-export type { Limit } from './flows/attempts/attempts.js';
+export type { Limit } from './rate-limit/attempts.js';
 export type { Range } from './core/refresh-policy.js';
 
 // dialects
@@ -79,7 +79,7 @@ export {
   type XPayAuthErrorDetails,
 } from './core/errors.js';
 export type { FailureBody } from './core/failure-body.js';
-export { failureHeaders } from './nest/refusals/failure-headers.js';
+export { failureHeaders } from './nest/contexts/failure-headers.js';
 export type { FailureMessage } from './nest/contexts/failure-message.js';
 
 // extending

@@ -2,7 +2,7 @@ import type { AxiosInstance, AxiosResponse } from 'axios';
 import type { Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { UpstreamAnswer, UpstreamRequest } from '../core/ports.js';
-import { type Ending, Watch } from '../core/watch.js';
+import { type Ending, Watch } from '../core/instrumentation.js';
 import { decodeText } from './body.js';
 import { transportFailure } from './failure.js';
 import { parseHttpDate } from './http-date.js';

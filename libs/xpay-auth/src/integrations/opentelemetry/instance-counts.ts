@@ -1,12 +1,12 @@
 import type { Attributes } from '@opentelemetry/api';
 import { FAILURES, type XPayAuthErrorCode } from '../../core/errors.js';
-import { type Act, type Ending, type Fact, STORE_OPERATIONS } from '../../core/watch.js';
-import type { AuditEvent } from '../../flows/check/audit-events.js';
-import type { TokenEvent } from '../../flows/token/token-events.js';
-import type { XPayInstance } from '../../nest/instance.js';
+import { type Act, type Ending, type Fact, STORE_OPERATIONS } from '../../core/instrumentation.js';
+import type { AuditEvent } from '../../core/audit-events.js';
+import type { TokenEvent } from '../../core/token-events.js';
+import type { XPayInstance } from '../../nest/instance/instance.js';
 import { attributes } from './attributes.js';
 import type { MetricName, Observe } from './instruments.js';
-import { Tally } from './tally.js';
+import { Tally } from './counter.js';
 
 const CODES = Object.keys(FAILURES) as XPayAuthErrorCode[];
 /** How the check of a caller may fail. */

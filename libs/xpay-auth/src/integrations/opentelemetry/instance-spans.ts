@@ -7,7 +7,7 @@ import {
   context,
   trace,
 } from '@opentelemetry/api';
-import type { Act, Ending, Sight } from '../../core/watch.js';
+import type { Act, Ending, Sight } from '../../core/instrumentation.js';
 import { FAILURES } from '../../core/errors.js';
 import { attributes } from './attributes.js';
 import { SPANS } from './spans.js';

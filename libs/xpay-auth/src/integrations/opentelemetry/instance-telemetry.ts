@@ -1,6 +1,6 @@
 import type { Tracer } from '@opentelemetry/api';
-import type { Act, Ending, Fact, Onlooker, Sight } from '../../core/watch.js';
-import type { XPayInstance } from '../../nest/instance.js';
+import type { Act, Ending, Fact, Onlooker, Sight } from '../../core/instrumentation.js';
+import type { XPayInstance } from '../../nest/instance/instance.js';
 import { attributes } from './attributes.js';
 import { InstanceCounts } from './instance-counts.js';
 import { beginSpan } from './instance-spans.js';

@@ -1,4 +1,4 @@
-import type { Act } from '../../core/watch.js';
+import type { Act } from '../../core/instrumentation.js';
 
 /** The name of each span but that of an HTTP request, which is named after its method and path; `undefined`: no span. */
 export const SPANS = {

@@ -1,6 +1,6 @@
 import { type DynamicModule, Module, type OnApplicationShutdown } from '@nestjs/common';
 import { type MeterProvider, type TracerProvider, metrics, trace } from '@opentelemetry/api';
-import { XPayInstances } from '../../nest/xpay-instances.js';
+import { XPayInstances } from '../../nest/instance/xpay-instances.js';
 import { InstanceTelemetry } from './instance-telemetry.js';
 import { Instruments } from './instruments.js';
 

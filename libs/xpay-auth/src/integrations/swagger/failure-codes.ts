@@ -1,6 +1,6 @@
 import type { XPayAuthErrorCode } from '../../core/errors.js';
-import type { XPayInstance } from '../../nest/instance.js';
-import type { Requirement } from '../../nest/marks/requirement.js';
+import type { XPayInstance } from '../../nest/instance/instance.js';
+import type { Requirement } from '../../nest/requirement/requirement.js';
 import type { OwnFailure } from './own-failures.js';
 
 type Codes = readonly XPayAuthErrorCode[];

@@ -1,7 +1,7 @@
 import type { ResponseObject } from '@nestjs/swagger';
 import type { ChallengeContext } from '../../core/challenge.js';
 import type { XPayAuthError } from '../../core/errors.js';
-import { headersOf } from '../../nest/refusals/http-exception.js';
+import { headersOf } from '../../nest/exceptions/http-exception.js';
 
 interface HeaderDescription {
   readonly name: string;

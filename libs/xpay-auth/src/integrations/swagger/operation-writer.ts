@@ -1,12 +1,12 @@
 import type { OpenAPIObject, OperationObject, ReferenceObject, ResponseObject } from '@nestjs/swagger';
 import type { XPayAuthErrorCode } from '../../core/errors.js';
-import type { XPayInstance } from '../../nest/instance.js';
-import type { RouteRule } from '../../nest/route-rules.js';
-import type { XPayInstances } from '../../nest/xpay-instances.js';
+import type { XPayInstance } from '../../nest/instance/instance.js';
+import type { RouteRule } from '../../nest/module/route-rules.js';
+import type { XPayInstances } from '../../nest/instance/xpay-instances.js';
 import { guardFailures, ownFailures } from './failure-codes.js';
 import { type FailureFacts, failureResponses } from './failure-responses.js';
 import { ownFailuresOf } from './own-failures.js';
-import { ResponseShelf } from './response-shelf.js';
+import { ResponseShelf } from './response-registry.js';
 import { scopeExtension, scopeNote } from './scope-notes.js';
 import { besideOthers, securityOf, withoutSchemes } from './security-requirements.js';
 import { offeredSchemes } from './security-schemes.js';

@@ -1,5 +1,5 @@
 import { type ScopeHierarchy, type ScopeRequirement, expandScopes } from '../../core/scopes.js';
-import type { Requirement } from '../../nest/marks/requirement.js';
+import type { Requirement } from '../../nest/requirement/requirement.js';
 
 /**
  * What a requirement says to a reader, as a line of Markdown: 3.0 has no other place for scopes, and few readers look at the

@@ -1,5 +1,5 @@
 import type { SecurityRequirementObject } from '@nestjs/swagger';
-import type { Requirement } from '../../nest/marks/requirement.js';
+import type { Requirement } from '../../nest/requirement/requirement.js';
 
 /**
  * What a guarded route asks of its caller: one alternative for each accepted scheme, and for each scope of `@AnyScope`; the

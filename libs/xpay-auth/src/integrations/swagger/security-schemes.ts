@@ -1,6 +1,6 @@
 import type { SecuritySchemeObject } from '@nestjs/swagger';
 import { type CredentialsExtractor, HEADER_SCHEMES } from '../../nest/request/extractors.js';
-import type { XPayInstance } from '../../nest/instance.js';
+import type { XPayInstance } from '../../nest/instance/instance.js';
 import { DEFAULT_INSTANCE } from '../../nest/options/resolve-options.js';
 
 /** A way to present credentials, as a document names and defines it. */

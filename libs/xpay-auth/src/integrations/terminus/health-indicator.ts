@@ -1,8 +1,8 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
 import type { XPayAuthErrorCode } from '../../core/errors.js';
-import type { TokenStatus } from '../../flows/token/token-events.js';
-import { XPayInstances } from '../../nest/xpay-instances.js';
+import type { TokenStatus } from '../../core/token-events.js';
+import { XPayInstances } from '../../nest/instance/xpay-instances.js';
 import { RECENT_MS, type Verdict, verdictOf } from './verdict.js';
 
 /** What {@link XPayHealthIndicator.check} looks at. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { XPayAuthErrorCode } from '../../core/errors.js';
-import type { TokenStatus } from '../../flows/token/token-events.js';
+import type { TokenStatus } from '../../core/token-events.js';
 import { type HealthFacts, verdictOf } from './verdict.js';
 
 const away = { state: 'away', reason: 'ECONNREFUSED', unreadable: 0 } as const;

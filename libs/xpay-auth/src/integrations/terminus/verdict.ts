@@ -1,6 +1,6 @@
 import { FAILURES, type XPayAuthErrorCode } from '../../core/errors.js';
-import type { TokenStatus } from '../../flows/token/token-events.js';
-import type { VerificationTrouble } from '../../flows/check/upstream-check.js';
+import type { TokenStatus } from '../../core/token-events.js';
+import type { VerificationTrouble } from '../../verification/upstream-check.js';
 
 /** What is known of an instance without asking anybody. */
 export interface HealthFacts {

@@ -3,12 +3,12 @@ import type { ChallengeContext } from '../../core/challenge.js';
 import { XPayAuthError } from '../../core/errors.js';
 import { Principal } from '../../core/principal.js';
 import { meets } from '../../core/scopes.js';
-import { denied } from '../refusals/denial.js';
-import type { XPayInstance } from '../instance.js';
-import type { Requirement } from '../marks/requirement.js';
-import { Refusal } from '../refusals/refusal.js';
-import { XPayInstances } from '../xpay-instances.js';
-import type { CallContext } from './call-context.js';
+import { denied } from './denial.js';
+import type { XPayInstance } from '../instance/instance.js';
+import type { Requirement } from '../requirement/requirement.js';
+import { Refusal } from './exception-factory.js';
+import { XPayInstances } from '../instance/xpay-instances.js';
+import type { CallContext } from './request-context.js';
 import { contextOf, isKnown } from './contexts.js';
 import { decideOnce, decided } from './decisions.js';
 

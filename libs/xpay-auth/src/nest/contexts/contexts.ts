@@ -1,6 +1,6 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import { XPayAuthError } from '../../core/errors.js';
-import type { CallContext } from './call-context.js';
+import type { CallContext } from './request-context.js';
 import { graphqlContext } from './graphql.context.js';
 import { rpcContext } from './rpc.context.js';
 import { socketContext } from './socket.context.js';

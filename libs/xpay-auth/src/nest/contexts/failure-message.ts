@@ -1,6 +1,6 @@
 import type { XPayAuthError } from '../../core/errors.js';
 import type { FailureBody } from '../../core/failure-body.js';
-import { toldRetryAfterMs } from '../refusals/http-exception.js';
+import { toldRetryAfterMs } from '../exceptions/http-exception.js';
 
 /** A failure as it is told over a socket or by a microservice, where no header can say more. */
 export interface FailureMessage extends FailureBody {

@@ -1,9 +1,9 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import type { ChallengeContext } from '../../core/challenge.js';
 import { XPayAuthError } from '../../core/errors.js';
-import { headersOf, toldRetryAfterMs } from '../refusals/http-exception.js';
+import { headersOf, toldRetryAfterMs } from '../exceptions/http-exception.js';
 import type { IncomingRequest } from '../request/incoming-request.js';
-import { type CallContext, withCause } from './call-context.js';
+import { type CallContext, withCause } from './request-context.js';
 import { argumentsOf, operationOf } from './graphql-operation.js';
 import { type UpgradeRequest, holdHandshake, isRequest } from './handshakes.js';
 import { takeOff, wholeRequest } from './held-request.js';

@@ -2,12 +2,12 @@ import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { XPayAuthError } from '../../core/errors.js';
 import { Principal } from '../../core/principal.js';
 import { meets } from '../../core/scopes.js';
-import { denied } from '../refusals/denial.js';
-import { type Requirement, requirementOf } from '../marks/requirement.js';
-import { Refusal } from '../refusals/refusal.js';
-import { XPayInstances } from '../xpay-instances.js';
+import { denied } from './denial.js';
+import { type Requirement, requirementOf } from '../requirement/requirement.js';
+import { Refusal } from './exception-factory.js';
+import { XPayInstances } from '../instance/xpay-instances.js';
 import { type UpgradeRequest, handshakeOf } from './handshakes.js';
-import { RepeatedLook } from './repeated-look.js';
+import { RepeatedLook } from './session-watch.js';
 import { hangUp, onHangUp } from './socket-line.js';
 
 /** An open socket is looked at so many times in a verification period, from memory while the period lasts. */

@@ -2,7 +2,7 @@ import type { ArgumentsHost } from '@nestjs/common';
 import { type Observable, from, mergeMap } from 'rxjs';
 import { XPayAuthError } from '../../core/errors.js';
 import type { IncomingRequest } from '../request/incoming-request.js';
-import { type CallContext, withCause } from './call-context.js';
+import { type CallContext, withCause } from './request-context.js';
 import { failureMessage } from './failure-message.js';
 import { MessageKey } from './message-key.js';
 import { loadMicroservices } from './packages.js';

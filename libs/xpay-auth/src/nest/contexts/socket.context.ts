@@ -1,5 +1,5 @@
 import type { ArgumentsHost } from '@nestjs/common';
-import { type CallContext, withCause } from './call-context.js';
+import { type CallContext, withCause } from './request-context.js';
 import { failureMessage } from './failure-message.js';
 import { loadWebSockets } from './packages.js';
 import { handshakeOf } from './handshakes.js';

@@ -6,7 +6,7 @@ import type { Credentials } from '../../core/credentials.js';
 import type { Dialect } from '../../core/ports.js';
 import type { Store } from '../../core/store.js';
 import type { Range } from '../../core/refresh-policy.js';
-import type { Limit } from '../../flows/attempts/attempts.js';
+import type { Limit } from '../../rate-limit/attempts.js';
 import type { CredentialsExtractor } from '../request/extractors.js';
 
 /** The dialects that come with the library, by name. `password-login` has no default `baseUrl`. */

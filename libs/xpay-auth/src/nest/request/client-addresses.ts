@@ -1,4 +1,4 @@
-import { DirectPeers } from '../../flows/attempts/direct-peers.js';
+import { DirectPeers } from '../../rate-limit/direct-peers.js';
 import { type ClientAddress, type IncomingRequest, addressOf, isForwarded, isPrivate } from './incoming-request.js';
 
 /**

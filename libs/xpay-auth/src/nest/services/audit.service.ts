@@ -1,6 +1,6 @@
 import type { Logger, OnModuleDestroy } from '@nestjs/common';
 import { type Observable, Subject } from 'rxjs';
-import type { AuditEvent, AuditSink } from '../../flows/check/audit-events.js';
+import type { AuditEvent, AuditSink } from '../../core/audit-events.js';
 
 /**
  * Every check at the upstream, refusal, lockout, denial, login, logout and revocation, as it happens. Holds no secret. A

@@ -2,9 +2,9 @@ import type { OnModuleDestroy } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { XPayAuthError } from '../../core/errors.js';
 import type { ApiLanguage, UpstreamAnswer, UpstreamRequest } from '../../core/ports.js';
-import type { Watch } from '../../core/watch.js';
-import { type ApiData, callApi } from '../../flows/api-call.js';
-import { onAbort } from '../../flows/on-abort.js';
+import type { Watch } from '../../core/instrumentation.js';
+import { type ApiData, callApi } from '../../token/api-call.js';
+import { onAbort } from '../../async/abort.js';
 import type { XPayTokenService } from './token.service.js';
 
 /** How one call of the upstream's API is made. */

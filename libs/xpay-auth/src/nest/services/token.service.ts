@@ -3,8 +3,8 @@ import { type Observable, Subject } from 'rxjs';
 import type { AccessToken } from '../../core/access-token.js';
 import { type UpstreamReference, XPayAuthError } from '../../core/errors.js';
 import type { Store } from '../../core/store.js';
-import type { TokenEvent, TokenStatus } from '../../flows/token/token-events.js';
-import type { TokenSource } from '../../flows/token-source.js';
+import type { TokenEvent, TokenStatus } from '../../core/token-events.js';
+import type { TokenSource } from '../../token/token-source.js';
 
 /** How one caller asks for a token. */
 export interface GetTokenOptions {

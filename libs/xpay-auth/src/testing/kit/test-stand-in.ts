@@ -1,9 +1,9 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { XPayAuthError } from '../../core/errors.js';
-import { type XPayInstance, createInstance } from '../../nest/instance.js';
+import { type XPayInstance, createInstance } from '../../nest/instance/instance.js';
 import { resolveOptions } from '../../nest/options/resolve-options.js';
 import type { XPayAuthFactoryOptions, XPayAuthInstanceOptions } from '../../nest/options/xpay-auth-options.js';
-import { UpstreamStandIn } from '../../nest/upstream-stand-in.js';
+import { UpstreamStandIn } from '../../nest/instance/upstream-stand-in.js';
 import { testDialect } from './test-dialect.js';
 import { XPayTestUpstream } from './test-upstream.js';
 

@@ -1,7 +1,7 @@
 import { type DynamicModule, Global, Module } from '@nestjs/common';
 import type { XPayAuthOptions } from '../../nest/options/xpay-auth-options.js';
-import { UpstreamStandIn } from '../../nest/upstream-stand-in.js';
-import { XPayAuthCoreModule, XPayAuthModule } from '../../nest/xpay-auth.module.js';
+import { UpstreamStandIn } from '../../nest/instance/upstream-stand-in.js';
+import { XPayAuthCoreModule, XPayAuthModule } from '../../nest/module/xpay-auth.module.js';
 import { TestStandIn } from './test-stand-in.js';
 import { XPayTestUpstream } from './test-upstream.js';
 

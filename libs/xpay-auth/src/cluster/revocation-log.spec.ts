@@ -1,0 +1,48 @@
+import { describe, expect, it, jest } from '@jest/globals';
+import { ManualClock, MemoryStore } from 'nestjs-xpay-auth/testing';
+import type { LogPage } from '../core/store.js';
+import { RevocationLog } from './revocation-log.js';
+
+const nobody = (): void => undefined;
+
+describe('RevocationLog', () => {
+  it('C3 · an old copy that is brought back between two reads is noticed too', async () => {
+    const clock = new ManualClock();
+    const store = new MemoryStore(clock);
+    const onEverybody = jest.fn();
+    const log = new RevocationLog({ store, clock, scope: 'xpay', onUser: () => undefined, onEverybody });
+    await log.catchUp();
+    const before = log.mark();
+    await log.revokeUser('ada');
+    expect(log.ended(before, log.indexOf('ada'))).toBe(true);
+
+    // Emptied, looked at, and then as it was before the revocation.
+    const empty: LogPage = { epoch: 'after the flush', newest: 0, oldest: 1, records: [] };
+    const old: LogPage = { epoch: before.epoch, newest: 0, oldest: 1, records: [] };
+    const renewed = jest.spyOn(store, 'renewEpoch');
+    jest.spyOn(store, 'readLog').mockResolvedValueOnce(empty).mockResolvedValueOnce(old).mockResolvedValue(empty);
+    await log.catchUp();
+
+    expect(renewed).toHaveBeenCalledWith('xpay', before.epoch);
+    expect(log.ended(before, log.indexOf('ada'))).toBe(true);
+    expect(onEverybody).toHaveBeenCalledTimes(1);
+    log.stop();
+  });
+
+  it('I10 C5 · a revocation holds here from the moment it is asked for, however long the store takes', async () => {
+    const clock = new ManualClock();
+    const store = new MemoryStore(clock);
+    const log = new RevocationLog({ store, clock, scope: 'xpay', onUser: nobody, onEverybody: nobody });
+    await log.catchUp();
+    const before = log.mark();
+    store.goAway();
+    await expect(log.revokeUser('ada')).rejects.toMatchObject({ code: 'store_unavailable' });
+    expect(log.ended(before, log.indexOf('ada'))).toBe(true);
+    expect(log.ended(before, log.indexOf('bob'))).toBe(false);
+    store.comeBack();
+    await clock.advance(1_000);
+    expect(log.ended(before, log.indexOf('ada'))).toBe(true);
+    expect(log.ended(log.mark(), log.indexOf('ada'))).toBe(false);
+    log.stop();
+  });
+});

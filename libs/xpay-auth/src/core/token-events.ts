@@ -1,0 +1,69 @@
+import type { UpstreamReference, XPayAuthErrorCode } from './errors.js';
+import type { StoreStatus } from './store.js';
+
+/** What happened to the app's own token. Holds no secret. */
+export type TokenEvent =
+  | {
+      /** A new token is at hand: the first one, one in the place of another, or one that another instance has got (`adopted`). */
+      readonly type: 'obtained' | 'refreshed' | 'adopted';
+      /** Ms since the epoch by the upstream's clock. */
+      readonly expiresAt: number | undefined;
+      /** Ms it lives from now. */
+      readonly lifeMs: number;
+      /**
+       * Ms for which the token that it replaces would still have been handed out; 0: it came too late. `undefined`: it
+       * replaces none.
+       */
+      readonly leadMs: number | undefined;
+      /** How far the upstream's clock is ahead of ours in ms; 0 where it is not worth a word. */
+      readonly clockSkewMs: number;
+      /** The upstream's own references of the login. */
+      readonly reference: UpstreamReference | undefined;
+    }
+  | {
+      /** An attempt to get a new token failed. */
+      readonly type: 'refresh-failed';
+      /** What failed, of the closed set. */
+      readonly code: XPayAuthErrorCode;
+      /** What went wrong, in a sentence for the log. */
+      readonly reason: string;
+      /** Failed attempts in a row. */
+      readonly failures: number;
+      /** Ms for which the token at hand will still be handed out; 0 without one. */
+      readonly usableForMs: number;
+      /** The upstream's own references of the failed login. */
+      readonly reference: UpstreamReference | undefined;
+    }
+  | {
+      /** The upstream did not accept the token; it is not handed out any more. */
+      readonly type: 'rejected';
+    }
+  | {
+      /** The token passed its margin unrenewed, and somebody asked for it. */
+      readonly type: 'expired';
+      /** Failed attempts in a row; 0: nobody had asked for a token while it was due. */
+      readonly failures: number;
+    };
+
+/** How the app's own token is doing; fit for a health page. */
+export interface TokenStatus {
+  /**
+   * `none`: never obtained · `fresh`: handed out · `stale`: handed out and due for renewal · `expired`: past its margin, or
+   * past it by the wall clock alone, so the next caller waits for a new one.
+   */
+  readonly state: 'none' | 'fresh' | 'stale' | 'expired';
+  /** Ms since the epoch by the upstream's clock. */
+  readonly expiresAt: number | undefined;
+  /** Ms for which the token at hand will still be handed out; 0 without one, and when `expired`. */
+  readonly usableForMs: number;
+  /** Ms since the epoch from which the next caller sets off a renewal; `undefined`: nothing is planned. */
+  readonly nextRefreshAt: number | undefined;
+  /** Failed attempts in a row. */
+  readonly failures: number;
+  /** Code of the last failure, until an attempt succeeds. */
+  readonly lastError: XPayAuthErrorCode | undefined;
+  /** How far the upstream's clock is ahead of ours in ms; 0 where it is not worth a word. */
+  readonly clockSkewMs: number;
+  /** How the shared `store` is doing; `undefined` without one. While it is `away` this instance goes on alone. */
+  readonly store: StoreStatus | undefined;
+}

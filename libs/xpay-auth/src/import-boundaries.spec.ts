@@ -1,0 +1,248 @@
+import { describe, expect, it } from '@jest/globals';
+import { readFileSync, readdirSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+
+const root = resolve(import.meta.dirname, '../../..');
+const library = join(root, 'libs/xpay-auth/src');
+
+/** What a folder may import from, beside itself: other folders, and packages. */
+interface Rule {
+  readonly folders: readonly string[];
+  readonly packages?: readonly RegExp[];
+}
+
+const NODE = /^node:/;
+const NEST = /^@nestjs\//;
+const LRU_CACHE = /^lru-cache$/;
+
+/** A folder is listed after every folder that it imports from, so imports run one way. */
+const rules: Readonly<Record<string, Rule>> = {
+  core: { folders: [], packages: [/^node:(?:crypto|os|util)$/, /^@nestjs\/common$/] },
+  async: { folders: ['core'] },
+  http: { folders: ['core'], packages: [NODE, /^axios$/] },
+  dialects: { folders: ['core', 'http'], packages: [NODE] },
+  stores: { folders: ['core'], packages: [NODE, /^ioredis$/, LRU_CACHE] },
+  redis: { folders: ['stores'] },
+  'rate-limit': { folders: ['core'], packages: [/^node:net$/, LRU_CACHE, /^rate-limiter-flexible$/] },
+  token: { folders: ['core', 'async'], packages: [/^node:crypto$/] },
+  cluster: { folders: ['core', 'async', 'token'], packages: [LRU_CACHE] },
+  verification: { folders: ['core', 'async', 'rate-limit', 'cluster'], packages: [LRU_CACHE] },
+  sessions: { folders: ['core', 'async', 'cluster', 'verification'], packages: [/^node:crypto$/, LRU_CACHE] },
+  'nest/requirement': { folders: ['core'] },
+  'nest/request': { folders: ['core', 'rate-limit'], packages: [NODE, NEST] },
+  'nest/exceptions': { folders: ['core'], packages: [/^@nestjs\/common$/] },
+  'nest/options': {
+    folders: ['core', 'rate-limit', 'http', 'dialects', 'stores', 'nest/request'],
+    packages: [NODE, NEST, /^zod$/],
+  },
+  'nest/services': {
+    folders: ['core', 'async', 'rate-limit', 'token', 'verification', 'sessions', 'nest/request'],
+    packages: [NODE, NEST, /^rxjs$/, /^axios$/],
+  },
+  'nest/strategy': {
+    folders: ['core', 'verification', 'sessions', 'nest/exceptions', 'nest/options', 'nest/request'],
+    packages: [NEST, /^passport(?:-custom)?$/],
+  },
+  'nest/instance': {
+    folders: [
+      'core',
+      'http',
+      'rate-limit',
+      'token',
+      'cluster',
+      'verification',
+      'sessions',
+      'nest/options',
+      'nest/request',
+      'nest/services',
+      'nest/strategy',
+    ],
+    packages: [NODE, NEST],
+  },
+  'nest/contexts': {
+    folders: ['core', 'nest/exceptions', 'nest/instance', 'nest/request', 'nest/requirement'],
+    packages: [NODE, NEST, /^rxjs$/, /^graphql$/],
+  },
+  'nest/filters': { folders: ['core', 'nest/contexts', 'nest/instance'], packages: [NEST] },
+  'nest/guards': {
+    folders: ['core', 'nest/contexts', 'nest/instance', 'nest/request', 'nest/requirement'],
+    packages: [NEST],
+  },
+  'nest/decorators': {
+    folders: ['core', 'nest/contexts', 'nest/guards', 'nest/options', 'nest/request', 'nest/requirement'],
+    packages: [NEST],
+  },
+  'nest/module': {
+    folders: [
+      'core',
+      'nest/requirement',
+      'nest/request',
+      'nest/options',
+      'nest/services',
+      'nest/strategy',
+      'nest/instance',
+      'nest/contexts',
+      'nest/filters',
+      'nest/guards',
+      'nest/decorators',
+    ],
+    packages: [NEST],
+  },
+  'integrations/opentelemetry': { folders: ['core', 'nest/instance'], packages: [/./] },
+  'integrations/swagger': {
+    folders: [
+      'core',
+      'nest/requirement',
+      'nest/request',
+      'nest/options',
+      'nest/instance',
+      'nest/exceptions',
+      'nest/guards',
+      'nest/module',
+    ],
+    packages: [/./],
+  },
+  'integrations/terminus': { folders: ['core', 'verification', 'nest/instance'], packages: [/./] },
+  // The emulators may know the shape of a clock, and nothing else that the dialects know.
+  'testing/emulators': { folders: [], packages: [NODE] },
+  'testing/kit': {
+    folders: ['core', 'http', 'nest/options', 'nest/instance', 'nest/module'],
+    packages: [NODE, NEST],
+  },
+  testing: { folders: ['testing/emulators', 'testing/kit'] },
+  // Runs in the CLI, without the library: what it needs of Nest is the app's.
+  schematics: { folders: [], packages: [NODE, /^typescript$/] },
+  index: {
+    folders: [
+      'core',
+      'http',
+      'rate-limit',
+      'dialects',
+      'sessions',
+      'nest/request',
+      'nest/options',
+      'nest/services',
+      'nest/strategy',
+      'nest/instance',
+      'nest/contexts',
+      'nest/filters',
+      'nest/guards',
+      'nest/decorators',
+      'nest/module',
+    ],
+  },
+};
+
+interface Import {
+  readonly file: string;
+  readonly target: string;
+  readonly typeOnly: boolean;
+}
+
+function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('spec.ts'))
+    .map((file) => join(folder, file));
+}
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(file, 'utf8');
+  const statements = text.matchAll(/^(?:import|export)\s+(type\s)?[^;]*?from\s+'([^']+)';/gms);
+  const bare = text.matchAll(/(?:^import\s+|\bimport\()'([^']+)'/gm);
+  return [
+    ...[...statements].map(([, type, target = '']) => ({ file, target, typeOnly: type !== undefined })),
+    ...[...bare].map(([, target = '']) => ({ file, target, typeOnly: false })),
+  ];
+}
+
+/** The folder of a file; of `nest`, `integrations` and `testing` the inner one. An entry point is a folder of its own. */
+function folderOf(file: string): string {
+  const [first = '', second = ''] = relative(library, file).split('/');
+  if (first.endsWith('.ts')) return first.slice(0, -3);
+  return ['nest', 'integrations', 'testing'].includes(first) && !second.endsWith('.ts') ? `${first}/${second}` : first;
+}
+
+describe('import boundaries', () => {
+  const files = filesBelow(library);
+
+  it('every folder of the library has a rule, and every rule a folder', () => {
+    expect([...new Set(files.map(folderOf))].sort()).toEqual(Object.keys(rules).sort());
+  });
+
+  it('a rule names only folders that are listed before it, so no folders import each other in a circle', () => {
+    const listed = Object.keys(rules);
+    const backward = Object.entries(rules).flatMap(([folder, rule]) =>
+      rule.folders
+        .filter((other) => !listed.slice(0, listed.indexOf(folder)).includes(other))
+        .map((other) => `${folder} imports ${other}`),
+    );
+    expect(backward).toEqual([]);
+  });
+
+  it('every import is allowed by the rule of its folder', () => {
+    const violations = files.flatMap((file) => {
+      const folder = folderOf(file);
+      const { folders, packages = [] } = rules[folder] ?? { folders: [] };
+      return importsOf(file).flatMap(({ target, typeOnly }) => {
+        if (!target.startsWith('.')) {
+          return packages.some((allowed) => allowed.test(target)) ? [] : [`${folder} imports ${target}`];
+        }
+        const other = folderOf(resolve(dirname(file), target.replace(/\.js$/, '.ts')));
+        const clockShape = folder === 'testing/emulators' && typeOnly && target.endsWith('core/clock.js');
+        return other === folder || folders.includes(other) || clockShape
+          ? []
+          : [`${relative(library, file)} imports ${target}`];
+      });
+    });
+    expect(violations).toEqual([]);
+  });
+
+  it('every allowed import is made, so the rules say what the code does', () => {
+    const made = new Set(
+      files.flatMap((file) =>
+        importsOf(file)
+          .filter(({ target }) => target.startsWith('.'))
+          .map(({ target }) => `${folderOf(file)} ${folderOf(resolve(dirname(file), target.replace(/\.js$/, '.ts')))}`),
+      ),
+    );
+    const unused = Object.entries(rules).flatMap(([folder, rule]) =>
+      rule.folders.filter((other) => !made.has(`${folder} ${other}`)).map((other) => `${folder} -> ${other}`),
+    );
+    expect(unused).toEqual([]);
+  });
+
+  it('optional packages are loaded when they are needed, or for their types', () => {
+    const optional = /^(?:graphql|@nestjs\/(?:websockets|microservices|graphql))(?:\/|$)/;
+    const eager = files.flatMap((file) => {
+      const statements = readFileSync(file, 'utf8').matchAll(/^(?:import|export)\s(?!type\s)[^;]*?'([^']+)';/gms);
+      return [...statements].filter(([, target = '']) => optional.test(target)).map(([statement]) => statement);
+    });
+    expect(eager).toEqual([]);
+  });
+
+  it('only the system clock reads the time', () => {
+    const readers = files
+      .filter((file) => !folderOf(file).startsWith('testing'))
+      .filter((file) =>
+        /\bDate\.now\(|\bperformance\.now\(|new Date\(\)|\bset(?:Timeout|Interval)\(/.test(readFileSync(file, 'utf8')),
+      )
+      .map((file) => relative(library, file));
+    expect(readers).toEqual(['core/clock.ts']);
+  });
+
+  it('wire names live in the wire files alone', () => {
+    const wire = /['"`.](?:access_token|token-id|refresh-token|token-type|accessToken['"`])/;
+    const others = files
+      .filter((file) => folderOf(file) === 'dialects' && !file.endsWith('.wire.ts'))
+      .filter((file) => wire.test(readFileSync(file, 'utf8')))
+      .map((file) => relative(library, file));
+    expect(others).toEqual([]);
+  });
+
+  it('the reference app imports the library by its published names', () => {
+    const others = filesBelow(join(root, 'src'))
+      .flatMap(importsOf)
+      .filter(({ target }) => /libs\/|xpay-auth\/(?:src|dist)/.test(target));
+    expect(others).toEqual([]);
+  });
+});

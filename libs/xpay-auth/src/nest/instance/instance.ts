@@ -1,0 +1,236 @@
+import { HttpService } from '@nestjs/axios';
+import { Logger } from '@nestjs/common';
+import { hostname } from 'node:os';
+import { lengthPrefixed } from '../../core/cache-key.js';
+import type { Credentials } from '../../core/credentials.js';
+import { KeyedDigest } from '../../core/digest.js';
+import { XPayAuthError } from '../../core/errors.js';
+import type { Store, StoreNotice } from '../../core/store.js';
+import { refreshShare } from '../../core/refresh-policy.js';
+import { SleepAwareClock } from '../../core/sleep-aware-clock.js';
+import { Watch } from '../../core/instrumentation.js';
+import { CountedAttempts, unlimitedAttempts } from '../../rate-limit/attempts.js';
+import type { AuditSink } from '../../core/audit-events.js';
+import { CredentialVerifier } from '../../verification/credential-verifier.js';
+import { RevocationLog } from '../../cluster/revocation-log.js';
+import { Revocations } from '../../verification/revocations.js';
+import { Sessions } from '../../sessions/sessions.js';
+import { SharedCallers } from '../../cluster/shared-credentials.js';
+import { SharedSessions } from '../../cluster/shared-sessions.js';
+import { SharedGrants } from '../../cluster/shared-grants.js';
+import { TokenSource } from '../../token/token-source.js';
+import type { VerificationTrouble } from '../../verification/upstream-check.js';
+import { WatchedStore } from '../../cluster/watched-store.js';
+import { createAxios } from '../../http/axios.js';
+import { UpstreamClient } from '../../http/upstream-client.js';
+import { XPayAuditService } from '../services/audit.service.js';
+import { CallerReader } from '../request/caller-reader.js';
+import { holdStore, letGoOfStore } from './open-stores.js';
+import { XPayHttpService } from '../services/http.service.js';
+import { DEFAULT_INSTANCE, type ResolvedOptions } from '../options/resolve-options.js';
+import { XPaySessionService } from '../services/session.service.js';
+import { XPayTokenService } from '../services/token.service.js';
+import { upstreamQuestions } from './upstream-calls.js';
+import { XPayStrategy } from '../strategy/xpay.strategy.js';
+
+/** One instance of the module, put together. Its services are what Nest injects. */
+export interface XPayInstance {
+  readonly options: ResolvedOptions;
+  /** What its principals carry, and no other's. */
+  readonly issuer: symbol;
+  readonly tokens: XPayTokenService;
+  readonly http: XPayHttpService;
+  readonly sessions: XPaySessionService;
+  readonly strategy: XPayStrategy;
+  readonly auditing: XPayAuditService;
+  readonly audit: AuditSink;
+  /** Where telemetry looks on. */
+  readonly watch: Watch;
+  /** How often a caller was known without a question to the upstream, and how often the store was asked for it. */
+  readonly recalls: () => { readonly credentials: number; readonly sessions: number; readonly rereads: number };
+  /** What troubles the verification of callers; `undefined` when the last check was answered. */
+  readonly trouble: () => VerificationTrouble | undefined;
+  /** Nest calls it, after everything that uses the store has stopped. */
+  onApplicationShutdown(): Promise<void>;
+}
+
+/** What an instance is given by who puts it together. */
+export interface InstanceSurroundings {
+  readonly store?: Store | undefined;
+  /** Answers where no socket may open. */
+  readonly standIn?: Pick<UpstreamClient, 'send'> | undefined;
+}
+
+/**
+ * An instance with the store of its options, if they name one. Says at debug level where its upstream is: a `.env` that was
+ * not read shows there, and nowhere else before the first caller.
+ */
+export async function openInstance(options: ResolvedOptions): Promise<XPayInstance> {
+  const account = options.credentials === undefined ? 'without an account of its own' : 'with an account of its own';
+  loggerOf(options).debug(`Upstream: ${options.dialect.name} at ${options.baseUrl}, ${account}`);
+  return createInstance(options, { store: await options.store?.(options.clock) });
+}
+
+function loggerOf({ name }: ResolvedOptions): Logger {
+  return new Logger(name === DEFAULT_INSTANCE ? 'XPayAuth' : `XPayAuth:${name}`);
+}
+
+/** Puts an instance together: the one place where ports meet what fills them. */
+export function createInstance(
+  options: ResolvedOptions,
+  { store: opened, standIn }: InstanceSurroundings = {},
+): XPayInstance {
+  const { name, dialect, baseUrl, http } = options;
+  const clock = new SleepAwareClock(options.clock);
+  const logger = loggerOf(options);
+  const auditing = new XPayAuditService(logger, (): number => verifier.hits + sessions.hits);
+  const audit = auditing.record;
+
+  const watch = new Watch();
+  const axios = new HttpService(createAxios(http)).axiosRef;
+  const client = standIn ?? new UpstreamClient(axios, baseUrl, clock, watch);
+  const questions = upstreamQuestions(dialect, client, watch);
+
+  if (opened !== undefined) holdStore(opened);
+  const unheard = opened?.onNotice((notice) => logNotice(logger, notice));
+  const store = opened && new WatchedStore(opened, watch);
+  const { deadlineMs, hardMarginMs } = options.token;
+  const scope = [name, dialect.name, baseUrl];
+  const shared = { clock, scope, deadlineMs, hardMarginMs };
+  const tokens = new XPayTokenService(logger, { baseUrl, warmUp: options.token.warmUp, store }, (emit) => {
+    return new TokenSource({
+      clock,
+      policy: {
+        ...options.token,
+        refreshAt: refreshShare(options.token.refreshAt, `${hostname()} ${process.pid} ${name}`),
+      },
+      credentials: ownAccount(options),
+      authenticate: (credentials, signal) => questions.authenticate(credentials, 'own token', signal),
+      refresh: questions.refresh,
+      emit,
+      random: Math.random,
+      share: store && ((own, news) => new SharedGrants({ store, ...shared }, own, news)),
+      watch,
+    });
+  });
+
+  const issuer = Symbol(name);
+  const digest = new KeyedDigest();
+  const revocations = new Revocations();
+  const names =
+    store === undefined ? digest : { of: (text: string) => store.indexOf(lengthPrefixed([...scope, text])) };
+  const attempts =
+    options.attempts === false
+      ? unlimitedAttempts
+      : new CountedAttempts({ limits: options.attempts, clock, digest: names, audit, store });
+  const log =
+    store &&
+    new RevocationLog({
+      store,
+      clock,
+      scope: lengthPrefixed(scope),
+      onUser: (username) => sessions.hearUser(username),
+      onEverybody: () => {
+        sessions.hearEverybody();
+        attempts.tellAgain();
+      },
+    });
+  const verifier = new CredentialVerifier({
+    instance: name,
+    issuer,
+    dialect: dialect.name,
+    baseUrl,
+    clock,
+    digest,
+    policy: { ...options.verification, deadlineMs: http.timeoutMs },
+    scopeHierarchy: options.scopeHierarchy,
+    authenticate: questions.authenticate,
+    attempts,
+    revocations,
+    audit,
+    shared:
+      store && log && options.verification.share
+        ? new SharedCallers({ store, log, clock, instance: name, issuer })
+        : undefined,
+    watch,
+  });
+  const bearersMayRepeat = options.session.token === 'upstream';
+  const { periodMs, idleMs } = options.session;
+  const sessions: Sessions = new Sessions({
+    clock,
+    digest,
+    policy: { ...options.session, idleMs },
+    verifier,
+    revocations,
+    audit,
+    shared: store &&
+      log && {
+        sessions: new SharedSessions({ store, log, clock, scope, issuer, periodMs, idleMs, bearersMayRepeat }),
+        log,
+      },
+    watch,
+  });
+
+  const strategy = new XPayStrategy({
+    instance: name,
+    realm: options.verification.realm,
+    reader: new CallerReader(options.verification.extractors),
+    clock,
+    digest,
+    verifier,
+    sessions,
+    audit,
+    onUntrustedProxy: once(() => {
+      logger.warn(
+        'Requests come through a proxy this app does not trust, so failed attempts are not counted by address. ' +
+          "Set Express' `trust proxy` or Fastify's `trustProxy`.",
+      );
+    }),
+    watch,
+  });
+
+  return {
+    options,
+    issuer,
+    tokens,
+    http: new XPayHttpService(tokens, dialect.api, questions.sendApi, watch),
+    sessions: new XPaySessionService(sessions, verifier, (request) => strategy.countedAddressOf(request)),
+    strategy,
+    auditing,
+    audit,
+    watch,
+    recalls: () => ({ credentials: verifier.hits, sessions: sessions.hits, rereads: sessions.rereads }),
+    trouble: () => verifier.trouble,
+    onApplicationShutdown: async () => {
+      log?.stop();
+      sessions.stop();
+      unheard?.();
+      if (opened !== undefined) await letGoOfStore(opened);
+    },
+  };
+}
+
+function ownAccount({ credentials, name }: ResolvedOptions): () => Promise<Credentials> {
+  return async () => {
+    if (credentials !== undefined) return credentials();
+    const how = name === DEFAULT_INSTANCE ? ', or XPAY_USERNAME and XPAY_SECRET_KEY' : '';
+    throw new XPayAuthError(
+      'configuration',
+      `XPayAuthModule option credentials: not set, so there is no account to obtain a token for. Set it${how}.`,
+    );
+  };
+}
+
+function once(action: () => void): () => void {
+  let done = false;
+  return () => {
+    if (!done) action();
+    done = true;
+  };
+}
+
+function logNotice(logger: Logger, notice: StoreNotice): void {
+  if (notice.type === 'warning') logger.warn(notice.message);
+  else if (notice.type === 'back') logger.log('The shared store is back');
+  else logger.warn(`The shared store is away (${notice.reason}); this instance goes on alone`);
+}

@@ -1,0 +1,61 @@
+import { Injectable } from '@nestjs/common';
+import { XPayAuthError } from '../../core/errors.js';
+import type { XPayInstance } from './instance.js';
+import { DEFAULT_INSTANCE } from '../options/resolve-options.js';
+
+/** The instances of one app, by name. One registry for each app, so that two apps in one process never meet. */
+@Injectable()
+export class XPayInstances {
+  readonly #byName = new Map<string, XPayInstance>();
+  readonly #listeners: ((instance: XPayInstance) => void)[] = [];
+
+  /** Throws `configuration` for a second instance of one name, or a second one with `globalGuards`. */
+  add(instance: XPayInstance): void {
+    const { name, globalGuards } = instance.options;
+    if (this.#byName.has(name)) {
+      const which = name === DEFAULT_INSTANCE ? 'unnamed instances' : `instances named "${name}"`;
+      throw new XPayAuthError(
+        'configuration',
+        `XPayAuthModule option name: two ${which}. Give each a name of its own.`,
+      );
+    }
+    const other = [...this.#byName.values()].find(({ options }) => options.globalGuards);
+    if (globalGuards && other !== undefined) {
+      throw new XPayAuthError(
+        'configuration',
+        `XPayAuthModule option globalGuards: the instances "${other.options.name}" and "${name}" both set it. Keep one.`,
+      );
+    }
+    this.#byName.set(name, instance);
+    for (const listener of this.#listeners) listener(instance);
+  }
+
+  /** Hears of every instance, those that are here already included. Nest makes them in an order of its own. */
+  onEach(listener: (instance: XPayInstance) => void): void {
+    this.all().forEach(listener);
+    this.#listeners.push(listener);
+  }
+
+  /** Throws `configuration` when there is none of that name. */
+  get(name: string = DEFAULT_INSTANCE): XPayInstance {
+    const instance = this.#byName.get(name);
+    if (instance !== undefined) return instance;
+    const known = [...this.#byName.keys()].join(', ') || 'none';
+    throw new XPayAuthError(
+      'configuration',
+      name === DEFAULT_INSTANCE
+        ? `No unnamed XPayAuthModule is imported (there is: ${known}). Import one, or say which with @UseXPay(name).`
+        : `No XPayAuthModule named "${name}" is imported (there is: ${known}).`,
+    );
+  }
+
+  /** Who answers for a failure that does not say which instance it comes from: the only one, or the unnamed one. */
+  answering(): XPayInstance | undefined {
+    const [first, ...others] = this.#byName.values();
+    return others.length === 0 ? first : this.#byName.get(DEFAULT_INSTANCE);
+  }
+
+  all(): readonly XPayInstance[] {
+    return [...this.#byName.values()];
+  }
+}

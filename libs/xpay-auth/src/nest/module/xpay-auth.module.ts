@@ -1,0 +1,163 @@
+import { type DynamicModule, Global, Module, type Provider } from '@nestjs/common';
+import { ConfigModule, ConfigService } from '@nestjs/config';
+import { APP_FILTER, APP_GUARD, DiscoveryModule } from '@nestjs/core';
+import { XPayAuthError } from '../../core/errors.js';
+import { XPayAuditService } from '../services/audit.service.js';
+import { BootReport } from './boot-report.js';
+import { ContextGate } from '../contexts/context-gate.js';
+import { XPayHandshake } from '../contexts/handshake.service.js';
+import { RefusedFieldFilter } from '../filters/field.filter.js';
+import { XPayHttpService } from '../services/http.service.js';
+import { getXPayInjectionToken } from '../instance/injection.js';
+import { type XPayInstance, openInstance } from '../instance/instance.js';
+import { resolveOptions } from '../options/resolve-options.js';
+import type {
+  XPayAuthAsyncOptions,
+  XPayAuthFactoryOptions,
+  XPayAuthInstanceOptions,
+  XPayAuthOptions,
+  XPayAuthOptionsFactory,
+} from '../options/xpay-auth-options.js';
+import { PeerAddresses } from '../request/peer-addresses.js';
+import { Refusal } from '../contexts/exception-factory.js';
+import { ScopesGuard } from '../guards/scopes.guard.js';
+import { XPaySessionService } from '../services/session.service.js';
+import { XPayTokenService } from '../services/token.service.js';
+import { UpstreamStandIn } from '../instance/upstream-stand-in.js';
+import { XPayAuthFilter } from '../filters/xpay-auth.filter.js';
+import { XPayAuthGuard } from '../guards/xpay-auth.guard.js';
+import { XPayInstances } from '../instance/xpay-instances.js';
+import { XPayStrategy } from '../strategy/xpay.strategy.js';
+
+/** What all instances of an app share: the registry, the guards, the filters. Global, so that guards resolve anywhere. */
+@Global()
+@Module({
+  imports: [DiscoveryModule],
+  providers: [
+    XPayInstances,
+    Refusal,
+    XPayAuthGuard,
+    ScopesGuard,
+    ContextGate,
+    XPayHandshake,
+    BootReport,
+    PeerAddresses,
+    { provide: APP_FILTER, useClass: XPayAuthFilter },
+    { provide: APP_FILTER, useClass: RefusedFieldFilter },
+  ],
+  exports: [XPayInstances, Refusal, XPayAuthGuard, ScopesGuard, ContextGate, XPayHandshake],
+})
+export class XPayAuthCoreModule {}
+
+/** Import it once for each upstream: `XPayAuthModule.forRoot()`. */
+@Module({})
+export class XPayAuthModule {
+  /** An instance with options written out. Without any, the environment speaks: `XPAY_USERNAME`, `XPAY_SECRET_KEY` … */
+  static forRoot(options?: XPayAuthOptions): DynamicModule {
+    const said = options ?? {};
+    const { name: _name, isGlobal: _isGlobal, globalGuards: _globalGuards, ...given } = said;
+    return defineModule(besideOf(said), { useFactory: () => given });
+  }
+
+  /** An instance whose options come from a factory; `name`, `isGlobal` and `globalGuards` stand beside it. */
+  static forRootAsync(options: XPayAuthAsyncOptions): DynamicModule {
+    const stray = Object.keys(options).find((key) => !BESIDE_THE_FACTORY.has(key));
+    if (stray !== undefined) {
+      throw new XPayAuthError(
+        'configuration',
+        `XPayAuthModule.forRootAsync: ${stray} does not stand beside the factory. Return it from the factory.`,
+      );
+    }
+    return defineModule(besideOf(options), options);
+  }
+}
+
+const BESIDE_THE_FACTORY = new Set(
+  'name isGlobal globalGuards imports inject useFactory useClass useExisting'.split(' '),
+);
+
+function defineModule(
+  beside: XPayAuthInstanceOptions,
+  source: Omit<XPayAuthAsyncOptions, keyof XPayAuthInstanceOptions>,
+): DynamicModule {
+  const { name, isGlobal = true, globalGuards = false } = beside;
+  const token = (type: Parameters<typeof getXPayInjectionToken>[0]) => getXPayInjectionToken(type, name);
+  const given = Symbol('options that the factory of XPayAuthModule.forRootAsync makes');
+  const instance = Symbol('instance of XPayAuthModule');
+  const part = (type: Parameters<typeof token>[0], pick: (whole: XPayInstance) => unknown): Provider => ({
+    provide: token(type),
+    useFactory: pick,
+    inject: [instance],
+  });
+  const services = [
+    part(XPayTokenService, ({ tokens }) => tokens),
+    part(XPayHttpService, ({ http }) => http),
+    part(XPaySessionService, ({ sessions }) => sessions),
+    part(XPayAuditService, ({ auditing }) => auditing),
+    part(XPayStrategy, ({ strategy }) => strategy),
+  ];
+  return {
+    module: XPayAuthModule,
+    global: isGlobal,
+    imports: [XPayAuthCoreModule, ConfigModule, ...(source.imports ?? [])],
+    providers: [
+      ...factoryProviders(given, source),
+      {
+        provide: instance,
+        inject: [given, ConfigService, XPayInstances, { token: UpstreamStandIn, optional: true }],
+        useFactory: async (
+          options: XPayAuthFactoryOptions,
+          config: ConfigService,
+          instances: XPayInstances,
+          standIn: unknown,
+        ) => {
+          // What a mocker of @nestjs/testing makes up for everything that is missing is none.
+          const whole =
+            standIn instanceof UpstreamStandIn
+              ? standIn.createInstance(options, beside)
+              : await openInstance(resolveOptions(options, beside, (variable) => config.get<string>(variable)));
+          instances.add(whole);
+          return whole;
+        },
+      },
+      ...services,
+      ...(globalGuards
+        ? [
+            { provide: APP_GUARD, useExisting: XPayAuthGuard },
+            { provide: APP_GUARD, useExisting: ScopesGuard },
+          ]
+        : []),
+    ],
+    exports: services.map((service) => (service as { provide: symbol }).provide),
+  };
+}
+
+function factoryProviders(
+  given: symbol,
+  source: Omit<XPayAuthAsyncOptions, keyof XPayAuthInstanceOptions>,
+): Provider[] {
+  const { useFactory, inject = [], useClass, useExisting } = source;
+  const ways = [useFactory, useClass, useExisting].filter((way) => way !== undefined);
+  if (ways.length !== 1) {
+    throw new XPayAuthError(
+      'configuration',
+      `XPayAuthModule.forRootAsync: expected exactly one of useFactory, useClass and useExisting, found ${ways.length}.`,
+    );
+  }
+  if (useFactory !== undefined) return [{ provide: given, useFactory, inject }];
+  const factory = useExisting ?? Symbol('options factory');
+  return [
+    ...(useClass === undefined ? [] : [{ provide: factory, useClass }]),
+    { provide: given, useFactory: (made: XPayAuthOptionsFactory) => made.createXPayAuthOptions(), inject: [factory] },
+  ];
+}
+
+/** Only what was said: an explicit `undefined` says nothing. */
+function besideOf(options: XPayAuthInstanceOptions): XPayAuthInstanceOptions {
+  const { name, isGlobal, globalGuards } = options;
+  return {
+    ...(name !== undefined && { name }),
+    ...(isGlobal !== undefined && { isGlobal }),
+    ...(globalGuards !== undefined && { globalGuards }),
+  };
+}

@@ -1,0 +1,168 @@
+import { PassportStrategy } from '@nestjs/passport';
+import passport from 'passport';
+import { Strategy } from 'passport-custom';
+import { type ChallengeContext, challengeFor } from '../../core/challenge.js';
+import type { Clock } from '../../core/clock.js';
+import type { KeyedDigest } from '../../core/digest.js';
+import { type XPayAuthError, asXPayAuthError } from '../../core/errors.js';
+import type { Principal } from '../../core/principal.js';
+import type { Watch } from '../../core/instrumentation.js';
+import type { AuditSink } from '../../core/audit-events.js';
+import type { CredentialVerifier } from '../../verification/credential-verifier.js';
+import type { PresentedCredentials } from '../../verification/presented-credentials.js';
+import type { Sessions } from '../../sessions/sessions.js';
+import { type CallerReader, type Presented, type PresentedSecret, schemeOf } from '../request/caller-reader.js';
+import { ClientAddresses } from '../request/client-addresses.js';
+import { toHttpException } from '../exceptions/http-exception.js';
+import { type IncomingRequest, isFromScript, soleAuthorizationOf } from '../request/incoming-request.js';
+import { DEFAULT_INSTANCE } from '../options/resolve-options.js';
+
+export interface XPayStrategyParts {
+  readonly instance: string;
+  readonly realm: string;
+  readonly reader: CallerReader;
+  readonly clock: Clock;
+  readonly digest: KeyedDigest;
+  readonly verifier: CredentialVerifier;
+  readonly sessions: Sessions;
+  readonly audit: AuditSink;
+  readonly onUntrustedProxy: () => void;
+  readonly watch: Watch;
+}
+
+/** What Passport puts on a strategy, in types that do not ask for Express' request. */
+interface PassportDoor {
+  /** Passport's name of the strategy. */
+  name: string;
+  /** Passport's: the caller is known. */
+  success(user: unknown): void;
+  /** Passport's: bad or missing credentials; the next strategy gets its turn. */
+  fail(challenge: string, status: number): void;
+  /** Passport's: it could not be decided. */
+  error(error: Error): void;
+  /** Passport calls it with each request. */
+  authenticate(request: unknown): void;
+}
+
+/**
+ * Who presents the credentials of a request. `XPayAuthGuard` calls {@link validate} on the instance of its own app; to
+ * Passport it is the strategy `xpay` (a named instance's is `xpay-` and its name), for `AuthGuard('xpay')`.
+ */
+export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown as new () => PassportDoor) {
+  readonly #parts: XPayStrategyParts;
+  readonly #addresses = new ClientAddresses();
+  /** Passport works on an object derived from a strategy, which reaches this but none of the private members. */
+  protected readonly self = this;
+
+  /** @hidden */
+  constructor(parts: XPayStrategyParts) {
+    super();
+    this.#parts = parts;
+    this.name = parts.instance === DEFAULT_INSTANCE ? 'xpay' : `xpay-${parts.instance}`;
+    passport.use(this.name, this as unknown as Parameters<typeof passport.use>[1]);
+  }
+
+  /**
+   * The caller of this request; at once, without a promise, when remembered. Rejects with `XPayAuthError`:
+   * `missing_credentials`, `invalid_credentials`, `invalid_token`, `invalid_request`, `too_many_attempts`, or what troubles
+   * the upstream.
+   */
+  validate(request: IncomingRequest): Principal | Promise<Principal> {
+    const { clock, digest, reader, verifier, sessions } = this.#parts;
+    const header = reader.headerOnly ? soleAuthorizationOf(request) : undefined;
+    if (header === undefined) return this.#validateSlowly(request);
+    const key = digest.of(header);
+    const now = clock.monotonic();
+    const caller = verifier.recall(key, now);
+    if (caller === undefined) {
+      return (reader.takesBearer ? sessions.recall(key) : undefined) ?? this.#validateSlowly(request);
+    }
+    if (now >= caller.renewFrom) {
+      const presented = reader.read(request);
+      if (!('token' in presented)) verifier.renewBehind(caller, this.#present(request, presented));
+    }
+    return caller.principal;
+  }
+
+  /** What a 401 of this instance offers to this request. @internal */
+  challengeContext(request: IncomingRequest): ChallengeContext {
+    return { realm: this.#parts.realm, schemes: this.#parts.reader.schemes, fromScript: isFromScript(request) };
+  }
+
+  /** The client's address, for counting attempts; `undefined` where a proxy hides it. @internal */
+  countedAddressOf(request: IncomingRequest): string | undefined {
+    const { address, untrustedProxy } = this.#addresses.of(request);
+    if (untrustedProxy) this.#parts.onUntrustedProxy();
+    return address;
+  }
+
+  /**
+   * Passport's door. Bad or missing credentials are a *fail*, so that the next strategy of `AuthGuard(['xpay', 'jwt'])` gets
+   * its turn; everything else is an *error* with its own status.
+   */
+  override authenticate(request: IncomingRequest): void {
+    const { self } = this;
+    const failed = (thrown: unknown): void => {
+      const failure = unexpected(thrown);
+      if (failure.code === 'missing_credentials') self.#refused(failure);
+      if (failure.getStatus() === 401) this.fail(challengeFor(failure, self.challengeContext(request)) ?? 'xpay', 401);
+      else this.error(toHttpException(failure));
+    };
+    (async () => self.validate(request))()
+      .then((principal) => this.success(principal), failed)
+      // What goes wrong while the outcome is told may not float: it would end the process.
+      .catch((thrown: unknown) => this.error(toHttpException(unexpected(thrown))));
+  }
+
+  /** Nest calls it; another app's strategy of the same name, registered since, stays. */
+  onModuleDestroy(): void {
+    const registry = passport as { _strategy?(name: string): unknown };
+    if (registry._strategy?.(this.name) === this) passport.unuse(this.name);
+  }
+
+  /** The mixin would register every instance as `xpay` while it is being built; {@link XPayStrategy} does it by name. */
+  protected getPassportInstance(): { use(): void } {
+    return { use: () => undefined };
+  }
+
+  async #validateSlowly(request: IncomingRequest): Promise<Principal> {
+    const { verifier, sessions } = this.#parts;
+    let presented: Presented | undefined;
+    try {
+      presented = this.#parts.reader.read(request);
+      if ('token' in presented) return await sessions.verify(presented.token);
+    } catch (thrown) {
+      const failure = unexpected(thrown);
+      // Whether it matters that nothing was presented is the route's to say.
+      if (failure.code !== 'missing_credentials') this.#refused(failure);
+      throw this.#audited(failure, request, presented?.scheme);
+    }
+    return verifier.verify(this.#present(request, presented));
+  }
+
+  #present(request: IncomingRequest, { scheme, credentials }: PresentedSecret): PresentedCredentials {
+    return { scheme, credentials, address: this.countedAddressOf(request) };
+  }
+
+  #refused({ code }: XPayAuthError): void {
+    this.#parts.watch.note({ type: 'refused', code });
+  }
+
+  /** A refusal that no verifier has seen. Who presents nothing has not tried. */
+  #audited(
+    failure: XPayAuthError,
+    request: IncomingRequest,
+    scheme = schemeOf(request, this.#parts.reader.schemes),
+  ): XPayAuthError {
+    const { code: reason, trouble, reference } = failure;
+    if (trouble === 'caller' && reason !== 'missing_credentials') {
+      const { address } = this.#addresses.of(request);
+      this.#parts.audit({ type: 'refused', scheme, username: undefined, address, reason, reference });
+    }
+    return failure;
+  }
+}
+
+function unexpected(thrown: unknown): XPayAuthError {
+  return asXPayAuthError(thrown, 'configuration', 'The check of the caller failed in an unexpected way');
+}

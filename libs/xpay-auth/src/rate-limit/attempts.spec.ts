@@ -1,0 +1,165 @@
+import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { KeyedDigest } from '../core/digest.js';
+import type { XPayAuthError } from '../core/errors.js';
+import type { Store } from '../core/store.js';
+import { MemoryStore } from '../stores/memory.store.js';
+import { ManualClock } from '../testing/emulators/manual-clock.js';
+import { type AttemptLimits, CountedAttempts } from './attempts.js';
+import type { AuditEvent } from '../core/audit-events.js';
+import { BoundedLimiter } from './memory-limiter.js';
+
+const limit = (attempts: number, windowMs = 60_000) => ({ attempts, windowMs });
+const roomy = { perUserAndAddress: limit(1_000), perAddress: limit(1_000), perUser: limit(1_000) };
+
+function counters(limits: Partial<AttemptLimits>, store?: Store) {
+  const events: AuditEvent[] = [];
+  const clock = new ManualClock();
+  const attempts = new CountedAttempts({
+    limits: { ...roomy, ...limits },
+    clock,
+    digest: new KeyedDigest(),
+    audit: (event) => void events.push(event),
+    store,
+  });
+  const reserve = (username: string, address?: string) => attempts.reserve({ scheme: 'Basic', username, address });
+  const free = (username: string, address: string) => attempts.free({ scheme: 'Basic', username, address });
+  /** Ms to wait, or 0 for an attempt that was let through and stays counted. */
+  const guess = (username: string, address?: string): Promise<number> =>
+    reserve(username, address).then(
+      () => 0,
+      (failure: XPayAuthError) => failure.retryAfterMs ?? -1,
+    );
+  return { reserve, free, guess, events, clock };
+}
+
+// The limiter reads Date itself: it is moved by hand, and with it the limiter's own timers.
+beforeEach(() => void jest.useFakeTimers({ now: 1_000_000, doNotFake: ['nextTick', 'queueMicrotask', 'performance'] }));
+afterEach(() => void jest.useRealTimers());
+
+describe('attempts', () => {
+  it('I5 · of 1,000 at once 10 are let through', async () => {
+    const { guess } = counters({ perUserAndAddress: limit(10) });
+    const waits = await Promise.all(Array.from({ length: 1_000 }, () => guess('ada', '192.0.2.1')));
+    expect(waits.filter((wait) => wait === 0)).toHaveLength(10);
+  });
+
+  it('I5 · a window begins with its first failure and ends on time; the wait is what is left of it', async () => {
+    const { guess } = counters({ perUser: limit(2) });
+    await guess('ada');
+    jest.advanceTimersByTime(20_000);
+    await guess('ada');
+    expect(await guess('ada')).toBe(40_000);
+    jest.advanceTimersByTime(39_999);
+    expect(await guess('ada')).toBe(1);
+    jest.advanceTimersByTime(1);
+    expect([await guess('ada'), await guess('ada'), await guess('ada')]).toEqual([0, 0, 60_000]);
+  });
+
+  it('I5 · being told to wait does not lengthen the wait', async () => {
+    const { guess } = counters({ perUser: limit(1) });
+    await guess('ada');
+    for (let i = 0; i < 100; i++) await guess('ada');
+    jest.advanceTimersByTime(60_000);
+    expect(await guess('ada')).toBe(0);
+  });
+
+  it('I5 · successes and trouble are given back, and no credit comes of a late one', async () => {
+    const { reserve, guess } = counters({ perUser: limit(2) });
+    for (let i = 0; i < 10; i++) await (await reserve('ada')).succeeded();
+    for (let i = 0; i < 10; i++) await (await reserve('ada')).undecided();
+    const late = await Promise.all([reserve('ada'), reserve('ada')]);
+    jest.advanceTimersByTime(60_001);
+    for (const attempt of late) await attempt.undecided();
+    expect([await guess('ada'), await guess('ada'), await guess('ada')]).toEqual([0, 0, 60_000]);
+
+    const later = await Promise.all([reserve('bob'), reserve('bob')]);
+    jest.advanceTimersByTime(60_001);
+    expect(await guess('bob')).toBe(0);
+    for (const attempt of later) await attempt.undecided();
+    expect([await guess('bob'), await guess('bob')]).toEqual([0, 60_000]);
+  });
+
+  it("I5 · who is locked out by address touches nobody's budget", async () => {
+    const { guess, events } = counters({ perAddress: limit(3), perUser: limit(10) });
+    for (let i = 0; i < 100; i++) await guess('ada', '192.0.2.1');
+    for (let i = 0; i < 7; i++) expect(await guess('ada', `198.51.100.${i}`)).toBe(0);
+    expect(await guess('ada', '203.0.113.1')).toBe(60_000);
+    expect(events).toHaveLength(98);
+    expect(events[0]).toEqual({
+      type: 'locked-out',
+      scheme: 'Basic',
+      username: 'ada',
+      address: '192.0.2.1',
+      limit: 'perAddress',
+    });
+    expect(events.at(-1)).toMatchObject({ limit: 'perUser' });
+  });
+
+  it('I5 · an address with a recent success may try when the name is spent, within its own limit, for 30 days', async () => {
+    const limits = { perUser: limit(2, 2 ** 31 - 1), perUserAndAddress: limit(3, 2 ** 31 - 1) };
+    const { reserve, guess, clock } = counters(limits);
+    await (await reserve('ada', '192.0.2.1')).succeeded();
+    for (const stranger of ['198.51.100.1', '198.51.100.2']) await guess('ada', stranger);
+    expect(await guess('ada', '198.51.100.3')).toBeGreaterThan(0);
+    expect(await guess('ada', '192.0.2.1')).toBe(0);
+    expect(await guess('bob', '192.0.2.1')).toBe(0);
+    await clock.advance(30 * 86_400_000 - 1);
+    expect(await guess('ada', '192.0.2.1')).toBe(0);
+    await clock.advance(1);
+    expect(await guess('ada', '192.0.2.1')).toBeGreaterThan(0);
+  });
+
+  it("I5 · an account whose name is spelled alike makes its address welcome to nobody else's", async () => {
+    const { reserve, guess } = counters({ perUser: limit(1) });
+    await (await reserve('Áda', '192.0.2.1')).succeeded();
+    await guess('ada', '198.51.100.1');
+    expect(await guess('ada', '192.0.2.1')).toBe(60_000);
+    expect(await guess('Áda', '192.0.2.1')).toBe(0);
+  });
+
+  it('I5 · an address stays welcome as long as its caller is renewed behind, which costs no attempt', async () => {
+    const limits = { perUser: limit(1, 2 ** 31 - 1) };
+    const { reserve, free, guess, clock } = counters(limits);
+    await (await reserve('ada', '192.0.2.1')).succeeded();
+    await clock.advance(20 * 86_400_000);
+    await free('ada', '192.0.2.1').succeeded();
+    await clock.advance(20 * 86_400_000);
+    await guess('ada', '198.51.100.1');
+    await guess('ada', '198.51.100.1');
+    expect(await guess('ada', '192.0.2.1')).toBe(0);
+  });
+
+  it('D3 · knows the addresses from which this very user was authenticated; without an address or the store, none', async () => {
+    const store = new MemoryStore();
+    const { reserve } = counters({}, store);
+    const isTrusted = async (username: string, address?: string): Promise<boolean> =>
+      (await reserve(username, address)).isFromTrustedAddress();
+    await (await reserve('ada', '192.0.2.1')).succeeded();
+    expect([await isTrusted('ada', '192.0.2.1'), await isTrusted('Ada', '192.0.2.1')]).toEqual([true, false]);
+    expect([await isTrusted('ada', '192.0.2.2'), await isTrusted('ada')]).toEqual([false, false]);
+    store.goAway();
+    expect([await isTrusted('ada', '192.0.2.1'), await isTrusted('ada', '192.0.2.2')]).toEqual([true, false]);
+  });
+
+  it('I5 · without an address only the name is counted', async () => {
+    const { guess } = counters({ perUserAndAddress: limit(1), perAddress: limit(1), perUser: limit(3) });
+    expect([await guess('ada'), await guess('ada'), await guess('ada'), await guess('ada')]).toEqual([0, 0, 0, 60_000]);
+    expect(await guess('bob')).toBe(0);
+  });
+});
+
+describe('a bounded limiter', () => {
+  it('I5 · holds so many keys and no more; who never fails takes no room', async () => {
+    const limiter = new BoundedLimiter('perUser', limit(1), 100);
+    for (let i = 0; i < 1_000; i++) await limiter.spend(`key-${i}`);
+    expect(limiter.size).toBe(100);
+    expect((await limiter.spend('key-999')).waitMs).toBe(60_000);
+    expect((await limiter.spend('key-0')).waitMs).toBe(0);
+    expect(jest.getTimerCount()).toBe(100);
+
+    const idle = new BoundedLimiter('perUser', limit(5));
+    for (let i = 0; i < 50; i++) await (await idle.spend(`key-${i}`)).refund();
+    expect(idle.size).toBe(0);
+    expect(jest.getTimerCount()).toBe(100);
+  });
+});

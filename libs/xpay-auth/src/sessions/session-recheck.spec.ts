@@ -1,0 +1,137 @@
+import { describe, expect, it } from '@jest/globals';
+import { ManualClock } from 'nestjs-xpay-auth/testing';
+import { Principal } from '../core/principal.js';
+import { Revocations } from '../verification/revocations.js';
+import { type AskedAt, SessionRecheck } from './session-recheck.js';
+import type { SessionRecord } from './session-records.js';
+import type { FoundSession } from '../cluster/shared-sessions.js';
+
+const shared = { mark: { epoch: 'e', position: 0 }, userIndex: 'u', index: 'i', generation: 1, checkedAt: 0 };
+const principal = new Principal({
+  username: 'ada',
+  scopes: [],
+  isAPI: true,
+  expiresAt: undefined,
+  instance: 'default',
+});
+const known: SessionRecord = {
+  principal,
+  mark: 0,
+  endsAt: 1e9,
+  expiresAt: Infinity,
+  seenAt: 0,
+  upstreamToken: undefined,
+  shared,
+};
+
+/** A store that answers when told to, in front of it a process that knows this session. */
+function stage(record: SessionRecord | undefined) {
+  const clock = new ManualClock();
+  const answers: Answer[] = [];
+  const taken: [FoundSession | undefined, AskedAt][] = [];
+  const read = (): Promise<FoundSession | undefined> => {
+    const answer = new Answer();
+    answers.push(answer);
+    return answer.promise;
+  };
+  const alive = (): SessionRecord | undefined => record;
+  const take = (_: string, found: FoundSession | undefined, asked: AskedAt): void => void taken.push([found, asked]);
+  const listeners = new Set<(index: string, generation: number) => void>();
+  const onEnded = (listener: (index: string, generation: number) => void): (() => void) => {
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  };
+  const recheck = new SessionRecheck({
+    clock,
+    sessions: { read, indexOf: () => 'i', onEnded },
+    own: new Revocations(),
+    alive,
+    take,
+  });
+  return { clock, answers, taken, recheck, listeners };
+}
+
+/** A promise that the test settles. */
+class Answer {
+  resolve!: (found: FoundSession | undefined) => void;
+  reject!: (failure: Error) => void;
+  readonly promise = new Promise<FoundSession | undefined>((resolve, reject) => {
+    this.resolve = resolve;
+    this.reject = reject;
+  });
+}
+
+/** What became of it by now. */
+async function outcome(asked: Promise<unknown>): Promise<unknown> {
+  const settled = asked.then(
+    (value) => value ?? 'nothing',
+    (failure: Error) => failure.message,
+  );
+  return Promise.race([settled, new Promise((resolve) => setImmediate(resolve, 'waiting'))]);
+}
+
+describe('SessionRecheck', () => {
+  it('C3 · who has a session here waits 50 ms for the store, and no longer', async () => {
+    const { clock, recheck } = stage(known);
+    const asked = recheck.run('key', 'token');
+    await clock.advance(49);
+    expect(await outcome(asked)).toBe('waiting');
+    await clock.advance(1);
+    expect(await outcome(asked)).toBe(known);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('C3 · 60 s after it was last read, only the store can tell', async () => {
+    const { clock, recheck, answers } = stage(known);
+    await clock.advance(60_000);
+    const asked = recheck.run('key', 'token');
+    await clock.advance(1_000);
+    expect(await outcome(asked)).toBe('waiting');
+    answers[0]?.reject(new Error('the store is away'));
+    expect(await outcome(asked)).toBe('the store is away');
+  });
+
+  it('C3 · a store that fails at once ends the wait at once', async () => {
+    const { recheck, answers, clock } = stage(known);
+    const asked = recheck.run('key', 'token');
+    expect(await outcome(asked)).toBe('waiting');
+    answers[0]?.reject(new Error('the store is away'));
+    expect(await outcome(asked)).toBe(known);
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('asks once, however many wait, and takes what comes after they have left', async () => {
+    const { clock, recheck, answers, taken } = stage(known);
+    const askedAt = clock.monotonic();
+    const asked = [recheck.run('key', 'token'), recheck.run('key', 'token')];
+    await clock.advance(50);
+    await Promise.all(asked);
+    answers[0]?.resolve(undefined);
+    await outcome(Promise.resolve());
+    expect(answers).toHaveLength(1);
+    expect(taken).toEqual([[undefined, { checkedAt: askedAt, mark: 0 }]]);
+  });
+
+  it('I10 · what a read brings of a session that was ended meanwhile is not taken', async () => {
+    const { recheck, answers, taken } = stage(undefined);
+    const asked = recheck.run('key', 'token');
+    expect(await outcome(asked)).toBe('waiting');
+    recheck.ending('i');
+    const facts = { mark: shared.mark, upstreamToken: undefined, generation: 1, remainingMs: 1_000 };
+    answers[0]?.resolve({ principal, ...facts });
+    await asked;
+    expect(taken.map(([found]) => found)).toEqual([undefined]);
+  });
+
+  it('I10 · hears what was ended elsewhere, and knows a later session of the same bearer from it', () => {
+    const { recheck, listeners } = stage(known);
+    listeners.forEach((listener) => listener('i', 4));
+    expect([recheck.hasEnded('i', 4), recheck.hasEnded('i', 5), recheck.hasEnded('another', 1)]).toEqual([
+      true,
+      false,
+      false,
+    ]);
+    recheck.stop();
+    expect(listeners.size).toBe(0);
+  });
+});

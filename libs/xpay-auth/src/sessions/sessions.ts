@@ -1,0 +1,259 @@
+import { randomBytes } from 'node:crypto';
+import type { AccessToken } from '../core/access-token.js';
+import type { Clock } from '../core/clock.js';
+import type { KeyedDigest } from '../core/digest.js';
+import { XPayAuthError } from '../core/errors.js';
+import type { Principal } from '../core/principal.js';
+import { Watch } from '../core/instrumentation.js';
+import type { AuditSink } from '../core/audit-events.js';
+import type { CredentialVerifier } from '../verification/credential-verifier.js';
+import type { PresentedCredentials } from '../verification/presented-credentials.js';
+import type { RevocationLog } from '../cluster/revocation-log.js';
+import { Revocations } from '../verification/revocations.js';
+import { type AskedAt, type NamedSession, SessionRecheck } from './session-recheck.js';
+import { type SessionRecord, SessionRecords } from './session-records.js';
+import type { SharedSessions } from '../cluster/shared-sessions.js';
+
+/** The option `session`, resolved. */
+export interface SessionPolicy {
+  /** Ms that a session lives at most. */
+  readonly periodMs: number;
+  /** Ms without use after which it ends; `undefined`: it does not. */
+  readonly idleMs: number | undefined;
+  /** What the caller is given as a bearer: random bits, or the upstream's own token. */
+  readonly token: 'opaque' | 'upstream';
+  /** Whether the upstream's token is kept beside the session. */
+  readonly keepUpstreamToken: boolean;
+}
+
+export interface SessionsParts {
+  readonly clock: Clock;
+  readonly digest: KeyedDigest;
+  readonly policy: SessionPolicy;
+  readonly verifier: CredentialVerifier;
+  readonly revocations: Revocations;
+  readonly audit: AuditSink;
+  /** Where sessions are shared with other instances. */
+  readonly shared?: { readonly sessions: SharedSessions; readonly log: RevocationLog } | undefined;
+  readonly watch?: Watch | undefined;
+}
+
+/** What a login brings: a bearer token of our own, shown this once. */
+export interface Session {
+  /** What the caller presents as `Authorization: Bearer …`. Only its digest is kept here. */
+  readonly accessToken: string;
+  /** The scheme to present it by (RFC 6750 §2.1). */
+  readonly tokenType: 'Bearer';
+  /** Ms since the epoch at which the session ends at the latest. */
+  readonly expiresAt: number;
+  /** Who logged in. */
+  readonly principal: Principal;
+}
+
+/**
+ * Logins that live for a period: a random bearer of which only a digest is kept. They end by their period, idleness, logout
+ * or revocation, and with this process, whose memory they live in; unless they are shared, and this memory is in front.
+ */
+export class Sessions {
+  readonly #records = new SessionRecords();
+  readonly #recheck: SessionRecheck | undefined;
+  /** Where sessions are shared, the log says who was revoked; this is for what was revoked here and is not in it yet. */
+  readonly #own = new Revocations();
+  readonly #watch: Watch;
+  #hits = 0;
+  #rereads = 0;
+
+  constructor(private readonly parts: SessionsParts) {
+    const { clock, shared, watch } = parts;
+    this.#watch = watch ?? new Watch();
+    this.#recheck =
+      shared &&
+      new SessionRecheck({
+        clock,
+        sessions: shared.sessions,
+        own: this.#own,
+        alive: (key) => this.#alive(key),
+        take: (key, found, asked) => this.#take(key, found, asked),
+        watch,
+      });
+  }
+
+  /** Throws what the check of the credentials does, and `store_unavailable` where sessions are shared. */
+  login(presented: PresentedCredentials): Promise<Session> {
+    return this.#watch.over({ type: 'login' }, () => this.#login(presented));
+  }
+
+  async #login(presented: PresentedCredentials): Promise<Session> {
+    const { clock, policy, verifier, digest, audit, shared } = this.parts;
+    const ownMark = this.#own.mark();
+    // A store that is away is noticed before the upstream is asked for nothing.
+    const sharedMark = await shared?.sessions.mark();
+    const { principal, grant, mark, answeredAt, lifeMs = Infinity } = await verifier.login(presented);
+    const now = clock.monotonic();
+    const periodMs = Math.min(policy.periodMs, answeredAt + lifeMs - now);
+    const expiresAt = Math.floor(clock.now() + periodMs);
+    const accessToken = policy.token === 'upstream' ? grant.accessToken.value : randomBytes(32).toString('base64url');
+    const upstreamToken = policy.keepUpstreamToken ? grant.accessToken : undefined;
+    const begun = { principal, endsAt: now + periodMs, expiresAt, seenAt: now, upstreamToken };
+    const key = digest.of(bearerHeader(accessToken));
+    if (shared === undefined || sharedMark === undefined) this.#records.set(key, { ...begun, mark });
+    else {
+      const written = { principal, mark: sharedMark, upstreamToken };
+      const generation = await shared.sessions.write(accessToken, written, periodMs);
+      const index = shared.sessions.indexOf(accessToken);
+      const userIndex = shared.log.indexOf(principal.username);
+      this.#recheck?.began(index);
+      this.#records.set(key, {
+        ...begun,
+        mark: ownMark,
+        shared: { mark: sharedMark, userIndex, index, generation, checkedAt: now },
+      });
+    }
+    const { scheme, address } = presented;
+    audit({ type: 'login', scheme, username: principal.username, address, reference: grant.reference });
+    return { accessToken, tokenType: 'Bearer', expiresAt, principal };
+  }
+
+  /** How often a session was recognised. */
+  get hits(): number {
+    return this.#hits;
+  }
+
+  /** How often of these the shared store was looked at before. */
+  get rereads(): number {
+    return this.#rereads;
+  }
+
+  /** Whose session this is, by the digest of its `Authorization` header. Calls nobody; knows no shared one for long. */
+  recall(key: string): Principal | undefined {
+    const record = this.#alive(key);
+    if (record === undefined) return undefined;
+    const now = this.parts.clock.monotonic();
+    return this.#recheck?.isRecent(record, now) === false ? undefined : this.#recognised(record, now);
+  }
+
+  /** Whose session this is. Throws `invalid_token`, or `store_unavailable` when only the store could tell. */
+  verify(token: string): Principal | Promise<Principal> {
+    const key = this.parts.digest.of(bearerHeader(token));
+    const principal = this.recall(key);
+    if (principal !== undefined) return principal;
+    if (this.#recheck === undefined) throw unknownBearer();
+    return this.#watch.over({ type: 'read session' }, () => this.#reread(key, token));
+  }
+
+  async #reread(key: string, token: string): Promise<Principal> {
+    const record = await this.#recheck?.run(key, token);
+    if (record === undefined) throw unknownBearer();
+    this.#rereads++;
+    return this.#recognised(record, this.parts.clock.monotonic());
+  }
+
+  /** The upstream's token of a live session, where `session.keepUpstreamToken` keeps it. */
+  upstreamToken(token: string): AccessToken | undefined {
+    return this.#alive(this.parts.digest.of(bearerHeader(token)))?.upstreamToken;
+  }
+
+  /**
+   * Ends every session of this token that was begun before, on all instances: with `session.token: 'upstream'` several logins
+   * may hold equal tokens. Throws `store_unavailable` when it has ended here, and elsewhere will once the store is back.
+   */
+  async logout(token: string): Promise<void> {
+    const { digest, audit, shared } = this.parts;
+    const key = digest.of(bearerHeader(token));
+    const record = this.#records.get(key);
+    this.#records.delete(key);
+    if (record !== undefined) audit({ type: 'logout', username: record.principal.username });
+    if (shared === undefined) return;
+    const index = shared.sessions.indexOf(token);
+    this.#recheck?.ending(index);
+    const settled = (generation: number | undefined): void => this.#recheck?.settled(index, generation);
+    await shared.sessions.end(token, record?.shared?.generation, settled);
+  }
+
+  /** As {@link logout}, for all that a user has. */
+  async revokeUser(username: string): Promise<void> {
+    this.#own.revokeUser(username);
+    this.hearUser(username);
+    this.parts.audit({ type: 'revoked', username });
+    await this.parts.shared?.log.revokeUser(username);
+  }
+
+  /** As {@link logout}, for everybody. */
+  async revokeAll(): Promise<void> {
+    this.#own.revokeAll();
+    this.hearEverybody();
+    this.parts.audit({ type: 'revoked', username: '*' });
+    await this.parts.shared?.log.revokeAll();
+  }
+
+  /** Hears nothing any more of what ends elsewhere. */
+  stop(): void {
+    this.#recheck?.stop();
+  }
+
+  /** A user was revoked, here or elsewhere. */
+  hearUser(username: string): void {
+    this.parts.revocations.revokeUser(username);
+    this.parts.verifier.forgetUser(username);
+  }
+
+  /** Everybody was revoked, here or elsewhere. */
+  hearEverybody(): void {
+    this.parts.revocations.revokeAll();
+    this.parts.verifier.forgetAll();
+    this.#records.clear();
+  }
+
+  /** What the store holds under this key is what holds here. */
+  #take(key: string, found: NamedSession | undefined, { checkedAt, mark }: AskedAt): void {
+    const { clock, shared } = this.parts;
+    if (found === undefined || shared === undefined) return this.#records.delete(key);
+    const { principal, upstreamToken, generation, remainingMs, index } = found;
+    const userIndex = shared.log.indexOf(principal.username);
+    this.#records.set(key, {
+      principal,
+      mark,
+      endsAt: checkedAt + remainingMs,
+      expiresAt: clock.now() + remainingMs,
+      seenAt: checkedAt,
+      upstreamToken,
+      shared: { mark: found.mark, userIndex, index, generation, checkedAt },
+    });
+  }
+
+  #recognised(record: SessionRecord, now: number): Principal {
+    record.seenAt = now;
+    this.#hits++;
+    return record.principal;
+  }
+
+  #alive(key: string): SessionRecord | undefined {
+    const record = this.#records.get(key);
+    if (record === undefined) return undefined;
+    const { clock, policy } = this.parts;
+    const now = clock.monotonic();
+    const idle = policy.idleMs !== undefined && now - record.seenAt >= policy.idleMs;
+    // The monotonic clock may stand still while a machine sleeps: whichever clock is there first ends the session.
+    const over = now >= record.endsAt || clock.now() >= record.expiresAt;
+    if (!over && !idle && !this.#isRevoked(record)) return record;
+    this.#records.delete(key);
+    return undefined;
+  }
+
+  #isRevoked({ principal, mark, shared }: SessionRecord): boolean {
+    const { revocations, shared: parts } = this.parts;
+    if (shared === undefined || parts === undefined) return revocations.endedSince(mark, principal.username);
+    const { index, generation, mark: sharedMark, userIndex } = shared;
+    if (this.#recheck?.hasEnded(index, generation) === true) return true;
+    return this.#own.endedSince(mark, principal.username) || parts.log.ended(sharedMark, userIndex);
+  }
+}
+
+function unknownBearer(): XPayAuthError {
+  return new XPayAuthError('invalid_token', 'The bearer token is unknown, expired or revoked');
+}
+
+/** The one spelling of a bearer header: sessions and raw headers meet in its digest. */
+function bearerHeader(token: string): string {
+  return `Bearer ${token}`;
+}

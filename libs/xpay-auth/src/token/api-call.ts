@@ -1,0 +1,55 @@
+import type { AccessToken } from '../core/access-token.js';
+import { XPayAuthError } from '../core/errors.js';
+import type { ApiCall, ApiLanguage, ApiOutcome, UpstreamAnswer, UpstreamRequest } from '../core/ports.js';
+import type { Ending, Watch } from '../core/instrumentation.js';
+import { encodeCall } from './encoded-call.js';
+import type { TokenSource } from './token-source.js';
+
+export interface ApiCallParts {
+  readonly tokens: TokenSource;
+  readonly api: ApiLanguage;
+  readonly send: (request: UpstreamRequest, signal: AbortSignal | undefined) => Promise<UpstreamAnswer>;
+  readonly watch: Watch;
+}
+
+/** What an API call brings. */
+export type ApiData = Extract<ApiOutcome, { kind: 'data' }>;
+
+/**
+ * Calls the upstream's API with the app's own token. A token that is rejected is renewed, and the call repeated once and
+ * at once, but only where the upstream certainly did nothing the first time: some of these calls move money. The body is
+ * encoded before anything is awaited, so what the caller does to it later changes no request.
+ */
+export async function callApi(parts: ApiCallParts, call: ApiCall, signal?: AbortSignal): Promise<ApiData> {
+  const { tokens, api, send, watch } = parts;
+  const requestWith = encodeCall(api, call);
+  const ask = async (token: AccessToken): Promise<ApiOutcome> =>
+    api.decode(await send(requestWith(token), signal), call, token);
+  const tryWith = async (token: AccessToken): Promise<ApiOutcome> => {
+    const outcome = await watch.over(asking, () => ask(token), { judge, signal });
+    if (outcome.kind === 'token rejected') tokens.invalidate(token);
+    return outcome;
+  };
+
+  const first = await tryWith(await tokens.get(signal));
+  if (first.kind === 'data') return first;
+  if (!first.untouched) {
+    throw rejected(
+      first,
+      'The upstream rejected the token; the call was not repeated, because it may have had an effect',
+    );
+  }
+  const second = await tryWith(await tokens.get(signal));
+  if (second.kind === 'data') return second;
+  throw rejected(second, 'The upstream rejected two tokens in a row');
+}
+
+const asking = { type: 'ask upstream', operation: 'api', purpose: 'api call' } as const;
+
+function judge({ kind }: ApiOutcome): Ending {
+  return { outcome: kind === 'data' ? 'ok' : 'token_rejected' };
+}
+
+function rejected(outcome: ApiOutcome, message: string): XPayAuthError {
+  return new XPayAuthError('credentials_rejected', message, { reference: outcome.reference });
+}
