@@ -6,7 +6,7 @@ import { ManualClock } from 'nestjs-xpay-auth/testing';
 import { FAILURES } from '../../libs/xpay-auth/src/core/errors.js';
 import type { EntryKind } from '../../libs/xpay-auth/src/core/store.js';
 import { RevocationLog } from '../../libs/xpay-auth/src/cluster/revocation-log.js';
-import { SharedCallers } from '../../libs/xpay-auth/src/cluster/shared-credentials.js';
+import { SharedCredentials } from '../../libs/xpay-auth/src/cluster/shared-credentials.js';
 import { SharedSessions } from '../../libs/xpay-auth/src/cluster/shared-sessions.js';
 import { decodeToken } from '../../libs/xpay-auth/src/cluster/stored-token.js';
 import type { TokenSource } from '../../libs/xpay-auth/src/token/token-source.js';
@@ -157,7 +157,7 @@ describe('what opens, whatever it says,', () => {
     const store = new MemoryStore(clock);
     const log = new RevocationLog({ store, clock, scope: 's', onUser: nobody, onEverybody: nobody });
     await log.fresh();
-    const nulls = { expiresAt: null, periodMs: 60_000, vouchedMs: null, token: null, mark: log.mark() };
+    const nulls = { expiresAt: null, periodMs: 60_000, vouchedMs: null, token: null, mark: log.position() };
     const value = JSON.stringify({ ...writtenPrincipal, ...nulls });
     const { callers, sessions } = sharedBy(new StoreWith(clock, ['session', 'caller'], value), log, clock);
     const principal = expect.objectContaining({ username: 'ada', expiresAt: undefined });
@@ -216,7 +216,7 @@ function sharedBy(store: MemoryStore, log: RevocationLog, clock: ManualClock) {
     idleMs: undefined,
     bearersMayRepeat: false,
   });
-  return { callers: new SharedCallers(shared), sessions, issuer };
+  return { callers: new SharedCredentials(shared), sessions, issuer };
 }
 
 function tokenSource(store: MemoryStore, clock: ManualClock): TokenSource {

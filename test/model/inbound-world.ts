@@ -6,7 +6,7 @@ import { CredentialVerifier } from '../../libs/xpay-auth/src/verification/creden
 import { RevocationLog } from '../../libs/xpay-auth/src/cluster/revocation-log.js';
 import { Revocations } from '../../libs/xpay-auth/src/verification/revocations.js';
 import { type Session, Sessions } from '../../libs/xpay-auth/src/sessions/sessions.js';
-import { SharedCallers } from '../../libs/xpay-auth/src/cluster/shared-credentials.js';
+import { SharedCredentials } from '../../libs/xpay-auth/src/cluster/shared-credentials.js';
 import { SharedSessions } from '../../libs/xpay-auth/src/cluster/shared-sessions.js';
 import {
   type Call,
@@ -434,7 +434,7 @@ export class InboundWorld implements World {
       },
       authenticate: (credentials, purpose, signal) =>
         this.#ask(() => process, credentials, purpose === 'login' ? 'login' : 'verification', signal),
-      shared: share ? new SharedCallers({ store, log, clock, instance: 'default', issuer }) : undefined,
+      shared: share ? new SharedCredentials({ store, log, clock, instance: 'default', issuer }) : undefined,
     });
     const sessions: Sessions = new Sessions({
       clock,

@@ -1,14 +1,14 @@
 import type { Clock } from '../core/clock.js';
 
 /** Wakes everybody who waits for it. */
-export class Bell {
-  #ringing = newRing();
+export class Signal {
+  #ringing = newSignal();
 
   constructor(private readonly clock: Clock) {}
 
-  ring(): void {
+  notify(): void {
     this.#ringing.resolve();
-    this.#ringing = newRing();
+    this.#ringing = newSignal();
   }
 
   /** The next time it rings. To be taken before looking whether there is a reason to wait. */
@@ -17,7 +17,7 @@ export class Bell {
   }
 
   /** When it rings, or after so many ms. */
-  orAfter(rung: Promise<void>, delayMs: number): Promise<void> {
+  orTimeout(rung: Promise<void>, delayMs: number): Promise<void> {
     return new Promise((resolve) => {
       const cancel = this.clock.setTimer(resolve, delayMs);
       const wake = (): void => {
@@ -30,7 +30,7 @@ export class Bell {
 }
 
 /** `Promise.withResolvers`, which Node 20 does not have. */
-function newRing(): { readonly promise: Promise<void>; readonly resolve: () => void } {
+function newSignal(): { readonly promise: Promise<void>; readonly resolve: () => void } {
   const ring = { resolve: (): void => undefined };
   const promise = new Promise<void>((resolve) => {
     ring.resolve = resolve;

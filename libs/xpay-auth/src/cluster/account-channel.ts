@@ -7,7 +7,7 @@ export type AccountEvent = 'token' | 'rejected' | 'pause';
 export type AccountListener = (id: string, what: string, generation: number) => void;
 
 /** Tells all instances what happens to the accounts that they share, and hears it from them. News may be lost. */
-export class AccountNews {
+export class AccountChannel {
   /** What ends the news of each account that is followed. */
   readonly #followed = new Map<string, () => void>();
 
@@ -31,7 +31,7 @@ export class AccountNews {
   }
 
   /** The listener hears no more of any other account than these. */
-  forgetAllBut(...ids: readonly (string | undefined)[]): void {
+  unfollowAllExcept(...ids: readonly (string | undefined)[]): void {
     for (const [id, forget] of this.#followed) {
       if (ids.includes(id)) continue;
       forget();

@@ -12,7 +12,7 @@ describe('RevocationLog', () => {
     const onEverybody = jest.fn();
     const log = new RevocationLog({ store, clock, scope: 'xpay', onUser: () => undefined, onEverybody });
     await log.catchUp();
-    const before = log.mark();
+    const before = log.position();
     await log.revokeUser('ada');
     expect(log.ended(before, log.indexOf('ada'))).toBe(true);
 
@@ -34,7 +34,7 @@ describe('RevocationLog', () => {
     const store = new MemoryStore(clock);
     const log = new RevocationLog({ store, clock, scope: 'xpay', onUser: nobody, onEverybody: nobody });
     await log.catchUp();
-    const before = log.mark();
+    const before = log.position();
     store.goAway();
     await expect(log.revokeUser('ada')).rejects.toMatchObject({ code: 'store_unavailable' });
     expect(log.ended(before, log.indexOf('ada'))).toBe(true);
@@ -42,7 +42,7 @@ describe('RevocationLog', () => {
     store.comeBack();
     await clock.advance(1_000);
     expect(log.ended(before, log.indexOf('ada'))).toBe(true);
-    expect(log.ended(log.mark(), log.indexOf('ada'))).toBe(false);
+    expect(log.ended(log.position(), log.indexOf('ada'))).toBe(false);
     log.stop();
   });
 });

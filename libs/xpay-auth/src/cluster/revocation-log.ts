@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.js';
 import type { LogPage, LogRecord, Store } from '../core/store.js';
 
 /** A moment in the order of all instances' revocations. */
-export interface SharedMark {
+export interface LogPosition {
   /** Changes when the store has lost what it held; then nothing of before holds. */
   readonly epoch: string;
   /** Of the newest record that was known. */
@@ -66,12 +66,12 @@ export class RevocationLog {
   }
 
   /** Where the view stands. To be taken after {@link catchUp} and before the upstream is asked. */
-  mark(): SharedMark {
+  position(): LogPosition {
     return { epoch: this.#epoch ?? '', position: this.#newest };
   }
 
   /** Whether what began at this mark is over for the user of this index. */
-  ended({ epoch, position }: SharedMark, index: string): boolean {
+  ended({ epoch, position }: LogPosition, index: string): boolean {
     if (this.#pending.has(index) || this.#pending.has(EVERYBODY)) return true;
     const revokedAt = this.#users.get(index) ?? 0;
     // Records between this mark and the oldest one are gone: nobody knows whose they were.
@@ -103,7 +103,7 @@ export class RevocationLog {
   }
 
   /** Does it now; or throws, and does it when the store is back. */
-  async orOwe(action: () => Promise<void>): Promise<void> {
+  async orRetryLater(action: () => Promise<void>): Promise<void> {
     try {
       await action();
     } catch (failure) {
@@ -130,7 +130,7 @@ export class RevocationLog {
 
   #revoke(index: string, value: string): Promise<void> {
     this.#pending.set(index, (this.#pending.get(index) ?? 0) + 1);
-    return this.orOwe(async () => {
+    return this.orRetryLater(async () => {
       await this.#append(index, value);
       this.#settled(index);
     });
@@ -170,7 +170,7 @@ export class RevocationLog {
     }
     this.#apply(page);
     this.#viewedAt = askedAt;
-    for (const action of this.#owed.splice(0)) void this.orOwe(action).catch(() => undefined);
+    for (const action of this.#owed.splice(0)) void this.orRetryLater(action).catch(() => undefined);
   }
 
   /** The store has lost revocations that it once had: an old copy of it was brought back. */

@@ -3,11 +3,11 @@ import type { Clock } from '../core/clock.js';
 import { isNumber, isOptionalNumber, parseObject } from '../core/json-object.js';
 import { Principal } from '../core/principal.js';
 import type { EntryName, Store } from '../core/store.js';
-import type { RevocationLog, SharedMark } from './revocation-log.js';
-import { type WrittenPrincipal, readPrincipal } from './stored-principal.js';
+import type { RevocationLog, LogPosition } from './revocation-log.js';
+import { type StoredPrincipal, readPrincipal } from './stored-principal.js';
 
 /** Verified credentials of another instance. Times are ms from now. */
-export interface FoundCaller {
+export interface SharedCaller {
   readonly principal: Principal;
   /** Since the upstream was asked. */
   readonly ageMs: number;
@@ -15,7 +15,7 @@ export interface FoundCaller {
   readonly vouchedMs: number | undefined;
 }
 
-export interface SharedCallersParts {
+export interface SharedCredentialsParts {
   readonly store: Store;
   readonly log: RevocationLog;
   readonly clock: Clock;
@@ -27,7 +27,7 @@ export interface SharedCallersParts {
 export interface NewCaller {
   readonly principal: Principal;
   /** When in the order of revocations the upstream was asked. */
-  readonly mark: SharedMark;
+  readonly mark: LogPosition;
   /** Ms from the question on for which its answer holds. */
   readonly periodMs: number;
   /** Ms from the question on for which the upstream vouches; `undefined` when it does not say. */
@@ -46,7 +46,7 @@ interface Accepted {
 const MOST_HEARD = 10_000;
 
 /** As it stands in the store; see {@link NewCaller}. */
-interface Written extends WrittenPrincipal {
+interface Written extends StoredPrincipal {
   readonly periodMs: number;
   /** Ms from the question on. */
   readonly vouchedMs?: number | undefined;
@@ -56,20 +56,20 @@ interface Written extends WrittenPrincipal {
  * Credentials that one instance has verified, for the others: `verification.share`. Named by a keyed digest of all their
  * fields. Trouble with the store is no trouble here: the upstream is asked instead.
  */
-export class SharedCallers {
+export class SharedCredentials {
   /** What the upstream said to this instance last, by user and by key: what others learnt before that is over. */
   readonly #acceptedOf = new LRUCache<string, Accepted>({ max: MOST_HEARD });
   readonly #refusedAt = new LRUCache<string, number>({ max: MOST_HEARD });
 
-  constructor(private readonly parts: SharedCallersParts) {}
+  constructor(private readonly parts: SharedCredentialsParts) {}
 
   /** To be taken before the upstream is asked. */
-  mark(): SharedMark {
-    return this.parts.log.mark();
+  mark(): LogPosition {
+    return this.parts.log.position();
   }
 
   /** `key`: the digest by which this instance knows the same credentials. */
-  async recall(id: string, key: string): Promise<FoundCaller | undefined> {
+  async recall(id: string, key: string): Promise<SharedCaller | undefined> {
     const { store, log, clock, instance, issuer } = this.parts;
     const askedAt = clock.monotonic();
     const entry = await store.read(nameOf(id)).catch(() => undefined);

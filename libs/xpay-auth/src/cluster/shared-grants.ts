@@ -3,9 +3,9 @@ import type { Clock } from '../core/clock.js';
 import type { XPayAuthError } from '../core/errors.js';
 import { hardMargin } from '../core/freshness.js';
 import type { Lease, Store } from '../core/store.js';
-import { AccountNews } from './account-channel.js';
-import { Bell } from '../async/signal.js';
-import type { Attempt, AttemptEnding, GrantSource, Grants, Obtained, TokenNews } from '../token/grant-source.js';
+import { AccountChannel } from './account-channel.js';
+import { Signal } from '../async/signal.js';
+import type { Attempt, AttemptEnding, GrantSource, Grants, Obtained, TokenListener } from '../token/grant-source.js';
 import type { Account } from '../token/app-account.js';
 import { HeldBack } from '../async/backoff.js';
 import { pauseLeft, readPause } from './shared-backoff.js';
@@ -50,7 +50,7 @@ export class SharedGrants implements Grants {
   /** Longer than a lease and a flight after it: who waits for somebody who died still gets its own turn. */
   readonly deadlineMs: number;
   readonly #leaseMs: number;
-  readonly #bell: Bell;
+  readonly #bell: Signal;
   #known: Known | undefined;
   /** `undefined`: the token at hand was got alone, or there is none. */
   #held: Held | undefined;
@@ -58,17 +58,17 @@ export class SharedGrants implements Grants {
   #brought: Held | undefined;
   #turn: SharedTurn | undefined;
   /** Of the accounts that matter here: the present one, and that of the token at hand. */
-  readonly #accounts: AccountNews;
+  readonly #accounts: AccountChannel;
 
   constructor(
     private readonly parts: SharedGrantsParts,
     private readonly own: GrantSource,
-    private readonly news: TokenNews,
+    private readonly news: TokenListener,
   ) {
     this.#leaseMs = parts.deadlineMs + LEASE_SLACK_MS;
     this.deadlineMs = this.#leaseMs + this.#leaseMs;
-    this.#bell = new Bell(parts.clock);
-    this.#accounts = new AccountNews(parts.store, (id, what, generation) => this.#hear(id, what, generation));
+    this.#bell = new Signal(parts.clock);
+    this.#accounts = new AccountChannel(parts.store, (id, what, generation) => this.#hear(id, what, generation));
   }
 
   get refused(): GrantSource['refused'] {
@@ -95,7 +95,7 @@ export class SharedGrants implements Grants {
       if (taken.kind === 'found') return taken.found;
       if (taken.kind === 'acquired') return this.#ask(known, account, taken, attempt);
       if (taken.kind === 'alone') return this.#alone(account, attempt);
-      await abortable(this.#bell.orAfter(rung, Math.min(POLL_MS, taken.remainingMs + 1)), attempt.signal);
+      await abortable(this.#bell.orTimeout(rung, Math.min(POLL_MS, taken.remainingMs + 1)), attempt.signal);
     }
   }
 
@@ -111,7 +111,7 @@ export class SharedGrants implements Grants {
     this.#turn = undefined;
     if (ending.kind === 'held') {
       this.#held = this.#brought;
-      this.#accounts.forgetAllBut(this.#known?.id, this.#held?.id);
+      this.#accounts.unfollowAllExcept(this.#known?.id, this.#held?.id);
       if (turn?.token !== undefined && turn.id === this.#known?.id) {
         this.#known.generation = Math.max(turn.lease.generation, this.#known.generation);
       }
@@ -195,7 +195,7 @@ export class SharedGrants implements Grants {
   }
 
   #hear(id: string, what: string, generation: number): void {
-    this.#bell.ring();
+    this.#bell.notify();
     const [known, held] = [this.#known, this.#held];
     if (what === 'rejected' && id === held?.id && generation === held.generation) this.news.rejected();
     if (what === 'token' && id === known?.id && generation > known.generation) this.news.newer();

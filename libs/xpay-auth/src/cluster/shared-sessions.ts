@@ -5,14 +5,14 @@ import { isAbsent, isObject, isOptionalNumber, isText, isTexts, parseObject } fr
 import { Principal } from '../core/principal.js';
 import type { EntryName, Store } from '../core/store.js';
 import { asNewest } from './as-newest.js';
-import type { RevocationLog, SharedMark } from './revocation-log.js';
+import type { RevocationLog, LogPosition } from './revocation-log.js';
 import { readPrincipal } from './stored-principal.js';
 
 /** A session as the instances share it. */
 export interface SharedSession {
   readonly principal: Principal;
   /** When in the order of revocations the upstream was asked. */
-  readonly mark: SharedMark;
+  readonly mark: LogPosition;
   /** Where `session.keepUpstreamToken` keeps it. */
   readonly upstreamToken: AccessToken | undefined;
 }
@@ -54,10 +54,10 @@ export class SharedSessions {
   }
 
   /** To be taken before the upstream is asked. Looks at the revocations first, so that a login after one counts. */
-  async mark(): Promise<SharedMark> {
+  async mark(): Promise<LogPosition> {
     const { log } = this.parts;
     await log.catchUp();
-    return log.mark();
+    return log.position();
   }
 
   /** Writes a new session, in place of an earlier one of the same token. Returns its generation. */
@@ -106,7 +106,7 @@ export class SharedSessions {
       await store.discard(name, generation, periodMs);
       return true;
     };
-    return log.orOwe(async () => {
+    return log.orRetryLater(async () => {
       const found = last ?? known ?? (await store.read(name))?.generation;
       if (found === undefined) return onEnded(undefined);
       // Another instance may have written a later session of the same token.

@@ -10,13 +10,13 @@ import type {
   StoreNotice,
   StoreStatus,
 } from '../core/store.js';
-import type { StoreOperation, Watch } from '../core/instrumentation.js';
+import type { StoreOperation, Instrumentation } from '../core/instrumentation.js';
 
 /** A store whose failures an onlooker hears of. */
 export class WatchedStore implements Store {
   constructor(
     private readonly store: Store,
-    private readonly watch: Watch,
+    private readonly instrumentation: Instrumentation,
   ) {}
 
   indexOf(text: string): string {
@@ -81,7 +81,7 @@ export class WatchedStore implements Store {
 
   #heard<T>(operation: StoreOperation, answer: Promise<T>): Promise<T> {
     return answer.catch((thrown: unknown) => {
-      this.watch.note({ type: 'store failed', operation });
+      this.instrumentation.record({ type: 'store failed', operation });
       throw thrown;
     });
   }

@@ -1,28 +1,28 @@
 import { describe, expect, it } from '@jest/globals';
 import { XPayAuthError } from './errors.js';
-import { type Ending, type Fact, type Onlooker, Watch } from './instrumentation.js';
+import { type SpanEnd, type InstrumentationEvent, type Observer, Instrumentation } from './instrumentation.js';
 
 const act = { type: 'login' } as const;
-const fact: Fact = { type: 'joined', flight: 'token' };
+const fact: InstrumentationEvent = { type: 'joined', flight: 'token' };
 
 /** Writes down what it sees; `trouble` makes one of its parts throw. */
-class Witness implements Onlooker {
+class Witness implements Observer {
   readonly seen: unknown[] = [];
 
   constructor(private readonly trouble?: 'begin' | 'end' | 'note') {}
 
-  begin(): ReturnType<Onlooker['begin']> {
+  start(): ReturnType<Observer['start']> {
     this.#do('begin');
     return {
-      within: (run) => {
+      run: (run) => {
         this.seen.push('within');
         return run();
       },
-      end: (ending: Ending) => this.#do('end', ending),
+      end: (ending: SpanEnd) => this.#do('end', ending),
     };
   }
 
-  note(seen: Fact): void {
+  record(seen: InstrumentationEvent): void {
     this.#do('note', seen);
   }
 
@@ -32,29 +32,29 @@ class Witness implements Onlooker {
   }
 }
 
-function watchedBy(witness: Witness): Watch {
-  const watch = new Watch();
-  watch.attach(witness);
-  return watch;
+function watchedBy(witness: Witness): Instrumentation {
+  const instrumentation = new Instrumentation();
+  instrumentation.attach(witness);
+  return instrumentation;
 }
 
 describe('Watch', () => {
   it('runs an act once, and returns what it brings, whether or not somebody looks on', async () => {
-    for (const watch of [new Watch(), watchedBy(new Witness())]) {
+    for (const instrumentation of [new Instrumentation(), watchedBy(new Witness())]) {
       let runs = 0;
-      expect(await watch.over(act, () => Promise.resolve(++runs))).toBe(1);
+      expect(await instrumentation.observe(act, () => Promise.resolve(++runs))).toBe(1);
       expect(runs).toBe(1);
-      watch.note(fact);
+      instrumentation.record(fact);
     }
   });
 
   it('tells how an act ended: as it is judged, by the code of its failure, or that it failed strangely', async () => {
     const witness = new Witness();
-    const watch = watchedBy(witness);
-    await watch.over(act, () => Promise.resolve(204), { judge: (status) => ({ outcome: 'ok', status }) });
+    const instrumentation = watchedBy(witness);
+    await instrumentation.observe(act, () => Promise.resolve(204), { judge: (status) => ({ outcome: 'ok', status }) });
     const failure = new XPayAuthError('upstream_timeout', 'too late');
-    await expect(watch.over(act, () => Promise.reject(failure))).rejects.toBe(failure);
-    await expect(watch.over(act, () => Promise.reject(new TypeError('x')))).rejects.toThrow(TypeError);
+    await expect(instrumentation.observe(act, () => Promise.reject(failure))).rejects.toBe(failure);
+    await expect(instrumentation.observe(act, () => Promise.reject(new TypeError('x')))).rejects.toThrow(TypeError);
     expect(witness.seen.filter((one) => typeof one === 'object')).toEqual([
       { outcome: 'ok', status: 204 },
       { outcome: 'upstream_timeout' },
@@ -64,11 +64,11 @@ describe('Watch', () => {
 
   it('an act that was ended from outside ends with the reason for that', async () => {
     const witness = new Witness();
-    const watch = watchedBy(witness);
+    const instrumentation = watchedBy(witness);
     const givenUp = new XPayAuthError('upstream_timeout', 'given up');
     for (const reason of [new Error('the caller left'), new XPayAuthError('shutting_down', 'bye')]) {
       const signal = AbortSignal.abort(reason);
-      await expect(watch.over(act, () => Promise.reject(givenUp), { signal })).rejects.toBe(givenUp);
+      await expect(instrumentation.observe(act, () => Promise.reject(givenUp), { signal })).rejects.toBe(givenUp);
     }
     expect(witness.seen.filter((one) => typeof one === 'object')).toEqual([
       { outcome: 'aborted' },
@@ -77,24 +77,24 @@ describe('Watch', () => {
   });
 
   it.each(['begin', 'end', 'note'] as const)('an onlooker whose %s throws troubles nobody', async (trouble) => {
-    const watch = watchedBy(new Witness(trouble));
+    const instrumentation = watchedBy(new Witness(trouble));
     let runs = 0;
-    expect(await watch.over(act, () => Promise.resolve(++runs))).toBe(1);
+    expect(await instrumentation.observe(act, () => Promise.resolve(++runs))).toBe(1);
     const failure = new XPayAuthError('overloaded', 'too much');
-    await expect(watch.over(act, () => Promise.reject(failure))).rejects.toBe(failure);
-    expect(() => watch.note(fact)).not.toThrow();
+    await expect(instrumentation.observe(act, () => Promise.reject(failure))).rejects.toBe(failure);
+    expect(() => instrumentation.record(fact)).not.toThrow();
     expect(runs).toBe(1);
   });
 
   it('takes one onlooker, and another one after it has left', async () => {
-    const watch = new Watch();
+    const instrumentation = new Instrumentation();
     const first = new Witness();
-    const leave = watch.attach(first);
-    expect(() => watch.attach(new Witness())).toThrow(/imported twice/);
+    const leave = instrumentation.attach(first);
+    expect(() => instrumentation.attach(new Witness())).toThrow(/imported twice/);
     leave();
     const second = new Witness();
-    watch.attach(second);
-    await watch.over(act, () => Promise.resolve());
+    instrumentation.attach(second);
+    await instrumentation.observe(act, () => Promise.resolve());
     expect([first.seen.length, second.seen]).toEqual([0, ['begin', 'within', { outcome: 'ok' }]]);
   });
 });

@@ -2,7 +2,7 @@ import type { AxiosInstance, AxiosResponse } from 'axios';
 import type { Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { UpstreamAnswer, UpstreamRequest } from '../core/ports.js';
-import { type Ending, Watch } from '../core/instrumentation.js';
+import { type SpanEnd, Instrumentation } from '../core/instrumentation.js';
 import { decodeText } from './body.js';
 import { transportFailure } from './failure.js';
 import { parseHttpDate } from './http-date.js';
@@ -18,7 +18,7 @@ export class UpstreamClient {
     private readonly axios: AxiosInstance,
     private readonly baseUrl: string,
     private readonly clock: Clock,
-    private readonly watch: Watch = new Watch(),
+    private readonly instrumentation: Instrumentation = new Instrumentation(),
   ) {
     this.basePath = new URL(baseUrl).pathname.replace(/\/$/, '');
   }
@@ -28,7 +28,7 @@ export class UpstreamClient {
     const url = this.urlOf(request.path);
     const template = shown && this.basePath + shown;
     const act = { type: 'exchange', method: request.method, url, template } as const;
-    return this.watch.over(act, () => this.exchange(url, request, signal), { judge, signal });
+    return this.instrumentation.observe(act, () => this.exchange(url, request, signal), { judge, signal });
   }
 
   private async exchange(url: string, request: UpstreamRequest, signal?: AbortSignal): Promise<UpstreamAnswer> {
@@ -84,7 +84,7 @@ export class UpstreamClient {
   }
 }
 
-function judge({ status }: UpstreamAnswer): Ending {
+function judge({ status }: UpstreamAnswer): SpanEnd {
   return { outcome: 'ok', status };
 }
 

@@ -7,7 +7,7 @@ import { BoundedLimiter, type Limit, type Limiter, type Spent } from './memory-l
 import { foldedUsername } from './folded-username.js';
 import { UNKNOWN_ADDRESS, networkOf } from './network.js';
 import { SharedLimiter } from './shared-limiter.js';
-import { Welcome } from './trusted-addresses.js';
+import { TrustedAddresses } from './trusted-addresses.js';
 
 export type { Limit } from './memory-limiter.js';
 
@@ -38,7 +38,7 @@ export interface Attempts {
   /** Costs nothing: of a caller who was let in a moment ago. */
   free(by: Attempted): ReservedAttempt;
   /** The store may have lost what it was told. */
-  tellAgain(): void;
+  republish(): void;
 }
 
 const uncounted: ReservedAttempt = {
@@ -51,7 +51,7 @@ const uncounted: ReservedAttempt = {
 export const unlimitedAttempts: Attempts = {
   reserve: () => Promise.resolve(uncounted),
   free: () => uncounted,
-  tellAgain: () => undefined,
+  republish: () => undefined,
 };
 
 export interface CountedAttemptsParts {
@@ -73,14 +73,14 @@ export class CountedAttempts implements Attempts {
   readonly #perAddress: Limiter;
   readonly #perUserAndAddress: Limiter;
   readonly #perUser: Limiter;
-  readonly #welcome: Welcome;
+  readonly #welcome: TrustedAddresses;
 
   constructor(private readonly parts: CountedAttemptsParts) {
     const { perAddress, perUserAndAddress, perUser } = parts.limits;
     this.#perAddress = limiterOf('perAddress', perAddress, parts.store);
     this.#perUserAndAddress = limiterOf('perUserAndAddress', perUserAndAddress, parts.store);
     this.#perUser = limiterOf('perUser', perUser, parts.store);
-    this.#welcome = new Welcome(parts.clock, parts.store);
+    this.#welcome = new TrustedAddresses(parts.clock, parts.store);
   }
 
   async reserve(by: Attempted): Promise<ReservedAttempt> {
@@ -133,8 +133,8 @@ export class CountedAttempts implements Attempts {
     };
   }
 
-  tellAgain(): void {
-    this.#welcome.tellAgain();
+  republish(): void {
+    this.#welcome.republish();
   }
 
   #addressOf({ address }: Attempted): string | undefined {

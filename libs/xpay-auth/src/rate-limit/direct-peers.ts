@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache';
 const MOST_PEERS = 1_000;
 
 /** Peers that presented credentials without anybody's having passed them on: clients, not proxies. */
-export class DirectPeers {
+export class KnownClients {
   readonly #seen = new LRUCache<string, true>({ max: MOST_PEERS });
 
   add(peer: string): void {

@@ -10,7 +10,7 @@ const WELCOME_MS = 30 * 86_400_000;
 const TOLD_AGAIN_AFTER_MS = 86_400_000;
 
 /** From which addresses a user came in lately. Shared where there is a store; nobody is kept waiting for it but who needs it. */
-export class Welcome {
+export class TrustedAddresses {
   /** When a user last came in from an address, on the monotonic clock. */
   readonly #here = new LRUCache<string, number>({ max: MOST_WELCOME });
   readonly #told = new LRUCache<string, number>({ max: MOST_WELCOME });
@@ -31,7 +31,7 @@ export class Welcome {
   }
 
   /** The store may have lost it all: each success is told once more. */
-  tellAgain(): void {
+  republish(): void {
     this.#told.clear();
   }
 

@@ -1,10 +1,10 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../core/clock.js';
-import type { Revocations, RevocationMark } from '../verification/revocations.js';
+import type { Revocations, RevocationPosition } from '../verification/revocations.js';
 import type { SessionRecord } from './session-records.js';
 import type { FoundSession, SharedSessions } from '../cluster/shared-sessions.js';
 import { SingleFlight } from '../async/single-flight.js';
-import type { Watch } from '../core/instrumentation.js';
+import type { Instrumentation } from '../core/instrumentation.js';
 
 export interface SessionRecheckParts {
   readonly clock: Clock;
@@ -15,7 +15,7 @@ export interface SessionRecheckParts {
   readonly alive: (key: string) => SessionRecord | undefined;
   /** Takes what the store holds under this key; `undefined`: nothing any more. */
   readonly take: (key: string, found: NamedSession | undefined, asked: AskedAt) => void;
-  readonly watch?: Watch | undefined;
+  readonly instrumentation?: Instrumentation | undefined;
 }
 
 /** A session that was found, by its name among the instances. */
@@ -24,7 +24,7 @@ export type NamedSession = FoundSession & { readonly index: string };
 /** The moment before a read, on the monotonic clock and in the order of this instance's revocations. */
 export interface AskedAt {
   readonly checkedAt: number;
-  readonly mark: RevocationMark;
+  readonly mark: RevocationPosition;
 }
 
 /** A shared session that was read so long ago is read again. */
@@ -38,7 +38,9 @@ const MOST_ENDED = 10_000;
 
 /** Reads shared sessions again every second, one read at a time for each, and goes on without a store that is slow or away. */
 export class SessionRecheck {
-  readonly #reads = new SingleFlight<void>(() => this.parts.watch?.note({ type: 'joined', flight: 'session' }));
+  readonly #reads = new SingleFlight<void>(() =>
+    this.parts.instrumentation?.record({ type: 'joined', flight: 'session' }),
+  );
   /** Sessions that were ended on any instance, with their generation; what a read under way still brings of them is not taken. */
   readonly #ended = new LRUCache<string, number>({ max: MOST_ENDED });
   /** Sessions whose logout here has not reached the store yet, so that their generation is unknown. */
@@ -94,7 +96,7 @@ export class SessionRecheck {
 
   async #read(key: string, token: string): Promise<void> {
     const { clock, sessions, own, take } = this.parts;
-    const asked = { checkedAt: clock.monotonic(), mark: own.mark() };
+    const asked = { checkedAt: clock.monotonic(), mark: own.position() };
     const found = await sessions.read(token);
     const index = sessions.indexOf(token);
     const isOver = found === undefined || this.hasEnded(index, found.generation);

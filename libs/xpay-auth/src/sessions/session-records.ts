@@ -1,13 +1,13 @@
 import { LRUCache } from 'lru-cache';
 import type { AccessToken } from '../core/access-token.js';
 import type { Principal } from '../core/principal.js';
-import type { SharedMark } from '../cluster/revocation-log.js';
-import type { RevocationMark } from '../verification/revocations.js';
+import type { LogPosition } from '../cluster/revocation-log.js';
+import type { RevocationPosition } from '../verification/revocations.js';
 
 /** A session as this process knows it. */
 export interface SessionRecord {
   readonly principal: Principal;
-  readonly mark: RevocationMark;
+  readonly mark: RevocationPosition;
   /** On the monotonic clock. */
   readonly endsAt: number;
   /** On the wall clock, as the login was told. */
@@ -21,7 +21,7 @@ export interface SessionRecord {
 
 /** What is known of a session that other instances may know too. */
 export interface SharedFacts {
-  readonly mark: SharedMark;
+  readonly mark: LogPosition;
   /** Of the user, in the log of revocations. */
   readonly userIndex: string;
   /** Its name among the instances. */

@@ -4,7 +4,7 @@ import type { Clock } from '../core/clock.js';
 import type { KeyedDigest } from '../core/digest.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { Principal } from '../core/principal.js';
-import { Watch } from '../core/instrumentation.js';
+import { Instrumentation } from '../core/instrumentation.js';
 import type { AuditSink } from '../core/audit-events.js';
 import type { CredentialVerifier } from '../verification/credential-verifier.js';
 import type { PresentedCredentials } from '../verification/presented-credentials.js';
@@ -35,7 +35,7 @@ export interface SessionsParts {
   readonly audit: AuditSink;
   /** Where sessions are shared with other instances. */
   readonly shared?: { readonly sessions: SharedSessions; readonly log: RevocationLog } | undefined;
-  readonly watch?: Watch | undefined;
+  readonly instrumentation?: Instrumentation | undefined;
 }
 
 /** What a login brings: a bearer token of our own, shown this once. */
@@ -59,13 +59,13 @@ export class Sessions {
   readonly #recheck: SessionRecheck | undefined;
   /** Where sessions are shared, the log says who was revoked; this is for what was revoked here and is not in it yet. */
   readonly #own = new Revocations();
-  readonly #watch: Watch;
+  readonly #instrumentation: Instrumentation;
   #hits = 0;
   #rereads = 0;
 
   constructor(private readonly parts: SessionsParts) {
-    const { clock, shared, watch } = parts;
-    this.#watch = watch ?? new Watch();
+    const { clock, shared, instrumentation } = parts;
+    this.#instrumentation = instrumentation ?? new Instrumentation();
     this.#recheck =
       shared &&
       new SessionRecheck({
@@ -74,18 +74,18 @@ export class Sessions {
         own: this.#own,
         alive: (key) => this.#alive(key),
         take: (key, found, asked) => this.#take(key, found, asked),
-        watch,
+        instrumentation,
       });
   }
 
   /** Throws what the check of the credentials does, and `store_unavailable` where sessions are shared. */
   login(presented: PresentedCredentials): Promise<Session> {
-    return this.#watch.over({ type: 'login' }, () => this.#login(presented));
+    return this.#instrumentation.observe({ type: 'login' }, () => this.#login(presented));
   }
 
   async #login(presented: PresentedCredentials): Promise<Session> {
     const { clock, policy, verifier, digest, audit, shared } = this.parts;
-    const ownMark = this.#own.mark();
+    const ownMark = this.#own.position();
     // A store that is away is noticed before the upstream is asked for nothing.
     const sharedMark = await shared?.sessions.mark();
     const { principal, grant, mark, answeredAt, lifeMs = Infinity } = await verifier.login(presented);
@@ -138,7 +138,7 @@ export class Sessions {
     const principal = this.recall(key);
     if (principal !== undefined) return principal;
     if (this.#recheck === undefined) throw unknownBearer();
-    return this.#watch.over({ type: 'read session' }, () => this.#reread(key, token));
+    return this.#instrumentation.observe({ type: 'read session' }, () => this.#reread(key, token));
   }
 
   async #reread(key: string, token: string): Promise<Principal> {
@@ -242,10 +242,10 @@ export class Sessions {
 
   #isRevoked({ principal, mark, shared }: SessionRecord): boolean {
     const { revocations, shared: parts } = this.parts;
-    if (shared === undefined || parts === undefined) return revocations.endedSince(mark, principal.username);
+    if (shared === undefined || parts === undefined) return revocations.revokedSince(mark, principal.username);
     const { index, generation, mark: sharedMark, userIndex } = shared;
     if (this.#recheck?.hasEnded(index, generation) === true) return true;
-    return this.#own.endedSince(mark, principal.username) || parts.log.ended(sharedMark, userIndex);
+    return this.#own.revokedSince(mark, principal.username) || parts.log.ended(sharedMark, userIndex);
   }
 }
 

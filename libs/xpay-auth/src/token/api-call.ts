@@ -1,7 +1,7 @@
 import type { AccessToken } from '../core/access-token.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { ApiCall, ApiLanguage, ApiOutcome, UpstreamAnswer, UpstreamRequest } from '../core/ports.js';
-import type { Ending, Watch } from '../core/instrumentation.js';
+import type { SpanEnd, Instrumentation } from '../core/instrumentation.js';
 import { encodeCall } from './encoded-call.js';
 import type { TokenSource } from './token-source.js';
 
@@ -9,7 +9,7 @@ export interface ApiCallParts {
   readonly tokens: TokenSource;
   readonly api: ApiLanguage;
   readonly send: (request: UpstreamRequest, signal: AbortSignal | undefined) => Promise<UpstreamAnswer>;
-  readonly watch: Watch;
+  readonly instrumentation: Instrumentation;
 }
 
 /** What an API call brings. */
@@ -21,12 +21,12 @@ export type ApiData = Extract<ApiOutcome, { kind: 'data' }>;
  * encoded before anything is awaited, so what the caller does to it later changes no request.
  */
 export async function callApi(parts: ApiCallParts, call: ApiCall, signal?: AbortSignal): Promise<ApiData> {
-  const { tokens, api, send, watch } = parts;
+  const { tokens, api, send, instrumentation } = parts;
   const requestWith = encodeCall(api, call);
   const ask = async (token: AccessToken): Promise<ApiOutcome> =>
     api.decode(await send(requestWith(token), signal), call, token);
   const tryWith = async (token: AccessToken): Promise<ApiOutcome> => {
-    const outcome = await watch.over(asking, () => ask(token), { judge, signal });
+    const outcome = await instrumentation.observe(asking, () => ask(token), { judge, signal });
     if (outcome.kind === 'token rejected') tokens.invalidate(token);
     return outcome;
   };
@@ -46,7 +46,7 @@ export async function callApi(parts: ApiCallParts, call: ApiCall, signal?: Abort
 
 const asking = { type: 'ask upstream', operation: 'api', purpose: 'api call' } as const;
 
-function judge({ kind }: ApiOutcome): Ending {
+function judge({ kind }: ApiOutcome): SpanEnd {
   return { outcome: kind === 'data' ? 'ok' : 'token_rejected' };
 }
 

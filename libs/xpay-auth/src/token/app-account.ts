@@ -12,7 +12,7 @@ export interface Account {
 }
 
 /** Reads the app's own account, which may change while the app runs. */
-export class OwnAccount {
+export class AppAccount {
   readonly #digest = new KeyedDigest();
 
   constructor(private readonly ask: () => Promise<Credentials>) {}

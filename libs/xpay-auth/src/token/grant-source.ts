@@ -5,9 +5,9 @@ import { XPayAuthError } from '../core/errors.js';
 import type { Grant } from '../core/ports.js';
 import type { PausePolicy } from '../core/refresh-policy.js';
 import type { Secret } from '../core/secret.js';
-import { type Account, OwnAccount } from './app-account.js';
+import { type Account, AppAccount } from './app-account.js';
 import { HeldBack } from '../async/backoff.js';
-import { RefusedAccount } from './rejected-account.js';
+import { RejectedAccount } from './rejected-account.js';
 
 /** How the app's own account becomes a grant. */
 export interface GrantSourceParts {
@@ -49,7 +49,7 @@ export type AttemptEnding =
   | { readonly kind: 'stopped' };
 
 /** What other instances do to the token. */
-export interface TokenNews {
+export interface TokenListener {
   /** One of them has got a newer one; {@link Grants.newer} brings it. */
   readonly newer: () => void;
   /** The upstream did not accept the one at hand from one of them. */
@@ -61,7 +61,7 @@ export interface TokenNews {
 /** Where a token source gets its grants. What is optional concerns those who share them. */
 export interface Grants {
   /** Which credentials the upstream refused, and for how long they rest. */
-  readonly refused: RefusedAccount;
+  readonly refused: RejectedAccount;
   /** Ms that one attempt may take, waiting for others included. */
   readonly deadlineMs?: number;
   obtain(attempt: Attempt): Promise<Obtained>;
@@ -80,15 +80,15 @@ export interface Grants {
 /** Gets grants for the app's own account: with the refresh token where there is one, else with user name and key. */
 export class GrantSource implements Grants {
   /** Which credentials the upstream refused, and for how long they rest. */
-  readonly refused: RefusedAccount;
-  readonly #account: OwnAccount;
+  readonly refused: RejectedAccount;
+  readonly #account: AppAccount;
   /** Version of the credentials tried last, to which the refresh token belongs. */
   #version: string | undefined;
   #refreshToken: Secret | undefined;
 
   constructor(private readonly parts: GrantSourceParts) {
-    this.refused = new RefusedAccount(parts.policy);
-    this.#account = new OwnAccount(parts.credentials);
+    this.refused = new RejectedAccount(parts.policy);
+    this.#account = new AppAccount(parts.credentials);
   }
 
   /** One attempt, at most two requests and two more where the credentials changed meanwhile. */

@@ -2,7 +2,7 @@ import { XPayAuthError } from '../core/errors.js';
 import { nameOnly } from '../core/name-only.js';
 
 /** An outbound failure never carries a caller's code. */
-export function asOwnFailure(thrown: unknown): XPayAuthError {
+export function asOutboundFailure(thrown: unknown): XPayAuthError {
   if (!(thrown instanceof XPayAuthError)) {
     const cause = nameOnly(thrown);
     return new XPayAuthError('upstream_malformed', `The dialect failed in an unexpected way (${cause.message})`, {

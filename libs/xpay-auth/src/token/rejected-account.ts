@@ -6,7 +6,7 @@ import { type Pause, leftOf } from '../async/backoff.js';
 const MOST_CHANGES_IN_A_PERIOD = 3;
 
 /** Remembers that the upstream refused this app's account, and for how long that version of it is not tried again. */
-export class RefusedAccount {
+export class RejectedAccount {
   #version: string | undefined;
   #pause: Pause | undefined;
   #refusals = 0;

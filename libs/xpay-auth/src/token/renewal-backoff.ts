@@ -12,7 +12,7 @@ export interface FailedRenewal {
 }
 
 /** What has gone wrong since the last token came, and for how long the upstream is left alone because of it. */
-export class RenewalTrouble {
+export class RenewalBackoff {
   #failures = 0;
   #lastError: XPayAuthError | undefined;
   #pause: Pause | undefined;

@@ -4,20 +4,20 @@ import { XPayAuthError } from '../core/errors.js';
 import type { FreshnessPolicy } from '../core/freshness.js';
 import { clockSkew, lifeFromNow } from '../core/lifetime.js';
 import type { PausePolicy } from '../core/refresh-policy.js';
-import { Watch } from '../core/instrumentation.js';
+import { Instrumentation } from '../core/instrumentation.js';
 import {
   type Attempt,
   GrantSource,
   type GrantSourceParts,
   type Grants,
   type Obtained,
-  type TokenNews,
+  type TokenListener,
 } from './grant-source.js';
 import { HeldToken } from './held-token.js';
-import { asOwnFailure } from './outbound-failure.js';
+import { asOutboundFailure } from './outbound-failure.js';
 import { HeldBack, leftOf, withRetryAfter } from '../async/backoff.js';
 import { RejectedTokens } from './rejected-tokens.js';
-import { RenewalTrouble } from './renewal-backoff.js';
+import { RenewalBackoff } from './renewal-backoff.js';
 import { SingleFlight, abortable, unanswered, withinDeadline } from '../async/single-flight.js';
 import type { TokenEvent, TokenStatus } from '../core/token-events.js';
 
@@ -27,8 +27,8 @@ export interface TokenSourceParts extends GrantSourceParts {
   readonly emit: (event: TokenEvent) => void;
   readonly random: () => number;
   /** Shares what is got with other instances. */
-  readonly share?: ((own: GrantSource, news: TokenNews) => Grants) | undefined;
-  readonly watch?: Watch | undefined;
+  readonly share?: ((own: GrantSource, news: TokenListener) => Grants) | undefined;
+  readonly instrumentation?: Instrumentation | undefined;
 }
 
 /**
@@ -40,21 +40,21 @@ export class TokenSource {
   /** The token whose end was told of last. */
   #ended: HeldToken | undefined;
   #skewMs = 0;
-  readonly #trouble: RenewalTrouble;
+  readonly #trouble: RenewalBackoff;
   readonly #grants: Grants;
   readonly #rejected = new RejectedTokens();
-  readonly #watch: Watch;
+  readonly #instrumentation: Instrumentation;
   /** Brings `undefined` when there was nothing to adopt. */
   readonly #flights = new SingleFlight<AccessToken | undefined>(() =>
-    this.#watch.note({ type: 'joined', flight: 'token' }),
+    this.#instrumentation.record({ type: 'joined', flight: 'token' }),
   );
   readonly #stop = new AbortController();
 
   constructor(private readonly parts: TokenSourceParts) {
-    this.#watch = parts.watch ?? new Watch();
-    this.#trouble = new RenewalTrouble(parts.policy, parts.random);
+    this.#instrumentation = parts.instrumentation ?? new Instrumentation();
+    this.#trouble = new RenewalBackoff(parts.policy, parts.random);
     const own = new GrantSource(parts);
-    const news: TokenNews = {
+    const news: TokenListener = {
       newer: () => this.#adopt(),
       rejected: () => this.#drop(),
       isRejected: (token) => this.#rejected.has(token),
@@ -193,7 +193,7 @@ export class TokenSource {
       const startedAt = this.parts.clock.monotonic();
       const heldBack = this.#trouble.objection(startedAt) ?? leftOf(this.#rejected.pause, startedAt);
       if (heldBack !== undefined) throw this.#failed(new HeldBack(heldBack), startedAt);
-      return this.#watch.over({ type: 'renew token' }, () => this.#attempt(startedAt));
+      return this.#instrumentation.observe({ type: 'renew token' }, () => this.#attempt(startedAt));
     });
   }
 
@@ -250,7 +250,7 @@ export class TokenSource {
       this.#trouble.heldBack(thrown.failure);
       return thrown.failure;
     }
-    const error = asOwnFailure(thrown);
+    const error = asOutboundFailure(thrown);
     if (error.code === 'shutting_down') {
       this.#grants.ended?.({ kind: 'stopped' });
       return error;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Principal } from '../core/principal.js';
-import { RememberedCallers } from './credential-cache.js';
+import { CredentialCache } from './credential-cache.js';
 
 const caller = (username: string, checkedAt = 0) => ({
   principal: new Principal({ username, scopes: [], isAPI: true, expiresAt: undefined, instance: 'default' }),
@@ -12,7 +12,7 @@ const caller = (username: string, checkedAt = 0) => ({
 
 describe('remembered callers', () => {
   it('I2 · are bounded, the least recently seen make room', () => {
-    const callers = new RememberedCallers(2, { instance: 'default' });
+    const callers = new CredentialCache(2, { instance: 'default' });
     callers.set('a', caller('ada'));
     callers.set('b', caller('bob'));
     callers.get('a');
@@ -21,7 +21,7 @@ describe('remembered callers', () => {
   });
 
   it('I4 · one user has one entry', () => {
-    const callers = new RememberedCallers(10, { instance: 'default' });
+    const callers = new CredentialCache(10, { instance: 'default' });
     callers.set('old', caller('ada'));
     callers.set('new', caller('ada'));
     expect([callers.get('old'), callers.size]).toEqual([undefined, 1]);
@@ -30,7 +30,7 @@ describe('remembered callers', () => {
   });
 
   it('I10 · a user is forgotten by name, also after the upstream called them by another', () => {
-    const callers = new RememberedCallers(10, { instance: 'default' });
+    const callers = new CredentialCache(10, { instance: 'default' });
     callers.set('key', caller('ada'));
     callers.set('key', caller('ada.l'));
     callers.forgetUser('ada');
@@ -43,7 +43,7 @@ describe('remembered callers', () => {
   });
 
   it('I16 · hand back what was put down, whoever had the place before', () => {
-    const callers = new RememberedCallers(2, { instance: 'gift' });
+    const callers = new CredentialCache(2, { instance: 'gift' });
     const facts = { username: 'ada', scopes: ['tme_admin'], isAPI: false, expiresAt: 5, instance: 'gift' };
     const times = { checkedAt: 1.5, wallAheadMs: 2.5, endsAt: 3.5, renewFrom: 4.5 };
     for (const name of ['bob', 'cyd', 'dan', 'eve']) callers.set(`key of ${name}`, caller(name));
@@ -58,7 +58,7 @@ describe('remembered callers', () => {
 
   it('I16 · are issued by their table, and share their sets of scopes', () => {
     const issuer = Symbol('this instance');
-    const callers = new RememberedCallers(2, { instance: 'default', issuer });
+    const callers = new CredentialCache(2, { instance: 'default', issuer });
     callers.set('a', caller('ada'));
     callers.set('b', caller('bob'));
     const [ada, bob] = [callers.get('a')?.principal, callers.get('b')?.principal];
@@ -68,7 +68,7 @@ describe('remembered callers', () => {
   });
 
   it('I16 · keep to their places through any coming and going', () => {
-    const callers = new RememberedCallers(8, { instance: 'default' });
+    const callers = new CredentialCache(8, { instance: 'default' });
     const names = new Map<string, string>();
     let seed = 1;
     const random = (below: number): number => (seed = (seed * 48_271) % 2_147_483_647) % below;

@@ -3,7 +3,7 @@ import { Principal } from '../core/principal.js';
 import { ScopeSets } from './scope-sets.js';
 
 /** A caller whose credentials the upstream accepted. Times are on the monotonic clock. */
-export interface RememberedCaller {
+export interface CachedCaller {
   readonly principal: Principal;
   /** When the upstream was asked. The reader judges whether that is recent enough. */
   readonly checkedAt: number;
@@ -27,7 +27,7 @@ export interface Issued {
  *
  * Each has a place in some columns, and is put together when asked for: kept as objects, they would take half as much again.
  */
-export class RememberedCallers {
+export class CredentialCache {
   readonly #placeOf: LRUCache<string, number>;
   readonly #keyOfUser = new Map<string, string>();
   readonly #scopeSets = new ScopeSets();
@@ -61,7 +61,7 @@ export class RememberedCallers {
     this.#placeOf = new LRUCache({ max: maxEntries, dispose: (place, key) => this.#leave(place, key) });
   }
 
-  get(key: string): RememberedCaller | undefined {
+  get(key: string): CachedCaller | undefined {
     const place = this.#placeOf.get(key);
     if (place === undefined) return undefined;
     const expiresAt = this.#expiresAt.at(place);
@@ -81,14 +81,14 @@ export class RememberedCallers {
     };
   }
 
-  set(key: string, { principal, checkedAt, wallAheadMs, endsAt, renewFrom }: RememberedCaller): void {
+  set(key: string, { principal, checkedAt, wallAheadMs, endsAt, renewFrom }: CachedCaller): void {
     const { username, scopes, isAPI, expiresAt = NaN } = principal;
     this.keepOnly(username, key);
     // An entry under this key may belong to the name that the upstream had for the same user until now.
     this.#placeOf.delete(key);
     const place = this.#left.pop() ?? this.#untaken++;
     this.#usernames[place] = username;
-    this.#scopes[place] = this.#scopeSets.theOne(scopes);
+    this.#scopes[place] = this.#scopeSets.intern(scopes);
     this.#isAPI[place] = isAPI ? 1 : 0;
     this.#expiresAt.put(place, expiresAt);
     this.#checkedAt.put(place, checkedAt);

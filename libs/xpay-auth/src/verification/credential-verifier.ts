@@ -4,18 +4,18 @@ import { XPayAuthError } from '../core/errors.js';
 import { hardMargin } from '../core/freshness.js';
 import type { Purpose } from '../core/ports.js';
 import type { Principal } from '../core/principal.js';
-import { Watch } from '../core/instrumentation.js';
-import { CallerPeriod, type PeriodPolicy } from './verification-period.js';
+import { Instrumentation } from '../core/instrumentation.js';
+import { VerificationPeriod, type PeriodPolicy } from './verification-period.js';
 import { type PresentedCredentials, checkText } from './presented-credentials.js';
-import { type RememberedCaller, RememberedCallers } from './credential-cache.js';
-import type { SharedMark } from '../cluster/revocation-log.js';
-import type { SharedCallers } from '../cluster/shared-credentials.js';
+import { type CachedCaller, CredentialCache } from './credential-cache.js';
+import type { LogPosition } from '../cluster/revocation-log.js';
+import type { SharedCredentials } from '../cluster/shared-credentials.js';
 import {
   type CheckKind,
   type CheckPolicy,
   UpstreamCheck,
   type UpstreamCheckParts,
-  type VerificationTrouble,
+  type VerificationFailure,
   type Verified,
 } from './upstream-check.js';
 
@@ -29,7 +29,7 @@ export interface VerificationPolicy extends PeriodPolicy, CheckPolicy {
 export interface CredentialVerifierParts extends UpstreamCheckParts {
   readonly policy: VerificationPolicy;
   /** Where what was verified is shared with other instances. */
-  readonly shared?: SharedCallers | undefined;
+  readonly shared?: SharedCredentials | undefined;
 }
 
 /**
@@ -37,21 +37,21 @@ export interface CredentialVerifierParts extends UpstreamCheckParts {
  * accepted is remembered by a digest, what it refused in a table of its own, trouble not at all.
  */
 export class CredentialVerifier {
-  readonly #remembered: RememberedCallers;
+  readonly #remembered: CredentialCache;
   readonly #upstream: UpstreamCheck;
-  readonly #period: CallerPeriod;
-  readonly #watch: Watch;
+  readonly #period: VerificationPeriod;
+  readonly #instrumentation: Instrumentation;
   #hits = 0;
 
   constructor(private readonly parts: CredentialVerifierParts) {
-    this.#remembered = new RememberedCallers(parts.policy.maxEntries, parts);
+    this.#remembered = new CredentialCache(parts.policy.maxEntries, parts);
     this.#upstream = new UpstreamCheck(parts);
-    this.#period = new CallerPeriod(parts);
-    this.#watch = parts.watch ?? new Watch();
+    this.#period = new VerificationPeriod(parts);
+    this.#instrumentation = parts.instrumentation ?? new Instrumentation();
   }
 
   /** What troubles the checks at the upstream; `undefined` when the last one was answered. */
-  get trouble(): VerificationTrouble | undefined {
+  get trouble(): VerificationFailure | undefined {
     return this.#upstream.trouble;
   }
 
@@ -64,7 +64,7 @@ export class CredentialVerifier {
    * A caller of the present period, by the digest of the header; `now` on the monotonic clock. Calls nobody. From
    * `renewFrom` on {@link renewBehind} is to be called.
    */
-  recall(key: string, now: number): RememberedCaller | undefined {
+  recall(key: string, now: number): CachedCaller | undefined {
     const caller = this.#remembered.get(key);
     if (caller === undefined || !this.#period.holds(caller, now)) return undefined;
     this.#hits++;
@@ -72,7 +72,7 @@ export class CredentialVerifier {
   }
 
   /** Checks a remembered caller again while it goes on; only a refusal ends it early. */
-  renewBehind(caller: RememberedCaller, presented: PresentedCredentials): void {
+  renewBehind(caller: CachedCaller, presented: PresentedCredentials): void {
     // No room now: the next request of this caller tries again, so that a flood cannot make it miss its renewal.
     if (!this.#upstream.hasRoomFor('renewal')) return;
     this.#remembered.postpone(this.#keyOf(presented), this.#period.nextRenewalOf(caller));
@@ -89,7 +89,7 @@ export class CredentialVerifier {
     const act = { type: 'verify', scheme: presented.scheme } as const;
     // What no upstream would be asked about is not looked up either: an ill-formed name has no digest of its own.
     if (flawOf(presented.credentials) !== undefined) {
-      return this.#watch.over(act, async () => (await this.#check(presented, 'verification')).principal);
+      return this.#instrumentation.observe(act, async () => (await this.#check(presented, 'verification')).principal);
     }
     const key = this.#keyOf(presented);
     const now = this.parts.clock.monotonic();
@@ -98,7 +98,7 @@ export class CredentialVerifier {
       if (now >= caller.renewFrom) this.renewBehind(caller, presented);
       return caller.principal;
     }
-    return this.#watch.over(act, () => this.#findOut(key, now, presented));
+    return this.#instrumentation.observe(act, () => this.#findOut(key, now, presented));
   }
 
   async #findOut(key: string, now: number, presented: PresentedCredentials): Promise<Principal> {
@@ -170,7 +170,7 @@ export class CredentialVerifier {
     }
   }
 
-  #remember(verified: Verified, presented: PresentedCredentials, mark: SharedMark | undefined): void {
+  #remember(verified: Verified, presented: PresentedCredentials, mark: LogPosition | undefined): void {
     if (this.#isRevoked(verified) || this.#isOvertaken(verified)) return;
     const { principal, askedAt: checkedAt, wallAheadMs, answeredAt, lifeMs } = verified;
     const endsAt = lifeMs === undefined ? Infinity : answeredAt + lifeMs - hardMargin(lifeMs);
@@ -184,10 +184,10 @@ export class CredentialVerifier {
   async #recallShared(presented: PresentedCredentials): Promise<Principal | undefined> {
     const { shared, revocations, clock, policy } = this.parts;
     if (shared === undefined) return undefined;
-    const mark = revocations.mark();
+    const mark = revocations.position();
     const found = await shared.recall(checkText(this.parts, presented), this.#keyOf(presented));
     // What this instance has asked itself meanwhile, or heard of, is newer.
-    if (found === undefined || revocations.endedSince(mark, found.principal.username)) return undefined;
+    if (found === undefined || revocations.revokedSince(mark, found.principal.username)) return undefined;
     const { principal, ageMs, vouchedMs = Infinity } = found;
     if (ageMs >= policy.periodMs) return undefined;
     const now = clock.monotonic();
@@ -195,16 +195,16 @@ export class CredentialVerifier {
     const renewFrom = this.#period.renewalOf({ checkedAt, endsAt });
     const wallAheadMs = clock.now() - now;
     this.#remembered.set(this.#keyOf(presented), { principal, checkedAt, wallAheadMs, endsAt, renewFrom });
-    this.#watch.note({ type: 'recalled', what: 'credentials', level: 'shared' });
+    this.#instrumentation.record({ type: 'recalled', what: 'credentials', level: 'shared' });
     return principal;
   }
 
-  #goOn({ principal }: RememberedCaller): Principal {
-    this.#watch.note({ type: 'recalled', what: 'credentials', level: 'stale' });
+  #goOn({ principal }: CachedCaller): Principal {
+    this.#instrumentation.record({ type: 'recalled', what: 'credentials', level: 'stale' });
     return principal;
   }
 
-  #share(presented: PresentedCredentials, mark: SharedMark | undefined, caller: RememberedCaller): void {
+  #share(presented: PresentedCredentials, mark: LogPosition | undefined, caller: CachedCaller): void {
     const { shared, clock } = this.parts;
     if (shared === undefined || mark === undefined) return;
     const { principal, checkedAt, endsAt } = caller;
@@ -215,7 +215,7 @@ export class CredentialVerifier {
   }
 
   /** A caller past the period who may still be let in while the upstream is in trouble. */
-  #stale(key: string): RememberedCaller | undefined {
+  #stale(key: string): CachedCaller | undefined {
     const caller = this.#remembered.get(key);
     return caller !== undefined && this.#period.holdsInTrouble(caller, this.parts.clock.monotonic())
       ? caller
@@ -223,7 +223,7 @@ export class CredentialVerifier {
   }
 
   #isRevoked({ mark, principal }: Verified): boolean {
-    return this.parts.revocations.endedSince(mark, principal.username);
+    return this.parts.revocations.revokedSince(mark, principal.username);
   }
 
   /** The upstream was asked about this user again since, so its later word holds. */

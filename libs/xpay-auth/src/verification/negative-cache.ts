@@ -18,7 +18,7 @@ const MOST_REFUSED = 1_000;
 const COUNTED_ONCE_IN_MS = 3_600_000;
 
 /** What the upstream refused, by the digest of the whole credentials, apart from what it accepted: garbage evicts garbage. */
-export class RefusedCredentials {
+export class NegativeCache {
   readonly #byKey = new LRUCache<string, Refused>({ max: MOST_REFUSED });
 
   /** @param periodMs how long the upstream is not asked again */

@@ -4,23 +4,23 @@ import { Revocations } from './revocations.js';
 describe('revocations', () => {
   it('I10 · end what began before, and nothing that began after', () => {
     const revocations = new Revocations();
-    const before = revocations.mark();
+    const before = revocations.position();
     revocations.revokeUser('ada');
-    const after = revocations.mark();
-    expect([revocations.endedSince(before, 'ada'), revocations.endedSince(after, 'ada')]).toEqual([true, false]);
-    expect(revocations.endedSince(before, 'bob')).toBe(false);
+    const after = revocations.position();
+    expect([revocations.revokedSince(before, 'ada'), revocations.revokedSince(after, 'ada')]).toEqual([true, false]);
+    expect(revocations.revokedSince(before, 'bob')).toBe(false);
     revocations.revokeAll();
-    expect([revocations.endedSince(after, 'ada'), revocations.endedSince(after, 'bob')]).toEqual([true, true]);
-    expect(revocations.endedSince(revocations.mark(), 'ada')).toBe(false);
+    expect([revocations.revokedSince(after, 'ada'), revocations.revokedSince(after, 'bob')]).toEqual([true, true]);
+    expect(revocations.revokedSince(revocations.position(), 'ada')).toBe(false);
   });
 
   it('I10 · none is ever lost: when there are too many, everybody who began before logs in again', () => {
     const revocations = new Revocations();
-    const before = revocations.mark();
+    const before = revocations.position();
     revocations.revokeUser('ada');
     for (let i = 0; i < 10_000; i++) revocations.revokeUser(`user-${i}`);
-    expect(revocations.endedSince(before, 'ada')).toBe(true);
-    expect(revocations.endedSince(before, 'bystander')).toBe(true);
-    expect(revocations.endedSince(revocations.mark(), 'bystander')).toBe(false);
+    expect(revocations.revokedSince(before, 'ada')).toBe(true);
+    expect(revocations.revokedSince(before, 'bystander')).toBe(true);
+    expect(revocations.revokedSince(revocations.position(), 'bystander')).toBe(false);
   });
 });

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 
 /** A moment in the order of revocations: what began before one is judged by it. */
-export type RevocationMark = number;
+export type RevocationPosition = number;
 
 /** So many users revoked one by one are kept apart; beyond it everybody is revoked, which errs on the safe side. */
 const MOST_USERS = 10_000;
@@ -11,9 +11,9 @@ const MOST_USERS = 10_000;
  * revocation is over, however late its answer comes.
  */
 export class Revocations {
-  #now: RevocationMark = 0;
-  #everybodyAt: RevocationMark = 0;
-  readonly #users = new LRUCache<string, RevocationMark>({
+  #now: RevocationPosition = 0;
+  #everybodyAt: RevocationPosition = 0;
+  readonly #users = new LRUCache<string, RevocationPosition>({
     max: MOST_USERS,
     dispose: (at, _username, reason) => {
       if (reason === 'evict') this.#everybodyAt = Math.max(this.#everybodyAt, at);
@@ -21,7 +21,7 @@ export class Revocations {
   });
 
   /** To be taken before the upstream is asked. */
-  mark(): RevocationMark {
+  position(): RevocationPosition {
     return this.#now;
   }
 
@@ -35,7 +35,7 @@ export class Revocations {
   }
 
   /** Whether this user was revoked after the mark was taken. */
-  endedSince(mark: RevocationMark, username: string): boolean {
+  revokedSince(mark: RevocationPosition, username: string): boolean {
     return this.#everybodyAt > mark || (this.#users.get(username) ?? 0) > mark;
   }
 }

@@ -8,7 +8,7 @@ const MOST_SETS = 1_000;
 export class ScopeSets {
   readonly #sets = new LRUCache<string, readonly string[]>({ max: MOST_SETS });
 
-  theOne(scopes: readonly string[]): readonly string[] {
+  intern(scopes: readonly string[]): readonly string[] {
     const key = lengthPrefixed(scopes);
     const known = this.#sets.get(key);
     if (known !== undefined) return known;

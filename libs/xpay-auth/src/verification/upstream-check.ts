@@ -7,12 +7,12 @@ import type { Grant, Purpose } from '../core/ports.js';
 import { Principal } from '../core/principal.js';
 import type { Range } from '../core/refresh-policy.js';
 import { type ScopeHierarchy, expandScopes } from '../core/scopes.js';
-import { Watch } from '../core/instrumentation.js';
+import { Instrumentation } from '../core/instrumentation.js';
 import type { Attempts, ReservedAttempt } from '../rate-limit/attempts.js';
 import type { AuditSink } from '../core/audit-events.js';
 import { type CheckingPlace, type PresentedCredentials, attempted, checkText } from './presented-credentials.js';
-import { RefusedCredentials } from './negative-cache.js';
-import type { RevocationMark, Revocations } from './revocations.js';
+import { NegativeCache } from './negative-cache.js';
+import type { RevocationPosition, Revocations } from './revocations.js';
 import { SingleFlight, withinDeadline } from '../async/single-flight.js';
 import { UpstreamCooldowns } from './upstream-cooldowns.js';
 
@@ -21,7 +21,7 @@ export interface Verified {
   readonly principal: Principal;
   readonly grant: Grant;
   /** When in the order of revocations the upstream was asked. */
-  readonly mark: RevocationMark;
+  readonly mark: RevocationPosition;
   readonly askedAt: number;
   /** By how many ms the wall clock was ahead of the monotonic one when the upstream was asked. */
   readonly wallAheadMs: number;
@@ -55,11 +55,11 @@ export interface UpstreamCheckParts extends CheckingPlace {
   readonly attempts: Attempts;
   readonly revocations: Revocations;
   readonly audit: AuditSink;
-  readonly watch?: Watch | undefined;
+  readonly instrumentation?: Instrumentation | undefined;
 }
 
 /** Trouble of late: nobody can be verified, or nobody could. */
-export interface VerificationTrouble {
+export interface VerificationFailure {
   readonly code: XPayAuthErrorCode;
   /** Ms since then. */
   readonly ageMs: number;
@@ -75,7 +75,7 @@ const KEPT_FOR_RENEWALS = 1 / 4;
  */
 export class UpstreamCheck {
   readonly #flights: SingleFlight<Verified>;
-  readonly #refused: RefusedCredentials;
+  readonly #refused: NegativeCache;
   /** What ends each check under way. */
   readonly #underWay = new Set<AbortController>();
   readonly #placesForGuesses: number;
@@ -87,15 +87,15 @@ export class UpstreamCheck {
 
   constructor(private readonly parts: UpstreamCheckParts) {
     const { refusedPeriodMs, maxConcurrent } = parts.policy;
-    const watch = parts.watch ?? new Watch();
-    this.#flights = new SingleFlight(() => watch.note({ type: 'joined', flight: 'verification' }));
-    this.#refused = new RefusedCredentials(refusedPeriodMs);
+    const instrumentation = parts.instrumentation ?? new Instrumentation();
+    this.#flights = new SingleFlight(() => instrumentation.record({ type: 'joined', flight: 'verification' }));
+    this.#refused = new NegativeCache(refusedPeriodMs);
     this.#cooldowns = new UpstreamCooldowns(parts);
     this.#placesForGuesses = Math.max(1, maxConcurrent - Math.max(1, Math.floor(maxConcurrent * KEPT_FOR_RENEWALS)));
   }
 
   /** What troubles the checks; `undefined` when the last one was answered. */
-  get trouble(): VerificationTrouble | undefined {
+  get trouble(): VerificationFailure | undefined {
     const { code, at } = this.#trouble ?? {};
     return code === undefined || at === undefined ? undefined : { code, ageMs: this.parts.clock.monotonic() - at };
   }
@@ -195,7 +195,7 @@ export class UpstreamCheck {
     this.#underWay.add(check);
     if (kind === 'guess') this.#guesses++;
     try {
-      const [mark, askedAt] = [revocations.mark(), clock.monotonic()];
+      const [mark, askedAt] = [revocations.position(), clock.monotonic()];
       const wallAheadMs = clock.now() - askedAt;
       const limits = { clock, deadlineMs: policy.deadlineMs, stop: check.signal };
       const grant = await withinDeadline(limits, (signal) => authenticate(credentials, purpose, signal));

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { ManualClock } from 'nestjs-xpay-auth/testing';
 import { Principal } from '../core/principal.js';
-import { CallerPeriod } from './verification-period.js';
+import { VerificationPeriod } from './verification-period.js';
 
 const principal = new Principal({
   username: 'ada',
@@ -14,7 +14,7 @@ const principal = new Principal({
 /** An answer that the upstream was asked for at this very moment, and how it ages. */
 function begin({ staleIfErrorMs = 0, vouchedMs = Infinity } = {}) {
   const clock = new ManualClock();
-  const period = new CallerPeriod({ clock, policy: { periodMs: 60_000, staleIfErrorMs } });
+  const period = new VerificationPeriod({ clock, policy: { periodMs: 60_000, staleIfErrorMs } });
   const checkedAt = clock.monotonic();
   const answer = { checkedAt, endsAt: checkedAt + vouchedMs };
   const wallAheadMs = clock.now() - checkedAt;

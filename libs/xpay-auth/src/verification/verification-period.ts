@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.js';
-import type { RememberedCaller } from './credential-cache.js';
+import type { CachedCaller } from './credential-cache.js';
 
 export interface PeriodPolicy {
   /** Ms for which an accepted caller is let in without another question. */
@@ -14,7 +14,7 @@ export interface CallerPeriodParts {
 }
 
 /** An answer of the upstream: when it was asked for, and from when on it does not vouch for it any more. */
-type Answer = Pick<RememberedCaller, 'checkedAt' | 'endsAt'>;
+type Answer = Pick<CachedCaller, 'checkedAt' | 'endsAt'>;
 
 /** Renewal begins when this share of the period is over … */
 const RENEW_AFTER = 0.75;
@@ -27,7 +27,7 @@ const SHORTEST_PAUSE = 1 / 16;
 const MOST_WALL_GAIN_MS = 2_000;
 
 /** For how long an answer of the upstream holds. Instants are on the monotonic clock. */
-export class CallerPeriod {
+export class VerificationPeriod {
   constructor(private readonly parts: CallerPeriodParts) {}
 
   /** Ms from the question on for which its answer holds: the period, unless the upstream vouches for less. */
@@ -48,17 +48,17 @@ export class CallerPeriod {
   }
 
   /** Whether the caller may be let in without another question. */
-  holds(caller: RememberedCaller, now: number): boolean {
+  holds(caller: CachedCaller, now: number): boolean {
     return this.#isWithin(this.parts.policy.periodMs, caller, now);
   }
 
   /** Whether the caller may be let in when nobody can be asked. */
-  holdsInTrouble(caller: RememberedCaller, now: number): boolean {
+  holdsInTrouble(caller: CachedCaller, now: number): boolean {
     const { periodMs, staleIfErrorMs } = this.parts.policy;
     return staleIfErrorMs > 0 && this.#isWithin(periodMs + staleIfErrorMs, caller, now);
   }
 
-  #isWithin(periodMs: number, { checkedAt, endsAt, wallAheadMs }: RememberedCaller, now: number): boolean {
+  #isWithin(periodMs: number, { checkedAt, endsAt, wallAheadMs }: CachedCaller, now: number): boolean {
     return (
       now - checkedAt < periodMs && now < endsAt && this.parts.clock.now() - now - wallAheadMs <= MOST_WALL_GAIN_MS
     );

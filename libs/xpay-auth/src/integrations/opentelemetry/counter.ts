@@ -4,7 +4,7 @@ import type { Attributes } from '@opentelemetry/api';
  * Counts by what was counted: plain numbers, which a reader collects whenever it likes. What may come is there from the
  * start with 0: the first failure of its kind must not go unseen because its counter was born with it.
  */
-export class Tally {
+export class Counter {
   readonly #counts = new Map<string, number>();
 
   constructor(

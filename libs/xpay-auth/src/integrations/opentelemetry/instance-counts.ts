@@ -1,12 +1,17 @@
 import type { Attributes } from '@opentelemetry/api';
 import { FAILURES, type XPayAuthErrorCode } from '../../core/errors.js';
-import { type Act, type Ending, type Fact, STORE_OPERATIONS } from '../../core/instrumentation.js';
+import {
+  type Operation,
+  type SpanEnd,
+  type InstrumentationEvent,
+  STORE_OPERATIONS,
+} from '../../core/instrumentation.js';
 import type { AuditEvent } from '../../core/audit-events.js';
 import type { TokenEvent } from '../../core/token-events.js';
 import type { XPayInstance } from '../../nest/instance/instance.js';
 import { attributes } from './attributes.js';
 import type { MetricName, Observe } from './instruments.js';
-import { Tally } from './counter.js';
+import { Counter } from './counter.js';
 
 const CODES = Object.keys(FAILURES) as XPayAuthErrorCode[];
 /** How the check of a caller may fail. */
@@ -25,7 +30,7 @@ export class InstanceCounts {
   readonly #attempts = this.#tally('limit', LIMITS);
   readonly #joined = this.#tally('flight', ['token', 'verification', 'session']);
   readonly #storeErrors = this.#tally('storeOperation', STORE_OPERATIONS);
-  readonly #hits = new Tally(
+  readonly #hits = new Counter(
     ['credentials memory', 'credentials shared', 'credentials stale', 'session memory', 'session shared'],
     (what) => {
       const [cache, level] = what.split(' ');
@@ -38,12 +43,12 @@ export class InstanceCounts {
 
   constructor(private readonly instance: Facts) {}
 
-  ended({ type }: Act, { outcome }: Ending): void {
+  ended({ type }: Operation, { outcome }: SpanEnd): void {
     if (type === 'verify') this.#requests.add(outcome === 'ok' ? 'admitted' : outcome);
     if (type === 'login') this.#logins.add(outcome);
   }
 
-  note(fact: Fact): void {
+  note(fact: InstrumentationEvent): void {
     if (fact.type === 'refused') this.#requests.add(fact.code);
     if (fact.type === 'recalled') this.#hits.add(`${fact.what} ${fact.level}`);
     if (fact.type === 'joined') this.#joined.add(fact.flight);
@@ -92,7 +97,7 @@ export class InstanceCounts {
     observe('storeUnreadable', store.unreadable, ours);
   }
 
-  #tally(attribute: 'outcome' | 'limit' | 'flight' | 'storeOperation', expected: readonly string[]): Tally {
-    return new Tally(expected, (what) => attributes({ instance: this.instance.options.name, [attribute]: what }));
+  #tally(attribute: 'outcome' | 'limit' | 'flight' | 'storeOperation', expected: readonly string[]): Counter {
+    return new Counter(expected, (what) => attributes({ instance: this.instance.options.name, [attribute]: what }));
   }
 }

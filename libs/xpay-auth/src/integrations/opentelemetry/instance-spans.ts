@@ -7,13 +7,13 @@ import {
   context,
   trace,
 } from '@opentelemetry/api';
-import type { Act, Ending, Sight } from '../../core/instrumentation.js';
+import type { Operation, SpanEnd, Span } from '../../core/instrumentation.js';
 import { FAILURES } from '../../core/errors.js';
 import { attributes } from './attributes.js';
 import { SPANS } from './spans.js';
 
 /** A span for one act, below the one that is active; `undefined` for an act that has none. */
-export function beginSpan(tracer: Tracer, act: Act, instance: string, dialect: string): Sight | undefined {
+export function beginSpan(tracer: Tracer, act: Operation, instance: string, dialect: string): Span | undefined {
   const name = nameOf(act);
   if (name === undefined) return undefined;
   const kind = act.type === 'exchange' ? SpanKind.CLIENT : SpanKind.INTERNAL;
@@ -25,7 +25,7 @@ export function beginSpan(tracer: Tracer, act: Act, instance: string, dialect: s
   );
   const inside: Context = trace.setSpan(parent, span);
   return {
-    within: (run) => context.with(inside, run),
+    run: (run) => context.with(inside, run),
     end: (ending) => {
       span.setAttributes(learnt(act, ending));
       if (errorOf(ending) !== undefined) span.setStatus({ code: SpanStatusCode.ERROR });
@@ -34,12 +34,12 @@ export function beginSpan(tracer: Tracer, act: Act, instance: string, dialect: s
   };
 }
 
-function nameOf(act: Act): string | undefined {
+function nameOf(act: Operation): string | undefined {
   if (act.type !== 'exchange') return SPANS[act.type];
   return act.template === undefined ? act.method : `${act.method} ${act.template}`;
 }
 
-function known(act: Act, dialect: string): Attributes {
+function known(act: Operation, dialect: string): Attributes {
   if (act.type === 'verify') return attributes({ scheme: act.scheme });
   if (act.type !== 'exchange') return {};
   const { method, template } = act;
@@ -56,14 +56,14 @@ function known(act: Act, dialect: string): Attributes {
 }
 
 /** An exchange tells its status and what went wrong; every other act, how it ended. */
-function learnt(act: Act, ending: Ending): Attributes {
+function learnt(act: Operation, ending: SpanEnd): Attributes {
   const errorType = errorOf(ending);
   if (act.type === 'exchange') return attributes({ status: ending.status, errorType });
   return attributes({ outcome: ending.outcome, errorType });
 }
 
 /** A status from 400 on is an error of a client's span, whatever it means; a caller's mistake is none of ours. */
-function errorOf({ outcome, status }: Ending): string | undefined {
+function errorOf({ outcome, status }: SpanEnd): string | undefined {
   if (status !== undefined) return status >= 400 ? String(status) : undefined;
   if (outcome === 'ok' || outcome === 'aborted') return undefined;
   if (outcome === 'token_rejected') return outcome;

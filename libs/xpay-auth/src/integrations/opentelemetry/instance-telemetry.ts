@@ -1,5 +1,5 @@
 import type { Tracer } from '@opentelemetry/api';
-import type { Act, Ending, Fact, Onlooker, Sight } from '../../core/instrumentation.js';
+import type { Operation, SpanEnd, InstrumentationEvent, Observer, Span } from '../../core/instrumentation.js';
 import type { XPayInstance } from '../../nest/instance/instance.js';
 import { attributes } from './attributes.js';
 import { InstanceCounts } from './instance-counts.js';
@@ -7,7 +7,7 @@ import { beginSpan } from './instance-spans.js';
 import type { Instruments } from './instruments.js';
 
 /** Turns what one instance does into spans, durations and counts. */
-export class InstanceTelemetry implements Onlooker {
+export class InstanceTelemetry implements Observer {
   readonly #counts: InstanceCounts;
   readonly #leave: (() => void)[];
 
@@ -16,7 +16,7 @@ export class InstanceTelemetry implements Onlooker {
     private readonly tracer: Tracer,
     private readonly instruments: Instruments,
   ) {
-    const detach = instance.watch.attach(this);
+    const detach = instance.instrumentation.attach(this);
     const counts = (this.#counts = new InstanceCounts(instance));
     const { name } = instance.options;
     const tokenEvents = instance.tokens.events.subscribe((event) => {
@@ -34,12 +34,12 @@ export class InstanceTelemetry implements Onlooker {
     ];
   }
 
-  begin(act: Act): Sight {
+  start(act: Operation): Span {
     const { name, dialect, clock } = this.instance.options;
     const startedAt = clock.monotonic();
     const span = beginSpan(this.tracer, act, name, dialect.name);
     return {
-      within: (run) => (span === undefined ? run() : span.within(run)),
+      run: (run) => (span === undefined ? run() : span.run(run)),
       end: (ending) => {
         this.#counts.ended(act, ending);
         this.#measure(act, ending, (clock.monotonic() - startedAt) / 1_000);
@@ -48,7 +48,7 @@ export class InstanceTelemetry implements Onlooker {
     };
   }
 
-  note(fact: Fact): void {
+  record(fact: InstrumentationEvent): void {
     this.#counts.note(fact);
   }
 
@@ -56,7 +56,7 @@ export class InstanceTelemetry implements Onlooker {
     for (const step of this.#leave) step();
   }
 
-  #measure(act: Act, { outcome }: Ending, seconds: number): void {
+  #measure(act: Operation, { outcome }: SpanEnd, seconds: number): void {
     const { name: instance, dialect } = this.instance.options;
     if (act.type === 'verify') this.instruments.record('verification', seconds, attributes({ instance, outcome }));
     if (act.type !== 'ask upstream') return;

@@ -1,4 +1,4 @@
-import type { Act } from '../../core/instrumentation.js';
+import type { Operation } from '../../core/instrumentation.js';
 
 /** The name of each span but that of an HTTP request, which is named after its method and path; `undefined`: no span. */
 export const SPANS = {
@@ -9,4 +9,4 @@ export const SPANS = {
   'call api': 'xpay_auth.api.call',
   // The HTTP request has a span of its own, and what asked has one: this one would say nothing new.
   'ask upstream': undefined,
-} as const satisfies Record<Exclude<Act['type'], 'exchange'>, string | undefined>;
+} as const satisfies Record<Exclude<Operation['type'], 'exchange'>, string | undefined>;

@@ -6,7 +6,7 @@ import type { XPayInstances } from '../../nest/instance/xpay-instances.js';
 import { guardFailures, ownFailures } from './failure-codes.js';
 import { type FailureFacts, failureResponses } from './failure-responses.js';
 import { ownFailuresOf } from './own-failures.js';
-import { ResponseShelf } from './response-registry.js';
+import { ResponseRegistry } from './response-registry.js';
 import { scopeExtension, scopeNote } from './scope-notes.js';
 import { besideOthers, securityOf, withoutSchemes } from './security-requirements.js';
 import { offeredSchemes } from './security-schemes.js';
@@ -15,7 +15,7 @@ import { offeredSchemes } from './security-schemes.js';
 export class OperationWriter {
   /** Every code that some operation may answer. */
   readonly codes = new Set<XPayAuthErrorCode>();
-  readonly #shelf: ResponseShelf;
+  readonly #shelf: ResponseRegistry;
   readonly #schemeNames: ReadonlySet<string>;
   readonly #withScopes: boolean;
 
@@ -23,7 +23,7 @@ export class OperationWriter {
     private readonly document: OpenAPIObject,
     private readonly instances: XPayInstances,
   ) {
-    this.#shelf = new ResponseShelf(document.components?.responses);
+    this.#shelf = new ResponseRegistry(document.components?.responses);
     this.#schemeNames = new Set(
       instances.all().flatMap((instance) => offeredSchemes(instance).map(({ name }) => name)),
     );

@@ -4,7 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 type Shelved = Record<string, ResponseObject | ReferenceObject>;
 
 /** The responses that operations share, each in `components.responses` once, so that a document grows by a line for each. */
-export class ResponseShelf {
+export class ResponseRegistry {
   readonly #shelved: Shelved;
 
   constructor(present: Readonly<Shelved> = {}) {

@@ -1,6 +1,6 @@
 import { FAILURES, type XPayAuthErrorCode } from '../../core/errors.js';
 import type { TokenStatus } from '../../core/token-events.js';
-import type { VerificationTrouble } from '../../verification/upstream-check.js';
+import type { VerificationFailure } from '../../verification/upstream-check.js';
 
 /** What is known of an instance without asking anybody. */
 export interface HealthFacts {
@@ -9,7 +9,7 @@ export interface HealthFacts {
   readonly hasAccount: boolean;
   /** No caller sets off an attempt at this moment: the last one has failed, and the upstream rests. */
   readonly isResting: boolean;
-  readonly trouble: VerificationTrouble | undefined;
+  readonly trouble: VerificationFailure | undefined;
 }
 
 export interface Verdict {

@@ -3,12 +3,12 @@ import type { ChallengeContext } from '../../core/challenge.js';
 import { XPayAuthError } from '../../core/errors.js';
 import { Principal } from '../../core/principal.js';
 import { meets } from '../../core/scopes.js';
-import { denied } from './denial.js';
+import { insufficientScope } from './denial.js';
 import type { XPayInstance } from '../instance/instance.js';
 import type { Requirement } from '../requirement/requirement.js';
-import { Refusal } from './exception-factory.js';
+import { ExceptionFactory } from './exception-factory.js';
 import { XPayInstances } from '../instance/xpay-instances.js';
-import type { CallContext } from './request-context.js';
+import type { RequestContext } from './request-context.js';
 import { contextOf, isKnown } from './contexts.js';
 import { decideOnce, decided } from './decisions.js';
 
@@ -17,7 +17,7 @@ import { decideOnce, decided } from './decisions.js';
 export class ContextGate {
   constructor(
     @Inject(XPayInstances) private readonly instances: XPayInstances,
-    @Inject(Refusal) private readonly refusal: Refusal,
+    @Inject(ExceptionFactory) private readonly refusal: ExceptionFactory,
   ) {}
 
   /** For `XPayAuthGuard`: lets the caller in, or rejects with the context's own exception; throws where it has none. */
@@ -31,7 +31,7 @@ export class ContextGate {
         decider.strategy.validate(context.requestOf(host)),
       );
       const admit = (principal: Principal): true => {
-        context.admit(host, principal, verification.stripCredentials);
+        context.accept(host, principal, verification.stripCredentials);
         return true;
       };
       if (!(decision instanceof Promise)) return admit(decision);
@@ -52,7 +52,7 @@ export class ContextGate {
         throw new XPayAuthError('missing_credentials', 'No XPayAuthGuard of this instance has let a caller in');
       }
       if (meets(caller.scopes, requirement)) return true;
-      throw denied(caller, requirement, instance, context.requestOf(host));
+      throw insufficientScope(caller, requirement, instance, context.requestOf(host));
     } catch (thrown) {
       return this.#throw(thrown, host, instance);
     }
@@ -60,7 +60,7 @@ export class ContextGate {
 
   /** For the filter: what Nest is to do with a failure that left a handler. */
   answer(failure: XPayAuthError, host: ArgumentsHost, instance: XPayInstance | undefined): unknown {
-    if (!isKnown(host)) throw this.refusal.of(failure, host, instance);
+    if (!isKnown(host)) throw this.refusal.toException(failure, host, instance);
     return contextOf(host).answer(this.#exceptionOf(failure, host, instance), host);
   }
 
@@ -85,11 +85,11 @@ export class ContextGate {
   }
 
   /** An unknown context has no exception of its own, so nothing is waited for. */
-  #contextOf(host: ArgumentsHost): CallContext {
+  #contextOf(host: ArgumentsHost): RequestContext {
     try {
       return contextOf(host);
     } catch (thrown) {
-      throw this.refusal.of(thrown, host, undefined);
+      throw this.refusal.toException(thrown, host, undefined);
     }
   }
 }

@@ -5,7 +5,7 @@ import { type IncomingRequest, addressOf } from '../request/incoming-request.js'
 import type { XPayInstance } from '../instance/instance.js';
 
 /** A caller who lacks scopes, told to the auditor. */
-export function denied(
+export function insufficientScope(
   { username }: Principal,
   { all, any }: ScopeRequirement,
   { audit }: XPayInstance,

@@ -9,7 +9,7 @@ import type { XPayInstance } from '../instance/instance.js';
 
 /** Turns a failure into what the context of Nest throws, at the one place where this library meets it. */
 @Injectable()
-export class Refusal implements OnModuleInit {
+export class ExceptionFactory implements OnModuleInit {
   readonly #logger = new Logger('XPayAuth');
 
   constructor(
@@ -27,7 +27,7 @@ export class Refusal implements OnModuleInit {
    * The exception to throw. Headers are set before, so that an app's own catch-all filter sends them too.
    * Without an instance there is no challenge to make.
    */
-  of(thrown: unknown, host: ArgumentsHost, instance: XPayInstance | undefined): HttpException {
+  toException(thrown: unknown, host: ArgumentsHost, instance: XPayInstance | undefined): HttpException {
     const failure = this.failureOf(thrown);
     const exception = toHttpException(failure);
     if (host.getType() !== 'http') return exception;

@@ -3,7 +3,7 @@ import type { ChallengeContext } from '../../core/challenge.js';
 import { XPayAuthError } from '../../core/errors.js';
 import { headersOf, toldRetryAfterMs } from '../exceptions/http-exception.js';
 import type { IncomingRequest } from '../request/incoming-request.js';
-import { type CallContext, withCause } from './request-context.js';
+import { type RequestContext, withCause } from './request-context.js';
 import { argumentsOf, operationOf } from './graphql-operation.js';
 import { type UpgradeRequest, holdHandshake, isRequest } from './handshakes.js';
 import { takeOff, wholeRequest } from './held-request.js';
@@ -25,7 +25,7 @@ const CODES: Readonly<Record<number, string>> = {
  * over graphql-ws presents what its connection was opened with. Each operation is one decision, and so is each event of a
  * subscription.
  */
-export const graphqlContext: CallContext = {
+export const graphqlContext: RequestContext = {
   operationOf,
 
   requestOf(host) {
@@ -34,7 +34,7 @@ export const graphqlContext: CallContext = {
     return socket === undefined ? wholeRequest(requestIn(context)) : socket;
   },
 
-  admit(host, principal, strip) {
+  accept(host, principal, strip) {
     const context = contextValue(host);
     if (subscriptionSocket(context) !== undefined) return;
     const request = requestIn(context);

@@ -2,12 +2,12 @@ import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { XPayAuthError } from '../../core/errors.js';
 import { Principal } from '../../core/principal.js';
 import { meets } from '../../core/scopes.js';
-import { denied } from './denial.js';
+import { insufficientScope } from './denial.js';
 import { type Requirement, requirementOf } from '../requirement/requirement.js';
-import { Refusal } from './exception-factory.js';
+import { ExceptionFactory } from './exception-factory.js';
 import { XPayInstances } from '../instance/xpay-instances.js';
 import { type UpgradeRequest, handshakeOf } from './handshakes.js';
-import { RepeatedLook } from './session-watch.js';
+import { SessionWatch } from './session-watch.js';
 import { hangUp, onHangUp } from './socket-line.js';
 
 /** An open socket is looked at so many times in a verification period, from memory while the period lasts. */
@@ -24,12 +24,12 @@ const LOOKS_IN_A_PERIOD = 8;
  */
 @Injectable()
 export class XPayHandshake implements OnModuleDestroy {
-  readonly #watches = new Set<RepeatedLook>();
+  readonly #watches = new Set<SessionWatch>();
 
   /** @hidden */
   constructor(
     @Inject(XPayInstances) private readonly instances: XPayInstances,
-    @Inject(Refusal) private readonly refusal: Refusal,
+    @Inject(ExceptionFactory) private readonly refusal: ExceptionFactory,
   ) {}
 
   /**
@@ -47,7 +47,7 @@ export class XPayHandshake implements OnModuleDestroy {
   async accept(gateway: object, client: object, request?: UpgradeRequest): Promise<Principal | undefined> {
     const { handleConnection } = gateway as { handleConnection?: object };
     const requirement = requirementOf(gateway.constructor, handleConnection ?? gateway.constructor);
-    let watch: RepeatedLook | undefined;
+    let watch: SessionWatch | undefined;
     try {
       handshakeOf(client, request);
       if (requirement.access === 'public') return undefined;
@@ -73,7 +73,7 @@ export class XPayHandshake implements OnModuleDestroy {
     try {
       const caller = await instance.strategy.validate(request);
       if (meets(caller.scopes, requirement)) return caller;
-      throw denied(caller, requirement, instance, request);
+      throw insufficientScope(caller, requirement, instance, request);
     } catch (thrown) {
       const nobody = thrown instanceof XPayAuthError && thrown.code === 'missing_credentials';
       if (nobody && requirement.access === 'optional') return undefined;
@@ -82,11 +82,11 @@ export class XPayHandshake implements OnModuleDestroy {
   }
 
   /** Not started yet, so that a socket that is closed meanwhile is not looked at for ever. */
-  #watch(client: object, requirement: Requirement): RepeatedLook {
+  #watch(client: object, requirement: Requirement): SessionWatch {
     const { clock, verification } = this.instances.get(requirement.instance).options;
     const everyMs = verification.periodMs / LOOKS_IN_A_PERIOD;
     const look = (): Promise<unknown> => this.#check(client, requirement);
-    const watch = new RepeatedLook(clock, everyMs, look, (thrown) => void this.#refuse(client, thrown));
+    const watch = new SessionWatch(clock, everyMs, look, (thrown) => void this.#refuse(client, thrown));
     this.#watches.add(watch);
     onHangUp(client, () => {
       watch.stop();

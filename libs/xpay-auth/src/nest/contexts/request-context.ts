@@ -5,7 +5,7 @@ import type { Principal } from '../../core/principal.js';
 import type { IncomingRequest } from '../request/incoming-request.js';
 
 /** Adapter for a kind of context beside HTTP: reads what is presented, and reports a refusal. */
-export interface CallContext {
+export interface RequestContext {
   /**
    * What one decision holds for: a GraphQL operation, or a message. Returns the same object to each of its guards and
    * parameters, and another one for every other operation, also over the same connection, request or context.
@@ -14,7 +14,7 @@ export interface CallContext {
   /** What the caller presents. Throws `configuration` where nobody can tell. */
   requestOf(host: ArgumentsHost): IncomingRequest;
   /** Called when a guard accepts this caller; `strip` takes the credentials off what they came with. */
-  admit(host: ArgumentsHost, principal: Principal, strip: boolean): void;
+  accept(host: ArgumentsHost, principal: Principal, strip: boolean): void;
   /** The context's own exception, with the failure as its cause. */
   exceptionOf(failure: XPayAuthError, challenge: ChallengeContext | undefined): Promise<Error>;
   /** What a filter of this context does with such an exception. */

@@ -2,7 +2,7 @@ import type { ArgumentsHost } from '@nestjs/common';
 import { type Observable, from, mergeMap } from 'rxjs';
 import { XPayAuthError } from '../../core/errors.js';
 import type { IncomingRequest } from '../request/incoming-request.js';
-import { type CallContext, withCause } from './request-context.js';
+import { type RequestContext, withCause } from './request-context.js';
 import { failureMessage } from './failure-message.js';
 import { MessageKey } from './message-key.js';
 import { loadMicroservices } from './packages.js';
@@ -11,7 +11,7 @@ import { loadMicroservices } from './packages.js';
  * Messages of a microservice. Credentials stand in the transport's metadata as `authorization`, where it has metadata (TCP
  * and Redis), or wherever an extractor finds them.
  */
-export const rpcContext: CallContext = {
+export const rpcContext: RequestContext = {
   // At the end, where Nest reads nothing: payload, context, and the call of gRPC come first.
   operationOf: (host) => MessageKey.in(host.getArgs(), Infinity),
 
@@ -25,7 +25,7 @@ export const rpcContext: CallContext = {
     };
   },
 
-  admit: () => undefined,
+  accept: () => undefined,
 
   async exceptionOf(failure) {
     const { RpcException } = await loadMicroservices();

@@ -1,7 +1,7 @@
 import type { CancelTimer, Clock } from '../../core/clock.js';
 
 /** Looks again and again, each time so long after the last look was over, until one fails or it is stopped. */
-export class RepeatedLook {
+export class SessionWatch {
   #cancel: CancelTimer | undefined;
   #stopped = false;
 

@@ -1,5 +1,5 @@
 import type { ArgumentsHost } from '@nestjs/common';
-import { type CallContext, withCause } from './request-context.js';
+import { type RequestContext, withCause } from './request-context.js';
 import { failureMessage } from './failure-message.js';
 import { loadWebSockets } from './packages.js';
 import { handshakeOf } from './handshakes.js';
@@ -9,13 +9,13 @@ import { MessageKey } from './message-key.js';
  * Messages to a WebSocket gateway, of socket.io and of ws. Each is judged anew by what its socket presented at the handshake:
  * within the period from memory, after it by asking the upstream.
  */
-export const socketContext: CallContext = {
+export const socketContext: RequestContext = {
   // Before the last argument, which Nest reads as the name of the message.
   operationOf: (host) => MessageKey.in(host.getArgs(), -1),
 
   requestOf: (host) => handshakeOf(clientOf(host)),
 
-  admit: () => undefined,
+  accept: () => undefined,
 
   async exceptionOf(failure) {
     const { WsException } = await loadWebSockets();

@@ -1,23 +1,23 @@
 import { XPayAuthError } from '../../core/errors.js';
 import { isScope } from '../../core/scopes.js';
-import { INSTANCE, MARK, type Mark } from '../requirement/requirement.js';
+import { INSTANCE, DECLARED, type DeclaredRequirement } from '../requirement/requirement.js';
 
 /** A class, or a method by its descriptor. */
 export type MarkDecorator = ClassDecorator & MethodDecorator;
 
 /** Writes a mark; throws where it contradicts one already there on the same class or method. */
-export function markAs(mark: Mark): MarkDecorator {
+export function declareRequirement(mark: DeclaredRequirement): MarkDecorator {
   return onTarget((target, place) => {
-    const present = Reflect.getOwnMetadata(MARK, target) as Mark | undefined;
-    Reflect.defineMetadata(MARK, present === undefined ? mark : combine(present, mark, place), target);
+    const present = Reflect.getOwnMetadata(DECLARED, target) as DeclaredRequirement | undefined;
+    Reflect.defineMetadata(DECLARED, present === undefined ? mark : combine(present, mark, place), target);
   });
 }
 
 /** Writes which instance decides; throws where another was already named on the same class or method. */
-export function markInstance(name: string): MarkDecorator {
+export function declareInstance(name: string): MarkDecorator {
   return onTarget((target, place) => {
     if (Reflect.hasOwnMetadata(INSTANCE, target))
-      throw wrongMark(`@UseXPay('${name}') on ${place}: it is there twice.`);
+      throw invalidDecorator(`@UseXPay('${name}') on ${place}: it is there twice.`);
     Reflect.defineMetadata(INSTANCE, name, target);
   });
 }
@@ -25,22 +25,24 @@ export function markInstance(name: string): MarkDecorator {
 /** The scopes a decorator was given; throws where they can be no scopes. */
 export function scopesOf(decorator: string, scopes: readonly string[]): readonly string[] {
   if (scopes.length === 0) {
-    throw wrongMark(`${decorator}() names no scope. For any valid caller write @Authenticated().`);
+    throw invalidDecorator(`${decorator}() names no scope. For any valid caller write @Authenticated().`);
   }
   const bad = scopes.find((scope) => !isScope(scope));
   if (bad !== undefined) {
-    throw wrongMark(`${decorator}(${JSON.stringify(bad)}) is no scope (RFC 6749 §3.3): one word of printable ASCII.`);
+    throw invalidDecorator(
+      `${decorator}(${JSON.stringify(bad)}) is no scope (RFC 6749 §3.3): one word of printable ASCII.`,
+    );
   }
   return Object.freeze([...scopes]);
 }
 
-function combine(present: Mark, added: Mark, target: string): Mark {
+function combine(present: DeclaredRequirement, added: DeclaredRequirement, target: string): DeclaredRequirement {
   const place = `${added.by} on ${target}`;
   if (present.access !== added.access) {
-    throw wrongMark(`${place} contradicts ${present.by} beside it. Keep one of them.`);
+    throw invalidDecorator(`${place} contradicts ${present.by} beside it. Keep one of them.`);
   }
   if ((present.all && added.all) || (present.any && added.any)) {
-    throw wrongMark(`${place} is there twice. Write all scopes in one.`);
+    throw invalidDecorator(`${place} is there twice. Write all scopes in one.`);
   }
   return { ...present, ...added };
 }
@@ -52,8 +54,8 @@ const markedMethods = new WeakMap<object, Set<string | symbol>>();
  * Whether a mark was written on this method, here or where it is inherited from, that the function now in its place does not
  * carry: another decorator replaced it, or a subclass overrode it without saying who may come in.
  */
-export function hasLostItsMark(prototype: object, key: string, handler: object): boolean {
-  if (Reflect.hasOwnMetadata(MARK, handler) || Reflect.hasOwnMetadata(INSTANCE, handler)) return false;
+export function hasLostDecorator(prototype: object, key: string, handler: object): boolean {
+  if (Reflect.hasOwnMetadata(DECLARED, handler) || Reflect.hasOwnMetadata(INSTANCE, handler)) return false;
   for (let level: object | null = prototype; level !== null; level = Object.getPrototypeOf(level) as object | null) {
     if (markedMethods.get(level)?.has(key) === true) return true;
   }
@@ -72,6 +74,6 @@ function onTarget(write: (target: object, place: string) => void): MarkDecorator
   };
 }
 
-function wrongMark(message: string): XPayAuthError {
+function invalidDecorator(message: string): XPayAuthError {
   return new XPayAuthError('configuration', message);
 }

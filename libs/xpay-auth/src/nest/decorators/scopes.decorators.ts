@@ -2,8 +2,8 @@ import { UseGuards, applyDecorators } from '@nestjs/common';
 import type { Scope } from '../../core/scopes.js';
 import { ScopesGuard } from '../guards/scopes.guard.js';
 import { XPayAuthGuard } from '../guards/xpay-auth.guard.js';
-import { type MarkDecorator, markAs, markInstance, scopesOf } from './route-decorator.js';
-import type { Mark } from '../requirement/requirement.js';
+import { type MarkDecorator, declareRequirement, declareInstance, scopesOf } from './route-decorator.js';
+import type { DeclaredRequirement } from '../requirement/requirement.js';
 
 /**
  * Lets in callers who hold every one of these scopes. Puts the guards on by itself, so a marked route is never open. On a
@@ -39,7 +39,7 @@ export function OptionalAuth(): MarkDecorator {
 
 /** Lets in everybody, without a look at their credentials: the exception under `globalGuards` or a marked class. */
 export function Public(): MarkDecorator {
-  return markAs({ by: '@Public()', access: 'public' });
+  return declareRequirement({ by: '@Public()', access: 'public' });
 }
 
 /**
@@ -47,9 +47,9 @@ export function Public(): MarkDecorator {
  * as well: without another mark it lets in any valid caller of that instance.
  */
 export function UseXPay(name: string): MarkDecorator {
-  return applyDecorators(markInstance(name), UseGuards(XPayAuthGuard, ScopesGuard));
+  return applyDecorators(declareInstance(name), UseGuards(XPayAuthGuard, ScopesGuard));
 }
 
-function guarded(mark: Mark): MarkDecorator {
-  return applyDecorators(markAs(mark), UseGuards(XPayAuthGuard, ScopesGuard));
+function guarded(mark: DeclaredRequirement): MarkDecorator {
+  return applyDecorators(declareRequirement(mark), UseGuards(XPayAuthGuard, ScopesGuard));
 }

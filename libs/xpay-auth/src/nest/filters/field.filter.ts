@@ -13,7 +13,7 @@ class RefusedField {
  * because it knows its own exceptions alone: a stranger could fill the log.
  */
 @Catch(RefusedField)
-export class RefusedFieldFilter implements ExceptionFilter<Error> {
+export class FieldFilter implements ExceptionFilter<Error> {
   catch(refusal: Error): never {
     throw refusal;
   }

@@ -2,7 +2,7 @@ import { type ArgumentsHost, Catch, type ExceptionFilter, Inject, Logger } from 
 import { HttpAdapterHost } from '@nestjs/core';
 import { XPayAuthError } from '../../core/errors.js';
 import { ContextGate } from '../contexts/context-gate.js';
-import { Refusal, describe } from '../contexts/exception-factory.js';
+import { ExceptionFactory, describe } from '../contexts/exception-factory.js';
 import { XPayInstances } from '../instance/xpay-instances.js';
 
 /**
@@ -16,7 +16,7 @@ export class XPayAuthFilter implements ExceptionFilter<XPayAuthError> {
   /** @hidden */
   constructor(
     @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
-    @Inject(Refusal) private readonly refusal: Refusal,
+    @Inject(ExceptionFactory) private readonly refusal: ExceptionFactory,
     @Inject(XPayInstances) private readonly instances: XPayInstances,
     @Inject(ContextGate) private readonly gate: ContextGate,
   ) {}
@@ -26,7 +26,7 @@ export class XPayAuthFilter implements ExceptionFilter<XPayAuthError> {
     const isLogged = failure.trouble === 'caller' || failure.code === 'configuration';
     if (!isLogged) this.#logger.warn(describe(failure));
     if (host.getType() !== 'http') return this.gate.answer(failure, host, this.instances.answering());
-    const exception = this.refusal.of(failure, host, this.instances.answering());
+    const exception = this.refusal.toException(failure, host, this.instances.answering());
     const { httpAdapter } = this.adapterHost;
     const response: unknown = host.switchToHttp().getResponse();
     if (httpAdapter.isHeadersSent(response)) httpAdapter.end(response);

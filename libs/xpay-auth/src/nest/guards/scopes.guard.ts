@@ -3,11 +3,11 @@ import { XPayAuthError } from '../../core/errors.js';
 import { Principal } from '../../core/principal.js';
 import { meets } from '../../core/scopes.js';
 import { ContextGate } from '../contexts/context-gate.js';
-import { denied } from '../contexts/denial.js';
+import { insufficientScope } from '../contexts/denial.js';
 import { requestOf } from '../request/incoming-request.js';
 import type { XPayInstance } from '../instance/instance.js';
 import { requirementOf } from '../requirement/requirement.js';
-import { Refusal } from '../contexts/exception-factory.js';
+import { ExceptionFactory } from '../contexts/exception-factory.js';
 import { XPayInstances } from '../instance/xpay-instances.js';
 
 /**
@@ -19,7 +19,7 @@ export class ScopesGuard implements CanActivate {
   /** @hidden */
   constructor(
     @Inject(XPayInstances) private readonly instances: XPayInstances,
-    @Inject(Refusal) private readonly refusal: Refusal,
+    @Inject(ExceptionFactory) private readonly refusal: ExceptionFactory,
     @Inject(ContextGate) private readonly gate: ContextGate,
   ) {}
 
@@ -38,9 +38,9 @@ export class ScopesGuard implements CanActivate {
         throw new XPayAuthError('missing_credentials', 'No XPayAuthGuard of this instance has let a caller in');
       }
       if (meets(user.scopes, requirement)) return true;
-      throw denied(user, requirement, instance, request);
+      throw insufficientScope(user, requirement, instance, request);
     } catch (thrown) {
-      throw this.refusal.of(thrown, context, instance);
+      throw this.refusal.toException(thrown, context, instance);
     }
   }
 }

@@ -5,7 +5,7 @@ import { ContextGate } from '../contexts/context-gate.js';
 import { type IncomingRequest, requestOf, stripCredentials } from '../request/incoming-request.js';
 import type { XPayInstance } from '../instance/instance.js';
 import { type Access, requirementOf } from '../requirement/requirement.js';
-import { Refusal } from '../contexts/exception-factory.js';
+import { ExceptionFactory } from '../contexts/exception-factory.js';
 import { XPayInstances } from '../instance/xpay-instances.js';
 
 /** Authentication: who is calling. Puts a `Principal` on `request.user`, or refuses. */
@@ -14,7 +14,7 @@ export class XPayAuthGuard implements CanActivate {
   /** @hidden */
   constructor(
     @Inject(XPayInstances) private readonly instances: XPayInstances,
-    @Inject(Refusal) private readonly refusal: Refusal,
+    @Inject(ExceptionFactory) private readonly refusal: ExceptionFactory,
     @Inject(ContextGate) private readonly gate: ContextGate,
   ) {}
 
@@ -49,8 +49,8 @@ export class XPayAuthGuard implements CanActivate {
       if (Principal.isPrincipal(request.user)) request.user = undefined;
       return true;
     }
-    if (nobody) instance?.watch.note({ type: 'refused', code: thrown.code });
-    throw this.refusal.of(thrown, context, instance);
+    if (nobody) instance?.instrumentation.record({ type: 'refused', code: thrown.code });
+    throw this.refusal.toException(thrown, context, instance);
   }
 }
 

@@ -8,29 +8,29 @@ import { XPayAuthError } from '../../core/errors.js';
 import type { Store, StoreNotice } from '../../core/store.js';
 import { refreshShare } from '../../core/refresh-policy.js';
 import { SleepAwareClock } from '../../core/sleep-aware-clock.js';
-import { Watch } from '../../core/instrumentation.js';
+import { Instrumentation } from '../../core/instrumentation.js';
 import { CountedAttempts, unlimitedAttempts } from '../../rate-limit/attempts.js';
 import type { AuditSink } from '../../core/audit-events.js';
 import { CredentialVerifier } from '../../verification/credential-verifier.js';
 import { RevocationLog } from '../../cluster/revocation-log.js';
 import { Revocations } from '../../verification/revocations.js';
 import { Sessions } from '../../sessions/sessions.js';
-import { SharedCallers } from '../../cluster/shared-credentials.js';
+import { SharedCredentials } from '../../cluster/shared-credentials.js';
 import { SharedSessions } from '../../cluster/shared-sessions.js';
 import { SharedGrants } from '../../cluster/shared-grants.js';
 import { TokenSource } from '../../token/token-source.js';
-import type { VerificationTrouble } from '../../verification/upstream-check.js';
+import type { VerificationFailure } from '../../verification/upstream-check.js';
 import { WatchedStore } from '../../cluster/watched-store.js';
 import { createAxios } from '../../http/axios.js';
 import { UpstreamClient } from '../../http/upstream-client.js';
 import { XPayAuditService } from '../services/audit.service.js';
 import { CallerReader } from '../request/caller-reader.js';
-import { holdStore, letGoOfStore } from './open-stores.js';
+import { retainStore, releaseStore } from './open-stores.js';
 import { XPayHttpService } from '../services/http.service.js';
 import { DEFAULT_INSTANCE, type ResolvedOptions } from '../options/resolve-options.js';
 import { XPaySessionService } from '../services/session.service.js';
 import { XPayTokenService } from '../services/token.service.js';
-import { upstreamQuestions } from './upstream-calls.js';
+import { upstreamCalls } from './upstream-calls.js';
 import { XPayStrategy } from '../strategy/xpay.strategy.js';
 
 /** One instance of the module, put together. Its services are what Nest injects. */
@@ -45,11 +45,11 @@ export interface XPayInstance {
   readonly auditing: XPayAuditService;
   readonly audit: AuditSink;
   /** Where telemetry looks on. */
-  readonly watch: Watch;
+  readonly instrumentation: Instrumentation;
   /** How often a caller was known without a question to the upstream, and how often the store was asked for it. */
   readonly recalls: () => { readonly credentials: number; readonly sessions: number; readonly rereads: number };
   /** What troubles the verification of callers; `undefined` when the last check was answered. */
-  readonly trouble: () => VerificationTrouble | undefined;
+  readonly trouble: () => VerificationFailure | undefined;
   /** Nest calls it, after everything that uses the store has stopped. */
   onApplicationShutdown(): Promise<void>;
 }
@@ -86,14 +86,14 @@ export function createInstance(
   const auditing = new XPayAuditService(logger, (): number => verifier.hits + sessions.hits);
   const audit = auditing.record;
 
-  const watch = new Watch();
+  const instrumentation = new Instrumentation();
   const axios = new HttpService(createAxios(http)).axiosRef;
-  const client = standIn ?? new UpstreamClient(axios, baseUrl, clock, watch);
-  const questions = upstreamQuestions(dialect, client, watch);
+  const client = standIn ?? new UpstreamClient(axios, baseUrl, clock, instrumentation);
+  const questions = upstreamCalls(dialect, client, instrumentation);
 
-  if (opened !== undefined) holdStore(opened);
+  if (opened !== undefined) retainStore(opened);
   const unheard = opened?.onNotice((notice) => logNotice(logger, notice));
-  const store = opened && new WatchedStore(opened, watch);
+  const store = opened && new WatchedStore(opened, instrumentation);
   const { deadlineMs, hardMarginMs } = options.token;
   const scope = [name, dialect.name, baseUrl];
   const shared = { clock, scope, deadlineMs, hardMarginMs };
@@ -110,7 +110,7 @@ export function createInstance(
       emit,
       random: Math.random,
       share: store && ((own, news) => new SharedGrants({ store, ...shared }, own, news)),
-      watch,
+      instrumentation,
     });
   });
 
@@ -132,7 +132,7 @@ export function createInstance(
       onUser: (username) => sessions.hearUser(username),
       onEverybody: () => {
         sessions.hearEverybody();
-        attempts.tellAgain();
+        attempts.republish();
       },
     });
   const verifier = new CredentialVerifier({
@@ -150,9 +150,9 @@ export function createInstance(
     audit,
     shared:
       store && log && options.verification.share
-        ? new SharedCallers({ store, log, clock, instance: name, issuer })
+        ? new SharedCredentials({ store, log, clock, instance: name, issuer })
         : undefined,
-    watch,
+    instrumentation,
   });
   const bearersMayRepeat = options.session.token === 'upstream';
   const { periodMs, idleMs } = options.session;
@@ -168,7 +168,7 @@ export function createInstance(
         sessions: new SharedSessions({ store, log, clock, scope, issuer, periodMs, idleMs, bearersMayRepeat }),
         log,
       },
-    watch,
+    instrumentation,
   });
 
   const strategy = new XPayStrategy({
@@ -186,26 +186,26 @@ export function createInstance(
           "Set Express' `trust proxy` or Fastify's `trustProxy`.",
       );
     }),
-    watch,
+    instrumentation,
   });
 
   return {
     options,
     issuer,
     tokens,
-    http: new XPayHttpService(tokens, dialect.api, questions.sendApi, watch),
+    http: new XPayHttpService(tokens, dialect.api, questions.sendApi, instrumentation),
     sessions: new XPaySessionService(sessions, verifier, (request) => strategy.countedAddressOf(request)),
     strategy,
     auditing,
     audit,
-    watch,
+    instrumentation,
     recalls: () => ({ credentials: verifier.hits, sessions: sessions.hits, rereads: sessions.rereads }),
     trouble: () => verifier.trouble,
     onApplicationShutdown: async () => {
       log?.stop();
       sessions.stop();
       unheard?.();
-      if (opened !== undefined) await letGoOfStore(opened);
+      if (opened !== undefined) await releaseStore(opened);
     },
   };
 }

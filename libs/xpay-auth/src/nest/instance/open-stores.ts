@@ -4,13 +4,13 @@ import type { Store } from '../../core/store.js';
 const users = new WeakMap<Store, number>();
 
 /** An instance begins to use a store. */
-export function holdStore(store: Store): Store {
+export function retainStore(store: Store): Store {
   users.set(store, (users.get(store) ?? 0) + 1);
   return store;
 }
 
 /** An instance is done with a store: the last one closes it. */
-export async function letGoOfStore(store: Store): Promise<void> {
+export async function releaseStore(store: Store): Promise<void> {
   const left = (users.get(store) ?? 1) - 1;
   users.set(store, left);
   if (left === 0) await store.close();

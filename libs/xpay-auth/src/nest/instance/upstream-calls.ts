@@ -1,11 +1,11 @@
 import type { Credentials } from '../../core/credentials.js';
 import type { Dialect, Grant, Purpose, Upstream, UpstreamAnswer, UpstreamRequest } from '../../core/ports.js';
 import type { Secret } from '../../core/secret.js';
-import type { Watch } from '../../core/instrumentation.js';
+import type { Instrumentation } from '../../core/instrumentation.js';
 import type { UpstreamClient } from '../../http/upstream-client.js';
 
 /** What an instance may ask its upstream, each question in sight of who looks on. */
-export interface UpstreamQuestions {
+export interface UpstreamCalls {
   readonly authenticate: (credentials: Credentials, purpose: Purpose, signal: AbortSignal) => Promise<Grant>;
   /** `undefined` where the upstream's language has no such thing. */
   readonly refresh: ((refreshToken: Secret, signal: AbortSignal) => Promise<Grant>) | undefined;
@@ -13,11 +13,11 @@ export interface UpstreamQuestions {
   readonly sendApi: (request: UpstreamRequest, signal: AbortSignal | undefined) => Promise<UpstreamAnswer>;
 }
 
-export function upstreamQuestions(
+export function upstreamCalls(
   dialect: Dialect,
   client: Pick<UpstreamClient, 'send'>,
-  watch: Watch,
-): UpstreamQuestions {
+  instrumentation: Instrumentation,
+): UpstreamCalls {
   const upstream = (signal: AbortSignal, secrets: readonly string[]): Upstream => ({
     send: (request) => client.send(request, signal, shownPath(request.path, secrets)),
   });
@@ -26,13 +26,15 @@ export function upstreamQuestions(
     authenticate(credentials, purpose, signal) {
       const { username, secretKey } = credentials;
       const ask = () => dialect.authenticate(credentials, upstream(signal, [username, secretKey]), purpose);
-      return watch.over({ type: 'ask upstream', operation: 'authenticate', purpose }, ask, { signal });
+      return instrumentation.observe({ type: 'ask upstream', operation: 'authenticate', purpose }, ask, { signal });
     },
     refresh:
       renewal &&
       ((refreshToken, signal) => {
         const ask = () => renewal(refreshToken, upstream(signal, [refreshToken.reveal()]));
-        return watch.over({ type: 'ask upstream', operation: 'refresh', purpose: 'own token' }, ask, { signal });
+        return instrumentation.observe({ type: 'ask upstream', operation: 'refresh', purpose: 'own token' }, ask, {
+          signal,
+        });
       }),
     sendApi: (request, signal) => client.send(request, signal, dialect.api.template?.(request.path)),
   };

@@ -32,12 +32,12 @@ export class BootReport implements OnApplicationBootstrap {
     ];
     for (const rule of rules) {
       this.#logger.debug(`${rule.route}: ${describeRule(rule)}`);
-      if (rule.lostItsMark) throw lost(rule);
+      if (rule.lostDecorator) throw lost(rule);
       if (rule.guarded && rule.requirement.access !== 'public') this.#assertInstance(rule);
     }
     if (!fieldsToo) this.#assertFieldsGuarded();
 
-    const undeclared = rules.filter(({ guarded, requirement }) => !guarded && !requirement.marked);
+    const undeclared = rules.filter(({ guarded, requirement }) => !guarded && !requirement.declared);
     if (undeclared.length === 0) return;
     const routes = undeclared.map(({ route }) => route).join(', ');
     const message = `No guard of this module and no @Public() on ${routes}. Mark them, or set globalGuards.`;

@@ -1,10 +1,10 @@
 import type { DiscoveryService, MetadataScanner } from '@nestjs/core';
-import { hasLostItsMark } from '../decorators/route-decorator.js';
+import { hasLostDecorator } from '../decorators/route-decorator.js';
 import { requirementOf } from '../requirement/requirement.js';
 import { type RouteRule, hasGuard } from './route-rules.js';
 
 /** A way into the app beside HTTP routes, and who may come in. */
-export type EntryRule = Pick<RouteRule, 'route' | 'requirement' | 'guarded' | 'lostItsMark'>;
+export type EntryRule = Pick<RouteRule, 'route' | 'requirement' | 'guarded' | 'lostDecorator'>;
 
 /** Where Nest's packages write what a method is, read without the packages. */
 const METADATA = {
@@ -36,7 +36,7 @@ export function entryRules(discovery: DiscoveryService, scanner: MetadataScanner
       route: `${label} (${controller.name}.${name})`,
       requirement: requirementOf(controller, handler),
       guarded: globally || hasGuard(controller) || hasGuard(handler),
-      lostItsMark: hasLostItsMark(controller.prototype as object, name, handler),
+      lostDecorator: hasLostDecorator(controller.prototype as object, name, handler),
     };
     return [rule];
   });

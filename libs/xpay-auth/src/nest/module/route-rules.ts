@@ -1,7 +1,7 @@
 import { RequestMethod, type Type } from '@nestjs/common';
 import { GUARDS_METADATA, METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import type { DiscoveryService, MetadataScanner } from '@nestjs/core';
-import { hasLostItsMark } from '../decorators/route-decorator.js';
+import { hasLostDecorator } from '../decorators/route-decorator.js';
 import { type Requirement, requirementOf } from '../requirement/requirement.js';
 import { XPayAuthGuard } from '../guards/xpay-auth.guard.js';
 
@@ -16,7 +16,7 @@ export interface RouteRule {
   /** A guard of this library stands before it. Without one nobody asks for what its requirement says. */
   readonly guarded: boolean;
   /** A mark was written here that no longer holds; see `hasLostItsMark`. */
-  readonly lostItsMark: boolean;
+  readonly lostDecorator: boolean;
 }
 
 /** Every route of the app's controllers, as the guards will judge it. */
@@ -38,7 +38,7 @@ export function routeRules(
           handler,
           requirement: requirementOf(metatype, handler),
           guarded: guardedGlobally || hasGuard(metatype) || hasGuard(handler),
-          lostItsMark: hasLostItsMark(prototype, name, handler),
+          lostDecorator: hasLostDecorator(prototype, name, handler),
         },
       ];
     });

@@ -6,7 +6,7 @@ import { XPayAuditService } from '../services/audit.service.js';
 import { BootReport } from './boot-report.js';
 import { ContextGate } from '../contexts/context-gate.js';
 import { XPayHandshake } from '../contexts/handshake.service.js';
-import { RefusedFieldFilter } from '../filters/field.filter.js';
+import { FieldFilter } from '../filters/field.filter.js';
 import { XPayHttpService } from '../services/http.service.js';
 import { getXPayInjectionToken } from '../instance/injection.js';
 import { type XPayInstance, openInstance } from '../instance/instance.js';
@@ -19,7 +19,7 @@ import type {
   XPayAuthOptionsFactory,
 } from '../options/xpay-auth-options.js';
 import { PeerAddresses } from '../request/peer-addresses.js';
-import { Refusal } from '../contexts/exception-factory.js';
+import { ExceptionFactory } from '../contexts/exception-factory.js';
 import { ScopesGuard } from '../guards/scopes.guard.js';
 import { XPaySessionService } from '../services/session.service.js';
 import { XPayTokenService } from '../services/token.service.js';
@@ -35,7 +35,7 @@ import { XPayStrategy } from '../strategy/xpay.strategy.js';
   imports: [DiscoveryModule],
   providers: [
     XPayInstances,
-    Refusal,
+    ExceptionFactory,
     XPayAuthGuard,
     ScopesGuard,
     ContextGate,
@@ -43,9 +43,9 @@ import { XPayStrategy } from '../strategy/xpay.strategy.js';
     BootReport,
     PeerAddresses,
     { provide: APP_FILTER, useClass: XPayAuthFilter },
-    { provide: APP_FILTER, useClass: RefusedFieldFilter },
+    { provide: APP_FILTER, useClass: FieldFilter },
   ],
-  exports: [XPayInstances, Refusal, XPayAuthGuard, ScopesGuard, ContextGate, XPayHandshake],
+  exports: [XPayInstances, ExceptionFactory, XPayAuthGuard, ScopesGuard, ContextGate, XPayHandshake],
 })
 export class XPayAuthCoreModule {}
 

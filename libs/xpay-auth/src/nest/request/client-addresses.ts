@@ -1,4 +1,4 @@
-import { DirectPeers } from '../../rate-limit/direct-peers.js';
+import { KnownClients } from '../../rate-limit/direct-peers.js';
 import { type ClientAddress, type IncomingRequest, addressOf, isForwarded, isPrivate } from './incoming-request.js';
 
 /**
@@ -7,7 +7,7 @@ import { type ClientAddress, type IncomingRequest, addressOf, isForwarded, isPri
  * sending the header does not switch the counting off.
  */
 export class ClientAddresses {
-  readonly #clients = new DirectPeers();
+  readonly #clients = new KnownClients();
 
   of(request: IncomingRequest): ClientAddress {
     const found = addressOf(request);

@@ -4,7 +4,7 @@ import type { ScopeRequirement } from '../../core/scopes.js';
 export type Access = 'public' | 'optional' | 'authenticated';
 
 /** What the marks of one class or one method say. */
-export interface Mark extends Partial<ScopeRequirement> {
+export interface DeclaredRequirement extends Partial<ScopeRequirement> {
   readonly access: Access;
   /** The decorator that wrote it, for the error of another that contradicts it. */
   readonly by: string;
@@ -14,12 +14,12 @@ export interface Mark extends Partial<ScopeRequirement> {
 export interface Requirement extends ScopeRequirement {
   readonly access: Access;
   /** Whether any mark says so; a guard on an unmarked route asks for a valid caller. */
-  readonly marked: boolean;
+  readonly declared: boolean;
   /** The instance that decides, by name; the unnamed one without. */
   readonly instance: string | undefined;
 }
 
-export const MARK = Symbol('xpay:mark');
+export const DECLARED = Symbol('xpay:mark');
 export const INSTANCE = Symbol('xpay:instance');
 
 const requirements = new WeakMap<object, WeakMap<object, Requirement>>();
@@ -39,12 +39,12 @@ export function requirementOf(controller: object, handler: object): Requirement 
 function compute(controller: object, handler: object): Requirement {
   const read = <T>(key: symbol): T | undefined =>
     (Reflect.getMetadata(key, handler) ?? Reflect.getMetadata(key, controller)) as T | undefined;
-  const mark = read<Mark>(MARK);
+  const mark = read<DeclaredRequirement>(DECLARED);
   return Object.freeze({
     access: mark?.access ?? 'authenticated',
     all: mark?.all ?? [],
     any: mark?.any ?? [],
-    marked: mark !== undefined,
+    declared: mark !== undefined,
     instance: read<string>(INSTANCE),
   });
 }

@@ -2,7 +2,7 @@ import type { OnModuleDestroy } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { XPayAuthError } from '../../core/errors.js';
 import type { ApiLanguage, UpstreamAnswer, UpstreamRequest } from '../../core/ports.js';
-import type { Watch } from '../../core/instrumentation.js';
+import type { Instrumentation } from '../../core/instrumentation.js';
 import { type ApiData, callApi } from '../../token/api-call.js';
 import { onAbort } from '../../async/abort.js';
 import type { XPayTokenService } from './token.service.js';
@@ -58,7 +58,7 @@ export class XPayHttpService implements OnModuleDestroy {
     private readonly tokens: XPayTokenService,
     private readonly api: ApiLanguage,
     private readonly send: (request: UpstreamRequest, signal: AbortSignal | undefined) => Promise<UpstreamAnswer>,
-    private readonly watch: Watch,
+    private readonly instrumentation: Instrumentation,
   ) {}
 
   /**
@@ -76,15 +76,15 @@ export class XPayHttpService implements OnModuleDestroy {
   async request<T = unknown>(request: XPayRequest): Promise<XPayAnswer<T>> {
     const { method = 'POST', path, body, headers, signal, uuid = randomUUID() } = request;
     const call = { method, path, body, uuid, ...(headers !== undefined && { headers: { ...headers } }) };
-    const { watch } = this;
-    const parts = { tokens: this.tokens.source, api: this.api, send: this.send, watch };
+    const { instrumentation } = this;
+    const parts = { tokens: this.tokens.source, api: this.api, send: this.send, instrumentation };
     if (this.#stopped) throw shuttingDown();
     const ending = new AbortController();
     this.#underWay.add(ending);
     const stay = signal && onAbort(signal, () => ending.abort(signal.reason));
     let answer: ApiData;
     try {
-      answer = await watch.over({ type: 'call api' }, () => callApi(parts, call, ending.signal), {
+      answer = await instrumentation.observe({ type: 'call api' }, () => callApi(parts, call, ending.signal), {
         signal: ending.signal,
       });
     } catch (failure) {

@@ -6,7 +6,7 @@ import type { Clock } from '../../core/clock.js';
 import type { KeyedDigest } from '../../core/digest.js';
 import { type XPayAuthError, asXPayAuthError } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
-import type { Watch } from '../../core/instrumentation.js';
+import type { Instrumentation } from '../../core/instrumentation.js';
 import type { AuditSink } from '../../core/audit-events.js';
 import type { CredentialVerifier } from '../../verification/credential-verifier.js';
 import type { PresentedCredentials } from '../../verification/presented-credentials.js';
@@ -27,7 +27,7 @@ export interface XPayStrategyParts {
   readonly sessions: Sessions;
   readonly audit: AuditSink;
   readonly onUntrustedProxy: () => void;
-  readonly watch: Watch;
+  readonly instrumentation: Instrumentation;
 }
 
 /** What Passport puts on a strategy, in types that do not ask for Express' request. */
@@ -145,7 +145,7 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
   }
 
   #refused({ code }: XPayAuthError): void {
-    this.#parts.watch.note({ type: 'refused', code });
+    this.#parts.instrumentation.record({ type: 'refused', code });
   }
 
   /** A refusal that no verifier has seen. Who presents nothing has not tried. */
