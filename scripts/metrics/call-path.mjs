@@ -39,7 +39,7 @@ async function unknownCaller() {
       const { status } = await fetch(me, { headers: { authorization } });
       if (status !== 200) throw new Error(`expected 200, got ${status}`);
     };
-    return await measure([...callers.map((caller) => () => request(caller))]);
+    return await measure(callers.map((caller) => () => request(caller)));
   } finally {
     await app.close();
     await xpay.stop();
@@ -109,7 +109,7 @@ async function measure(calls) {
       functions.push(`${file} ${functionName}`);
     }
   }
-  return { files: [...files].sort(), functions: functions.sort() };
+  return { files: [...files].toSorted(inOrder), functions: functions.toSorted(inOrder) };
 }
 
 async function start(options, controllers = []) {
@@ -132,4 +132,8 @@ async function freePort() {
   const { port } = server.address();
   await new Promise((done) => server.close(done));
   return port;
+}
+
+function inOrder(a, b) {
+  return a.localeCompare(b, 'en');
 }

@@ -10,7 +10,7 @@ export function sourceFiles() {
   return readdirSync(library, { recursive: true, encoding: 'utf8' })
     .map((file) => file.replaceAll(sep, '/'))
     .filter((file) => file.endsWith('.ts') && !file.endsWith('spec.ts'))
-    .sort();
+    .toSorted((a, b) => a.localeCompare(b, 'en'));
 }
 
 /** The folder of a file, at most two levels below `src`; `.` for the entry points beside the folders. */

@@ -3,9 +3,9 @@ import 'reflect-metadata';
 import assert from 'node:assert/strict';
 import { Module } from '@nestjs/common';
 import { ModuleRef, NestFactory } from '@nestjs/core';
-import * as root from 'nestjs-xpay-auth';
-import * as kit from 'nestjs-xpay-auth/testing';
-
+const [root, kit] = [await import('nestjs-xpay-auth'), await import('nestjs-xpay-auth/testing')].map((entry) => ({
+  ...entry,
+}));
 const { XPayAuthError, XPayAuthModule, XPayTokenService, XPayHttpService, getXPayInjectionToken } = root;
 const credentials = { username: 'app@example.test', secretKey: 'app-key' };
 

@@ -166,7 +166,7 @@ describe('import boundaries', () => {
   const files = filesBelow(library);
 
   it('every folder of the library has a rule, and every rule a folder', () => {
-    expect([...new Set(files.map(folderOf))].sort()).toEqual(Object.keys(rules).sort());
+    expect(new Set(files.map(folderOf))).toEqual(new Set(Object.keys(rules)));
   });
 
   it('a rule names only folders that are listed before it, so no folders import each other in a circle', () => {
