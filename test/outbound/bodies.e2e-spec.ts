@@ -28,6 +28,23 @@ class Reference {
   }
 }
 
+/** Its JSON is an object, although it is an array. */
+class Page extends Array<number> {
+  toJSON(): object {
+    return { items: [...this] };
+  }
+}
+
+/** Its JSON has a member that a copy of its enumerable members lacks. */
+function amountOf(): object {
+  const body = {
+    toJSON(this: { amount: number }) {
+      return { amount: this.amount };
+    },
+  };
+  return Object.defineProperty(body, 'amount', { value: 5 });
+}
+
 function formData(): FormData {
   const form = new FormData();
   form.append('field', HIDDEN);
@@ -418,6 +435,22 @@ describe('the snapshot of a request that an axios of your own sends', () => {
     calls.beforeAnswer = (count) => (count === 1 ? 401 : 200);
     await client.post('/', { amount: 5 });
     expect(calls.recorded.map((request) => request.body)).toEqual(Array(2).fill('{"amount":5,"nonce":0}'));
+  });
+
+  it.each<[string, () => object]>([
+    ['an array of a class with toJSON', () => Page.of(1, 2)],
+    ['an object whose toJSON reads members that are not enumerable', amountOf],
+    ['an object with an inherited toJSON', () => Object.assign(Object.create({ toJSON: () => 'inherited' }), { a: 1 })],
+  ])('E1 · sends the same bytes as without us: %s', async (_, make) => {
+    calls = await startRecordedCalls(xPay());
+    const client = axios.create({ baseURL: calls.url, proxy: false });
+    await client.post('/', make());
+    await client.post('/', { nested: [make()] });
+    attachXPayBearer(client, calls.tokens);
+    await client.post('/', make());
+    await client.post('/', { nested: [make()] });
+    const [plain, plainNested, ours, oursNested] = calls.recorded.map((request) => request.body);
+    expect([ours, oursNested]).toEqual([plain, plainNested]);
   });
 
   it('E1 · a circular object is refused as it is without us', async () => {

@@ -40,7 +40,7 @@ type Config = InternalAxiosRequestConfig & { [MARK]?: Use };
  * - Only requests to the origin of the instance's `baseUrl` get it; one that has an `Authorization` of its own is left alone.
  * - Such a request follows no redirect: a 3xx is its answer.
  * - Bytes, `URLSearchParams`, arrays and plain objects in the body are copied before the wait for a token, so changing them
- *   later has no effect. An instance of a class is read when axios encodes the body.
+ *   later has no effect. An instance of a class or an object with `toJSON` is read when axios encodes the body.
  * - After a 401 the token is renewed and the request repeated once with the very same bytes, unless its body is a stream or
  *   a form. The repeat passes through your other interceptors again, and what it brings is yours to judge.
  * - A request for which no token can be had is not sent: it rejects with `XPayAuthError`, as `getToken()` does.

@@ -1,6 +1,7 @@
 /**
  * A copy of a body that axios has not encoded yet: of bytes, `URLSearchParams`, and arrays and plain objects at any depth.
- * Everything else (a stream, a form, an instance of a class) is the same object, because a copy might not behave like it.
+ * Everything else (a stream, a form, an instance of a class, an object with `toJSON`) is the same object, because a copy might
+ * not behave like it.
  */
 export function snapshotOf(body: unknown): unknown {
   // A Buffer, because of a view on a part of an ArrayBuffer axios sends the whole.
@@ -12,7 +13,7 @@ export function snapshotOf(body: unknown): unknown {
 
 /** @param copies by original, so that a circular object ends up circular: axios refuses it as it would without us */
 function copyOf(value: unknown, copies: Map<object, object>): unknown {
-  if (!Array.isArray(value) && !isPlainObject(value)) return value;
+  if ((!Array.isArray(value) && !isPlainObject(value)) || 'toJSON' in value) return value;
   const known = copies.get(value);
   if (known !== undefined) return known;
   const copy: object = Array.isArray(value) ? Array.from({ length: value.length }) : {};
