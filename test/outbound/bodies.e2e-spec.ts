@@ -453,6 +453,41 @@ describe('the snapshot of a request that an axios of your own sends', () => {
     expect([ours, oursNested]).toEqual([plain, plainNested]);
   });
 
+  it.each<[string, () => unknown, string]>([
+    ['Float32Array', () => new Float32Array([1.5, 2]), '[1.5,2]'],
+    ['DataView', () => new DataView(bytes('--5--').buffer, 2, 1), '53'],
+    ['ArrayBuffer', () => bytes('5').buffer, '53'],
+  ])('E1 · hands a transformRequest of the app the type that it expects: %s', async (type, make, text) => {
+    calls = await startRecordedCalls(xPay());
+    const types: string[] = [];
+    const client = axios.create({
+      baseURL: calls.url,
+      proxy: false,
+      transformRequest: (body: unknown) => {
+        types.push(Object.prototype.toString.call(body).slice(8, -1));
+        if (body instanceof Float32Array) return JSON.stringify(Array.from(body));
+        return String(body instanceof DataView ? body.getUint8(0) : new DataView(body as ArrayBuffer).getUint8(0));
+      },
+    });
+    attachXPayBearer(client, calls.tokens);
+    await client.post('/', make());
+    expect([types, calls.recorded.map((request) => request.body)]).toEqual([[type], [text]]);
+  });
+
+  it('E2 · the query is sent as it was, first and again after a 401, whatever happens meanwhile', async () => {
+    calls = await startRecordedCalls(xPay());
+    const client = axios.create({ baseURL: calls.url, proxy: false });
+    attachXPayBearer(client, calls.tokens);
+    const params = new URLSearchParams('amount=5');
+    calls.beforeGrant = () => params.set('amount', '9');
+    calls.beforeAnswer = (count) => {
+      params.set('amount', String(count * 100));
+      return count === 1 ? 401 : 200;
+    };
+    await client.get('/', { params });
+    expect(calls.recorded.map((request) => request.path)).toEqual(['/?amount=5', '/?amount=5']);
+  });
+
   it('E1 · a circular object is refused as it is without us', async () => {
     calls = await startRecordedCalls(xPay());
     const circular: Record<string, unknown> = { amount: 5 };

@@ -9,6 +9,8 @@ import { collector } from './outbound.js';
 
 /** One request as it reached the upstream. */
 export interface Recorded {
+  /** Path and query. */
+  readonly path: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
 }
@@ -35,7 +37,7 @@ const ANSWER = JSON.stringify({ success: { message: 'OK', data: null }, message:
 export async function startRecordedCalls(spoken: Dialect): Promise<RecordedCalls> {
   const recorded: Recorded[] = [];
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    recorded.push({ headers: request.headers, body: await text(request) });
+    recorded.push({ path: request.url ?? '', headers: request.headers, body: await text(request) });
     const status = calls.beforeAnswer(recorded.length);
     response.writeHead(status, { 'content-type': 'application/json' }).end(ANSWER);
   };

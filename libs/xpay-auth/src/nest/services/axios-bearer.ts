@@ -39,8 +39,8 @@ type Config = InternalAxiosRequestConfig & { [MARK]?: Use };
  *
  * - Only requests to the origin of the instance's `baseUrl` get it; one that has an `Authorization` of its own is left alone.
  * - Such a request follows no redirect: a 3xx is its answer.
- * - Bytes, `URLSearchParams`, arrays and plain objects in the body are copied before the wait for a token, so changing them
- *   later has no effect. An instance of a class or an object with `toJSON` is read when axios encodes the body.
+ * - Bytes, `URLSearchParams`, arrays and plain objects in the body and in `params` are copied before the wait for a token, so
+ *   changing them later has no effect. An instance of a class or an object with `toJSON` is read when axios encodes the body.
  * - After a 401 the token is renewed and the request repeated once with the very same bytes, unless its body is a stream or
  *   a form. The repeat passes through your other interceptors again, and what it brings is yours to judge.
  * - A request for which no token can be had is not sent: it rejects with `XPayAuthError`, as `getToken()` does.
@@ -62,6 +62,7 @@ export function attachXPayBearer(
     if (spokenFor || originOf(axios, config) !== origin) return config;
     // Taken before the wait for a token, and used for the repeat: what the app does to its object changes neither.
     config.data = snapshotOf(config.data);
+    if (config.params !== undefined) config.params = snapshotOf(config.params);
     const token = await tokens.getToken(config.signal instanceof AbortSignal ? { signal: config.signal } : {});
     config.headers.set('authorization', `Bearer ${token.value}`);
     config.maxRedirects = 0;

@@ -1,14 +1,20 @@
 /**
- * A copy of a body that axios has not encoded yet: of bytes, `URLSearchParams`, and arrays and plain objects at any depth.
+ * A copy of a body or a query that axios has not encoded yet: of bytes, `URLSearchParams`, and arrays and plain objects at any
+ * depth.
  * Everything else (a stream, a form, an instance of a class, an object with `toJSON`) is the same object, because a copy might
  * not behave like it.
  */
 export function snapshotOf(body: unknown): unknown {
-  // A Buffer, because of a view on a part of an ArrayBuffer axios sends the whole.
-  if (ArrayBuffer.isView(body)) return Buffer.from(new Uint8Array(body.buffer, body.byteOffset, body.byteLength));
-  if (body instanceof ArrayBuffer) return Buffer.from(new Uint8Array(body));
+  if (Buffer.isBuffer(body)) return Buffer.from(body);
+  if (body instanceof ArrayBuffer) return body.slice(0);
+  if (ArrayBuffer.isView(body)) return copyOfView(body);
   if (body instanceof URLSearchParams) return new URLSearchParams(body);
   return copyOf(body, new Map());
+}
+
+/** Of the same type, as a `transformRequest` may expect. Its buffer ends where the view does: axios sends the whole buffer. */
+function copyOfView({ buffer, byteOffset, byteLength, constructor }: ArrayBufferView): unknown {
+  return Reflect.construct(constructor, [buffer.slice(byteOffset, byteOffset + byteLength)]);
 }
 
 /** @param copies by original, so that a circular object ends up circular: axios refuses it as it would without us */
