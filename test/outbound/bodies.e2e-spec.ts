@@ -230,6 +230,7 @@ describe('the body of a call as a form (giftStream)', () => {
     ...Object.entries(opaque),
     ['URLSearchParams', () => new URLSearchParams({ field: HIDDEN })],
     ['not finite', () => NaN],
+    ['lone surrogate', () => `${HIDDEN}\ud800`],
     ['Date', () => new Date(0)],
     ['Array', () => [HIDDEN]],
     ['Object', () => ({ inner: HIDDEN })],

@@ -20,6 +20,7 @@ export function holdsMembers(value: object): boolean {
 export function describeType(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value === 'number' && !Number.isFinite(value)) return 'a number that is not finite';
+  if (typeof value === 'string' && !value.isWellFormed()) return 'a string with a lone surrogate';
   if (typeof value !== 'object') return `of type ${typeof value}`;
   const prototype = Object.getPrototypeOf(value) as { constructor?: { name?: unknown } } | null;
   const name = prototype?.constructor?.name;

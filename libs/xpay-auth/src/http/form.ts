@@ -12,8 +12,8 @@ export const FORM_HEADERS = {
  * `URLSearchParams` as they stand.
  *
  * Throws `configuration` for what a form cannot express: a body that is no object of fields (an array, a `FormData`, bytes, a
- * stream, a `Date` or another object with `toJSON`), and a field that is an object, a function, a symbol or not finite.
- * The message has the type and the field's name, never the value.
+ * stream, a `Date` or another object with `toJSON`), and a field that is an object, a function, a symbol, not finite, or a
+ * string with a lone surrogate. The message has the type and the field's name, never the value.
  */
 export function encodeForm(fields: unknown): string {
   if (fields instanceof URLSearchParams) return fields.toString();
@@ -35,7 +35,8 @@ function isObjectOfFields(body: unknown): body is object {
 
 function textOf(name: string, value: unknown): string {
   if (typeof value === 'boolean') return value ? '1' : '0';
-  if (typeof value === 'string' || typeof value === 'bigint') return String(value);
+  // URLSearchParams would replace a lone surrogate by U+FFFD: another text.
+  if (typeof value === 'bigint' || (typeof value === 'string' && value.isWellFormed())) return String(value);
   if (typeof value === 'number' && Number.isFinite(value)) return String(value);
   const hint = 'Send a string, a finite number, a bigint or a boolean.';
   throw unsendable('a form', describeName('field', name), describeType(value), hint);
