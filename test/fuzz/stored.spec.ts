@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { randomBytes } from 'node:crypto';
 import { AccessToken, Principal, XPayAuthError } from 'nestjs-xpay-auth';
-import { ManualClock } from 'nestjs-xpay-auth/testing';
+import { ManualClock, MemoryStore } from 'nestjs-xpay-auth/testing';
 import { FAILURES } from '../../libs/xpay-auth/src/core/errors.js';
 import type { EntryKind } from '../../libs/xpay-auth/src/core/store.js';
 import { RevocationLog } from '../../libs/xpay-auth/src/cluster/revocation-log.js';
@@ -13,7 +13,6 @@ import type { TokenSource } from '../../libs/xpay-auth/src/token/token-source.js
 import { readPrincipal } from '../../libs/xpay-auth/src/cluster/stored-principal.js';
 import { Codec, type Place } from '../../libs/xpay-auth/src/stores/codec.js';
 import { type EncryptionKeys, KeyRing } from '../../libs/xpay-auth/src/stores/key-ring.js';
-import { MemoryStore } from '../../libs/xpay-auth/src/stores/memory.store.js';
 import { holds, holdsInTime } from '../support/property.js';
 import { testTokenSource } from '../support/token-source.js';
 import { nearlyJson, oddValue } from './nearly-json.js';

@@ -1,6 +1,6 @@
 import { XPayAuthError } from 'nestjs-xpay-auth';
+import { MemoryStore } from 'nestjs-xpay-auth/testing';
 import type { Entry, EntryName, Held, Lease, LogPage, NewEntry } from '../../libs/xpay-auth/src/core/store.js';
-import { MemoryStore } from '../../libs/xpay-auth/src/stores/memory.store.js';
 import type { ModelClock } from './model-clock.js';
 
 /**

@@ -1,23 +1,24 @@
-import { inspect } from 'node:util';
+import { NonPrinting } from './non-printing.js';
 
-/** What may be said of an access token beside its value. */
+/** What an upstream states about an access token, beside its value. */
 export interface AccessTokenFacts {
   /** Ms since the epoch, as the upstream states it; absent when the upstream does not say. */
   readonly expiresAt?: number | undefined;
-  /** The scopes the upstream says it carries. @default none */
+  /** The scopes that the upstream states for it. @default none */
   readonly scopes?: readonly string[];
 }
 
 /** An access token of the upstream. Prints as `[access token]`; {@link value} is for the `Authorization` header. */
-export class AccessToken {
+export class AccessToken extends NonPrinting {
   readonly #value: string;
   /** Ms since the epoch by the upstream's clock, or `undefined` when the upstream does not say. */
   readonly expiresAt: number | undefined;
-  /** The scopes the upstream says it carries; empty when it does not say. */
+  /** The scopes that the upstream states for it; empty when it does not say. */
   readonly scopes: readonly string[];
 
-  /** For a dialect of your own; everybody else is handed one by `XPayTokenService`. */
+  /** For a dialect of your own. Otherwise `XPayTokenService` returns the token. */
   constructor(value: string, facts: AccessTokenFacts = {}) {
+    super('[access token]');
     this.#value = value;
     this.expiresAt = facts.expiresAt;
     this.scopes = Object.freeze([...(facts.scopes ?? [])]);
@@ -26,20 +27,5 @@ export class AccessToken {
   /** The token itself. */
   get value(): string {
     return this.#value;
-  }
-
-  /** `[access token]`, so that no log has the value. */
-  toString(): string {
-    return '[access token]';
-  }
-
-  /** `[access token]`, so that no answer has the value. */
-  toJSON(): string {
-    return '[access token]';
-  }
-
-  /** `[access token]`, so that no `console.log` has the value. */
-  [inspect.custom](): string {
-    return '[access token]';
   }
 }

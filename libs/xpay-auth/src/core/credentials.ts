@@ -1,6 +1,6 @@
-import { inspect } from 'node:util';
+import { NonPrinting } from './non-printing.js';
 
-/** A user name and its key. Called so in every dialect, whatever the upstream's own field names are. */
+/** A user name and its secret key. The same two names in every dialect, whatever the upstream calls its fields. */
 export interface Credentials {
   /** As the upstream knows it; often an e-mail address, but never assumed to be one. */
   readonly username: string;
@@ -8,12 +8,13 @@ export interface Credentials {
   readonly secretKey: string;
 }
 
-/** Credentials that do not print. Everything inside the library hands these on, never the plain object it was given. */
-export class SealedCredentials implements Credentials {
+/** Credentials that do not print. The library passes these on, never the plain object it was given. */
+export class SealedCredentials extends NonPrinting implements Credentials {
   readonly username: string;
   readonly #secretKey: string;
 
   constructor(username: string, secretKey: string) {
+    super('[credentials]');
     this.username = username;
     this.#secretKey = secretKey;
   }
@@ -27,30 +28,18 @@ export class SealedCredentials implements Credentials {
   get secretKey(): string {
     return this.#secretKey;
   }
-
-  toString(): string {
-    return '[credentials]';
-  }
-
-  toJSON(): string {
-    return '[credentials]';
-  }
-
-  [inspect.custom](): string {
-    return '[credentials]';
-  }
 }
 
-/** Longest user name and secret that are looked at, in UTF-8 bytes: beyond it nothing is digested, counted or sent. */
+/** Maximum length of a user name and of a secret, in UTF-8 bytes. Longer ones are not digested, counted or sent. */
 const LONGEST_FIELD_BYTES = 4_096;
 
 // Control characters: RFC 7617 §2 forbids them in a user-id and a password.
 const CONTROL = /\p{Cc}/u;
 
-/** Why credentials cannot be anybody's, whatever the upstream knows. */
+/** Why credentials are invalid without asking the upstream. */
 export type CredentialsFlaw = 'too_long' | 'ill_formed' | 'control' | 'empty';
 
-/** The first flaw of these credentials; what is merely empty is otherwise fit to be counted and logged. */
+/** The first flaw of these credentials. With `empty`, the user name may still be counted and logged. */
 export function flawOf(credentials: Credentials): CredentialsFlaw | undefined {
   const { username, secretKey } = credentials;
   if (isTooLong(username) || isTooLong(secretKey)) return 'too_long';

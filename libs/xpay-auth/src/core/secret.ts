@@ -1,34 +1,17 @@
-import { inspect } from 'node:util';
+import { NonPrinting } from './non-printing.js';
 
-/**
- * A value that does not print: not by `String`, `JSON.stringify`, `console.log` or `util.inspect` with `showHidden`.
- * Read it with {@link reveal}, where it is sent.
- */
-export class Secret {
+/** A string that does not print. Read it with {@link reveal}, at the point where it is sent. */
+export class Secret extends NonPrinting {
   readonly #value: string;
 
-  /** Takes the value in; nothing but {@link reveal} gives it out. */
+  /** Wraps the string. Only {@link reveal} returns it. */
   constructor(value: string) {
+    super('[secret]');
     this.#value = value;
   }
 
-  /** The value itself. */
+  /** The string itself. */
   reveal(): string {
     return this.#value;
-  }
-
-  /** `[secret]`, so that no log has the value. */
-  toString(): string {
-    return '[secret]';
-  }
-
-  /** `[secret]`, so that no answer has the value. */
-  toJSON(): string {
-    return '[secret]';
-  }
-
-  /** `[secret]`, so that no `console.log` has the value. */
-  [inspect.custom](): string {
-    return '[secret]';
   }
 }

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { inspect } from 'node:util';
+import { NonPrinting } from '../../core/non-printing.js';
 import { type Handshake, type IncomingRequest, stripCredentials } from '../request/incoming-request.js';
 
-/** What a request presented, kept out of everybody's sight: it does not print. */
-export class HeldRequest implements IncomingRequest {
+/** The headers and the handshake of a request, credentials included. Does not print. */
+export class HeldRequest extends NonPrinting implements IncomingRequest {
   readonly #headers: IncomingHttpHeaders;
   readonly #rawHeaders: readonly string[];
   readonly #handshake: Handshake | undefined;
@@ -11,6 +11,7 @@ export class HeldRequest implements IncomingRequest {
   declare readonly ip?: string;
 
   constructor(request: IncomingRequest, handshake?: Handshake) {
+    super('[held request]');
     this.#headers = { ...request.headers };
     this.#rawHeaders = [...linesOf(request)];
     this.#handshake = handshake;
@@ -37,18 +38,6 @@ export class HeldRequest implements IncomingRequest {
     const headers = first === undefined ? this.#headers : { authorization: first, ...this.#headers };
     const rawHeaders = [...this.#rawHeaders, ...authorizations.flatMap((line) => ['authorization', line])];
     return new HeldRequest({ headers, rawHeaders, socket: this.socket }, handshake);
-  }
-
-  toString(): string {
-    return '[held request]';
-  }
-
-  toJSON(): string {
-    return '[held request]';
-  }
-
-  [inspect.custom](): string {
-    return '[held request]';
   }
 }
 

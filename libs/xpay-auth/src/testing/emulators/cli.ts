@@ -1,6 +1,5 @@
 #!/usr/bin/env node
-import { readArguments, USAGE, UsageError } from './cli-arguments.js';
-import type { CliRequest } from './cli-arguments.js';
+import { type CliRequest, USAGE, UsageError, readArguments } from './cli-arguments.js';
 import { demoAccounts } from './demo-accounts.js';
 import { environmentLines } from './environment-lines.js';
 import { startGiftStreamEmulator } from './gift-stream.emulator.js';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { claimsOf, jsonAt } from './json-at.js';
+import { claimsOf, jsonAt } from '../../../../../test/support/json-at.js';
 import { ManualClock } from './manual-clock.js';
 import { startXPayEmulator } from './xpay.emulator.js';
 import type { XPayEmulator } from './xpay.emulator.js';

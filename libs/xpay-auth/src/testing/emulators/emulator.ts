@@ -1,21 +1,16 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { AccountBook } from './account-book.js';
-import type { EmulatedAccount } from './account-book.js';
+import { AccountBook, type EmulatedAccount } from './account-book.js';
 import { writeAnswer } from './answer-writer.js';
 import { answerOfFault, emulatorError, transformed } from './fault-answer.js';
-import { planFaults } from './fault.js';
-import type { AnswerEncoding, Fault } from './fault.js';
-import { Gone, Waits } from './emulator-clock.js';
-import type { EmulatorClock } from './emulator-clock.js';
-import { Ledger } from './ledger.js';
-import type { LedgerEntry } from './ledger.js';
+import { type AnswerEncoding, type Fault, planFaults } from './fault.js';
+import { type EmulatorClock, Gone, Waits } from './emulator-clock.js';
+import { Ledger, type LedgerEntry } from './ledger.js';
 import { LoopbackServer } from './loopback-server.js';
 import { redactBody, redactHeaders } from './redaction.js';
 import { Script } from './script.js';
 import { submittedUsername } from './submitted-username.js';
 import { TokenBook } from './token-book.js';
-import { readWireRequest, RequestTooLarge } from './wire-message.js';
-import type { WireAnswer, WireRequest } from './wire-message.js';
+import { RequestTooLarge, type WireAnswer, type WireRequest, readWireRequest } from './wire-message.js';
 
 /** What every emulator can be told at its start. */
 export interface EmulatorOptions<A extends EmulatedAccount> {

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { startGiftStreamEmulator } from './gift-stream.emulator.js';
 import type { GiftStreamEmulator } from './gift-stream.emulator.js';
-import { claimsOf, jsonAt } from './json-at.js';
+import { claimsOf, jsonAt } from '../../../../../test/support/json-at.js';
 import { ManualClock } from './manual-clock.js';
 
 const SHOP = { username: 'shop@example.test', secretKey: 'p&ss wörd+1' };

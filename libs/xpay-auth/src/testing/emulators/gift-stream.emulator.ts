@@ -1,11 +1,8 @@
 import type { EmulatedAccount } from './account-book.js';
-import { Emulator } from './emulator.js';
-import type { EmulatorOptions } from './emulator.js';
-import { formOf, GiftStreamShop, segmentOf } from './gift-stream-shop.js';
-import type { GiftStreamReply, GiftStreamTransaction } from './gift-stream-shop.js';
+import { Emulator, type EmulatorOptions } from './emulator.js';
+import { type GiftStreamReply, GiftStreamShop, type GiftStreamTransaction, formOf, segmentOf } from './gift-stream-shop.js';
 import { GiftStreamMint } from './gift-stream-tokens.js';
-import { bearerOf } from './wire-message.js';
-import type { Outcome, WireAnswer, WireRequest } from './wire-message.js';
+import { type Outcome, type WireAnswer, type WireRequest, bearerOf } from './wire-message.js';
 
 /** An account of the emulated gift-stream; `username` goes over the wire as `email`, `secretKey` as `password`. */
 export interface GiftStreamAccount extends EmulatedAccount {

@@ -1,5 +1,4 @@
-import { createHmac, createSecretKey, randomBytes } from 'node:crypto';
-import type { KeyObject } from 'node:crypto';
+import { type KeyObject, createHmac, createSecretKey, randomBytes } from 'node:crypto';
 
 /** A signing key that nobody but one emulator ever holds, as only the vendor holds the real one. */
 export function randomSigningKey(bytes: number): KeyObject {

@@ -1,7 +1,5 @@
-import { missingField, notAnObject, notAString, notJson, wrongGrantType } from './fastapi-answers.js';
-import type { FieldError } from './fastapi-answers.js';
-import { isRecord, parseJson } from './wire-message.js';
-import type { WireRequest } from './wire-message.js';
+import { type FieldError, missingField, notAString, notAnObject, notJson, wrongGrantType } from './fastapi-answers.js';
+import { type WireRequest, isRecord, parseJson } from './wire-message.js';
 
 /**
  * How the login reads its body. `form`: OAuth2's password form, field by field. `form-model`: the same form as one model,

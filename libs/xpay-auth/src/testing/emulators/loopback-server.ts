@@ -1,5 +1,4 @@
-import { createServer } from 'node:http';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 
 /** An HTTP server on 127.0.0.1 that can go away and come back on the same port. */
 export class LoopbackServer {

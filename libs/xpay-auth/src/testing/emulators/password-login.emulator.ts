@@ -1,13 +1,10 @@
 import { randomBytes, randomInt, randomUUID } from 'node:crypto';
 import type { EmulatedAccount } from './account-book.js';
-import { Emulator } from './emulator.js';
-import type { EmulatorOptions } from './emulator.js';
+import { Emulator, type EmulatorOptions } from './emulator.js';
 import { fastApiError, fastApiJson, missingField, unprocessable, wrongGrantType } from './fastapi-answers.js';
 import { randomSigningKey, signJwt } from './jwt.js';
-import { formFields, readLogin } from './login-body.js';
-import type { LoginBody } from './login-body.js';
-import { bearerOf } from './wire-message.js';
-import type { WireAnswer, WireRequest } from './wire-message.js';
+import { type LoginBody, formFields, readLogin } from './login-body.js';
+import { type WireAnswer, type WireRequest, bearerOf } from './wire-message.js';
 
 export type { LoginBody } from './login-body.js';
 

@@ -1,6 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { isRecord, parseJson } from './wire-message.js';
-import type { WireRequest } from './wire-message.js';
+import { type WireRequest, isRecord, parseJson } from './wire-message.js';
 
 /** Stands where a secret was. */
 const REDACTED = '[redacted]';

@@ -1,6 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { xpayError, xpaySuccess } from './xpay-envelope.js';
-import type { XPayCall } from './xpay-envelope.js';
+import { type XPayCall, xpayError, xpaySuccess } from './xpay-envelope.js';
 import type { WireAnswer } from './wire-message.js';
 
 /** One transfer that was broadcast: on the real system money would be gone. */

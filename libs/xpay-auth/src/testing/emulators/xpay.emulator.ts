@@ -1,17 +1,12 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { EmulatedAccount } from './account-book.js';
-import { Emulator } from './emulator.js';
-import type { EmulatorOptions } from './emulator.js';
+import { Emulator, type EmulatorOptions } from './emulator.js';
 import { randomSigningKey, signJwt } from './jwt.js';
-import { Script } from './script.js';
-import type { ScriptScope } from './script.js';
+import { Script, type ScriptScope } from './script.js';
 import { submittedUsername } from './submitted-username.js';
-import { bearerOf, isRecord, parseJson } from './wire-message.js';
-import type { WireAnswer, WireRequest } from './wire-message.js';
-import { XPayBusiness } from './xpay-business.js';
-import type { XPayPayment } from './xpay-business.js';
-import { xpayError, xpaySuccess } from './xpay-envelope.js';
-import type { UuidPlacement, XPayCall } from './xpay-envelope.js';
+import { type WireAnswer, type WireRequest, bearerOf, isRecord, parseJson } from './wire-message.js';
+import { XPayBusiness, type XPayPayment } from './xpay-business.js';
+import { type UuidPlacement, type XPayCall, xpayError, xpaySuccess } from './xpay-envelope.js';
 
 /** An account of the emulated xPay.stream. */
 export interface XPayAccount extends EmulatedAccount {

@@ -1,1 +1,203 @@
-export { MemoryStore } from '../../stores/memory.store.js';
+import { createHash, randomBytes } from 'node:crypto';
+import { type Clock, systemClock } from '../../core/clock.js';
+import { lengthPrefixed } from '../../core/cache-key.js';
+import { XPayAuthError } from '../../core/errors.js';
+import { SleepAwareClock } from '../../core/sleep-aware-clock.js';
+import {
+  type Count,
+  type Entry,
+  type EntryName,
+  type Held,
+  LONGEST_LOG,
+  type Lease,
+  type LogPage,
+  type LogRecord,
+  type NewEntry,
+  type Store,
+  type StoreNotice,
+  type StoreStatus,
+} from '../../core/store.js';
+
+interface Kept {
+  readonly generation: number;
+  /** `undefined`: discarded. */
+  readonly value: string | undefined;
+  /** On the monotonic clock. */
+  readonly until: number;
+}
+
+interface Log {
+  epoch: string;
+  newest: number;
+  records: LogRecord[];
+}
+
+/**
+ * A {@link Store} in the memory of this process, for tests in which several instances run in one process. It shares nothing
+ * with other processes. {@link goAway} simulates an outage.
+ */
+export class MemoryStore implements Store {
+  readonly #entries = new Map<string, Kept>();
+  readonly #leases = new Map<string, { readonly owner: symbol; readonly until: number }>();
+  readonly #generations = new Map<string, number>();
+  readonly #counters = new Map<string, { count: number; readonly window: string; readonly until: number }>();
+  readonly #logs = new Map<string, Log>();
+  readonly #listeners = new Map<string, Set<(message: string) => void>>();
+  readonly #notified = new Set<(notice: StoreNotice) => void>();
+  #reason: string | undefined;
+  #windows = 0;
+
+  readonly #clock: Clock;
+
+  /** An empty store. Entries and leases expire by this clock, time asleep included. */
+  constructor(clock: Clock = systemClock) {
+    this.#clock = new SleepAwareClock(clock);
+  }
+
+  /** Makes every call fail with `store_unavailable` until {@link comeBack}. */
+  goAway(reason = 'the test said so'): void {
+    this.#reason = reason;
+    this.#notified.forEach((listener) => listener({ type: 'away', reason }));
+  }
+
+  /** Ends the outage. Entries written before it are still there. */
+  comeBack(): void {
+    this.#reason = undefined;
+    this.#notified.forEach((listener) => listener({ type: 'back' }));
+  }
+
+  /** Deletes everything, as `FLUSHALL` does. */
+  flush(): void {
+    for (const table of [this.#entries, this.#leases, this.#generations, this.#counters, this.#logs]) table.clear();
+  }
+
+  indexOf(text: string): string {
+    return createHash('sha256').update(text).digest('base64url');
+  }
+
+  async read(name: EntryName): Promise<Entry | undefined> {
+    this.#assertReady();
+    const kept = this.#kept(keyOf(name));
+    if (kept?.value === undefined) return undefined;
+    const { value, generation, until } = kept;
+    return { value, generation, remainingMs: until - this.#clock.monotonic() };
+  }
+
+  async write(name: EntryName, { value, generation, lifeMs }: NewEntry): Promise<boolean> {
+    this.#assertReady();
+    const key = keyOf(name);
+    if ((this.#kept(key)?.generation ?? -Infinity) >= generation) return false;
+    this.#entries.set(key, { value, generation, until: this.#clock.monotonic() + lifeMs });
+    return true;
+  }
+
+  async discard(name: EntryName, generation: number, keepMs: number): Promise<void> {
+    this.#assertReady();
+    const key = keyOf(name);
+    const kept = this.#kept(key);
+    if (kept !== undefined && kept.generation > generation) return;
+    const until = Math.max(kept?.until ?? 0, this.#clock.monotonic() + keepMs);
+    this.#entries.set(key, { value: undefined, generation, until });
+  }
+
+  async acquire(name: EntryName, leaseMs: number): Promise<Lease | Held> {
+    this.#assertReady();
+    const key = keyOf(name);
+    const now = this.#clock.monotonic();
+    const held = this.#leases.get(key);
+    if (held !== undefined && held.until > now) return { kind: 'held', remainingMs: held.until - now };
+    const owner = Symbol('owner');
+    this.#leases.set(key, { owner, until: now + leaseMs });
+    const last = Math.max(this.#generations.get(key) ?? 0, this.#kept(key)?.generation ?? 0);
+    const generation = Math.max(last + 1, Math.floor(this.#clock.now()));
+    this.#generations.set(key, generation);
+    const release = async (): Promise<void> => {
+      if (this.#leases.get(key)?.owner === owner) this.#leases.delete(key);
+    };
+    return { kind: 'acquired', generation, release };
+  }
+
+  async count(id: string, windowMs: number): Promise<Count> {
+    this.#assertReady();
+    const now = this.#clock.monotonic();
+    let counter = this.#counters.get(id);
+    if (counter === undefined || counter.until <= now) {
+      counter = { count: 0, window: String(++this.#windows), until: now + windowMs };
+      this.#counters.set(id, counter);
+    }
+    counter.count++;
+    return { count: counter.count, remainingMs: counter.until - now, window: counter.window };
+  }
+
+  async uncount(id: string, window: string): Promise<void> {
+    this.#assertReady();
+    const counter = this.#counters.get(id);
+    if (counter?.window !== window) return;
+    if (--counter.count <= 0) this.#counters.delete(id);
+  }
+
+  async append(log: string, { index, value }: { readonly index: string; readonly value: string }): Promise<LogPage> {
+    this.#assertReady();
+    const found = this.#log(log);
+    found.records = [...found.records, { position: ++found.newest, index, value }].slice(-LONGEST_LOG);
+    return pageOf(found, found.newest);
+  }
+
+  async readLog(log: string, after: number): Promise<LogPage> {
+    this.#assertReady();
+    return pageOf(this.#log(log), after);
+  }
+
+  async renewEpoch(log: string, lostEpoch: string): Promise<void> {
+    this.#assertReady();
+    if (this.#log(log).epoch === lostEpoch) this.#logs.delete(log);
+  }
+
+  async publish(topic: string, message: string): Promise<void> {
+    this.#assertReady();
+    this.#listeners.get(topic)?.forEach((listener) => queueMicrotask(() => listener(message)));
+  }
+
+  subscribe(topic: string, listener: (message: string) => void): () => void {
+    const listeners = this.#listeners.get(topic) ?? new Set();
+    this.#listeners.set(topic, listeners.add(listener));
+    return () => void listeners.delete(listener);
+  }
+
+  status(): StoreStatus {
+    return { state: this.#reason === undefined ? 'ready' : 'away', reason: this.#reason, unreadable: 0 };
+  }
+
+  onNotice(listener: (notice: StoreNotice) => void): () => void {
+    this.#notified.add(listener);
+    return () => void this.#notified.delete(listener);
+  }
+
+  async close(): Promise<void> {}
+
+  #assertReady(): void {
+    if (this.#reason === undefined) return;
+    const message = `The shared store is unavailable: ${this.#reason}`;
+    throw new XPayAuthError('store_unavailable', message, { retryAfterMs: 1_000 });
+  }
+
+  #kept(key: string): Kept | undefined {
+    const kept = this.#entries.get(key);
+    return kept !== undefined && kept.until > this.#clock.monotonic() ? kept : undefined;
+  }
+
+  #log(log: string): Log {
+    const found = this.#logs.get(log) ?? { epoch: randomBytes(9).toString('base64url'), newest: 0, records: [] };
+    this.#logs.set(log, found);
+    return found;
+  }
+}
+
+function keyOf({ kind, id }: EntryName): string {
+  return lengthPrefixed([kind, id]);
+}
+
+function pageOf({ epoch, newest, records }: Log, after: number): LogPage {
+  const oldest = newest - records.length + 1;
+  return { epoch, newest, oldest, records: records.filter(({ position }) => position > after) };
+}

@@ -1,11 +1,6 @@
-import { isRecord } from './wire-message.js';
-
-/** What stands at a path inside parsed JSON, array indexes included; `undefined` when nothing does. */
+/** The value at a path inside parsed JSON, array indexes included; `undefined` where there is none. */
 export function jsonAt(value: unknown, ...path: readonly (string | number)[]): unknown {
-  return path.reduce<unknown>((at, step) => {
-    if (Array.isArray(at) && typeof step === 'number') return at[step];
-    return isRecord(at) ? at[String(step)] : undefined;
-  }, value);
+  return path.reduce<unknown>((at, step) => (at as Readonly<Record<string | number, unknown>> | null)?.[step], value);
 }
 
 /** The claims of a JWT, unverified; `undefined` when it is none. */
