@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals
 import { KeyedDigest } from '../core/digest.js';
 import type { XPayAuthError } from '../core/errors.js';
 import type { Store } from '../core/store.js';
-import { MemoryStore } from '../stores/memory.store.js';
+import { MemoryStore } from '../testing/kit/memory-store.js';
 import { ManualClock } from '../testing/emulators/manual-clock.js';
 import { type AttemptLimits, CountedAttempts } from './attempts.js';
 import type { AuditEvent } from '../core/audit-events.js';

@@ -1,81 +1,74 @@
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { ServerResponse } from 'node:http';
 import { AccountBook, type EmulatedAccount } from './account-book.js';
 import { writeAnswer } from './answer-writer.js';
 import { answerOfFault, emulatorError, transformed } from './fault-answer.js';
 import { type AnswerEncoding, type Fault, planFaults } from './fault.js';
 import { type EmulatorClock, Gone, Waits } from './emulator-clock.js';
+import { type JwtHeader, signJwt } from './jwt.js';
 import { Ledger, type LedgerEntry } from './ledger.js';
 import { LoopbackServer } from './loopback-server.js';
 import { redactBody, redactHeaders } from './redaction.js';
 import { Script } from './script.js';
 import { submittedUsername } from './submitted-username.js';
-import { TokenBook } from './token-book.js';
-import { RequestTooLarge, type WireAnswer, type WireRequest, readWireRequest } from './wire-message.js';
+import { TokenBook, type TokenRecord } from './token-book.js';
+import type { WireAnswer, WireRequest } from './wire-message.js';
 
-/** What every emulator can be told at its start. */
-export interface EmulatorOptions<A extends EmulatedAccount> {
-  /** Who may log in. @default nobody */
+/** Options of every emulator. */
+export interface EmulatorOptions<A extends EmulatedAccount> extends Readonly<
+  Partial<
+    Pick<Emulator<A>, 'tokenLifeMs' | 'clockSkewMs' | 'dateHeader' | 'oneTokenPerAccount' | 'equalTokensWithinASecond'>
+  >
+> {
+  /** The accounts that can log in. @default none */
   readonly accounts?: readonly A[];
-  /** The port on 127.0.0.1. @default 0, a free port of the system's choice */
+  /** The port on 127.0.0.1. @default 0, a free port that the system chooses */
   readonly port?: number;
-  /** The time it lives in; give it the library's own `ManualClock`. @default real time */
+  /** The clock of the emulator. Pass the library's own `ManualClock`. @default real time */
   readonly clock?: EmulatorClock;
-  /** How far the upstream's clock is ahead of `clock`, in ms; negative: behind. @default 0 */
-  readonly clockSkewMs?: number;
-  /** Does every answer carry `Date`, read from the upstream's clock? @default true */
-  readonly dateHeader?: boolean;
-  /** Life of the tokens minted from now on, in ms. @default the dialect's own */
-  readonly tokenLifeMs?: number;
-  /** Does a login end the account's older tokens? @default false */
-  readonly oneTokenPerAccount?: boolean;
-  /**
-   * Are two tokens minted for one account in one second the same bytes, as JWTs without an id of their own are?
-   * @default true for gift-stream, whose documented claims leave no room for an id; otherwise false
-   */
-  readonly equalTokensWithinASecond?: boolean;
-  /** How many requests the ledger keeps; counting has no limit. @default 10_000 */
+  /** How many requests the ledger keeps. Counts have no limit. @default 10_000 */
   readonly ledgerSize?: number;
 }
 
-/** An upstream's stand-in on the loopback interface: a real HTTP server that a test scripts, questions and stops. */
+/** An emulated upstream: a real HTTP server on the loopback interface that a test scripts, inspects and stops. */
 export abstract class Emulator<A extends EmulatedAccount> implements AsyncDisposable {
-  /** What is to go wrong with coming requests. */
+  /** Faults of coming requests. */
   readonly faults = new Script<Fault>();
-  /** Life of the tokens minted from now on, in ms; `undefined`: the dialect's own. */
+  /** Lifetime in ms of tokens issued from now on; `undefined`: that of the dialect. @default the dialect's */
   tokenLifeMs: number | undefined;
-  /** How far the upstream's clock is ahead of ours, in ms. Shows in `Date`, in expiry and in issue times. */
-  clockSkewMs: number;
-  /** Does every answer carry `Date`? */
-  dateHeader: boolean;
-  /** Does a login end the account's older tokens? */
-  oneTokenPerAccount: boolean;
-  /** Are two tokens minted for one account in one second the same bytes? */
-  equalTokensWithinASecond: boolean;
+  /** How far the upstream's clock is ahead of `clock`, in ms; negative: behind. Shows in `Date`, expiry and issue times. @default 0 */
+  clockSkewMs = 0;
+  /** Whether every answer has a `Date` header, read from the upstream's clock. @default true */
+  dateHeader = true;
+  /** Whether a login ends the account's older tokens. @default false */
+  oneTokenPerAccount = false;
+  /**
+   * Whether two tokens issued for one account within one second are the same bytes, as JWTs without an id are.
+   * @default true for gift-stream, whose documented claims have no id; otherwise false
+   */
+  equalTokensWithinASecond = false;
 
   protected readonly accountBook = new AccountBook<A>();
   protected readonly tokens = new TokenBook();
+  readonly #signingKey = randomBytes(64);
   readonly #clock: EmulatorClock;
   readonly #ledger: Ledger;
   readonly #server: LoopbackServer;
   readonly #waits: Waits;
 
-  protected constructor(options: EmulatorOptions<A>, equalTokensByDefault: boolean) {
-    this.tokenLifeMs = options.tokenLifeMs;
-    this.clockSkewMs = options.clockSkewMs ?? 0;
-    this.dateHeader = options.dateHeader ?? true;
-    this.oneTokenPerAccount = options.oneTokenPerAccount ?? false;
-    this.equalTokensWithinASecond = options.equalTokensWithinASecond ?? equalTokensByDefault;
-    this.#clock = options.clock ?? { now: () => Date.now() };
-    this.#waits = new Waits(this.#clock);
-    this.#ledger = new Ledger(options.ledgerSize ?? 10_000);
-    this.#server = new LoopbackServer(options.port ?? 0, (request, response) => void this.#serve(request, response));
-    for (const account of options.accounts ?? []) this.addAccount(account);
+  /** Use the `start…Emulator` function, which also applies options that are fields, and listens. */
+  constructor({ clock = { now: () => Date.now() }, ledgerSize = 10_000, port = 0, accounts = [] }: EmulatorOptions<A>) {
+    this.#clock = clock;
+    this.#waits = new Waits(clock);
+    this.#ledger = new Ledger(ledgerSize);
+    this.#server = new LoopbackServer(port, (request, response) => this.#serve(request, response));
+    for (const account of accounts) this.addAccount(account);
   }
 
-  /** The dialect: what this upstream answers when nothing is scripted. */
+  /** The dialect: the answer when no fault is scripted. */
   protected abstract answer(request: WireRequest): WireAnswer | Promise<WireAnswer>;
 
-  /** Origin, such as `http://127.0.0.1:41234`; the same after `pause` and `resume`. */
+  /** The origin, such as `http://127.0.0.1:41234`. Stays the same after `pause` and `resume`. */
   get url(): string {
     return this.#server.url;
   }
@@ -85,12 +78,12 @@ export abstract class Emulator<A extends EmulatedAccount> implements AsyncDispos
     return this.#clock.now() + this.clockSkewMs;
   }
 
-  /** The latest requests, oldest first, without secrets. */
+  /** The latest requests, oldest first, with secrets redacted. */
   get ledger(): readonly LedgerEntry[] {
     return this.#ledger.entries;
   }
 
-  /** How many requests have arrived, at one path (`/client/wallets/*` for all below) or altogether; faulty ones count too. */
+  /** The number of requests so far, at one path (`/client/wallets/*`: all below) or in total. Includes those with a fault. */
   requests(path?: string): number {
     return this.#ledger.count(path);
   }
@@ -100,7 +93,7 @@ export abstract class Emulator<A extends EmulatedAccount> implements AsyncDispos
     return this.#ledger.reach(count, path, withinMs);
   }
 
-  /** Empties the ledger and counts from nought. */
+  /** Empties the ledger and sets all counts to 0. */
   resetLedger(): void {
     this.#ledger.reset();
   }
@@ -110,44 +103,44 @@ export abstract class Emulator<A extends EmulatedAccount> implements AsyncDispos
     return this.accountBook.usernames;
   }
 
-  /** Adds an account; one of the same name is replaced and keeps its tokens. */
+  /** Adds an account. Replaces one of the same name, whose tokens stay valid. */
   addAccount(account: A): void {
     this.accountBook.put(account);
   }
 
-  /** Removes an account and ends its tokens; `false` when there was none. */
+  /** Removes an account and revokes its tokens. Returns `false` if there was none. */
   removeAccount(username: string): boolean {
     this.tokens.revokeAll(username);
     return this.accountBook.remove(username);
   }
 
-  /** Changes an account's password or key; its tokens live on unless revoked. */
+  /** Changes an account's password or key. Its tokens stay valid until they are revoked. */
   setSecret(username: string, newSecret: string): void {
     this.accountBook.setSecret(username, newSecret);
   }
 
-  /** Ends one account's tokens, or everybody's, before their time; returns how many. */
+  /** Revokes the tokens of one account, or all tokens. Returns how many. */
   revokeTokens(username?: string): number {
     return this.tokens.revokeAll(username);
   }
 
-  /** Would the upstream take this token now? */
+  /** Whether the upstream accepts this token now. */
   isLive(token: string): boolean {
     return this.tokens.live(token, this.now()) !== undefined;
   }
 
-  /** Goes away: connections are cut, new ones refused, until `resume`. Accounts, tokens and ledger stay. */
+  /** Ends all connections and refuses new ones until `resume`. Accounts, tokens and ledger stay. */
   async pause(): Promise<void> {
     this.#waits.cut();
     await this.#server.close();
   }
 
-  /** Comes back on the same port. */
+  /** Listens again, on the same port. */
   resume(): Promise<void> {
     return this.#server.open();
   }
 
-  /** Ends the emulator, hanging answers included. A second call does nothing. */
+  /** Stops the emulator and ends pending answers. Idempotent. */
   stop(): Promise<void> {
     return this.pause();
   }
@@ -157,20 +150,22 @@ export abstract class Emulator<A extends EmulatedAccount> implements AsyncDispos
     return this.stop();
   }
 
-  async #serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+  /** Signs a JWT, with a `jti` unless tokens of one second are to be equal, and records it as live. */
+  protected issueToken(record: TokenRecord, header: JwtHeader, claims: object): string {
+    const jti = this.equalTokensWithinASecond ? {} : { jti: randomUUID() };
+    const token = signJwt(header, { ...claims, ...jti }, this.#signingKey);
+    this.tokens.put(token, record);
+    return token;
+  }
+
+  async #serve(request: WireRequest, response: ServerResponse): Promise<void> {
+    const settle = this.#ledger.open(this.#entryOf(request));
     try {
-      const request = await readWireRequest(incoming);
-      const settle = this.#ledger.open(this.#entryOf(request));
-      try {
-        await this.#respond(request, response, settle);
-      } catch (error) {
-        if (error instanceof Gone || response.destroyed || response.headersSent) return;
-        settle({ status: 500, outcome: 'emulator_error' });
-        await this.#write(response, emulatorError(error));
-      }
+      await this.#respond(request, response, settle);
     } catch (error) {
-      if (error instanceof RequestTooLarge) response.writeHead(413, { connection: 'close' }).end();
-      else response.destroy();
+      if (error instanceof Gone || response.destroyed || response.headersSent) return;
+      settle({ status: 500, outcome: 'emulator_error' });
+      await this.#write(response, emulatorError(error));
     }
   }
 
@@ -189,12 +184,8 @@ export abstract class Emulator<A extends EmulatedAccount> implements AsyncDispos
       return;
     }
     const answer = replacement ?? transformed(early ?? (await this.answer(request)), plan.transforms);
-    settle({
-      status: answer.status,
-      outcome: answer.outcome,
-      ...(answer.account !== undefined && { account: answer.account }),
-      ...(answer.uuid !== undefined && { uuid: answer.uuid }),
-    });
+    const { status, outcome, account, uuid } = answer;
+    settle({ status, outcome, ...(account !== undefined && { account }), ...(uuid !== undefined && { uuid }) });
     await this.#write(response, answer, plan.encoding);
   }
 
@@ -217,4 +208,18 @@ export abstract class Emulator<A extends EmulatedAccount> implements AsyncDispos
       outcome: 'pending',
     };
   }
+}
+
+/** Starts an emulator of this class. An option that is also a field of the emulator sets that field. */
+export async function startEmulator<O extends object, E extends { resume(): Promise<void> }>(
+  type: new (options: O) => E,
+  options: O,
+): Promise<E> {
+  const emulator = new type(options);
+  const fields = Object.entries(options).filter(
+    ([name, value]) => value !== undefined && Object.hasOwn(emulator, name),
+  );
+  Object.assign(emulator, Object.fromEntries(fields));
+  await emulator.resume();
+  return emulator;
 }

@@ -1,7 +1,7 @@
-/** What every fault may say besides its kind. */
+/** What every fault can have beside its kind. */
 export interface FaultTiming {
   /**
-   * `true`: the upstream does its work first (the token is minted, the payment made) and only then things go wrong.
+   * `true`: the upstream processes the request first (issues the token, makes the payment), and fails afterwards.
    * @default false
    */
   readonly processed?: boolean;
@@ -10,27 +10,35 @@ export interface FaultTiming {
 /** Seconds, or an HTTP date. */
 export type RetryAfter = number | string;
 
-/** Everything that can go wrong on the way to, inside or back from an upstream. */
+/** A failure on the way to an upstream, inside it, or on the way back. */
 export type Fault = FaultTiming &
   (
     | {
-        /** Answers later, as it would have. */
+        /** The normal answer, later. */
         readonly kind: 'delay';
-        /** How much later, on the emulator's clock. */
+        /** The delay in ms, on the emulator's clock. */
         readonly ms: number;
-        /** What else goes wrong after the wait. */
+        /** A fault after the delay. */
         readonly followedBy?: Fault;
       }
     | {
-        /** The connection is reset (TCP RST) instead of an answer. */
-        readonly kind: 'reset';
+        /**
+         * - `reset`: the connection is reset (TCP RST) instead of an answer
+         * - `hang`: no answer until the emulator stops or the client disconnects
+         * - `html502`: 502 with the HTML page of a proxy
+         * - `empty`: 200 without a body
+         * - `notJson`: 200 that declares JSON and is not
+         */
+        readonly kind: 'reset' | 'hang' | 'html502' | 'empty' | 'notJson';
       }
     | {
-        /** No answer until the emulator stops or the client gives up. */
-        readonly kind: 'hang';
+        /** 429, or 503. */
+        readonly kind: 'rateLimited' | 'unavailable';
+        /** Its `Retry-After`. @default absent */
+        readonly retryAfter?: RetryAfter;
       }
     | {
-        /** Any answer at all. */
+        /** Any answer. */
         readonly kind: 'status';
         /** The HTTP status. */
         readonly status: number;
@@ -40,41 +48,17 @@ export type Fault = FaultTiming &
         readonly body?: unknown;
       }
     | {
-        /** 502 with a proxy's HTML page. */
-        readonly kind: 'html502';
-      }
-    | {
-        /** 429. */
-        readonly kind: 'rateLimited';
-        /** Its `Retry-After`. @default left out */
-        readonly retryAfter?: RetryAfter;
-      }
-    | {
-        /** 503. */
-        readonly kind: 'unavailable';
-        /** Its `Retry-After`. @default left out */
-        readonly retryAfter?: RetryAfter;
-      }
-    | {
-        /** 200 with no body. */
-        readonly kind: 'empty';
-      }
-    | {
-        /** 200 that calls itself JSON and is not. */
-        readonly kind: 'notJson';
-      }
-    | {
         /** A redirect. */
         readonly kind: 'redirect';
-        /** Where to. */
+        /** The target URL. */
         readonly location: string;
         /** The HTTP status; 307 makes clients send the body again. @default 307 */
         readonly status?: number;
       }
     | {
-        /** 200 with very much valid JSON. */
+        /** 200 with very long valid JSON. */
         readonly kind: 'oversized';
-        /** How many bytes of it. */
+        /** Its length in bytes. */
         readonly bytes: number;
         /** `false` sends it chunked, without `Content-Length`. @default true */
         readonly declareLength?: boolean;
@@ -82,11 +66,11 @@ export type Fault = FaultTiming &
     | {
         /** The normal answer with another body. */
         readonly kind: 'transform';
-        /** Takes the normal body and returns the other one; `undefined` means no body. */
+        /** Takes the normal body and returns the other one. `undefined`: no body. */
         readonly transform: (body: unknown) => unknown;
       }
     | {
-        /** The answer as it would have been, that of another fault included, in another encoding than UTF-8. */
+        /** The normal answer, or that of another fault, in an encoding other than UTF-8. */
         readonly kind: 'encoding';
         /** The encoding, by Node's name for it. */
         readonly encoding: 'latin1' | 'utf16le';
@@ -95,39 +79,40 @@ export type Fault = FaultTiming &
       }
   );
 
-/** In which encoding a body is written, and which one `Content-Type` declares. */
+/** The encoding of a body, and the `charset` in `Content-Type`. */
 export type AnswerEncoding = Extract<Fault, { readonly kind: 'encoding' }>;
 
-/** What the faults of one request add up to. */
+/** The faults of one request, combined. */
 export interface FaultPlan {
   readonly delayMs: number;
   readonly processFirst: boolean;
   readonly transforms: readonly ((body: unknown) => unknown)[];
-  /** The first fault that leaves no normal answer. */
+  /** The first fault that replaces the normal answer. */
   readonly ending: Exclude<Fault, { kind: 'delay' | 'transform' | 'encoding' }> | undefined;
-  /** The first encoding that is asked for. */
+  /** The first encoding. */
   readonly encoding: AnswerEncoding | undefined;
 }
 
-/** Adds faults up: delays sum, transforms apply in order, and the first one that replaces the answer wins. */
+/** Combines faults: delays add up, transforms apply in order, and the first fault that replaces the answer wins. */
 export function planFaults(faults: readonly Fault[]): FaultPlan {
-  let delayMs = 0;
-  let processFirst = false;
-  let ending: FaultPlan['ending'];
-  let encoding: FaultPlan['encoding'];
-  const transforms: ((body: unknown) => unknown)[] = [];
-  for (const first of faults) {
-    for (let fault: Fault | undefined = first; fault !== undefined;) {
-      processFirst ||= fault.processed === true;
-      const current: Fault = fault;
-      fault = undefined;
-      if (current.kind === 'delay') {
-        delayMs += current.ms;
-        fault = current.followedBy;
-      } else if (current.kind === 'transform') transforms.push(current.transform);
-      else if (current.kind === 'encoding') encoding ??= current;
-      else ending ??= current;
-    }
-  }
-  return { delayMs, processFirst, transforms, ending, encoding };
+  const all = faults.flatMap(withFollowers);
+  const transforms = all.flatMap((fault) => (fault.kind === 'transform' ? [fault.transform] : []));
+  const delays = all.map((fault) => (fault.kind === 'delay' ? fault.ms : 0));
+  return {
+    delayMs: delays.reduce((sum, ms) => sum + ms, 0),
+    processFirst: all.some(({ processed }) => processed === true),
+    transforms,
+    ending: all.find(isEnding),
+    encoding: all.find((fault) => fault.kind === 'encoding'),
+  };
+}
+
+function withFollowers(fault: Fault): Fault[] {
+  return fault.kind === 'delay' && fault.followedBy !== undefined
+    ? [fault, ...withFollowers(fault.followedBy)]
+    : [fault];
+}
+
+function isEnding(fault: Fault): fault is NonNullable<FaultPlan['ending']> {
+  return fault.kind !== 'delay' && fault.kind !== 'transform' && fault.kind !== 'encoding';
 }

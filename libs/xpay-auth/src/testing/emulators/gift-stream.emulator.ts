@@ -1,63 +1,72 @@
 import type { EmulatedAccount } from './account-book.js';
-import { Emulator, type EmulatorOptions } from './emulator.js';
-import { type GiftStreamReply, GiftStreamShop, type GiftStreamTransaction, formOf, segmentOf } from './gift-stream-shop.js';
-import { GiftStreamMint } from './gift-stream-tokens.js';
+import { Emulator, type EmulatorOptions, startEmulator } from './emulator.js';
+import {
+  type GiftStreamReply,
+  GiftStreamShop,
+  type GiftStreamTransaction,
+  formOf,
+  segmentOf,
+} from './gift-stream-shop.js';
 import { type Outcome, type WireAnswer, type WireRequest, bearerOf } from './wire-message.js';
 
 /** An account of the emulated gift-stream; `username` goes over the wire as `email`, `secretKey` as `password`. */
 export interface GiftStreamAccount extends EmulatedAccount {
-  /** The client that its tokens name. @default '2' */
+  /** `clientId` in its tokens. @default '2' */
   readonly clientId?: string;
 }
 
 /**
- * What `/refresh` does, as the vendor does not say. `rotate`: a new refresh token inside the new access token, the old
- * one is dead. `keep`: the same one again. `omit`: none inside, and the old one stays good.
+ * What `/refresh` does; the vendor does not document it. `rotate`: the new access token holds a new refresh token, the old one
+ * is revoked. `keep`: it holds the same refresh token. `omit`: it holds none, and the old refresh token stays valid.
  */
 export type RefreshMode = 'rotate' | 'keep' | 'omit';
 
-const MODES = [
-  'refreshMode',
-  'loginFailureStatus',
-  'loginFailureMessage',
-  'requireAuthorisation',
-  'acceptRefreshAsBearer',
-  'errorTimestamps',
-] as const satisfies readonly (keyof GiftStreamEmulator)[];
-
-/** What an emulated gift-stream can be told at its start. */
+/** Options of the emulated gift-stream. */
 export interface GiftStreamEmulatorOptions
-  extends EmulatorOptions<GiftStreamAccount>, Readonly<Partial<Pick<GiftStreamEmulator, (typeof MODES)[number]>>> {}
+  extends
+    EmulatorOptions<GiftStreamAccount>,
+    Readonly<
+      Partial<
+        Pick<
+          GiftStreamEmulator,
+          | 'refreshMode'
+          | 'loginFailureStatus'
+          | 'loginFailureMessage'
+          | 'requireAuthorisation'
+          | 'acceptRefreshAsBearer'
+          | 'errorTimestamps'
+        >
+      >
+    > {}
+
+/** Three days, as in every sample of the vendor. */
+const DEFAULT_LIFE_MS = 259_200_000;
+const HEADER = { typ: 'JWT', alg: 'HS512' } as const;
 
 interface Refusal {
   readonly refused: string;
 }
 
-/** gift-stream's stand-in (https://developers.gift-stream.com). Its refusals are 400, never 401. */
+/** An emulated gift-stream (https://developers.gift-stream.com). It rejects with 400, never with 401. */
 export class GiftStreamEmulator extends Emulator<GiftStreamAccount> {
+  override equalTokensWithinASecond = true;
   /** What `/refresh` does. @default 'rotate' */
   refreshMode: RefreshMode = 'rotate';
-  /** HTTP status of a failed login, which the vendor does not document. @default 400 */
+  /** HTTP status of a failed login; the vendor does not document it. @default 400 */
   loginFailureStatus = 400;
   /** `message` of a failed login. @default 'Invalid Credentials' */
   loginFailureMessage = 'Invalid Credentials';
-  /** Does `GET /giftcard/:id` take the header in the spelling `Authorisation` alone? @default false: either spelling */
+  /** Whether `GET /giftcard/:id` reads the header `Authorisation` only. @default false: either spelling */
   requireAuthorisation = false;
-  /** Does a refresh token pass for an access token, as in the vendor's transaction sample? @default false */
+  /** Whether a refresh token is accepted as an access token, as in the vendor's transaction sample. @default false */
   acceptRefreshAsBearer = false;
-  /** Do errors carry `timestamp`? @default true */
+  /** Whether errors have `timestamp`. @default true */
   errorTimestamps = true;
 
   readonly #shop = new GiftStreamShop();
-  readonly #mint = new GiftStreamMint();
   #tokenId = 0;
 
-  constructor(options: GiftStreamEmulatorOptions = {}) {
-    super(options, true);
-    for (const mode of MODES) if (options[mode] !== undefined) Object.assign(this, { [mode]: options[mode] });
-  }
-
-  /** Every transaction that went through, oldest first. */
+  /** All successful transactions, oldest first. */
   get transactions(): readonly GiftStreamTransaction[] {
     return this.#shop.transactions;
   }
@@ -108,21 +117,30 @@ export class GiftStreamEmulator extends Emulator<GiftStreamAccount> {
     return this.#grant(account, this.#newRefreshToken(account));
   }
 
-  #newRefreshToken({ username, clientId = '2' }: GiftStreamAccount): string {
-    const token = this.#mint.refreshToken({ username, clientId }, this.now(), !this.equalTokensWithinASecond);
-    this.tokens.put(token, { username, kind: 'refresh', expiresAt: Infinity });
-    return token;
+  #newRefreshToken(account: GiftStreamAccount): string {
+    return this.#issue(account, 'refresh', { 'token-type': 'REFRESH' });
   }
 
-  #grant({ username, clientId = '2' }: GiftStreamAccount, refreshToken: string | undefined): WireAnswer {
-    const distinct = !this.equalTokensWithinASecond;
-    const holder = { username, clientId };
-    const { token, expiresAt } = this.#mint.accessToken(holder, this.now(), this.tokenLifeMs, refreshToken, distinct);
-    this.tokens.put(token, { username, kind: 'access', expiresAt });
-    return this.#ok({ message: 'OK', accessToken: token, 'token-id': ++this.#tokenId }, 'granted', username);
+  #grant(account: GiftStreamAccount, refreshToken: string | undefined): WireAnswer {
+    const exp = this.#seconds() + Math.ceil((this.tokenLifeMs ?? DEFAULT_LIFE_MS) / 1000);
+    const accessToken = this.#issue(account, 'access', { 'refresh-token': refreshToken }, exp);
+    return this.#ok({ message: 'OK', accessToken, 'token-id': ++this.#tokenId }, 'granted', account.username);
   }
 
-  /** The user name behind the request's bearer, or the vendor's word for what is wrong with it. */
+  /**
+   * Issues a JWT with the vendor's claims in the vendor's order. `exp` is in whole seconds; without it the token never expires.
+   *
+   * Source: https://developers.gift-stream.com/operation/operation-authenticate
+   */
+  #issue(account: GiftStreamAccount, kind: 'access' | 'refresh', more: object, exp?: number): string {
+    const { username, clientId = '2' } = account;
+    const iat = this.#seconds();
+    const times = { iat, iss: 'api.giftcard.appdeliverance.com', nbf: iat, exp };
+    const expiresAt = exp === undefined ? Infinity : exp * 1000;
+    return this.issueToken({ username, kind, expiresAt }, HEADER, { ...times, userName: username, clientId, ...more });
+  }
+
+  /** The user name behind the request's bearer token, or the vendor's message for a bad one. */
   #holder(request: WireRequest, kind: 'access' | 'refresh', eitherSpelling: boolean): string | Refusal {
     const british = eitherSpelling ? bearerOf(request, 'authorisation') : undefined;
     const token = british ?? (eitherSpelling && this.requireAuthorisation ? undefined : bearerOf(request));
@@ -133,19 +151,14 @@ export class GiftStreamEmulator extends Emulator<GiftStreamAccount> {
     return this.now() < record.expiresAt ? record.username : { refused: 'Expired Token' };
   }
 
-  #ok(fields: Readonly<Record<string, unknown>>, outcome: Outcome, account: string): WireAnswer {
-    const { message, ...rest } = fields;
-    return {
-      status: 200,
-      payload: { kind: 'json', value: { message, timestamp: this.#seconds(), ...rest } },
-      outcome,
-      account,
-    };
+  #ok({ message, ...rest }: Readonly<Record<string, unknown>>, outcome: Outcome, account: string): WireAnswer {
+    const value = { message, timestamp: this.#seconds(), ...rest };
+    return { status: 200, payload: { kind: 'json', value }, outcome, account };
   }
 
   #error(status: number, message: string, outcome: Outcome, account?: string): WireAnswer {
     const value = { message, ...(this.errorTimestamps && { timestamp: this.#seconds() }) };
-    return { status, payload: { kind: 'json', value }, outcome, ...(account !== undefined && { account }) };
+    return { status, payload: { kind: 'json', value }, outcome, account };
   }
 
   #seconds(): number {
@@ -154,8 +167,6 @@ export class GiftStreamEmulator extends Emulator<GiftStreamAccount> {
 }
 
 /** Starts an emulated gift-stream on 127.0.0.1. */
-export async function startGiftStreamEmulator(options?: GiftStreamEmulatorOptions): Promise<GiftStreamEmulator> {
-  const emulator = new GiftStreamEmulator(options);
-  await emulator.resume();
-  return emulator;
+export function startGiftStreamEmulator(options: GiftStreamEmulatorOptions = {}): Promise<GiftStreamEmulator> {
+  return startEmulator(GiftStreamEmulator, options);
 }

@@ -1,19 +1,16 @@
-import { type KeyObject, createHmac, createSecretKey, randomBytes } from 'node:crypto';
+import { createHmac } from 'node:crypto';
 
-/** A signing key that nobody but one emulator ever holds, as only the vendor holds the real one. */
-export function randomSigningKey(bytes: number): KeyObject {
-  return createSecretKey(randomBytes(bytes));
+/** The header of a JWT (RFC 7519 §5). */
+export interface JwtHeader {
+  readonly alg: 'HS256' | 'HS512';
+  readonly typ: 'JWT';
 }
 
-/** A compact JWT. Header and payload keep the order of their keys, because vendors' tokens are recognised by it. */
-export function signJwt(
-  hash: 'sha256' | 'sha512',
-  header: Readonly<Record<string, string>>,
-  payload: Readonly<Record<string, unknown>>,
-  key: KeyObject,
-): string {
-  const signed = `${part(header)}.${part(payload)}`;
-  return `${signed}.${createHmac(hash, key).update(signed).digest('base64url')}`;
+/** A compact JWT. Header and claims keep the order of their keys, because some clients recognise a vendor's tokens by it. */
+export function signJwt(header: JwtHeader, claims: object, key: Buffer): string {
+  const signed = `${part(header)}.${part(claims)}`;
+  const signature = createHmac(header.alg === 'HS256' ? 'sha256' : 'sha512', key).update(signed);
+  return `${signed}.${signature.digest('base64url')}`;
 }
 
 function part(value: object): string {

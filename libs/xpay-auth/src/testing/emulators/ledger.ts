@@ -1,9 +1,9 @@
 import { fitsPath } from './path-pattern.js';
 import type { Outcome } from './wire-message.js';
 
-/** One request as an emulator saw it. Secrets are replaced by `[redacted]`. */
+/** One request to an emulator. Secrets are replaced by `[redacted]`. */
 export interface LedgerEntry {
-  /** Ms since the epoch on the clock the emulator was given, skew left out. */
+  /** Ms since the epoch on the emulator's `clock`, without skew. */
   readonly at: number;
   /** The HTTP method. */
   readonly method: string;
@@ -15,9 +15,9 @@ export interface LedgerEntry {
   readonly body: unknown;
   /** HTTP status of the answer; `undefined` while there is none. */
   readonly status: number | undefined;
-  /** What the emulator made of it; `pending` while there is no answer. */
+  /** The outcome; `pending` while there is no answer. */
   readonly outcome: Outcome;
-  /** User name, as far as the emulator knows. */
+  /** The user name, if the emulator knows it. */
   readonly account?: string;
   /** The request's own reference, where the dialect has one. */
   readonly uuid?: string;
@@ -34,29 +34,26 @@ type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 /** Beyond this many distinct paths only the total is counted. */
 const MOST_PATHS = 10_000;
 
-/** Remembers the latest requests and counts all of them. */
+/** Keeps the latest requests and counts all of them. */
 export class Ledger {
-  readonly #size: number;
   #entries: Writable<LedgerEntry>[] = [];
   #total = 0;
   readonly #byPath = new Map<string, number>();
   readonly #waiters = new Set<Waiter>();
 
-  /** @param size how many requests are remembered; counts have no such limit */
-  constructor(size: number) {
-    this.#size = size;
-  }
+  /** @param size how many requests are kept. Counts have no limit. */
+  constructor(private readonly size: number) {}
 
   /** The latest requests, oldest first. */
   get entries(): readonly LedgerEntry[] {
-    return this.#size === 0 ? [] : this.#entries.slice(-this.#size);
+    return this.size === 0 ? [] : this.#entries.slice(-this.size);
   }
 
-  /** Takes a request down as it arrives; the returned function adds what became of it. */
+  /** Records a request as it arrives. The returned function adds the outcome. */
   open(entry: LedgerEntry): (ending: Partial<LedgerEntry>) => void {
     const kept: Writable<LedgerEntry> = { ...entry };
     this.#entries.push(kept);
-    if (this.#entries.length > this.#size * 2) this.#entries = this.#entries.slice(this.#entries.length - this.#size);
+    if (this.#entries.length > this.size * 2) this.#entries = this.#entries.slice(this.#entries.length - this.size);
     this.#total += 1;
     const counted = this.#byPath.get(entry.path);
     if (counted !== undefined || this.#byPath.size < MOST_PATHS) this.#byPath.set(entry.path, (counted ?? 0) + 1);
@@ -64,7 +61,7 @@ export class Ledger {
     return (ending) => void Object.assign(kept, ending);
   }
 
-  /** How many requests arrived since the last reset, at one path or altogether. */
+  /** The number of requests since the last reset, at one path or in total. */
   count(path?: string): number {
     if (path === undefined) return this.#total;
     if (!path.endsWith('*')) return this.#byPath.get(path) ?? 0;
@@ -79,9 +76,8 @@ export class Ledger {
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiters.delete(waiter);
-        reject(
-          new Error(`${this.count(path)} of ${count} requests to ${path ?? 'any path'} arrived in ${withinMs} ms`),
-        );
+        const where = `to ${path ?? 'any path'}`;
+        reject(new Error(`${this.count(path)} of ${count} requests ${where} arrived in ${withinMs} ms`));
       }, withinMs);
       const waiter: Waiter = {
         path,
@@ -96,7 +92,7 @@ export class Ledger {
     });
   }
 
-  /** Forgets everything and counts from nought. */
+  /** Deletes all entries and sets all counts to 0. */
   reset(): void {
     this.#entries = [];
     this.#total = 0;

@@ -1,16 +1,23 @@
+import { once } from 'node:events';
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
+import { RequestTooLarge, type WireRequest, readWireRequest } from './wire-message.js';
 
-/** An HTTP server on 127.0.0.1 that can go away and come back on the same port. */
+/** Answers one request. */
+type Serve = (request: WireRequest, response: ServerResponse) => unknown;
+
+/** An HTTP server on 127.0.0.1 that can be closed and opened again on the same port. */
 export class LoopbackServer {
   readonly #server: Server;
   #port: number;
-  #listening = false;
 
-  /** @param port 0 lets the system choose one, which then stays the same over pause and resume */
-  constructor(port: number, serve: (request: IncomingMessage, response: ServerResponse) => void) {
+  /** @param port 0: the system chooses a free port, which stays the same after `close` and `open` */
+  constructor(
+    port: number,
+    private readonly serve: Serve,
+  ) {
     this.#port = port;
-    // Without an idle limit no client loses a race against a closing connection; `close` ends them all.
-    this.#server = createServer({ keepAliveTimeout: 0 }, serve);
+    // Without an idle limit a client never loses a race against a closing connection. `close` ends all connections.
+    this.#server = createServer({ keepAliveTimeout: 0 }, (request, response) => void this.#answer(request, response));
   }
 
   get url(): string {
@@ -18,25 +25,28 @@ export class LoopbackServer {
   }
 
   async open(): Promise<void> {
-    if (this.#listening) return;
-    await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(this.#port, '127.0.0.1', () => {
-        this.#server.off('error', reject);
-        resolve();
-      });
-    });
+    if (this.#server.listening) return;
+    this.#server.listen(this.#port, '127.0.0.1');
+    await once(this.#server, 'listening');
     const address = this.#server.address();
     if (typeof address === 'object' && address !== null) this.#port = address.port;
-    this.#listening = true;
   }
 
-  /** Stops listening and cuts every connection, answered or not. */
+  /** Stops listening and ends every connection, with or without an answer. */
   async close(): Promise<void> {
-    if (!this.#listening) return;
-    this.#listening = false;
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    if (!this.#server.listening) return;
+    const closed = once(this.#server, 'close');
+    this.#server.close();
     this.#server.closeAllConnections();
     await closed;
+  }
+
+  async #answer(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    try {
+      await this.serve(await readWireRequest(incoming), response);
+    } catch (error) {
+      if (error instanceof RequestTooLarge) response.writeHead(413, { connection: 'close' }).end();
+      else response.destroy();
+    }
   }
 }

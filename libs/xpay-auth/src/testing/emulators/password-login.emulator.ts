@@ -1,8 +1,7 @@
-import { randomBytes, randomInt, randomUUID } from 'node:crypto';
+import { randomBytes, randomInt } from 'node:crypto';
 import type { EmulatedAccount } from './account-book.js';
-import { Emulator, type EmulatorOptions } from './emulator.js';
+import { Emulator, type EmulatorOptions, startEmulator } from './emulator.js';
 import { fastApiError, fastApiJson, missingField, unprocessable, wrongGrantType } from './fastapi-answers.js';
-import { randomSigningKey, signJwt } from './jwt.js';
 import { type LoginBody, formFields, readLogin } from './login-body.js';
 import { type WireAnswer, type WireRequest, bearerOf } from './wire-message.js';
 
@@ -10,74 +9,78 @@ export type { LoginBody } from './login-body.js';
 
 /** An account of the emulated `/auth/login`. */
 export interface PasswordLoginAccount extends EmulatedAccount {
-  /** `scope` of the reply, space separated. @default left out */
+  /** `scope` of the answer, space separated. @default absent */
   readonly scope?: string;
 }
 
-/** How a wrong password is answered: as FastAPI's tutorial, as RFC 6749 §5.2, as fastapi-users, or with a bare status. */
+/** The answer to a wrong password: as in FastAPI's tutorial, RFC 6749 §5.2 or fastapi-users, or another status. */
 export type LoginFailure = '401' | 'invalid_grant' | 'LOGIN_BAD_CREDENTIALS' | '403' | '404';
 
-const MODES = [
-  'loginPath',
-  'refreshPath',
-  'loginBody',
-  'failure',
-  'strictGrantType',
-  'expiresIn',
-  'jwtExpiry',
-  'tokenType',
-  'refreshTokens',
-  'rotateRefreshTokens',
-  'badBearerStatus',
-] as const satisfies readonly (keyof PasswordLoginEmulator)[];
-
-/** What an emulated `/auth/login` can be told at its start. */
+/** Options of the emulated `/auth/login`. */
 export interface PasswordLoginEmulatorOptions
   extends
     EmulatorOptions<PasswordLoginAccount>,
-    Readonly<Partial<Pick<PasswordLoginEmulator, (typeof MODES)[number]>>> {}
+    Readonly<
+      Partial<
+        Pick<
+          PasswordLoginEmulator,
+          | 'loginPath'
+          | 'refreshPath'
+          | 'loginBody'
+          | 'failure'
+          | 'strictGrantType'
+          | 'expiresIn'
+          | 'jwtExpiry'
+          | 'tokenType'
+          | 'refreshTokens'
+          | 'rotateRefreshTokens'
+          | 'badBearerStatus'
+        >
+      >
+    > {}
 
+const HEADER = { alg: 'HS256', typ: 'JWT' } as const;
 /** Half an hour, as in FastAPI's tutorial. */
 const DEFAULT_LIFE_MS = 1_800_000;
 const CHALLENGE = { 'www-authenticate': 'Bearer' };
 const NO_STORE = { 'cache-control': 'no-store', pragma: 'no-cache' };
+const DETAILS = {
+  '401': [401, 'Incorrect username or password'],
+  LOGIN_BAD_CREDENTIALS: [400, 'LOGIN_BAD_CREDENTIALS'],
+  '403': [403, 'Invalid credentials'],
+  '404': [404, 'User not found'],
+} as const satisfies Record<Exclude<LoginFailure, 'invalid_grant'>, readonly [status: number, detail: string]>;
 
 /**
- * The stand-in of a generic password login, answering as FastAPI does.
+ * An emulated password login that answers as FastAPI does.
  *
  * Source: https://fastapi.tiangolo.com/tutorial/security/simple-oauth2/
  */
 export class PasswordLoginEmulator extends Emulator<PasswordLoginAccount> {
   /** Path of the login. @default '/auth/login' */
   loginPath = '/auth/login';
-  /** Path of the refresh, which is there only with `refreshTokens`. @default '/auth/refresh' */
+  /** Path of the refresh. Exists only with `refreshTokens`. @default '/auth/refresh' */
   refreshPath = '/auth/refresh';
   /** How the login reads its body. @default 'form' */
   loginBody: LoginBody = 'form';
-  /** How a wrong password is answered. @default '401' */
+  /** The answer to a wrong password. @default '401' */
   failure: LoginFailure = '401';
-  /** Is `grant_type=password` required? A wrong one is refused either way. @default false */
+  /** Whether `grant_type=password` is required. A wrong one is rejected in either case. @default false */
   strictGrantType = false;
-  /** `expires_in` of the reply, in seconds: left out, a number, or a number as text. @default 'absent' */
+  /** `expires_in` of the answer, in seconds: absent, a number, or a number as text. @default 'absent' */
   expiresIn: 'absent' | 'number' | 'text' = 'absent';
-  /** Does the JWT say `exp`? @default false */
+  /** Whether the JWT has `exp`. @default false */
   jwtExpiry = false;
-  /** `token_type` of the reply. @default 'bearer' */
+  /** `token_type` of the answer. @default 'bearer' */
   tokenType = 'bearer';
-  /** Does a login hand out a `refresh_token`? @default false */
+  /** Whether a login returns a `refresh_token`. @default false */
   refreshTokens = false;
-  /** Does a refresh replace the refresh token and end the old one? @default true */
+  /** Whether a refresh replaces the refresh token and revokes the old one. @default true */
   rotateRefreshTokens = true;
-  /** Status of a protected route without a good bearer; FastAPI before 0.122 said 403. @default 401 */
+  /** Status of a protected route without a valid bearer token; FastAPI before 0.122 returned 403. @default 401 */
   badBearerStatus: 401 | 403 = 401;
 
-  readonly #signingKey = randomSigningKey(32);
   readonly #userIds = new Map<string, number>();
-
-  constructor(options: PasswordLoginEmulatorOptions = {}) {
-    super(options, false);
-    for (const mode of MODES) if (options[mode] !== undefined) Object.assign(this, { [mode]: options[mode] });
-  }
 
   protected answer(request: WireRequest): WireAnswer | Promise<WireAnswer> {
     const routes: [string, string, () => WireAnswer | Promise<WireAnswer>][] = [
@@ -112,7 +115,7 @@ export class PasswordLoginEmulator extends Emulator<PasswordLoginAccount> {
     if (grantType !== 'refresh_token') return unprocessable([wrongGrantType(grantType, '^refresh_token$')]);
     const record = this.tokens.live(used, this.now());
     const account = record?.kind === 'refresh' ? this.accountBook.find(record.username) : undefined;
-    if (account === undefined) return fastApiJson(400, { error: 'invalid_grant' }, 'refused', { headers: NO_STORE });
+    if (account === undefined) return invalidGrant();
     if (!this.rotateRefreshTokens) return this.#granted(account, undefined);
     this.tokens.revoke(used);
     return this.#granted(account, this.#newRefreshToken(account.username));
@@ -129,21 +132,10 @@ export class PasswordLoginEmulator extends Emulator<PasswordLoginAccount> {
     return fastApiJson(200, { username, user_id: this.#userId(username) }, 'ok', { account: username });
   }
 
-  #refused(username: string | undefined): WireAnswer {
-    const more = username === undefined ? {} : { account: username };
-    switch (this.failure) {
-      case 'invalid_grant':
-        return fastApiJson(400, { error: 'invalid_grant' }, 'refused', { ...more, headers: NO_STORE });
-      case 'LOGIN_BAD_CREDENTIALS':
-        return fastApiError(400, 'LOGIN_BAD_CREDENTIALS', 'refused', more);
-      case '403':
-        return fastApiError(403, 'Invalid credentials', 'refused', more);
-      case '404':
-        return fastApiError(404, 'User not found', 'refused', more);
-      case '401':
-      default:
-        return fastApiError(401, 'Incorrect username or password', 'refused', { ...more, headers: CHALLENGE });
-    }
+  #refused(account?: string): WireAnswer {
+    if (this.failure === 'invalid_grant') return invalidGrant(account);
+    const [status, detail] = DETAILS[this.failure];
+    return fastApiError(status, detail, 'refused', { account, headers: status === 401 ? CHALLENGE : undefined });
   }
 
   #granted({ username, scope }: PasswordLoginAccount, refreshToken: string | undefined): WireAnswer {
@@ -151,20 +143,12 @@ export class PasswordLoginEmulator extends Emulator<PasswordLoginAccount> {
     const now = this.now();
     const iat = Math.floor(now / 1000);
     const seconds = Math.ceil(lifeMs / 1000);
-    const payload = {
-      user_id: this.#userId(username),
-      iat,
-      ...(this.jwtExpiry && { exp: iat + seconds }),
-      ...(!this.equalTokensWithinASecond && { jti: randomUUID() }),
-    };
-    const token = signJwt('sha256', { alg: 'HS256', typ: 'JWT' }, payload, this.#signingKey);
-    this.tokens.put(token, { username, kind: 'access', expiresAt: now + lifeMs });
+    const claims = { user_id: this.#userId(username), iat, exp: this.jwtExpiry ? iat + seconds : undefined };
+    const token = this.issueToken({ username, kind: 'access', expiresAt: now + lifeMs }, HEADER, claims);
     const reply = {
       access_token: token,
       token_type: this.tokenType,
-      ...(this.expiresIn !== 'absent' && {
-        expires_in: this.expiresIn === 'number' ? seconds : String(seconds),
-      }),
+      ...(this.expiresIn !== 'absent' && { expires_in: this.expiresIn === 'number' ? seconds : String(seconds) }),
       ...(refreshToken !== undefined && { refresh_token: refreshToken }),
       ...(scope !== undefined && { scope }),
     };
@@ -184,11 +168,12 @@ export class PasswordLoginEmulator extends Emulator<PasswordLoginAccount> {
   }
 }
 
+/** RFC 6749 §5.2. */
+function invalidGrant(account?: string): WireAnswer {
+  return fastApiJson(400, { error: 'invalid_grant' }, 'refused', { account, headers: NO_STORE });
+}
+
 /** Starts an emulated `POST /auth/login` on 127.0.0.1. */
-export async function startPasswordLoginEmulator(
-  options?: PasswordLoginEmulatorOptions,
-): Promise<PasswordLoginEmulator> {
-  const emulator = new PasswordLoginEmulator(options);
-  await emulator.resume();
-  return emulator;
+export function startPasswordLoginEmulator(options: PasswordLoginEmulatorOptions = {}): Promise<PasswordLoginEmulator> {
+  return startEmulator(PasswordLoginEmulator, options);
 }

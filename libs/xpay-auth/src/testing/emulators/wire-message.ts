@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders, IncomingMessage } from 'node:http';
 
-/** What an emulator made of a request; a scripted fault shows as `fault:` and its kind. */
+/** The outcome of a request. A scripted fault shows as `fault:` and its kind. */
 export type Outcome =
   | 'pending'
   | 'granted'
@@ -20,14 +20,13 @@ export interface WireRequest {
   readonly method: string;
   /** Without the query. */
   readonly path: string;
-  readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
   /** The media type in lower case, without its parameters; '' when none was sent. */
   readonly mediaType: string;
   readonly body: Buffer;
 }
 
-/** What goes out as the body. */
+/** The body of an answer. */
 export type Payload =
   | { readonly kind: 'json'; readonly value: unknown; readonly contentType?: string }
   | { readonly kind: 'text'; readonly text: string; readonly contentType: string }
@@ -36,18 +35,18 @@ export type Payload =
 /** One answer, before it is written to the socket. */
 export interface WireAnswer {
   readonly status: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly payload?: Payload;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly payload?: Payload | undefined;
   readonly outcome: Outcome;
-  /** Whose request it was, as far as the emulator knows. */
-  readonly account?: string;
-  readonly uuid?: string;
+  /** The user name behind the request, if the emulator knows it. */
+  readonly account?: string | undefined;
+  readonly uuid?: string | undefined;
 }
 
-/** Longest request an emulator reads. */
+/** Maximum size of a request. */
 const MOST_REQUEST_BYTES = 1024 * 1024;
 
-/** The request is longer than an emulator reads. */
+/** The request is larger than {@link MOST_REQUEST_BYTES}. */
 export class RequestTooLarge extends Error {}
 
 /** Reads a request to its end. */
@@ -59,12 +58,9 @@ export async function readWireRequest(message: IncomingMessage): Promise<WireReq
     if (bytes > MOST_REQUEST_BYTES) throw new RequestTooLarge();
     chunks.push(chunk);
   }
-  const target = message.url ?? '/';
-  const mark = target.indexOf('?');
   return {
     method: message.method ?? 'GET',
-    path: mark < 0 ? target : target.slice(0, mark),
-    query: new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1)),
+    path: message.url?.split('?', 1)[0] ?? '/',
     headers: message.headers,
     mediaType: (message.headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '',
     body: Buffer.concat(chunks),
@@ -81,12 +77,12 @@ export function bearerOf(
   return value === undefined ? undefined : /^bearer +(\S+) *$/i.exec(value)?.[1];
 }
 
-/** Is it a JSON object (neither `null` nor an array)? */
+/** Whether a value is a JSON object, neither `null` nor an array. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Parses JSON; `undefined` when it is none. */
+/** The parsed JSON; `undefined` for a text that is not JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;

@@ -2,13 +2,13 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import { type XPayCall, xpayError, xpaySuccess } from './xpay-envelope.js';
 import type { WireAnswer } from './wire-message.js';
 
-/** One transfer that was broadcast: on the real system money would be gone. */
+/** One transfer that was broadcast. On the real system it moves money. */
 export interface XPayPayment {
   /** Ms since the epoch on the upstream's clock. */
   readonly at: number;
-  /** Whose token it was. */
+  /** The user name behind the token. */
   readonly username: string;
-  /** Which transfer: the part of the path before `/confirm`. */
+  /** The kind of transfer: the part of the path before `/confirm`. */
   readonly kind: 'tron' | 'token' | 'ln';
   /** The request's body. */
   readonly body: Readonly<Record<string, unknown>>;
@@ -22,19 +22,20 @@ interface Wallet {
 }
 
 type Body = Readonly<Record<string, unknown>>;
-type Route = (call: XPayCall & { readonly account: string }, body: Body, now: number) => WireAnswer;
+type Call = XPayCall & { readonly account: string };
+type Route = (call: Call, body: Body, now: number) => WireAnswer;
 
-/** Wallets, bills and transfers: what a token is for (https://docs.xpay.stream/wallets/search-wallets and its neighbours). */
+/** Wallets, bills and transfers, the calls that need a token (https://docs.xpay.stream/wallets/search-wallets and its neighbours). */
 export class XPayBusiness {
   readonly payments: XPayPayment[] = [];
   readonly #wallets = new Map<string, Wallet[]>();
   readonly #bills = new Map<unknown, Readonly<Record<string, unknown>>>();
   readonly #routes: ReadonlyMap<string, Route>;
 
-  /** @param walletsPerAccount wallets that each account owns from the start */
+  /** @param walletsPerAccount number of wallets that each account owns at the start */
   constructor(private readonly walletsPerAccount: number) {
     const transfers = (['tron', 'token', 'ln'] as const).flatMap((kind): [string, Route][] => [
-      [`/client/wallets/send/${kind}/preview`, (call, body) => this.#preview(call, body)],
+      [`/client/wallets/send/${kind}/preview`, preview],
       [`/client/wallets/send/${kind}/confirm`, (call, body, now) => this.#confirm(kind, call, body, now)],
     ]);
     this.#routes = new Map<string, Route>([
@@ -63,13 +64,13 @@ export class XPayBusiness {
     return wallets;
   }
 
-  #viewWallet(call: Parameters<Route>[0], body: Body, now: number): WireAnswer {
+  #viewWallet(call: Call, body: Body, now: number): WireAnswer {
     const wallet = this.#walletsOf(call.account, now).find(({ uuid }) => uuid === body['wallet']);
     if (wallet === undefined) return xpayError(call, 'wallet not found', null);
     return xpaySuccess(call, 'Wallet Fetched', { ...wallet, resources: {}, bandwidth: 0, energy: 0 });
   }
 
-  #saveWallet(call: Parameters<Route>[0], body: Body, now: number): WireAnswer {
+  #saveWallet(call: Call, body: Body, now: number): WireAnswer {
     const wallets = this.#walletsOf(call.account, now);
     const tag = typeof body['tag'] === 'string' ? body['tag'] : '';
     if (body['wallet'] === undefined) {
@@ -113,17 +114,17 @@ export class XPayBusiness {
     return xpaySuccess(call, 'Bill Canceled', null);
   }
 
-  #preview(call: XPayCall, body: Body): WireAnswer {
-    return xpaySuccess(call, 'Transfer Preview', { ...body, isOTP: false });
-  }
-
-  #confirm(kind: XPayPayment['kind'], call: Parameters<Route>[0], body: Body, now: number): WireAnswer {
+  #confirm(kind: XPayPayment['kind'], call: Call, body: Body, now: number): WireAnswer {
     this.payments.push({ at: now, username: call.account, kind, body });
-    return xpaySuccess(call, 'Transfer Preview', { ...body, isOTP: false });
+    return preview(call, body);
   }
 }
 
-/** `nextPage` stands beside `data`: the vendor names the flag but not its place. */
+function preview(call: XPayCall, body: Body): WireAnswer {
+  return xpaySuccess(call, 'Transfer Preview', { ...body, isOTP: false });
+}
+
+/** `nextPage` is a sibling of `data`: the vendor names the flag but not its place. */
 function page(call: XPayCall, all: readonly unknown[], body: Body): WireAnswer {
   const at = Math.max(1, Math.trunc(Number(body['page'] ?? 1)) || 1);
   const size = Math.max(1, Math.trunc(Number(body['pageSize'] ?? 10)) || 10);

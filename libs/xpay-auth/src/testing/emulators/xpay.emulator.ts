@@ -1,7 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { EmulatedAccount } from './account-book.js';
-import { Emulator, type EmulatorOptions } from './emulator.js';
-import { randomSigningKey, signJwt } from './jwt.js';
+import { Emulator, type EmulatorOptions, startEmulator } from './emulator.js';
 import { Script, type ScriptScope } from './script.js';
 import { submittedUsername } from './submitted-username.js';
 import { type WireAnswer, type WireRequest, bearerOf, isRecord, parseJson } from './wire-message.js';
@@ -10,34 +9,28 @@ import { type UuidPlacement, type XPayCall, xpayError, xpaySuccess } from './xpa
 
 /** An account of the emulated xPay.stream. */
 export interface XPayAccount extends EmulatedAccount {
-  /** Any strings at all, none included. @default ['tme_user'] */
+  /** Any strings; may be empty. @default ['tme_user'] */
   readonly scopes?: readonly string[];
-  /** What `user.username` of the reply says, when it is not the name that logs in. @default the username */
+  /** `user.username` of the answer, where it differs from the login name. @default the username */
   readonly displayName?: string;
 }
 
 /**
- * The reaction to a missing, unknown, expired or revoked bearer. The vendor documents none, so a client has to bear
- * all three: 200 with `error`, 401 with the same envelope, 401 without a body.
+ * The answer to a missing, unknown, expired or revoked bearer token. The vendor documents none, so a client has to handle all
+ * three: 200 with `error`, 401 with the same envelope, 401 without a body.
  */
 export type BadBearerAnswer = '200-error' | '401-json' | '401-empty';
 
-/** What an emulated xPay.stream can be told at its start. */
-export interface XPayEmulatorOptions extends EmulatorOptions<XPayAccount> {
-  /** Where successes carry the reference: the vendor's samples have both. @default 'top' */
-  readonly uuidPlacement?: UuidPlacement;
-  /** The reaction to a bad bearer. @default '200-error' */
-  readonly badBearerAnswer?: BadBearerAnswer;
-  /**
-   * Is a field that has no value `null` rather than left out: `error` beside `success`, `success` beside `error`, and
-   * `scopes` of an account that has none? @default false
-   */
-  readonly nullFields?: boolean;
-  /** Wallets that each account owns from the start. @default 3 */
+/** Options of the emulated xPay.stream. */
+export interface XPayEmulatorOptions
+  extends
+    EmulatorOptions<XPayAccount>,
+    Readonly<Partial<Pick<XPayEmulator, 'uuidPlacement' | 'badBearerAnswer' | 'nullFields'>>> {
+  /** Number of wallets that each account owns at the start. @default 3 */
   readonly walletsPerAccount?: number;
 }
 
-/** A token that no login brought. */
+/** A token that was issued without a login. */
 export interface MintedToken {
   /** The token itself. */
   token: string;
@@ -45,19 +38,23 @@ export interface MintedToken {
   expiresAt: number;
 }
 
+const HEADER = { alg: 'HS256', typ: 'JWT' } as const;
 const DAY_MS = 86_400_000;
 const API_LOGIN_LIFE_MS = 1000 * DAY_MS;
 const INTERACTIVE_LOGIN_LIFE_MS = 365 * DAY_MS;
 
-/** xPay.stream's stand-in (https://docs.xpay.stream/authentication-api). Start it with `startXPayEmulator`. */
+/** An emulated xPay.stream (https://docs.xpay.stream/authentication-api). Start it with `startXPayEmulator`. */
 export class XPayEmulator extends Emulator<XPayAccount> {
-  /** Where successes carry the reference. */
-  uuidPlacement: UuidPlacement;
-  /** The reaction to a bad bearer. */
-  badBearerAnswer: BadBearerAnswer;
-  /** Is a field that has no value `null` rather than left out? */
-  nullFields: boolean;
-  /** Message and data of the `error` that meets a bad bearer under '200-error' and '401-json'. */
+  /** Where successes have their `uuid`. The vendor's samples have both places. @default 'top' */
+  uuidPlacement: UuidPlacement = 'top';
+  /** The answer to a bad bearer token. @default '200-error' */
+  badBearerAnswer: BadBearerAnswer = '200-error';
+  /**
+   * Whether a field without a value is `null` rather than absent: `error` beside `success`, `success` beside `error`, and
+   * `scopes` of an account that has none. @default false
+   */
+  nullFields = false;
+  /** The `error` in the answer to a bad bearer token, under '200-error' and '401-json'. */
   badBearerError: {
     /** `error.message`. */
     message: string;
@@ -67,38 +64,33 @@ export class XPayEmulator extends Emulator<XPayAccount> {
 
   readonly #business: XPayBusiness;
   readonly #businessErrors = new Script<{ readonly message: string; readonly data: unknown }>();
-  readonly #signingKey = randomSigningKey(32);
 
-  constructor(options: XPayEmulatorOptions = {}) {
-    super(options, false);
-    this.uuidPlacement = options.uuidPlacement ?? 'top';
-    this.badBearerAnswer = options.badBearerAnswer ?? '200-error';
-    this.nullFields = options.nullFields ?? false;
+  /** Use `startXPayEmulator`. */
+  constructor(options: XPayEmulatorOptions) {
+    super(options);
     this.#business = new XPayBusiness(options.walletsPerAccount ?? 3);
   }
 
-  /** Every transfer that was broadcast, oldest first. */
+  /** All transfers that were broadcast, oldest first. */
   get payments(): readonly XPayPayment[] {
     return this.#business.payments;
   }
 
   /**
-   * Answers the next matching request (or `times` of them) with status 200 and an `error` that refuses nobody, such as
-   * 'maintenance' or 'insufficient token balance'. Nothing else is done for that request; a bad bearer is noticed first.
+   * Answers the next matching request (or `times` of them) with status 200 and an `error` that is not about credentials, such
+   * as 'maintenance' or 'insufficient token balance', and does nothing else. A bad bearer token takes precedence.
    */
   businessError(message: string, data: unknown = null, options: ScriptScope & { readonly times?: number } = {}): void {
     this.#businessErrors.next({ message, data }, options);
   }
 
-  /** A token as a login would mint it, for tests that need one without the request. @default as an API login */
+  /** Issues a token as a login would, without the request. @default as an API login */
   mintToken(username: string, isAPI = true): MintedToken {
     const now = this.now();
     const expiresAt = Math.trunc(now + (this.tokenLifeMs ?? (isAPI ? API_LOGIN_LIFE_MS : INTERACTIVE_LOGIN_LIFE_MS)));
-    const jti = this.equalTokensWithinASecond ? {} : { jti: randomUUID() };
-    const payload = { username, isAPI, iat: Math.floor(now / 1000), ...jti };
-    const token = signJwt('sha256', { alg: 'HS256', typ: 'JWT' }, payload, this.#signingKey);
     if (this.oneTokenPerAccount) this.tokens.revokeAll(username);
-    this.tokens.put(token, { username, kind: 'access', expiresAt });
+    const claims = { username, isAPI, iat: Math.floor(now / 1000) };
+    const token = this.issueToken({ username, kind: 'access', expiresAt }, HEADER, claims);
     return { token, expiresAt };
   }
 
@@ -162,7 +154,7 @@ export class XPayEmulator extends Emulator<XPayAccount> {
   }
 }
 
-/** `{}` for no body or another media type, as a JSON body parser leaves it; `undefined` for what is not a JSON object. */
+/** `{}` for no body or another media type, as from a JSON body parser; `undefined` for anything but a JSON object. */
 function bodyOf(request: WireRequest): Record<string, unknown> | undefined {
   if (request.mediaType !== 'application/json' || request.body.length === 0) return {};
   const value = parseJson(request.body.toString('utf8'));
@@ -178,8 +170,6 @@ function bodyOf(request: WireRequest): Record<string, unknown> | undefined {
  * await xpay.stop(); // or `await using` above, where the language has it
  * ```
  */
-export async function startXPayEmulator(options?: XPayEmulatorOptions): Promise<XPayEmulator> {
-  const emulator = new XPayEmulator(options);
-  await emulator.resume();
-  return emulator;
+export function startXPayEmulator(options: XPayEmulatorOptions = {}): Promise<XPayEmulator> {
+  return startEmulator(XPayEmulator, options);
 }
