@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { AccessToken } from '../../core/access-token.js';
-import type { ApiCall, ApiOutcome } from '../../core/ports.js';
-import { CALL_UUID, type Play, type Rig, type StagedCall } from './dialect-contract-stage.js';
+import type { ApiCall } from '../../core/ports.js';
+import { CALL_UUID, type Play } from './dialect-contract-stage.js';
 
 /** What calls of the upstream's API must do. */
 export const apiCases: Readonly<Record<string, Play>> = {
@@ -56,16 +56,16 @@ export const apiCases: Readonly<Record<string, Play>> = {
   },
 
   'brings the data of an API call': async (rig) => {
-    assert.equal((await call(rig, rig.stage.call)).kind, 'data');
+    assert.equal((await rig.callApi(rig.live)).kind, 'data');
   },
 
   'notices that the token was rejected': async (rig) => {
-    const outcome = await call(rig, rig.stage.call, () => rig.stage.revokeTokens());
+    const outcome = await rig.callApi(rig.live, rig.stage.call, () => rig.stage.revokeTokens());
     assert.equal(outcome.kind, 'token rejected');
   },
 
   'takes no other error of the API for a rejected token': async (rig) => {
-    const failure = await rig.failureOf(() => call(rig, rig.stage.failingCall), 'the failing call');
+    const failure = await rig.failureOf(() => rig.callApi(rig.live, rig.stage.failingCall), 'the failing call');
     assert.equal(failure.code, 'upstream_business_error');
   },
 };
@@ -107,13 +107,4 @@ function attempt<T>(encode: () => T): T | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** One call at the stand-in, with a token it has just given out. */
-async function call(rig: Rig, staged: StagedCall, meanwhile: () => unknown = () => undefined): Promise<ApiOutcome> {
-  const { dialect, live } = rig;
-  const { accessToken } = await rig.grant();
-  await meanwhile();
-  const whole: ApiCall = { ...staged, uuid: CALL_UUID };
-  return dialect.api.decode(await live.send(dialect.api.encode(whole, accessToken)), whole, accessToken);
 }

@@ -1,65 +1,40 @@
-import { type IncomingHttpHeaders, type Server, createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { ServerResponse } from 'node:http';
+import { LoopbackServer } from '../emulators/loopback-server.js';
+import type { WireRequest } from '../emulators/wire-message.js';
 
-/** One answer, whatever the question. An object goes out as JSON, a string as it is. */
+/** One answer to any request. An object is sent as JSON, a string as it is. */
 export interface CannedAnswer {
   /** The HTTP status. @default 200 */
   readonly status?: number;
-  /** Headers beside those of the body. */
+  /** Headers. An object as body adds `content-type: application/json`. */
   readonly headers?: Readonly<Record<string, string>>;
   /** The body. @default empty */
   readonly body?: string | object | null;
 }
 
-/** What the server was asked. */
-export interface CannedRequest {
-  readonly method: string;
-  readonly path: string;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: string;
-}
-
-/** A server on 127.0.0.1 that answers what it is told to, and remembers what it was asked. */
+/** A server on 127.0.0.1 with scripted answers, which keeps the requests. */
 export class CannedServer {
-  answer: (request: CannedRequest) => CannedAnswer = () => ({ status: 500 });
-  readonly requests: CannedRequest[] = [];
-  readonly #server: Server;
-
-  constructor() {
-    this.#server = createServer((incoming, response) => {
-      const chunks: Buffer[] = [];
-      incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
-      incoming.on('end', () => {
-        const request: CannedRequest = {
-          method: incoming.method ?? '',
-          path: incoming.url ?? '',
-          headers: incoming.headers,
-          body: Buffer.concat(chunks).toString('utf8'),
-        };
-        this.requests.push(request);
-        const { status = 200, headers = {}, body } = this.answer(request);
-        const json = typeof body === 'object';
-        response.writeHead(status, { ...(json && { 'content-type': 'application/json' }), ...headers });
-        response.end(json ? JSON.stringify(body) : (body ?? ''));
-      });
-    });
-  }
+  answer: (request: WireRequest) => CannedAnswer = () => ({ status: 500 });
+  readonly requests: WireRequest[] = [];
+  readonly #server = new LoopbackServer(0, (request, response) => this.#serve(request, response));
 
   get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+    return this.#server.url;
   }
 
   start(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(0, '127.0.0.1', resolve);
-    });
+    return this.#server.open();
   }
 
-  async stop(): Promise<void> {
-    if (!this.#server.listening) return;
-    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
-    this.#server.closeAllConnections();
-    await closed;
+  stop(): Promise<void> {
+    return this.#server.close();
+  }
+
+  #serve(request: WireRequest, response: ServerResponse): void {
+    this.requests.push(request);
+    const { status = 200, headers = {}, body } = this.answer(request);
+    const isJson = typeof body === 'object';
+    response.writeHead(status, { ...(isJson && { 'content-type': 'application/json' }), ...headers });
+    response.end(isJson ? JSON.stringify(body) : (body ?? ''));
   }
 }

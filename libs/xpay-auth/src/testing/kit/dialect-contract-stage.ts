@@ -2,55 +2,56 @@ import assert from 'node:assert/strict';
 import type { Credentials } from '../../core/credentials.js';
 import { systemClock } from '../../core/clock.js';
 import { XPayAuthError } from '../../core/errors.js';
-import type { ApiCall, Dialect, Grant, Upstream } from '../../core/ports.js';
+import type { ApiCall, ApiOutcome, Dialect, Grant, Upstream } from '../../core/ports.js';
 import { createAxios } from '../../http/axios.js';
 import { UpstreamClient } from '../../http/upstream-client.js';
-import { type CannedAnswer, type CannedRequest, CannedServer } from './dialect-contract-server.js';
+import type { WireRequest } from '../emulators/wire-message.js';
+import { type CannedAnswer, CannedServer } from './dialect-contract-server.js';
 import { spilled } from './dialect-contract-spill.js';
 
 /** A call of the upstream's API, as `XPayHttpService` would make it. */
 export type StagedCall = Pick<ApiCall, 'method' | 'path' | 'body'>;
 
-/** A dialect, and what it is tried against. */
+/** A dialect, and the upstream that it is tested against. */
 export interface DialectStage {
-  /** What is tried. */
+  /** The dialect under test. */
   readonly dialect: Dialect;
-  /** Where a stand-in of the upstream listens that behaves as the real one does when all is well, such as an emulator. */
+  /** Base URL of a stand-in that behaves as the healthy upstream does, such as an emulator. */
   readonly baseUrl: string;
   /**
-   * An account of the stand-in. Its secret must hold `+`, `&`, `%`, `"` and a letter beyond ASCII, and at least 16
-   * characters: then a wrong encoding shows, and so does a secret in an error.
+   * An account of the stand-in. Its secret must have `+`, `&`, `%`, `"`, a letter beyond ASCII and at least 16 characters, so
+   * that the contract detects a wrong encoding, and a secret in an error.
    */
   readonly good: Credentials;
   /**
-   * The scopes that account holds. @default not looked at
+   * The scopes of that account. @default not checked
    */
   readonly scopes?: readonly string[];
   /**
-   * Logins that grant a token with an expiry that makes no sense, by a name for each: one in the past, one that is no
-   * number, one in the wrong unit. Empty only where the upstream never says when a token ends.
+   * Answers to a login with an invalid expiry, by name: one in the past, one that is not a number, one in the wrong unit.
+   * Empty only if the upstream never states an expiry.
    */
   readonly nonsense: Readonly<Record<string, CannedAnswer>>;
-  /** A call that the stand-in answers with data when the token is good. */
+  /** A call that the stand-in answers with data if the token is valid. */
   readonly call: StagedCall;
-  /** A call that the stand-in turns down for a reason that is not the token. */
+  /** A call that the stand-in rejects for a reason other than the token. */
   readonly failingCall: StagedCall;
-  /** Ends every access token that the stand-in has given out. */
+  /** Revokes all access tokens of the stand-in. */
   revokeTokens(): unknown;
-  /** Ends the stand-in. */
+  /** Stops the stand-in. */
   stop(): unknown;
 }
 
-/** One case of the contract, on its stage. */
+/** One case of the contract. */
 export type Play = (rig: Rig) => Promise<void>;
 
-/** What every API call of the contract is named: nobody keeps records of them. */
+/** The `uuid` of every API call of the contract. */
 export const CALL_UUID = '00000000-0000-4000-8000-000000000000';
 
-/** Longest answer that is read in the contract. */
+/** Maximum length of an answer in the contract. */
 export const MOST_BYTES = 65_536;
 
-/** Sets the stage, plays the case and clears up. */
+/** Starts the stage, runs the case and stops the stage. */
 export async function playing(setup: () => DialectStage | Promise<DialectStage>, play: Play): Promise<void> {
   const stage = await setup();
   const server = new CannedServer();
@@ -63,7 +64,7 @@ export async function playing(setup: () => DialectStage | Promise<DialectStage>,
   }
 }
 
-/** What the cases play with: the stage, a server that answers anything, and an eye on secrets. */
+/** What the cases work with: the stage, a server with scripted answers, and the secrets that must not leak. */
 export class Rig {
   readonly dialect: Dialect;
   readonly good: Credentials;
@@ -83,25 +84,38 @@ export class Rig {
     this.#secrets = [this.good.secretKey, this.bad.secretKey];
   }
 
-  /** An upstream that answers everything alike. */
-  answering(answer: CannedAnswer | ((request: CannedRequest) => CannedAnswer)): Upstream {
+  /** An upstream with this answer to every request. */
+  answering(answer: CannedAnswer | ((request: WireRequest) => CannedAnswer)): Upstream {
     this.server.answer = typeof answer === 'function' ? answer : () => answer;
     return upstreamAt(this.server.url);
   }
 
-  /** Logs in at the stand-in; what it grants is a secret from here on. */
-  async grant(credentials: Credentials = this.good): Promise<Grant> {
-    const grant = await this.dialect.authenticate(credentials, this.live, 'own token');
+  /** Logs in at the stand-in. The tokens of the grant become secrets of the rig. */
+  async grant(): Promise<Grant> {
+    const grant = await this.dialect.authenticate(this.good, this.live, 'own token');
     this.keepSecret(grant.accessToken.value, grant.refreshToken?.reveal());
     return grant;
   }
 
-  /** From here on these must not show in an error. */
+  /** Makes an API call with a new token of the stand-in. `meanwhile` runs between the login and the call. */
+  async callApi(
+    upstream: Upstream,
+    staged: StagedCall = this.stage.call,
+    meanwhile?: () => unknown,
+  ): Promise<ApiOutcome> {
+    const { accessToken } = await this.grant();
+    await meanwhile?.();
+    const call: ApiCall = { ...staged, uuid: CALL_UUID };
+    const answer = await upstream.send(this.dialect.api.encode(call, accessToken));
+    return this.dialect.api.decode(answer, call, accessToken);
+  }
+
+  /** Adds secrets that must not leak. */
   keepSecret(...secrets: readonly (string | undefined)[]): void {
     this.#secrets.push(...secrets.filter((secret) => secret !== undefined));
   }
 
-  /** The failure that this ends in: one of ours, with no secret in it. */
+  /** The failure of an action. Fails unless it is an `XPayAuthError` without a secret. */
   async failureOf(action: () => unknown, what: string): Promise<XPayAuthError> {
     let outcome: unknown;
     try {
@@ -121,7 +135,7 @@ export class Rig {
   }
 }
 
-/** The real client: answers of any status, no redirects, a limit on the length. */
+/** An upstream behind the library's own HTTP client: any status, no redirects, a maximum length. */
 export function upstreamAt(baseUrl: string): Upstream {
   const axios = createAxios({ timeoutMs: 5_000, maxResponseBytes: MOST_BYTES });
   const client = new UpstreamClient(axios, baseUrl, systemClock);

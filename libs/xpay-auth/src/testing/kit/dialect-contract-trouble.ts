@@ -2,15 +2,19 @@ import assert from 'node:assert/strict';
 import type { XPayAuthErrorCode } from '../../core/errors.js';
 import type { Upstream } from '../../core/ports.js';
 import { Secret } from '../../core/secret.js';
-import type { CannedAnswer, CannedRequest } from './dialect-contract-server.js';
-import { CALL_UUID, MOST_BYTES, type Play, type Rig, upstreamAt } from './dialect-contract-stage.js';
+import type { WireRequest } from '../emulators/wire-message.js';
+import type { CannedAnswer } from './dialect-contract-server.js';
+import { MOST_BYTES, type Play, type Rig, upstreamAt } from './dialect-contract-stage.js';
+
+/** One way of calling the upstream, with its name. */
+type Act = [name: string, play: (upstream: Upstream) => Promise<unknown>];
 
 interface Trouble {
   readonly what: string;
   readonly answer: CannedAnswer;
   readonly code: XPayAuthErrorCode;
   readonly retryAfterMs?: number;
-  /** Says nothing about an API call, whose data may be anything. */
+  /** Does not apply to an API call, whose data may be anything. */
   readonly loginOnly?: true;
 }
 
@@ -45,7 +49,7 @@ const TROUBLES: readonly Trouble[] = [
   },
 ];
 
-/** What must come of an upstream in trouble: our own error, the upstream's fault, and no secret in it. */
+/** The results of upstream failures: an `XPayAuthError` that blames the upstream and holds no secret. */
 export const troubleCases: Readonly<Record<string, Play>> = {
   ...Object.fromEntries(
     TROUBLES.map((trouble): [string, Play] => [
@@ -82,27 +86,19 @@ export const troubleCases: Readonly<Record<string, Play>> = {
   },
 
   'lets no secret through that the upstream repeats': async (rig) => {
-    const { accessToken } = await rig.grant();
     for (const [what, answer] of echoes()) {
       const upstream = rig.answering(answer);
-      await rig.failureOf(() => rig.dialect.authenticate(rig.good, upstream, 'verification'), `a login, ${what}`);
-      if (rig.dialect.refresh !== undefined) {
-        const refreshToken = new Secret('a-refresh-token-of-nobody');
-        rig.keepSecret(refreshToken.reveal());
-        await rig.failureOf(() => rig.dialect.refresh?.(refreshToken, upstream), `a refresh, ${what}`);
-      }
-      const call = { ...rig.stage.call, uuid: CALL_UUID };
-      const reply = await upstream.send(rig.dialect.api.encode(call, accessToken));
-      try {
-        rig.dialect.api.decode(reply, call, accessToken);
-      } catch (thrown) {
-        rig.assertNothingSpilled(thrown, `an API call, ${what}`);
+      for (const [act, play] of acts(rig)) {
+        const where = `${act}, ${what}`;
+        if (act !== 'an API call') await rig.failureOf(() => play(upstream), where);
+        // Data of an API call may be anything, an echo included. An error must not hold it.
+        else await play(upstream).catch((thrown: unknown) => rig.assertNothingSpilled(thrown, where));
       }
     }
   },
 };
 
-/** Each way of asking the upstream, with the same trouble. */
+/** Meets the same failure in every act. */
 async function eachAct(rig: Rig, { what, answer, code, retryAfterMs, loginOnly }: Trouble): Promise<void> {
   for (const [act, play] of acts(rig)) {
     if (loginOnly === true && act === 'an API call') continue;
@@ -115,34 +111,21 @@ async function eachAct(rig: Rig, { what, answer, code, retryAfterMs, loginOnly }
   }
 }
 
-function acts(rig: Rig): [string, (upstream: Upstream) => unknown][] {
-  const { dialect, good, stage } = rig;
-  const all: [string, (upstream: Upstream) => unknown][] = [
+function acts(rig: Rig): Act[] {
+  const { dialect, good } = rig;
+  const refresh = async (upstream: Upstream): Promise<unknown> => {
+    const { refreshToken } = await rig.grant();
+    return dialect.refresh?.(refreshToken ?? new Secret('none'), upstream);
+  };
+  return [
     ['a login', (upstream) => dialect.authenticate(good, upstream, 'verification')],
-    [
-      'an API call',
-      async (upstream) => {
-        const { accessToken } = await rig.grant();
-        const call = { ...stage.call, uuid: CALL_UUID };
-        const answer = await upstream.send(dialect.api.encode(call, accessToken));
-        return dialect.api.decode(answer, call, accessToken);
-      },
-    ],
+    ['an API call', (upstream) => rig.callApi(upstream)],
+    ...(dialect.refresh === undefined ? [] : [['a refresh', refresh] satisfies Act]),
   ];
-  if (dialect.refresh !== undefined) {
-    all.push([
-      'a refresh',
-      async (upstream) => {
-        const { refreshToken } = await rig.grant();
-        return dialect.refresh?.(refreshToken ?? new Secret('none'), upstream);
-      },
-    ]);
-  }
-  return all;
 }
 
-/** Upstreams that say what they were sent, in each of the places where words are read. */
-function* echoes(): Generator<[string, (request: CannedRequest) => CannedAnswer]> {
+/** Upstreams that repeat the request in their answer, in every place where a message is read. */
+function* echoes(): Generator<[string, (request: WireRequest) => CannedAnswer]> {
   const shapes: Readonly<Record<string, (said: string) => object | string>> = {
     'as text': (said) => said,
     'in detail': (said) => ({ detail: said }),
@@ -159,6 +142,6 @@ function* echoes(): Generator<[string, (request: CannedRequest) => CannedAnswer]
   }
 }
 
-function whatWasSaid({ headers, body }: CannedRequest): string {
-  return `${headers.authorization ?? ''} ${body}`.trim();
+function whatWasSaid({ headers, body }: WireRequest): string {
+  return `${headers.authorization ?? ''} ${body.toString('utf8')}`.trim();
 }
