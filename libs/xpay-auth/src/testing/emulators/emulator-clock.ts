@@ -1,19 +1,16 @@
 import type { Clock } from '../../core/clock.js';
 
-/** The time an emulator lives in: a `ManualClock`, or anything that tells the time. Without `setTimer` delays are real. */
+/** The clock of an emulator, such as a `ManualClock`. Without `setTimer`, delays take real time. */
 export type EmulatorClock = Pick<Clock, 'now'> & Partial<Pick<Clock, 'setTimer'>>;
 
-/** The emulator went away while an answer was waiting for its time. */
+/** The emulator was paused or stopped during a delay. */
 export class Gone extends Error {}
 
-/** Answers that wait for their time, and can be cut short when the emulator goes away first. */
+/** Delays of answers, which end early when the emulator is paused or stopped. */
 export class Waits {
-  readonly #clock: EmulatorClock;
   readonly #cuts = new Set<() => void>();
 
-  constructor(clock: EmulatorClock) {
-    this.#clock = clock;
-  }
+  constructor(private readonly clock: EmulatorClock) {}
 
   /** Resolves after `ms`; rejects with `Gone` when cut. */
   async wait(ms: number): Promise<void> {
@@ -22,7 +19,7 @@ export class Waits {
         this.#cuts.delete(cut);
         resolve();
       };
-      const cancel = this.#clock.setTimer?.(done, ms) ?? realTimer(done, ms);
+      const cancel = this.clock.setTimer?.(done, ms) ?? realTimer(done, ms);
       const cut = (): void => {
         this.#cuts.delete(cut);
         cancel();
@@ -32,7 +29,7 @@ export class Waits {
     });
   }
 
-  /** Ends every wait under way. */
+  /** Ends all pending delays. */
   cut(): void {
     for (const cut of this.#cuts) cut();
   }

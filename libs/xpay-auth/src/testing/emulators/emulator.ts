@@ -14,12 +14,13 @@ import { submittedUsername } from './submitted-username.js';
 import { TokenBook, type TokenRecord } from './token-book.js';
 import type { WireAnswer, WireRequest } from './wire-message.js';
 
+/** The fields of an emulator that are also options of its start: those that hold a string, a number or a boolean. */
+export type EmulatorSettings<E> = {
+  readonly [K in keyof E as E[K] extends string | number | boolean | undefined ? Exclude<K, 'url'> : never]?: E[K];
+};
+
 /** Options of every emulator. */
-export interface EmulatorOptions<A extends EmulatedAccount> extends Readonly<
-  Partial<
-    Pick<Emulator<A>, 'tokenLifeMs' | 'clockSkewMs' | 'dateHeader' | 'oneTokenPerAccount' | 'equalTokensWithinASecond'>
-  >
-> {
+export interface EmulatorOptions<A extends EmulatedAccount> extends EmulatorSettings<Emulator<A>> {
   /** The accounts that can log in. @default none */
   readonly accounts?: readonly A[];
   /** The port on 127.0.0.1. @default 0, a free port that the system chooses */

@@ -1,10 +1,13 @@
-import type { WireAnswer, WireRequest } from './wire-message.js';
+import type { WireAnswer } from './wire-message.js';
 
-/** One transaction that went through. */
+/** The fields of a urlencoded body. */
+export type Form = Readonly<Record<string, string>>;
+
+/** One successful transaction. */
 export interface GiftStreamTransaction {
   /** Ms since the epoch on the upstream's clock. */
   readonly at: number;
-  /** Whose token it was. */
+  /** The user name behind the token. */
   readonly username: string;
   /** '1' sale, '2' top-up, '3' refund. */
   readonly transactionType: string;
@@ -14,7 +17,7 @@ export interface GiftStreamTransaction {
   readonly transactionTotal: string;
 }
 
-/** Writes `{ message, timestamp, … }`. */
+/** Makes an answer `{ message, timestamp, … }`. */
 export type GiftStreamReply = (status: number, message: string, more?: Readonly<Record<string, unknown>>) => WireAnswer;
 
 interface Card {
@@ -25,7 +28,7 @@ interface Card {
   balance: number;
 }
 
-/** Cards, sites and transactions: what a token is for (https://developers.gift-stream.com/operation/operation-giftcard). */
+/** Cards, sites and transactions, the calls that need a token (https://developers.gift-stream.com/operation/operation-giftcard). */
 export class GiftStreamShop {
   readonly transactions: GiftStreamTransaction[] = [];
   readonly #cards = new Map<string, Card>();
@@ -34,7 +37,7 @@ export class GiftStreamShop {
     { id: '2', name: 'Station Arcade', active: 1 },
   ];
 
-  /** `GET /giftcard/:id`; an unknown card is no error, it is no record. */
+  /** `GET /giftcard/:id`. An unknown card is not an error: there are no records. */
   findCard(reply: GiftStreamReply, identifier: string): WireAnswer {
     if (identifier === '') return reply(400, 'Missing Card Id');
     const card = this.#cards.get(identifier);
@@ -43,30 +46,22 @@ export class GiftStreamShop {
   }
 
   /** `POST /giftcard`. */
-  createCard(reply: GiftStreamReply, form: URLSearchParams): WireAnswer {
-    const missing = firstMissing(form, ['cardType', 'currencyCode']);
+  createCard(reply: GiftStreamReply, form: Form): WireAnswer {
+    const missing = ['cardType', 'currencyCode'].find((field) => !form[field]);
     if (missing !== undefined) return reply(400, `Missing ${missing}`);
     const cardId = this.#cards.size + 1;
-    const identifier = form.get('identifier') ?? `card-${cardId}`;
-    const card = {
-      cardId,
-      identifier,
-      currencyCode: form.get('currencyCode') ?? '',
-      siteLockedId: Number(form.get('siteId') ?? 0),
-      balance: Number(form.get('initialBalance') ?? 0),
-    };
-    this.#cards.set(identifier, card);
+    const { identifier = `card-${cardId}`, currencyCode = '', siteId = 0, initialBalance = 0 } = form;
+    const balance = Number(initialBalance);
+    this.#cards.set(identifier, { cardId, identifier, currencyCode, siteLockedId: Number(siteId), balance });
     return reply(200, 'OK', { records_updated: 1, data: { cardId, ref: identifier } });
   }
 
   /** `POST /transaction`. */
-  transact(reply: GiftStreamReply, username: string, form: URLSearchParams, now: number): WireAnswer {
+  transact(reply: GiftStreamReply, username: string, form: Form, now: number): WireAnswer {
     const required = ['currencyCode', 'identifier', 'siteId', 'transactionTotal', 'transactionType'];
-    const missing = firstMissing(form, required);
+    const missing = required.find((field) => !form[field]);
     if (missing !== undefined) return reply(400, `Missing ${missing}`);
-    const identifier = form.get('identifier') ?? '';
-    const transactionTotal = form.get('transactionTotal') ?? '';
-    const transactionType = form.get('transactionType') ?? '';
+    const { identifier = '', transactionTotal = '', transactionType = '' } = form;
     const card = this.#cards.get(identifier);
     if (card === undefined) return reply(400, 'Invalid Card Id');
     const total = Number(transactionTotal);
@@ -79,29 +74,18 @@ export class GiftStreamShop {
     return reply(200, 'OK', { data: { result: 1, resultDesc: 'Approved', remainToPay: 0, cardBalance: card.balance } });
   }
 
-  /** `GET /sites` and `GET /sites/:id`; a site of somebody else is no record. */
+  /** `GET /sites` and `GET /sites/:id`. There is no record for an unknown site. */
   findSites(reply: GiftStreamReply, id: string): WireAnswer {
     const data = this.#sites.filter((site) => id === '' || site.id === id);
     return reply(200, 'OK', { records_returned: data.length, data });
   }
 }
 
-/** A segment of a path without its percent signs; '' when they make no sense. */
+/** A path segment, percent-decoded; '' if it is malformed. */
 export function segmentOf(segment: string): string {
   try {
     return decodeURIComponent(segment);
   } catch {
     return '';
   }
-}
-
-/** The fields of an urlencoded body; a body of any other media type has none. */
-export function formOf(request: WireRequest): URLSearchParams {
-  return new URLSearchParams(
-    request.mediaType === 'application/x-www-form-urlencoded' ? request.body.toString('utf8') : '',
-  );
-}
-
-function firstMissing(form: URLSearchParams, fields: readonly string[]): string | undefined {
-  return fields.find((field) => (form.get(field) ?? '') === '');
 }

@@ -1,13 +1,7 @@
 import type { EmulatedAccount } from './account-book.js';
-import { Emulator, type EmulatorOptions, startEmulator } from './emulator.js';
-import {
-  type GiftStreamReply,
-  GiftStreamShop,
-  type GiftStreamTransaction,
-  formOf,
-  segmentOf,
-} from './gift-stream-shop.js';
-import { type Outcome, type WireAnswer, type WireRequest, bearerOf } from './wire-message.js';
+import { Emulator, type EmulatorOptions, type EmulatorSettings, startEmulator } from './emulator.js';
+import { type GiftStreamReply, GiftStreamShop, type GiftStreamTransaction, segmentOf } from './gift-stream-shop.js';
+import { type Outcome, type WireAnswer, type WireRequest, bearerOf, formOf } from './wire-message.js';
 
 /** An account of the emulated gift-stream; `username` goes over the wire as `email`, `secretKey` as `password`. */
 export interface GiftStreamAccount extends EmulatedAccount {
@@ -23,21 +17,7 @@ export type RefreshMode = 'rotate' | 'keep' | 'omit';
 
 /** Options of the emulated gift-stream. */
 export interface GiftStreamEmulatorOptions
-  extends
-    EmulatorOptions<GiftStreamAccount>,
-    Readonly<
-      Partial<
-        Pick<
-          GiftStreamEmulator,
-          | 'refreshMode'
-          | 'loginFailureStatus'
-          | 'loginFailureMessage'
-          | 'requireAuthorisation'
-          | 'acceptRefreshAsBearer'
-          | 'errorTimestamps'
-        >
-      >
-    > {}
+  extends EmulatorOptions<GiftStreamAccount>, EmulatorSettings<GiftStreamEmulator> {}
 
 /** Three days, as in every sample of the vendor. */
 const DEFAULT_LIFE_MS = 259_200_000;
@@ -93,8 +73,7 @@ export class GiftStreamEmulator extends Emulator<GiftStreamAccount> {
 
   #authenticate(request: WireRequest): WireAnswer {
     if (request.method !== 'POST') return this.#error(400, 'Invalid Method', 'method_not_allowed');
-    const form = formOf(request);
-    const [email, password] = [form.get('email') ?? '', form.get('password') ?? ''];
+    const { email = '', password = '' } = formOf(request);
     if (email === '') return this.#error(400, 'Missing Email', 'bad_request');
     const known = this.accountBook.find(email)?.username;
     if (password === '') return this.#error(400, 'Missing Password', 'bad_request', known);

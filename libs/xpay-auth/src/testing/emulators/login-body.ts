@@ -1,5 +1,5 @@
 import { type FieldError, missingField, notAString, notAnObject, notJson, wrongGrantType } from './fastapi-answers.js';
-import { type WireRequest, isRecord, parseJson } from './wire-message.js';
+import { type WireRequest, formOf, isRecord, parseJson } from './wire-message.js';
 
 /**
  * How the login reads its body. `form`: OAuth2's password form, field by field. `form-model`: the same form as one model,
@@ -14,9 +14,7 @@ export type ReadLogin =
 
 /** The fields of a form, urlencoded or multipart; a body of another media type has none. */
 export async function formFields(request: WireRequest): Promise<Record<string, string>> {
-  if (request.mediaType === 'application/x-www-form-urlencoded')
-    return Object.fromEntries(new URLSearchParams(request.body.toString('utf8')));
-  if (request.mediaType !== 'multipart/form-data') return {};
+  if (request.mediaType !== 'multipart/form-data') return formOf(request);
   const headers = { 'content-type': request.headers['content-type'] ?? '' };
   const form = await new Response(request.body, { headers }).formData().catch(() => new FormData());
   return Object.fromEntries([...form].flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])));

@@ -3,18 +3,16 @@ import type { CancelTimer, Clock } from '../../core/clock.js';
 
 interface PendingTimer {
   readonly dueAt: number;
-  readonly order: number;
   readonly callback: () => void;
 }
 
-/** Event-loop turns given to promise callbacks and sockets between two timers. */
+/** Event-loop turns for promise callbacks and sockets between two timers. */
 const SETTLE_TURNS = 5;
-/** A timer that re-arms itself with no delay would keep `advance` busy for ever. */
+/** Limit for a timer that re-arms itself without delay. */
 const MOST_FIRES_PER_ADVANCE = 100_000;
 
 /**
- * A clock that stands still until a test moves it. Give the same one to the library and to an emulator and both live
- * in one time.
+ * A clock that stands still until a test moves it. Pass the same clock to the library and to an emulator.
  *
  * ```ts
  * const clock = new ManualClock();
@@ -26,11 +24,10 @@ export class ManualClock implements Clock {
   #wall: number;
   #monotonic = 1_000;
   #sleptMs = 0;
-  #order = 0;
   #advancing = false;
   readonly #timers = new Set<PendingTimer>();
 
-  /** Stands at `startAt`, in ms since the epoch; without it at 2026-01-01T00:00:00Z. */
+  /** @param startAt ms since the epoch. @default 2026-01-01T00:00:00Z */
   constructor(startAt: number = Date.UTC(2026, 0, 1)) {
     this.#wall = startAt;
   }
@@ -50,15 +47,15 @@ export class ManualClock implements Clock {
     return this.#monotonic + this.#sleptMs;
   }
 
-  /** Calls `callback` once, during the `advance` that reaches `delayMs` from now; never by itself. */
+  /** Calls `callback` once, during the `advance` that reaches `delayMs` from now. */
   setTimer(callback: () => void, delayMs: number): CancelTimer {
     if (Number.isNaN(delayMs)) throw new RangeError('ManualClock.setTimer: the delay is not a number');
-    const timer: PendingTimer = { dueAt: this.#monotonic + Math.max(0, delayMs), order: this.#order++, callback };
+    const timer: PendingTimer = { dueAt: this.#monotonic + Math.max(0, delayMs), callback };
     this.#timers.add(timer);
     return () => void this.#timers.delete(timer);
   }
 
-  /** Timers that have neither fired nor been cancelled. */
+  /** The number of timers that have neither fired nor been cancelled. */
   get pendingTimers(): number {
     return this.#timers.size;
   }
@@ -114,14 +111,9 @@ export class ManualClock implements Clock {
 
   #firstDue(target: number): PendingTimer | undefined {
     let first: PendingTimer | undefined;
+    // The set keeps timers in the order of their creation, so the first of equals wins.
     for (const timer of this.#timers) {
-      if (timer.dueAt > target) continue;
-      if (
-        first === undefined ||
-        timer.dueAt < first.dueAt ||
-        (timer.dueAt === first.dueAt && timer.order < first.order)
-      )
-        first = timer;
+      if (timer.dueAt <= target && timer.dueAt < (first?.dueAt ?? Infinity)) first = timer;
     }
     return first;
   }

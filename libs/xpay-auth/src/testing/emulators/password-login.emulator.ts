@@ -1,6 +1,6 @@
 import { randomBytes, randomInt } from 'node:crypto';
 import type { EmulatedAccount } from './account-book.js';
-import { Emulator, type EmulatorOptions, startEmulator } from './emulator.js';
+import { Emulator, type EmulatorOptions, type EmulatorSettings, startEmulator } from './emulator.js';
 import { fastApiError, fastApiJson, missingField, unprocessable, wrongGrantType } from './fastapi-answers.js';
 import { type LoginBody, formFields, readLogin } from './login-body.js';
 import { type WireAnswer, type WireRequest, bearerOf } from './wire-message.js';
@@ -18,26 +18,7 @@ export type LoginFailure = '401' | 'invalid_grant' | 'LOGIN_BAD_CREDENTIALS' | '
 
 /** Options of the emulated `/auth/login`. */
 export interface PasswordLoginEmulatorOptions
-  extends
-    EmulatorOptions<PasswordLoginAccount>,
-    Readonly<
-      Partial<
-        Pick<
-          PasswordLoginEmulator,
-          | 'loginPath'
-          | 'refreshPath'
-          | 'loginBody'
-          | 'failure'
-          | 'strictGrantType'
-          | 'expiresIn'
-          | 'jwtExpiry'
-          | 'tokenType'
-          | 'refreshTokens'
-          | 'rotateRefreshTokens'
-          | 'badBearerStatus'
-        >
-      >
-    > {}
+  extends EmulatorOptions<PasswordLoginAccount>, EmulatorSettings<PasswordLoginEmulator> {}
 
 const HEADER = { alg: 'HS256', typ: 'JWT' } as const;
 /** Half an hour, as in FastAPI's tutorial. */

@@ -1,17 +1,17 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { type WireRequest, isRecord, parseJson } from './wire-message.js';
+import { type WireRequest, formOf, isRecord, parseJson } from './wire-message.js';
 
-/** Stands where a secret was. */
+/** Replaces a secret. */
 const REDACTED = '[redacted]';
 
 const SECRET_NAME = /pass|secret|token|ticket|otp|credential|authoris|authoriz|cookie|api-?key/i;
 const KNOWN_SCHEME = /^(basic|bearer|digest) /i;
 const LONGEST_FIELD_NAME = 64;
 
-/** Says of a text whether it holds a secret that the emulator knows: an account's key or a token it has minted. */
+/** Whether a text contains a secret of the emulator: an account's key or a token that it has issued. */
 export type HoldsSecret = (text: string) => boolean;
 
-/** The headers of a request; of a line that carries credentials only the scheme is left. */
+/** The headers of a request, with credentials reduced to their scheme. */
 export function redactHeaders(headers: IncomingHttpHeaders, holdsSecret: HoldsSecret): Record<string, string> {
   const shown: Record<string, string> = {};
   for (const [name, line] of Object.entries(headers)) {
@@ -23,12 +23,11 @@ export function redactHeaders(headers: IncomingHttpHeaders, holdsSecret: HoldsSe
   return shown;
 }
 
-/** The parsed body of a request with its field names kept and its secrets replaced; `undefined` when there is none. */
+/** The parsed body of a request with its secrets replaced; `undefined` without a body. */
 export function redactBody(request: WireRequest, holdsSecret: HoldsSecret): unknown {
   if (request.body.length === 0) return undefined;
   const text = request.body.toString('utf8');
-  if (request.mediaType === 'application/x-www-form-urlencoded')
-    return redactValue(Object.fromEntries(new URLSearchParams(text)), holdsSecret);
+  if (request.mediaType === 'application/x-www-form-urlencoded') return redactValue(formOf(request), holdsSecret);
   const parsed = request.mediaType === 'application/json' ? parseJson(text) : undefined;
   return parsed === undefined ? `[${request.body.length} bytes, not parsed]` : redactValue(parsed, holdsSecret);
 }
@@ -37,7 +36,7 @@ function redactValue(value: unknown, holdsSecret: HoldsSecret): unknown {
   if (typeof value === 'string') return holdsSecret(value) ? REDACTED : value;
   if (Array.isArray(value)) return value.map((item) => redactValue(item, holdsSecret));
   if (!isRecord(value)) return value;
-  // A JSON body that calls itself a form becomes one long field name, secret included.
+  // A JSON body that declares a form becomes one long field name, secret included.
   const field = (name: string): string => (name.length > LONGEST_FIELD_NAME || holdsSecret(name) ? REDACTED : name);
   return Object.fromEntries(
     Object.entries(value).map(([name, item]) => [

@@ -90,3 +90,9 @@ export function parseJson(text: string): unknown {
     return undefined;
   }
 }
+
+/** The fields of a urlencoded body; none for another media type. */
+export function formOf({ mediaType, body }: WireRequest): Record<string, string> {
+  const isForm = mediaType === 'application/x-www-form-urlencoded';
+  return Object.fromEntries(new URLSearchParams(isForm ? body.toString('utf8') : ''));
+}

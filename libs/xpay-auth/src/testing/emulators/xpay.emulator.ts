@@ -1,6 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { EmulatedAccount } from './account-book.js';
-import { Emulator, type EmulatorOptions, startEmulator } from './emulator.js';
+import { Emulator, type EmulatorOptions, type EmulatorSettings, startEmulator } from './emulator.js';
 import { Script, type ScriptScope } from './script.js';
 import { submittedUsername } from './submitted-username.js';
 import { type WireAnswer, type WireRequest, bearerOf, isRecord, parseJson } from './wire-message.js';
@@ -22,10 +22,7 @@ export interface XPayAccount extends EmulatedAccount {
 export type BadBearerAnswer = '200-error' | '401-json' | '401-empty';
 
 /** Options of the emulated xPay.stream. */
-export interface XPayEmulatorOptions
-  extends
-    EmulatorOptions<XPayAccount>,
-    Readonly<Partial<Pick<XPayEmulator, 'uuidPlacement' | 'badBearerAnswer' | 'nullFields'>>> {
+export interface XPayEmulatorOptions extends EmulatorOptions<XPayAccount>, EmulatorSettings<XPayEmulator> {
   /** Number of wallets that each account owns at the start. @default 3 */
   readonly walletsPerAccount?: number;
 }

@@ -3,40 +3,37 @@ import { systemClock } from '../../core/clock.js';
 import type { Held, Lease, Store } from '../../core/store.js';
 import type { ContractCase } from './contract-case.js';
 
-/** A store, and how to reach it from several instances. */
+/** A store, and how to open it from several instances. */
 export interface StoreStage {
-  /** One more instance on the same store. Instances see each other's writes. */
+  /** Opens one more instance on the same store. Instances read each other's writes. */
   open(): Store | Promise<Store>;
-  /** Ends the store. The instances have been closed. */
+  /** Stops the store, after the instances have been closed. */
   stop(): unknown;
 }
 
-type Play = (open: () => Promise<Store>) => Promise<void>;
+/** One case: two instances on an empty store, and a function that opens more. */
+type Play = (one: Store, other: Store, open: () => Promise<Store>) => Promise<void>;
 
 const token = { kind: 'token', id: 'an account' } as const;
 
 const plays: Readonly<Record<string, Play>> = {
-  'shows one instance what another has written, and how long it lives': async (open) => {
-    const [one, other] = [await open(), await open()];
+  'shows one instance what another has written, and how long it lives': async (one, other) => {
     assert.equal(await one.write(token, { value: 'välue "1"', generation: 5, lifeMs: 60_000 }), true);
     const entry = await other.read(token);
     assert.equal(entry?.value, 'välue "1"');
     assert.equal(entry.generation, 5);
     assert.ok(entry.remainingMs > 55_000 && entry.remainingMs <= 60_000, `${entry.remainingMs} ms are left`);
   },
-  'keeps names and kinds apart': async (open) => {
-    const store = await open();
+  'keeps names and kinds apart': async (store) => {
     await store.write(token, { value: 'a', generation: 1, lifeMs: 60_000 });
     assert.equal(await store.read({ kind: 'session', id: token.id }), undefined);
     assert.equal(await store.read({ kind: 'token', id: 'another account' }), undefined);
   },
-  'lets go of an entry when its life is over': async (open) => {
-    const store = await open();
+  'lets go of an entry when its life is over': async (store) => {
     await store.write(token, { value: 'a', generation: 1, lifeMs: 40 });
     await until(async () => (await store.read(token)) === undefined);
   },
-  'refuses a generation that is not newer': async (open) => {
-    const [one, other] = [await open(), await open()];
+  'refuses a generation that is not newer': async (one, other) => {
     await one.write(token, { value: 'new', generation: 7, lifeMs: 60_000 });
     assert.equal(await other.write(token, { value: 'late', generation: 6, lifeMs: 60_000 }), false);
     assert.equal(await other.write(token, { value: 'same', generation: 7, lifeMs: 60_000 }), false);
@@ -44,8 +41,7 @@ const plays: Readonly<Record<string, Play>> = {
     assert.equal(await other.write(token, { value: 'newer', generation: 8, lifeMs: 60_000 }), true);
     assert.equal((await one.read(token))?.value, 'newer');
   },
-  'neither shows nor takes again what was discarded': async (open) => {
-    const [one, other] = [await open(), await open()];
+  'neither shows nor takes again what was discarded': async (one, other) => {
     await one.write(token, { value: 'rejected', generation: 3, lifeMs: 60_000 });
     await other.discard(token, 3, 60_000);
     assert.equal(await one.read(token), undefined);
@@ -54,7 +50,7 @@ const plays: Readonly<Record<string, Play>> = {
     await other.discard(token, 3, 60_000);
     assert.equal((await one.read(token))?.value, 'new');
   },
-  'gives a lease to one of many at once, and to the next when it is given back': async (open) => {
+  'gives a lease to one of many at once, and to the next when it is given back': async (_one, _other, open) => {
     const stores = await Promise.all(Array.from({ length: 5 }, open));
     const answers = await Promise.all(stores.map((store) => store.acquire(token, 10_000)));
     const acquired = answers.filter(isLease);
@@ -65,8 +61,7 @@ const plays: Readonly<Record<string, Play>> = {
     assert.ok(next !== undefined && isLease(next));
     assert.ok(next.generation > (acquired[0]?.generation ?? Infinity), 'generations only grow');
   },
-  'gives a lease on when it runs out, and not back to who had it': async (open) => {
-    const [one, other] = [await open(), await open()];
+  'gives a lease on when it runs out, and not back to who had it': async (one, other) => {
     const lost = await one.acquire(token, 40);
     assert.ok(isLease(lost));
     const taken: (Lease | Held)[] = [];
@@ -78,15 +73,13 @@ const plays: Readonly<Record<string, Play>> = {
     assert.equal((await one.acquire(token, 10_000)).kind, 'held', "a lease that ran out releases nobody else's");
     assert.ok((taken.find(isLease)?.generation ?? 0) > lost.generation);
   },
-  'gives a lease a generation beyond what is written': async (open) => {
-    const store = await open();
+  'gives a lease a generation beyond what is written': async (store) => {
     const far = 9_000_000_000_000;
     await store.write(token, { value: 'a', generation: far, lifeMs: 60_000 });
     const lease = await store.acquire(token, 1_000);
     assert.ok(isLease(lease) && lease.generation > far);
   },
-  'counts once for all instances, and takes back within the window alone': async (open) => {
-    const [one, other] = [await open(), await open()];
+  'counts once for all instances, and takes back within the window alone': async (one, other) => {
     const first = await one.count('guesses', 60_000);
     const second = await other.count('guesses', 60_000);
     assert.deepEqual([first.count, second.count], [1, 2]);
@@ -97,15 +90,13 @@ const plays: Readonly<Record<string, Play>> = {
     assert.equal((await one.count('guesses', 60_000)).count, 2);
     assert.equal((await one.count('other guesses', 60_000)).count, 1);
   },
-  'opens a new window when the old one has closed': async (open) => {
-    const store = await open();
+  'opens a new window when the old one has closed': async (store) => {
     const old = await store.count('guesses', 40);
     await until(async () => (await store.count('guesses', 40)).window !== old.window);
     await store.uncount('guesses', old.window);
     assert.notEqual((await store.count('guesses', 60_000)).count, 0);
   },
-  'keeps a log in order, for whoever comes later': async (open) => {
-    const [one, other] = [await open(), await open()];
+  'keeps a log in order, for whoever comes later': async (one, other) => {
     const empty = await other.readLog('log', 0);
     assert.deepEqual([empty.newest, empty.records.length], [0, 0]);
     await one.append('log', { index: one.indexOf('ada'), value: 'ada@example.test' });
@@ -125,8 +116,7 @@ const plays: Readonly<Record<string, Play>> = {
     assert.equal(rest.epoch, empty.epoch);
     assert.equal((await other.readLog('another log', 0)).newest, 0);
   },
-  'begins a new epoch of a log once, however many ask': async (open) => {
-    const [one, other] = [await open(), await open()];
+  'begins a new epoch of a log once, however many ask': async (one, other) => {
     await one.append('log', { index: 'a', value: 'a' });
     const { epoch } = await one.readLog('log', 0);
     await Promise.all([one.renewEpoch('log', epoch), other.renewEpoch('log', epoch)]);
@@ -136,8 +126,7 @@ const plays: Readonly<Record<string, Play>> = {
     await other.renewEpoch('log', epoch);
     assert.equal((await one.readLog('log', 0)).epoch, renewed.epoch);
   },
-  'tells the other instances what is published': async (open) => {
-    const [one, other] = [await open(), await open()];
+  'tells the other instances what is published': async (one, other) => {
     const heard: string[] = [];
     const stop = other.subscribe('news', (message) => heard.push(message));
     other.subscribe('other news', () => heard.push('wrong topic'));
@@ -152,16 +141,14 @@ const plays: Readonly<Record<string, Play>> = {
     assert.equal(heard.length, before);
     assert.ok(!heard.includes('wrong topic'));
   },
-  'says that it is ready': async (open) => {
-    const store = await open();
+  'says that it is ready': async (store) => {
     await store.read(token);
     assert.equal(store.status().state, 'ready');
   },
 };
 
 /**
- * What every store must do, as cases for any test runner. `setup` is called anew for each of them, and must bring an empty
- * store.
+ * The contract of a store, as cases for any test runner. `setup` is called for each case and must return an empty store.
  *
  * ```ts
  * describe('my store', () => {
@@ -175,12 +162,13 @@ export function storeContract(name: string, setup: () => StoreStage | Promise<St
     run: async () => {
       const stage = await setup();
       const opened: Store[] = [];
+      const open = async (): Promise<Store> => {
+        const store = await stage.open();
+        opened.push(store);
+        return store;
+      };
       try {
-        await play(async () => {
-          const store = await stage.open();
-          opened.push(store);
-          return store;
-        });
+        await play(await open(), await open(), open);
       } finally {
         await Promise.all(opened.map((store) => store.close()));
         await stage.stop();
@@ -193,7 +181,7 @@ function isLease(answer: Lease | Held): answer is Lease {
   return answer.kind === 'acquired';
 }
 
-/** Waits for a condition, five seconds at most. */
+/** Waits for a condition, at most five seconds. */
 async function until(condition: () => Promise<boolean>): Promise<void> {
   const deadline = systemClock.monotonic() + 5_000;
   while (!(await condition())) {
