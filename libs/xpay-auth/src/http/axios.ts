@@ -9,7 +9,7 @@ export interface AxiosSettings {
   /** Bytes of the longest body that is read, once it is unpacked. */
   readonly maxResponseBytes: number;
   /** Instead of agents of our own that keep connections alive. */
-  readonly agent?: { readonly http?: HttpAgent; readonly https?: HttpsAgent } | undefined;
+  readonly agent?: { readonly http?: HttpAgent | undefined; readonly https?: HttpsAgent | undefined } | undefined;
 }
 
 /** As Node's own global agents are made, which an app may have replaced. */

@@ -1,38 +1,31 @@
 import type { Clock } from '../../core/clock.js';
 import { XPayAuthError } from '../../core/errors.js';
 import type { Store } from '../../core/store.js';
-import type { ReadVariable } from './environment.js';
+import { type ReadVariable, assertNotAlone } from './environment.js';
 
 /** Opens a store. */
 export type OpenStore = (clock: Clock) => Store | Promise<Store>;
 
-/** The Redis of the environment, if it names one. Throws `configuration` where it says half of it. */
+/** Opens the Redis that the environment names; `undefined` without one. Throws `configuration` for keys without a URL. */
 export function storeFromEnvironment(prefix: string, read: ReadVariable): OpenStore | undefined {
-  const url = read(`${prefix}REDIS_URL`) || undefined;
-  const encryptionKeys = read(`${prefix}ENCRYPTION_KEYS`) || undefined;
-  if (url === undefined) {
-    if (encryptionKeys === undefined) return undefined;
-    throw new XPayAuthError(
-      'configuration',
-      `The environment has ${prefix}ENCRYPTION_KEYS but no ${prefix}REDIS_URL. Set both, or neither.`,
-    );
-  }
+  assertNotAlone(prefix, 'ENCRYPTION_KEYS', 'REDIS_URL', read);
+  const url = read(`${prefix}REDIS_URL`);
+  if (!url) return undefined;
+  const encryptionKeys = read(`${prefix}ENCRYPTION_KEYS`) ?? '';
   return async (clock) => {
     const { redisStore } = await importRedis(prefix);
-    // Without keys it says which, and how to make one.
-    return redisStore({ url, encryptionKeys: encryptionKeys ?? '', clock });
+    // Without keys its error message says how to make one.
+    return redisStore({ url, encryptionKeys, clock });
   };
 }
 
-/** `ioredis` is an optional peer: who has no Redis need not install it. */
+/** `ioredis` is an optional peer dependency. */
 async function importRedis(prefix: string): Promise<typeof import('../../stores/redis.store.js')> {
   try {
     return await import('../../stores/redis.store.js');
   } catch (thrown) {
     if (!(thrown instanceof Error) || !/ioredis/.test(thrown.message)) throw thrown;
-    throw new XPayAuthError(
-      'configuration',
-      `${prefix}REDIS_URL is set, but the package "ioredis" is not installed. Run: npm install ioredis`,
-    );
+    const message = `${prefix}REDIS_URL is set, but the package "ioredis" is not installed. Run: npm install ioredis`;
+    throw new XPayAuthError('configuration', message);
   }
 }

@@ -1,10 +1,10 @@
 import { XPayAuthError } from '../../core/errors.js';
 import type { XPayAuthFactoryOptions } from './xpay-auth-options.js';
 
-/** Reads one variable; empty counts as unset. */
+/** Reads one variable. An empty one counts as unset. */
 export type ReadVariable = (name: string) => string | undefined;
 
-/** The variables an instance reads, without their prefix. The README's table is made from this list. */
+/** The variables of an instance without their prefix, and their options. The README's table is generated from this list. */
 export const ENVIRONMENT = {
   USERNAME: 'credentials.username',
   SECRET_KEY: 'credentials.secretKey',
@@ -20,38 +20,36 @@ export const ENVIRONMENT = {
   ENCRYPTION_KEYS: 'store',
 } as const;
 
-/** What the environment says, as options. Throws `configuration` where it says half of a thing. */
+type Variable = keyof typeof ENVIRONMENT;
+
+/** A text that is not a number stays, and the schema rejects it by the option's name. */
+const number = (text: string): unknown => (/^\d+$/.test(text) ? Number(text) : text);
+
+/** How variables are read whose option is not a string. */
+const READERS: Partial<Record<Variable, (text: string) => unknown>> = {
+  ALLOW_INSECURE_HOSTS: (text) => text.split(',').flatMap((host) => host.trim() || []),
+  VERIFICATION_PERIOD_MS: number,
+  SESSION_PERIOD_MS: number,
+};
+
+/** The options in the environment, all but `store`. Throws `configuration` for a user name without its key, or the reverse. */
 export function optionsFromEnvironment(prefix: string, read: ReadVariable): XPayAuthFactoryOptions {
-  const variable = (name: keyof typeof ENVIRONMENT): string | undefined => read(prefix + name) || undefined;
-  const [username, secretKey] = [variable('USERNAME'), variable('SECRET_KEY')];
-  if ((username === undefined) !== (secretKey === undefined)) {
-    const [present, absent] = username === undefined ? ['SECRET_KEY', 'USERNAME'] : ['USERNAME', 'SECRET_KEY'];
-    throw new XPayAuthError(
-      'configuration',
-      `The environment has ${prefix}${present} but no ${prefix}${absent}. Set both, or neither.`,
-    );
+  assertNotAlone(prefix, 'USERNAME', 'SECRET_KEY', read);
+  assertNotAlone(prefix, 'SECRET_KEY', 'USERNAME', read);
+  const options: Record<string, unknown> = {};
+  for (const variable of Object.keys(ENVIRONMENT) as Variable[]) {
+    const text = read(prefix + variable);
+    const [option = '', field] = ENVIRONMENT[variable].split('.');
+    if (!text || option === 'store') continue;
+    const value = READERS[variable]?.(text) ?? text;
+    options[option] = field === undefined ? value : { ...(options[option] as object | undefined), [field]: value };
   }
-  const hosts = variable('ALLOW_INSECURE_HOSTS')
-    ?.split(',')
-    .map((host) => host.trim())
-    .filter((host) => host !== '');
-  const verificationMs = number(variable('VERIFICATION_PERIOD_MS'));
-  const sessionMs = number(variable('SESSION_PERIOD_MS'));
-  const baseUrl = variable('BASE_URL');
-  // Whether it is a dialect's name is for the schema to say, like everything else here.
-  const dialect = variable('DIALECT') as 'xpay' | undefined;
-  return {
-    ...(username !== undefined && secretKey !== undefined && { credentials: { username, secretKey } }),
-    ...(baseUrl !== undefined && { baseUrl }),
-    ...(dialect !== undefined && { dialect }),
-    ...(hosts !== undefined && { http: { allowInsecureHosts: hosts } }),
-    ...(verificationMs !== undefined && { verification: { periodMs: verificationMs } }),
-    ...(sessionMs !== undefined && { session: { periodMs: sessionMs } }),
-  };
+  return options;
 }
 
-/** A number, or the text as it is, which the schema then complains about by the option's name. */
-function number(value: string | undefined): number | undefined {
-  if (value === undefined) return undefined;
-  return /^\d+$/.test(value) ? Number(value) : (value as unknown as number);
+/** Throws `configuration` if a variable is set without another one that it needs. */
+export function assertNotAlone(prefix: string, variable: Variable, needed: Variable, read: ReadVariable): void {
+  if (!read(prefix + variable) || read(prefix + needed)) return;
+  const message = `The environment has ${prefix}${variable} but no ${prefix}${needed}. Set both, or neither.`;
+  throw new XPayAuthError('configuration', message);
 }

@@ -2,7 +2,7 @@ import type { z } from 'zod';
 
 type Issue = z.core.$ZodIssue;
 
-/** One line for one bad option: its path, its value unless it may be a secret, where it comes from, and what is allowed. */
+/** One line for one bad option: its path, its value unless it may be a secret, its origin, and the accepted values. */
 export function explainIssue(issue: Issue, options: unknown, variable?: string): string {
   const { path, expected, badKey, unknownKeys } = innermost(issue);
   if (unknownKeys !== undefined) {
@@ -17,12 +17,12 @@ export function explainIssue(issue: Issue, options: unknown, variable?: string):
 interface Explained {
   readonly path: readonly PropertyKey[];
   readonly expected: string;
-  /** The name of an option is bad, not its value. */
+  /** Set if the name of an option is bad, not its value. */
   readonly badKey?: PropertyKey;
   readonly unknownKeys?: readonly string[];
 }
 
-/** Of a union's branches, the one that came furthest is what the user meant; those that came equally far are all said. */
+/** Of a union's branches, the deepest is the one that the user meant. Several of the same depth are all reported. */
 function innermost(issue: Issue, parents: readonly PropertyKey[] = []): Explained {
   const path = [...parents, ...issue.path];
   if (issue.code === 'unrecognized_keys') return { path, expected: '', unknownKeys: issue.keys };
@@ -52,16 +52,21 @@ function expectation(message: string): string {
     .replace(/^expected /, '');
 }
 
-/** Several variables on one line of a `.env` make one value, with the secrets of the others in it. */
+/** Several variables on one line of a `.env` are read as one value, which holds the secrets of the others. */
 export const ASSIGNMENT = /\w=/;
+
+/** The value at a path of the options. */
+export function valueAt(path: readonly PropertyKey[], options: unknown): unknown {
+  return path.reduce(
+    (value, key) => (value as Readonly<Record<PropertyKey, unknown>> | null | undefined)?.[key],
+    options,
+  );
+}
 
 function show(path: readonly PropertyKey[], options: unknown): string {
   if (path[0] === 'credentials' || path.some((key) => /secret|password|key/i.test(String(key)))) return '[redacted]';
-  let value = options;
-  for (const key of path) {
-    value = typeof value === 'object' && value !== null ? (value as Record<PropertyKey, unknown>)[key] : undefined;
-  }
-  // An address may have a password in it, and stands where its writer thought that an address would do.
+  const value = valueAt(path, options);
+  // A URL may hold a password, also where no URL is expected.
   if (typeof value === 'string' && /:\/\/.*@/s.test(value)) return '[redacted]';
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'object' && value !== null) return showStructure(value);
@@ -71,7 +76,7 @@ function show(path: readonly PropertyKey[], options: unknown): string {
     : (JSON.stringify(value) ?? 'undefined');
 }
 
-/** Numbers hold no secret; anything else in an object might. */
+/** Numbers hold no secret. Any other value in an object may. */
 function showStructure(value: object): string {
   const numbers = Object.values(value).every((part) => typeof part === 'number');
   if (numbers) return JSON.stringify(value);

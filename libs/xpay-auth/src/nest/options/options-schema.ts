@@ -1,20 +1,26 @@
 import { z } from 'zod';
+import type { Agent as HttpAgent } from 'node:http';
+import type { Agent as HttpsAgent } from 'node:https';
+import type { Clock } from '../../core/clock.js';
+import type { Credentials } from '../../core/credentials.js';
 import type { Dialect } from '../../core/ports.js';
 import { isScope } from '../../core/scopes.js';
+import type { Store } from '../../core/store.js';
+import type { CredentialsExtractor } from '../request/extractors.js';
 
 const ms = z.int().min(0);
 const duration = z.int().min(1);
 const fraction = z.number().gt(0).lt(1);
 
-/** Axios and the counters of attempts wait with Node's own timers, which fire at once beyond this. */
+/** Node's timers, which axios and the counters of attempts use, fire at once beyond this. */
 const LONGEST_NODE_TIMER_MS = 2 ** 31 - 1;
 
 const range = z.strictObject({ min: duration, max: duration }).refine(({ min, max }) => min <= max, 'min at most max');
 
 const limit = z.strictObject({ attempts: z.int().min(1), windowMs: z.int().min(1_000).max(LONGEST_NODE_TIMER_MS) });
 
-const instanceOf = (shape: string, ...methods: string[]) =>
-  z.custom<object>(
+const instanceOf = <T extends object>(shape: string, ...methods: string[]) =>
+  z.custom<T>(
     (value) =>
       typeof value === 'object' &&
       value !== null &&
@@ -22,7 +28,7 @@ const instanceOf = (shape: string, ...methods: string[]) =>
     shape,
   );
 
-const dialect = z.custom<object>((value) => {
+const dialect = z.custom<Dialect>((value) => {
   const { name, authenticate, api } = (value ?? {}) as Partial<Dialect>;
   const speaks =
     typeof authenticate === 'function' && typeof api?.encode === 'function' && typeof api.decode === 'function';
@@ -33,9 +39,9 @@ const dialect = z.custom<object>((value) => {
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const PRINTABLE = /^[\x20-\x7e]*$/;
 
-/** What an extractor offers goes into a header: anything else there would fail each 401, not the boot. */
-const extractor = instanceOf('an extractor', 'extract').refine((value) => {
-  const { scheme, parameters = {} } = value as { scheme?: unknown; parameters?: unknown };
+/** `scheme` and `parameters` become a header. A bad value is rejected at boot, not with every 401. */
+const extractor = instanceOf<CredentialsExtractor>('an extractor', 'extract').refine((value) => {
+  const { scheme, parameters = {} }: { readonly scheme?: unknown; readonly parameters?: unknown } = value;
   if (typeof scheme !== 'string' || !TOKEN.test(scheme)) return false;
   if (typeof parameters !== 'object' || parameters === null) return false;
   return Object.entries(parameters).every(
@@ -46,12 +52,12 @@ const extractor = instanceOf('an extractor', 'extract').refine((value) => {
 const credentials = z.union(
   [
     z.strictObject({ username: z.string().min(1), secretKey: z.string().min(1) }),
-    z.custom((value) => typeof value === 'function'),
+    z.custom<() => Credentials | Promise<Credentials>>((value) => typeof value === 'function'),
   ],
   '{ username, secretKey }, both non-empty strings, or a function that returns them',
 );
 
-/** What each option must look like, with its default. Kept in the order of `XPayAuthOptions`. */
+/** The schema of each option, with its default, in the order of `XPayAuthOptions`. */
 export const optionsSchema = z.strictObject({
   name: z
     .string()
@@ -138,13 +144,20 @@ export const optionsSchema = z.strictObject({
       allowInsecureHosts: z.array(z.string().regex(/^[^\s/:@]+$/, 'a host name, without scheme and port')).default([]),
       agent: z
         .strictObject({
-          http: instanceOf('an http.Agent', 'addRequest').optional(),
-          https: instanceOf('an https.Agent', 'addRequest').optional(),
+          http: instanceOf<HttpAgent>('an http.Agent', 'addRequest').optional(),
+          https: instanceOf<HttpsAgent>('an https.Agent', 'addRequest').optional(),
         })
         .optional(),
     })
     .prefault({}),
   undeclaredRoutes: z.enum(['allow', 'warn', 'deny']).default('allow'),
-  store: instanceOf('a store, such as redisStore(…)', 'read', 'write', 'acquire', 'readLog', 'publish').optional(),
-  clock: instanceOf('{ now(), monotonic(), setTimer() }', 'now', 'monotonic', 'setTimer').optional(),
+  store: instanceOf<Store>(
+    'a store, such as redisStore(…)',
+    'read',
+    'write',
+    'acquire',
+    'readLog',
+    'publish',
+  ).optional(),
+  clock: instanceOf<Clock>('{ now(), monotonic(), setTimer() }', 'now', 'monotonic', 'setTimer').optional(),
 });

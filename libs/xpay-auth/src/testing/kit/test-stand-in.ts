@@ -72,8 +72,8 @@ function withBaseUrl(given: XPayAuthFactoryOptions): XPayAuthFactoryOptions {
 }
 
 /** `asUser` speaks Basic, also to an app that takes nothing but bearers. */
-function withBasic<T>(extractors: readonly (T | 'basic')[]): readonly (T | 'basic')[] {
-  return extractors.includes('basic') ? extractors : [...extractors, 'basic'];
+function withBasic<T>(extractors: readonly (T | 'basic')[]): (T | 'basic')[] {
+  return [...new Set([...extractors, 'basic' as const])];
 }
 
 function misused(why: string): XPayAuthError {
