@@ -1,6 +1,6 @@
 /**
- * Every attribute that this library puts on a metric or a span. What OpenTelemetry has a name for has that name
- * (semantic conventions 1.23 and later); the rest is `xpay_auth.…`.
+ * All attributes of metrics and spans. Those in OpenTelemetry's semantic conventions (1.23 and later) have their name there,
+ * the others are `xpay_auth.…`.
  */
 export const ATTRIBUTES = {
   instance: 'xpay_auth.instance',
@@ -23,12 +23,15 @@ export const ATTRIBUTES = {
   errorType: 'error.type',
 } as const;
 
-type Name = keyof typeof ATTRIBUTES;
+/** The short name of an attribute. */
+export type AttributeName = keyof typeof ATTRIBUTES;
 
-/** Attributes by their short names; `undefined` is left out. */
+/** Attributes by their short names, without those that are `undefined`. */
 export function attributes(
-  values: Partial<Record<Name, string | number | undefined>>,
+  values: Partial<Record<AttributeName, string | number | undefined>>,
 ): Record<string, string | number> {
-  const said = Object.entries(values).filter((entry): entry is [Name, string | number] => entry[1] !== undefined);
-  return Object.fromEntries(said.map(([name, value]) => [ATTRIBUTES[name], value]));
+  const entries = Object.entries(values) as [AttributeName, string | number | undefined][];
+  return Object.fromEntries(
+    entries.flatMap(([name, value]) => (value === undefined ? [] : [[ATTRIBUTES[name], value]])),
+  );
 }

@@ -1,103 +1,78 @@
-import type { Attributes } from '@opentelemetry/api';
-import { FAILURES, type XPayAuthErrorCode } from '../../core/errors.js';
-import {
-  type Operation,
-  type SpanEnd,
-  type InstrumentationEvent,
-  STORE_OPERATIONS,
-} from '../../core/instrumentation.js';
+import type { Operation, SpanEnd, InstrumentationEvent } from '../../core/instrumentation.js';
 import type { AuditEvent } from '../../core/audit-events.js';
 import type { TokenEvent } from '../../core/token-events.js';
 import type { XPayInstance } from '../../nest/instance/instance.js';
 import { attributes } from './attributes.js';
-import type { MetricName, Observe } from './instruments.js';
-import { Counter } from './counter.js';
+import type { Observe } from './instruments.js';
+import { COUNTERS, type CounterMetric } from './metrics.js';
 
-const CODES = Object.keys(FAILURES) as XPayAuthErrorCode[];
-/** How the check of a caller may fail. */
-const INBOUND = CODES.filter((code) => code !== 'insufficient_scope' && code !== 'credentials_rejected');
-/** How a renewal of the own token may fail. */
-const OUTBOUND = CODES.filter((code) => FAILURES[code].trouble !== 'caller');
-const LIMITS = ['perUserAndAddress', 'perAddress', 'perUser'];
+type CounterName = keyof typeof COUNTERS;
 
-type Facts = Pick<XPayInstance, 'options' | 'tokens' | 'recalls'>;
-
-/** What one instance has done so far, in plain numbers that are read when somebody collects. */
+/** The counts of one instance since its start, in plain numbers that are read at collection. */
 export class InstanceCounts {
-  readonly #requests = this.#tally('outcome', ['admitted', ...INBOUND]);
-  readonly #logins = this.#tally('outcome', ['ok', ...INBOUND]);
-  readonly #renewals = this.#tally('outcome', ['obtained', 'refreshed', 'adopted', ...OUTBOUND]);
-  readonly #attempts = this.#tally('limit', LIMITS);
-  readonly #joined = this.#tally('flight', ['token', 'verification', 'session']);
-  readonly #storeErrors = this.#tally('storeOperation', STORE_OPERATIONS);
-  readonly #hits = new Counter(
-    ['credentials memory', 'credentials shared', 'credentials stale', 'session memory', 'session shared'],
-    (what) => {
-      const [cache, level] = what.split(' ');
-      return attributes({ instance: this.instance.options.name, cache, level });
-    },
-  );
-  #denials = 0;
-  #rejections = 0;
-  #expirations = 0;
+  readonly #counts = new Map<string, Map<string, number>>();
 
-  constructor(private readonly instance: Facts) {}
+  constructor(private readonly instance: Pick<XPayInstance, 'options' | 'tokens' | 'recalls'>) {
+    for (const [name, { values = [''] }] of Object.entries<CounterMetric>(COUNTERS)) {
+      this.#counts.set(name, new Map(values.map((value) => [value, 0])));
+    }
+  }
 
   ended({ type }: Operation, { outcome }: SpanEnd): void {
-    if (type === 'verify') this.#requests.add(outcome === 'ok' ? 'admitted' : outcome);
-    if (type === 'login') this.#logins.add(outcome);
+    if (type === 'verify') this.#add('requests', outcome === 'ok' ? 'admitted' : outcome);
+    if (type === 'login') this.#add('logins', outcome);
   }
 
   note(fact: InstrumentationEvent): void {
-    if (fact.type === 'refused') this.#requests.add(fact.code);
-    if (fact.type === 'recalled') this.#hits.add(`${fact.what} ${fact.level}`);
-    if (fact.type === 'joined') this.#joined.add(fact.flight);
-    if (fact.type === 'store failed') this.#storeErrors.add(fact.operation);
+    if (fact.type === 'refused') this.#add('requests', fact.code);
+    if (fact.type === 'recalled') this.#add('cacheHits', `${fact.what} ${fact.level}`);
+    if (fact.type === 'joined') this.#add('joined', fact.flight);
+    if (fact.type === 'store failed') this.#add('storeErrors', fact.operation);
   }
 
-  heardOfToken(event: TokenEvent): void {
-    if (event.type === 'rejected') this.#rejections++;
-    else if (event.type === 'refresh-failed') this.#renewals.add(event.code);
-    else if (event.type !== 'expired') this.#renewals.add(event.type);
-    // One that ran out while nobody wanted it is no loss.
-    else if (event.failures > 0) this.#expirations++;
+  onTokenEvent(event: TokenEvent): void {
+    if (event.type === 'rejected') this.#add('rejections');
+    else if (event.type === 'refresh-failed') this.#add('renewals', event.code);
+    else if (event.type !== 'expired') this.#add('renewals', event.type);
+    // A token that expires while no one needs it is not a loss.
+    else if (event.failures > 0) this.#add('expirations');
   }
 
-  heardOfCaller(event: AuditEvent): void {
-    if (event.type === 'denied') this.#denials++;
-    if (event.type === 'locked-out') this.#attempts.add(event.limit);
+  onAuditEvent(event: AuditEvent): void {
+    if (event.type === 'denied') this.#add('denials');
+    if (event.type === 'locked-out') this.#add('attemptsRefused', event.limit);
   }
 
   read(observe: Observe): void {
-    const to = (metric: MetricName) => (value: number, described: Attributes) => observe(metric, value, described);
-    const { credentials, sessions, rereads } = this.instance.recalls();
-    const fromMemory = sessions - rereads;
-    this.#requests.read(to('requests'), { admitted: credentials + sessions });
-    this.#hits.read(to('cacheHits'), {
-      'credentials memory': credentials,
-      'session memory': fromMemory,
-      'session shared': rereads,
-    });
-    this.#logins.read(to('logins'));
-    this.#attempts.read(to('attemptsRefused'));
-    this.#joined.read(to('joined'));
-    const ours = attributes({ instance: this.instance.options.name });
-    observe('denials', this.#denials, ours);
-    const { store, usableForMs, failures } = this.instance.tokens.status();
-    if (this.instance.options.credentials !== undefined) {
-      this.#renewals.read(to('renewals'));
-      observe('rejections', this.#rejections, ours);
-      observe('expirations', this.#expirations, ours);
-      observe('validity', usableForMs / 1_000, ours);
-      observe('failures', failures, ours);
+    const { options, tokens, recalls } = this.instance;
+    const { store, usableForMs, failures } = tokens.status();
+    const { credentials, sessions, rereads } = recalls();
+    const ours = attributes({ instance: options.name });
+    const has = { account: options.credentials !== undefined, store: store !== undefined };
+    const countedElsewhere: Partial<Record<string, Readonly<Record<string, number>>>> = {
+      requests: { admitted: credentials + sessions },
+      cacheHits: {
+        'credentials memory': credentials,
+        'session memory': sessions - rereads,
+        'session shared': rereads,
+      },
+      storeUnreadable: { '': store?.unreadable ?? 0 },
+    };
+    for (const [name, { by = [], onlyWith }] of Object.entries<CounterMetric>(COUNTERS)) {
+      if (onlyWith !== undefined && !has[onlyWith]) continue;
+      for (const [what, count] of this.#counts.get(name) ?? []) {
+        const values = what.split(' ');
+        const described = attributes(Object.fromEntries(by.map((attribute, i) => [attribute, values[i]])));
+        observe(name as CounterName, count + (countedElsewhere[name]?.[what] ?? 0), { ...ours, ...described });
+      }
     }
-    if (store === undefined) return;
-    this.#storeErrors.read(to('storeErrors'));
-    observe('storeAvailable', store.state === 'ready' ? 1 : 0, ours);
-    observe('storeUnreadable', store.unreadable, ours);
+    if (has.account) observe('validity', usableForMs / 1_000, ours);
+    if (has.account) observe('failures', failures, ours);
+    if (store !== undefined) observe('storeAvailable', store.state === 'ready' ? 1 : 0, ours);
   }
 
-  #tally(attribute: 'outcome' | 'limit' | 'flight' | 'storeOperation', expected: readonly string[]): Counter {
-    return new Counter(expected, (what) => attributes({ instance: this.instance.options.name, [attribute]: what }));
+  #add(metric: CounterName, what = ''): void {
+    const counts = this.#counts.get(metric);
+    counts?.set(what, (counts.get(what) ?? 0) + 1);
   }
 }

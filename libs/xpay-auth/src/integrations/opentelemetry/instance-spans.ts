@@ -12,17 +12,14 @@ import { FAILURES } from '../../core/errors.js';
 import { attributes } from './attributes.js';
 import { SPANS } from './spans.js';
 
-/** A span for one act, below the one that is active; `undefined` for an act that has none. */
+/** Starts a span for one act, as a child of the active one; `undefined` for an act without a span. */
 export function beginSpan(tracer: Tracer, act: Operation, instance: string, dialect: string): Span | undefined {
   const name = nameOf(act);
   if (name === undefined) return undefined;
   const kind = act.type === 'exchange' ? SpanKind.CLIENT : SpanKind.INTERNAL;
   const parent = context.active();
-  const span = tracer.startSpan(
-    name,
-    { kind, attributes: { ...attributes({ instance }), ...known(act, dialect) } },
-    parent,
-  );
+  const atStart = { ...attributes({ instance }), ...known(act, dialect) };
+  const span = tracer.startSpan(name, { kind, attributes: atStart }, parent);
   const inside: Context = trace.setSpan(parent, span);
   return {
     run: (run) => context.with(inside, run),
@@ -50,19 +47,19 @@ function known(act: Operation, dialect: string): Attributes {
     address: address.replace(/^\[|\]$/g, ''),
     port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
     template,
-    // A path with a place left open is no path.
+    // A path with a placeholder is not a path.
     path: template?.includes('{') === true ? undefined : template,
   });
 }
 
-/** An exchange tells its status and what went wrong; every other act, how it ended. */
+/** The attributes at the end: the status of an exchange, the outcome of any other act, and the error. */
 function learnt(act: Operation, ending: SpanEnd): Attributes {
   const errorType = errorOf(ending);
   if (act.type === 'exchange') return attributes({ status: ending.status, errorType });
   return attributes({ outcome: ending.outcome, errorType });
 }
 
-/** A status from 400 on is an error of a client's span, whatever it means; a caller's mistake is none of ours. */
+/** A status from 400 is an error of a client's span. A caller's mistake is not an error of ours. */
 function errorOf({ outcome, status }: SpanEnd): string | undefined {
   if (status !== undefined) return status >= 400 ? String(status) : undefined;
   if (outcome === 'ok' || outcome === 'aborted') return undefined;

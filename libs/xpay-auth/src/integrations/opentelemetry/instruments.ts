@@ -1,35 +1,32 @@
 import type { Attributes, Histogram, Meter, Observable } from '@opentelemetry/api';
-import { METRICS, type Metric } from './metrics.js';
+import { COUNTERS, GAUGES, HISTOGRAMS } from './metrics.js';
 
-export type MetricName = keyof typeof METRICS;
+type HistogramName = keyof typeof HISTOGRAMS;
+type ObservedName = keyof typeof COUNTERS | keyof typeof GAUGES;
 
-/** Reports one value of a metric that is read when somebody collects. */
-export type Observe = (metric: MetricName, value: number, attributes: Attributes) => void;
+/** Reports one value at collection. */
+export type Observe = (metric: ObservedName, value: number, attributes: Attributes) => void;
 
-/** The instruments of all instances, made once from one meter. */
+/** The instruments of all instances, created once from one meter. */
 export class Instruments {
-  readonly #histograms = new Map<MetricName, Histogram>();
-  readonly #observables = new Map<MetricName, Observable>();
+  readonly #histograms: ReadonlyMap<string, Histogram>;
+  readonly #observables: ReadonlyMap<string, Observable>;
 
   constructor(private readonly meter: Meter) {
-    for (const [key, metric] of Object.entries(METRICS) as [MetricName, Metric][]) {
-      const { kind, name, unit, description, buckets } = metric;
-      if (kind === 'histogram') {
-        const advice = { explicitBucketBoundaries: [...(buckets ?? [])] };
-        this.#histograms.set(key, meter.createHistogram(name, { unit, description, advice }));
-      } else if (kind === 'counter') {
-        this.#observables.set(key, meter.createObservableCounter(name, { unit, description }));
-      } else {
-        this.#observables.set(key, meter.createObservableGauge(name, { unit, description }));
-      }
-    }
+    this.#histograms = created(HISTOGRAMS, ({ name, unit, description, buckets }) =>
+      meter.createHistogram(name, { unit, description, advice: { explicitBucketBoundaries: buckets } }),
+    );
+    this.#observables = new Map([
+      ...created(COUNTERS, ({ name, unit, description }) => meter.createObservableCounter(name, { unit, description })),
+      ...created(GAUGES, ({ name, unit, description }) => meter.createObservableGauge(name, { unit, description })),
+    ]);
   }
 
-  record(metric: MetricName, value: number, attributes: Attributes): void {
+  record(metric: HistogramName, value: number, attributes: Attributes): void {
     this.#histograms.get(metric)?.record(value, attributes);
   }
 
-  /** Asks whenever somebody collects. Returns what ends it. */
+  /** Calls `read` at every collection. Returns a function that ends it. */
   onCollect(read: (observe: Observe) => void): () => void {
     const observables = [...this.#observables.values()];
     const callback: Parameters<Meter['addBatchObservableCallback']>[0] = (result) => {
@@ -41,4 +38,8 @@ export class Instruments {
     this.meter.addBatchObservableCallback(callback, observables);
     return () => this.meter.removeBatchObservableCallback(callback, observables);
   }
+}
+
+function created<M, I>(metrics: Readonly<Record<string, M>>, create: (metric: M) => I): Map<string, I> {
+  return new Map(Object.entries(metrics).map(([key, metric]) => [key, create(metric)]));
 }

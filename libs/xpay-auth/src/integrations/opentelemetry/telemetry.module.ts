@@ -4,23 +4,22 @@ import { XPayInstances } from '../../nest/instance/xpay-instances.js';
 import { InstanceTelemetry } from './instance-telemetry.js';
 import { Instruments } from './instruments.js';
 
-/** Where metrics and spans go. */
+/** Options of {@link XPayTelemetryModule}. */
 export interface XPayTelemetryOptions {
   /**
-   * Where metrics go. @default the provider that is registered with `@opentelemetry/api` when the app is made
+   * The provider for metrics. @default the one that is registered with `@opentelemetry/api` when the app is created
    */
   readonly meterProvider?: MeterProvider;
   /**
-   * Where spans go. @default the provider that is registered with `@opentelemetry/api`
+   * The provider for spans. @default the one that is registered with `@opentelemetry/api`
    */
   readonly tracerProvider?: TracerProvider;
 }
 
-/** Names who measures, to OpenTelemetry. */
+/** The name of the instrumentation scope. */
 const SCOPE = 'nestjs-xpay-auth';
-const OPTIONS = Symbol('options of XPayTelemetryModule');
 
-/** Looks on at every instance of the app. */
+/** Observes every instance of the app. */
 class Telemetry implements OnApplicationShutdown {
   readonly #watching: InstanceTelemetry[] = [];
 
@@ -42,21 +41,20 @@ class Telemetry implements OnApplicationShutdown {
  * imports: [XPayAuthModule.forRoot(), XPayTelemetryModule.forRoot()]
  * ```
  *
- * It speaks to `@opentelemetry/api` alone: register your SDK before the app is made, or nothing is measured. No attribute
- * holds a secret or a user name. docs/observability.md has what there is.
+ * Uses `@opentelemetry/api` only: register your SDK before the app is created, or nothing is measured. No attribute holds a
+ * secret or a user name. docs/observability.md lists all metrics and spans.
  */
 @Module({})
 export class XPayTelemetryModule {
-  /** Throws `configuration` at boot when it is imported twice: everything would be counted twice. */
+  /** Throws `configuration` at boot if it is imported twice, because everything would be counted twice. */
   static forRoot(options: XPayTelemetryOptions = {}): DynamicModule {
     return {
       module: XPayTelemetryModule,
       providers: [
-        { provide: OPTIONS, useValue: options },
         {
           provide: Telemetry,
-          inject: [XPayInstances, OPTIONS],
-          useFactory: (instances: XPayInstances, given: XPayTelemetryOptions) => new Telemetry(instances, given),
+          inject: [XPayInstances],
+          useFactory: (instances: XPayInstances) => new Telemetry(instances, options),
         },
       ],
     };
