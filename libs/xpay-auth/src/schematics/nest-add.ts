@@ -6,7 +6,7 @@ import { loadNestTools } from './nest-tools.js';
 import { type PackageFile, neededBy, withDependencies } from './package-file.js';
 import type { Context, Tree } from './tree.js';
 
-/** What `nest add nestjs-xpay-auth` can be told; see `nest-add.schema.json`. */
+/** Options of `nest add nestjs-xpay-auth`; see `nest-add.schema.json`. */
 export interface NestAddOptions {
   readonly sourceRoot?: string;
   readonly module?: string;
@@ -17,39 +17,37 @@ export interface NestAddOptions {
 const PACKAGE = 'nestjs-xpay-auth';
 
 /**
- * Adds the module to an app, its packages to package.json and its variables to `.env`, and an example to begin with. What is
- * there already stays as it is, so a second run changes nothing.
+ * Adds the module to an app, its packages to package.json, its variables to `.env`, and an example. Leaves existing code alone
+ * and is idempotent.
  */
 export function nestAdd(options: NestAddOptions = {}): (tree: Tree, context: Context) => Promise<void> {
   return async (tree, context) => {
     const { sourceRoot = 'src', module = 'app.module.ts', skipExample = false, skipInstall = false } = options;
-    await addModule(tree, context, { folder: sourceRoot.replace(/\/+$/, ''), module, example: !skipExample });
+    await addModule(tree, context, sourceRoot.replace(/\/+$/, ''), module, !skipExample);
     addVariables(tree, context);
     const addedPackages = addPackages(tree);
     if (addedPackages && !skipInstall) context.addTask({ toConfiguration: () => INSTALL });
   };
 }
 
-/** What `NodePackageInstallTask` of the devkit says. */
+/** The configuration of the devkit's `NodePackageInstallTask`. */
 const INSTALL = { name: 'node-package', options: { command: 'install', quiet: true, hideOutput: true } };
 
-interface Place {
-  readonly folder: string;
-  readonly module: string;
-  readonly example: boolean;
-}
-
-async function addModule(tree: Tree, context: Context, { folder, module, example }: Place): Promise<void> {
+async function addModule(
+  tree: Tree,
+  context: Context,
+  folder: string,
+  module: string,
+  example: boolean,
+): Promise<void> {
   const present = fileWith(tree, folder, /\bXPayAuthModule\s*\.\s*forRoot/);
-  if (present !== undefined) {
-    context.logger.info(`${present} imports XPayAuthModule already; it stays as it is.`);
-    return;
-  }
+  if (present !== undefined)
+    return context.logger.info(`${present} imports XPayAuthModule already; it stays as it is.`);
   const path = `${folder}/${module}`;
   if (!tree.exists(path)) throw byHand(`There is no ${path}`);
   const suffix = packageFileOf(tree).type === 'module' ? '.js' : '';
   const entries: ModuleEntry[] = [
-    // Reads .env into the environment that the module is configured by.
+    // Reads .env into the environment, which configures the module.
     ...(fileWith(tree, folder, /\bConfigModule\s*\.\s*forRoot/) === undefined
       ? [{ list: 'imports', entry: 'ConfigModule.forRoot()', name: 'ConfigModule', from: '@nestjs/config' } as const]
       : []),
@@ -73,7 +71,7 @@ function addExample(tree: Tree, folder: string, suffix: string): void {
   const { devDependencies = {} } = packageFileOf(tree);
   const has = (name: string): boolean => name in devDependencies;
   if (!has('@nestjs/testing') || !has('supertest') || !(has('vitest') || has('jest'))) return;
-  // Nest's starter with jest has its types and globals; vitest's may be off.
+  // Nest's starter with jest has types and globals. With vitest they may be off.
   createMissing(tree, `${folder}/${EXAMPLE_FILE}.spec.ts`, exampleSpec(has('vitest') ? 'vitest' : undefined, suffix));
 }
 
@@ -98,7 +96,7 @@ function addPackages(tree: Tree): boolean {
 
 const COMMENT = /\/\*[^]*?\*\/|\/\/.*/g;
 
-/** The first source that says this outside its comments; specs do not count. */
+/** The first source that matches outside its comments, specs excluded. */
 function fileWith(tree: Tree, folder: string, pattern: RegExp): string | undefined {
   const found: string[] = [];
   tree.getDir(folder).visit((path) => {
@@ -117,7 +115,7 @@ function packageFileOf(tree: Tree): PackageFile {
   return JSON.parse(tree.readText('package.json')) as PackageFile;
 }
 
-/** How a module below the folder of sources imports the example, which lies in it. */
+/** The path by which a module below the source folder imports the example in that folder. */
 function fromHere(module: string, suffix: string): string {
   const up = module.split('/').length - 1;
   return `${up === 0 ? './' : '../'.repeat(up)}${EXAMPLE_FILE}${suffix}`;

@@ -30,8 +30,8 @@ export type AttributeName = keyof typeof ATTRIBUTES;
 export function attributes(
   values: Partial<Record<AttributeName, string | number | undefined>>,
 ): Record<string, string | number> {
-  const entries = Object.entries(values) as [AttributeName, string | number | undefined][];
-  return Object.fromEntries(
-    entries.flatMap(([name, value]) => (value === undefined ? [] : [[ATTRIBUTES[name], value]])),
+  const given = Object.entries(values).filter(
+    (entry): entry is [AttributeName, string | number] => entry[1] !== undefined,
   );
+  return Object.fromEntries(given.map(([name, value]) => [ATTRIBUTES[name], value]));
 }

@@ -1,4 +1,4 @@
-import type { OpenAPIObject, OperationObject, ReferenceObject, ResponseObject } from '@nestjs/swagger';
+import type { OpenAPIObject, OperationObject, ResponseObject } from '@nestjs/swagger';
 import type { XPayAuthErrorCode } from '../../core/errors.js';
 import type { XPayInstance } from '../../nest/instance/instance.js';
 import type { RouteRule } from '../../nest/module/route-rules.js';
@@ -6,16 +6,17 @@ import type { XPayInstances } from '../../nest/instance/xpay-instances.js';
 import { guardFailures, ownFailures } from './failure-codes.js';
 import { type FailureFacts, failureResponses } from './failure-responses.js';
 import { ownFailuresOf } from './own-failures.js';
-import { ResponseRegistry } from './response-registry.js';
+import { type SharedResponses, shareResponse } from './response-registry.js';
 import { scopeExtension, scopeNote } from './scope-notes.js';
 import { besideOthers, securityOf, withoutSchemes } from './security-requirements.js';
 import { offeredSchemes } from './security-schemes.js';
 
-/** Writes into one operation after another what its rule says, and keeps what they share. */
+/** Documents operations by their rules, and collects what they share. */
 export class OperationWriter {
-  /** Every code that some operation may answer. */
+  /** All codes that some operation may answer with. */
   readonly codes = new Set<XPayAuthErrorCode>();
-  readonly #shelf: ResponseRegistry;
+  /** The responses that operations share, beside those of the document. */
+  readonly responses: SharedResponses;
   readonly #schemeNames: ReadonlySet<string>;
   readonly #withScopes: boolean;
 
@@ -23,15 +24,9 @@ export class OperationWriter {
     private readonly document: OpenAPIObject,
     private readonly instances: XPayInstances,
   ) {
-    this.#shelf = new ResponseRegistry(document.components?.responses);
-    this.#schemeNames = new Set(
-      instances.all().flatMap((instance) => offeredSchemes(instance).map(({ name }) => name)),
-    );
+    this.responses = { ...document.components?.responses };
+    this.#schemeNames = new Set(instances.all().flatMap(schemeNames));
     this.#withScopes = !document.openapi.startsWith('3.0');
-  }
-
-  responses(): Record<string, ResponseObject | ReferenceObject> {
-    return this.#shelf.all();
   }
 
   write(operation: OperationObject, rule: RouteRule): OperationObject {
@@ -46,18 +41,18 @@ export class OperationWriter {
     const responses = this.#responses(operation, codes, factsOf(instance, requiredScopes));
     if (requirement.access === 'public')
       return { ...operation, responses, security: this.#ofOthers(operation.security) };
-    // Nobody asks here; what the user wrote of it stands.
+    // Not guarded by us: what the user documented stays.
     if (!asksCaller || instance === undefined) return { ...operation, responses };
 
-    const schemes = offeredSchemes(instance).map(({ name }) => name);
     const others = this.#ofOthers(operation.security ?? this.document.security);
+    const ours = securityOf(requirement, schemeNames(instance), this.#withScopes);
     const note = scopeNote(requirement, instance.options.scopeHierarchy);
     return {
       ...operation,
       ...(note !== undefined && { description: [operation.description, note].filter(Boolean).join('\n\n') }),
       ...(operation.parameters && { parameters: operation.parameters.filter((each) => !isAuthorization(each)) }),
       responses,
-      security: besideOthers(others, securityOf(requirement, schemes, this.#withScopes)),
+      security: besideOthers(others, ours),
       ...scopeExtension(requirement),
     };
   }
@@ -66,7 +61,7 @@ export class OperationWriter {
     return withoutSchemes(security, this.#schemeNames);
   }
 
-  /** Ours, and of the same status what the user said of it. */
+  /** Our responses, merged with those of the user for the same status. */
   #responses(
     { responses: present }: OperationObject,
     codes: readonly XPayAuthErrorCode[],
@@ -75,7 +70,7 @@ export class OperationWriter {
     const all = { ...present };
     for (const [status, { name, response }] of failureResponses(codes, facts)) {
       const said = all[status];
-      if (said === undefined) all[status] = this.#shelf.put(name, response);
+      if (said === undefined) all[status] = shareResponse(this.responses, name, response);
       else if (!('$ref' in said)) all[status] = merged(response, said);
     }
     for (const code of codes) this.codes.add(code);
@@ -83,7 +78,11 @@ export class OperationWriter {
   }
 }
 
-/** OpenAPI ignores such a parameter; Swagger UI asks for it all the same. The header is what the security says. */
+function schemeNames(instance: XPayInstance): string[] {
+  return offeredSchemes(instance).map(({ name }) => name);
+}
+
+/** OpenAPI ignores a parameter for this header, but Swagger UI shows it. The security requirement covers the header. */
 function isAuthorization(parameter: NonNullable<OperationObject['parameters']>[number]): boolean {
   return 'in' in parameter && parameter.in === 'header' && parameter.name.toLowerCase() === 'authorization';
 }

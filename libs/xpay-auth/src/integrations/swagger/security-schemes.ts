@@ -32,6 +32,9 @@ export function offeredScheme(instance: string, extractor: 'basic' | 'bearer' | 
   };
 }
 
+/** The schemes of the unnamed instance with the default extractors. */
+export const DEFAULT_SCHEMES = (['basic', 'bearer'] as const).map((each) => offeredScheme(DEFAULT_INSTANCE, each));
+
 /** Every way to present credentials to an instance, in the order of its challenge. */
 export function offeredSchemes({ options }: XPayInstance): readonly OfferedScheme[] {
   return options.verification.extractors.map((extractor) => offeredScheme(options.name, extractor));

@@ -3,21 +3,20 @@ import { ApplicationConfig, DiscoveryService, MetadataScanner } from '@nestjs/co
 import type { OpenAPIObject, PathItemObject } from '@nestjs/swagger';
 import { isDeepStrictEqual } from 'node:util';
 import { XPayAuthError } from '../../core/errors.js';
-import { DEFAULT_INSTANCE } from '../../nest/options/resolve-options.js';
 import { routeRules } from '../../nest/module/route-rules.js';
 import { XPayAuthGuard } from '../../nest/guards/xpay-auth.guard.js';
 import { XPayInstances } from '../../nest/instance/xpay-instances.js';
 import { FAILURE_SCHEMA, failureSchema } from './failure-schema.js';
 import { OperationWriter } from './operation-writer.js';
 import { operationKey, operationsOf, rulesByOperation } from './rules-by-operation.js';
-import { type OfferedScheme, offeredScheme, offeredSchemes } from './security-schemes.js';
+import { DEFAULT_SCHEMES, type OfferedScheme, offeredSchemes } from './security-schemes.js';
 
 /**
- * The document with what the guards will do: who may call each operation, with which scopes, and how everybody else is
- * answered. Read from the marks that the guards read. What you documented yourself stays.
+ * Adds security to a document: the schemes and scopes of each operation, and the failure responses. It reads the decorators that
+ * the guards read. What you documented yourself stays.
  *
- * Call it on what `SwaggerModule.createDocument` returned, before you change paths: throws `configuration` for an operation
- * that is no route of this app.
+ * Call it on the result of `SwaggerModule.createDocument`, before you change paths: it throws `configuration` for an operation
+ * that is not a route of this app.
  *
  * ```ts
  * SwaggerModule.setup('docs', app, () => withXPaySecurity(app, SwaggerModule.createDocument(app, config)));
@@ -45,7 +44,7 @@ export function withXPaySecurity(app: INestApplication, document: OpenAPIObject)
       ...components,
       ...(writer.codes.size > 0 && {
         schemas: { ...components.schemas, [FAILURE_SCHEMA]: failureSchema(writer.codes) },
-        responses: writer.responses(),
+        responses: writer.responses,
       }),
       securitySchemes: withSchemes(components.securitySchemes, schemes),
     },
@@ -54,34 +53,25 @@ export function withXPaySecurity(app: INestApplication, document: OpenAPIObject)
 
 type SecuritySchemes = NonNullable<NonNullable<OpenAPIObject['components']>['securitySchemes']>;
 
-/** What you defined stays; what `setupXPaySecurity` defined and no instance accepts goes; the rest is added. */
+/** Keeps the schemes that you defined, removes those of `setupXPaySecurity` that no instance accepts, and adds the rest. */
 function withSchemes(present: SecuritySchemes = {}, schemes: readonly OfferedScheme[]): SecuritySchemes {
   const names = new Set(schemes.map(({ name }) => name));
-  const ours = (['basic', 'bearer'] as const).map((extractor) => offeredScheme(DEFAULT_INSTANCE, extractor));
-  const unused = ours.filter(({ name, scheme }) => !names.has(name) && isDeepStrictEqual(present[name], scheme));
+  const unused = DEFAULT_SCHEMES.filter(
+    ({ name, scheme }) => !names.has(name) && isDeepStrictEqual(present[name], scheme),
+  );
   const kept = Object.entries(present).filter(([name]) => !unused.some((scheme) => scheme.name === name));
   return { ...Object.fromEntries(schemes.map(({ name, scheme }) => [name, scheme])), ...Object.fromEntries(kept) };
 }
 
-/** By `globalGuards`, or by hand with `APP_GUARD` or `useGlobalGuards`. */
+/** By `globalGuards`, or with `APP_GUARD` or `useGlobalGuards`. */
 function isGuardedGlobally(app: INestApplication): boolean {
-  const isSet = app
-    .get(XPayInstances)
-    .all()
-    .some(({ options }) => options.globalGuards);
-  return (
-    isSet ||
-    app
-      .get(ApplicationConfig)
-      .getGlobalGuards()
-      .some((guard) => guard instanceof XPayAuthGuard)
-  );
+  const guards = app.get(ApplicationConfig).getGlobalGuards();
+  const instances = app.get(XPayInstances).all();
+  return instances.some(({ options }) => options.globalGuards) || guards.some((each) => each instanceof XPayAuthGuard);
 }
 
 function noRoute(method: string, path: string): XPayAuthError {
-  return new XPayAuthError(
-    'configuration',
-    `withXPaySecurity: ${method.toUpperCase()} ${path} is no route of this app. Call it on what createDocument returned, ` +
-      'before paths are changed or added.',
-  );
+  const which = `${method.toUpperCase()} ${path} is no route of this app`;
+  const advice = 'Call it on what createDocument returned, before paths are changed or added.';
+  return new XPayAuthError('configuration', `withXPaySecurity: ${which}. ${advice}`);
 }

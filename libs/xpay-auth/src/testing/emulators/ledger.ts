@@ -1,3 +1,4 @@
+import { EventEmitter, once } from 'node:events';
 import { fitsPath } from './path-pattern.js';
 import type { Outcome } from './wire-message.js';
 
@@ -23,12 +24,6 @@ export interface LedgerEntry {
   readonly uuid?: string;
 }
 
-interface Waiter {
-  readonly path: string | undefined;
-  readonly count: number;
-  readonly resolve: () => void;
-}
-
 type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 
 /** Beyond this many distinct paths only the total is counted. */
@@ -39,7 +34,7 @@ export class Ledger {
   #entries: Writable<LedgerEntry>[] = [];
   #total = 0;
   readonly #byPath = new Map<string, number>();
-  readonly #waiters = new Set<Waiter>();
+  readonly #arrivals = new EventEmitter().setMaxListeners(0);
 
   /** @param size how many requests are kept. Counts have no limit. */
   constructor(private readonly size: number) {}
@@ -57,7 +52,7 @@ export class Ledger {
     this.#total += 1;
     const counted = this.#byPath.get(entry.path);
     if (counted !== undefined || this.#byPath.size < MOST_PATHS) this.#byPath.set(entry.path, (counted ?? 0) + 1);
-    for (const waiter of this.#waiters) if (this.count(waiter.path) >= waiter.count) waiter.resolve();
+    this.#arrivals.emit('request');
     return (ending) => void Object.assign(kept, ending);
   }
 
@@ -72,24 +67,13 @@ export class Ledger {
 
   /** Resolves once `count` requests have arrived; rejects after `withinMs` of real time. */
   async reach(count: number, path: string | undefined, withinMs: number): Promise<void> {
-    if (this.count(path) >= count) return;
-    await new Promise<void>((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this.#waiters.delete(waiter);
+    const signal = AbortSignal.timeout(withinMs);
+    while (this.count(path) < count) {
+      await once(this.#arrivals, 'request', { signal }).catch(() => {
         const where = `to ${path ?? 'any path'}`;
-        reject(new Error(`${this.count(path)} of ${count} requests ${where} arrived in ${withinMs} ms`));
-      }, withinMs);
-      const waiter: Waiter = {
-        path,
-        count,
-        resolve: () => {
-          clearTimeout(timer);
-          this.#waiters.delete(waiter);
-          resolve();
-        },
-      };
-      this.#waiters.add(waiter);
-    });
+        throw new Error(`${this.count(path)} of ${count} requests ${where} arrived in ${withinMs} ms`);
+      });
+    }
   }
 
   /** Deletes all entries and sets all counts to 0. */
