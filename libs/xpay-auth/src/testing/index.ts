@@ -1,6 +1,6 @@
 /**
- * A testing module, emulators of the upstreams, a clock that you move, and the contracts that a dialect or a store of your
- * own must meet. None of it needs a certain test runner.
+ * A testing module, emulators of the upstreams, a manual clock, and contracts for a dialect or a store of your own. Works with
+ * any test runner.
  * @module nestjs-xpay-auth/testing
  */
 export { ManualClock } from './emulators/manual-clock.js';
@@ -11,32 +11,32 @@ export type { Outcome } from './emulators/wire-message.js';
 export type { EmulatedAccount } from './emulators/account-book.js';
 export type { EmulatorClock } from './emulators/emulator-clock.js';
 export type { Emulator, EmulatorOptions } from './emulators/emulator.js';
-export { startXPayEmulator } from './emulators/xpay.emulator.js';
-export type {
-  BadBearerAnswer,
-  MintedToken,
-  XPayAccount,
-  XPayEmulator,
-  XPayEmulatorOptions,
+export {
+  type BadBearerAnswer,
+  type MintedToken,
+  type XPayAccount,
+  type XPayEmulator,
+  type XPayEmulatorOptions,
+  startXPayEmulator,
 } from './emulators/xpay.emulator.js';
 export type { UuidPlacement } from './emulators/xpay-envelope.js';
 export type { XPayPayment } from './emulators/xpay-business.js';
 export { xpayMalformed } from './emulators/xpay-malformed.js';
-export { startGiftStreamEmulator } from './emulators/gift-stream.emulator.js';
-export type {
-  GiftStreamAccount,
-  GiftStreamEmulator,
-  GiftStreamEmulatorOptions,
-  RefreshMode,
+export {
+  type GiftStreamAccount,
+  type GiftStreamEmulator,
+  type GiftStreamEmulatorOptions,
+  type RefreshMode,
+  startGiftStreamEmulator,
 } from './emulators/gift-stream.emulator.js';
 export type { GiftStreamTransaction } from './emulators/gift-stream-shop.js';
-export { startPasswordLoginEmulator } from './emulators/password-login.emulator.js';
-export type {
-  LoginBody,
-  LoginFailure,
-  PasswordLoginAccount,
-  PasswordLoginEmulator,
-  PasswordLoginEmulatorOptions,
+export {
+  type LoginBody,
+  type LoginFailure,
+  type PasswordLoginAccount,
+  type PasswordLoginEmulator,
+  type PasswordLoginEmulatorOptions,
+  startPasswordLoginEmulator,
 } from './emulators/password-login.emulator.js';
 export { demoAccounts } from './emulators/demo-accounts.js';
 
@@ -45,7 +45,7 @@ export { XPayAuthTestingModule } from './kit/xpay-auth-testing.module.js';
 export { asUser, testCredentials, type TestUser, type TestUserHeaders } from './kit/test-user.js';
 export { XPayTestUpstream, type UpstreamTrouble, type XPayTestCall } from './kit/test-upstream.js';
 
-// contracts: what an adapter of your own must do
+// contracts for adapters of your own
 export type { ContractCase } from './kit/contract-case.js';
 export { dialectContract } from './kit/dialect-contract.js';
 export type { DialectStage, StagedCall } from './kit/dialect-contract-stage.js';

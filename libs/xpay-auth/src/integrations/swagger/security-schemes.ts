@@ -19,7 +19,7 @@ const DESCRIPTIONS = {
  * What one entry of `verification.extractors` is in a document. OpenAPI cannot be told where an extractor of your own looks,
  * so it is an HTTP scheme by the name of its challenge; define one of the same name with the builder, and that one stays.
  */
-export function offeredScheme(instance: string, extractor: 'basic' | 'bearer' | CredentialsExtractor): OfferedScheme {
+function offeredScheme(instance: string, extractor: 'basic' | 'bearer' | CredentialsExtractor): OfferedScheme {
   const scheme = typeof extractor === 'string' ? HEADER_SCHEMES[extractor].scheme : extractor.scheme;
   const kind = scheme.toLowerCase().replace(/[^\w.-]/g, '_');
   const isNamed = instance !== DEFAULT_INSTANCE;

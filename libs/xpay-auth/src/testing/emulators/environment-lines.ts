@@ -1,14 +1,7 @@
 import type { XPayAccount } from './xpay.emulator.js';
 
-/** The variables that point an app of nestjs-xpay-auth to an emulator, a line each, to be put into its `.env` as they are. */
+/** The variables that configure an app for an emulator, one line each, ready for its `.env`. */
 export function environmentLines(dialect: string, url: string, { username, secretKey }: XPayAccount): string {
-  const variables = {
-    XPAY_DIALECT: dialect,
-    XPAY_BASE_URL: url,
-    XPAY_USERNAME: username,
-    XPAY_SECRET_KEY: secretKey,
-  };
-  return Object.entries(variables)
-    .map(([name, value]) => `${name}=${value}`)
-    .join('\n');
+  const account = `XPAY_USERNAME=${username}\nXPAY_SECRET_KEY=${secretKey}`;
+  return `XPAY_DIALECT=${dialect}\nXPAY_BASE_URL=${url}\n${account}`;
 }

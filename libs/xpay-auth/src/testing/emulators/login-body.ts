@@ -8,9 +8,7 @@ import { type WireRequest, formOf, isRecord, parseJson } from './wire-message.js
 export type LoginBody = 'form' | 'form-model' | 'json';
 
 /** What a login was asked with, or what is wrong with it. */
-export type ReadLogin =
-  | { readonly username: string; readonly password: string; readonly errors?: undefined }
-  | { readonly errors: readonly FieldError[] };
+export type ReadLogin = { readonly username: string; readonly password: string } | { readonly errors: FieldError[] };
 
 /** The fields of a form, urlencoded or multipart; a body of another media type has none. */
 export async function formFields(request: WireRequest): Promise<Record<string, string>> {

@@ -81,7 +81,7 @@ export class PasswordLoginEmulator extends Emulator<PasswordLoginAccount> {
 
   async #login(request: WireRequest): Promise<WireAnswer> {
     const login = await readLogin(request, this.loginBody, this.strictGrantType);
-    if (login.errors !== undefined) return unprocessable(login.errors);
+    if ('errors' in login) return unprocessable(login.errors);
     const account = this.accountBook.check(login.username, login.password);
     if (account === undefined) return this.#refused(this.accountBook.find(login.username)?.username);
     if (this.oneTokenPerAccount) this.tokens.revokeAll(account.username);

@@ -1,7 +1,16 @@
-/** One thing that everything of a kind must do, and the try whether this one does. */
+/** One requirement of a contract, with its test. */
 export interface ContractCase {
-  /** A sentence that begins with the name of what is tried. */
+  /** A sentence that begins with the name of what is tested. */
   readonly title: string;
-  /** Resolves when it does; rejects with an `AssertionError` of `node:assert` that says what it did instead. */
+  /** Resolves if the requirement is met; rejects with an `AssertionError` of `node:assert` if not. */
   readonly run: () => Promise<void>;
+}
+
+/** The cases of a contract for what has this name. */
+export function casesOf<P>(
+  name: string,
+  plays: Readonly<Record<string, P>>,
+  run: (play: P) => Promise<void>,
+): readonly ContractCase[] {
+  return Object.entries(plays).map(([sentence, play]) => ({ title: `${name} ${sentence}`, run: () => run(play) }));
 }

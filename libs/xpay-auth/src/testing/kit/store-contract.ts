@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { systemClock } from '../../core/clock.js';
 import type { Held, Lease, Store } from '../../core/store.js';
-import type { ContractCase } from './contract-case.js';
+import { type ContractCase, casesOf } from './contract-case.js';
 
 /** A store, and how to open it from several instances. */
 export interface StoreStage {
@@ -157,24 +157,21 @@ const plays: Readonly<Record<string, Play>> = {
  * ```
  */
 export function storeContract(name: string, setup: () => StoreStage | Promise<StoreStage>): readonly ContractCase[] {
-  return Object.entries(plays).map(([sentence, play]) => ({
-    title: `${name} ${sentence}`,
-    run: async () => {
-      const stage = await setup();
-      const opened: Store[] = [];
-      const open = async (): Promise<Store> => {
-        const store = await stage.open();
-        opened.push(store);
-        return store;
-      };
-      try {
-        await play(await open(), await open(), open);
-      } finally {
-        await Promise.all(opened.map((store) => store.close()));
-        await stage.stop();
-      }
-    },
-  }));
+  return casesOf(name, plays, async (play) => {
+    const stage = await setup();
+    const opened: Store[] = [];
+    const open = async (): Promise<Store> => {
+      const store = await stage.open();
+      opened.push(store);
+      return store;
+    };
+    try {
+      await play(await open(), await open(), open);
+    } finally {
+      await Promise.all(opened.map((store) => store.close()));
+      await stage.stop();
+    }
+  });
 }
 
 function isLease(answer: Lease | Held): answer is Lease {
