@@ -1,6 +1,6 @@
 import { NonPrinting } from './non-printing.js';
 
-/** What an upstream states about an access token, beside its value. */
+/** The upstream's statements about an access token, beside its value. */
 export interface AccessTokenFacts {
   /** Ms since the epoch, as the upstream states it; absent when the upstream does not say. */
   readonly expiresAt?: number | undefined;

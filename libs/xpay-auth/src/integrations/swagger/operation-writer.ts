@@ -41,7 +41,7 @@ export class OperationWriter {
     const responses = this.#responses(operation, codes, factsOf(instance, requiredScopes));
     if (requirement.access === 'public')
       return { ...operation, responses, security: this.#ofOthers(operation.security) };
-    // Not guarded by us: what the user documented stays.
+    // Not guarded by us: the user's documentation stays.
     if (!asksCaller || instance === undefined) return { ...operation, responses };
 
     const others = this.#ofOthers(operation.security ?? this.document.security);

@@ -16,8 +16,8 @@ const DESCRIPTIONS = {
 } as const;
 
 /**
- * What one entry of `verification.extractors` is in a document. OpenAPI cannot be told where an extractor of your own looks,
- * so it is an HTTP scheme by the name of its challenge; define one of the same name with the builder, and that one stays.
+ * One entry of `verification.extractors` as a security scheme. OpenAPI cannot express where a custom extractor looks, so it
+ * becomes an HTTP scheme with the name of its challenge. A scheme of the same name that you define with the builder stays.
  */
 function offeredScheme(instance: string, extractor: 'basic' | 'bearer' | CredentialsExtractor): OfferedScheme {
   const scheme = typeof extractor === 'string' ? HEADER_SCHEMES[extractor].scheme : extractor.scheme;

@@ -13,7 +13,7 @@ import { DEFAULT_SCHEMES, type OfferedScheme, offeredSchemes } from './security-
 
 /**
  * Adds security to a document: the schemes and scopes of each operation, and the failure responses. It reads the decorators that
- * the guards read. What you documented yourself stays.
+ * the guards read, and keeps your own documentation.
  *
  * Call it on the result of `SwaggerModule.createDocument`, before you change paths: it throws `configuration` for an operation
  * that is not a route of this app.

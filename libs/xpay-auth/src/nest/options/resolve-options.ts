@@ -30,7 +30,7 @@ export interface ResolvedOptions extends Omit<Parsed, Replaced> {
     /** Not an option. The testing module sets it, so that a failed upstream recovers at once. */
     readonly cooldownMs?: Range;
   };
-  /** Opens the store that instances share; `undefined`: nothing is shared. */
+  /** Opens the store that instances share; `undefined` without one. */
   readonly store: OpenStore | undefined;
   readonly clock: Clock;
 }

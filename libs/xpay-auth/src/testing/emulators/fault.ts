@@ -1,4 +1,4 @@
-/** What every fault can have beside its kind. */
+/** Fields of every fault. */
 export interface FaultTiming {
   /**
    * `true`: the upstream processes the request first (issues the token, makes the payment), and fails afterwards.

@@ -10,7 +10,7 @@ export interface GiftStreamAccount extends EmulatedAccount {
 }
 
 /**
- * What `/refresh` does; the vendor does not document it. `rotate`: the new access token holds a new refresh token, the old one
+ * The behaviour of `/refresh`, which the vendor does not document. `rotate`: the new access token holds a new refresh token, the old one
  * is revoked. `keep`: it holds the same refresh token. `omit`: it holds none, and the old refresh token stays valid.
  */
 export type RefreshMode = 'rotate' | 'keep' | 'omit';
@@ -30,7 +30,7 @@ interface Refusal {
 /** An emulated gift-stream (https://developers.gift-stream.com). It rejects with 400, never with 401. */
 export class GiftStreamEmulator extends Emulator<GiftStreamAccount> {
   override equalTokensWithinASecond = true;
-  /** What `/refresh` does. @default 'rotate' */
+  /** The behaviour of `/refresh`. @default 'rotate' */
   refreshMode: RefreshMode = 'rotate';
   /** HTTP status of a failed login; the vendor does not document it. @default 400 */
   loginFailureStatus = 400;

@@ -7,7 +7,7 @@ import { type WireRequest, formOf, isRecord, parseJson } from './wire-message.js
  */
 export type LoginBody = 'form' | 'form-model' | 'json';
 
-/** What a login was asked with, or what is wrong with it. */
+/** The credentials of a login, or the errors in its body. */
 export type ReadLogin = { readonly username: string; readonly password: string } | { readonly errors: FieldError[] };
 
 /** The fields of a form, urlencoded or multipart; a body of another media type has none. */
@@ -33,7 +33,7 @@ export async function readLogin(request: WireRequest, body: LoginBody, strictGra
   return errors.length > 0 || !username || !password ? { errors } : { username, password };
 }
 
-/** What a JSON body holds; `undefined`: it is broken, '': there is none. Another media type leaves the raw text. */
+/** The value of a JSON body; `undefined` for malformed JSON, '' without a body, the raw text for another media type. */
 function jsonOf(request: WireRequest): unknown {
   const text = request.body.toString('utf8');
   return request.mediaType === 'application/json' && text !== '' ? parseJson(text) : text;

@@ -3,7 +3,7 @@ import { AccessToken } from '../../core/access-token.js';
 import type { ApiCall } from '../../core/ports.js';
 import { CALL_UUID, type Play } from './dialect-contract-stage.js';
 
-/** What calls of the upstream's API must do. */
+/** The requirements on calls of the upstream's API. */
 export const apiCases: Readonly<Record<string, Play>> = {
   'makes an API call with the token in a header, and nowhere else': async ({ dialect, stage }) => {
     const token = new AccessToken('a-token.to-look.for');

@@ -8,7 +8,7 @@ import type { Play } from './dialect-contract-stage.js';
 const PURPOSES: readonly Purpose[] = ['own token', 'verification', 'login'];
 const CENTURY_MS = 100 * 365.25 * 86_400_000;
 
-/** What a login must do. */
+/** The requirements on a login. */
 export const loginCases: Readonly<Record<string, Play>> = {
   'has a name for keys and logs, and no default address but an https one': async ({ dialect }) => {
     assert.match(dialect.name, /^[a-z][a-z0-9-]*$/);
@@ -78,7 +78,7 @@ export const loginCases: Readonly<Record<string, Play>> = {
   },
 };
 
-/** A grant that the flows can work with. */
+/** Fails unless the grant is complete and well-formed. */
 function assertReadable(grant: Grant): void {
   assert.ok(isToken(grant.accessToken.value), 'accessToken: expected visible ASCII without a space');
   assert.ok(isName(grant.username), 'username: expected a text without control characters');

@@ -3,7 +3,7 @@ import { Secret } from '../../core/secret.js';
 import { isToken } from '../../http/body.js';
 import type { Play } from './dialect-contract-stage.js';
 
-/** What a refresh must do, where a dialect has one; otherwise these pass with nothing to try. */
+/** The requirements on a refresh. They pass for a dialect without one. */
 export const refreshCases: Readonly<Record<string, Play>> = {
   'if it can refresh, renews a grant without the secret': async (rig) => {
     if (rig.dialect.refresh === undefined) return;

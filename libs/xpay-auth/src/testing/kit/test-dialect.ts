@@ -1,7 +1,7 @@
 import type { Dialect } from '../../core/ports.js';
 import type { XPayTestUpstream } from './test-upstream.js';
 
-/** The language of an {@link XPayTestUpstream}, in the place of the one that the app speaks in production. */
+/** The dialect of an {@link XPayTestUpstream}, in place of the app's own. */
 export function testDialect(spoken: Dialect, upstream: XPayTestUpstream): Dialect {
   const { name, accessTokenIsLongLivedSecret } = spoken;
   return {

@@ -9,23 +9,23 @@ import { XPayTestUpstream } from './test-upstream.js';
 
 const NO_PAUSE = { min: 0, max: 0 };
 
-/** Where an instance without a base URL would live: nowhere (RFC 6761 §6.4). */
+/** Base URL of an instance without one. `.invalid` never resolves (RFC 6761 §6.4). */
 const NOWHERE = 'https://upstream.invalid';
 
-/** Builds the instances of an app as it says, but with {@link XPayTestUpstream} for each one's upstream. */
+/** Creates the instances of an app with {@link XPayTestUpstream} in place of each upstream. */
 @Injectable()
 export class TestStandIn extends UpstreamStandIn implements OnModuleInit {
   readonly #names = new Set<string>();
 
   constructor(@Inject(XPayTestUpstream) private readonly upstream: XPayTestUpstream) {
     super();
-    // What asUser() makes is known to this process alone, so nobody else could use it. Still, it is no place for it.
+    // Credentials of asUser() are valid in this process only. Production must not accept them all the same.
     if (process.env['NODE_ENV'] === 'production') {
       throw misused('it is for tests, and does not start with NODE_ENV=production.');
     }
   }
 
-  /** Options are checked as in production; the environment is not read, so that a test is the same on every machine. */
+  /** Validates the options as in production. Does not read the environment, so that a test is the same on every machine. */
   createInstance(given: XPayAuthFactoryOptions, beside: XPayAuthInstanceOptions): XPayInstance {
     const upstream = beside.name === undefined ? this.upstream : this.upstream.of(beside.name);
     const options = resolveOptions(withBaseUrl(given), beside, () => undefined);
@@ -40,7 +40,7 @@ export class TestStandIn extends UpstreamStandIn implements OnModuleInit {
       ...options,
       dialect: testDialect(options.dialect, upstream),
       credentials: () => ({ username: 'this-app', secretKey: 'nobody-asks-for-it' }),
-      // Nothing is remembered or waited for and nobody is locked out: what a test says of the upstream holds at once.
+      // No cache, no backoff and no rate limit, so that changes to the test upstream apply at once.
       attempts: false as const,
       verification: {
         ...verification,
@@ -55,7 +55,7 @@ export class TestStandIn extends UpstreamStandIn implements OnModuleInit {
     return createInstance(standingIn, { standIn: { send: async (request) => upstream.send(request) } });
   }
 
-  /** Nest calls it. */
+  /** Called by Nest. */
   onModuleInit(): void {
     if (this.#names.size > 0) return;
     throw misused(
@@ -64,14 +64,14 @@ export class TestStandIn extends UpstreamStandIn implements OnModuleInit {
   }
 }
 
-/** A base URL may come from the environment in production. What is no object is for `resolveOptions` to refuse. */
+/** In production the base URL may come from the environment. `resolveOptions` rejects anything but an object. */
 function withBaseUrl(given: XPayAuthFactoryOptions): XPayAuthFactoryOptions {
   const { baseUrl, dialect } = given ?? {};
   const hasDefault = typeof dialect === 'object' ? dialect.defaultBaseUrl !== undefined : dialect !== 'password-login';
   return baseUrl !== undefined || hasDefault ? given : { ...given, baseUrl: NOWHERE };
 }
 
-/** `asUser` speaks Basic, also to an app that takes nothing but bearers. */
+/** `asUser` sends Basic credentials, also to an app that accepts bearer tokens only. */
 function withBasic<T>(extractors: readonly (T | 'basic')[]): (T | 'basic')[] {
   return [...new Set([...extractors, 'basic' as const])];
 }

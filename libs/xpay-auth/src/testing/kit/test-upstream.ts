@@ -5,24 +5,24 @@ import { XPayAuthError, type XPayAuthErrorCode } from '../../core/errors.js';
 import type { Grant, UpstreamAnswer, UpstreamRequest } from '../../core/ports.js';
 import { userOf } from './test-user.js';
 
-/** What an upstream can be in trouble with. */
+/** The failures that an upstream can have. */
 export type UpstreamTrouble = Extract<XPayAuthErrorCode, `upstream_${string}`>;
 
 /** A call that your app made through `XPayHttpService`. */
 export interface XPayTestCall {
   /** The HTTP method. */
   readonly method: UpstreamRequest['method'];
-  /** As it was given to `XPayHttpService`. */
+  /** The path that was passed to `XPayHttpService`. */
   readonly path: string;
-  /** As it would have travelled: through JSON. */
+  /** The body after serialization to JSON and back. */
   readonly body: unknown;
 }
 
 const DAY_MS = 86_400_000;
 
 /**
- * The upstream of an app that imports `XPayAuthTestingModule`: no socket, no server, and whatever you say of it holds from
- * the next request on. `app.get(XPayTestUpstream)` is the unnamed instance's, {@link of} a named one's.
+ * The upstream of an app that imports `XPayAuthTestingModule`, without sockets. Changes apply from the next request on.
+ * `app.get(XPayTestUpstream)` belongs to the unnamed instance, {@link of} returns that of a named one.
  */
 export class XPayTestUpstream {
   readonly #named = new Map<string, XPayTestUpstream>();
@@ -35,13 +35,13 @@ export class XPayTestUpstream {
   /** @internal */
   constructor(private readonly instance?: string) {}
 
-  /** The app's own token, as `XPayTokenService` hands it out. Another one only after `refresh` or `invalidate`. */
+  /** The app's token, as `XPayTokenService` returns it. Changes only after `refresh` or `invalidate`. */
   get accessToken(): string {
     const which = this.instance === undefined ? '' : `-of-${this.instance}`;
     return `test-access-token${which}${this.#tokens > 1 ? `-${this.#tokens}` : ''}`;
   }
 
-  /** What your app has called so far through `XPayHttpService`, oldest first; what failed too. */
+  /** The calls of your app through `XPayHttpService`, oldest first, failed ones included. */
   get calls(): readonly XPayTestCall[] {
     return this.#calls;
   }
@@ -53,31 +53,30 @@ export class XPayTestUpstream {
     return upstream;
   }
 
-  /** What every call of this path gets for its data, through JSON. Without it a call fails and says so. */
+  /** Sets the data of every answer at this path, serialized to JSON. Without it a call fails with a message that says so. */
   answer(path: string, data: unknown): void {
     this.#answers.set(path, JSON.stringify(data ?? null));
   }
 
-  /** Refuses the credentials of this user from now on: 401. */
+  /** Rejects the credentials of this user from now on, with 401. */
   refuse(username: string): void {
     this.#refused.add(username);
   }
 
   /**
-   * Fails whatever is asked from now on, logins and calls alike. A token and a session at hand stay good, as they do in
-   * production.
+   * Makes all logins and calls fail from now on. Existing tokens and sessions stay valid, as in production.
    */
   fail(code: UpstreamTrouble = 'upstream_unavailable'): void {
     this.#trouble = code;
   }
 
-  /** Ends what {@link fail} and {@link refuse} began. Answers and calls stay. */
+  /** Undoes {@link fail} and {@link refuse}. Answers and calls stay. */
   recover(): void {
     this.#trouble = undefined;
     this.#refused.clear();
   }
 
-  /** A token for the app's own account. @internal */
+  /** Issues a token for the app's account. @internal */
   grantOwnToken(): Grant {
     this.#assertWell();
     this.#tokens++;
@@ -85,7 +84,7 @@ export class XPayTestUpstream {
     return { accessToken, username: 'this-app', scopes: [], isAPI: true, lifeMs: DAY_MS };
   }
 
-  /** What `asUser` promised. @internal */
+  /** The grant for credentials of `asUser`. @internal */
   grantTo(credentials: Credentials): Grant {
     this.#assertWell();
     const user = userOf(credentials);
@@ -97,7 +96,7 @@ export class XPayTestUpstream {
     return { accessToken: new AccessToken(randomUUID(), { expiresAt, scopes }), username, scopes, isAPI };
   }
 
-  /** One call of the API. @internal */
+  /** Answers one API call. @internal */
   send({ method, path, body }: UpstreamRequest): UpstreamAnswer {
     this.#calls.push({ method, path, body: body === undefined ? undefined : (JSON.parse(body) as unknown) });
     this.#assertWell();

@@ -3,35 +3,35 @@ import { type Credentials, flawOf } from '../../core/credentials.js';
 import { XPayAuthError } from '../../core/errors.js';
 import type { Scope } from '../../core/scopes.js';
 
-/** Somebody who calls your app in a test. */
+/** A user who calls your app in a test. */
 export interface TestUser {
-  /** What `principal.username` will be. Without a colon, which Basic credentials cannot carry in a user name. */
+  /** `principal.username`. Without a colon, which Basic credentials cannot carry in a user name. */
   readonly username: string;
   /**
-   * What the upstream says they may do; `scopeHierarchy` of your app adds to it. @default none
+   * The scopes from the upstream, before `scopeHierarchy` of your app. @default none
    */
   readonly scopes?: readonly Scope[];
   /**
-   * What `principal.isAPI` will be. @default false
+   * `principal.isAPI`. @default false
    */
   readonly isAPI?: boolean;
   /**
-   * Ms since the epoch at which the upstream stops vouching for them. @default it does not say
+   * Expiry in ms since the epoch. @default none
    */
   readonly expiresAt?: number;
   /**
-   * The one named instance that knows them. @default every instance of the app does
+   * The only named instance that accepts the user. @default every instance of the app
    */
   readonly instance?: string;
 }
 
-/** Headers of a request, as {@link asUser} makes them. */
+/** Request headers from {@link asUser}. */
 export type TestUserHeaders = {
   /** Basic credentials (RFC 7617). */
   readonly authorization: string;
 };
 
-/** Who was promised what, by the key that only this process knows. */
+/** The test users, by their secret keys. */
 const users = new Map<string, TestUser>();
 
 /**
@@ -42,8 +42,8 @@ const users = new Map<string, TestUser>();
  * await app.inject({ url: '/me', headers: asUser({ username: 'ada' }) }); // Fastify
  * ```
  *
- * They are Basic credentials with a random key that this process made up. To any other app, and to the same app without the
- * testing module, they are wrong credentials.
+ * They are Basic credentials with a random key of this process. Any other app, and the same app without the testing module,
+ * rejects them.
  *
  * @throws XPayAuthError `configuration` for a user name that Basic credentials cannot carry.
  */
@@ -54,8 +54,8 @@ export function asUser(user: TestUser): TestUserHeaders {
 }
 
 /**
- * The same as credentials, for `XPaySessionService.login` or the body of your login route. Throws as {@link asUser} does,
- * but takes a colon.
+ * The same as a credentials object, for `XPaySessionService.login` or the body of your login route. Throws as {@link asUser}
+ * does, but accepts a colon.
  */
 export function testCredentials(user: TestUser): Credentials {
   const credentials = { username: user.username, secretKey: randomUUID() };
@@ -65,7 +65,7 @@ export function testCredentials(user: TestUser): Credentials {
   return credentials;
 }
 
-/** Whose credentials these are; `undefined` for those that {@link testCredentials} did not make. */
+/** The user of these credentials; `undefined` if they are not from {@link testCredentials}. */
 export function userOf({ username, secretKey }: Credentials): TestUser | undefined {
   const user = users.get(secretKey);
   return user?.username === username ? user : undefined;

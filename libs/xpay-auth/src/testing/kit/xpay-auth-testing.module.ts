@@ -5,7 +5,7 @@ import { XPayAuthCoreModule, XPayAuthModule } from '../../nest/module/xpay-auth.
 import { TestStandIn } from './test-stand-in.js';
 import { XPayTestUpstream } from './test-upstream.js';
 
-/** Once for each app, however often the testing module is imported; global, so that every instance finds it. */
+/** Exists once per app, however often the testing module is imported. Global, so that every instance finds it. */
 @Global()
 @Module({
   imports: [XPayAuthCoreModule],
@@ -18,19 +18,19 @@ import { XPayTestUpstream } from './test-upstream.js';
 class StandInModule {}
 
 /**
- * Puts an {@link XPayTestUpstream} in the place of every upstream of an app: no sockets, no environment, callers by
- * `asUser`. Guards, marks, sessions and services are the real ones.
+ * Replaces every upstream of an app by an {@link XPayTestUpstream}: no sockets, no environment, callers from `asUser`. Guards,
+ * decorators, sessions and services are the real ones.
  *
  * ```ts
  * Test.createTestingModule({ imports: [AppModule, XPayAuthTestingModule] }); // an app that imports XPayAuthModule
  * Test.createTestingModule({ imports: [XPayAuthTestingModule.forRoot()], controllers: [ReportsController] }); // a part of one
  * ```
  *
- * With `NODE_ENV=production` it does not start.
+ * The app does not start with `NODE_ENV=production`.
  */
 @Module({ imports: [StandInModule] })
 export class XPayAuthTestingModule {
-  /** With an instance of its own, for a part of an app that has none. Takes what `XPayAuthModule.forRoot` takes. */
+  /** Adds an instance, for a part of an app that has none. Takes the options of `XPayAuthModule.forRoot`. */
   static forRoot(options?: XPayAuthOptions): DynamicModule {
     return { module: XPayAuthTestingModule, imports: [XPayAuthModule.forRoot(options)] };
   }
