@@ -106,7 +106,7 @@ const rules: Readonly<Record<string, Rule>> = {
   // The emulators may know the shape of a clock, and nothing else that the dialects know.
   'testing/emulators': { folders: [], packages: [NODE] },
   'testing/kit': {
-    folders: ['core', 'http', 'nest/options', 'nest/instance', 'nest/module'],
+    folders: ['core', 'http', 'nest/options', 'nest/instance', 'nest/module', 'testing/emulators'],
     packages: [NODE, NEST],
   },
   testing: { folders: ['testing/emulators', 'testing/kit'] },
