@@ -1,5 +1,6 @@
-// Writes the tables of options, variables and errors into README.md from the source: `npm run docs:tables`.
-// `--check` writes nothing and fails where README.md is behind; `--json` prints what was read from the source.
+// Writes the tables of options, environment variables and error codes from the source: `npm run docs:tables`.
+// docs/reference.md has all of them, README.md the options that people set first.
+// `--check` writes nothing and fails if a document is out of date; `--json` prints the rows.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import prettier from 'prettier';
@@ -7,16 +8,29 @@ import { Source } from './docs-tables/docstrings.mjs';
 import { optionRows } from './docs-tables/options.mjs';
 
 const root = resolve(import.meta.dirname, '..');
-const readme = join(root, 'README.md');
 const source = (path) => new Source(join(root, 'libs/xpay-auth/src', path));
 
-/** The header that goes with a status; a test compares it with what the library sends. */
-const BESIDE = {
-  401: '`WWW-Authenticate`, every accepted scheme',
-  403: '`WWW-Authenticate: Bearer`, the scopes of the route',
+/** The header that is sent with a status; a test compares it with the headers that the library sends. */
+const HEADERS = {
+  401: '`WWW-Authenticate` with every accepted scheme',
+  403: '`WWW-Authenticate: Bearer` with the scopes of the route',
   429: '`Retry-After`',
   503: '`Retry-After`',
 };
+
+/** The options in the table of README.md, in this order. */
+const FIRST_OPTIONS = [
+  'credentials',
+  'baseUrl',
+  'dialect',
+  'name',
+  'globalGuards',
+  'scopeHierarchy',
+  'verification.periodMs',
+  'session.periodMs',
+  'attempts',
+  'store',
+];
 
 const options = optionRows(source('nest/options/xpay-auth-options.ts'));
 
@@ -28,47 +42,65 @@ const errors = source('core/errors.ts')
   .entriesOf('FAILURES')
   .map(({ name, value, doc }) => {
     const field = (key) => value.properties.find((property) => property.name.getText() === key).initializer.text;
-    if (doc.firstSentence === '') throw new Error(`the code ${name} has no docstring`);
+    if (doc.firstSentence === '') throw new Error(`The code ${name} in core/errors.ts has no docstring. Add one.`);
     const status = field('status');
-    const beside = BESIDE[status] ?? '';
-    return { code: name, status, trouble: field('trouble'), when: doc.firstSentence, beside };
+    return { code: name, status, trouble: field('trouble'), when: doc.firstSentence, headers: HEADERS[status] ?? '' };
   });
 
-const TABLES = {
-  options: table(
-    ['option', 'default', 'meaning'],
-    options.map(({ path, byDefault, meaning }) => [`\`${path}\``, byDefault, meaning]),
-  ),
-  variables: table(
-    ['variable', 'option'],
-    variables.map(({ name, option, form }) => [`\`${name}\``, `\`${option}\`${form && `, ${form}`}`]),
-  ),
-  errors: table(
-    ['code', 'status', 'whose trouble', 'when', 'beside it'],
-    errors.map(({ code, status, trouble, when, beside }) => [`\`${code}\``, status, trouble, when, beside]),
-  ),
+const DOCUMENTS = {
+  'README.md': { options: optionsTable(FIRST_OPTIONS.map(optionAt)) },
+  'docs/reference.md': {
+    options: optionsTable(options),
+    variables: table(
+      ['variable', 'option'],
+      variables.map(({ name, option, form }) => [`\`${name}\``, `\`${option}\`${form && `, ${form}`}`]),
+    ),
+    errors: table(
+      ['code', 'status', '`trouble`', 'when', 'response header'],
+      errors.map(({ code, status, trouble, when, headers }) => [`\`${code}\``, status, trouble, when, headers]),
+    ),
+  },
 };
 
 if (process.argv.includes('--json')) {
   console.log(JSON.stringify({ options, variables, errors }, undefined, 2));
 } else {
-  const present = readFileSync(readme, 'utf8');
-  const written = Object.entries(TABLES).reduce((text, [name, rows]) => inserted(text, name, rows), present);
-  const style = (await prettier.resolveConfig(readme)) ?? {};
+  for (const [name, tables] of Object.entries(DOCUMENTS)) await update(name, tables);
+}
+
+/** Writes the tables into a document, or with `--check` reports a document that is out of date. */
+async function update(name, tables) {
+  const path = join(root, name);
+  const present = readFileSync(path, 'utf8');
+  const written = Object.entries(tables).reduce((text, [title, rows]) => inserted(name, text, title, rows), present);
+  const style = (await prettier.resolveConfig(path)) ?? {};
   const formatted = await prettier.format(written, { ...style, parser: 'markdown' });
-  if (!process.argv.includes('--check')) writeFileSync(readme, formatted);
+  if (!process.argv.includes('--check')) writeFileSync(path, formatted);
   else if (formatted !== present) {
-    console.error('README.md is behind the source: run `npm run docs:tables`, and commit what it wrote.');
+    console.error(`${name} is out of date. Run \`npm run docs:tables\` and commit the result.`);
     process.exitCode = 1;
   }
 }
 
-/** The text with this table between its two marks. */
-function inserted(text, name, rows) {
-  const [begin, end] = [`<!-- ${name}: written by \`npm run docs:tables\` -->`, `<!-- end of ${name} -->`];
+/** Returns the text with a table between the two comments that name it. */
+function inserted(name, text, title, rows) {
+  const [begin, end] = [`<!-- ${title}: written by \`npm run docs:tables\` -->`, `<!-- end of ${title} -->`];
   const [from, to] = [text.indexOf(begin), text.indexOf(end)];
-  if (from < 0 || to < from) throw new Error(`README.md lacks ${begin} and ${end}`);
+  if (from < 0 || to < from) throw new Error(`${name} lacks ${begin} and ${end}. Add both.`);
   return `${text.slice(0, from)}${begin}\n\n${rows}\n\n${text.slice(to)}`;
+}
+
+function optionAt(path) {
+  const found = options.find((option) => option.path === path);
+  if (found === undefined) throw new Error(`FIRST_OPTIONS: there is no option ${path}. Correct the list.`);
+  return found;
+}
+
+function optionsTable(rows) {
+  return table(
+    ['option', 'default', 'meaning'],
+    rows.map(({ path, byDefault, meaning }) => [`\`${path}\``, byDefault, meaning]),
+  );
 }
 
 function line(cells) {

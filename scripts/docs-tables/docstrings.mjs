@@ -1,14 +1,14 @@
-// What a source file says of its interfaces and tables, read from its text: nothing is built or run.
+// Reads the docstrings of interfaces and constants from the text of a source file, without a build.
 import { readFileSync } from 'node:fs';
 import ts from 'typescript';
 
-/** A source file, and ways to ask for what it declares. */
+/** A source file, with methods that return its declarations. */
 export class Source {
   constructor(path) {
     this.file = ts.createSourceFile(path, readFileSync(path, 'utf8'), ts.ScriptTarget.Latest, true);
   }
 
-  /** The members of an interface, those it extends here first; `undefined` where the file declares none of that name. */
+  /** Returns the members of an interface, inherited members first, or `undefined` if the file does not declare it. */
   membersOf(name) {
     const found = this.file.statements.find((node) => ts.isInterfaceDeclaration(node) && node.name.text === name);
     if (found === undefined) return undefined;
@@ -18,13 +18,13 @@ export class Source {
     return [...inherited, ...found.members];
   }
 
-  /** The entries of a constant that is an object literal. */
+  /** Returns the entries of a constant that is an object literal. */
   entriesOf(name) {
     const declarations = this.file.statements
       .filter((node) => ts.isVariableStatement(node))
       .flatMap(({ declarationList }) => declarationList.declarations);
     const found = declarations.find((node) => node.name.getText() === name);
-    if (found?.initializer === undefined) throw new Error(`${this.file.fileName} declares no ${name}`);
+    if (found?.initializer === undefined) throw new Error(`${this.file.fileName} does not declare ${name}`);
     return bare(found.initializer).properties.map((entry) => ({
       name: entry.name.getText(),
       value: bare(entry.initializer),
@@ -33,12 +33,12 @@ export class Source {
   }
 }
 
-/** An expression without its `as const` and `satisfies …`. */
+/** Returns an expression without its `as const` and `satisfies …`. */
 function bare(node) {
   return ts.isAsExpression(node) || ts.isSatisfiesExpression(node) ? bare(node.expression) : node;
 }
 
-/** The docstring of a declaration: its text, its first sentence, and what it says after `@default`. */
+/** Returns the docstring of a declaration: its text, its first sentence, and its `@default`. */
 export function docOf(node) {
   const source = node.getSourceFile().text;
   const ranges = ts.getLeadingCommentRanges(source, node.getFullStart()) ?? [];
@@ -53,7 +53,7 @@ export function docOf(node) {
   return { text: said, firstSentence: firstSentence(said), byDefault: byDefault?.trim() };
 }
 
-/** Up to the first full stop that a space and a new beginning follow. */
+/** Returns the text up to the first full stop that is followed by a space and a capital, a backtick or a bracket. */
 function firstSentence(text) {
   const [sentence = ''] = text.split(/(?<=[^.]\.)\s+(?=[A-Z`(])/);
   return sentence.replace(/\.$/, '');

@@ -1,9 +1,9 @@
-// The options of the module, with their defaults, as `nest/options/xpay-auth-options.ts` declares and describes them.
+// Reads the options of the module, with defaults and descriptions, from `nest/options/xpay-auth-options.ts`.
 import vm from 'node:vm';
 import ts from 'typescript';
 import { docOf } from './docstrings.mjs';
 
-/** One row for each option; a group's own options stand in its place, and it has a row if it may be something else too. */
+/** Returns one row per option. A group is replaced by its options, and has a row only if it accepts another type too. */
 export function optionRows(source, interfaceName = 'XPayAuthOptions', prefix = '') {
   return source.membersOf(interfaceName).flatMap((member) => {
     const path = prefix + member.name.getText();
@@ -16,7 +16,7 @@ export function optionRows(source, interfaceName = 'XPayAuthOptions', prefix = '
 
 function rowOf(member, path) {
   const { firstSentence, byDefault = 'none' } = docOf(member);
-  if (firstSentence === '') throw new Error(`the option ${path} has no docstring`);
+  if (firstSentence === '') throw new Error(`the option ${path} has no docstring. Add one.`);
   const literal = literalOf(byDefault);
   return {
     path,
@@ -26,7 +26,7 @@ function rowOf(member, path) {
   };
 }
 
-/** The value that a default begins with, as `60_000` or `'xpay'`, unless it is put into words; brackets may follow. */
+/** Returns the literal at the start of a default, such as `60_000` or `'xpay'`, or `undefined` for a default in words. */
 function literalOf(byDefault) {
   const text = byDefault.replace(/ \(.*\)$/, '');
   try {

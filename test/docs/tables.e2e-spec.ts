@@ -12,7 +12,7 @@ const root = resolve(import.meta.dirname, '../..');
 const tables = (...flags: string[]) =>
   promisify(execFile)(process.execPath, ['scripts/docs-tables.mjs', ...flags], { cwd: root });
 
-/** What the script has read from the docstrings. */
+/** The rows that the script reads from the docstrings. */
 interface Read {
   readonly options: readonly { readonly path: string; readonly byDefault: string; readonly value?: unknown }[];
   readonly variables: readonly { readonly name: string; readonly option: string }[];
@@ -20,7 +20,7 @@ interface Read {
     readonly code: XPayAuthErrorCode;
     readonly status: string;
     readonly trouble: string;
-    readonly beside: string;
+    readonly headers: string;
   }[];
 }
 
@@ -30,7 +30,7 @@ beforeAll(async () => {
   read = JSON.parse((await tables('--json')).stdout) as Read;
 }, 60_000);
 
-describe("the README's tables", () => {
+describe('the tables in the documents', () => {
   it('are what `npm run docs:tables` writes', async () => {
     await expect(tables('--check')).resolves.toMatchObject({ stderr: '' });
   }, 60_000);
@@ -51,15 +51,15 @@ describe('the docstrings of the options', () => {
     expect(read.options.map(({ path }) => path)).toEqual(expect.arrayContaining(inGroups));
   });
 
-  it('state the default that the boot uses, and put into words only what is worked out later', () => {
+  it('state the default that the boot uses, in words only if it is computed later', () => {
     const stated = read.options.filter(({ path }) => !isGroup(path));
-    const told = stated.map(({ path, value }) => [path, value]);
-    expect(told).toEqual(stated.map(({ path }) => [path, defaultOf(path)]));
+    const documented = stated.map(({ path, value }) => [path, value]);
+    expect(documented).toEqual(stated.map(({ path }) => [path, defaultOf(path)]));
   });
 });
 
 describe('the table of variables', () => {
-  it('has every one that is read, and its option', () => {
+  it('lists every variable that is read, with its option', () => {
     const rows = Object.entries(ENVIRONMENT).map(([name, option]) => ({ name: `XPAY_${name}`, option }));
     expect(read.variables).toMatchObject(rows);
     expect(read.variables).toHaveLength(rows.length);
@@ -67,7 +67,7 @@ describe('the table of variables', () => {
 });
 
 describe('the table of errors', () => {
-  it('has every code with its status and whose trouble it is', () => {
+  it('lists every code with its status and the responsible party', () => {
     const rows = Object.entries(FAILURES).map(([code, { status, trouble }]) => ({
       code,
       status: String(status),
@@ -77,14 +77,14 @@ describe('the table of errors', () => {
     expect(read.errors).toHaveLength(rows.length);
   });
 
-  it('tells of the headers that are sent', () => {
+  it('lists the headers that are sent', () => {
     const challenge = { realm: 'xpay', schemes: [{ scheme: 'Basic' }] };
-    for (const { code, beside } of read.errors) {
+    for (const { code, headers } of read.errors) {
       const sent = Object.keys(headersOf(new XPayAuthError(code, 'for the test'), challenge));
-      const told = ['WWW-Authenticate', 'Retry-After'].filter((name) => beside.includes(name));
+      const listed = ['WWW-Authenticate', 'Retry-After'].filter((name) => headers.includes(name));
       expect([code, sent.filter((name) => name !== 'cache-control')]).toEqual([
         code,
-        told.map((name) => name.toLowerCase()),
+        listed.map((name) => name.toLowerCase()),
       ]);
     }
   });

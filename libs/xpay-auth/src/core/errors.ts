@@ -17,41 +17,41 @@ interface FailureKind {
  * Statuses after RFC 9110 §15.5 and §15.6, RFC 6750 §3.1 and RFC 6585 §4.
  */
 export const FAILURES = {
-  /** Nothing was presented. */
+  /** The request has no credentials. */
   missing_credentials: { status: 401, trouble: 'caller', message: 'Authentication is required' },
-  /** The upstream refused the user name and key, or the scheme is not accepted here. */
+  /** The upstream rejected the username and key, or the instance does not accept this scheme. */
   invalid_credentials: { status: 401, trouble: 'caller', message: 'Invalid credentials' },
   /** The bearer token is unknown, expired or revoked. */
   invalid_token: { status: 401, trouble: 'caller', message: 'Invalid or expired token' },
-  /** The credentials are malformed, or there are two kinds of them. */
+  /** The credentials are malformed, or the request has more than one kind. */
   invalid_request: { status: 400, trouble: 'caller', message: 'The credentials are malformed or ambiguous' },
-  /** The caller is known and lacks a scope of the route. */
+  /** The caller is authenticated but lacks a scope of the route. */
   insufficient_scope: { status: 403, trouble: 'caller', message: 'Insufficient scope' },
-  /** A limit of the option `attempts` is spent. */
+  /** A limit of the option `attempts` is reached. */
   too_many_attempts: { status: 429, trouble: 'caller', message: 'Too many attempts' },
-  /** The upstream cannot be reached, or answers 5xx. */
+  /** The upstream is unreachable or returned 5xx. */
   upstream_unavailable: { status: 503, trouble: 'upstream', message: 'The authentication service is unavailable' },
-  /** The upstream answers 429. */
+  /** The upstream returned 429. */
   upstream_rate_limited: { status: 503, trouble: 'upstream', message: 'The authentication service is busy' },
-  /** As many checks are under way as `verification.maxConcurrent` allows. */
+  /** The number of concurrent checks has reached `verification.maxConcurrent`. */
   overloaded: { status: 503, trouble: 'ours', message: 'Too many checks at once' },
-  /** The shared store, which alone could tell, is away. */
+  /** The shared store is unavailable, and the request cannot be decided without it. */
   store_unavailable: { status: 503, trouble: 'ours', message: 'The session store is unavailable' },
-  /** The application is being closed. */
+  /** The application is shutting down. */
   shutting_down: { status: 503, trouble: 'ours', message: 'The service is shutting down' },
-  /** The upstream did not answer in time. */
+  /** The upstream did not respond in time. */
   upstream_timeout: { status: 504, trouble: 'upstream', message: 'The authentication service did not answer in time' },
-  /** The upstream's answer cannot be understood. */
+  /** The response of the upstream cannot be parsed. */
   upstream_malformed: {
     status: 502,
     trouble: 'upstream',
     message: 'The authentication service gave an unusable answer',
   },
-  /** The upstream reported an error of its own that is no refusal. */
+  /** The upstream returned a business error that is not a rejection of credentials. */
   upstream_business_error: { status: 502, trouble: 'upstream', message: 'The upstream service reported an error' },
-  /** The upstream refused the app's own account, or its new token. */
+  /** The upstream rejected the app account or its new token. */
   credentials_rejected: { status: 502, trouble: 'ours', message: 'The upstream service refused this application' },
-  /** The app is set up wrongly; the log says how, the caller is not told. */
+  /** The configuration of the app is wrong; only the log contains the details. */
   configuration: { status: 500, trouble: 'ours', message: 'Internal server error' },
 } as const satisfies Record<string, FailureKind>;
 

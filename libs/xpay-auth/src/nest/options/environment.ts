@@ -4,7 +4,7 @@ import type { XPayAuthFactoryOptions } from './xpay-auth-options.js';
 /** Reads one variable. An empty one counts as unset. */
 export type ReadVariable = (name: string) => string | undefined;
 
-/** The variables of an instance without their prefix, and their options. The README's table is generated from this list. */
+/** The variables an instance reads, without their prefix. The table in docs/reference.md is generated from this list. */
 export const ENVIRONMENT = {
   USERNAME: 'credentials.username',
   SECRET_KEY: 'credentials.secretKey',
