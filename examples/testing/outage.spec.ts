@@ -13,7 +13,7 @@ describe('calls to xPay', () => {
   let module: TestingModule;
 
   beforeEach(async () => {
-    clock = new ManualClock(); // the app and xPay live in one time, which stands still
+    clock = new ManualClock(); // the app and the emulator share this clock, which moves only by advance()
     xpay = await startXPayEmulator({ accounts: [account], clock, tokenLifeMs: 60 * MINUTE });
     module = await Test.createTestingModule({
       imports: [XPayAuthModule.forRoot({ baseUrl: xpay.url, credentials: account, clock })],
@@ -28,27 +28,27 @@ describe('calls to xPay', () => {
 
   const wallets = () => module.get(XPayHttpService).post('/client/wallets/find');
 
-  it('go on while logins fail, as long as the token lives', async () => {
+  it('succeed while logins fail, until the token expires', async () => {
     await wallets();
     xpay.faults.always({ kind: 'html502' }, { path: '/client/authenticate' });
-    await clock.advance(50 * MINUTE); // due for renewal, and good for ten minutes more
+    await clock.advance(50 * MINUTE); // due for refresh, valid for another ten minutes
     await expect(wallets()).resolves.toHaveLength(3);
     await clock.advance(10 * MINUTE);
     await expect(wallets()).rejects.toMatchObject({ code: 'upstream_unavailable' });
 
     xpay.faults.clear();
-    await clock.advance(1_000); // attempts without a token are at most a second apart
+    await clock.advance(1_000); // without a token, attempts are at most 1 s apart
     await expect(wallets()).resolves.toHaveLength(3);
   });
 
-  it('are repeated once with a new token when theirs was rejected', async () => {
+  it('are repeated once with a new token after a rejected token', async () => {
     await wallets();
     xpay.revokeTokens(account.username);
     await expect(wallets()).resolves.toHaveLength(3);
     expect(xpay.requests('/client/authenticate')).toBe(2);
   });
 
-  it('fail when xPay hangs up, and are not repeated: who knows what they did', async () => {
+  it('fail without a retry when xPay disconnects, because they may have had an effect', async () => {
     await wallets();
     xpay.faults.next({ kind: 'reset', processed: true }, { path: '/client/wallets/find' });
     await expect(wallets()).rejects.toMatchObject({ code: 'upstream_unavailable' });

@@ -10,7 +10,7 @@ describe('ReportsController', () => {
 
   beforeAll(async () => {
     const module = await Test.createTestingModule({
-      // As XPayAuthModule.forRoot, with the options that the routes depend on.
+      // Same options as XPayAuthModule.forRoot; set those that the routes depend on.
       imports: [XPayAuthTestingModule.forRoot({ scopeHierarchy: { tme_admin: ['tme_user'] } })],
       controllers: [ReportsController],
     }).compile();
@@ -19,14 +19,14 @@ describe('ReportsController', () => {
   });
   afterAll(() => app.close());
 
-  it('tells callers who they are', async () => {
+  it('returns the caller', async () => {
     const headers = asUser({ username: 'root@example.test', scopes: ['tme_admin'] });
     const answer = await app.inject({ method: 'GET', url: '/me', headers });
     expect(answer.statusCode).toBe(200);
     expect(answer.json()).toEqual({ username: 'root@example.test', scopes: ['tme_admin', 'tme_user'] });
   });
 
-  it('keeps wallets from users', async () => {
+  it('rejects users at /wallets', async () => {
     const headers = asUser({ username: 'ada@example.test', scopes: ['tme_user'] });
     const answer = await app.inject({ method: 'GET', url: '/wallets', headers });
     expect(answer.statusCode).toBe(403);

@@ -22,20 +22,20 @@ describe('reports', () => {
   afterEach(() => upstream.recover());
   afterAll(() => app.close());
 
-  it('are for callers who hold the scope', async () => {
+  it('require the scope', async () => {
     await request(app.getHttpServer()).get('/me').set(asUser(user)).expect(200, user);
     await request(app.getHttpServer()).get('/wallets').set(asUser(user)).expect(403);
     await request(app.getHttpServer()).get('/me').expect(401);
   });
 
-  it("call xPay with the app's own account", async () => {
+  it('call xPay with the app account', async () => {
     upstream.answer('/client/wallets/find', [{ currency: 'USDT' }]);
     const wallets = await request(app.getHttpServer()).get('/wallets').set(asUser(admin)).expect(200);
     expect(wallets.body).toEqual([{ currency: 'USDT' }]);
     expect(upstream.calls).toEqual([{ method: 'POST', path: '/client/wallets/find', body: { page: 1, pageSize: 10 } }]);
   });
 
-  it('answer 503 while xPay is down, and 401 to whom xPay refuses', async () => {
+  it('return 503 while xPay is down, and 401 when xPay rejects the credentials', async () => {
     upstream.fail('upstream_unavailable');
     await request(app.getHttpServer()).get('/me').set(asUser(user)).expect(503);
     upstream.recover();

@@ -89,9 +89,11 @@ function compile(app, files, { skipLibCheck }) {
   run('npx', ['--no-install', 'tsc', '-p', '.'], app);
 }
 
-/** Runs a test by jest in CommonJS, with the settings that the README gives. */
+/** Runs a test under jest in CommonJS, with the settings in docs/testing.md. */
 function testUnderJest(app) {
-  const [, settings] = /```json\n(\{\n {2}"transform".+?)```/s.exec(readFileSync(join(root, 'README.md'), 'utf8'));
+  const [, settings] = /```json\n(\{\n {2}"transform".+?)```/s.exec(
+    readFileSync(join(root, 'docs/testing.md'), 'utf8'),
+  );
   writeFileSync(join(app, 'jest.config.json'), settings);
   cpSync(join(sources, 'under-jest.ts'), join(app, 'main.spec.ts'));
   run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', 'jest@30', 'ts-jest@29'], app);

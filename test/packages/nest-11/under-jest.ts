@@ -1,4 +1,4 @@
-// The same app's tests, by jest and ts-jest in CommonJS, with the settings that the README gives.
+// The tests of the same app under jest and ts-jest in CommonJS, with the settings in docs/testing.md.
 import 'reflect-metadata';
 import { expect, test } from '@jest/globals';
 import { Module } from '@nestjs/common';
