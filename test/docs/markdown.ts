@@ -9,27 +9,29 @@ export interface Fence {
   readonly document: string;
   /** Line of the document on which the code begins, from 1. */
   readonly line: number;
-  /** What stands behind the three backticks. */
+  /** The text after the three backticks. */
   readonly language: string;
   readonly code: string;
-  /** The hidden comment right above it, `<!-- prelude: service -->`, as `['prelude', 'service']`. */
+  /** The comment above the block: `<!-- prelude: service -->` is `['prelude', 'service']`. */
   readonly note: readonly [kind: string, value: string] | undefined;
 }
 
-/** A document, taken apart. */
+/** A parsed document. */
 export interface Document {
   readonly path: string;
-  /** Without its blocks of code. */
+  /** The text without blocks of code. */
   readonly prose: string;
   readonly fences: readonly Fence[];
 }
 
 const SKIPPED = new Set(['node_modules', 'dist', 'coverage', 'api']);
 
-/** Every document that a person reads: those at the root, in docs, beside the examples, and the package's own. */
+/** Returns every document: those at the root, in docs, examples and src, and those of the package. */
 export function documents(): Document[] {
   const found = readdirSync(root).filter((name) => name.endsWith('.md'));
-  return [...found, ...below('docs'), ...below('examples'), ...below('libs/xpay-auth')].toSorted().map(read);
+  return [...found, ...below('docs'), ...below('examples'), ...below('src'), ...below('libs/xpay-auth')]
+    .toSorted()
+    .map(read);
 }
 
 function below(folder: string): string[] {
@@ -65,7 +67,7 @@ function noteOf(line = ''): Fence['note'] {
   return kind === undefined || value === undefined ? undefined : [kind, value];
 }
 
-/** The anchors of a document's headings, as GitHub makes them. */
+/** Returns the anchors of the headings of a document, as GitHub generates them. */
 export function anchorsOf(document: Document): Set<string> {
   const anchors = new Set<string>();
   for (const [, heading = ''] of document.prose.matchAll(/^#+ +(.+?) *$/gm)) {
@@ -81,7 +83,7 @@ export function anchorsOf(document: Document): Set<string> {
   return anchors;
 }
 
-/** Where a document's links lead, those to other hosts left out. */
+/** Returns the targets of the links of a document, without those to other hosts. */
 export function linksOf(document: Document): string[] {
   const text = document.prose.replace(/`[^`\n]*`/g, '');
   const inline = [...text.matchAll(/\[[^\]]*\]\(([^)\s]+)[^)]*\)/g)];
@@ -91,12 +93,12 @@ export function linksOf(document: Document): string[] {
     .filter((target) => !/^[a-z][a-z+.-]*:/i.test(target));
 }
 
-/** The spans of inline code. */
+/** Returns the spans of inline code. */
 export function codeSpansOf(document: Document): string[] {
   return [...document.prose.matchAll(/`([^`\n]+)`/g)].map(([, code = '']) => code);
 }
 
-/** A path from the root, of a target relative to a document. */
+/** Returns the path from the root for a target relative to a document. */
 export function fromRoot(document: string, target: string): string {
   return relative(root, resolve(root, document, '..', target));
 }
