@@ -13,20 +13,20 @@ import { basic } from './support/start-app.js';
 const root = resolve(import.meta.dirname, '..');
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
 
-/** What stands under a heading of the second level. */
-function section(heading: string): string {
-  const [, text] = readme.split(`\n## ${heading}\n`);
-  if (text === undefined) throw new Error(`README.md has no heading "${heading}"`);
+/** Returns the text under a heading of the second level. */
+function section(heading: string, document = readme): string {
+  const [, text] = document.split(`\n## ${heading}\n`);
+  if (text === undefined) throw new Error(`There is no heading "${heading}"`);
   return text.split(/^## /m)[0] ?? '';
 }
 
-/** The blocks of code that begin with a comment naming their file. */
+/** Returns the blocks of code that begin with a comment with a file name. */
 function filesIn(markdown: string): Map<string, string> {
   const blocks = markdown.matchAll(/^```ts\n\/\/ ([\w.-]+\.ts)\n(.*?)^```$/gms);
   return new Map([...blocks].map(([, name = '', code = '']) => [name, code]));
 }
 
-/** The first cells of the rows of the tables in a text, code marks taken off, several in one cell taken apart. */
+/** Returns the code spans in the first cell of each table row. */
 function firstCells(markdown: string): string[] {
   return [...markdown.matchAll(/^\| (`.+?) +\|/gm)].flatMap(([, cell = '']) =>
     [...cell.matchAll(/`([^`]+)`/g)].map(([, code = '']) => code),
@@ -54,7 +54,7 @@ describe("the README's whole program", () => {
     const tsconfig = { extends: join(root, 'tsconfig.base.json'), compilerOptions, include: ['*.ts'] };
     await writeFile(join(folder, 'tsconfig.json'), JSON.stringify(tsconfig));
     const tsc = join(root, 'node_modules/typescript/bin/tsc');
-    // What tsc has to say goes to its standard output.
+    // tsc writes its errors to standard output.
     await promisify(execFile)(process.execPath, [tsc, '-p', folder]).catch(({ stdout }: { stdout: string }) => {
       throw new Error(`The README's program does not compile:\n${stdout}`);
     });
@@ -83,35 +83,38 @@ describe("the README's whole program", () => {
   const get = (path: string, caller?: typeof USER): Promise<Response> =>
     fetch(url + path, caller && { headers: basic(caller.username, caller.secretKey) });
 
-  it('is a module, a controller and a main file, as short as promised', () => {
+  it('has a module, a controller and a main file, in less than 60 lines', () => {
     expect([...files.keys()]).toEqual(['app.module.ts', 'reports.controller.ts', 'main.ts']);
     expect(files.get('main.ts')).toContain('listen(3000');
     expect([...files.values()].join('').split('\n').length).toBeLessThan(60);
   });
 
-  it('says at boot which upstream it was told of, and whether of an account', () => {
+  it('logs the configured upstream and whether there is an app account', () => {
     expect(program.output()).toContain(`[XPayAuth] Upstream: xpay at ${xpay.url}, with an account of its own`);
     expect(program.output()).not.toContain(APP.secretKey);
   });
 
-  it('lets in a caller who holds the scope: 200', async () => {
+  it('accepts a caller who holds the scope: 200', async () => {
     const answer = await get('/me', USER);
     expect(answer.status).toBe(200);
     expect(await answer.json()).toEqual({ username: USER.username, scopes: ['tme_user'] });
   });
 
-  it('refuses nobody and a wrong key: 401, with a challenge', async () => {
-    const nobody = await get('/me');
-    expect([nobody.status, nobody.headers.get('www-authenticate')]).toEqual([401, expect.stringMatching(/^Basic /)]);
+  it('rejects an anonymous caller and a wrong key: 401, with a challenge', async () => {
+    const anonymous = await get('/me');
+    expect([anonymous.status, anonymous.headers.get('www-authenticate')]).toEqual([
+      401,
+      expect.stringMatching(/^Basic /),
+    ]);
     expect((await get('/me', { ...USER, secretKey: 'wrong' })).status).toBe(401);
   });
 
-  it('refuses a caller without the scope: 403', async () => {
+  it('rejects a caller without the scope: 403', async () => {
     expect((await get('/wallets', USER)).status).toBe(403);
     expect((await get('/me', ADMIN)).status).toBe(403);
   });
 
-  it("calls the API with the app's own token: 200", async () => {
+  it('calls the API with the app token: 200', async () => {
     const answer = await get('/wallets', ADMIN);
     expect(answer.status).toBe(200);
     expect(await answer.json()).toHaveLength(3);
@@ -119,9 +122,20 @@ describe("the README's whole program", () => {
   });
 });
 
-describe("the README's table of routes", () => {
-  it('lists those of the reference app', () => {
-    expect(firstCells(section('The reference app'))).toEqual(
+describe('README.md', () => {
+  it('has at most 150 lines and 1,200 words', () => {
+    expect(readme.trimEnd().split('\n').length).toBeLessThanOrEqual(150);
+    expect(readme.trim().split(/\s+/).length).toBeLessThanOrEqual(1_200);
+  });
+
+  it('shows code by line 10', () => {
+    expect(readme.split('\n').slice(0, 10)).toContainEqual(expect.stringMatching(/^```/));
+  });
+});
+
+describe('the table of routes in src/README.md', () => {
+  it('lists the routes of the reference app', () => {
+    expect(firstCells(section('Routes', readFileSync(join(root, 'src/README.md'), 'utf8')))).toEqual(
       expect.arrayContaining(['GET /me', 'GET /user/report', 'GET /admin/report', 'POST /wallets/find', 'GET /health']),
     );
   });
