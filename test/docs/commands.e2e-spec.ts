@@ -16,21 +16,21 @@ const workspace = manifest('package.json');
 const library = manifest('libs/xpay-auth/package.json');
 const peers = Object.keys(library.peerDependencies ?? {});
 
-/** Every app of Nest has these. */
+/** Packages that every Nest app has. */
 const OF_NEST = ['@nestjs/common', '@nestjs/core', 'reflect-metadata', 'rxjs'];
 const FOLDERS = /^(?:bench|docs|examples|libs|scripts|test)\//;
-/** Made by a build, by `npm run docs` or by the bench. */
+/** Paths that a build, `npm run docs` or the benchmark creates. */
 const MADE = /(?:\/dist|^docs\/api|^bench\/results)(?:\/|$)/;
 
 const all = documents();
 const blocks = all.flatMap(({ fences }) => fences).filter(({ language }) => ['sh', 'bash'].includes(language));
-/** Lines of the blocks, each with its place; comments and prompts left out. */
+/** Lines of the blocks with their positions, without comments. */
 const commands = blocks.flatMap(({ document, line, code }) =>
   code.split('\n').map((text, at) => ({ at: `${document}:${line + at}`, text: text.replace(/(?:^|\s)#.*$/, '') })),
 );
 
 describe('commands in the documents', () => {
-  it('are written as a shell reads them', () => {
+  it('are valid shell syntax', () => {
     const wrong = blocks.filter(({ code }) => spawnSync('bash', ['-n'], { input: code }).status !== 0);
     expect(wrong.map(({ document, line }) => `${document}:${line}`)).toEqual([]);
   });
@@ -55,7 +55,7 @@ describe('commands in the documents', () => {
     expect(named.filter(({ path }) => !existsSync(join(root, path)))).toEqual([]);
   });
 
-  it('install packages that this workspace knows, and for the app all that it has to bring', () => {
+  it('install known packages, and in the README all required peers', () => {
     const installed = commands.flatMap(({ at, text }) => {
       const [, packages] = /\bnpm (?:install|i) (.+)$/.exec(text) ?? [];
       return packages === undefined
@@ -84,7 +84,7 @@ describe('paths in the documents', () => {
     expect(missing).toEqual([]);
   });
 
-  it('make up the tree of docs/architecture.md', () => {
+  it('exist in the tree of docs/architecture.md', () => {
     const [tree] = all.find(({ path }) => path === 'docs/architecture.md')?.fences ?? [];
     const above: string[] = [];
     const missing: string[] = [];

@@ -5,7 +5,7 @@ import { root } from './markdown.js';
 /** Statements that import a name, by that name. */
 export type Imports = ReadonlyMap<string, string>;
 
-/** Every name that these modules export, with the statement that imports it. */
+/** Returns every name that these modules export, with the statement that imports it. */
 export function importsFrom(modules: readonly string[], options: ts.CompilerOptions, host: ts.CompilerHost): Imports {
   const path = join(root, 'test/docs/every-export.ts');
   const text = modules.map((module, at) => `import * as m${at} from '${module}';`).join('\n');
@@ -28,7 +28,7 @@ export function importsFrom(modules: readonly string[], options: ts.CompilerOpti
   return found;
 }
 
-/** The imports that a text lacks: of names that it uses, and neither declares nor imports. */
+/** Returns imports for the names that a text uses but neither declares nor imports. */
 export function lackingImports(text: string, imports: Imports): string {
   const used = new Set<string>();
   const declared = new Set<string>();

@@ -4,26 +4,26 @@ import ts from 'typescript';
 import { type Imports, importsFrom, lackingImports } from './fence-imports.js';
 import { type Fence, root } from './markdown.js';
 
-/** A fence as the compiler sees it. */
+/** A fence as the compiler reads it. */
 interface CompiledFence {
   readonly fence: Fence;
   readonly text: string;
-  /** Line of the text on which the fence begins, from 0. */
+  /** Line of the text on which the fence begins, counted from 0. */
   readonly firstLine: number;
 }
 
-/** Beside the package itself: whose exports a fragment need not import. */
+/** Packages, besides this one, whose exports a fragment need not import. */
 const FRAMEWORK = ['@nestjs/common', '@nestjs/core'];
-/** The line of a prelude in whose place a fence stands. */
+/** The line of a prelude that a fence replaces. */
 const HOLE = /^ *\/\/ …\n/m;
 
 /**
- * Type-checks fences in one program, against the published names, and says of each what the compiler complains of.
+ * Type-checks fences in one program against the published names. Returns the compiler errors of each fence.
  *
- * - A fence with an import is a whole file. One that begins with `// name.ts` can be imported by that name from the fences
- *   of its document, and one of the README from everywhere.
- * - One without is a fragment: names of the package and of Nest's core need no import.
- * - After `<!-- prelude: name -->` it stands where `// …` stands in `preludes/name.ts`.
+ * - A fence with an import is a whole file. If it begins with `// name.ts`, the fences of its document can import it by that
+ *   name. The fences of every document can import those of the README.
+ * - A fence without an import is a fragment: names of the package and of Nest's core need no import.
+ * - After `<!-- prelude: name -->`, the fence replaces `// …` in `preludes/name.ts`.
  */
 export function complaintsOf(fences: readonly Fence[]): Map<Fence, string[]> {
   const config = ts.readConfigFile(join(root, 'tsconfig.json'), ts.sys.readFile.bind(ts.sys)).config as object;
@@ -54,7 +54,7 @@ function pathOf({ document, line, code, language }: Fence): string {
   return join(folderOf(document), name ?? `line-${line}.${language === 'js' ? 'mjs' : 'ts'}`);
 }
 
-/** A folder for each document, which does not exist; as far down as `preludes`, whose relative imports then hold. */
+/** Returns a virtual folder per document, at the depth of `preludes`, so that relative imports of preludes resolve. */
 function folderOf(document: string): string {
   return join(root, 'test/docs', document.replaceAll('/', '-'));
 }
@@ -64,17 +64,17 @@ function compiled(fence: Fence, imports: Imports): CompiledFence {
   const [before = '', after = ''] = prelude.split(HOLE);
   const isWhole = /^import\b/m.test(fence.code);
   const above = `${isWhole ? '' : lackingImports(before + fence.code + after, imports)}\n${before}`;
-  // Without an import or export of its own it would share one scope with all others.
+  // Without an import or export, the fence would share the global scope with all others.
   return { fence, text: `${above}${fence.code}${after}\nexport {};\n`, firstLine: above.split('\n').length - 1 };
 }
 
 function preludeOf(name: string): string {
   const text = readFileSync(join(root, 'test/docs/preludes', `${name}.ts`), 'utf8');
   if (HOLE.test(text)) return text;
-  throw new Error(`preludes/${name}.ts has no line "// …", in whose place a fence would stand`);
+  throw new Error(`preludes/${name}.ts has no line "// …". Add one where the fence belongs`);
 }
 
-/** The real file system, with the fences in it. Files that are read twice are parsed once. */
+/** Returns a compiler host for the real file system plus the fences. It parses each file once. */
 function hostOf(files: ReadonlyMap<string, CompiledFence>, options: ts.CompilerOptions): ts.CompilerHost {
   const host = ts.createCompilerHost(options);
   const parsed = new Map<string, ts.SourceFile | undefined>();
@@ -82,7 +82,7 @@ function hostOf(files: ReadonlyMap<string, CompiledFence>, options: ts.CompilerO
   return {
     ...host,
     fileExists,
-    // The compiler looks for no file where it has found no folder.
+    // The compiler looks for files only in folders that exist.
     directoryExists: (path) => path.startsWith(folderOf('')) || ts.sys.directoryExists(path),
     readFile: (path) => files.get(path)?.text ?? host.readFile(path),
     getSourceFile(path, ...rest) {
@@ -95,7 +95,7 @@ function hostOf(files: ReadonlyMap<string, CompiledFence>, options: ts.CompilerO
   };
 }
 
-/** What is wrong, by the line of the document. */
+/** Returns the error with its line in the document. */
 function complaint(diagnostic: ts.Diagnostic, { fence, text, firstLine }: CompiledFence): string {
   const before = text.slice(0, diagnostic.start).split('\n').length - 1;
   const message = ts.flattenDiagnosticMessageText(diagnostic.messageText, '\n');

@@ -7,10 +7,10 @@ import { type Fence, documents, fromRoot, root } from './markdown.js';
 const CODE = ['ts', 'js'];
 const SHELL = ['sh', 'bash'];
 
-/** Languages that nothing here can check, and why that will do. */
+/** Languages that are not checked, with the reason. */
 const UNCHECKED: Readonly<Record<string, string>> = {
-  '': 'plain text: a tree of folders, an answer, a line of a log',
-  yaml: 'the probes of a Kubernetes manifest; test/observability asks the same paths',
+  '': 'plain text: a tree of folders, a response, a line of a log',
+  yaml: 'the probes of a Kubernetes manifest; test/observability requests the same paths',
 };
 
 const fences = documents().flatMap((document) => document.fences);
@@ -32,7 +32,7 @@ describe('every block of code in the documents', () => {
     expect([...complaintsOf(whole).values()].flat()).toEqual([]);
   }, 60_000);
 
-  it('or, where it leaves things out (…), is an excerpt of the file it names', () => {
+  it('is an excerpt of the named file if it contains an ellipsis', () => {
     const wrong = fences.filter(isExcerpt).flatMap((fence) => {
       const file = fromRoot(fence.document, fence.note?.[1] ?? '');
       return isWithin(fence.code, readFileSync(join(root, file), 'utf8')) ? [] : [at(fence, `not as in ${file}`)];
@@ -40,12 +40,12 @@ describe('every block of code in the documents', () => {
     expect(wrong).toEqual([]);
   });
 
-  it('or is JSON', () => {
+  it('is valid JSON in a json block', () => {
     for (const { code } of of('json')) expect(() => JSON.parse(code) as unknown).not.toThrow();
   });
 });
 
-/** Whether the parts between the … stand in the file, in their order. */
+/** Returns whether the file contains the parts between the ellipses, in the same order. */
 function isWithin(excerpt: string, file: string): boolean {
   let rest = essence(file);
   return excerpt.split('…').every((part) => {
@@ -55,7 +55,7 @@ function isWithin(excerpt: string, file: string): boolean {
   });
 }
 
-/** Code without comments and white space. */
+/** Returns code without comments and white space. */
 function essence(code: string): string {
   return code
     .replace(/\/\*.*?\*\//gs, '')

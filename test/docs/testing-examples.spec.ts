@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 const root = resolve(import.meta.dirname, '../..');
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
 
-/** The blocks of code that begin with a comment naming their file. */
+/** Returns the blocks of code that begin with a comment with a file name. */
 function filesIn(markdown: string): [string, string][] {
   const blocks = markdown.matchAll(/^```ts\n(\/\/ ([\w.-]+\.ts)\n.*?)^```$/gms);
   return [...blocks].map(([, code = '', name = '']) => [name, code]);
@@ -22,12 +22,12 @@ describe('docs/testing.md', () => {
     ]);
   });
 
-  // They run with all other tests, from examples/testing.
-  it.each(examples)('shows %s as it is run', (name, code) => {
+  // The specs in examples/testing run with all other tests.
+  it.each(examples)('contains the %s of examples/testing', (name, code) => {
     expect(code).toBe(read(`examples/testing/${name}`));
   });
 
-  it("tests the README's own program", () => {
+  it('tests the program of the README', () => {
     const program = new Map(filesIn(read('README.md')));
     for (const name of ['app.module.ts', 'reports.controller.ts']) {
       expect(program.get(name)).toBe(`// ${name}\n${read(`examples/testing/${name}`)}`);
