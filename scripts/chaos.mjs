@@ -1,6 +1,6 @@
-// `npm run chaos`: the reference app three times, a real Redis, nginx and the emulator, hurt in every way for 15 minutes
-// (`-- --seconds 60` for less). Prints what the callers met and, when no answer was wrong, writes it into
-// docs/resilience.md (`-- --dry` leaves the document alone).
+// `npm run chaos`: runs three reference apps, a real Redis, nginx and the emulator, and injects faults for 15 minutes
+// (`-- --seconds 60` for one). Prints the answers that the callers got. If no answer was wrong, writes them to
+// docs/resilience.md (`-- --dry` does not change the document).
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -52,21 +52,21 @@ function sectionOf({ seconds, requests, wrong, scenarios, causes, faults, upstre
   const when = new Date().toISOString().slice(0, 10);
   return [
     `${when}, Node ${process.version}, ${seconds} s: **${number(requests)} requests, ${number(wrong)} wrong answers**, ` +
-      `${number(unserved)} not served (${((100 * unserved) / requests).toFixed(2)} %). The upstream was asked ` +
-      `${number(upstream.ownToken)} times for the app's own token, ${number(upstream.callers)} times who a caller is, and ` +
-      `${number(upstream.api)} times for wallets.`,
+      `${number(unserved)} not served (${((100 * unserved) / requests).toFixed(2)} %). The upstream received ` +
+      `${number(upstream.ownToken)} requests for the app's own token, ${number(upstream.callers)} checks of callers, and ` +
+      `${number(upstream.api)} requests for wallets.`,
     table(
-      ['who asks', 'answered rightly', 'not served', 'wrongly'],
+      ['request', 'correct', 'not served', 'wrong'],
       scenarios.map(({ scenario, right, unavailable, wrong: bad }) => [scenario, right, unavailable, bad].map(show)),
     ),
     table(
-      ['why not served', 'requests'],
+      ['cause', 'requests'],
       Object.entries(causes)
         .toSorted(([, one], [, other]) => other - one)
         .map((row) => row.map(show)),
     ),
     table(
-      ['what was done', 'times', 'not served, until the next thing was done', 'last one after its end, at worst'],
+      ['fault', 'times', 'not served until the next fault', 'last failure after its end, at worst'],
       faults
         .toSorted((one, other) => one.fault.localeCompare(other.fault))
         .map(({ fault, times, unavailable, worstRecoveryMs }) => [

@@ -1,31 +1,31 @@
-// Runs the outbound tests and puts what they measured into the table of docs/resilience.md: `npm run resilience`.
+// Runs the outbound tests and writes their measurements to the table of docs/resilience.md: `npm run resilience`.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import prettier from 'prettier';
 
-/** What must be true in each row. Figures and tests are found by the row's name. */
+/** The requirement of each row. Figures and tests are found by the row's code. */
 const ROWS = {
   O1: 'callers without a token share one request',
-  O3: 'a rejected token: never again, 1 renewal, then 5 s apart',
-  O4: 'our account refused: 1 request per doubling period',
+  O3: 'a rejected token is never returned; 1 renewal, then 5 s apart',
+  O4: 'our account rejected: 1 request per doubling period',
   O5: 'upstream down: served to the hard margin, ≤ 2 requests',
-  O6: 'upstream slow while the token is due: nobody waits',
-  O7: 'a caller who aborts takes nobody along',
-  O8: 'an outage at a random moment: 840 s on 1 h felt in ≤ 0.5 %',
-  O9: 'after an outage callers fail for ≤ 1 s more',
-  O10: 'clocks that jump or disagree: no dead token',
-  O11: 'lives of any length: renewed behind the caller',
-  O12: 'expiry unknown or nonsense: no loop, never for ever',
-  O13: 'Retry-After: honoured, capped by what is left',
-  O14: 'credentials rotate: read again when refused',
+  O6: 'upstream slow while the token is due: no caller waits',
+  O7: 'aborting detaches only that caller',
+  O8: 'outages at random moments: 840 s on 1 h noticed in ≤ 0.5 %',
+  O9: 'callers fail for ≤ 1 s after an outage',
+  O10: 'clocks jump or disagree: no expired token',
+  O11: 'lifetimes of any length: renewed in the background',
+  O12: 'expiry unknown or invalid: no loop, never unlimited',
+  O13: 'Retry-After: followed, capped by the remaining lifetime',
+  O14: 'credentials rotate: read again when rejected',
   O15: 'a rejected call: one renewal, one retry, no second payment',
-  O16: 'without a token: a typed error, nothing sent',
-  O17: 'secrets in errors, services, logs, answers: none',
-  O19: 'module destroyed during a refresh: nothing left',
-  E3: 'a machine that slept: no dead token',
-  E4: 'wrong clocks, short lives: no dead token',
+  O16: 'without a token: a typed error, no request sent',
+  O17: 'no secrets in errors, services, logs, answers',
+  O19: 'module destroyed during a refresh: no timers, no sockets left',
+  E3: 'the machine slept: no expired token',
+  E4: 'wrong clocks, short lifetimes: no expired token',
   E7: 'an expiry in the year 9999: accepted, capped',
 };
 
@@ -57,7 +57,7 @@ try {
   rmSync(place, { recursive: true, force: true });
 }
 
-/** Row → lines of situation and figure, in their order, each once. */
+/** Row → lines of situation and figure, in order, without duplicates. */
 function figuresOf(file) {
   const byRow = new Map();
   for (const line of readFileSync(file, 'utf8').trim().split('\n')) {
@@ -67,7 +67,7 @@ function figuresOf(file) {
   return byRow;
 }
 
-/** Row → how many tests name it. All of them have passed, or we would not be here. */
+/** Row → number of tests that name it. All of them have passed; a failure ends the script earlier. */
 function testsOf(file) {
   const byRow = new Map();
   const { testResults } = JSON.parse(readFileSync(file, 'utf8'));
@@ -87,5 +87,5 @@ function tableOf(figures, tests) {
     if (count === 0 || measured.length === 0) throw new Error(`no test or no figure names the row ${row}`);
     return measured.map((line, at) => (at === 0 ? `| ${row} | ${target} | ${line} | ${count} |` : `| | | ${line} | |`));
   });
-  return ['| row | what must be true | situation | measured | tests |', '|---|---|---|---|---|', ...lines].join('\n');
+  return ['| row | requirement | situation | measured | tests |', '|---|---|---|---|---|', ...lines].join('\n');
 }
