@@ -1,5 +1,5 @@
-// How much the upstream and the Redis are asked when there are more and more instances: `node bench/scale.mjs` prints the
-// table of docs/scale.md. Each instance is a process of its own, from the built library (`npm run build` first).
+// Measures the load on the upstream and on Redis for a growing number of instances: `node bench/scale.mjs` prints the table
+// of docs/scale.md. Each instance is a separate process that runs the built library (`npm run build` first).
 import { fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -19,11 +19,15 @@ const sizes = process.argv.slice(2).map(Number);
 const rows = [];
 for (const instances of sizes.length > 0 ? sizes : [1, 4, 16, 50]) rows.push(await measure(instances));
 
-console.log('| instances | callers | upstream requests | Redis commands | per call | losers waited, median / worst |');
-console.log('| --------: | ------: | ----------------: | -------------: | -------: | ----------------------------: |');
+console.log(
+  '| instances | calls | upstream requests | Redis commands | per call | wait for the token, median / worst |',
+);
+console.log(
+  '| --------: | ----: | ----------------: | -------------: | -------: | ---------------------------------: |',
+);
 for (const row of rows) console.log(`| ${row.join(' | ')} |`);
 
-/** One cold start and so many expiries, each met by 200 callers on every instance at once. */
+/** Measures one cold start and `EXPIRIES` expiries, each with `CALLERS` concurrent callers on every instance. */
 async function measure(instances) {
   const port = await freePort();
   const server = spawn('redis-server', ['--port', String(port), '--bind', '127.0.0.1', '--save', ''], {
@@ -48,7 +52,7 @@ async function measure(instances) {
     const bursts = await Promise.all(workers.map((worker) => ask(worker, { callers: CALLERS })));
     waits.push(...bursts.map(({ tookMs }) => tookMs));
     calls += instances * CALLERS;
-    // Nobody calls until the token is dead, so that everybody has to wait for the next one.
+    // No calls until the token has expired, so that every caller has to wait for the next one.
     if (round < EXPIRIES) await sleep(TOKEN_LIFE_MS);
   }
   const asked = (await commands(redis)) - before;
@@ -62,7 +66,7 @@ async function measure(instances) {
   return [instances, calls, requests, asked, (asked / calls).toFixed(3), `${median} / ${worst}`];
 }
 
-/** Every command that clients have sent, scripts counted by what they call too. */
+/** Number of commands that clients have sent, including those that scripts call. */
 async function commands(redis) {
   const stats = await redis.info('commandstats');
   return [...stats.matchAll(/^cmdstat_(?!info)[^:]+:calls=(\d+)/gm)].reduce((sum, [, calls]) => sum + Number(calls), 0);
