@@ -1,7 +1,7 @@
-// Figures as tables of Markdown: one renderer for each table of the bench.
+// Renders the figures of the bench as Markdown tables, one renderer for each table.
 import { targets } from './targets.mjs';
 
-/** A median with its extremes, and how many fresh processes it stands for. */
+/** A median with its extremes. */
 const range = (spread, digits) =>
   `${fixed(spread.median, digits)} (${fixed(spread.min, digits)}–${fixed(spread.max, digits)})`;
 
@@ -14,7 +14,7 @@ const table = (heads, rows) =>
 
 const PLATFORM_NAMES = { express: 'Express', fastify: 'Fastify' };
 
-/** By the name of the mark in docs/benchmarks.md. Each is given the results of its table. */
+/** Renderers by the name of the marker in docs/benchmarks.md. Each gets the results of its table. */
 export const RENDERERS = {
   targets: () =>
     table(
@@ -40,7 +40,7 @@ export const RENDERERS = {
   outbound: ({ rows, callers }) =>
     [
       table(
-        ['a token at hand', 'ns, scaled', 'peek, ns, scaled'],
+        ['with a valid token', 'ns, scaled', 'peek, ns, scaled'],
         rows
           .filter(({ getNs, problem }) => getNs !== undefined || problem !== undefined)
           .map(({ name, getNs, peekNs, problem }) =>
@@ -51,12 +51,12 @@ export const RENDERERS = {
       ),
       table(
         [
-          `requests for ${fixed(callers)} callers a process`,
+          `requests for ${fixed(callers)} callers per process`,
           'none, 1 process',
           'expired, 1 process',
           'none, 8 processes',
           'expired, 8 processes',
-          'callers who failed',
+          'failed callers',
         ],
         rows
           .filter(({ crowds }) => crowds?.[1] && crowds[8])
@@ -71,7 +71,7 @@ export const RENDERERS = {
 
   memory: ({ rows }) =>
     table(
-      ['', 'remembered', 'bytes each', 'MB in all'],
+      ['', 'cached', 'bytes each', 'MB in total'],
       rows.map(({ name, remembered, perEntry, bytes }) => [
         name,
         fixed(remembered.median),
@@ -158,9 +158,9 @@ export const RENDERERS = {
       [
         `${fixed(minutes, minutes < 1 ? 1 : 0)} minutes, ${fixed(requests)} requests`,
         'median',
-        'least',
-        'most',
-        'second half of first half',
+        'minimum',
+        'maximum',
+        'second half / first half',
       ],
       rows.map(({ id, median, min, max, change }) => [
         names[id],
@@ -174,7 +174,7 @@ export const RENDERERS = {
 
 function inboundTable(rows) {
   return table(
-    ['the route', 'requests/s', 'of unguarded', 'µs of CPU', 'added', 'p50, ms', 'p99, ms', 'p99 of unguarded'],
+    ['route', 'requests/s', 'of unguarded', 'µs of CPU', 'added', 'p50, ms', 'p99, ms', 'p99 of unguarded'],
     rows.map(({ name, problem, ratio, perSecond, cpu, addedCpu, p50, p99, p99Ratio }) =>
       ratio === undefined
         ? [name, `not measured: ${firstLine(problem)}`, '', '', '', '', '', '']
@@ -192,8 +192,8 @@ function inboundTable(rows) {
   );
 }
 
-/** Of a complaint that may be a stack: what fits a cell, without paths of this machine. */
-function firstLine(problem = 'nothing was said') {
+/** Shortens an error, which may have a stack, to fit a cell. Removes the paths of this machine. */
+function firstLine(problem = 'no message') {
   const line = problem.split('\n').find((text) => /^\w*Error/.test(text)) ?? problem.split('\n')[0];
   return line
     .replaceAll(/\/\S+\//g, '')

@@ -1,7 +1,7 @@
-// What was promised, and what was measured of it.
+// The targets, each with its measurement.
 import { readResults } from './results.mjs';
 
-/** One line for each target: what, the bound, the figure, and whether it is met. `undefined` where nothing was measured. */
+/** One row for each target with a measurement: description, bound, figure, and whether the target is met. */
 export function targets() {
   const inbound = readResults('inbound');
   const outbound = readResults('outbound');
@@ -12,19 +12,19 @@ export function targets() {
   const others = (outbound?.rows ?? []).filter(({ id, getNs }) => id !== 'ours' && getNs !== undefined);
   const fastest = others.toSorted((one, other) => one.getNs.median - other.getNs.median)[0];
   return [
-    atLeast('requests/s on Express, of the same route unguarded', 0.93, row('express')?.ratio?.median),
-    atLeast('requests/s on Fastify, of the same route unguarded', 0.87, row('fastify')?.ratio?.median),
+    atLeast('requests/s on Express, relative to the unguarded route', 0.93, row('express')?.ratio?.median),
+    atLeast('requests/s on Fastify, relative to the unguarded route', 0.87, row('fastify')?.ratio?.median),
     atMost('added CPU per request on Fastify, µs', 2.5, row('fastify')?.addedCpu?.median),
-    atMost('p99 on Express, of the unguarded one', 1.3, row('express')?.p99Ratio?.median),
-    atMost('p99 on Fastify, of the unguarded one', 1.3, row('fastify')?.p99Ratio?.median),
+    atMost('p99 on Express, relative to the unguarded route', 1.3, row('express')?.p99Ratio?.median),
+    atMost('p99 on Fastify, relative to the unguarded route', 1.3, row('fastify')?.p99Ratio?.median),
     atMost(
-      `\`getToken()\`, of the fastest peer${fastest === undefined ? '' : `, ${fastest.name}`}`,
+      `\`getToken()\`, relative to the fastest peer${fastest === undefined ? '' : `, ${fastest.name}`}`,
       0.9,
       ours?.getNs && fastest ? ours.getNs.median / fastest.getNs.median : undefined,
     ),
-    atMost('`peek()`, ns on the scale where an `await` takes 32', 45, ours?.peekNs?.median),
+    atMost('`peek()`, ns, scaled to an `await` of 32 ns', 45, ours?.peekNs?.median),
     atMost(
-      'memory of a remembered caller, bytes',
+      'memory of a cached caller, bytes',
       250,
       memory?.rows.find(({ id }) => id === 'remembered')?.perEntry.median,
     ),

@@ -1,4 +1,4 @@
-// Puts what was measured into docs/benchmarks.md, between the marks; everything else there is written by hand.
+// Writes the measurements to docs/benchmarks.md, between the markers. The rest of that page is written by hand.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import prettier from 'prettier';
@@ -8,7 +8,7 @@ import { readResults } from './results.mjs';
 const document = resolve(import.meta.dirname, '../../docs/benchmarks.md');
 const END = '<!-- end of figures -->';
 
-/** Writes every table that was ever measured. Returns those asked for, as text. */
+/** Writes every table that has results. Returns the requested tables as text. */
 export async function writeDocument(asked) {
   let text = readFileSync(document, 'utf8');
   const shown = [];
@@ -25,7 +25,7 @@ export async function writeDocument(asked) {
   return shown.join('\n\n');
 }
 
-/** One table as it stands in the document, with what is to be known of its run. */
+/** One table as in the document, with a footnote about its run. */
 export function tableOf(results) {
   return `${RENDERERS[results.table](results)}\n\n${footOf(results)}`.trim();
 }
@@ -42,7 +42,7 @@ function footOf({ table, measuredAt, node, machine, pinned, rows }) {
   const processes = Math.max(0, ...rows.map((row) => Object.values(row).find((value) => value?.of)?.of ?? 0));
   const each =
     table !== 'soak' && processes > 0 ? ` Medians of ${processes} fresh processes each, extremes in brackets.` : '';
-  const cores = pinned ? 'server and load on cores of their own' : 'server and load not on cores of their own';
+  const cores = pinned ? 'server and load on separate cores' : 'server and load on shared cores';
   return `_\`npm run bench -- ${table}\`, ${measuredAt.slice(0, 10)}, Node ${node}, ${machine}, ${cores}.${each}_`;
 }
 

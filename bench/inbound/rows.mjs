@@ -6,19 +6,24 @@ const ROOMY = ['--max-semi-space-size=64'];
 export const BASELINE = { id: 'unguarded', make: ['plain', 'unguarded'] };
 
 export const ROWS = [
-  row('unguarded-again', 'unguarded, measured like the others: the noise', ['plain', 'unguarded']),
+  row('unguarded-again', 'unguarded, measured like the others (noise)', ['plain', 'unguarded']),
   row('always-true', 'a guard that returns true', ['plain', 'alwaysTrue']),
   row('digest-alone', 'a guard that only digests the header', ['plain', 'digestAlone']),
-  row('ours-basic', '**ours**, remembered Basic', ['ours', 'oursBasic'], { nodes: true, quick: true }),
-  row('ours-bearer', '**ours**, remembered Bearer', ['ours', 'oursBearer']),
+  row('ours-basic', '**ours**, cached Basic', ['ours', 'oursBasic'], { nodes: true, quick: true }),
+  row('ours-bearer', '**ours**, cached Bearer', ['ours', 'oursBearer']),
   row('ours-scopes', '**ours**, Basic with `@Scopes`', ['ours', 'oursScopes'], { quick: true }),
   row('ours-global', '**ours**, Basic in a global guard', ['ours', 'oursGlobal']),
   row('ours-passport', '**ours**, Basic through `AuthGuard("xpay")`', ['ours', 'oursPassport']),
-  row('ours-roomy', '**ours**, remembered Basic, with roomy GC', ['ours', 'oursBasic'], { flags: ROOMY }),
+  row('ours-roomy', '**ours**, cached Basic, with a larger young generation', ['ours', 'oursBasic'], { flags: ROOMY }),
   row('passport-constant', 'Passport, a constant strategy', ['passport', 'passportConstant'], { nodes: true }),
-  row('passport-roomy', 'Passport, a constant strategy, with roomy GC', ['passport', 'passportConstant'], {
-    flags: ROOMY,
-  }),
+  row(
+    'passport-roomy',
+    'Passport, a constant strategy, with a larger young generation',
+    ['passport', 'passportConstant'],
+    {
+      flags: ROOMY,
+    },
+  ),
   row('passport-http', 'passport-http', ['passport', 'passportHttp'], { peer: 'passport-http' }),
   row('passport-jwt', 'passport-jwt and a scope guard, secret as a string', ['passport', 'passportJwtString'], {
     peer: 'passport-jwt',

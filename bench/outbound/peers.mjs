@@ -64,7 +64,7 @@ export const PEERS = {
     },
   },
   simple: {
-    name: 'simple-oauth2, as its readme has it',
+    name: 'simple-oauth2, as in its readme',
     package: 'simple-oauth2',
     async create(endpoint) {
       const { ClientCredentials } = require('simple-oauth2');
