@@ -1,4 +1,4 @@
-// The app that every example here runs. The examples differ in how they import XPayAuthModule.
+// The app of every example. The examples differ in their import of XPayAuthModule.
 import 'reflect-metadata';
 import { Body, Controller, type DynamicModule, Get, Module, Post, Req, type Type } from '@nestjs/common';
 import { type AbstractHttpAdapter, NestFactory } from '@nestjs/core';
@@ -37,19 +37,19 @@ export class ReportsController {
   @Public()
   @Post('login')
   login(@Body() credentials: Credentials, @Req() request: IncomingRequest): Promise<Session> {
-    return this.sessions.login(credentials, { request }); // so that failed attempts are counted by address too
+    return this.sessions.login(credentials, { request }); // also counts failed attempts by address
   }
 }
 
 @Module({})
 class AppModule {}
 
-/** The app, with what an example imports and the controllers it adds. */
+/** The app with the imports and the controllers of an example. */
 export function appWith(imports: DynamicModule[], ...controllers: Type[]): DynamicModule {
   return { module: AppModule, imports, controllers: [ReportsController, ...controllers] };
 }
 
-/** Runs it on loopback, on `PORT`; on Express unless an adapter is given. */
+/** Runs the app on loopback, on `PORT`, with Express unless an adapter is passed. */
 export async function serve(app: DynamicModule, adapter?: AbstractHttpAdapter): Promise<void> {
   const options = { logger: ['warn', 'error'] as ('warn' | 'error')[] };
   const nest = await (adapter === undefined

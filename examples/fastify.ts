@@ -1,4 +1,4 @@
-// On Fastify instead of Express: nothing of XPayAuthModule changes.
+// Uses Fastify instead of Express. XPayAuthModule needs no change.
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { XPayAuthModule } from 'nestjs-xpay-auth';
 import { appWith, serve } from './app.js';

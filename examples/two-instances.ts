@@ -1,4 +1,4 @@
-// Two upstreams side by side: xPay.stream for most routes, gift-stream for the ones that say so.
+// Two upstreams: xPay.stream for most routes, gift-stream for routes with `@UseXPay('gift')`.
 import { Controller, Get } from '@nestjs/common';
 import {
   CurrentUser,
@@ -12,7 +12,7 @@ import {
 } from 'nestjs-xpay-auth';
 import { appWith, serve } from './app.js';
 
-@UseXPay('gift') // callers with a gift-stream account, which is checked there
+@UseXPay('gift') // callers with a gift-stream account, checked at gift-stream
 @Controller('gifts')
 class GiftsController {
   constructor(@InjectXPay(XPayHttpService, 'gift') private readonly giftStream: XPayHttpService) {}

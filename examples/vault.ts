@@ -1,10 +1,10 @@
-// The app's own account comes from a vault, and is read again when the upstream refuses it: keys rotate without a restart.
+// The app account comes from a vault. It is read again when the upstream rejects it, so keys rotate without a restart.
 import { Injectable, Module } from '@nestjs/common';
 import { type Credentials, XPayAuthModule } from 'nestjs-xpay-auth';
 import { readFile } from 'node:fs/promises';
 import { appWith, serve } from './app.js';
 
-/** Stands for the client of yours; here the vault is a file. */
+/** Replace this with your vault client; here the vault is a file. */
 @Injectable()
 class Vault {
   async read(name: string): Promise<Credentials> {

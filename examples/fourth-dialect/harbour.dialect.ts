@@ -3,7 +3,7 @@ import { businessError, decodeSession, loginFields, problemOf } from './harbour.
 
 const JSON_HEADERS = { 'content-type': 'application/json' };
 
-/** Harbour, an upstream that does not exist: `POST /sessions` for a key of a quarter of an hour, and no refresh. */
+/** Harbour, a fictional upstream: `POST /sessions` returns a key with a lifetime of 15 minutes. There is no refresh. */
 export function harbour(): Dialect {
   return {
     name: 'harbour',
@@ -19,12 +19,12 @@ export function harbour(): Dialect {
       });
       const problem = problemOf(answer);
       if (problem === undefined) return decodeSession(answer, username);
-      // One type alone says that the credentials are wrong. Every other problem is not the caller's fault.
+      // Only this type means wrong credentials. Any other problem is not the caller's fault.
       if (problem.type === '/problems/not-on-the-crew') {
         throw new XPayAuthError('invalid_credentials', 'Harbour refused the credentials');
       }
       if (answer.status === 429) throw unreadable(answer, 'a session');
-      // Without its words: they may repeat the passphrase, in a spelling that nobody looks for.
+      // Omits the upstream's text, which may repeat the passphrase in an encoding that no filter finds.
       throw new XPayAuthError('upstream_business_error', 'Harbour reported a problem that is not a refusal');
     },
 
@@ -32,14 +32,14 @@ export function harbour(): Dialect {
       encode: ({ method, path, headers, body }, token) => ({
         method,
         path,
-        // The bearer comes last: no header of the caller's takes its place.
+        // The bearer comes last, so no header of the caller replaces it.
         headers: { ...headers, ...JSON_HEADERS, authorization: `Bearer ${token.value}` },
         ...(body !== undefined && { body: encodeJson(body) }),
       }),
 
       decode(answer, call, token) {
         const problem = problemOf(answer);
-        // Harbour looks at the key before anything else, so whatever the call was, it has done nothing.
+        // Harbour checks the key first, so a rejected call has had no effect.
         if (problem?.type === '/problems/session-over') return { kind: 'token rejected', untouched: true };
         if (answer.status === 429 || (problem === undefined && answer.status >= 300)) throw unreadable(answer, 'data');
         if (problem !== undefined) throw businessError(problem, token.value);

@@ -10,12 +10,12 @@ import {
   upstreamWords,
 } from 'nestjs-xpay-auth';
 
-// The wire file: the one place that knows Harbour's own names. Foreign JSON is `unknown` until it has been looked at here.
+// The wire file: the only file with Harbour's field names. Foreign JSON is `unknown` until it is decoded here.
 
-/** What `POST /sessions` wants. */
+/** The body of `POST /sessions`. */
 export const loginFields = (skipper: string, passphrase: string) => ({ skipper, passphrase });
 
-/** Harbour's errors: `application/problem+json` (RFC 9457), told apart by `type`. */
+/** Harbour's errors: `application/problem+json` (RFC 9457), distinguished by `type`. */
 export interface Problem {
   readonly type: string;
   readonly title: unknown;
@@ -27,8 +27,8 @@ export function problemOf(answer: UpstreamAnswer): Problem | undefined {
 }
 
 /**
- * `{ "session": { "key": "…", "seconds": 900, "piers": "north,south" } }` as a grant. Throws `upstream_malformed`, or by its
- * status `upstream_rate_limited` or `upstream_unavailable`, for everything else.
+ * `{ "session": { "key": "…", "seconds": 900, "piers": "north,south" } }` as a grant. Throws for any other
+ * answer: `upstream_rate_limited` or `upstream_unavailable` by its status, otherwise `upstream_malformed`.
  */
 export function decodeSession(answer: UpstreamAnswer, username: string): Grant {
   const { session } = (answer.status === 201 ? jsonObject(answer) : undefined) ?? {};
@@ -40,12 +40,12 @@ export function decodeSession(answer: UpstreamAnswer, username: string): Grant {
     username,
     scopes,
     isAPI: false,
-    // A period, not an instant: no clock has to agree with another.
+    // A duration, not a timestamp, so the clocks need not agree.
     lifeMs: msFromSeconds(seconds, 'session.seconds'),
   };
 }
 
-/** `upstream_business_error` of an API call in Harbour's words, unless they repeat the key. */
+/** `upstream_business_error` of an API call with Harbour's text, unless that repeats the key. */
 export function businessError({ title }: Problem, key: string): XPayAuthError {
   const words = upstreamWords(title, [key]) ?? 'an error';
   return new XPayAuthError('upstream_business_error', `Harbour reported: ${words}`);

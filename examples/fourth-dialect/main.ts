@@ -5,7 +5,7 @@ import { CurrentUser, type Principal, Public, Scopes, XPayAuthModule, XPayHttpSe
 import { harbour } from './harbour.dialect.js';
 import { startStandIn } from './stand-in.js';
 
-// An app behind the fourth dialect, with a stand-in of the upstream in the same process. See docs/dialects.md to run it.
+// An app that uses the fourth dialect, with a test upstream in the same process. docs/dialects.md explains how to run it.
 
 const app = { username: 'the-app', secretKey: 'only for this example', piers: '' };
 const mo = { username: 'mo', secretKey: 'ahoy', piers: 'north' };

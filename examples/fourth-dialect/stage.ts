@@ -2,7 +2,7 @@ import type { CannedAnswer, DialectStage } from 'nestjs-xpay-auth/testing';
 import { harbour } from './harbour.dialect.js';
 import { startStandIn } from './stand-in.js';
 
-/** What the contract tries the dialect against, made anew for each of its cases. */
+/** The dialect and a test upstream for the contract, created for each case. */
 export async function stage(): Promise<DialectStage> {
   const good = { username: 'mo', secretKey: 'ahøy+ & "100%" ashore' };
   const standIn = await startStandIn([{ ...good, piers: 'north,south' }]);
@@ -24,7 +24,7 @@ export async function stage(): Promise<DialectStage> {
   };
 }
 
-/** A login that is accepted, with this life. */
+/** An accepted login with this lifetime. */
 function granting(seconds: unknown): CannedAnswer {
   return { status: 201, body: { session: { key: 'k', seconds, piers: '' } } };
 }

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 export interface Sailor {
   readonly username: string;
   readonly secretKey: string;
-  /** Such as `north,south`. */
+  /** For example `north,south`. */
   readonly piers: string;
 }
 
@@ -15,7 +15,7 @@ export interface StandIn {
   stop(): Promise<void>;
 }
 
-/** Harbour as it behaves when all is well: a server on 127.0.0.1, as small as its contract allows. */
+/** A minimal server on 127.0.0.1 that behaves like Harbour and answers correctly. */
 export async function startStandIn(crew: readonly Sailor[]): Promise<StandIn> {
   const keys = new Set<string>();
   const server = createServer((request, response) => void answer(request, response));

@@ -7,7 +7,7 @@ import { XPayAuthModule } from 'nestjs-xpay-auth';
 import { demoAccounts, startXPayEmulator } from 'nestjs-xpay-auth/testing';
 import { WalletsResolver } from './wallets.resolver.js';
 
-// A GraphQL API whose fields say who may read them, with a stand-in of xPay in the same process.
+// A GraphQL API with guarded fields, and an xPay emulator in the same process.
 
 const accounts = demoAccounts();
 const [user, admin, both] = accounts;

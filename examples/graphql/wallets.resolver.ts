@@ -26,7 +26,7 @@ export class WalletsResolver {
     return this.xpay.post<Wallet[]>('/client/wallets/find', { page: 1, pageSize: 10 }); // with the app's own token
   }
 
-  /** A field with a rule of its own, which needs `fieldResolverEnhancers: ['guards']`. */
+  /** A field with a separate requirement, which needs `fieldResolverEnhancers: ['guards']`. */
   @Scopes('tme_admin')
   @ResolveField(() => String, { nullable: true })
   note(@Parent() { tag }: Wallet, @CurrentUser() { username }: Principal): string {

@@ -11,7 +11,7 @@ export class PricesGateway {
 
   constructor(private readonly handshake: XPayHandshake) {}
 
-  /** Nest runs no guard here. Who may not connect is told why and hung up on; who connected, when that is over. */
+  /** Nest runs no guard here. A rejected client gets the error and is disconnected, as is a client whose session ends. */
   async handleConnection(client: Socket): Promise<void> {
     const caller = await this.handshake.accept(this, client);
     if (caller === undefined) return;
