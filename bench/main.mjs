@@ -1,4 +1,4 @@
-// `npm run bench`: installs the peers, builds, measures every table and writes docs/benchmarks.md. `-- --help` says more.
+// `npm run bench`: installs the other libraries, builds, measures every table and writes docs/benchmarks.md. See `-- --help`.
 import { parseArgs } from 'node:util';
 import { TABLES, readResults, saveResults } from './figures/results.mjs';
 import { holdTo, LOAD_CORE } from './machine/cores.mjs';
@@ -6,13 +6,13 @@ import { prepare } from './machine/ready.mjs';
 
 const HELP = `npm run bench -- [table …] [options]
 
-Tables: ${TABLES.join(', ')} (all but soak without any; soak takes its ten minutes)
+Tables: ${TABLES.join(', ')} (default: all except soak, which takes ten minutes)
 
---rounds <n>         fresh processes for each row (each table has its own number, at least 5)
---soak-minutes <n>   of the table soak (10)
---resume             leaves out tables that were measured with the present build
---only <id,…>        rows of the table inbound; prints them, and leaves the record alone
---write              measures nothing, writes docs/benchmarks.md from bench/results/`;
+--rounds <n>         fresh processes for each row (the default depends on the table, at least 5)
+--soak-minutes <n>   duration of the table soak (10)
+--resume             skips tables that were measured with the present build
+--only <id,…>        measures and prints these rows of the table inbound, without recording them
+--write              only writes docs/benchmarks.md from bench/results/`;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -32,7 +32,7 @@ if (values.help || unknown !== undefined) {
   process.exit(unknown === undefined ? 0 : 1);
 }
 if (!values.write) prepare();
-// Only now: these need what was installed.
+// Imported here, because these need the installed packages.
 const { circumstances, buildOf } = await import('./machine/circumstances.mjs');
 const { tableOf, writeDocument } = await import('./figures/write.mjs');
 holdTo(LOAD_CORE);

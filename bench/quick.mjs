@@ -1,9 +1,9 @@
-// `npm run bench:quick`: a look at the ratios, compared with the recorded ones. It reports what moved and never fails.
+// `npm run bench:quick`: a short measurement of the ratios, compared with the recorded ones. It reports changes and never fails.
 import { readResults } from './figures/results.mjs';
 import { holdTo, LOAD_CORE } from './machine/cores.mjs';
 import { prepare } from './machine/ready.mjs';
 
-/** One short look wavers by so much. */
+/** Relative noise of one short measurement. */
 const WAVER = 0.05;
 
 prepare({ app: false });
@@ -41,7 +41,7 @@ console.log(
 );
 process.exit();
 
-/** Outside what was recorded, widened by what one look wavers. */
+/** Whether a figure is outside the recorded range, widened by the noise. */
 function compare(what, recorded, now, lessIsBetter = false) {
   const verdict = verdictOf(recorded, now, lessIsBetter);
   rows.push({ what, recorded: text(recorded?.median), now: text(now), verdict });

@@ -1,4 +1,4 @@
-// An empty Nest app in a fresh process, with or without the library: `boot.mjs <platform> <with|without>`.
+// Starts an empty Nest app in a fresh process, with or without the library: `boot.mjs <platform> <with|without>`.
 import 'reflect-metadata';
 import { answer } from '../machine/child.mjs';
 

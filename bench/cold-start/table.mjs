@@ -1,4 +1,4 @@
-// Cold start: the reference app's first guarded answer, and what the library adds to an empty Nest app.
+// Cold start: the reference app's first guarded answer, and the cost that the library adds to an empty Nest app.
 import { spawn } from 'node:child_process';
 import { request } from 'node:http';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -39,7 +39,7 @@ function boot(platform, library) {
   });
 }
 
-/** From the start of the process to the end of a 200 for Basic credentials that the upstream was asked about. */
+/** Time from the start of the process to the end of a 200 for Basic credentials, with one upstream call. */
 async function firstGuardedAnswer(platform, upstream) {
   const port = await freePort();
   const env = {
@@ -63,7 +63,7 @@ async function firstGuardedAnswer(platform, upstream) {
   }
 }
 
-/** `undefined` while nobody listens. */
+/** `undefined` while no server listens. */
 function statusOf(url) {
   return new Promise((resolve) => {
     const asked = request(url, { headers: { authorization: basic }, agent: false }, (response) => {

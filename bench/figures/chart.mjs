@@ -1,4 +1,4 @@
-// A soak as a picture: one panel for each thing that must stay flat.
+// Draws a soak as a chart, with one panel for each figure that must stay flat.
 const WIDTH = 720;
 const PANEL = 120;
 const LEFT = 64;

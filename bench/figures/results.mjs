@@ -1,14 +1,14 @@
-// What was measured, as it is kept: one file for each table.
+// Reads and writes the results: one file for each table.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
-/** In the order in which they are measured. */
+/** Tables in the order of their measurement. */
 export const TABLES = ['inbound', 'outbound', 'memory', 'growth', 'forward-auth', 'cold-start', 'soak'];
 
 const root = resolve(import.meta.dirname, '../..');
 const folder = join(root, 'bench/results');
 
-/** `undefined` when it was never measured. */
+/** `undefined` if the table has no results. */
 export function readResults(table) {
   try {
     return JSON.parse(readFileSync(join(folder, `${table}.json`), 'utf8'));
@@ -23,7 +23,7 @@ export function saveResults(table, results) {
   writeFileSync(join(folder, `${table}.json`), `${JSON.stringify(results, tidied, 2)}\n`);
 }
 
-/** No figure is as exact as a double, and where a complaint came from is this machine's business. */
+/** Rounds the figures, and removes the paths of this machine from error messages. */
 function tidied(_key, value) {
   if (typeof value === 'string') return value.replaceAll(root, '.');
   return typeof value === 'number' ? Number(value.toPrecision(6)) : value;

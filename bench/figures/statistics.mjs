@@ -1,10 +1,10 @@
-// What is said of many measurements of one thing.
+// Statistics of repeated measurements.
 
 export function median(values) {
   return quantile(Float64Array.from(values).toSorted(), 0.5);
 }
 
-/** Of values in ascending order, between the two nearest. */
+/** Quantile of values in ascending order, interpolated between the two nearest. */
 export function quantile(sorted, share) {
   if (sorted.length === 0) return NaN;
   const at = (sorted.length - 1) * share;

@@ -1,4 +1,4 @@
-// The reference app as it is built, on a port that is free.
+// Starts the built reference app on a free port.
 import { createApp } from '../../dist/app.js';
 import { answer } from '../machine/child.mjs';
 

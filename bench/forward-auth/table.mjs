@@ -1,4 +1,4 @@
-// Forward auth: the same nginx with and without asking `/verify` of the reference app.
+// Forward auth: the same nginx with and without a request to `/verify` of the reference app.
 import { spawn, spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -32,7 +32,7 @@ export async function measure({ rounds = 5, seconds = 1.5, say }) {
   return { nginx: version, rows: rows.map(summarise) };
 }
 
-/** nginx and the reference app share the servers' core; what nginx guards is its own constant answer. */
+/** nginx and the reference app share the servers' core; the guarded answer of nginx is constant. */
 function sample(platform, upstream, seconds) {
   return withProcesses(async (start) => {
     const load = await start(path('../machine/load.mjs'), { core: LOAD_CORE });
@@ -54,7 +54,7 @@ function sample(platform, upstream, seconds) {
 
 async function withNginx(verify, work) {
   const folder = mkdtempSync(join(tmpdir(), 'bench-nginx-'));
-  // Started by root, nginx works as somebody else.
+  // nginx started by root uses another user for its workers.
   chmodSync(folder, 0o755);
   const port = await freePort();
   writeFileSync(join(folder, 'nginx.conf'), configuration(folder, port, verify));
@@ -72,7 +72,7 @@ async function withNginx(verify, work) {
     const url = `http://127.0.0.1:${port}`;
     await until(async () => (await fetch(`${url}/open`)).ok);
     const anonymous = await fetch(`${url}/guarded`);
-    if (anonymous.status !== 401) throw new Error(`nginx answers ${anonymous.status} to nobody`);
+    if (anonymous.status !== 401) throw new Error(`nginx answers ${anonymous.status} to an anonymous request`);
     return await work(url);
   } finally {
     child.kill('SIGTERM');
@@ -108,7 +108,7 @@ async function until(holds) {
     if (await holds().catch(() => false)) return;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
-  throw new Error('nginx did not come up');
+  throw new Error('nginx did not start');
 }
 
 function summarise({ samples, platform }) {

@@ -1,10 +1,10 @@
-// A guarded route whose callers are many: `server.mjs <platform> <maxEntries> <periodMs>`.
+// Serves a guarded route with many callers: `server.mjs <platform> <maxEntries> <periodMs>`.
 import { Authenticated, XPayAuthModule } from 'nestjs-xpay-auth';
 import { createApp } from '../inbound/app.mjs';
 import { answer } from '../machine/child.mjs';
 
 const [platform, maxEntries, periodMs] = process.argv.slice(2);
-// Room for every connection of the load to be a stranger, and for renewals beside them.
+// Enough concurrent checks for an uncached caller on every connection of the load, and for renewals.
 const verification = { maxEntries: Number(maxEntries), periodMs: Number(periodMs), maxConcurrent: 256 };
 const app = await createApp(platform, {
   imports: [XPayAuthModule.forRoot({ baseUrl: process.env.BENCH_UPSTREAM, verification })],

@@ -1,4 +1,4 @@
-// Cost as the callers grow: one to a million of them, in a memory that is bounded.
+// Cost by number of callers: one to a million, with a limited cache.
 import { fileURLToPath } from 'node:url';
 import { spread } from '../figures/statistics.mjs';
 import { loadFor } from '../inbound/duel.mjs';
@@ -6,7 +6,7 @@ import { withProcesses } from '../machine/child.mjs';
 import { LOAD_CORE, SERVER_CORE } from '../machine/cores.mjs';
 
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
-/** As the default has it, and with room for everybody. */
+/** The default, and one entry for every caller. */
 const ROWS = [
   { callers: 1, maxEntries: 10_000 },
   { callers: 1_000, maxEntries: 10_000 },
@@ -27,7 +27,7 @@ export async function measure({ rounds = 5, say }) {
   return { periodMs: PERIOD_MS, seconds: SECONDS, rows: rows.map(summarise) };
 }
 
-/** The load, the upstream and the growing server: only the last has a core to itself. */
+/** Starts the load, the upstream and the server. Only the server has a core to itself. */
 function sample({ callers, maxEntries }) {
   return withProcesses(async (start) => {
     const load = await start(path('../machine/load.mjs'), { core: LOAD_CORE });

@@ -1,4 +1,4 @@
-// An xPay.stream that accepts everybody and counts: `upstream.mjs`. What it knows of its callers does not grow.
+// An xPay emulator that accepts every caller and counts requests: `upstream.mjs`. It keeps no data about callers.
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { answer } from '../machine/child.mjs';

@@ -1,15 +1,15 @@
-// The smallest Nest app with one route, and what a variant puts on it. No decorator syntax: nothing is built.
+// A minimal Nest app with one route and the decorators of a variant. It uses no decorator syntax, so no build is needed.
 import 'reflect-metadata';
 import { Controller, Get, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 
-/** Puts decorators on a method, the last one first, as TypeScript does. */
+/** Applies decorators to a method, the last one first, as TypeScript does. */
 export function decorate(type, method, ...decorators) {
   const descriptor = Object.getOwnPropertyDescriptor(type.prototype, method);
   for (const decorator of decorators.toReversed()) decorator(type.prototype, method, descriptor);
 }
 
-/** An app on the platform, not yet listening. `setUp` is called with it before it is initialised. */
+/** Creates an app on the platform that does not listen yet. `setUp` is called with it before it is initialised. */
 export async function createApp(platform, { imports = [], providers = [], marks = [], setUp } = {}) {
   class HelloController {
     hello() {

@@ -1,4 +1,4 @@
-// Who calls, and with what. Made for the bench; nobody's.
+// Callers and their credentials. They are invented for the bench.
 import { createSecretKey, generateKeyPairSync } from 'node:crypto';
 import { createRequire } from 'node:module';
 
@@ -13,11 +13,11 @@ export const basic = `Basic ${Buffer.from(`${caller.username}:${caller.secretKey
 export const issuer = 'http://127.0.0.1/realms/bench';
 export const audience = 'bench';
 
-/** One shared secret, as a string and as the object that Node would rather have. */
+/** One shared secret, as a string and as a `KeyObject`, which Node uses faster. */
 export const secret = 'a-secret-of-thirty-two-bytes-len';
 export const secretObject = createSecretKey(Buffer.from(secret));
 
-// jsonwebtoken is CommonJS, and reached only by those who need it.
+// jsonwebtoken is CommonJS, and loaded only where it is needed.
 const sign = (key, algorithm) => {
   const jwt = createRequire(import.meta.url)('jsonwebtoken');
   const claims = { scope: caller.scopes.join(' '), typ: 'Bearer', azp: audience };

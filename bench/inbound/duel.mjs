@@ -1,9 +1,9 @@
-// Two servers in turns, seconds apart: what one costs over the other, whatever else the machine does meanwhile.
+// Measures two servers alternately, seconds apart, so that other load on the machine affects both.
 
 /**
- * Baseline and variant in the order B V V B, with the same headers, both already warm.
+ * Measures baseline and variant in the order B V V B, with the same headers, both already warm.
  *
- * @returns sums over the turns of each side
+ * @returns the sums of the runs of each side
  */
 export async function duel({ load, baseline, variant, seconds }) {
   const turn = (server) => loadFor(load, server, variant.ready.authorization, seconds);
@@ -11,14 +11,14 @@ export async function duel({ load, baseline, variant, seconds }) {
   return { baseline: both(b1, b2), variant: both(v1, v2) };
 }
 
-/** So many answers in so many seconds make a process as fast as it gets … */
+/** Number of answers after which a process has reached its full speed … */
 const WARM_AFTER = 8_000;
 const SHORTEST_WARM_UP_S = 1;
-/** … and a peer that is slow anyway is not waited for. */
+/** … or the time limit, for slow libraries. */
 const LONGEST_WARM_UP_S = 4;
 const STEP_S = 0.5;
 
-/** Full speed until the server's code is compiled. */
+/** Sends requests at full speed until the server's code is compiled. */
 export async function warmUp(load, server, authorization) {
   let answers = 0;
   for (let passed = 0; isCold(answers, passed); passed += STEP_S) {
@@ -26,13 +26,13 @@ export async function warmUp(load, server, authorization) {
   }
 }
 
-/** Full speed for a while, and what it cost the server. */
+/** Sends requests at full speed for a time, and measures the cost for the server. */
 export async function loadFor(load, server, authorization, seconds, more = {}) {
   const before = await server.ask('usage');
   const figures = await load.ask('run', { url: server.ready.url, headers: { authorization }, seconds, ...more });
   const after = await server.ask('usage');
   const cpuMicros = after.cpu.user + after.cpu.system - before.cpu.user - before.cpu.system;
-  // The settling part of the load is in the usage as well: so its answers are counted there.
+  // The CPU usage includes the settling part of the load, so its answers are counted here too.
   return { ...figures, cpu: cpuMicros / figures.answers, busy: cpuMicros / 1_000 / (after.at - before.at) };
 }
 

@@ -2,7 +2,7 @@
 const EVERYWHERE = ['express', 'fastify'];
 const ROOMY = ['--max-semi-space-size=64'];
 
-/** What each row is compared with: as young, on the same platform, with the same flags. */
+/** The baseline of each row: equally warm, on the same platform, with the same flags. */
 export const BASELINE = { id: 'unguarded', make: ['plain', 'unguarded'] };
 
 export const ROWS = [

@@ -1,4 +1,4 @@
-// One variant in a process of its own: `server.mjs <platform> <module> <export>`.
+// Runs one variant in a separate process: `server.mjs <platform> <module> <export>`.
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { answer } from '../machine/child.mjs';
@@ -15,10 +15,11 @@ const url = `${await app.getUrl()}/hello`;
 const first = await fetch(url, { headers: { authorization } });
 if (first.status !== 200) throw new Error(`${name} on ${platform} answers ${first.status}: ${await first.text()}`);
 const { ok: isOpen } = await fetch(url);
-if (isOpen !== (variant.open ?? false)) throw new Error(`${name} on ${platform} lets in ${isOpen ? 'any' : 'no'}body`);
+if (isOpen !== (variant.open ?? false))
+  throw new Error(`${name} on ${platform} ${isOpen ? 'accepts' : 'rejects'} an anonymous caller`);
 
-// In a small process, Node writes `process.nextTick` off as slow only after a full collection has come at an unlucky moment of
-// its start (0.09 µs become 0.5 µs each, about ten of them a request). In an app of some size it comes; so all rows have it.
+// In a small process, `process.nextTick` becomes slow only after a full collection at an unfavourable moment of the start (0.5 µs
+// instead of 0.09 µs, about ten times per request). It always happens in an app of some size, so all rows have it.
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc');
 for (let ticks = 0; ticks < 50; ticks++) await new Promise((resolve) => process.nextTick(resolve));

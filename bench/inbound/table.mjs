@@ -1,4 +1,4 @@
-// Inbound: what a guard costs a small route, on Express and Fastify.
+// Inbound: the cost of a guard on a small route, on Express and Fastify.
 import { startXPayEmulator } from 'nestjs-xpay-auth/testing';
 import { fileURLToPath } from 'node:url';
 import { withProcesses } from '../machine/child.mjs';
@@ -13,10 +13,10 @@ const SERVER = fileURLToPath(new URL('server.mjs', import.meta.url));
 const LOAD = fileURLToPath(new URL('../machine/load.mjs', import.meta.url));
 const PLATFORMS = ['express', 'fastify'];
 
-/** The majors of Node beside the one that runs the bench. */
+/** Major versions of Node in addition to the one that runs the bench. */
 export const OTHER_NODES = ['22', '24'];
 
-/** Every row against the unguarded route, each time in fresh processes. */
+/** Measures every row against the unguarded route, in fresh processes each time. */
 export async function measure({ rounds = 5, seconds = 0.5, only, nodes = OTHER_NODES, say }) {
   const emulator = await startXPayEmulator({ accounts: [caller] });
   const results = new Map();
@@ -38,7 +38,7 @@ export async function measure({ rounds = 5, seconds = 0.5, only, nodes = OTHER_N
   return { rows: [...results.values()].map(summarise) };
 }
 
-/** A platform on a Node, and its rows. */
+/** A platform on a Node version, and its rows. */
 function fieldsOf(nodes, only = () => true) {
   const here = { path: process.execPath, version: process.versions.node };
   const others = nodes.map(nodeOf);
@@ -59,7 +59,7 @@ async function measureField(run, { platform, node, rows }, results) {
     results.set(key, result);
     if (result.problem !== undefined) continue;
     try {
-      // Both are as young: a server that has run for longer is a few percent faster.
+      // Both processes are equally old: a server that has run for longer is a few percent faster.
       await withProcesses(async (start) => {
         const serve = ({ make }) => {
           const args = [platform, ...make];

@@ -1,12 +1,12 @@
-// Fresh processes that are asked questions: `start(script)` here, `answer({ … })` there.
+// Fresh processes that answer requests of the parent: `start(script)` here, `answer({ … })` in the child.
 import { spawn } from 'node:child_process';
 import { onCore } from './cores.mjs';
 
-/** How long a child may take to be ready, or to answer. */
+/** Time limit for a child to become ready, or to answer. */
 const PATIENCE_MS = 300_000;
 
 /**
- * A Node process of its own on one core. Resolves when it has said that it is ready, with what it said.
+ * Starts a separate Node process on one core. Resolves with its first message when it is ready.
  *
  * @param script path of a module that calls `answer`
  */
@@ -23,7 +23,7 @@ async function start(script, { core, args = [], flags = [], node = process.execP
       resolve(`${script} ${args.join(' ')} ended (${code ?? signal})\n${complaint}`),
     );
   });
-  // Asking a child that is gone is an error of its own; why it is gone says more.
+  // A request to an ended child is also an error, but the reason of its end is more useful.
   child.on('error', () => undefined);
   let last = 0;
   const replyTo = (id) =>
@@ -60,7 +60,7 @@ async function start(script, { core, args = [], flags = [], node = process.execP
   }
 }
 
-/** Does some work with processes, which all end with it. It is given `start(script, { core, args, flags, node, env })`. */
+/** Runs a function with processes that end when it ends. It gets `start(script, { core, args, flags, node, env })`. */
 export async function withProcesses(work) {
   const started = [];
   try {
@@ -74,7 +74,7 @@ export async function withProcesses(work) {
   }
 }
 
-/** In the child: says that it is ready, and answers questions with these functions until the parent is gone. */
+/** In the child: reports readiness, and answers requests with these functions until the parent ends. */
 export function answer(ready, answers = {}) {
   process.on('disconnect', () => process.exit());
   const reply = async ({ id, question, about }) => {

@@ -1,4 +1,4 @@
-// What figures were measured with, and on.
+// The versions and the machine of a measurement.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { cpus } from 'node:os';
@@ -20,7 +20,7 @@ export function circumstances() {
   };
 }
 
-/** Changes when what is measured does. */
+/** Changes when the measured code changes. */
 export function buildOf(folder = library) {
   const sum = createHash('sha256');
   const files = readdirSync(folder, { recursive: true }).filter((name) => name.endsWith('.js'));
@@ -29,7 +29,7 @@ export function buildOf(folder = library) {
   return sum.digest('hex').slice(0, 16);
 }
 
-/** Of what the bench installs, and of what it takes from the workspace. */
+/** Versions of the packages that the bench installs, and of those of the workspace. */
 function versionsOf() {
   const { devDependencies } = JSON.parse(readFileSync(join(root, 'bench/package.json'), 'utf8'));
   const shared = [

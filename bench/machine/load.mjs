@@ -1,20 +1,20 @@
-// The load client: one process on a core of its own for a whole run, warm for whoever comes.
+// The load client: one warm process on a separate core for a whole run.
 import autocannon from 'autocannon';
 import { answer } from './child.mjs';
 import { quantile } from '../figures/statistics.mjs';
 
-/** Answers in the first part of a run meet connections that are just being opened: they do not count. */
+/** Answers in the first part of a run are not counted, because connections are still being opened. */
 const SETTLE_MS = 80;
 
-/** Shares no factor with a round number of callers, so that all of them come. */
+/** Shares no factor with a round number of callers, so that every caller is used. */
 const STRIDE = 7_919;
 
 answer(undefined, { run });
 
 /**
- * Full speed for a while over keep-alive connections without pipelining.
+ * Sends requests at full speed for a time, over keep-alive connections without pipelining.
  *
- * @returns answers in all; requests/s and latencies in ms once it has settled
+ * @returns the number of answers, and requests/s and latencies in ms after settling
  */
 async function run({ url, headers, seconds, connections = 64, callers }) {
   const times = [];
@@ -52,8 +52,8 @@ async function run({ url, headers, seconds, connections = 64, callers }) {
 }
 
 /**
- * Every request in the name of the next of so many callers, in an order without neighbours. Of `regulars`, where there are
- * any, comes every second request.
+ * Sends every request as the next of `count` callers, in an order without neighbours. If there are `regulars`, every
+ * second request is one of theirs.
  */
 function rotating({ count, prefix, secretKey, regulars }, headers) {
   let request = 0;

@@ -1,4 +1,4 @@
-// What must be there before anything is measured: the peers, and the present build. Imports nothing that has to be installed.
+// Prepares a run: installs the other libraries and builds this one. It imports no package that has to be installed.
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 const bench = resolve(import.meta.dirname, '..');
 const root = resolve(bench, '..');
 
-/** Installs the peers exactly as locked, unless they are, and builds the library, and the reference app where it is measured. */
+/** Installs missing libraries exactly as locked, builds this library, and the reference app if it is measured. */
 export function prepare({ app = true } = {}) {
   const lock = createHash('sha256')
     .update(readFileSync(join(bench, 'package-lock.json')))

@@ -1,4 +1,4 @@
-// How much this process holds for so many callers: `heap.mjs <callers> <maxEntries>`, with --expose-gc.
+// Memory of this process for a number of callers: `heap.mjs <callers> <maxEntries>`, with --expose-gc.
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -9,11 +9,11 @@ import { instantDialect } from './instant-dialect.mjs';
 
 const [callers, maxEntries] = process.argv.slice(2).map(Number);
 
-// Everything is loaded and compiled before the first look, by an app that remembers nearly nobody.
+// An app with almost no cached caller loads and compiles all code before the first measurement.
 const warm = await strategyOf(10);
 for (let i = 0; i < 2_000; i++) await warm.validate(requestOf(i));
 
-// What an app takes that remembers nobody is not the callers'.
+// The memory of an app without cached callers is subtracted.
 const start = await held();
 await strategyOf(10);
 const appBytes = (await held()) - start;
@@ -23,7 +23,7 @@ const strategy = await strategyOf(maxEntries);
 for (let i = 0; i < callers; i++) await strategy.validate(requestOf(i));
 const bytes = (await held()) - before - appBytes;
 
-// The latest first: looking for somebody who was forgotten makes another one forgotten.
+// The latest first: looking up an evicted caller evicts another one.
 let remembered = 0;
 while (remembered < callers && !(strategy.validate(requestOf(callers - 1 - remembered)) instanceof Promise))
   remembered++;
@@ -43,7 +43,7 @@ function requestOf(i) {
   return { headers: { authorization }, rawHeaders: ['Authorization', authorization], socket: {} };
 }
 
-/** Everything that this process holds for JavaScript, in its heap and beside it. */
+/** All JavaScript memory of this process, on the heap and outside it. */
 async function held() {
   for (let i = 0; i < 5; i++) {
     await wait(20);

@@ -1,12 +1,12 @@
-// An upstream that answers at once, in this process: what is measured is what the library keeps.
+// An upstream in this process that answers at once, so that only the memory of the library is measured.
 
-/** Accepts whoever asks. */
+/** Accepts every caller. */
 export const instantDialect = {
   name: 'instant',
   defaultBaseUrl: 'http://127.0.0.1:1',
   async authenticate({ username }) {
     const accessToken = Object.assign(Object.create(null), { value: `token of ${username}`, scopes: [] });
-    // As decoded from JSON: strings of their own for each grant.
+    // As if decoded from JSON: separate strings for each grant.
     const { name, scopes } = JSON.parse(JSON.stringify({ name: username, scopes: ['tme_user'] }));
     return { accessToken, username: name, scopes, isAPI: true, lifeMs: 86_400_000 };
   },

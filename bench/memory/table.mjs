@@ -1,4 +1,4 @@
-// What one remembered credential costs in memory, and that there is a bound.
+// Memory of one cached credential, and the limit of the cache.
 import { fileURLToPath } from 'node:url';
 import { spread } from '../figures/statistics.mjs';
 import { withProcesses } from '../machine/child.mjs';

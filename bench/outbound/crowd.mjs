@@ -1,4 +1,4 @@
-// A crowd without a token, then one whose token has expired: `crowd.mjs <peer> <endpoint> <callers>`.
+// Measures a crowd without a token, then one with an expired token: `crowd.mjs <peer> <endpoint> <callers>`.
 import { answer } from '../machine/child.mjs';
 import { PEERS } from './peers.mjs';
 
@@ -14,7 +14,7 @@ async function come() {
   return { failed: failed.length, why: failed[0] && String(failed[0].reason?.message ?? failed[0].reason) };
 }
 
-/** The clocks that a token's life is counted by go forward, past its end. Node's own timers stay as they are. */
+/** Moves the clocks of a token's lifetime past its end. Node's timers are not changed. */
 function age() {
   const RealDate = Date;
   globalThis.Date = class extends RealDate {

@@ -1,4 +1,4 @@
-// A token endpoint that counts: `POST` brings a bearer for an hour, after a while.
+// A token endpoint that counts requests: `POST` returns a bearer for an hour, after a delay.
 import { createServer } from 'node:http';
 
 const ANSWER_AFTER_MS = 200;
@@ -13,7 +13,7 @@ export async function startEndpoint() {
       response.end(JSON.stringify({ access_token: `token-${requests}`, token_type: 'Bearer', expires_in: 3_600 }));
     }, ANSWER_AFTER_MS);
   });
-  // A stampede comes all at once.
+  // All requests of a crowd arrive at once.
   await new Promise((resolve) => server.listen({ port: 0, host: '127.0.0.1', backlog: 16_384 }, resolve));
   return {
     url: `http://127.0.0.1:${server.address().port}`,

@@ -1,4 +1,4 @@
-// MSAL wants an authority to discover; it is told everything, and asks the endpoint of the bench for tokens alone.
+// MSAL discovers an authority. It gets all metadata here, and only requests tokens from the endpoint of the bench.
 import { ConfidentialClientApplication } from '@azure/msal-node';
 
 const HOST = 'login.microsoftonline.com';
@@ -7,7 +7,7 @@ const authority = `https://${HOST}/${TENANT}`;
 
 export function createTokens({ endpoint, request }) {
   const networkClient = {
-    sendGetRequestAsync: () => Promise.reject(new Error('nothing is to be discovered')),
+    sendGetRequestAsync: () => Promise.reject(new Error('discovery is not needed')),
     async sendPostRequestAsync() {
       return { headers: {}, status: 200, body: { ...(await request(endpoint)), ext_expires_in: 3_600 } };
     },

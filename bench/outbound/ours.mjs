@@ -1,4 +1,4 @@
-// This library's token service, with a dialect for the endpoint that all are measured with.
+// This library's token service, with a dialect for the common endpoint.
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -14,7 +14,7 @@ const endpointDialect = {
   api: { encode: () => ({ method: 'POST', path: '/' }), decode: () => ({ kind: 'data', data: null }) },
 };
 
-/** The time of this machine, with a monotonic clock that can be put forward: `Date` alone would not age a token. */
+/** The time of this machine, with a monotonic clock that can be moved forward: moving only `Date` would not age a token. */
 function movableClock() {
   let aheadMs = 0;
   const clock = {

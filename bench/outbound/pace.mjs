@@ -1,4 +1,4 @@
-// How long one call for a token at hand takes: `pace.mjs <peer> <endpoint>`, in turns with the floor, `await` of a constant.
+// Duration of one call with a valid token: `pace.mjs <peer> <endpoint>`. It alternates with the floor, `await` of a constant.
 import { answer } from '../machine/child.mjs';
 import { median } from '../figures/statistics.mjs';
 import { PEERS } from './peers.mjs';
@@ -8,7 +8,7 @@ const { get, peek } = await PEERS[peer].create(endpoint);
 const constant = await get();
 
 const turns = { floor: awaitConstant, get: awaitToken, ...(peek && { peek: peekToken }) };
-/** As many calls as take a few ms. */
+/** Number of calls that take a few ms. */
 const calls = await enoughCalls(awaitToken);
 
 const floors = [];
@@ -53,6 +53,6 @@ async function peekToken(many) {
   let seen = 0;
   for (let i = 0; i < many; i++) if (peek() !== undefined) seen++;
   const took = Number(process.hrtime.bigint() - startedAt);
-  if (seen !== many) throw new Error('there was no token to peek at');
+  if (seen !== many) throw new Error('peek() returned no token');
   return took;
 }

@@ -1,5 +1,5 @@
-// Everybody's cached token behind one function: `create(endpoint, how)` brings `{ get, peek? }`. Where a peer leaves the request
-// to its user, it is the same fetch for all of them.
+// The cached token of every library behind one function: `create(endpoint, how)` returns `{ get, peek? }`. Libraries that leave the
+// request to the user share one fetch.
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
@@ -10,7 +10,7 @@ async function request(endpoint) {
   return answer.json();
 }
 
-/** `peek` is ours alone: nobody else has a token without a promise that is known to be good. */
+/** Only this library has `peek`: a valid token without a promise. */
 export const PEERS = {
   ours: {
     name: '**ours**: `getToken()`',
@@ -26,7 +26,7 @@ export const PEERS = {
     name: '@azure/core-rest-pipeline',
     package: '@azure/core-rest-pipeline',
     async create(endpoint) {
-      // What bearerTokenAuthenticationPolicy works with; it is not exported.
+      // Used by bearerTokenAuthenticationPolicy, but not exported.
       const index = require.resolve('@azure/core-rest-pipeline');
       const { createTokenCycler } = await import(pathToFileURL(index.replace(/index\.js$/, 'util/tokenCycler.js')));
       const getToken = async () => {

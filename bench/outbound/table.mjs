@@ -1,4 +1,4 @@
-// Outbound: a token at hand, and crowds without one.
+// Outbound: calls with a valid token, and crowds without one.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
@@ -13,7 +13,7 @@ const PACE = fileURLToPath(new URL('pace.mjs', import.meta.url));
 const CROWD = fileURLToPath(new URL('crowd.mjs', import.meta.url));
 const CALLERS = 1_000;
 
-/** On whatever machine: figures are scaled to one on which an `await` of a constant takes this long. */
+/** Figures of any machine are scaled to one on which an `await` of a constant takes this many ns. */
 export const FLOOR_NS = 32;
 
 export async function measure({ rounds = 5, peers = Object.keys(PEERS), crowds = true, say }) {
@@ -21,7 +21,7 @@ export async function measure({ rounds = 5, peers = Object.keys(PEERS), crowds =
   try {
     const rows = peers.map((id) => ({ id, name: PEERS[id].name, paces: [] }));
     for (let round = 0; round < rounds; round++) {
-      say(`a token at hand, round ${round + 1} of ${rounds}`);
+      say(`with a valid token, round ${round + 1} of ${rounds}`);
       for (const row of rows) await attempt(row, say, () => pace(row, endpoint));
     }
     say('crowds without a token');
@@ -49,7 +49,7 @@ async function pace(row, endpoint) {
   });
 }
 
-/** Requests to the endpoint for 1 and 8 processes, with nothing and with an expired token. */
+/** Requests to the endpoint for 1 and 8 processes, without a token and with an expired one. */
 async function crowd(row, endpoint, say) {
   row.crowds = {};
   for (const processes of [1, 8]) {
@@ -76,7 +76,7 @@ async function crowd(row, endpoint, say) {
   }
 }
 
-/** A Redis of this machine for the one row that shares its token. */
+/** A Redis on this machine for the row that shares its token. */
 async function withRedis(id, work) {
   if (id !== 'ours-redis') return work({});
   const port = await freePort();

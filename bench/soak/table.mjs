@@ -1,4 +1,4 @@
-// Soak: full speed for ten minutes while callers come and go, and whether anything grows.
+// Soak: ten minutes at full speed with changing callers, to detect growth.
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { chart } from '../figures/chart.mjs';
@@ -10,7 +10,7 @@ import { LOAD_CORE, SERVER_CORE } from '../machine/cores.mjs';
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 const MAX_ENTRIES = 10_000;
 const PERIOD_MS = 10_000;
-/** Half of the requests are these; the other half are strangers, of whom there are far more than places. */
+/** Half of the requests come from these. The other half come from far more callers than the cache has entries. */
 const REGULARS = 1_000;
 const STRANGERS = 1_000_000;
 const SAMPLES = 60;
@@ -51,7 +51,7 @@ export async function measure({ minutes = 10, say }) {
     return taken;
   });
   writeFileSync(CHART, chart(samples));
-  // The first tenth fills the memory: what comes then is to stay as it is.
+  // The first tenth fills the cache. After that the figures must stay flat.
   const settled = samples.slice(SAMPLES / 10);
   const half = settled.length / 2;
   const change = (key) => median(settled.slice(half), key) / median(settled.slice(0, half), key);

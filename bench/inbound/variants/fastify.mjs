@@ -1,4 +1,4 @@
-// Fastify's own plugin, on its hook, as its documentation has it.
+// Fastify's plugin on its hook, as in its documentation.
 import { basic, caller } from '../callers.mjs';
 
 export const fastifyBasicAuth = () => ({

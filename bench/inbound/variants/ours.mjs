@@ -1,4 +1,4 @@
-// This library, against an emulator of the upstream. The first request asks it; the measured ones find the caller remembered.
+// This library, with an emulator of the upstream. The first request calls it; for the measured ones the caller is cached.
 import { AuthGuard } from '@nestjs/passport';
 import { UseGuards } from '@nestjs/common';
 import { Authenticated, Public, Scopes, XPayAuthModule, XPaySessionService } from 'nestjs-xpay-auth';

@@ -8,7 +8,7 @@ import { basic, caller, hs256, secret, secretObject } from '../callers.mjs';
 const require = createRequire(import.meta.url);
 const user = Object.freeze({ username: caller.username, scopes: caller.scopes });
 
-/** What Passport costs before anything is checked. */
+/** The cost of Passport before any check. */
 export function passportConstant() {
   const { Strategy } = require('passport-custom');
   class ConstantStrategy extends PassportStrategy(Strategy, 'constant') {

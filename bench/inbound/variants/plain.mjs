@@ -1,4 +1,4 @@
-// What everybody is compared with.
+// The baselines.
 import { hash, randomBytes } from 'node:crypto';
 import { UseGuards } from '@nestjs/common';
 import { basic } from '../callers.mjs';
@@ -7,10 +7,10 @@ const authorization = () => basic;
 
 export const unguarded = () => ({ open: true, authorization });
 
-/** The floor of any guard: Nest's own part of the work. */
+/** The minimum for any guard: Nest's part of the work. */
 export const alwaysTrue = () => ({ open: true, marks: [UseGuards({ canActivate: () => true })], authorization });
 
-/** The floor of any guard that remembers callers and keeps no secret: what {@link alwaysTrue} and one digest take. */
+/** The minimum for any guard that caches callers and keeps no secret: {@link alwaysTrue} and one digest. */
 export const digestAlone = () => {
   const key = randomBytes(32).toString('base64');
   const canActivate = (context) => {

@@ -1,4 +1,4 @@
-// Peers that verify a JWT on each request without Passport.
+// Libraries that verify a JWT on each request without Passport.
 import { UnauthorizedException, UseGuards } from '@nestjs/common';
 import { JwtModule, JwtService } from '@nestjs/jwt';
 import { createRequire } from 'node:module';
@@ -6,7 +6,7 @@ import { audience, hs256, issuer, rs256, secret, secretObject } from '../callers
 
 const require = createRequire(import.meta.url);
 
-/** The guard of Nest's own documentation. */
+/** The guard of Nest's documentation. */
 const nestJwt = (key) => () => {
   let jwt;
   const guard = {
@@ -42,7 +42,7 @@ export function oauth2JwtBearer() {
   };
 }
 
-/** Its offline mode: the realm's public key is known, nobody is asked. */
+/** Its offline mode: the realm's public key is known, and no request is made. */
 export function keycloakOffline() {
   const { AuthGuard, KeycloakConnectModule, TokenValidation } = require('nest-keycloak-connect');
   const { publicKey, authorization } = rs256();
