@@ -1,25 +1,86 @@
 import { XPayAuthError } from '../core/errors.js';
+import type { Range } from '../core/refresh-policy.js';
 
-/** The upstream is left alone until then, on the monotonic clock, and why. */
-export interface Pause {
+/** A time for which the upstream is not called, and the failure that caused it. */
+export interface Backoff {
+  /** End of it, on the monotonic clock. */
   readonly until: number;
   readonly error: XPayAuthError;
 }
 
-/** The reason, with the time that is left of the pause; `undefined` once it is over. */
-export function leftOf(pause: Pause | undefined, mono: number): XPayAuthError | undefined {
-  return pause !== undefined && mono < pause.until ? withRetryAfter(pause.error, pause.until - mono) : undefined;
+/** Returns the failure, with the ms that remain of the backoff; `undefined` once it is over. */
+export function standingFailure(backoff: Backoff | undefined, mono: number): XPayAuthError | undefined {
+  if (backoff === undefined || mono >= backoff.until) return undefined;
+  return withRetryAfter(backoff.error, backoff.until - mono);
 }
 
-/** The same failure, saying when another try makes sense. */
+/** Returns the same failure with another `retryAfterMs`. */
 export function withRetryAfter(error: XPayAuthError, retryAfterMs: number): XPayAuthError {
   const { code, message, cause, reference } = error;
   return new XPayAuthError(code, message, { cause, reference, retryAfterMs });
 }
 
-/** An attempt that was not made, because of a pause. `failure` is what the pause is for: no new one. */
-export class HeldBack extends Error {
+/** Thrown for an attempt that was not made because of a backoff. `failure` is what caused the backoff, not a new failure. */
+export class BackedOff extends Error {
   constructor(readonly failure: XPayAuthError) {
-    super('held back');
+    super('not attempted during a backoff');
   }
+}
+
+/** Cap of our own backoff while there is no usable token, in ms from the start of one attempt to the next. */
+export const MAX_BACKOFF_WITHOUT_TOKEN_MS = 1_000;
+/** Cap of `Retry-After` while there is no usable token, in ms. */
+export const MAX_RETRY_AFTER_WITHOUT_TOKEN_MS = 60_000;
+/**
+ * Shortest and longest cooldown of checks after a 429 or a 503 with `Retry-After`, in ms. The shortest one also applies
+ * without `Retry-After`, and to `Retry-After: 0`.
+ */
+export const COOLDOWN_MS: Range = { min: 1_000, max: 60_000 };
+/** Ms between two checks that are let through during a cooldown. */
+export const PROBE_INTERVAL_MS = 1_000;
+
+/** How long the upstream is not called after a failure. */
+export interface BackoffPolicy {
+  /** Between attempts while the upstream fails. */
+  readonly backoffMs: Range;
+  /** After the app account was rejected: `min`, doubling to `max`. */
+  readonly rejectedRetryMs: Range;
+}
+
+/** A failed attempt to obtain a token. */
+export interface FailedAttempt {
+  readonly error: XPayAuthError;
+  /** Failed attempts in a row, this one included. */
+  readonly failures: number;
+  /** Ms for which the current token may still be handed out; 0 without one. */
+  readonly usableForMs: number;
+  /** Ms that the attempt took. */
+  readonly tookMs: number;
+}
+
+/**
+ * Returns the ms until the next attempt. While a token is usable the backoff never outlasts it, so the attempt at its margin
+ * is made at once. Without one, attempts are a second apart from start to start.
+ */
+export function backoffAfter(attempt: FailedAttempt, policy: BackoffPolicy, random: () => number): number {
+  const { error, failures, usableForMs, tookMs } = attempt;
+  const { retryAfterMs } = error;
+  if (retryAfterMs !== undefined && retryAfterMs > 0) {
+    const askedMs = Math.max(retryAfterMs, policy.backoffMs.min);
+    return Math.min(askedMs, usableForMs > 0 ? usableForMs : MAX_RETRY_AFTER_WITHOUT_TOKEN_MS);
+  }
+  const backoffMs = fullJitter(policy.backoffMs, failures, random);
+  return usableForMs > 0
+    ? Math.min(backoffMs, usableForMs)
+    : Math.max(0, Math.min(backoffMs, MAX_BACKOFF_WITHOUT_TOKEN_MS) - tookMs);
+}
+
+/** Returns `min`, 2 `min`, 4 `min` … up to `max`, for the first, second, third … time in a row. */
+export function doubled(range: Range, times: number): number {
+  return Math.min(range.max, range.min * 2 ** Math.min(times - 1, 30));
+}
+
+/** A random time between `min` and the doubled bound, so that instances that failed together do not retry together. */
+function fullJitter(range: Range, failures: number, random: () => number): number {
+  return range.min + random() * (doubled(range, failures + 1) - range.min);
 }

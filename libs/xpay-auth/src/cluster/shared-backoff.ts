@@ -1,6 +1,6 @@
 import { FAILURES, XPayAuthError, type XPayAuthErrorCode } from '../core/errors.js';
 import { isText, parseObject } from '../core/json-object.js';
-import { LONGEST_PAUSE_WITHOUT_TOKEN_MS, LONGEST_RETRY_AFTER_WITHOUT_TOKEN_MS } from '../core/refresh-policy.js';
+import { MAX_BACKOFF_WITHOUT_TOKEN_MS, MAX_RETRY_AFTER_WITHOUT_TOKEN_MS } from '../async/backoff.js';
 import type { Store } from '../core/store.js';
 
 /** Why all instances leave the upstream alone for a while. */
@@ -54,7 +54,7 @@ export async function writePause(
  */
 export function pauseLeft(pause: SharedPause, usableForMs: number): XPayAuthError | undefined {
   const { code, message, pauseMs, leftMs, refusals, asked } = pause;
-  const longestMs = asked ? LONGEST_RETRY_AFTER_WITHOUT_TOKEN_MS : LONGEST_PAUSE_WITHOUT_TOKEN_MS;
+  const longestMs = asked ? MAX_RETRY_AFTER_WITHOUT_TOKEN_MS : MAX_BACKOFF_WITHOUT_TOKEN_MS;
   const capMs = refusals > 0 || usableForMs > 0 ? Infinity : longestMs - (pauseMs - leftMs);
   const retryAfterMs = Math.min(leftMs, capMs);
   return retryAfterMs > 0 ? new XPayAuthError(code, message, { retryAfterMs }) : undefined;

@@ -7,10 +7,10 @@ import { AccountChannel } from './account-channel.js';
 import { Signal } from '../async/signal.js';
 import type { Attempt, AttemptEnding, GrantSource, Grants, Obtained, TokenListener } from '../token/grant-source.js';
 import type { Account } from '../token/app-account.js';
-import { HeldBack } from '../async/backoff.js';
+import { BackedOff } from '../async/backoff.js';
 import { pauseLeft, readPause } from './shared-backoff.js';
 import { SharedTurn, type Written, findOrLease } from './token-lease.js';
-import { abortable, withinDeadline } from '../async/single-flight.js';
+import { abortable, deadline } from '../async/deadline.js';
 import { readToken } from './stored-token.js';
 
 /** What instances must agree on who share their grants. */
@@ -134,7 +134,7 @@ export class SharedGrants implements Grants {
     this.ended({ kind: 'stopped' });
   }
 
-  /** A token of the store; `undefined` when somebody has to ask for one. Throws `HeldBack`. */
+  /** A token of the store; `undefined` when somebody has to ask for one. Throws `BackedOff`. */
   async #look(known: Known, account: Account, attempt: Attempt): Promise<Obtained | undefined> {
     const [adopted, pause] = await Promise.all([this.#adopt(known), readPause(this.parts.store, known.id)]);
     if (adopted !== undefined) return adopted;
@@ -144,7 +144,7 @@ export class SharedGrants implements Grants {
       const until = this.parts.clock.monotonic() + (left.retryAfterMs ?? 0);
       this.refused.learn(account.version, pause.refusals, left, until);
     }
-    throw new HeldBack(left);
+    throw new BackedOff(left);
   }
 
   /** The token of the store, if it is newer than what we have had and good for a while. */
@@ -171,8 +171,8 @@ export class SharedGrants implements Grants {
   }
 
   async #alone(account: Account, attempt: Attempt): Promise<Obtained> {
-    const limits = { clock: this.parts.clock, deadlineMs: this.parts.deadlineMs, stop: attempt.signal };
-    const token = await withinDeadline(limits, (signal) => this.own.obtainFor(account, { ...attempt, signal }));
+    const within = { clock: this.parts.clock, ms: this.parts.deadlineMs, signal: attempt.signal };
+    const token = await deadline(within, (signal) => this.own.obtainFor(account, { ...attempt, signal }));
     this.#brought = undefined;
     return token;
   }

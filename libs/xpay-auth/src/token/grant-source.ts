@@ -3,16 +3,15 @@ import type { Clock } from '../core/clock.js';
 import type { Credentials } from '../core/credentials.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { Grant } from '../core/ports.js';
-import type { PausePolicy } from '../core/refresh-policy.js';
 import type { Secret } from '../core/secret.js';
 import { type Account, AppAccount } from './app-account.js';
-import { HeldBack } from '../async/backoff.js';
+import { BackedOff, type BackoffPolicy } from '../async/backoff.js';
 import { RejectedAccount } from './rejected-account.js';
 
 /** How the app's own account becomes a grant. */
 export interface GrantSourceParts {
   readonly clock: Clock;
-  readonly policy: PausePolicy;
+  readonly policy: BackoffPolicy;
   /** Reads the app's own account; asked anew for every attempt. */
   readonly credentials: () => Promise<Credentials>;
   readonly authenticate: (credentials: Credentials, signal: AbortSignal) => Promise<Grant>;
@@ -96,10 +95,10 @@ export class GrantSource implements Grants {
     return this.forAccount(await this.read(attempt), attempt, (account) => this.obtainFor(account, attempt));
   }
 
-  /** With these credentials; when they are refused, once more if they have changed meanwhile. Throws `HeldBack`. */
+  /** With these credentials; when they are refused, once more if they have changed meanwhile. Throws `BackedOff`. */
   async forAccount<T>(account: Account, attempt: Attempt, run: (account: Account) => Promise<T>): Promise<T> {
     const objection = this.refused.objection(account.version, attempt.startedAt);
-    if (objection !== undefined) throw new HeldBack(objection);
+    if (objection !== undefined) throw new BackedOff(objection);
     try {
       return await run(account);
     } catch (thrown) {

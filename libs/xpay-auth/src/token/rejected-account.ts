@@ -1,6 +1,5 @@
 import type { XPayAuthError } from '../core/errors.js';
-import { type PausePolicy, refusedPeriod } from '../core/refresh-policy.js';
-import { type Pause, leftOf } from '../async/backoff.js';
+import { type Backoff, type BackoffPolicy, doubled, standingFailure } from '../async/backoff.js';
 
 /** Other credentials are tried at once, but a function that makes up new ones each time is not followed for ever. */
 const MOST_CHANGES_IN_A_PERIOD = 3;
@@ -8,11 +7,11 @@ const MOST_CHANGES_IN_A_PERIOD = 3;
 /** Remembers that the upstream refused this app's account, and for how long that version of it is not tried again. */
 export class RejectedAccount {
   #version: string | undefined;
-  #pause: Pause | undefined;
+  #pause: Backoff | undefined;
   #refusals = 0;
   #changes = 0;
 
-  constructor(private readonly policy: PausePolicy) {}
+  constructor(private readonly policy: BackoffPolicy) {}
 
   /** On the monotonic clock: until then the same credentials are not tried again. */
   get until(): number {
@@ -22,7 +21,7 @@ export class RejectedAccount {
   /** Why these credentials are not tried now; `undefined`: they may be. */
   objection(version: string, mono: number): XPayAuthError | undefined {
     const same = version === this.#version || this.#changes >= MOST_CHANGES_IN_A_PERIOD;
-    return same ? leftOf(this.#pause, mono) : undefined;
+    return same ? standingFailure(this.#pause, mono) : undefined;
   }
 
   /** The upstream refused this version. Returns the ms for which it will not be tried again. */
@@ -30,7 +29,7 @@ export class RejectedAccount {
     this.#changes = mono < this.until ? this.#changes + 1 : 0;
     this.#version = version;
     this.#refusals++;
-    const periodMs = refusedPeriod(this.#refusals, this.policy);
+    const periodMs = doubled(this.policy.rejectedRetryMs, this.#refusals);
     this.#pause = { until: mono + periodMs, error };
     return periodMs;
   }

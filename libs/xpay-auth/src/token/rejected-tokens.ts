@@ -1,6 +1,6 @@
 import type { AccessToken } from '../core/access-token.js';
 import { XPayAuthError } from '../core/errors.js';
-import type { Pause } from '../async/backoff.js';
+import type { Backoff } from '../async/backoff.js';
 
 /** Renewals that a rejection caused are this far apart, in ms. */
 const BETWEEN_RENEWALS_MS = 5_000;
@@ -17,10 +17,10 @@ export class RejectedTokens {
   #values: readonly string[] = [];
   #renewalIsOwed = false;
   #renewedAt = -Infinity;
-  #pause: Pause | undefined;
+  #pause: Backoff | undefined;
 
   /** No renewal before its end; `undefined`: one may come at once. */
-  get pause(): Pause | undefined {
+  get pause(): Backoff | undefined {
     return this.#pause;
   }
 

@@ -1,6 +1,5 @@
 import type { XPayAuthError } from '../core/errors.js';
-import { type PausePolicy, pauseAfter } from '../core/refresh-policy.js';
-import { type Pause, leftOf } from '../async/backoff.js';
+import { type Backoff, type BackoffPolicy, backoffAfter, standingFailure } from '../async/backoff.js';
 
 /** How a renewal failed. `mono` is the moment of it, on the monotonic clock. */
 export interface FailedRenewal {
@@ -15,10 +14,10 @@ export interface FailedRenewal {
 export class RenewalBackoff {
   #failures = 0;
   #lastError: XPayAuthError | undefined;
-  #pause: Pause | undefined;
+  #pause: Backoff | undefined;
 
   constructor(
-    private readonly policy: PausePolicy,
+    private readonly policy: BackoffPolicy,
     private readonly random: () => number,
   ) {}
 
@@ -38,7 +37,7 @@ export class RenewalBackoff {
 
   /** Why nobody is to be asked now. */
   objection(mono: number): XPayAuthError | undefined {
-    return leftOf(this.#pause, mono);
+    return standingFailure(this.#pause, mono);
   }
 
   /** An attempt was not made because of what had happened before: no failure of its own. */
@@ -53,7 +52,7 @@ export class RenewalBackoff {
 
   /** Leaves the upstream alone for as long as the failures in a row deserve. Returns the ms. */
   rest({ error, mono, tookMs, usableForMs }: FailedRenewal): number {
-    const pauseMs = pauseAfter({ error, failures: this.#failures, usableForMs, tookMs }, this.policy, this.random);
+    const pauseMs = backoffAfter({ error, failures: this.#failures, usableForMs, tookMs }, this.policy, this.random);
     this.#pause = { until: mono + pauseMs, error };
     return pauseMs;
   }

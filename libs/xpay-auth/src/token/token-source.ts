@@ -3,7 +3,6 @@ import { type Instant, readInstant } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { FreshnessPolicy } from '../core/freshness.js';
 import { clockSkew, lifeFromNow } from '../core/lifetime.js';
-import type { PausePolicy } from '../core/refresh-policy.js';
 import { Instrumentation } from '../core/instrumentation.js';
 import {
   type Attempt,
@@ -15,15 +14,16 @@ import {
 } from './grant-source.js';
 import { HeldToken } from './held-token.js';
 import { asOutboundFailure } from './outbound-failure.js';
-import { HeldBack, leftOf, withRetryAfter } from '../async/backoff.js';
+import { BackedOff, type BackoffPolicy, standingFailure, withRetryAfter } from '../async/backoff.js';
 import { RejectedTokens } from './rejected-tokens.js';
 import { RenewalBackoff } from './renewal-backoff.js';
-import { SingleFlight, abortable, unanswered, withinDeadline } from '../async/single-flight.js';
+import { abortable, deadline, unanswered } from '../async/deadline.js';
+import { SingleFlight } from '../async/single-flight.js';
 import type { TokenEvent, TokenStatus } from '../core/token-events.js';
 
 /** What a token source is made of. */
 export interface TokenSourceParts extends GrantSourceParts {
-  readonly policy: FreshnessPolicy & PausePolicy & { readonly fallbackLifeMs: number; readonly deadlineMs: number };
+  readonly policy: FreshnessPolicy & BackoffPolicy & { readonly fallbackLifeMs: number; readonly deadlineMs: number };
   readonly emit: (event: TokenEvent) => void;
   readonly random: () => number;
   /** Shares what is got with other instances. */
@@ -191,8 +191,8 @@ export class TokenSource {
   #renew(): Promise<AccessToken | undefined> {
     return this.#flights.run('token', async () => {
       const startedAt = this.parts.clock.monotonic();
-      const heldBack = this.#trouble.objection(startedAt) ?? leftOf(this.#rejected.pause, startedAt);
-      if (heldBack !== undefined) throw this.#failed(new HeldBack(heldBack), startedAt);
+      const heldBack = this.#trouble.objection(startedAt) ?? standingFailure(this.#rejected.pause, startedAt);
+      if (heldBack !== undefined) throw this.#failed(new BackedOff(heldBack), startedAt);
       return this.#instrumentation.observe({ type: 'renew token' }, () => this.#attempt(startedAt));
     });
   }
@@ -202,9 +202,9 @@ export class TokenSource {
     const causedByRejection = this.#rejected.renewalIsOwed;
     let attempt: Attempt | undefined;
     const deadlineMs = this.#grants.deadlineMs ?? policy.deadlineMs;
-    const limits = { clock, deadlineMs, stop: this.#stop.signal, tooLate: () => overdue(attempt, deadlineMs) };
+    const within = { clock, ms: deadlineMs, signal: this.#stop.signal, error: () => overdue(attempt, deadlineMs) };
     try {
-      const grant = await withinDeadline(limits, (signal) => {
+      const grant = await deadline(within, (signal) => {
         const usableForMs = this.#held?.usableForMs(startedAt) ?? 0;
         attempt = { startedAt, usableForMs, signal, waitsFor: 'credentials' };
         return this.#grants.obtain(attempt);
@@ -246,7 +246,7 @@ export class TokenSource {
   /** Turns what was thrown into our own failure, and sees to it that the upstream is left alone for a while. */
   #failed(thrown: unknown, startedAt: number): XPayAuthError {
     this.#held?.renewalFailed();
-    if (thrown instanceof HeldBack) {
+    if (thrown instanceof BackedOff) {
       this.#trouble.heldBack(thrown.failure);
       return thrown.failure;
     }

@@ -1,8 +1,6 @@
 import type { XPayAuthError } from '../core/errors.js';
-import { type Pause, leftOf, withRetryAfter } from '../async/backoff.js';
+import { type Backoff, PROBE_INTERVAL_MS, standingFailure, withRetryAfter } from '../async/backoff.js';
 
-/** Ms between two checks that pass during a cooldown. */
-const PROBE_INTERVAL_MS = 1_000;
 /** Ms for which the next probe is kept for a trusted address that was turned away, and told to come back in a second. */
 const KEPT_FOR_TRUSTED_MS = 1_000;
 
@@ -12,7 +10,7 @@ const KEPT_FOR_TRUSTED_MS = 1_000;
  * (RFC 9110 §15.6.4). Times are on the monotonic clock.
  */
 export class HalfOpenCooldown {
-  #current: Pause | undefined;
+  #current: Backoff | undefined;
   #nextProbeAt = -Infinity;
   #keptUntil = -Infinity;
 
@@ -26,7 +24,7 @@ export class HalfOpenCooldown {
 
   /** What the cooldown is for; `undefined` without one. */
   failure(now: number): XPayAuthError | undefined {
-    return leftOf(this.#current, now);
+    return standingFailure(this.#current, now);
   }
 
   end(): void {

@@ -13,7 +13,8 @@ import type { AuditSink } from '../core/audit-events.js';
 import { type CheckingPlace, type PresentedCredentials, attempted, checkText } from './presented-credentials.js';
 import { NegativeCache } from './negative-cache.js';
 import type { RevocationPosition, Revocations } from './revocations.js';
-import { SingleFlight, withinDeadline } from '../async/single-flight.js';
+import { deadline } from '../async/deadline.js';
+import { SingleFlight } from '../async/single-flight.js';
 import { UpstreamCooldowns } from './upstream-cooldowns.js';
 
 /** What a check brings: who it is and what the upstream grants. Times are on the monotonic clock. */
@@ -197,8 +198,8 @@ export class UpstreamCheck {
     try {
       const [mark, askedAt] = [revocations.position(), clock.monotonic()];
       const wallAheadMs = clock.now() - askedAt;
-      const limits = { clock, deadlineMs: policy.deadlineMs, stop: check.signal };
-      const grant = await withinDeadline(limits, (signal) => authenticate(credentials, purpose, signal));
+      const within = { clock, ms: policy.deadlineMs, signal: check.signal };
+      const grant = await deadline(within, (signal) => authenticate(credentials, purpose, signal));
       const answeredAt = clock.monotonic();
       const { accessToken, lifeMs: statedLifeMs, upstreamNow } = grant;
       const facts = { expiresAt: accessToken.expiresAt, lifeMs: statedLifeMs, upstreamNow };

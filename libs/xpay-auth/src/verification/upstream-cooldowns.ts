@@ -5,16 +5,11 @@ import type { XPayAuthError } from '../core/errors.js';
 import type { Range } from '../core/refresh-policy.js';
 import { foldedUsername } from '../rate-limit/folded-username.js';
 import { networkOf } from '../rate-limit/network.js';
-import { type Pause, leftOf } from '../async/backoff.js';
+import { type Backoff, COOLDOWN_MS, standingFailure } from '../async/backoff.js';
 import type { Attempted } from '../core/audit-events.js';
 import { HalfOpenCooldown } from './half-open-cooldown.js';
 import { RecentDistinct } from './recent-distinct.js';
 
-/**
- * Ms of a cooldown. `min` applies after a 429 without `Retry-After` too, and `Retry-After: 0` is no leave to hammer; an
- * upstream that says when to come back is believed up to `max`.
- */
-const COOLDOWN_MS: Range = { min: 1_000, max: 60_000 };
 /** User names in a cooldown at once; the least recent make room, and are checked again. */
 const MOST_USERNAMES = 10_000;
 /** 429s for so many user names … */
@@ -39,7 +34,7 @@ export interface UpstreamCooldownsParts {
  * `Retry-After`, stop the checks of all but one caller a second. Renewals of cached callers go on.
  */
 export class UpstreamCooldowns {
-  readonly #usernames = new LRUCache<string, Pause>({ max: MOST_USERNAMES });
+  readonly #usernames = new LRUCache<string, Backoff>({ max: MOST_USERNAMES });
   readonly #limitedUsernames = new RecentDistinct(LIMITED_USERNAMES, LIMITED_WITHIN_MS);
   readonly #limitedAddresses = new RecentDistinct(LIMITED_ADDRESSES, LIMITED_WITHIN_MS);
   readonly #everyone = new HalfOpenCooldown();
@@ -56,7 +51,8 @@ export class UpstreamCooldowns {
    */
   async objectionToGuess(by: Source, isTrusted: () => Promise<boolean>): Promise<XPayAuthError | undefined> {
     const now = this.parts.clock.monotonic();
-    const objection = this.#usernames.size === 0 ? undefined : leftOf(this.#usernames.get(this.#keyOf(by)), now);
+    const objection =
+      this.#usernames.size === 0 ? undefined : standingFailure(this.#usernames.get(this.#keyOf(by)), now);
     if (objection !== undefined || this.#everyone.failure(now) === undefined) return objection;
     const trusted = await isTrusted();
     return this.#everyone.admit(trusted, this.parts.clock.monotonic());
