@@ -98,7 +98,8 @@ export type {
   StoreStatus,
 } from './core/store.js';
 export { Secret } from './core/secret.js';
-export { systemClock, type CancelTimer, type Clock } from './core/clock.js';
+export { systemClock } from './async/system-clock.js';
+export type { CancelTimer, Clock } from './core/clock.js';
 export type {
   ApiCall,
   ApiLanguage,

@@ -1,11 +1,9 @@
-import { uptime } from 'node:os';
-
-/** Stops a timer that has not fired yet; calling it later, or twice, does nothing. */
+/** Cancels a timer that has not fired yet. Calling it later, or twice, does nothing. */
 export type CancelTimer = () => void;
 
 /**
- * Where this library reads the time. One port, so that a test can move time by hand (`ManualClock` in
- * `nestjs-xpay-auth/testing`) and nothing else in the library ever calls `Date.now()`.
+ * The source of time for the whole library, so that a test can move time by hand (`ManualClock` in
+ * `nestjs-xpay-auth/testing`).
  */
 export interface Clock {
   /** Wall-clock time in ms since the epoch. May jump in either direction. */
@@ -30,26 +28,6 @@ export interface Instant {
   /** Ms on the monotonic clock. */
   readonly mono: number;
 }
-
-/** Node fires a timer beyond this at once; see the `delay` parameter of `setTimeout` in the Node.js docs. */
-const LONGEST_NODE_TIMER_MS = 2 ** 31 - 1;
-
-/** The real time of this machine. */
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  monotonic: () => performance.now(),
-  uptime: () => uptime() * 1_000,
-  setTimer(callback, delayMs) {
-    let timer: NodeJS.Timeout;
-    const arm = (remainingMs: number): void => {
-      const stepMs = Math.min(Math.max(0, remainingMs), LONGEST_NODE_TIMER_MS);
-      timer = setTimeout(() => (remainingMs > stepMs ? arm(remainingMs - stepMs) : callback()), stepMs);
-      timer.unref();
-    };
-    arm(delayMs);
-    return () => clearTimeout(timer);
-  },
-};
 
 /** Reads both clocks once. */
 export function readInstant(clock: Clock): Instant {

@@ -5,7 +5,7 @@ import { type AddressInfo, type Server, createServer } from 'node:net';
 import { inspect } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
-import { systemClock } from '../core/clock.js';
+import { systemClock } from '../async/system-clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { UpstreamRequest } from '../core/ports.js';
 import { createAxios } from './axios.js';

@@ -1,6 +1,6 @@
 import type { Cluster, Redis } from 'ioredis';
 import { createHash, randomBytes } from 'node:crypto';
-import { systemClock } from '../core/clock.js';
+import { systemClock } from '../async/system-clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import type {
   Count,

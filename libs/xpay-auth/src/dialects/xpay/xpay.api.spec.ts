@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
 import { type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
 import { AccessToken } from '../../core/access-token.js';
-import { systemClock } from '../../core/clock.js';
+import { systemClock } from '../../async/system-clock.js';
 import type { ApiCall, ApiOutcome } from '../../core/ports.js';
 import { createAxios } from '../../http/axios.js';
 import { UpstreamClient } from '../../http/upstream-client.js';

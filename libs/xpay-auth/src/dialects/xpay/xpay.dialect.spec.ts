@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
 import { type Fault, type XPayEmulator, startXPayEmulator, xpayMalformed } from 'nestjs-xpay-auth/testing';
-import { systemClock } from '../../core/clock.js';
+import { systemClock } from '../../async/system-clock.js';
 import { XPayAuthError } from '../../core/errors.js';
 import { lifeFromNow } from '../../core/lifetime.js';
 import type { Dialect, Grant, Purpose } from '../../core/ports.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { systemClock } from '../../core/clock.js';
+import { systemClock } from '../../async/system-clock.js';
 import { XPayAuthError } from '../../core/errors.js';
 import { type ResolvedOptions, resolveOptions } from './resolve-options.js';
 import type {

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
-import { type Clock, systemClock } from '../../core/clock.js';
+import { systemClock } from '../../async/system-clock.js';
+import type { Clock } from '../../core/clock.js';
 import { type Credentials, type CredentialsFlaw, flawOf } from '../../core/credentials.js';
 import { XPayAuthError } from '../../core/errors.js';
 import type { Dialect } from '../../core/ports.js';

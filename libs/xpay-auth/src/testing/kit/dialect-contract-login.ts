@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { systemClock } from '../../core/clock.js';
+import { systemClock } from '../../async/system-clock.js';
 import { lifeFromNow } from '../../core/lifetime.js';
 import type { Grant, Purpose } from '../../core/ports.js';
 import { isName, isToken } from '../../http/body.js';

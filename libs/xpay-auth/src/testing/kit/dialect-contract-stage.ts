@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import type { Credentials } from '../../core/credentials.js';
-import { systemClock } from '../../core/clock.js';
+import { systemClock } from '../../async/system-clock.js';
 import { XPayAuthError } from '../../core/errors.js';
 import type { ApiCall, ApiOutcome, Dialect, Grant, Upstream } from '../../core/ports.js';
 import { createAxios } from '../../http/axios.js';

@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { type Clock, systemClock } from '../../core/clock.js';
+import { systemClock } from '../../async/system-clock.js';
+import type { Clock } from '../../core/clock.js';
 import { lengthPrefixed } from '../../core/cache-key.js';
 import { XPayAuthError } from '../../core/errors.js';
 import { SleepAwareClock } from '../../core/sleep-aware-clock.js';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { systemClock } from '../../core/clock.js';
+import { systemClock } from '../../async/system-clock.js';
 import type { Held, Lease, Store } from '../../core/store.js';
 import { type ContractCase, casesOf } from './contract-case.js';
 
