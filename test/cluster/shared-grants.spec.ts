@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { AccessToken, XPayAuthError } from 'nestjs-xpay-auth';
 import { ManualClock, MemoryStore } from 'nestjs-xpay-auth/testing';
 import type { EntryName } from '../../libs/xpay-auth/src/core/store.js';
-import type { TokenSource } from '../../libs/xpay-auth/src/token/token-source.js';
+import type { CachedToken } from '../../libs/xpay-auth/src/token/cached-token.js';
 import { testTokenSource } from '../support/token-source.js';
 
 const LIFE_MS = 60_000;
@@ -21,7 +21,7 @@ class Stage {
   /** The upstream keeps its answers until then. */
   answers = Promise.resolve();
 
-  boot(): TokenSource {
+  boot(): CachedToken {
     const { clock, store } = this;
     return testTokenSource({
       clock,

@@ -9,7 +9,7 @@ import { RevocationLog } from '../../libs/xpay-auth/src/cluster/revocation-log.j
 import { SharedCredentials } from '../../libs/xpay-auth/src/cluster/shared-credentials.js';
 import { SharedSessions } from '../../libs/xpay-auth/src/cluster/shared-sessions.js';
 import { decodeToken } from '../../libs/xpay-auth/src/cluster/stored-token.js';
-import type { TokenSource } from '../../libs/xpay-auth/src/token/token-source.js';
+import type { CachedToken } from '../../libs/xpay-auth/src/token/cached-token.js';
 import { readPrincipal } from '../../libs/xpay-auth/src/cluster/stored-principal.js';
 import { Codec, type Place } from '../../libs/xpay-auth/src/stores/codec.js';
 import { type EncryptionKeys, KeyRing } from '../../libs/xpay-auth/src/stores/key-ring.js';
@@ -218,7 +218,7 @@ function sharedBy(store: MemoryStore, log: RevocationLog, clock: ManualClock) {
   return { callers: new SharedCredentials(shared), sessions, issuer };
 }
 
-function tokenSource(store: MemoryStore, clock: ManualClock): TokenSource {
+function tokenSource(store: MemoryStore, clock: ManualClock): CachedToken {
   const accessToken = new AccessToken('granted', { expiresAt: clock.now() + 3_600_000 });
   return testTokenSource({
     clock,

@@ -1,6 +1,6 @@
 import { type AccessToken, XPayAuthError } from 'nestjs-xpay-auth';
 import { hardMargin } from '../../libs/xpay-auth/src/core/freshness.js';
-import type { TokenSource } from '../../libs/xpay-auth/src/token/token-source.js';
+import type { CachedToken } from '../../libs/xpay-auth/src/token/cached-token.js';
 import { testTokenSource } from '../support/token-source.js';
 import { ModelClock, settle } from './model-clock.js';
 import { type World, outcomeOf } from './model-run.js';
@@ -17,7 +17,7 @@ const APP = 'app';
 /** One process of the app. */
 interface Process {
   readonly number: number;
-  readonly source: TokenSource;
+  readonly source: CachedToken;
   readonly gate: ProcessGate;
   /** What was rejected here. */
   readonly rejected: Set<string>;

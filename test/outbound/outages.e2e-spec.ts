@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { AccessToken, type Clock, type Grant, XPayAuthError } from 'nestjs-xpay-auth';
 // Below the public surface: the module gives every instance a share and a randomness of its own; here both have a seed.
 import { refreshShare } from '../../libs/xpay-auth/src/core/refresh-policy.js';
-import type { TokenSource } from '../../libs/xpay-auth/src/token/token-source.js';
+import type { CachedToken } from '../../libs/xpay-auth/src/token/cached-token.js';
 import { testTokenSource } from '../support/token-source.js';
 import { figure } from './figures.js';
 
@@ -25,7 +25,7 @@ class World implements Clock {
   mono = 0;
   /** When the upstream is down. */
   outage = { from: Infinity, to: Infinity };
-  readonly source: TokenSource;
+  readonly source: CachedToken;
   #issued = 0;
   #isRenewing = false;
   #dueAt = 0;

@@ -1,10 +1,11 @@
 // Below the public surface: the module gives every instance its options, a share and a randomness of its own; here each is said.
-import type { Store } from 'nestjs-xpay-auth';
-import { SharedGrants } from '../../libs/xpay-auth/src/cluster/shared-grants.js';
-import { TokenSource, type TokenSourceParts } from '../../libs/xpay-auth/src/token/token-source.js';
+import type { Credentials, Grant, Store } from 'nestjs-xpay-auth';
+import { SharedToken } from '../../libs/xpay-auth/src/cluster/shared-token.js';
+import { Instrumentation } from '../../libs/xpay-auth/src/core/instrumentation.js';
+import type { CachedToken } from '../../libs/xpay-auth/src/token/cached-token.js';
+import { type TokenChainParts, createTokenChain } from '../../libs/xpay-auth/src/token/token-chain.js';
 
-type Own = Pick<TokenSourceParts, 'clock' | 'credentials' | 'authenticate'>;
-type Policy = TokenSourceParts['policy'];
+type Policy = TokenChainParts['policy'];
 
 const POLICY: Policy = {
   refreshAt: 0.7,
@@ -14,30 +15,28 @@ const POLICY: Policy = {
   deadlineMs: 10_000,
 };
 
-export interface TestTokenSource extends Own {
+export interface TestTokenSource extends Pick<TokenChainParts, 'clock' | 'credentials'> {
+  readonly authenticate: (credentials: Credentials, signal: AbortSignal) => Promise<Grant>;
   readonly policy?: Partial<Policy>;
-  readonly refresh?: TokenSourceParts['refresh'];
-  readonly random?: TokenSourceParts['random'];
+  readonly refresh?: TokenChainParts['refresh'];
+  readonly random?: TokenChainParts['random'];
   /** Between this instance and others of the same account. */
   readonly store?: Store | undefined;
 }
 
-/** A token source whose policy and chance are the same in every run. */
-export function testTokenSource({ policy, refresh, random = () => 0.5, store, ...own }: TestTokenSource): TokenSource {
-  const resolved = { ...POLICY, ...policy };
-  const { deadlineMs } = resolved;
-  const { clock } = own;
+/** A token chain whose policy and chance are the same in every run. */
+export function testTokenSource(options: TestTokenSource): CachedToken {
+  const { policy, refresh, random = () => 0.5, store, authenticate, clock, credentials } = options;
   const scope = ['the app', 'an upstream'];
-  return new TokenSource({
-    ...own,
-    policy: resolved,
+  return createTokenChain({
+    clock,
+    credentials,
+    authenticate: (own, _, signal) => authenticate(own, signal),
+    policy: { ...POLICY, ...policy },
     refresh,
     random,
     emit: () => undefined,
-    share:
-      store === undefined
-        ? undefined
-        : (grants, news) =>
-            new SharedGrants({ store, clock, scope, deadlineMs, hardMarginMs: undefined }, grants, news),
+    instrumentation: new Instrumentation(),
+    share: store && ((next) => new SharedToken({ store, clock, scope, hardMarginMs: undefined }, next)),
   });
 }

@@ -20,9 +20,16 @@ export function withRetryAfter(error: XPayAuthError, retryAfterMs: number): XPay
   return new XPayAuthError(code, message, { cause, reference, retryAfterMs });
 }
 
-/** Thrown for an attempt that was not made because of a backoff. `failure` is what caused the backoff, not a new failure. */
+/** Thrown for an attempt that was not made because of a backoff. */
 export class BackedOff extends Error {
-  constructor(readonly failure: XPayAuthError) {
+  /**
+   * @param failure caused the backoff, and is no new failure
+   * @param rejections how often in a row another instance's account was rejected; 0: that is not the cause
+   */
+  constructor(
+    readonly failure: XPayAuthError,
+    readonly rejections = 0,
+  ) {
     super('not attempted during a backoff');
   }
 }

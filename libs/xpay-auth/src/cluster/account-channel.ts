@@ -1,52 +1,70 @@
+import type { Clock } from '../core/clock.js';
 import type { Store } from '../core/store.js';
+import { abortable } from '../async/deadline.js';
 
-/** What happened to an account: it has a new token, its token was rejected, or it rests. */
+/** What happened to an account: it has a new token, its token was rejected, or a backoff began. */
 export type AccountEvent = 'token' | 'rejected' | 'pause';
 
-/** Hears what happened to an account. `what` is any text: the sender's version of this library may be another one. */
-export type AccountListener = (id: string, what: string, generation: number) => void;
+/** Receives an event of an account. `event` may be any text: the sender may run another version of this library. */
+export type AccountListener = (id: string, event: string, generation: number) => void;
 
-/** Tells all instances what happens to the accounts that they share, and hears it from them. News may be lost. */
+/** Notifies the instances that share an account of what happens to it. Notifications may be lost. */
 export class AccountChannel {
-  /** What ends the news of each account that is followed. */
-  readonly #followed = new Map<string, () => void>();
+  /** Ends the subscription of each account. */
+  readonly #subscriptions = new Map<string, () => void>();
+  #received = 0;
+  #wake = (): void => undefined;
 
   constructor(
     private readonly store: Store,
+    private readonly clock: Clock,
     private readonly listener: AccountListener,
   ) {}
 
-  /** `generation`: that of the token or the pause in the store. Throws `store_unavailable`. */
-  publish(id: string, what: AccountEvent, generation: number): Promise<void> {
-    return this.store.publish(topicOf(id), `${what} ${generation}`);
+  /** Number of notifications so far. */
+  get received(): number {
+    return this.#received;
   }
 
-  /** From here on the listener hears of this account too. */
-  follow(id: string): void {
-    if (this.#followed.has(id)) return;
-    this.#followed.set(
-      id,
-      this.store.subscribe(topicOf(id), (message) => this.#hear(id, message)),
-    );
+  /** `generation`: that of the token or the backoff in the store. Throws `store_unavailable`. */
+  publish(id: string, event: AccountEvent, generation: number): Promise<void> {
+    return this.store.publish(topicOf(id), `${event} ${generation}`);
   }
 
-  /** The listener hears no more of any other account than these. */
-  unfollowAllExcept(...ids: readonly (string | undefined)[]): void {
-    for (const [id, forget] of this.#followed) {
+  /** Waits for a notification beyond the first `received`, for `ms` at most. One wait at a time. */
+  async next(received: number, ms: number, signal: AbortSignal): Promise<void> {
+    if (this.#received > received) return;
+    const notified = new Promise<void>((resolve) => {
+      const cancel = this.clock.setTimer(resolve, ms);
+      this.#wake = () => {
+        cancel();
+        resolve();
+      };
+    });
+    await abortable(notified, signal);
+  }
+
+  /** Subscribes to these accounts, and to no other. */
+  follow(...ids: readonly (string | undefined)[]): void {
+    for (const [id, unsubscribe] of this.#subscriptions) {
       if (ids.includes(id)) continue;
-      forget();
-      this.#followed.delete(id);
+      unsubscribe();
+      this.#subscriptions.delete(id);
+    }
+    for (const id of ids) {
+      if (id === undefined || this.#subscriptions.has(id)) continue;
+      this.#subscriptions.set(
+        id,
+        this.store.subscribe(topicOf(id), (message) => this.#receive(id, message)),
+      );
     }
   }
 
-  /** The listener hears nothing more. */
-  stop(): void {
-    for (const forget of this.#followed.values()) forget();
-  }
-
-  #hear(id: string, message: string): void {
-    const [what = '', generation] = message.split(' ');
-    this.listener(id, what, Number(generation));
+  #receive(id: string, message: string): void {
+    this.#received++;
+    this.#wake();
+    const [event = '', generation] = message.split(' ');
+    this.listener(id, event, Number(generation));
   }
 }
 

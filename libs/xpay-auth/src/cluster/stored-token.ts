@@ -1,51 +1,93 @@
 import { AccessToken } from '../core/access-token.js';
-import type { Clock } from '../core/clock.js';
+import { type Clock, readInstant } from '../core/clock.js';
+import { FAILURES, XPayAuthError, type XPayAuthErrorCode } from '../core/errors.js';
 import { isNumber, isOptionalNumber, isText, isTexts, parseObject } from '../core/json-object.js';
+import type { Grant } from '../core/ports.js';
 import type { Store } from '../core/store.js';
-import type { Obtained } from '../token/grant-source.js';
+import { MAX_BACKOFF_WITHOUT_TOKEN_MS, MAX_RETRY_AFTER_WITHOUT_TOKEN_MS } from '../async/backoff.js';
+import type { LiveGrant, RecordedFailure, StoredName } from '../token/grant-provider.js';
 
-/** A token with the length of its whole life, in ms. */
-export type LivingToken = Obtained & { readonly lifeMs: number };
-
-/** A token of the store. */
-export interface StoredToken {
-  readonly token: LivingToken;
-  readonly generation: number;
-  /** Ms of its life that are left. */
-  readonly remainingMs: number;
-}
-
-/** What the store has for this account, good or not. Throws `store_unavailable`. */
-export async function readToken(store: Store, clock: Clock, id: string): Promise<StoredToken | undefined> {
+/** Returns the stored token of this account, usable or not. Throws `store_unavailable`. */
+export async function readToken(
+  store: Store,
+  clock: Clock,
+  id: string,
+): Promise<(LiveGrant & { readonly stored: StoredName; readonly ageMs: number }) | undefined> {
   const askedAt = clock.monotonic();
   const entry = await store.read({ kind: 'token', id });
-  const token = entry && decodeToken(entry.value);
-  if (entry === undefined || token === undefined) return undefined;
-  // The answer was under way for a while, and what it says may be as old as the question.
-  const remainingMs = entry.remainingMs - (clock.monotonic() - askedAt);
-  const ageMs = Math.max(0, token.lifeMs - remainingMs);
-  return { token: { ...token, ageMs }, generation: entry.generation, remainingMs };
+  const grant = entry && decodeToken(entry.value);
+  if (entry === undefined || grant === undefined) return undefined;
+  const receivedAt = readInstant(clock);
+  // The answer may be as old as the question.
+  const remainingMs = entry.remainingMs - (receivedAt.mono - askedAt);
+  const ageMs = Math.max(0, grant.lifeMs - remainingMs);
+  return { ...grant, receivedAt, ageMs, clockSkewMs: 0, stored: { id, generation: entry.generation } };
 }
 
-/** A token as it is written into the store: without the refresh token it may have come with. `lifeMs`: all of it. */
-export function encodeToken({ accessToken, username, scopes, isAPI }: Obtained, lifeMs: number): string {
+/** Returns `false` if the store has a newer token. Throws `store_unavailable`. */
+export function writeToken(store: Store, { id, generation }: StoredName, grant: LiveGrant): Promise<boolean> {
+  const { accessToken, username, scopes, isAPI, lifeMs } = grant;
   const { value, expiresAt } = accessToken;
-  return JSON.stringify({ value, expiresAt, tokenScopes: accessToken.scopes, username, scopes, isAPI, lifeMs });
+  const stored = { value, expiresAt, tokenScopes: accessToken.scopes, username, scopes, isAPI, lifeMs };
+  return store.write({ kind: 'token', id }, { value: JSON.stringify(stored), generation, lifeMs });
 }
 
-/**
- * The store's seal vouches that one of us has written it; of which version of this library nobody knows. `undefined` for what
- * cannot be understood.
- */
-export function decodeToken(text: string): LivingToken | undefined {
+/** The store's seal proves that one of us wrote it, in any version of this library. `undefined` for what cannot be read. */
+export function decodeToken(text: string): (Grant & { readonly lifeMs: number }) | undefined {
   const { value, expiresAt, tokenScopes, username, scopes, isAPI, lifeMs } = parseObject(text) ?? {};
   if (!isText(value) || value === '' || !isOptionalNumber(expiresAt) || !isTexts(tokenScopes)) return undefined;
   if (!isText(username) || !isTexts(scopes) || !isNumber(lifeMs) || !(lifeMs > 0)) return undefined;
-  return {
-    accessToken: new AccessToken(value, { expiresAt: expiresAt ?? undefined, scopes: tokenScopes }),
-    username,
-    scopes,
-    isAPI: isAPI === true,
-    lifeMs,
-  };
+  const accessToken = new AccessToken(value, { expiresAt: expiresAt ?? undefined, scopes: tokenScopes });
+  return { accessToken, username, scopes, isAPI: isAPI === true, lifeMs };
+}
+
+/** Why all instances back off from the upstream. */
+export interface SharedBackoff {
+  /** The failure, with the ms that remain of the backoff. */
+  readonly failure: XPayAuthError;
+  /** How often in a row the account was rejected; 0: that is not the cause. */
+  readonly rejections: number;
+}
+
+/** A backoff is kept for this long after its end, so that the next rejection of an account is counted after the last. */
+const KEPT_MS = 120_000;
+
+/** Failures of one instance alone, such as a missing option. */
+const NOT_SHARED: readonly XPayAuthErrorCode[] = ['configuration', 'store_unavailable', 'shutting_down', 'overloaded'];
+
+/**
+ * Returns the backoff of this account; `undefined` if there is none, or it is over. It is no longer than this instance's own
+ * would be without a usable token. Throws `store_unavailable`.
+ */
+export async function readBackoff(store: Store, id: string, usableForMs: number): Promise<SharedBackoff | undefined> {
+  const entry = await store.read({ kind: 'pause', id });
+  if (entry === undefined) return undefined;
+  const { code, message, pauseMs, refusals, asked } = parseObject(entry.value) ?? {};
+  if (!isCode(code) || !isText(message) || !isCount(pauseMs) || !isCount(refusals)) return undefined;
+  const remainingMs = entry.remainingMs - KEPT_MS;
+  const longestMs = asked === true ? MAX_RETRY_AFTER_WITHOUT_TOKEN_MS : MAX_BACKOFF_WITHOUT_TOKEN_MS;
+  const capMs = refusals > 0 || usableForMs > 0 ? Infinity : longestMs - (pauseMs - remainingMs);
+  const retryAfterMs = Math.min(remainingMs, capMs);
+  if (retryAfterMs <= 0) return undefined;
+  return { failure: new XPayAuthError(code, message, { retryAfterMs }), rejections: refusals };
+}
+
+/** Returns `false` if there was nothing to share, or the store has a newer one. Throws `store_unavailable`. */
+export async function writeBackoff(
+  store: Store,
+  { id, generation }: StoredName,
+  { error, backoffMs, rejections }: RecordedFailure,
+): Promise<boolean> {
+  const { code, message, retryAfterMs } = error;
+  if (NOT_SHARED.includes(code) || backoffMs <= 0) return false;
+  const stored = { code, message, pauseMs: backoffMs, refusals: rejections, asked: retryAfterMs !== undefined };
+  return store.write({ kind: 'pause', id }, { value: JSON.stringify(stored), generation, lifeMs: backoffMs + KEPT_MS });
+}
+
+function isCode(value: unknown): value is XPayAuthErrorCode {
+  return isText(value) && Object.hasOwn(FAILURES, value);
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isFinite(value) && Number(value) >= 0;
 }

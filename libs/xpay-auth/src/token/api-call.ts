@@ -3,10 +3,10 @@ import { XPayAuthError } from '../core/errors.js';
 import type { ApiCall, ApiLanguage, ApiOutcome, UpstreamAnswer, UpstreamRequest } from '../core/ports.js';
 import type { SpanEnd, Instrumentation } from '../core/instrumentation.js';
 import { encodeCall } from './encoded-call.js';
-import type { TokenSource } from './token-source.js';
+import type { CachedToken } from './cached-token.js';
 
 export interface ApiCallParts {
-  readonly tokens: TokenSource;
+  readonly tokens: CachedToken;
   readonly api: ApiLanguage;
   readonly send: (request: UpstreamRequest, signal: AbortSignal | undefined) => Promise<UpstreamAnswer>;
   readonly instrumentation: Instrumentation;

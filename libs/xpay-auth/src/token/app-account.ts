@@ -1,26 +1,42 @@
-import { lengthPrefixed } from '../core/cache-key.js';
+import { readInstant, type Clock } from '../core/clock.js';
 import { type Credentials, SealedCredentials, flawOf } from '../core/credentials.js';
-import { KeyedDigest } from '../core/digest.js';
 import { XPayAuthError } from '../core/errors.js';
+import { clockSkew, lifeFromNow } from '../core/lifetime.js';
 import { nameOnly } from '../core/name-only.js';
+import type { Grant, Purpose } from '../core/ports.js';
+import type { Secret } from '../core/secret.js';
+import { abortable, deadline } from '../async/deadline.js';
+import { AccountChanged, type Attempt, type GrantProvider, type LiveGrant } from './grant-provider.js';
 
-/** The app's own account as it was read just now. */
-export interface Account {
-  readonly credentials: Credentials;
-  /** The same for the same user name and key, and of no use elsewhere. */
-  readonly version: string;
+export interface AppAccountParts {
+  readonly clock: Clock;
+  readonly policy: {
+    /** Ms that a login may take. */
+    readonly deadlineMs: number;
+    /** Lifetime in ms where the upstream states none. */
+    readonly fallbackLifeMs: number;
+  };
+  /** Reads the app account, which may change while the app runs. */
+  readonly credentials: () => Credentials | Promise<Credentials>;
+  readonly authenticate: (credentials: Credentials, purpose: Purpose, signal: AbortSignal) => Promise<Grant>;
+  readonly refresh: ((refreshToken: Secret, signal: AbortSignal) => Promise<Grant>) | undefined;
 }
 
-/** Reads the app's own account, which may change while the app runs. */
-export class AppAccount {
-  readonly #digest = new KeyedDigest();
+/** Last link of the chain: obtains a grant for the app account, with the refresh token if there is one, else by a login. */
+export class AppAccount implements GrantProvider {
+  readonly deadlineMs: number;
+  /** The credentials that the refresh token belongs to. */
+  #credentials: Credentials | undefined;
+  #refreshToken: Secret | undefined;
 
-  constructor(private readonly ask: () => Promise<Credentials>) {}
+  constructor(private readonly parts: AppAccountParts) {
+    this.deadlineMs = parts.policy.deadlineMs;
+  }
 
-  /** Throws `configuration` when there is none, or none that could be anybody's. */
-  async read(): Promise<Account> {
-    const given = await this.#ask();
-    const { username, secretKey } = given ?? {};
+  /** Throws `configuration` for credentials that are missing or unusable. */
+  async read({ signal, progress }: Pick<Attempt, 'signal' | 'progress'>): Promise<Credentials> {
+    progress.waitsFor = 'credentials';
+    const { username, secretKey } = (await abortable(this.#ask(), signal)) ?? {};
     if (typeof username !== 'string' || typeof secretKey !== 'string') {
       throw new XPayAuthError('configuration', 'The option `credentials` gave no { username, secretKey }');
     }
@@ -29,12 +45,81 @@ export class AppAccount {
     if (flaw !== undefined) {
       throw new XPayAuthError('configuration', `The option \`credentials\` gave a user name or a key that is ${flaw}`);
     }
-    return { credentials, version: this.#digest.of(lengthPrefixed([username, secretKey])) };
+    progress.waitsFor = 'upstream';
+    return credentials;
+  }
+
+  /** Throws `AccountChanged` if the credentials are rejected and have changed since they were read. */
+  async obtain(attempt: Attempt): Promise<LiveGrant> {
+    const { clock } = this.parts;
+    const { credentials, signal } = attempt;
+    try {
+      const limits = { clock, ms: this.deadlineMs, signal };
+      return await deadline(limits, (within) => this.#obtain(attempt, within));
+    } catch (thrown) {
+      if (attempt.isRepeat || !isRejection(thrown)) throw thrown;
+      const current = await this.read(attempt);
+      throw isSameAccount(current, credentials) ? thrown : new AccountChanged(current);
+    }
+  }
+
+  async #obtain(attempt: Attempt, signal: AbortSignal): Promise<LiveGrant> {
+    const { credentials } = attempt;
+    if (!isSameAccount(credentials, this.#credentials)) this.#refreshToken = undefined;
+    this.#credentials = credentials;
+    const login = (): Promise<Grant> => this.parts.authenticate(credentials, 'own token', signal);
+    const { grant, elapsedMs } = (await this.#refreshed(signal)) ?? (await this.#answer(login, signal));
+    this.#refreshToken = grant.refreshToken ?? this.#refreshToken;
+    return this.#live(grant, elapsedMs, attempt);
+  }
+
+  /** `undefined` without a refresh token, and with one that is rejected. */
+  async #refreshed(signal: AbortSignal): Promise<Answer | undefined> {
+    const { refresh } = this.parts;
+    const refreshToken = this.#refreshToken;
+    if (refresh === undefined || refreshToken === undefined) return undefined;
+    try {
+      return await this.#answer(() => refresh(refreshToken, signal), signal);
+    } catch (thrown) {
+      if (!isRejection(thrown)) throw thrown;
+      this.#refreshToken = undefined;
+      return undefined;
+    }
+  }
+
+  /** Throws the reason of the signal once that has aborted: nothing is called any more, and a late answer has no effect. */
+  async #answer(call: () => Promise<Grant>, signal: AbortSignal): Promise<Answer> {
+    signal.throwIfAborted();
+    const askedAt = this.parts.clock.monotonic();
+    try {
+      // Read one by one: the object of a custom dialect may have getters.
+      const { accessToken, username, scopes, isAPI, lifeMs, upstreamNow, refreshToken, reference } = await call();
+      const grant = { accessToken, username, scopes, isAPI, lifeMs, upstreamNow, refreshToken, reference };
+      return { grant, elapsedMs: this.parts.clock.monotonic() - askedAt };
+    } finally {
+      signal.throwIfAborted();
+    }
+  }
+
+  #live(grant: Grant, elapsedMs: number, attempt: Attempt): LiveGrant {
+    const { accessToken, username, scopes, isAPI, upstreamNow, reference } = grant;
+    if (typeof accessToken.value !== 'string' || accessToken.value === '') {
+      throw new XPayAuthError('upstream_malformed', 'The dialect brought no access token', { reference });
+    }
+    if (attempt.isRejected(accessToken)) {
+      const message = 'The upstream issued the very token it had rejected';
+      throw new XPayAuthError('credentials_rejected', message, { reference });
+    }
+    const receivedAt = readInstant(this.parts.clock);
+    const facts = { expiresAt: accessToken.expiresAt, lifeMs: grant.lifeMs, upstreamNow, elapsedMs };
+    const lifeMs = lifeFromNow(facts, receivedAt.wall) ?? this.parts.policy.fallbackLifeMs;
+    const clockSkewMs = clockSkew(facts, receivedAt.wall);
+    return { accessToken, username, scopes, isAPI, reference, receivedAt, lifeMs, clockSkewMs };
   }
 
   async #ask(): Promise<Partial<Credentials> | null | undefined> {
     try {
-      return await this.ask();
+      return await this.parts.credentials();
     } catch (thrown) {
       if (thrown instanceof XPayAuthError && thrown.code === 'configuration') throw thrown;
       const cause = nameOnly(thrown);
@@ -43,4 +128,19 @@ export class AppAccount {
       });
     }
   }
+}
+
+interface Answer {
+  readonly grant: Grant;
+  /** Ms between the call and its answer. */
+  readonly elapsedMs: number;
+}
+
+/** Whether these are the same user name and key. */
+export function isSameAccount(one: Credentials, other: Credentials | undefined): boolean {
+  return one.username === other?.username && one.secretKey === other.secretKey;
+}
+
+function isRejection(thrown: unknown): boolean {
+  return thrown instanceof XPayAuthError && (thrown.code === 'invalid_credentials' || thrown.code === 'invalid_token');
 }

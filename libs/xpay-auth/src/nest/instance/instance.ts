@@ -2,7 +2,6 @@ import { HttpService } from '@nestjs/axios';
 import { Logger } from '@nestjs/common';
 import { hostname } from 'node:os';
 import { lengthPrefixed } from '../../core/cache-key.js';
-import type { Credentials } from '../../core/credentials.js';
 import { KeyedDigest } from '../../core/digest.js';
 import { XPayAuthError } from '../../core/errors.js';
 import type { Store, StoreNotice } from '../../core/store.js';
@@ -17,8 +16,8 @@ import { Revocations } from '../../verification/revocations.js';
 import { Sessions } from '../../sessions/sessions.js';
 import { SharedCredentials } from '../../cluster/shared-credentials.js';
 import { SharedSessions } from '../../cluster/shared-sessions.js';
-import { SharedGrants } from '../../cluster/shared-grants.js';
-import { TokenSource } from '../../token/token-source.js';
+import { SharedToken } from '../../cluster/shared-token.js';
+import { createTokenChain } from '../../token/token-chain.js';
 import type { VerificationFailure } from '../../verification/upstream-check.js';
 import { WatchedStore } from '../../cluster/watched-store.js';
 import { createAxios } from '../../http/axios.js';
@@ -94,22 +93,21 @@ export function createInstance(
   if (opened !== undefined) retainStore(opened);
   const unheard = opened?.onNotice((notice) => logNotice(logger, notice));
   const store = opened && new WatchedStore(opened, instrumentation);
-  const { deadlineMs, hardMarginMs } = options.token;
+  const { hardMarginMs } = options.token;
   const scope = [name, dialect.name, baseUrl];
-  const shared = { clock, scope, deadlineMs, hardMarginMs };
   const tokens = new XPayTokenService(logger, { baseUrl, warmUp: options.token.warmUp, store }, (emit) => {
-    return new TokenSource({
+    return createTokenChain({
       clock,
       policy: {
         ...options.token,
         refreshAt: refreshShare(options.token.refreshAt, `${hostname()} ${process.pid} ${name}`),
       },
-      credentials: ownAccount(options),
-      authenticate: (credentials, signal) => questions.authenticate(credentials, 'own token', signal),
+      credentials: options.credentials ?? missingAccount(options),
+      authenticate: questions.authenticate,
       refresh: questions.refresh,
       emit,
       random: Math.random,
-      share: store && ((own, news) => new SharedGrants({ store, ...shared }, own, news)),
+      share: store && ((next) => new SharedToken({ store, clock, scope, hardMarginMs }, next)),
       instrumentation,
     });
   });
@@ -210,15 +208,10 @@ export function createInstance(
   };
 }
 
-function ownAccount({ credentials, name }: ResolvedOptions): () => Promise<Credentials> {
-  return async () => {
-    if (credentials !== undefined) return credentials();
-    const how = name === DEFAULT_INSTANCE ? ', or XPAY_USERNAME and XPAY_SECRET_KEY' : '';
-    throw new XPayAuthError(
-      'configuration',
-      `XPayAuthModule option credentials: not set, so there is no account to obtain a token for. Set it${how}.`,
-    );
-  };
+function missingAccount({ name }: ResolvedOptions): () => Promise<never> {
+  const how = name === DEFAULT_INSTANCE ? ', or XPAY_USERNAME and XPAY_SECRET_KEY' : '';
+  const message = `XPayAuthModule option credentials: not set, so there is no account to obtain a token for. Set it${how}.`;
+  return () => Promise.reject(new XPayAuthError('configuration', message));
 }
 
 function once(action: () => void): () => void {

@@ -4,7 +4,7 @@ import type { AccessToken } from '../../core/access-token.js';
 import { type UpstreamReference, XPayAuthError } from '../../core/errors.js';
 import type { Store } from '../../core/store.js';
 import type { TokenEvent, TokenStatus } from '../../core/token-events.js';
-import type { TokenSource } from '../../token/token-source.js';
+import type { CachedToken } from '../../token/cached-token.js';
 
 /** How one caller asks for a token. */
 export interface GetTokenOptions {
@@ -30,7 +30,7 @@ export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
   /** What happens to the token, as it happens. Holds no secret. */
   readonly events: Observable<TokenEvent>;
   /** The flow itself, for this library's own services. @internal */
-  readonly source: TokenSource;
+  readonly source: CachedToken;
   readonly #events = new Subject<TokenEvent>();
   #saidSkew = false;
 
@@ -39,7 +39,7 @@ export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
     private readonly logger: Logger,
     /** @internal */
     readonly settings: TokenServiceSettings,
-    createSource: (emit: (event: TokenEvent) => void) => TokenSource,
+    createSource: (emit: (event: TokenEvent) => void) => CachedToken,
   ) {
     this.events = this.#events.asObservable();
     this.source = createSource((event) => {

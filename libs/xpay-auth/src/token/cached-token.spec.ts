@@ -4,7 +4,9 @@ import { ManualClock } from 'nestjs-xpay-auth/testing';
 import { AccessToken } from '../core/access-token.js';
 import { XPayAuthError, type XPayAuthErrorCode } from '../core/errors.js';
 import type { Grant } from '../core/ports.js';
-import { TokenSource } from './token-source.js';
+import { Instrumentation } from '../core/instrumentation.js';
+import type { CachedToken } from './cached-token.js';
+import { createTokenChain } from './token-chain.js';
 
 const LIFE_MS = 60_000;
 const MARGIN_MS = 3_000;
@@ -29,10 +31,10 @@ const step = fc.oneof(
 
 type Step = typeof step extends fc.Arbitrary<infer Kind> ? Kind : never;
 
-/** A token source, its upstream of changing moods, and what must hold all the time. */
+/** A token chain, its upstream of changing moods, and what must hold all the time. */
 class Play {
   readonly clock = new ManualClock();
-  readonly source: TokenSource;
+  readonly source: CachedToken;
   mood: 'well' | 'slow' | 'down' | 'refuses' | 'hangs' | 'repeats itself' = 'well';
   secretKey = 'k-0';
   readonly waiting: Promise<void>[] = [];
@@ -43,7 +45,7 @@ class Play {
   #issued = 0;
 
   constructor() {
-    this.source = new TokenSource({
+    this.source = createTokenChain({
       clock: this.clock,
       policy: {
         refreshAt: 0.7,
@@ -53,10 +55,11 @@ class Play {
         deadlineMs: 10_000,
       },
       credentials: () => Promise.resolve({ username: 'app@example.test', secretKey: this.secretKey }),
-      authenticate: (_, signal) => this.#authenticate(signal),
+      authenticate: (_credentials, _purpose, signal) => this.#authenticate(signal),
       refresh: undefined,
       emit: () => undefined,
       random: () => 0.5,
+      instrumentation: new Instrumentation(),
     });
   }
 
@@ -147,7 +150,7 @@ async function perform(play: Play, action: Step): Promise<void> {
   play.source.status();
 }
 
-describe('TokenSource', () => {
+describe('CachedToken', () => {
   it('O3 O5 O7 O19 · whatever happens, in whatever order: no dead or rejected token, one request at a time, an end', async () => {
     const own = /^(upstream_|credentials_rejected|shutting_down)/;
     await fc.assert(

@@ -1,0 +1,187 @@
+import { lengthPrefixed } from '../core/cache-key.js';
+import type { Clock } from '../core/clock.js';
+import { XPayAuthError } from '../core/errors.js';
+import { hardMargin } from '../core/freshness.js';
+import type { Lease, Store } from '../core/store.js';
+import { BackedOff } from '../async/backoff.js';
+import type { Attempt, GrantProvider, LiveGrant, StoredName, TokenListener } from '../token/grant-provider.js';
+import type { SharingLink } from '../token/token-chain.js';
+import { AccountChannel } from './account-channel.js';
+import { readBackoff, readToken, writeBackoff, writeToken } from './stored-token.js';
+
+export interface SharedTokenParts {
+  readonly store: Store;
+  readonly clock: Clock;
+  /** What instances must have in common, beside the account, to share a token. */
+  readonly scope: readonly string[];
+  readonly hardMarginMs: number | undefined;
+}
+
+/** Ms by which a lease outlasts the attempt of its holder: the store's own answers before and after it. */
+const LEASE_SLACK_MS = 3_000;
+/** Ms between two looks into the store while another instance has the lease: notifications may be lost. */
+const POLL_MS = 500;
+
+/** The newest token of the account that was seen, used or not. */
+interface Newest {
+  readonly id: string;
+  generation: number;
+}
+
+/**
+ * Third link of the chain, with a store: takes the token that another instance has obtained. Without one, it acquires the
+ * lease, obtains a token and shares it; an instance without the lease waits for the one that has it. While the store is
+ * unavailable every instance obtains its own token.
+ */
+export class SharedToken implements SharingLink {
+  /** A lease and an attempt after it: an instance that waits for one that died still makes its own attempt. */
+  readonly deadlineMs: number;
+  readonly #leaseMs: number;
+  readonly #channel: AccountChannel;
+  #newest: Newest | undefined;
+  #listener: TokenListener | undefined;
+
+  constructor(
+    private readonly parts: SharedTokenParts,
+    private readonly next: GrantProvider,
+  ) {
+    this.#leaseMs = next.deadlineMs + LEASE_SLACK_MS;
+    this.deadlineMs = 2 * this.#leaseMs;
+    const { store, clock } = parts;
+    this.#channel = new AccountChannel(store, clock, (...event) => this.#receive(...event));
+  }
+
+  listen(listener: TokenListener): void {
+    this.#listener = listener;
+  }
+
+  async obtain(attempt: Attempt): Promise<LiveGrant> {
+    const newest = this.#newestFor(attempt);
+    const taken = await this.#take(newest, attempt);
+    if (taken === undefined) return this.next.obtain(attempt);
+    return 'accessToken' in taken ? taken : this.#obtainWith(taken, newest, attempt);
+  }
+
+  /** Nobody takes the rejected token from the store any more. */
+  rejected({ stored }: LiveGrant): void {
+    if (stored === undefined) return;
+    const { id, generation } = stored;
+    void this.parts.store
+      .discard({ kind: 'token', id }, generation, this.#leaseMs)
+      .then(() => this.#channel.publish(id, 'rejected', generation))
+      .catch(() => undefined);
+  }
+
+  stop(): void {
+    this.#channel.follow();
+  }
+
+  /** Returns a token of another instance, or the lease; `undefined` while the store is unavailable. Throws `BackedOff`. */
+  async #take(newest: Newest, attempt: Attempt): Promise<LiveGrant | Lease | undefined> {
+    const { store } = this.parts;
+    try {
+      for (;;) {
+        attempt.signal.throwIfAborted();
+        const { received } = this.#channel;
+        const found = await this.#look(newest, attempt);
+        if (found !== undefined) return found;
+        const lease = await store.acquire({ kind: 'token', id: newest.id }, this.#leaseMs);
+        if (lease.kind === 'acquired') return await this.#lookAgain(lease, newest, attempt);
+        await this.#channel.next(received, Math.min(POLL_MS, lease.remainingMs + 1), attempt.signal);
+      }
+    } catch (thrown) {
+      if (thrown instanceof XPayAuthError && thrown.code === 'store_unavailable') return undefined;
+      throw thrown;
+    }
+  }
+
+  /** Returns a usable token; `undefined`: one has to be obtained. */
+  async #look(newest: Newest, attempt: Attempt): Promise<LiveGrant | undefined> {
+    const [grant, backoff] = await Promise.all([
+      this.#newer(newest),
+      readBackoff(this.parts.store, newest.id, attempt.usableForMs()),
+    ]);
+    if (grant !== undefined && !attempt.isRejected(grant.accessToken)) return grant;
+    if (backoff !== undefined) throw new BackedOff(backoff.failure, backoff.rejections);
+    return undefined;
+  }
+
+  /** Between the look and the lease, the instance that had it before may have written its token. */
+  async #lookAgain(lease: Lease, newest: Newest, attempt: Attempt): Promise<LiveGrant | Lease> {
+    let isKept = false;
+    try {
+      const found = await this.#look(newest, attempt);
+      isKept = found === undefined;
+      return found ?? lease;
+    } finally {
+      if (!isKept) void lease.release();
+    }
+  }
+
+  /** Returns the stored token, if it is newer than the newest one seen and not past its margin. */
+  async #newer(newest: Newest): Promise<LiveGrant | undefined> {
+    const { store, clock, hardMarginMs } = this.parts;
+    const grant = await readToken(store, clock, newest.id);
+    if (grant === undefined || grant.stored.generation <= newest.generation) return undefined;
+    if (grant.lifeMs - grant.ageMs <= hardMargin(grant.lifeMs, hardMarginMs)) return undefined;
+    newest.generation = grant.stored.generation;
+    return grant;
+  }
+
+  async #obtainWith(lease: Lease, newest: Newest, attempt: Attempt): Promise<LiveGrant> {
+    const { id } = newest;
+    const { generation } = lease;
+    try {
+      const grant = { ...(await this.next.obtain(attempt)), stored: { id, generation } };
+      newest.generation = Math.max(generation, newest.generation);
+      void this.#release(lease, () => this.#shareToken(grant, newest));
+      return grant;
+    } catch (thrown) {
+      const failure = attempt.failed(thrown);
+      void this.#release(lease, async () => {
+        const isWritten = failure !== undefined && (await writeBackoff(this.parts.store, { id, generation }, failure));
+        if (isWritten) await this.#channel.publish(id, 'pause', generation);
+      });
+      throw thrown;
+    }
+  }
+
+  /** Releases the lease once the result is shared, if the store takes it. */
+  async #release(lease: Lease, share: () => Promise<void>): Promise<void> {
+    try {
+      await share();
+    } catch {
+      // The other instances obtain their own.
+    } finally {
+      await lease.release();
+    }
+  }
+
+  async #shareToken(grant: LiveGrant & { readonly stored: StoredName }, newest: Newest): Promise<void> {
+    const { id, generation } = grant.stored;
+    if (await writeToken(this.parts.store, grant.stored, grant)) await this.#channel.publish(id, 'token', generation);
+    else if (this.#newest === newest) {
+      // We were slower than our lease, and another instance has written a newer token.
+      newest.generation = -1;
+      this.#adopt(newest);
+    }
+  }
+
+  #adopt(newest: Newest): void {
+    this.#listener?.adopt(() => this.#newer(newest).catch(() => undefined));
+  }
+
+  /** Changed credentials are another account, with names of their own in the store. */
+  #newestFor({ credentials: { username, secretKey }, current }: Attempt): Newest {
+    const id = lengthPrefixed([...this.parts.scope, username, secretKey]);
+    this.#channel.follow(id, current?.stored?.id);
+    if (this.#newest?.id !== id) this.#newest = { id, generation: -1 };
+    return this.#newest;
+  }
+
+  #receive(id: string, event: string, generation: number): void {
+    const newest = this.#newest;
+    if (event === 'rejected') this.#listener?.rejectedElsewhere({ id, generation });
+    if (event === 'token' && id === newest?.id && generation > newest.generation) this.#adopt(newest);
+  }
+}

@@ -1,0 +1,229 @@
+import type { AccessToken } from '../core/access-token.js';
+import { type Clock, type Instant, readInstant } from '../core/clock.js';
+import { XPayAuthError } from '../core/errors.js';
+import type { FreshnessPolicy } from '../core/freshness.js';
+import type { Instrumentation } from '../core/instrumentation.js';
+import type { TokenEvent, TokenStatus } from '../core/token-events.js';
+import { BackedOff } from '../async/backoff.js';
+import { abortable } from '../async/deadline.js';
+import { SingleFlight } from '../async/single-flight.js';
+import type { LiveGrant, StoredName, TokenListener } from './grant-provider.js';
+import { HeldToken } from './held-token.js';
+import type { TokenBackoff } from './token-backoff.js';
+
+export interface CachedTokenParts {
+  readonly clock: Clock;
+  readonly policy: FreshnessPolicy;
+  readonly emit: (event: TokenEvent) => void;
+  readonly instrumentation: Instrumentation;
+}
+
+/**
+ * First link of the chain: hands out the app token. Obtains it when it is first needed, renews it in the background while it
+ * is still good, and never hands it out past its margin. At most one attempt runs at a time.
+ */
+export class CachedToken implements TokenListener {
+  #held: HeldToken | undefined;
+  /** The last token for which `expired` was emitted. */
+  #expired: HeldToken | undefined;
+  #clockSkewMs = 0;
+  /** Brings `undefined` when there was nothing to adopt. */
+  readonly #flights: SingleFlight<AccessToken | undefined>;
+  readonly #stop = new AbortController();
+
+  constructor(
+    private readonly parts: CachedTokenParts,
+    private readonly backoff: TokenBackoff,
+  ) {
+    this.#flights = new SingleFlight(() => parts.instrumentation.record({ type: 'joined', flight: 'token' }));
+  }
+
+  /** Returns the current token, or the one that the attempt in progress brings. An abort detaches this caller alone. */
+  get(signal?: AbortSignal): Promise<AccessToken> {
+    const held = this.#held;
+    if (held !== undefined && signal?.aborted !== true) {
+      const { clock } = this.parts;
+      const wall = clock.now();
+      if (held.isSurelyFresh(wall)) return held.promise;
+      const mono = clock.monotonic();
+      const state = held.look({ mono, wall });
+      if (state === 'doubtful') return this.#renewedOr(held, signal);
+      if (state === 'stale') this.#renewInBackground(mono);
+      if (state !== 'expired') return held.promise;
+    }
+    return this.#renewed(signal);
+  }
+
+  /** Returns the current token if it may still be handed out. Starts nothing. */
+  peek(): AccessToken | undefined {
+    const held = this.#held;
+    if (held === undefined) return undefined;
+    const { clock } = this.parts;
+    const wall = clock.now();
+    if (held.isSurelyFresh(wall)) return held.token;
+    const state = held.look({ mono: clock.monotonic(), wall });
+    return state === 'fresh' || state === 'stale' ? held.token : undefined;
+  }
+
+  /**
+   * Returns a new token, however good the present one is. Our own backoff ends; that of a rejected account, of a rejected
+   * token and of a `Retry-After` does not.
+   */
+  refresh(): Promise<AccessToken> {
+    this.backoff.endOwnBackoff();
+    return this.#renewed();
+  }
+
+  /** The upstream rejected this token. Does nothing unless it is still the current one. */
+  invalidate(rejected: AccessToken | string): void {
+    const held = this.#held;
+    if (held?.token.value !== (typeof rejected === 'string' ? rejected : rejected.value)) return;
+    this.backoff.rejected(held.grant);
+    this.#drop();
+  }
+
+  status(): Omit<TokenStatus, 'store'> {
+    const now = readInstant(this.parts.clock);
+    const held = this.#held;
+    const state = held?.freshness(now) ?? 'none';
+    return {
+      state: state === 'doubtful' ? 'expired' : state,
+      expiresAt: held?.token.expiresAt,
+      usableForMs: state === 'doubtful' ? 0 : Math.floor(held?.usableForMs(now.mono) ?? 0),
+      nextRefreshAt: this.#nextRefreshAt(now),
+      failures: this.backoff.failures,
+      lastError: this.backoff.lastError?.code,
+      clockSkewMs: this.#clockSkewMs,
+    };
+  }
+
+  /** Ends every attempt and every wait with `shutting_down`. */
+  stop(): void {
+    this.backoff.stop();
+    this.#stop.abort(new XPayAuthError('shutting_down', 'The application is shutting down'));
+  }
+
+  /** Takes the newer token of another instance, unless an attempt is in progress. Meanwhile callers start none. */
+  adopt(read: () => Promise<LiveGrant | undefined>): void {
+    if (this.#flights.has('token') || this.#stop.signal.aborted) return;
+    const adoption = this.#flights.run('token', async () => {
+      const grant = await read();
+      if (grant === undefined || this.backoff.isRejected(grant.accessToken)) return undefined;
+      return this.#hold(grant, this.backoff.isRenewalOwed);
+    });
+    adoption.catch(() => undefined);
+  }
+
+  rejectedElsewhere({ id, generation }: StoredName): void {
+    const stored = this.#held?.grant.stored;
+    if (stored?.id === id && stored.generation === generation) this.#drop();
+  }
+
+  #drop(): void {
+    const token = this.#held?.token;
+    if (token === undefined) return;
+    this.#held = undefined;
+    this.backoff.tokenRejected(token);
+    this.#emit({ type: 'rejected' });
+  }
+
+  #nextRefreshAt(now: Instant): number | undefined {
+    const backoffMs = this.backoff.until - now.mono;
+    const backoffEndsAt = backoffMs > 0 ? now.wall + backoffMs : undefined;
+    const dueAt = this.#held?.staleAt(now) ?? backoffEndsAt;
+    return dueAt === undefined ? undefined : Math.round(Math.max(dueAt, backoffEndsAt ?? dueAt));
+  }
+
+  #renewInBackground(mono: number): void {
+    if (mono < this.backoff.until || this.#flights.has('token') || this.#stop.signal.aborted) return;
+    // Events, status and backoff report a failure; no caller waits for this promise.
+    this.#renew().catch(() => undefined);
+  }
+
+  /** Returns the result of the attempt in progress, or of a new one, for one caller. */
+  async #renewed(signal?: AbortSignal): Promise<AccessToken> {
+    signal?.throwIfAborted();
+    this.#noticeExpiry();
+    const token = await abortable(this.#renew(), signal);
+    if (token === undefined) return this.#renewed(signal);
+    // It may have been rejected since it arrived.
+    return this.backoff.isRejected(token) ? this.get(signal) : token;
+  }
+
+  /** As {@link #renewed}, and the current token where that fails. Our own backoff started before the doubt, so it ends. */
+  async #renewedOr(held: HeldToken, signal?: AbortSignal): Promise<AccessToken> {
+    this.backoff.endOwnBackoff();
+    try {
+      return await this.#renewed(signal);
+    } catch (failure) {
+      signal?.throwIfAborted();
+      if (this.#held !== held || !held.isUsable(this.parts.clock.monotonic())) throw failure;
+      return held.token;
+    }
+  }
+
+  #renew(): Promise<AccessToken | undefined> {
+    return this.#flights.run('token', async () => {
+      const standing = this.backoff.standing();
+      if (standing === undefined) {
+        return this.parts.instrumentation.observe({ type: 'renew token' }, () => this.#obtain());
+      }
+      this.#held?.renewalFailed();
+      throw standing;
+    });
+  }
+
+  async #obtain(): Promise<AccessToken> {
+    const { signal } = this.#stop;
+    const isCausedByRejection = this.backoff.isRenewalOwed;
+    const current = this.#held?.grant;
+    try {
+      const grant = await this.backoff.obtain({ current, usableForMs: () => this.#usableForMs(), signal });
+      return this.#hold(grant, isCausedByRejection);
+    } catch (thrown) {
+      this.#held?.renewalFailed();
+      if (thrown instanceof BackedOff) throw thrown.failure;
+      this.#emitFailure(thrown as XPayAuthError);
+      throw thrown;
+    }
+  }
+
+  #usableForMs(): number {
+    return this.#held?.usableForMs(this.parts.clock.monotonic()) ?? 0;
+  }
+
+  #hold(grant: LiveGrant, isCausedByRejection: boolean): AccessToken {
+    const { accessToken, lifeMs, ageMs, clockSkewMs, reference } = grant;
+    const type = ageMs !== undefined ? 'adopted' : this.#held === undefined ? 'obtained' : 'refreshed';
+    const leadMs = this.#held?.usableForMs(this.parts.clock.monotonic());
+    this.#held = new HeldToken(grant, this.parts.policy);
+    this.#clockSkewMs = clockSkewMs;
+    this.backoff.succeeded(isCausedByRejection);
+    const { expiresAt } = accessToken;
+    this.#emit({ type, expiresAt, lifeMs: lifeMs - (ageMs ?? 0), leadMs, clockSkewMs, reference });
+    return accessToken;
+  }
+
+  #emitFailure({ code, message: reason, reference }: XPayAuthError): void {
+    if (code === 'shutting_down') return;
+    const { failures } = this.backoff;
+    this.#emit({ type: 'refresh-failed', code, reason, failures, usableForMs: this.#usableForMs(), reference });
+  }
+
+  /** Emits `expired`, once for each token that was not renewed in time. */
+  #noticeExpiry(): void {
+    const held = this.#held;
+    if (held === undefined || held === this.#expired || held.isUsable(this.parts.clock.monotonic())) return;
+    this.#expired = held;
+    this.#emit({ type: 'expired', failures: this.backoff.failures });
+  }
+
+  /** Errors thrown by a listener are swallowed. */
+  #emit(event: TokenEvent): void {
+    try {
+      this.parts.emit(event);
+    } catch {
+      // The listener's own failure.
+    }
+  }
+}

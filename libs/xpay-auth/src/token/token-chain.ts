@@ -1,0 +1,26 @@
+import { AppAccount, type AppAccountParts } from './app-account.js';
+import { CachedToken, type CachedTokenParts } from './cached-token.js';
+import type { GrantProvider, TokenListener } from './grant-provider.js';
+import { TokenBackoff, type TokenBackoffParts } from './token-backoff.js';
+
+/** A link that shares the token with other instances. */
+export interface SharingLink extends GrantProvider {
+  /** The listener receives what other instances do from here on. */
+  listen(listener: TokenListener): void;
+}
+
+export interface TokenChainParts extends AppAccountParts, TokenBackoffParts, CachedTokenParts {
+  readonly policy: AppAccountParts['policy'] & TokenBackoffParts['policy'] & CachedTokenParts['policy'];
+  /** Creates the link between backoff and app account; `undefined`: this instance obtains tokens for itself alone. */
+  readonly share?: ((next: GrantProvider) => SharingLink) | undefined;
+}
+
+/** Builds the chain that obtains the app token: cached token → backoff → shared token → app account. */
+export function createTokenChain(parts: TokenChainParts): CachedToken {
+  const account = new AppAccount(parts);
+  const shared = parts.share?.(account);
+  const backoff = new TokenBackoff(parts, account, shared ?? account);
+  const cached = new CachedToken(parts, backoff);
+  shared?.listen(cached);
+  return cached;
+}
