@@ -79,19 +79,26 @@ export class SharedToken implements SharingLink {
   /** Returns a token of another instance, or the lease; `undefined` while the store is unavailable. Throws `BackedOff`. */
   async #take(newest: Newest, attempt: Attempt): Promise<LiveGrant | Lease | undefined> {
     const { store } = this.parts;
+    let lease: Lease | undefined;
+    let isKept = false;
     try {
       for (;;) {
         attempt.signal.throwIfAborted();
         const { received } = this.#channel;
         const found = await this.#look(newest, attempt);
         if (found !== undefined) return found;
-        const lease = await store.acquire({ kind: 'token', id: newest.id }, this.#leaseMs);
-        if (lease.kind === 'acquired') return await this.#lookAgain(lease, newest, attempt);
-        await this.#channel.next(received, Math.min(POLL_MS, lease.remainingMs + 1), attempt.signal);
+        isKept = lease !== undefined;
+        if (isKept) return lease;
+        const taken = await store.acquire({ kind: 'token', id: newest.id }, this.#leaseMs);
+        // The instance that had it before may have written its token since the look: look again.
+        if (taken.kind === 'acquired') lease = taken;
+        else await this.#channel.next(received, Math.min(POLL_MS, taken.remainingMs + 1), attempt.signal);
       }
     } catch (thrown) {
       if (thrown instanceof XPayAuthError && thrown.code === 'store_unavailable') return undefined;
       throw thrown;
+    } finally {
+      if (!isKept) void lease?.release();
     }
   }
 
@@ -104,18 +111,6 @@ export class SharedToken implements SharingLink {
     if (grant !== undefined && !attempt.isRejected(grant.accessToken)) return grant;
     if (backoff !== undefined) throw new BackedOff(backoff.failure, backoff.rejections);
     return undefined;
-  }
-
-  /** Between the look and the lease, the instance that had it before may have written its token. */
-  async #lookAgain(lease: Lease, newest: Newest, attempt: Attempt): Promise<LiveGrant | Lease> {
-    let isKept = false;
-    try {
-      const found = await this.#look(newest, attempt);
-      isKept = found === undefined;
-      return found ?? lease;
-    } finally {
-      if (!isKept) void lease.release();
-    }
   }
 
   /** Returns the stored token, if it is newer than the newest one seen and not past its margin. */

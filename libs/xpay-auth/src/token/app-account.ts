@@ -64,45 +64,37 @@ export class AppAccount implements GrantProvider {
   }
 
   async #obtain(attempt: Attempt, signal: AbortSignal): Promise<LiveGrant> {
+    const { authenticate, refresh } = this.parts;
     const { credentials } = attempt;
     if (!isSameAccount(credentials, this.#credentials)) this.#refreshToken = undefined;
     this.#credentials = credentials;
-    const login = (): Promise<Grant> => this.parts.authenticate(credentials, 'own token', signal);
-    const { grant, elapsedMs } = (await this.#refreshed(signal)) ?? (await this.#answer(login, signal));
-    this.#refreshToken = grant.refreshToken ?? this.#refreshToken;
-    return this.#live(grant, elapsedMs, attempt);
-  }
-
-  /** `undefined` without a refresh token, and with one that is rejected. */
-  async #refreshed(signal: AbortSignal): Promise<Answer | undefined> {
-    const { refresh } = this.parts;
     const refreshToken = this.#refreshToken;
-    if (refresh === undefined || refreshToken === undefined) return undefined;
-    try {
-      return await this.#answer(() => refresh(refreshToken, signal), signal);
-    } catch (thrown) {
-      if (!isRejection(thrown)) throw thrown;
-      this.#refreshToken = undefined;
-      return undefined;
+    if (refresh !== undefined && refreshToken !== undefined) {
+      try {
+        return await this.#call(() => refresh(refreshToken, signal), attempt, signal);
+      } catch (thrown) {
+        if (!isRejection(thrown)) throw thrown;
+        this.#refreshToken = undefined;
+      }
     }
+    return this.#call(() => authenticate(credentials, 'own token', signal), attempt, signal);
   }
 
-  /** Throws the reason of the signal once that has aborted: nothing is called any more, and a late answer has no effect. */
-  async #answer(call: () => Promise<Grant>, signal: AbortSignal): Promise<Answer> {
+  /** Calls nothing once the signal has aborted, and a late answer has no effect: throws its reason. */
+  async #call(call: () => Promise<Grant>, attempt: Attempt, signal: AbortSignal): Promise<LiveGrant> {
+    const { clock, policy } = this.parts;
     signal.throwIfAborted();
-    const askedAt = this.parts.clock.monotonic();
+    const askedAt = clock.monotonic();
+    let answer: Grant;
     try {
-      // Read one by one: the object of a custom dialect may have getters.
-      const { accessToken, username, scopes, isAPI, lifeMs, upstreamNow, refreshToken, reference } = await call();
-      const grant = { accessToken, username, scopes, isAPI, lifeMs, upstreamNow, refreshToken, reference };
-      return { grant, elapsedMs: this.parts.clock.monotonic() - askedAt };
+      answer = await call();
     } finally {
       signal.throwIfAborted();
     }
-  }
-
-  #live(grant: Grant, elapsedMs: number, attempt: Attempt): LiveGrant {
-    const { accessToken, username, scopes, isAPI, upstreamNow, reference } = grant;
+    const receivedAt = readInstant(clock);
+    // Read once: the object of a custom dialect may have getters.
+    const { accessToken, username, scopes, isAPI, lifeMs: statedMs, upstreamNow, refreshToken, reference } = answer;
+    this.#refreshToken = refreshToken ?? this.#refreshToken;
     if (typeof accessToken.value !== 'string' || accessToken.value === '') {
       throw new XPayAuthError('upstream_malformed', 'The dialect brought no access token', { reference });
     }
@@ -110,9 +102,9 @@ export class AppAccount implements GrantProvider {
       const message = 'The upstream issued the very token it had rejected';
       throw new XPayAuthError('credentials_rejected', message, { reference });
     }
-    const receivedAt = readInstant(this.parts.clock);
-    const facts = { expiresAt: accessToken.expiresAt, lifeMs: grant.lifeMs, upstreamNow, elapsedMs };
-    const lifeMs = lifeFromNow(facts, receivedAt.wall) ?? this.parts.policy.fallbackLifeMs;
+    const elapsedMs = receivedAt.mono - askedAt;
+    const facts = { expiresAt: accessToken.expiresAt, lifeMs: statedMs, upstreamNow, elapsedMs };
+    const lifeMs = lifeFromNow(facts, receivedAt.wall) ?? policy.fallbackLifeMs;
     const clockSkewMs = clockSkew(facts, receivedAt.wall);
     return { accessToken, username, scopes, isAPI, reference, receivedAt, lifeMs, clockSkewMs };
   }
@@ -128,12 +120,6 @@ export class AppAccount implements GrantProvider {
       });
     }
   }
-}
-
-interface Answer {
-  readonly grant: Grant;
-  /** Ms between the call and its answer. */
-  readonly elapsedMs: number;
 }
 
 /** Whether these are the same user name and key. */

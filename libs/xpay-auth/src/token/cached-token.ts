@@ -108,8 +108,8 @@ export class CachedToken implements TokenListener {
     if (this.#flights.has('token') || this.#stop.signal.aborted) return;
     const adoption = this.#flights.run('token', async () => {
       const grant = await read();
-      if (grant === undefined || this.backoff.isRejected(grant.accessToken)) return undefined;
-      return this.#hold(grant, this.backoff.isRenewalOwed);
+      if (grant === undefined || this.backoff.rejectedTokens.has(grant.accessToken)) return undefined;
+      return this.#hold(grant, this.backoff.rejectedTokens.isRenewalOwed);
     });
     adoption.catch(() => undefined);
   }
@@ -147,7 +147,7 @@ export class CachedToken implements TokenListener {
     const token = await abortable(this.#renew(), signal);
     if (token === undefined) return this.#renewed(signal);
     // It may have been rejected since it arrived.
-    return this.backoff.isRejected(token) ? this.get(signal) : token;
+    return this.backoff.rejectedTokens.has(token) ? this.get(signal) : token;
   }
 
   /** As {@link #renewed}, and the current token where that fails. Our own backoff started before the doubt, so it ends. */
@@ -175,7 +175,7 @@ export class CachedToken implements TokenListener {
 
   async #obtain(): Promise<AccessToken> {
     const { signal } = this.#stop;
-    const isCausedByRejection = this.backoff.isRenewalOwed;
+    const isCausedByRejection = this.backoff.rejectedTokens.isRenewalOwed;
     const current = this.#held?.grant;
     try {
       const grant = await this.backoff.obtain({ current, usableForMs: () => this.#usableForMs(), signal });
@@ -183,7 +183,10 @@ export class CachedToken implements TokenListener {
     } catch (thrown) {
       this.#held?.renewalFailed();
       if (thrown instanceof BackedOff) throw thrown.failure;
-      this.#emitFailure(thrown as XPayAuthError);
+      const { code, message: reason, reference } = thrown as XPayAuthError;
+      if (code === 'shutting_down') throw thrown;
+      const { failures } = this.backoff;
+      this.#emit({ type: 'refresh-failed', code, reason, failures, usableForMs: this.#usableForMs(), reference });
       throw thrown;
     }
   }
@@ -202,12 +205,6 @@ export class CachedToken implements TokenListener {
     const { expiresAt } = accessToken;
     this.#emit({ type, expiresAt, lifeMs: lifeMs - (ageMs ?? 0), leadMs, clockSkewMs, reference });
     return accessToken;
-  }
-
-  #emitFailure({ code, message: reason, reference }: XPayAuthError): void {
-    if (code === 'shutting_down') return;
-    const { failures } = this.backoff;
-    this.#emit({ type: 'refresh-failed', code, reason, failures, usableForMs: this.#usableForMs(), reference });
   }
 
   /** Emits `expired`, once for each token that was not renewed in time. */

@@ -34,12 +34,13 @@ export interface TokenBackoffParts {
  * token, so that a backoff costs neither a read of the credentials nor one of the store.
  */
 export class TokenBackoff {
-  #failures = 0;
-  #lastError: XPayAuthError | undefined;
+  /** Failed attempts in a row. */
+  failures = 0;
+  lastError: XPayAuthError | undefined;
+  readonly rejectedTokens = new RejectedTokens();
   /** After failures of the upstream. */
   #backoff: Backoff | undefined;
   readonly #account: RejectedAccount;
-  readonly #tokens = new RejectedTokens();
 
   constructor(
     private readonly parts: TokenBackoffParts,
@@ -49,33 +50,20 @@ export class TokenBackoff {
     this.#account = new RejectedAccount(parts.policy);
   }
 
-  /** Failed attempts in a row. */
-  get failures(): number {
-    return this.#failures;
-  }
-
-  get lastError(): XPayAuthError | undefined {
-    return this.#lastError;
-  }
-
   /** On the monotonic clock: no attempt is made until then, unless the credentials change. */
   get until(): number {
-    return Math.max(this.#backoff?.until ?? -Infinity, this.#tokens.backoff?.until ?? -Infinity, this.#account.until);
-  }
-
-  get isRenewalOwed(): boolean {
-    return this.#tokens.isRenewalOwed;
-  }
-
-  isRejected(token: AccessToken): boolean {
-    return this.#tokens.has(token);
+    return Math.max(
+      this.#backoff?.until ?? -Infinity,
+      this.rejectedTokens.backoff?.until ?? -Infinity,
+      this.#account.until,
+    );
   }
 
   /** Returns why no attempt may be made now, whatever the credentials are. */
   standing(): XPayAuthError | undefined {
     const mono = this.parts.clock.monotonic();
-    const failure = standingFailure(this.#backoff, mono) ?? standingFailure(this.#tokens.backoff, mono);
-    this.#lastError = failure ?? this.#lastError;
+    const failure = standingFailure(this.#backoff, mono) ?? standingFailure(this.rejectedTokens.backoff, mono);
+    this.lastError = failure ?? this.lastError;
     return failure;
   }
 
@@ -83,42 +71,45 @@ export class TokenBackoff {
   async obtain(request: TokenRequest): Promise<LiveGrant> {
     const { clock } = this.parts;
     const ms = this.next.deadlineMs;
-    const startedAt = clock.monotonic();
-    const progress: Attempt['progress'] = { waitsFor: 'credentials' };
-    let credentials: Credentials | undefined;
-    let recorded: RecordedFailure | undefined;
-    const failed = (thrown: unknown): RecordedFailure | undefined =>
-      (recorded ??= this.#record(thrown, { startedAt, credentials, usableForMs: request.usableForMs() }));
-    const limits = { clock, ms, signal: request.signal, error: () => overdue(progress, ms) };
+    const run: Run = { startedAt: clock.monotonic(), waitsFor: 'credentials' };
+    const limits = { clock, ms, signal: request.signal, error: () => overdue(run, ms) };
     try {
-      return await deadline(limits, async (signal) => {
-        credentials = await this.account.read({ signal, progress });
-        const standing = this.#account.standing(credentials, startedAt);
-        if (standing !== undefined) throw new BackedOff(standing);
-        const isRejected = (token: AccessToken): boolean => this.#tokens.has(token);
-        const attempt: Attempt = { ...request, signal, progress, credentials, isRepeat: false, isRejected, failed };
-        try {
-          return await this.next.obtain(attempt);
-        } catch (thrown) {
-          if (!(thrown instanceof AccountChanged)) throw thrown;
-          credentials = thrown.credentials;
-          return this.next.obtain({ ...attempt, credentials, isRepeat: true });
-        }
-      });
+      return await deadline(limits, (signal) => this.#attempt({ ...request, signal }, run));
     } catch (thrown) {
-      if (thrown instanceof BackedOff) this.#learn(thrown, credentials);
-      const failure = failed(thrown);
+      if (thrown instanceof BackedOff) this.#learn(thrown, run);
+      const failure = this.#record(thrown, run, request);
       throw failure === undefined ? thrown : withRetryAfter(failure.error, failure.backoffMs);
+    }
+  }
+
+  async #attempt(request: TokenRequest, run: Run): Promise<LiveGrant> {
+    const credentials = (run.credentials = await this.account.read({ ...request, progress: run }));
+    const standing = this.#account.standing(credentials, run.startedAt);
+    if (standing !== undefined) throw new BackedOff(standing);
+    const attempt: Attempt = {
+      ...request,
+      credentials,
+      isRepeat: false,
+      progress: run,
+      isRejected: (token) => this.rejectedTokens.has(token),
+      failed: (thrown) => this.#record(thrown, run, request),
+    };
+    try {
+      return await this.next.obtain(attempt);
+    } catch (thrown) {
+      if (!(thrown instanceof AccountChanged)) throw thrown;
+      run.credentials = thrown.credentials;
+      return this.next.obtain({ ...attempt, credentials: thrown.credentials, isRepeat: true });
     }
   }
 
   /** A token is at hand. `isCaused`: because another one had been rejected. */
   succeeded(isCaused: boolean): void {
-    this.#tokens.renewed(isCaused, this.parts.clock.monotonic());
+    this.rejectedTokens.renewed(isCaused, this.parts.clock.monotonic());
     this.#account.clear();
     this.#backoff = undefined;
-    this.#failures = 0;
-    this.#lastError = undefined;
+    this.failures = 0;
+    this.lastError = undefined;
   }
 
   /** Ends our own backoff, but not the time that an upstream asked for. */
@@ -129,7 +120,7 @@ export class TokenBackoff {
   /** The upstream rejected this token. The renewal that follows waits for no failure before it. */
   tokenRejected(token: AccessToken): void {
     this.#backoff = undefined;
-    this.#tokens.add(token, this.parts.clock.monotonic());
+    this.rejectedTokens.add(token, this.parts.clock.monotonic());
   }
 
   /** Passes on that the upstream rejected the token of this grant when this instance used it. */
@@ -141,40 +132,50 @@ export class TokenBackoff {
     this.next.stop?.();
   }
 
-  #learn({ failure, rejections }: BackedOff, credentials: Credentials | undefined): void {
-    this.#lastError = failure;
+  #learn({ failure, rejections }: BackedOff, { credentials }: Run): void {
+    this.lastError = failure;
     if (rejections === 0) return;
     const until = this.parts.clock.monotonic() + (failure.retryAfterMs ?? 0);
     this.#account.learn(credentials, rejections, { until, error: failure });
   }
 
-  #record(thrown: unknown, { startedAt, credentials, usableForMs }: FailureFacts): RecordedFailure | undefined {
-    if (thrown instanceof AccountChanged || thrown instanceof BackedOff) return undefined;
+  /** Records a failure once, whichever link reports it first. */
+  #record(thrown: unknown, run: Run, { usableForMs }: TokenRequest): RecordedFailure | undefined {
+    if (run.failure !== undefined || thrown instanceof AccountChanged || thrown instanceof BackedOff)
+      return run.failure;
     const error = asOutboundFailure(thrown);
     if (error.code === 'shutting_down') return undefined;
     const mono = this.parts.clock.monotonic();
-    this.#failures++;
-    this.#lastError = error;
+    this.failures++;
+    this.lastError = error;
+    run.failure = { error, ...this.#backOff(error, run, mono, usableForMs()) };
+    return run.failure;
+  }
+
+  /** Starts the backoff that follows this failure. */
+  #backOff(error: XPayAuthError, run: Run, mono: number, usableForMs: number): Omit<RecordedFailure, 'error'> {
     if (error.code === 'credentials_rejected') {
-      const backoffMs = this.#account.add(credentials, error, mono);
-      return { error, backoffMs, rejections: this.#account.rejections };
+      const backoffMs = this.#account.add(run.credentials, error, mono);
+      return { backoffMs, rejections: this.#account.rejections };
     }
-    const attempt = { error, failures: this.#failures, usableForMs, tookMs: mono - startedAt };
-    const backoffMs = backoffAfter(attempt, this.parts.policy, this.parts.random);
+    const failed = { error, failures: this.failures, usableForMs, tookMs: mono - run.startedAt };
+    const backoffMs = backoffAfter(failed, this.parts.policy, this.parts.random);
     this.#backoff = { until: mono + backoffMs, error };
-    return { error, backoffMs, rejections: 0 };
+    return { backoffMs, rejections: 0 };
   }
 }
 
-interface FailureFacts {
+/** The state of one attempt. */
+interface Run {
   /** On the monotonic clock. */
   readonly startedAt: number;
-  /** `undefined` if they could not be read. */
-  readonly credentials: Credentials | undefined;
-  readonly usableForMs: number;
+  waitsFor: 'credentials' | 'upstream';
+  /** `undefined` until they are read. */
+  credentials?: Credentials;
+  failure?: RecordedFailure;
 }
 
-function overdue({ waitsFor }: Attempt['progress'], ms: number): XPayAuthError {
+function overdue({ waitsFor }: Run, ms: number): XPayAuthError {
   if (waitsFor === 'upstream') return unanswered(ms);
   return new XPayAuthError('configuration', `The option \`credentials\` gave nothing within ${ms} ms`);
 }
