@@ -1,4 +1,4 @@
-// Below the public surface: the module gives every instance its options, a share and a randomness of its own; here each is said.
+// Below the public surface: the module sets the options, the renewal share and the randomness of each instance; here they are arguments.
 import type { Credentials, Grant, Store } from 'nestjs-xpay-auth';
 import { SharedToken } from '../../libs/xpay-auth/src/cluster/shared-token.js';
 import { Instrumentation } from '../../libs/xpay-auth/src/core/instrumentation.js';
@@ -20,11 +20,11 @@ export interface TestTokenSource extends Pick<TokenChainParts, 'clock' | 'creden
   readonly policy?: Partial<Policy>;
   readonly refresh?: TokenChainParts['refresh'];
   readonly random?: TokenChainParts['random'];
-  /** Between this instance and others of the same account. */
+  /** Shared with other instances of the same account. */
   readonly store?: Store | undefined;
 }
 
-/** A token chain whose policy and chance are the same in every run. */
+/** Creates a token chain whose policy and randomness are the same in every run. */
 export function testTokenSource(options: TestTokenSource): CachedToken {
   const { policy, refresh, random = () => 0.5, store, authenticate, clock, credentials } = options;
   const scope = ['the app', 'an upstream'];

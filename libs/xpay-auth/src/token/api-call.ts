@@ -12,13 +12,13 @@ export interface ApiCallParts {
   readonly instrumentation: Instrumentation;
 }
 
-/** What an API call brings. */
+/** The result of an API call. */
 export type ApiData = Extract<ApiOutcome, { kind: 'data' }>;
 
 /**
- * Calls the upstream's API with the app's own token. A token that is rejected is renewed, and the call repeated once and
- * at once, but only where the upstream certainly did nothing the first time: some of these calls move money. The body is
- * encoded before anything is awaited, so what the caller does to it later changes no request.
+ * Calls the upstream's API with the app token. A rejected token is renewed, and the call is repeated once, but only where the
+ * first one certainly had no effect: some calls move money. The body is encoded before anything is awaited, so changing it
+ * later has no effect.
  */
 export async function callApi(parts: ApiCallParts, call: ApiCall, signal?: AbortSignal): Promise<ApiData> {
   const { tokens, api, send, instrumentation } = parts;

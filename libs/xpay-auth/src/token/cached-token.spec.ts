@@ -11,7 +11,7 @@ import { createTokenChain } from './token-chain.js';
 const LIFE_MS = 60_000;
 const MARGIN_MS = 3_000;
 
-/** What can happen, in any order. */
+/** Steps that may follow each other in any order. */
 const step = fc.oneof(
   { weight: 6, arbitrary: fc.record({ do: fc.constant('get' as const), callers: fc.integer({ min: 1, max: 5 }) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant('leave' as const) }) },
@@ -63,7 +63,7 @@ class Play {
     });
   }
 
-  /** Somebody asks, and looks closely at what comes. */
+  /** A caller asks for a token, and checks the one that it gets. */
   ask(get: () => Promise<AccessToken>): void {
     this.waiting.push(this.#lookAt(get()));
   }
@@ -121,7 +121,7 @@ async function perform(play: Play, action: Step): Promise<void> {
       break;
     }
     case 'invalidate': {
-      // What was handed out in this very turn has to arrive before anybody can reject it.
+      // A token that was handed out in this tick has to arrive before it can be rejected.
       await new Promise(setImmediate);
       const token = play.source.peek();
       if (token === undefined) break;
@@ -151,7 +151,7 @@ async function perform(play: Play, action: Step): Promise<void> {
 }
 
 describe('CachedToken', () => {
-  it('O3 O5 O7 O19 · whatever happens, in whatever order: no dead or rejected token, one request at a time, an end', async () => {
+  it('O3 O5 O7 O19 · never hands out an expired or rejected token, makes one request at a time, and ends, whatever happens', async () => {
     const own = /^(upstream_|credentials_rejected|shutting_down)/;
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 40 }), async (steps) => {
@@ -166,7 +166,7 @@ describe('CachedToken', () => {
     );
   }, 60_000);
 
-  it('O9 · whatever happened, a minute after the upstream is well everybody is served', async () => {
+  it('O9 · serves every caller a minute after the upstream has recovered, whatever happened before', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 25 }), async (steps) => {
         const play = new Play();

@@ -5,11 +5,11 @@ import { nameOnly } from '../core/name-only.js';
 import type { ApiCall, ApiLanguage, UpstreamRequest } from '../core/ports.js';
 
 /**
- * Encodes the body of a call, once and at once. Returns what makes its request with a token: the same body for every token.
- * Throws `configuration` for a body that the dialect cannot encode.
+ * Encodes the body of a call, once, before it returns. The returned function creates the request with a token; every request
+ * has the same body. Throws `configuration` for a body that the dialect cannot encode.
  */
 export function encodeCall(api: ApiLanguage, call: ApiCall): (token: AccessToken) => UpstreamRequest {
-  // Nobody can guess it, so where it is in the body, the dialect wrote a token there.
+  // It cannot be guessed, so wherever it is in the body, the dialect wrote a token there.
   const placeholder = new AccessToken(randomUUID());
   const { body: encodedBody } = encode(api, call, placeholder);
   return (token) => {
@@ -19,7 +19,7 @@ export function encodeCall(api: ApiLanguage, call: ApiCall): (token: AccessToken
   };
 }
 
-/** Whatever an encoder throws is a matter of configuration: nothing was sent, and no caller of the app is at fault. */
+/** Every error of an encoder becomes `configuration`: nothing was sent, and no caller of the app is at fault. */
 function encode(api: ApiLanguage, call: ApiCall, token: AccessToken): UpstreamRequest {
   try {
     return api.encode(call, token);

@@ -7,11 +7,11 @@ import { type ApiData, callApi } from '../../token/api-call.js';
 import { onAbort } from '../../async/deadline.js';
 import type { XPayTokenService } from './token.service.js';
 
-/** How one call of the upstream's API is made. */
+/** Options of one call of the upstream's API. */
 export interface XPayCallOptions {
-  /** Headers beside those the upstream's language sets. */
+  /** Headers in addition to those that the dialect sets. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Lets the caller leave: rejects with `signal.reason`. */
+  /** Aborts the call, which then rejects with `signal.reason`. */
   readonly signal?: AbortSignal;
   /**
    * A v4 UUID that names the call in the upstream's records. @default a fresh one
@@ -28,28 +28,27 @@ export interface XPayRequest extends XPayCallOptions {
   /** Below the instance's `baseUrl`, with a leading slash. */
   readonly path: string;
   /**
-   * Sent as the upstream's language has it; for xPay.stream as JSON. Encoded when the call is made: changing the object later
-   * has no effect.
+   * Encoded by the dialect (xPay.stream: JSON) when the call is made: changing the object later has no effect.
    */
   readonly body?: unknown;
 }
 
-/** What a call of the upstream's API brought. */
+/** The result of a call of the upstream's API. */
 export interface XPayAnswer<T> {
-  /** The answer without its envelope: for xPay.stream `success.data`, which may be `null`. */
+  /** The answer without its envelope (xPay.stream: `success.data`, which may be `null`). */
   data: T;
   /** The upstream's name for the request, or the one it was sent with: quote it when asking its support. */
   uuid: string;
 }
 
 /**
- * Calls the upstream's API with the app's own token: attaches it, unwraps the answer, and renews a token that is rejected.
- * The call is then repeated once, where it certainly had no effect.
+ * Calls the upstream's API with the app token: attaches it, unwraps the answer, and renews a rejected token. The call is then
+ * repeated once, if it certainly had no effect.
  *
- * Calls act with the rights of the app's own account: never pass a caller's wish through unexamined.
+ * Calls act with the rights of the app account: validate what a caller asks for before you pass it on.
  */
 export class XPayHttpService implements OnModuleDestroy {
-  /** What ends each call under way. */
+  /** Aborts each call in progress. */
   readonly #underWay = new Set<AbortController>();
   #stopped = false;
 
@@ -62,7 +61,7 @@ export class XPayHttpService implements OnModuleDestroy {
   ) {}
 
   /**
-   * Posts to the upstream's API and returns what it answers (for xPay.stream `success.data`, which may be `null`).
+   * Posts to the upstream's API and returns the data of the answer (xPay.stream: `success.data`, which may be `null`).
    *
    * @throws XPayAuthError `upstream_business_error` when the upstream reports an error of its own, `shutting_down`
    * when the module is destroyed meanwhile, `configuration` before anything is sent for a body that the dialect cannot
@@ -88,7 +87,7 @@ export class XPayHttpService implements OnModuleDestroy {
         signal: ending.signal,
       });
     } catch (failure) {
-      // The transport says "given up" when the caller left; the caller gets back its own reason.
+      // The transport fails with `upstream_timeout` when the caller aborts; the caller gets its own reason.
       if (failure instanceof XPayAuthError) signal?.throwIfAborted();
       if (this.#stopped && failure instanceof XPayAuthError && failure.code === 'upstream_timeout')
         throw shuttingDown();
@@ -100,7 +99,7 @@ export class XPayHttpService implements OnModuleDestroy {
     return { data: answer.data as T, uuid: answer.reference?.uuid ?? uuid };
   }
 
-  /** Nest calls it; every call under way ends with `shutting_down`, and none begins any more. */
+  /** Called by Nest. Calls in progress end with `shutting_down`, and so do later ones. */
   onModuleDestroy(): void {
     this.#stopped = true;
     for (const call of this.#underWay) call.abort(shuttingDown());

@@ -6,30 +6,30 @@ import type { Store } from '../../core/store.js';
 import type { TokenEvent, TokenStatus } from '../../core/token-events.js';
 import type { CachedToken } from '../../token/cached-token.js';
 
-/** How one caller asks for a token. */
+/** Options of `getToken()`. */
 export interface GetTokenOptions {
-  /** Lets this caller leave: rejects with `signal.reason`. The request under way goes on for the others. */
+  /** Aborts the wait of this caller, which rejects with `signal.reason`. The request goes on for the others. */
   readonly signal?: AbortSignal;
 }
 
-/** What the service is told about its instance. */
+/** Settings of the instance. */
 export interface TokenServiceSettings {
-  /** Where the token belongs: it is sent to this origin and no other. */
+  /** The token is sent to this origin and no other. */
   readonly baseUrl: string;
-  /** Obtain the token at boot. */
+  /** Whether to obtain the token at boot. */
   readonly warmUp: boolean;
-  /** What the instances share, if they do. */
+  /** Shared between instances; `undefined` without a store. */
   readonly store: Store | undefined;
 }
 
 /**
- * The app's own access token for the upstream. Obtained when first asked for, renewed behind its callers, and never handed
+ * The app's access token for the upstream. Obtains it when it is first needed, renews it in the background, and never hands it
  * out past its margin.
  */
 export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
-  /** What happens to the token, as it happens. Holds no secret. */
+  /** Events of the token. They hold no secret. */
   readonly events: Observable<TokenEvent>;
-  /** The flow itself, for this library's own services. @internal */
+  /** For this library's own services. @internal */
   readonly source: CachedToken;
   readonly #events = new Subject<TokenEvent>();
   #saidSkew = false;
@@ -52,7 +52,7 @@ export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
   }
 
   /**
-   * A token that can be used now. Without one at hand, waits for the one request to the upstream that everybody shares.
+   * Returns a usable token. If there is none, waits for one request to the upstream, which concurrent callers share.
    *
    * @throws XPayAuthError `upstream_…`, `credentials_rejected`, `configuration` or `shutting_down`; never a caller's code.
    */
@@ -60,38 +60,38 @@ export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
     return this.source.get(options?.signal);
   }
 
-  /** The token at hand, if it may still be handed out. Synchronous; calls nobody and sets off nothing. */
+  /** Returns the current token if it is usable. Synchronous; starts no request. */
   peek(): AccessToken | undefined {
     return this.source.peek();
   }
 
-  /** `Bearer …`, for an `Authorization` header. Throws as {@link getToken} does. */
+  /** Returns `Bearer …`, for an `Authorization` header. Throws as {@link getToken} does. */
   async authorizationHeader(options?: GetTokenOptions): Promise<string> {
     return `Bearer ${(await this.getToken(options)).value}`;
   }
 
   /**
-   * Tells that the upstream did not accept this token. Does nothing unless it is still the one at hand, so a thousand
-   * callers who hold it cause one renewal; the first at once, then at most one in 5 s.
+   * Reports that the upstream rejected this token. Does nothing unless it is still the current one, so a thousand callers that
+   * hold it cause one renewal: the first at once, then at most one in 5 s.
    */
   invalidate(rejected: AccessToken | string): Promise<void> {
     this.source.invalidate(rejected);
     return Promise.resolve();
   }
 
-  /** A new token, however good the present one is. While our account is refused it waits out that period instead. */
+  /** Returns a new token, even if the current one is usable. While the app account is rejected, its backoff applies. */
   refresh(): Promise<AccessToken> {
     return this.source.refresh();
   }
 
-  /** How the token and the shared store are doing; fit for a health page, calls nobody. */
+  /** Returns the status of the token and of the shared store, for a health page. Starts no request. */
   status(): TokenStatus {
     return { ...this.source.status(), store: this.settings.store?.status() };
   }
 
   /**
-   * Nest calls it. With `token.warmUp` it obtains the token: a refused or missing account fails the boot, an upstream in
-   * trouble does not, since it may be back before anybody asks.
+   * Called by Nest. With `token.warmUp` it obtains the token. A rejected or missing account fails the boot; a failure of the
+   * upstream does not, because it may recover before a token is needed.
    */
   async onModuleInit(): Promise<void> {
     if (!this.settings.warmUp) return;
@@ -104,7 +104,7 @@ export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
     }
   }
 
-  /** Nest calls it; everybody who waits is told `shutting_down`. */
+  /** Called by Nest. Every waiting caller is rejected with `shutting_down`. */
   onModuleDestroy(): void {
     this.source.stop();
     this.#events.complete();

@@ -8,17 +8,17 @@ import { testTokenSource } from '../support/token-source.js';
 const LIFE_MS = 60_000;
 const MARGIN_MS = 3_000;
 
-/** Two instances with a store between them, and an upstream that is told what to answer. Found by test/model, each of these. */
+/** Two instances with a store between them, and an upstream with scripted answers. test/model found each of these cases. */
 class Stage {
   readonly clock = new ManualClock();
   readonly store = new PoorStore(this.clock);
-  /** What the app reads, and what the upstream takes. */
+  /** The key that the app reads, and the key that the upstream accepts. */
   key = 'key-1';
   rightKey = 'key-1';
-  /** Keys that the upstream was asked with. */
+  /** Keys of the logins, in order. */
   readonly asked: string[] = [];
   nextToken: string | undefined;
-  /** The upstream keeps its answers until then. */
+  /** The upstream delays its answers until then. */
   answers = Promise.resolve();
 
   boot(): CachedToken {
@@ -40,7 +40,7 @@ class Stage {
     });
   }
 
-  /** From now on the upstream's answers wait for what is returned. */
+  /** Delays the upstream's answers until the returned function is called. */
   hold(): () => void {
     const held = { release: (): void => undefined };
     this.answers = new Promise((resolve) => (held.release = resolve));
@@ -51,7 +51,7 @@ class Stage {
   }
 }
 
-/** A store that is slow, or whose news get lost. */
+/** A store that is slow, or whose notifications get lost. */
 class PoorStore extends MemoryStore {
   delayMs = 0;
   isSilent = false;
@@ -77,8 +77,8 @@ const codeOf = (asked: Promise<unknown>): Promise<unknown> =>
     (failure: XPayAuthError) => failure.code,
   );
 
-describe('grants that instances share', () => {
-  it('C1 O5 · a token whose life a slow store told is not handed out past its margin', async () => {
+describe('SharedToken', () => {
+  it('C1 O5 · does not hand out a token past its margin when the store was slow to return it', async () => {
     const stage = new Stage();
     const [one, other] = [stage.boot(), stage.boot()];
     await one.get();
@@ -89,7 +89,7 @@ describe('grants that instances share', () => {
     expect(other.status().usableForMs).toBe(LIFE_MS - 5_000 - MARGIN_MS);
   });
 
-  it('O3 · a token of credentials that have changed since is dropped by all when the API rejects it', async () => {
+  it('O3 · drops a rejected token on all instances, also after the credentials have changed', async () => {
     const stage = new Stage();
     const [one, other] = [stage.boot(), stage.boot()];
     expect((await one.get()).value).toBe((await other.get()).value);
@@ -100,7 +100,7 @@ describe('grants that instances share', () => {
     expect([one.peek(), other.peek()]).toEqual([undefined, undefined]);
   });
 
-  it('O3 · a token that was got alone goes on when an older one, that others share, is rejected', async () => {
+  it('O3 · keeps a token that was obtained without the store when an older, shared one is rejected', async () => {
     const stage = new Stage();
     const [one, other] = [stage.boot(), stage.boot()];
     await one.get();
@@ -113,7 +113,7 @@ describe('grants that instances share', () => {
     expect(other.peek()).toBe(alone);
   });
 
-  it('O14 O2 · credentials that change while they are refused are tried in their own turn: one request with them', async () => {
+  it('O14 O2 · makes one login with credentials that change while the old ones are rejected', async () => {
     const stage = new Stage();
     const [one, other] = [stage.boot(), stage.boot()];
     stage.rightKey = 'key-2';
@@ -129,7 +129,7 @@ describe('grants that instances share', () => {
     expect(stage.asked).toEqual(['key-1', 'key-2']);
   });
 
-  it('O14 B6 · a token of other credentials is not found under the name of those that were refused', async () => {
+  it('O14 B6 · does not store the token of new credentials under the name of the rejected ones', async () => {
     const stage = new Stage();
     stage.rightKey = 'key-2';
     const one = stage.boot();
@@ -143,7 +143,7 @@ describe('grants that instances share', () => {
     expect(await codeOf(stage.boot().get())).toBe('credentials_rejected');
   });
 
-  it('O3 · a token that was rejected here, and that another instance was issued again, is not taken for our account refused', async () => {
+  it('O3 · does not treat the account as rejected when another instance is issued a token that was rejected here', async () => {
     const stage = new Stage();
     const [one, other] = [stage.boot(), stage.boot()];
     stage.nextToken = 'the same token';
