@@ -40,7 +40,15 @@ const rules: Readonly<Record<string, Rule>> = {
     packages: [NODE, NEST, /^rxjs$/, /^axios$/],
   },
   'nest/strategy': {
-    folders: ['core', 'verification', 'sessions', 'nest/exceptions', 'nest/options', 'nest/request'],
+    folders: [
+      'core',
+      'verification',
+      'sessions',
+      'nest/requirement',
+      'nest/exceptions',
+      'nest/options',
+      'nest/request',
+    ],
     packages: [NEST, /^passport(?:-custom)?$/],
   },
   'nest/instance': {
@@ -60,18 +68,12 @@ const rules: Readonly<Record<string, Rule>> = {
     packages: [NODE, NEST],
   },
   'nest/contexts': {
-    folders: ['core', 'nest/exceptions', 'nest/instance', 'nest/request', 'nest/requirement'],
+    folders: ['core', 'nest/exceptions', 'nest/instance', 'nest/options', 'nest/request', 'nest/requirement'],
     packages: [NODE, NEST, /^rxjs$/, /^graphql$/],
   },
-  'nest/filters': { folders: ['core', 'nest/contexts', 'nest/instance'], packages: [NEST] },
-  'nest/guards': {
-    folders: ['core', 'nest/contexts', 'nest/instance', 'nest/request', 'nest/requirement'],
-    packages: [NEST],
-  },
-  'nest/decorators': {
-    folders: ['core', 'nest/contexts', 'nest/guards', 'nest/options', 'nest/request', 'nest/requirement'],
-    packages: [NEST],
-  },
+  'nest/filters': { folders: ['core', 'nest/contexts'], packages: [NEST] },
+  'nest/guards': { folders: ['nest/contexts'], packages: [NEST] },
+  'nest/decorators': { folders: ['core', 'nest/contexts', 'nest/guards', 'nest/requirement'], packages: [NEST] },
   'nest/module': {
     folders: [
       'core',

@@ -1,28 +1,38 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import { XPayAuthError } from '../../core/errors.js';
+import { toHttpException } from '../exceptions/http-exception.js';
 import type { RequestContext } from './request-context.js';
 import { graphqlContext } from './graphql.context.js';
+import { httpContext } from './http.context.js';
 import { rpcContext } from './rpc.context.js';
 import { socketContext } from './socket.context.js';
 
 /**
- * The kinds of context beside HTTP, by Nest's name for them. They are recognised without their packages, which are loaded
- * when the first of their callers is refused: an app without them neither has nor pays for them.
+ * The kinds of context, by Nest's name for them. Those beside HTTP are recognised without their packages, which are loaded
+ * when the first of their callers is rejected: an app without them neither has nor loads them.
  */
 const CONTEXTS: ReadonlyMap<string, RequestContext> = new Map([
+  ['http', httpContext],
   ['graphql', graphqlContext],
   ['ws', socketContext],
   ['rpc', rpcContext],
 ]);
 
-/** An unknown context is refused: nobody knows where its credentials would be. Throws `configuration`. */
+/** Any other kind of context is refused, because we do not know where its credentials would be. */
+const unknownContext: RequestContext = {
+  operationOf: refuseUnknown,
+  requestOf: refuseUnknown,
+  accept: () => undefined,
+  exceptionOf: ({ failure }) => toHttpException(failure),
+  answer({ failure }) {
+    throw toHttpException(failure);
+  },
+};
+
 export function contextOf(host: ArgumentsHost): RequestContext {
-  const context = CONTEXTS.get(host.getType<string>());
-  if (context !== undefined) return context;
-  throw new XPayAuthError('configuration', `XPayAuthGuard does not know the context type "${host.getType<string>()}"`);
+  return CONTEXTS.get(host.getType<string>()) ?? unknownContext;
 }
 
-/** Whether {@link contextOf} knows it. */
-export function isKnown(host: ArgumentsHost): boolean {
-  return CONTEXTS.has(host.getType<string>());
+function refuseUnknown(host: ArgumentsHost): never {
+  throw new XPayAuthError('configuration', `XPayAuthGuard does not know the context type "${host.getType<string>()}"`);
 }

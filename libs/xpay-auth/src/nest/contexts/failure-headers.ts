@@ -3,11 +3,10 @@ import { XPayAuthError } from '../../core/errors.js';
 import type { IncomingRequest } from '../request/incoming-request.js';
 import type { XPayInstances } from '../instance/xpay-instances.js';
 import { headersOf } from '../exceptions/http-exception.js';
+import { headersOfException } from './http.context.js';
 
 /** The instances of each app in this process, by the object that its platform puts on requests. */
 const instancesByApp = new WeakMap<object, XPayInstances>();
-/** The headers of exceptions that a guard threw: the instance that rejected the caller made their challenge. */
-const headersByException = new WeakMap<object, Record<string, string>>();
 
 /**
  * Returns the response headers for a failure of this library: `Cache-Control: no-store`, `WWW-Authenticate` with a 401 or
@@ -20,7 +19,7 @@ const headersByException = new WeakMap<object, Record<string, string>>();
 export function failureHeaders(error: unknown, host: ArgumentsHost): Record<string, string> {
   const failure = failureIn(error);
   if (failure === undefined || host.getType() !== 'http') return {};
-  const known = headersByException.get(error as object);
+  const known = headersOfException(error as object);
   if (known !== undefined) return { ...known };
   const request = host.switchToHttp().getRequest<IncomingRequest>();
   const instance = instancesOf(request)?.answering();
@@ -30,11 +29,6 @@ export function failureHeaders(error: unknown, host: ArgumentsHost): Record<stri
 /** An app whose instances make the challenge, by Express's `app` or Fastify's root instance. */
 export function registerApp(platformApp: unknown, instances: XPayInstances): void {
   if (isObject(platformApp)) instancesByApp.set(platformApp, instances);
-}
-
-/** Keeps the headers that were set with this exception. */
-export function keepHeaders(exception: HttpException, headers: Record<string, string>): void {
-  headersByException.set(exception, headers);
 }
 
 /** Another status than that of the cause is the app's own answer. */

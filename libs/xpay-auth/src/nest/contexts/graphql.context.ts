@@ -4,6 +4,7 @@ import { XPayAuthError } from '../../core/errors.js';
 import { headersOf, toldRetryAfterMs } from '../exceptions/http-exception.js';
 import type { IncomingRequest } from '../request/incoming-request.js';
 import { type RequestContext, withCause } from './request-context.js';
+import { setUser } from './http.context.js';
 import { argumentsOf, operationOf } from './graphql-operation.js';
 import { type UpgradeRequest, holdHandshake, isRequest } from './handshakes.js';
 import { takeOff, wholeRequest } from './held-request.js';
@@ -36,21 +37,22 @@ export const graphqlContext: RequestContext = {
 
   accept(host, principal, strip) {
     const context = contextValue(host);
-    if (subscriptionSocket(context) !== undefined) return;
+    // Another field of the operation may have a caller, of another instance.
+    if (principal === undefined || subscriptionSocket(context) !== undefined) return;
     const request = requestIn(context);
-    if (!isUpgrade(request)) request.user = principal;
+    if (!isUpgrade(request)) setUser(request, principal);
     if (strip) takeOff(request);
   },
 
-  async exceptionOf(failure, challenge) {
+  async exceptionOf({ failure, challenge }) {
     const { GraphQLError } = await loadGraphQL();
     const exception = new GraphQLError(failure.publicMessage, { extensions: extensionsOf(failure, challenge) });
     refusals.add(exception);
     return withCause(exception, failure);
   },
 
-  async answer(exception) {
-    throw await exception;
+  async answer(denial) {
+    throw await this.exceptionOf(denial);
   },
 };
 

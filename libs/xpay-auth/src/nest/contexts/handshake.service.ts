@@ -1,11 +1,11 @@
-import { Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleDestroy, type Type } from '@nestjs/common';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
 import { XPayAuthError } from '../../core/errors.js';
-import { Principal } from '../../core/principal.js';
-import { meets } from '../../core/scopes.js';
-import { insufficientScope } from './denial.js';
-import { type Requirement, requirementOf } from '../requirement/requirement.js';
-import { ExceptionFactory } from './exception-factory.js';
+import type { Principal } from '../../core/principal.js';
 import { XPayInstances } from '../instance/xpay-instances.js';
+import { requirementOf } from '../requirement/requirement.js';
+import { AccessControl } from './access-control.js';
+import { callerOf } from './access-steps.js';
 import { type UpgradeRequest, handshakeOf } from './handshakes.js';
 import { SessionWatch } from './session-watch.js';
 import { hangUp, onHangUp } from './socket-line.js';
@@ -29,7 +29,7 @@ export class XPayHandshake implements OnModuleDestroy {
   /** @hidden */
   constructor(
     @Inject(XPayInstances) private readonly instances: XPayInstances,
-    @Inject(ExceptionFactory) private readonly refusal: ExceptionFactory,
+    @Inject(AccessControl) private readonly access: AccessControl,
   ) {}
 
   /**
@@ -45,19 +45,18 @@ export class XPayHandshake implements OnModuleDestroy {
    * @returns `undefined` for nobody (under `@OptionalAuth()`), under `@Public()`, and for whom was hung up on. Never rejects.
    */
   async accept(gateway: object, client: object, request?: UpgradeRequest): Promise<Principal | undefined> {
-    const { handleConnection } = gateway as { handleConnection?: object };
-    const requirement = requirementOf(gateway.constructor, handleConnection ?? gateway.constructor);
     let watch: SessionWatch | undefined;
     try {
       handshakeOf(client, request);
-      if (requirement.access === 'public') return undefined;
-      watch = this.#watch(client, requirement);
-      const caller = await this.#check(client, requirement);
+      const { access, instance } = requirementOf(...handlerOf(gateway));
+      if (access === 'public') return undefined;
+      watch = this.#watch(gateway, client, instance);
+      const caller = await this.#check(gateway, client);
       if (caller !== undefined) watch.start();
       return caller;
     } catch (thrown) {
       watch?.stop();
-      await this.#refuse(client, thrown);
+      await this.#disconnect(client, thrown);
       return undefined;
     }
   }
@@ -67,26 +66,21 @@ export class XPayHandshake implements OnModuleDestroy {
     for (const watch of this.#watches) watch.stop();
   }
 
-  async #check(client: object, requirement: Requirement): Promise<Principal | undefined> {
-    const request = handshakeOf(client);
-    const instance = this.instances.get(requirement.instance);
-    try {
-      const caller = await instance.strategy.validate(request);
-      if (meets(caller.scopes, requirement)) return caller;
-      throw insufficientScope(caller, requirement, instance, request);
-    } catch (thrown) {
-      const nobody = thrown instanceof XPayAuthError && thrown.code === 'missing_credentials';
-      if (nobody && requirement.access === 'optional') return undefined;
-      throw thrown;
-    }
+  /** Decides as the guards do about a message, each time again: the arguments are new, so they are another operation. */
+  async #check(gateway: object, client: object): Promise<Principal | undefined> {
+    const host = new ExecutionContextHost([client, undefined], ...handlerOf(gateway));
+    host.setType('ws');
+    await this.access.authenticate(host);
+    await this.access.authorize(host);
+    return callerOf(host);
   }
 
-  /** Not started yet, so that a socket that is closed meanwhile is not looked at for ever. */
-  #watch(client: object, requirement: Requirement): SessionWatch {
-    const { clock, verification } = this.instances.get(requirement.instance).options;
+  /** Not started yet, so that a socket that is closed meanwhile is not checked for ever. */
+  #watch(gateway: object, client: object, instance: string | undefined): SessionWatch {
+    const { clock, verification } = this.instances.get(instance).options;
     const everyMs = verification.periodMs / LOOKS_IN_A_PERIOD;
-    const look = (): Promise<unknown> => this.#check(client, requirement);
-    const watch = new SessionWatch(clock, everyMs, look, (thrown) => void this.#refuse(client, thrown));
+    const check = (): Promise<unknown> => this.#check(gateway, client);
+    const watch = new SessionWatch(clock, everyMs, check, (thrown) => void this.#disconnect(client, thrown));
     this.#watches.add(watch);
     onHangUp(client, () => {
       watch.stop();
@@ -95,12 +89,20 @@ export class XPayHandshake implements OnModuleDestroy {
     return watch;
   }
 
-  async #refuse(client: object, thrown: unknown): Promise<void> {
-    const failure = this.refusal.failureOf(thrown);
+  async #disconnect(client: object, thrown: unknown): Promise<void> {
+    const { cause } = thrown as { cause?: unknown };
+    const failure = cause instanceof XPayAuthError ? cause : this.access.failureOf(thrown);
     try {
       await hangUp(client, failure);
     } catch {
-      // Gone already.
+      // It is closed already.
     }
   }
+}
+
+/** The decorators of `handleConnection` count, else those of the gateway. */
+function handlerOf(gateway: object): [controller: Type, handler: () => unknown] {
+  const controller = gateway.constructor as Type;
+  const { handleConnection } = gateway as { handleConnection?: () => unknown };
+  return [controller, handleConnection ?? (controller as unknown as () => unknown)];
 }

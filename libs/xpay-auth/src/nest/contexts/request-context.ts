@@ -1,27 +1,42 @@
 import type { ArgumentsHost } from '@nestjs/common';
+import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { ChallengeContext } from '../../core/challenge.js';
 import type { XPayAuthError } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
 import type { IncomingRequest } from '../request/incoming-request.js';
 
-/** Adapter for a kind of context beside HTTP: reads what is presented, and reports a refusal. */
-export interface RequestContext {
-  /**
-   * What one decision holds for: a GraphQL operation, or a message. Returns the same object to each of its guards and
-   * parameters, and another one for every other operation, also over the same connection, request or context.
-   */
-  operationOf(host: ArgumentsHost): object;
-  /** What the caller presents. Throws `configuration` where nobody can tell. */
-  requestOf(host: ArgumentsHost): IncomingRequest;
-  /** Called when a guard accepts this caller; `strip` takes the credentials off what they came with. */
-  accept(host: ArgumentsHost, principal: Principal, strip: boolean): void;
-  /** The context's own exception, with the failure as its cause. */
-  exceptionOf(failure: XPayAuthError, challenge: ChallengeContext | undefined): Promise<Error>;
-  /** What a filter of this context does with such an exception. */
-  answer(exception: Promise<Error>, host: ArgumentsHost): unknown;
+/** A failure, with what a context may need to report it. */
+export interface Denial {
+  readonly failure: XPayAuthError;
+  readonly host: ArgumentsHost;
+  /** What a 401 offers; `undefined` where no instance answers or the request cannot be read. */
+  readonly challenge: ChallengeContext | undefined;
+  /** The HTTP adapter of the app. Only HTTP may use it: a microservice has none. */
+  readonly adapter: AbstractHttpAdapter;
 }
 
-/** A guard throws it; the exceptions of the other contexts take no cause of their own. */
+/** Adapter for a kind of context (HTTP, GraphQL, WebSocket, RPC): reads what is presented, and reports failures. */
+export interface RequestContext {
+  /**
+   * What one decision holds for: an HTTP request, a GraphQL operation, or a message. Returns the same object to each of its
+   * guards and parameters, and another one for every other operation, also over the same connection, request or context.
+   */
+  operationOf(host: ArgumentsHost): object;
+  /** What the caller presents. Throws `configuration` where it cannot be read. */
+  requestOf(host: ArgumentsHost): IncomingRequest;
+  /**
+   * Called when a guard accepts this caller; `undefined` is an anonymous one.
+   *
+   * @param strip whether to remove the credentials from the request
+   */
+  accept(host: ArgumentsHost, principal: Principal | undefined, strip: boolean): void;
+  /** The context's own exception, with the failure as its cause. Only HTTP has it without loading a package. */
+  exceptionOf(denial: Denial): Error | Promise<Error>;
+  /** What a filter of this context does with a failure that left a handler. */
+  answer(denial: Denial): unknown;
+}
+
+/** Adds the cause to an exception whose constructor takes none. */
 export function withCause<T extends Error>(exception: T, cause: XPayAuthError): T {
   Object.defineProperty(exception, 'cause', { value: cause, writable: true, configurable: true });
   return exception;

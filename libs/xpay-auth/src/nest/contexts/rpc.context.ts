@@ -27,15 +27,15 @@ export const rpcContext: RequestContext = {
 
   accept: () => undefined,
 
-  async exceptionOf(failure) {
+  async exceptionOf({ failure }) {
     const { RpcException } = await loadMicroservices();
     return withCause(new RpcException(failureMessage(failure)), failure);
   },
 
-  answer: (exception, host): Observable<never> =>
-    from(Promise.all([loadMicroservices(), exception])).pipe(
+  answer: (denial): Observable<never> =>
+    from(Promise.all([loadMicroservices(), rpcContext.exceptionOf(denial)])).pipe(
       mergeMap(([{ BaseRpcExceptionFilter }, thrown]) => {
-        return new BaseRpcExceptionFilter<Error, never>().catch(thrown, host);
+        return new BaseRpcExceptionFilter<Error, never>().catch(thrown, denial.host);
       }),
     ),
 };

@@ -17,15 +17,15 @@ export const socketContext: RequestContext = {
 
   accept: () => undefined,
 
-  async exceptionOf(failure) {
+  async exceptionOf({ failure }) {
     const { WsException } = await loadWebSockets();
     return withCause(new WsException(failureMessage(failure)), failure);
   },
 
-  async answer(exception, host) {
+  async answer(denial) {
     try {
       const { BaseWsExceptionFilter } = await loadWebSockets();
-      new BaseWsExceptionFilter().catch(await exception, host);
+      new BaseWsExceptionFilter().catch(await this.exceptionOf(denial), denial.host);
     } catch {
       // The socket is gone. Nest does not wait for this: thrown on, it would end the process.
     }

@@ -1,31 +1,19 @@
 import { type ExecutionContext, createParamDecorator } from '@nestjs/common';
 import { XPayAuthError } from '../../core/errors.js';
-import { Principal } from '../../core/principal.js';
-import { contextOf } from '../contexts/contexts.js';
-import { decided } from '../contexts/decisions.js';
-import { DEFAULT_INSTANCE } from '../options/resolve-options.js';
-import type { IncomingRequest } from '../request/incoming-request.js';
-import { type Requirement, requirementOf } from '../requirement/requirement.js';
+import { callerOf } from '../contexts/access-steps.js';
+import { requirementOf } from '../requirement/requirement.js';
 
 /**
- * Who is calling, as a `Principal`; `undefined` for nobody under `@OptionalAuth()`. On a route that no guard of this library
- * protects it throws `configuration`, rather than hand out whatever stands on the request.
+ * The caller, as a `Principal`; `undefined` for an anonymous caller under `@OptionalAuth()`. It is the decision of this
+ * library's guard, or of Passport's `AuthGuard('xpay')`, whatever `request.user` holds. Throws `configuration` on a route
+ * that none of them protects.
  */
 export const CurrentUser: () => ParameterDecorator = createParamDecorator((_: undefined, context: ExecutionContext) => {
-  const requirement = requirementOf(context.getClass(), context.getHandler());
-  const user = userOf(context, requirement);
-  if (Principal.isPrincipal(user)) return user;
-  if (requirement.access === 'optional') return undefined;
-  const place = `${context.getClass().name}.${context.getHandler().name}`;
+  const [controller, handler] = [context.getClass(), context.getHandler()];
+  const caller = callerOf(context);
+  if (caller !== undefined || requirementOf(controller, handler).access === 'optional') return caller;
   throw new XPayAuthError(
     'configuration',
-    `@CurrentUser() in ${place}: no guard ran. Mark the route, e.g. @Authenticated().`,
+    `@CurrentUser() in ${controller.name}.${handler.name}: no guard ran. Decorate the route, e.g. with @Authenticated().`,
   );
 });
-
-function userOf(context: ExecutionContext, requirement: Requirement): unknown {
-  if (context.getType() === 'http') return context.switchToHttp().getRequest<IncomingRequest>().user;
-  // A public field has no caller, also where another field of its operation has one.
-  if (requirement.access === 'public') return undefined;
-  return decided(contextOf(context).operationOf(context), requirement.instance ?? DEFAULT_INSTANCE);
-}

@@ -1,36 +1,28 @@
-import { type ArgumentsHost, Catch, type ExceptionFilter, Inject, Logger } from '@nestjs/common';
-import { HttpAdapterHost } from '@nestjs/core';
+import { type ArgumentsHost, Catch, type ExceptionFilter, Inject } from '@nestjs/common';
 import { XPayAuthError } from '../../core/errors.js';
-import { ContextGate } from '../contexts/context-gate.js';
-import { ExceptionFactory, describe } from '../contexts/exception-factory.js';
-import { XPayInstances } from '../instance/xpay-instances.js';
+import { AccessControl } from '../contexts/access-control.js';
+import { isGraphQLRefusal } from '../contexts/graphql.context.js';
+
+/** Matches what this library threw because it rejected a field. */
+class RejectedField {
+  static [Symbol.hasInstance](thrown: unknown): boolean {
+    return isGraphQLRefusal(thrown);
+  }
+}
 
 /**
  * Answers for an `XPayAuthError` that leaves a controller, by the same table as the guards; beside HTTP with the
  * context's own error. Nest asks no global filter about gateways: put it on them, `@UseFilters(XPayAuthFilter)`.
  */
-@Catch(XPayAuthError)
-export class XPayAuthFilter implements ExceptionFilter<XPayAuthError> {
-  readonly #logger = new Logger('XPayAuth');
-
+@Catch(XPayAuthError, RejectedField)
+export class XPayAuthFilter implements ExceptionFilter<Error> {
   /** @hidden */
-  constructor(
-    @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
-    @Inject(ExceptionFactory) private readonly refusal: ExceptionFactory,
-    @Inject(XPayInstances) private readonly instances: XPayInstances,
-    @Inject(ContextGate) private readonly gate: ContextGate,
-  ) {}
+  constructor(@Inject(AccessControl) private readonly access: AccessControl) {}
 
   /** Nest calls it. */
-  catch(failure: XPayAuthError, host: ArgumentsHost): unknown {
-    const isLogged = failure.trouble === 'caller' || failure.code === 'configuration';
-    if (!isLogged) this.#logger.warn(describe(failure));
-    if (host.getType() !== 'http') return this.gate.answer(failure, host, this.instances.answering());
-    const exception = this.refusal.toException(failure, host, this.instances.answering());
-    const { httpAdapter } = this.adapterHost;
-    const response: unknown = host.switchToHttp().getResponse();
-    if (httpAdapter.isHeadersSent(response)) httpAdapter.end(response);
-    else httpAdapter.reply(response, exception.getResponse(), exception.getStatus());
-    return undefined;
+  catch(thrown: Error, host: ArgumentsHost): unknown {
+    if (thrown instanceof XPayAuthError) return this.access.answer(thrown, host);
+    // Passed on as it is. Without a filter Nest would log it with its stack as an error of the app.
+    throw thrown;
   }
 }

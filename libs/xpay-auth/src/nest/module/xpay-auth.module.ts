@@ -4,9 +4,8 @@ import { APP_FILTER, APP_GUARD, DiscoveryModule } from '@nestjs/core';
 import { XPayAuthError } from '../../core/errors.js';
 import { XPayAuditService } from '../services/audit.service.js';
 import { BootReport } from './boot-report.js';
-import { ContextGate } from '../contexts/context-gate.js';
+import { AccessControl } from '../contexts/access-control.js';
 import { XPayHandshake } from '../contexts/handshake.service.js';
-import { FieldFilter } from '../filters/field.filter.js';
 import { XPayHttpService } from '../services/http.service.js';
 import { getXPayInjectionToken } from '../instance/injection.js';
 import { type XPayInstance, openInstance } from '../instance/instance.js';
@@ -19,7 +18,6 @@ import type {
   XPayAuthOptionsFactory,
 } from '../options/xpay-auth-options.js';
 import { PeerAddresses } from '../request/peer-addresses.js';
-import { ExceptionFactory } from '../contexts/exception-factory.js';
 import { ScopesGuard } from '../guards/scopes.guard.js';
 import { XPaySessionService } from '../services/session.service.js';
 import { XPayTokenService } from '../services/token.service.js';
@@ -35,17 +33,15 @@ import { XPayStrategy } from '../strategy/xpay.strategy.js';
   imports: [DiscoveryModule],
   providers: [
     XPayInstances,
-    ExceptionFactory,
     XPayAuthGuard,
     ScopesGuard,
-    ContextGate,
+    AccessControl,
     XPayHandshake,
     BootReport,
     PeerAddresses,
     { provide: APP_FILTER, useClass: XPayAuthFilter },
-    { provide: APP_FILTER, useClass: FieldFilter },
   ],
-  exports: [XPayInstances, ExceptionFactory, XPayAuthGuard, ScopesGuard, ContextGate, XPayHandshake],
+  exports: [XPayInstances, XPayAuthGuard, ScopesGuard, AccessControl, XPayHandshake],
 })
 export class XPayAuthCoreModule {}
 

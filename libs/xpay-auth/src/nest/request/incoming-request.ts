@@ -1,4 +1,4 @@
-import type { ExecutionContext } from '@nestjs/common';
+import type { ArgumentsHost } from '@nestjs/common';
 import type { IncomingHttpHeaders } from 'node:http';
 import { XPayAuthError } from '../../core/errors.js';
 import { UNKNOWN_ADDRESS } from '../../rate-limit/network.js';
@@ -57,7 +57,7 @@ export interface RpcMessage {
 }
 
 /** The request of an HTTP context. Without `switchToHttp()`, which hangs three functions on the context each time. */
-export function requestOf(context: ExecutionContext): IncomingRequest {
+export function requestOf(context: ArgumentsHost): IncomingRequest {
   return context.getArgByIndex<IncomingRequest>(0);
 }
 

@@ -15,6 +15,7 @@ import { type CallerReader, type Presented, type PresentedSecret, schemeOf } fro
 import { ClientAddresses } from '../request/client-addresses.js';
 import { toHttpException } from '../exceptions/http-exception.js';
 import { type IncomingRequest, isFromScript, soleAuthorizationOf } from '../request/incoming-request.js';
+import { recordPassport } from '../requirement/decisions.js';
 import { DEFAULT_INSTANCE } from '../options/resolve-options.js';
 
 export interface XPayStrategyParts {
@@ -109,7 +110,10 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
       else this.error(toHttpException(failure));
     };
     (async () => self.validate(request))()
-      .then((principal) => this.success(principal), failed)
+      .then((principal) => {
+        recordPassport(request, principal);
+        this.success(principal);
+      }, failed)
       // What goes wrong while the outcome is told may not float: it would end the process.
       .catch((thrown: unknown) => this.error(toHttpException(unexpected(thrown))));
   }

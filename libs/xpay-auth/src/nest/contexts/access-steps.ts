@@ -1,0 +1,66 @@
+import type { ExecutionContext } from '@nestjs/common';
+import { XPayAuthError } from '../../core/errors.js';
+import { Principal } from '../../core/principal.js';
+import { meets } from '../../core/scopes.js';
+import type { XPayInstance } from '../instance/instance.js';
+import { DEFAULT_INSTANCE } from '../options/resolve-options.js';
+import { addressOf } from '../request/incoming-request.js';
+import { decideOnce, decided, decidedByPassport } from '../requirement/decisions.js';
+import { type Requirement, requirementOf } from '../requirement/requirement.js';
+import { contextOf } from './contexts.js';
+import type { RequestContext } from './request-context.js';
+
+/** One step of the decision about an operation that is not public. Throws or rejects with an `XPayAuthError`. */
+export type Step = (
+  host: ExecutionContext,
+  context: RequestContext,
+  requirement: Requirement,
+  instance: XPayInstance,
+) => true | Promise<true>;
+
+/** Who is the caller. Answers without a promise when the caller is cached. */
+export const authenticate: Step = (host, context, { access }, instance) => {
+  const { options, issuer, strategy } = instance;
+  const { name, verification } = options;
+  const decision = decideOnce(context.operationOf(host), { name, issuer }, () =>
+    strategy.validate(context.requestOf(host)),
+  );
+  const accept = (caller: Principal | undefined): true => {
+    context.accept(host, caller, verification.stripCredentials);
+    return true;
+  };
+  if (!(decision instanceof Promise)) return accept(decision);
+  return decision.then(accept, (thrown: unknown) => {
+    const isAnonymous = thrown instanceof XPayAuthError && thrown.code === 'missing_credentials';
+    if (isAnonymous && access === 'optional') return accept(undefined);
+    // The strategy counts all other refusals: only the route knows whether anonymous callers are accepted.
+    if (isAnonymous && host.getType() === 'http')
+      instance.instrumentation.record({ type: 'refused', code: thrown.code });
+    throw thrown;
+  });
+};
+
+/** May they. Accepts only a caller that this instance authenticated for this operation. */
+export const authorize: Step = (host, context, { access, all, any }, { options, issuer, audit }) => {
+  // Anonymous callers are accepted there, and such a decorator names no scope.
+  if (access === 'optional') return true;
+  const caller = decided(context.operationOf(host), options.name);
+  if (!Principal.isIssuedBy(issuer, caller)) {
+    throw new XPayAuthError('missing_credentials', 'No XPayAuthGuard of this instance authenticated a caller');
+  }
+  if (meets(caller.scopes, { all, any })) return true;
+  const requiredScopes = [...all, ...any];
+  const { address } = addressOf(context.requestOf(host));
+  audit({ type: 'denied', username: caller.username, address, requiredScopes });
+  throw new XPayAuthError('insufficient_scope', `The caller lacks ${requiredScopes.join(' ')}`, { requiredScopes });
+};
+
+/** Returns the caller that was authenticated for this operation; `undefined` where none was. */
+export function callerOf(host: ExecutionContext): Principal | undefined {
+  const { access, declared, instance = DEFAULT_INSTANCE } = requirementOf(host.getClass(), host.getHandler());
+  // A public field has no caller, also where another field of its operation has one.
+  if (access === 'public' && host.getType() !== 'http') return undefined;
+  const operation = contextOf(host).operationOf(host);
+  const isOurs = declared && access !== 'public';
+  return decided(operation, instance) ?? (isOurs ? undefined : decidedByPassport(operation));
+}
