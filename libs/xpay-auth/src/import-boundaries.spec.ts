@@ -30,7 +30,7 @@ const rules: Readonly<Record<string, Rule>> = {
   sessions: { folders: ['core', 'async', 'cluster', 'verification'], packages: [/^node:crypto$/, LRU_CACHE] },
   'nest/requirement': { folders: ['core'] },
   'nest/request': { folders: ['core', 'rate-limit'], packages: [NODE, NEST] },
-  'nest/exceptions': { folders: ['core'], packages: [/^@nestjs\/common$/] },
+  'nest/exceptions': { folders: ['core'], packages: [/^@nestjs\/common(?:\/|$)/] },
   'nest/options': {
     folders: ['core', 'async', 'rate-limit', 'http', 'dialects', 'stores', 'nest/request'],
     packages: [NODE, NEST, /^zod$/],
@@ -123,6 +123,7 @@ const rules: Readonly<Record<string, Rule>> = {
       'dialects',
       'sessions',
       'nest/request',
+      'nest/exceptions',
       'nest/options',
       'nest/services',
       'nest/strategy',

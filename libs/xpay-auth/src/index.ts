@@ -80,7 +80,7 @@ export {
 } from './core/errors.js';
 export type { FailureBody } from './core/failure-body.js';
 export { failureHeaders } from './nest/contexts/failure-headers.js';
-export type { FailureMessage } from './nest/contexts/failure-message.js';
+export type { FailureMessage } from './nest/exceptions/http-exception.js';
 
 // extending
 export type {

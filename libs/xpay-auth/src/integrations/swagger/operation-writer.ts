@@ -1,7 +1,7 @@
 import type { OpenAPIObject, OperationObject, ResponseObject } from '@nestjs/swagger';
 import type { XPayAuthErrorCode } from '../../core/errors.js';
 import type { XPayInstance } from '../../nest/instance/instance.js';
-import type { RouteRule } from '../../nest/module/route-rules.js';
+import type { RouteRule } from '../../nest/module/entry-points.js';
 import type { XPayInstances } from '../../nest/instance/xpay-instances.js';
 import { guardFailures, ownFailures } from './failure-codes.js';
 import { type FailureFacts, failureResponses } from './failure-responses.js';

@@ -1,7 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
 import { DECORATORS, type OpenAPIObject, type OperationObject, SwaggerModule } from '@nestjs/swagger';
-import type { RouteRule } from '../../nest/module/route-rules.js';
+import type { RouteRule } from '../../nest/module/entry-points.js';
 
 /** The rule behind each operation, by `operationKey`. */
 export type RulesByOperation = ReadonlyMap<string, RouteRule>;

@@ -3,7 +3,7 @@ import { ApplicationConfig, DiscoveryService, MetadataScanner } from '@nestjs/co
 import type { OpenAPIObject, PathItemObject } from '@nestjs/swagger';
 import { isDeepStrictEqual } from 'node:util';
 import { XPayAuthError } from '../../core/errors.js';
-import { routeRules } from '../../nest/module/route-rules.js';
+import { routeRules } from '../../nest/module/entry-points.js';
 import { XPayAuthGuard } from '../../nest/guards/xpay-auth.guard.js';
 import { XPayInstances } from '../../nest/instance/xpay-instances.js';
 import { FAILURE_SCHEMA, failureSchema } from './failure-schema.js';

@@ -1,4 +1,4 @@
-import type { ArgumentsHost } from '@nestjs/common';
+import { type ArgumentsHost, HttpStatus } from '@nestjs/common';
 import type { ChallengeContext } from '../../core/challenge.js';
 import { XPayAuthError } from '../../core/errors.js';
 import { headersOf, toldRetryAfterMs } from '../exceptions/http-exception.js';
@@ -9,17 +9,6 @@ import { argumentsOf, operationOf } from './graphql-operation.js';
 import { type UpgradeRequest, holdHandshake, isRequest } from './handshakes.js';
 import { takeOff, wholeRequest } from './held-request.js';
 import { loadGraphQL } from './packages.js';
-
-/** Apollo's words where it has some, and its manner where it has none. */
-const CODES: Readonly<Record<number, string>> = {
-  400: 'BAD_REQUEST',
-  401: 'UNAUTHENTICATED',
-  403: 'FORBIDDEN',
-  429: 'TOO_MANY_REQUESTS',
-  502: 'BAD_GATEWAY',
-  503: 'SERVICE_UNAVAILABLE',
-  504: 'GATEWAY_TIMEOUT',
-};
 
 /**
  * Fields of GraphQL. The request is looked for in the GraphQL context, as `req`, `request` or `reply.request`. An operation
@@ -69,7 +58,8 @@ function extensionsOf(failure: XPayAuthError, challenge: ChallengeContext | unde
   const retryAfterMs = toldRetryAfterMs(failure);
   const { requiredScopes } = failure;
   return {
-    code: CODES[statusCode] ?? 'INTERNAL_SERVER_ERROR',
+    // Apollo's code where it has one, and in its manner where it has none.
+    code: statusCode === 401 ? 'UNAUTHENTICATED' : HttpStatus[statusCode],
     errorCode,
     ...(retryAfterMs !== undefined && { retryAfterMs }),
     ...(requiredScopes !== undefined && { requiredScopes }),

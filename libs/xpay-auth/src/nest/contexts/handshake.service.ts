@@ -1,5 +1,6 @@
 import { Inject, Injectable, type OnModuleDestroy, type Type } from '@nestjs/common';
 import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import type { CancelTimer } from '../../core/clock.js';
 import { XPayAuthError } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
 import { XPayInstances } from '../instance/xpay-instances.js';
@@ -7,14 +8,13 @@ import { requirementOf } from '../requirement/requirement.js';
 import { AccessControl } from './access-control.js';
 import { callerOf } from './access-steps.js';
 import { type UpgradeRequest, handshakeOf } from './handshakes.js';
-import { SessionWatch } from './session-watch.js';
 import { hangUp, onHangUp } from './socket-line.js';
 
-/** An open socket is looked at so many times in a verification period, from memory while the period lasts. */
-const LOOKS_IN_A_PERIOD = 8;
+/** How often an open socket is checked in a verification period, from the cache while the period lasts. */
+const CHECKS_PER_PERIOD = 8;
 
 /**
- * Lets callers in where Nest runs no guard: when a socket of a WebSocket gateway is opened.
+ * Authenticates callers where Nest runs no guard: when a socket of a WebSocket gateway is opened.
  *
  * ```ts
  * async handleConnection(client: Socket) {                            // socket.io
@@ -24,7 +24,8 @@ const LOOKS_IN_A_PERIOD = 8;
  */
 @Injectable()
 export class XPayHandshake implements OnModuleDestroy {
-  readonly #watches = new Set<SessionWatch>();
+  /** Ends the checks of each open socket. */
+  readonly #stops = new Set<() => void>();
 
   /** @hidden */
   constructor(
@@ -33,40 +34,44 @@ export class XPayHandshake implements OnModuleDestroy {
   ) {}
 
   /**
-   * Who opened this socket. The marks on the gateway's `handleConnection`, or on the gateway, say who may; without one any
-   * valid caller. Who may not is told why (the event `exception`) and hung up on.
+   * Returns the caller who opened this socket. The decorators on the gateway's `handleConnection`, or on the gateway, say who
+   * may; without one any valid caller. Any other caller receives the event `exception` and is disconnected.
    *
-   * From then on the socket is looked at eight times in each verification period, and hung up on as soon as its caller would
-   * be refused: revoked, expired, or not accepted any more. Guards judge its messages by the same handshake, which is taken
+   * From then on the socket is checked eight times in each verification period, and disconnected as soon as its caller would
+   * be rejected: revoked, expired, or not accepted any more. Guards judge its messages by the same handshake, which is taken
    * off the socket. With ws, call it before any `await`: nothing else knows the request.
    *
    * @param gateway `this` of the gateway
    * @param request ws: the second argument of `handleConnection`; a socket of socket.io has its own
-   * @returns `undefined` for nobody (under `@OptionalAuth()`), under `@Public()`, and for whom was hung up on. Never rejects.
+   * @returns `undefined` for an anonymous caller (under `@OptionalAuth()`), under `@Public()`, and for a caller who was
+   *   disconnected. Never rejects.
    */
   async accept(gateway: object, client: object, request?: UpgradeRequest): Promise<Principal | undefined> {
-    let watch: SessionWatch | undefined;
+    const disconnect = async (thrown: unknown): Promise<undefined> => {
+      const { cause } = thrown as { cause?: unknown };
+      const failure = cause instanceof XPayAuthError ? cause : this.access.failureOf(thrown);
+      // Fails where the socket is closed already.
+      await hangUp(client, failure).catch(() => undefined);
+    };
     try {
       handshakeOf(client, request);
       const { access, instance } = requirementOf(...handlerOf(gateway));
       if (access === 'public') return undefined;
-      watch = this.#watch(gateway, client, instance);
+      const watch = this.#watcher(client, instance, () => this.#check(gateway, client), disconnect);
       const caller = await this.#check(gateway, client);
-      if (caller !== undefined) watch.start();
+      if (caller !== undefined) watch();
       return caller;
     } catch (thrown) {
-      watch?.stop();
-      await this.#disconnect(client, thrown);
-      return undefined;
+      return disconnect(thrown);
     }
   }
 
   /** Nest calls it. */
   onModuleDestroy(): void {
-    for (const watch of this.#watches) watch.stop();
+    for (const stop of this.#stops) stop();
   }
 
-  /** Decides as the guards do about a message, each time again: the arguments are new, so they are another operation. */
+  /** Decides as the guards do about a message. The arguments are new each time, so they are another operation. */
   async #check(gateway: object, client: object): Promise<Principal | undefined> {
     const host = new ExecutionContextHost([client, undefined], ...handlerOf(gateway));
     host.setType('ws');
@@ -75,28 +80,33 @@ export class XPayHandshake implements OnModuleDestroy {
     return callerOf(host);
   }
 
-  /** Not started yet, so that a socket that is closed meanwhile is not checked for ever. */
-  #watch(gateway: object, client: object, instance: string | undefined): SessionWatch {
+  /**
+   * Returns what starts the checks, each some time after the one before it ended. They end when the socket is closed, also
+   * when that happens before the start, or when one fails.
+   */
+  #watcher(
+    client: object,
+    instance: string | undefined,
+    check: () => Promise<unknown>,
+    onFailure: (thrown: unknown) => unknown,
+  ): () => void {
     const { clock, verification } = this.instances.get(instance).options;
-    const everyMs = verification.periodMs / LOOKS_IN_A_PERIOD;
-    const check = (): Promise<unknown> => this.#check(gateway, client);
-    const watch = new SessionWatch(clock, everyMs, check, (thrown) => void this.#disconnect(client, thrown));
-    this.#watches.add(watch);
-    onHangUp(client, () => {
-      watch.stop();
-      this.#watches.delete(watch);
-    });
-    return watch;
-  }
-
-  async #disconnect(client: object, thrown: unknown): Promise<void> {
-    const { cause } = thrown as { cause?: unknown };
-    const failure = cause instanceof XPayAuthError ? cause : this.access.failureOf(thrown);
-    try {
-      await hangUp(client, failure);
-    } catch {
-      // It is closed already.
-    }
+    let cancel: CancelTimer | undefined;
+    const stop = (): void => {
+      cancel?.();
+      this.#stops.delete(stop);
+    };
+    const isOpen = (): boolean => this.#stops.has(stop);
+    const next = (): void => {
+      if (!isOpen()) return;
+      cancel = clock.setTimer(
+        () => void check().then(next, (thrown: unknown) => isOpen() && onFailure(thrown)),
+        verification.periodMs / CHECKS_PER_PERIOD,
+      );
+    };
+    this.#stops.add(stop);
+    onHangUp(client, stop);
+    return next;
   }
 }
 

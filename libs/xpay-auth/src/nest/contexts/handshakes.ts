@@ -1,6 +1,6 @@
 import { XPayAuthError } from '../../core/errors.js';
+import { isAbsent } from '../../core/json-object.js';
 import type { IncomingRequest } from '../request/incoming-request.js';
-import { authorizationsIn } from './handshake-auth.js';
 import { type HeldRequest, takeOff } from './held-request.js';
 
 /** The request that opened a socket: Node's, in everything that this library looks at. */
@@ -43,4 +43,36 @@ export function handshakeOf(socket: unknown, request?: UpgradeRequest): HeldRequ
 export function isRequest(value: unknown): value is UpgradeRequest {
   const { headers } = (value ?? {}) as { headers?: unknown };
   return typeof headers === 'object' && headers !== null && !('get' in headers && typeof headers.get === 'function');
+}
+
+/** What this library reads of a handshake's `auth` by itself, and takes off it. */
+const OWN = ['username', 'secretKey', 'token'] as const;
+
+interface ReadAuth {
+  /** As `Authorization` lines, so that one reader judges them all: two are ambiguous, a malformed one is malformed. */
+  readonly authorizations: readonly string[];
+  /** Everything else. */
+  readonly rest: Readonly<Record<string, unknown>>;
+}
+
+/**
+ * Reads `{ username, secretKey }` and `{ token }` of a handshake's `auth`, and deletes them there. `null` is absent: it is
+ * what a browser's storage holds before the first login. What cannot be one of them becomes a line that no reader accepts.
+ */
+function authorizationsIn(auth: unknown): ReadAuth {
+  if (typeof auth !== 'object' || auth === null) return { authorizations: [], rest: {} };
+  const sent = auth as Record<string, unknown>;
+  const { username, secretKey, token, ...rest } = sent;
+  for (const name of OWN) delete sent[name];
+  const authorizations: string[] = [];
+  if (!isAbsent(username) || !isAbsent(secretKey)) authorizations.push(basicOf(username, secretKey));
+  if (!isAbsent(token)) authorizations.push(typeof token === 'string' ? `Bearer ${token}` : 'Bearer');
+  return { authorizations, rest };
+}
+
+/** `Basic` alone, which is malformed, for what the scheme cannot carry without becoming somebody else's (RFC 7617 §2). */
+function basicOf(username: unknown, secretKey: unknown): string {
+  if (typeof username !== 'string' || typeof secretKey !== 'string' || username.includes(':')) return 'Basic';
+  if (!username.isWellFormed() || !secretKey.isWellFormed()) return 'Basic';
+  return `Basic ${Buffer.from(`${username}:${secretKey}`).toString('base64')}`;
 }

@@ -3,7 +3,7 @@ import { type Observable, from, mergeMap } from 'rxjs';
 import { XPayAuthError } from '../../core/errors.js';
 import type { IncomingRequest } from '../request/incoming-request.js';
 import { type RequestContext, withCause } from './request-context.js';
-import { failureMessage } from './failure-message.js';
+import { failureMessage } from '../exceptions/http-exception.js';
 import { MessageKey } from './message-key.js';
 import { loadMicroservices } from './packages.js';
 

@@ -1,5 +1,5 @@
 import type { XPayAuthError } from '../../core/errors.js';
-import { failureMessage } from './failure-message.js';
+import { failureMessage } from '../exceptions/http-exception.js';
 import { loadWebSockets } from './packages.js';
 
 /** A socket of socket.io or of ws: what they have in common, and the ways in which they are closed. */

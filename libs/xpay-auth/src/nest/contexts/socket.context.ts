@@ -1,6 +1,6 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import { type RequestContext, withCause } from './request-context.js';
-import { failureMessage } from './failure-message.js';
+import { failureMessage } from '../exceptions/http-exception.js';
 import { loadWebSockets } from './packages.js';
 import { handshakeOf } from './handshakes.js';
 import { MessageKey } from './message-key.js';

@@ -1,33 +1,17 @@
-import {
-  BadGatewayException,
-  BadRequestException,
-  ForbiddenException,
-  GatewayTimeoutException,
-  HttpException,
-  InternalServerErrorException,
-  ServiceUnavailableException,
-  UnauthorizedException,
-} from '@nestjs/common';
+import { HttpException } from '@nestjs/common';
+import { HttpErrorByCode } from '@nestjs/common/utils/http-error-by-code.util.js';
 import { type ChallengeContext, challengeFor } from '../../core/challenge.js';
 import type { XPayAuthError } from '../../core/errors.js';
+import type { FailureBody } from '../../core/failure-body.js';
 
-/** Nest's own exception for each status, so that an app's filters recognise it. Of 429 Nest has none. */
-const EXCEPTIONS = {
-  400: BadRequestException,
-  401: UnauthorizedException,
-  403: ForbiddenException,
-  500: InternalServerErrorException,
-  502: BadGatewayException,
-  503: ServiceUnavailableException,
-  504: GatewayTimeoutException,
-} as const;
+/** Nest's own exception for each status, so that an app's filters recognise it. It has none for 429. */
+const EXCEPTIONS = HttpErrorByCode as Partial<Record<number, new (body: object, options: object) => HttpException>>;
 
 /** A failure as Nest's exception, with itself as the cause. */
 export function toHttpException(failure: XPayAuthError): HttpException {
   const [status, body] = [failure.getStatus(), failure.getResponse()];
   const options = { cause: failure, errorCode: failure.code };
-  const Exception = EXCEPTIONS[status as keyof typeof EXCEPTIONS] as
-    (typeof EXCEPTIONS)[keyof typeof EXCEPTIONS] | undefined;
+  const Exception = EXCEPTIONS[status];
   return Exception === undefined ? new HttpException(body, status, options) : new Exception(body, options);
 }
 
@@ -52,5 +36,27 @@ export function headersOf(failure: XPayAuthError, context: ChallengeContext | un
     'cache-control': 'no-store',
     ...(challenge !== undefined && { 'www-authenticate': challenge }),
     ...(toldMs !== undefined && { 'retry-after': String(Math.max(1, Math.ceil(toldMs / 1_000))) }),
+  };
+}
+
+/** A failure as it is told over a socket or by a microservice, where no header can say more. */
+export interface FailureMessage extends FailureBody {
+  /** As Nest's own errors of these contexts have it. */
+  readonly status: 'error';
+  /** Where HTTP has `Retry-After`. */
+  readonly retryAfterMs?: number;
+  /** With `insufficient_scope`: the scopes that are asked for. */
+  readonly requiredScopes?: readonly string[];
+}
+
+/** Returns what an RPC or WebSocket client receives. */
+export function failureMessage(failure: XPayAuthError): FailureMessage {
+  const retryAfterMs = toldRetryAfterMs(failure);
+  const { requiredScopes } = failure;
+  return {
+    status: 'error',
+    ...failure.getResponse(),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+    ...(requiredScopes !== undefined && { requiredScopes }),
   };
 }

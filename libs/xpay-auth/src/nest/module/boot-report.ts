@@ -1,14 +1,15 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { DiscoveryService, HttpAdapterHost, MetadataScanner } from '@nestjs/core';
 import { XPayAuthError, asXPayAuthError } from '../../core/errors.js';
-import { type EntryRule, entryRules, guardsFields, unguardedFields } from './entry-points.js';
-import { describeRule, routeRules } from './route-rules.js';
 import { XPayInstances } from '../instance/xpay-instances.js';
+import { type EntryPoint, entryPoints, guardsFields } from './entry-points.js';
+
+const FIELDS_REMEDY = "Set fieldResolverEnhancers: ['guards'] in the options of GraphQLModule.";
 
 /**
- * At boot, says at debug level which rule holds for each route, message, pattern and field; stops where the instance of one
- * does not exist or its mark is lost; and does what `undeclaredRoutes` says about those that nobody protects and nobody
- * called public.
+ * Reports at boot, at debug level, which requirement holds for each route, message, pattern and field. Stops the boot where
+ * an instance does not exist or a decorator is lost. Applies `undeclaredRoutes` to those that are neither protected nor
+ * declared public.
  */
 @Injectable()
 export class BootReport implements OnApplicationBootstrap {
@@ -24,23 +25,22 @@ export class BootReport implements OnApplicationBootstrap {
   onApplicationBootstrap(): void {
     const options = this.instances.all().map((instance) => instance.options);
     const globally = options.some(({ globalGuards }) => globalGuards);
+    // A hybrid app keeps its global guards from its microservices, unless it was told otherwise.
     const hybrid = Boolean(this.adapterHost.httpAdapter);
+    const found = entryPoints(this.discovery, this.scanner);
     const fieldsToo = guardsFields(this.discovery);
-    const rules: EntryRule[] = [
-      ...routeRules(this.discovery, this.scanner, globally),
-      ...entryRules(this.discovery, this.scanner, { globally, hybrid, fieldsToo }),
-    ];
-    for (const rule of rules) {
-      this.#logger.debug(`${rule.route}: ${describeRule(rule)}`);
-      if (rule.lostDecorator) throw lost(rule);
-      if (rule.guarded && rule.requirement.access !== 'public') this.#assertInstance(rule);
+    const undeclared: string[] = [];
+    for (const point of found.filter(({ kind }) => fieldsToo || kind !== 'field')) {
+      const { label, kind, requirement, guardedBy, lostDecorator } = point;
+      const guarded = guardedBy !== undefined || (globally && !(kind === 'pattern' && hybrid));
+      this.#logger.debug(`${label}: ${describe(point, guarded)}`);
+      if (lostDecorator) throw lost(label);
+      if (guarded && requirement.access !== 'public') this.#assertInstance(point);
+      if (!guarded && !requirement.declared) undeclared.push(label);
     }
-    if (!fieldsToo) this.#assertFieldsGuarded();
-
-    const undeclared = rules.filter(({ guarded, requirement }) => !guarded && !requirement.declared);
+    if (!fieldsToo) this.#assertFieldsGuarded(found.filter(({ kind }) => kind === 'field'));
     if (undeclared.length === 0) return;
-    const routes = undeclared.map(({ route }) => route).join(', ');
-    const message = `No guard of this module and no @Public() on ${routes}. Mark them, or set globalGuards.`;
+    const message = `No guard of this module and no @Public() on ${undeclared.join(', ')}. Mark them, or set globalGuards.`;
     if (options.some(({ undeclaredRoutes }) => undeclaredRoutes === 'deny')) {
       throw new XPayAuthError('configuration', `XPayAuthModule option undeclaredRoutes: 'deny'. ${message}`);
     }
@@ -48,30 +48,42 @@ export class BootReport implements OnApplicationBootstrap {
   }
 
   /** Nest runs no guards before the fields of an object type unless it is told to, and does not say which it leaves out. */
-  #assertFieldsGuarded(): void {
-    const { byTheirOwnMark, byTheirClass } = unguardedFields(this.discovery, this.scanner);
-    const remedy = "Set fieldResolverEnhancers: ['guards'] in the options of GraphQLModule.";
-    if (byTheirOwnMark.length > 0) {
-      throw new XPayAuthError('configuration', `Nest runs no guards before ${byTheirOwnMark.join(', ')}. ${remedy}`);
+  #assertFieldsGuarded(fields: readonly EntryPoint[]): void {
+    const guardedBy = (by: EntryPoint['guardedBy']): string =>
+      fields.flatMap((field) => (field.guardedBy === by ? [field.place] : [])).join(', ');
+    const [byMethod, byClass] = [guardedBy('method'), guardedBy('class')];
+    if (byMethod !== '') {
+      throw new XPayAuthError('configuration', `Nest runs no guards before ${byMethod}. ${FIELDS_REMEDY}`);
     }
-    if (byTheirClass.length === 0) return;
-    this.#logger.warn(`The mark of their class does not protect the fields ${byTheirClass.join(', ')}. ${remedy}`);
+    if (byClass === '') return;
+    this.#logger.warn(`The mark of their class does not protect the fields ${byClass}. ${FIELDS_REMEDY}`);
   }
 
-  #assertInstance({ route, requirement }: EntryRule): void {
+  #assertInstance({ label, requirement }: EntryPoint): void {
     try {
       this.instances.get(requirement.instance);
     } catch (thrown) {
       const { message } = asXPayAuthError(thrown, 'configuration', 'no such instance');
-      throw new XPayAuthError('configuration', `${route}: ${message}`);
+      throw new XPayAuthError('configuration', `${label}: ${message}`);
     }
   }
 }
 
-function lost({ route }: EntryRule): XPayAuthError {
+/** The requirement, for a reader of the log. */
+function describe({ requirement }: EntryPoint, guarded: boolean): string {
+  const { access, all, any, instance } = requirement;
+  if (!guarded) return access === 'public' ? 'public' : 'NOT PROTECTED by this module';
+  const scopes = [
+    ...(all.length > 0 ? [`all of ${all.join(' ')}`] : []),
+    ...(any.length > 0 ? [`one of ${any.join(' ')}`] : []),
+  ];
+  return [access, ...scopes, ...(instance === undefined ? [] : [`by ${instance}`])].join(', ');
+}
+
+function lost(label: string): XPayAuthError {
   return new XPayAuthError(
     'configuration',
-    `${route}: its mark is lost. A decorator between the mark and the route replaced the method (write the mark above it), ` +
+    `${label}: its mark is lost. A decorator between the mark and the route replaced the method (write the mark above it), ` +
       'or a subclass overrode it (mark the override, with @Public() if it is to be open).',
   );
 }

@@ -1,10 +1,29 @@
+import { RequestMethod, type Type } from '@nestjs/common';
+import { GUARDS_METADATA, METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import type { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { hasLostDecorator } from '../decorators/route-decorator.js';
-import { requirementOf } from '../requirement/requirement.js';
-import { type RouteRule, hasGuard } from './route-rules.js';
+import { XPayAuthGuard } from '../guards/xpay-auth.guard.js';
+import { type Requirement, requirementOf } from '../requirement/requirement.js';
 
-/** A way into the app beside HTTP routes, and who may come in. */
-export type EntryRule = Pick<RouteRule, 'route' | 'requirement' | 'guarded' | 'lostDecorator'>;
+/** `root` is a query, mutation or subscription; `field` one of an object type; `pattern` a message of a microservice. */
+type Kind = 'route' | 'message' | 'pattern' | 'root' | 'field';
+
+/** A handler that callers reach, and its requirement. */
+export interface EntryPoint {
+  readonly kind: Kind;
+  /** Such as `GET /admin/report (ReportsController.adminReport)`. */
+  readonly label: string;
+  /** Such as `ReportsController.adminReport`. */
+  readonly place: string;
+  /** The class, and the function that answers; subclasses share the functions they inherit. */
+  readonly controller: object;
+  readonly handler: object;
+  readonly requirement: Requirement;
+  /** Where a guard of this library was put, global guards aside. Without one the requirement has no effect. */
+  readonly guardedBy: 'method' | 'class' | undefined;
+  /** A decorator was written here that no longer holds; see `hasLostDecorator`. */
+  readonly lostDecorator: boolean;
+}
 
 /** Where Nest's packages write what a method is, read without the packages. */
 const METADATA = {
@@ -17,42 +36,46 @@ const METADATA = {
   resolvesReference: 'graphql:resolve_reference',
 } as const;
 
-/** Under which conditions Nest runs guards beside HTTP. */
-export interface GuardingFacts {
-  /** Every root field and every message has this library's guards. */
-  readonly globally: boolean;
-  /** A hybrid app keeps its global guards from its microservices, unless it was told otherwise. */
-  readonly hybrid: boolean;
-  /** `fieldResolverEnhancers` of the GraphQL module has `guards`. */
-  readonly fieldsToo: boolean;
-}
-
-/** Messages, patterns, and the fields of GraphQL before which Nest runs guards. */
-export function entryRules(discovery: DiscoveryService, scanner: MetadataScanner, facts: GuardingFacts): EntryRule[] {
-  return handlersOf(discovery, scanner).flatMap(({ controller, name, handler, kind, label }) => {
-    if (kind === 'field' && !facts.fieldsToo) return [];
-    const globally = facts.globally && !(kind === 'pattern' && facts.hybrid);
-    const rule: EntryRule = {
-      route: `${label} (${controller.name}.${name})`,
-      requirement: requirementOf(controller, handler),
-      guarded: globally || hasGuard(controller) || hasGuard(handler),
-      lostDecorator: hasLostDecorator(controller.prototype as object, name, handler),
-    };
-    return [rule];
+/** Every route, message, pattern and field of the app. */
+export function entryPoints(discovery: DiscoveryService, scanner: MetadataScanner): EntryPoint[] {
+  const controllers = discovery.getControllers();
+  return [...controllers, ...discovery.getProviders()].flatMap((wrapper) => {
+    const { metatype: controller, isNotMetatype } = wrapper;
+    if (typeof controller !== 'function' || isNotMetatype || typeof controller.prototype !== 'object') return [];
+    const prototype = controller.prototype as Record<string, object>;
+    return scanner.getAllMethodNames(prototype).flatMap((name) => {
+      const handler = prototype[name];
+      if (handler === undefined) return [];
+      const isRoute = Reflect.hasMetadata(PATH_METADATA, handler) && controllers.includes(wrapper);
+      const place = `${controller.name}.${name}`;
+      const kinds = [
+        ...(isRoute ? [{ kind: 'route' as const, label: routeOf(controller, handler) }] : []),
+        ...kindsBesideHttp(handler, name),
+      ];
+      return kinds.map(({ kind, label }) => ({
+        kind,
+        label: `${label} (${place})`,
+        place,
+        controller,
+        handler,
+        requirement: requirementOf(controller, handler),
+        guardedBy: hasGuard(handler) ? ('method' as const) : hasGuard(controller) ? ('class' as const) : undefined,
+        lostDecorator: hasLostDecorator(prototype, name, handler),
+      }));
+    });
   });
 }
 
-/** Fields with guards of this library that Nest does not run, as `Wallet.owner (WalletResolver.owner)`. */
-export function unguardedFields(
-  discovery: DiscoveryService,
-  scanner: MetadataScanner,
-): Record<'byTheirOwnMark' | 'byTheirClass', string[]> {
-  const fields = handlersOf(discovery, scanner).filter(({ kind }) => kind === 'field');
-  const places = (of: typeof fields): string[] => of.map(({ controller, name }) => `${controller.name}.${name}`);
-  return {
-    byTheirOwnMark: places(fields.filter(({ handler }) => hasGuard(handler))),
-    byTheirClass: places(fields.filter(({ controller, handler }) => hasGuard(controller) && !hasGuard(handler))),
-  };
+/** A route of the app's controllers. */
+export interface RouteRule extends EntryPoint {
+  /** A guard of this library runs before it. */
+  readonly guarded: boolean;
+}
+
+/** Every route of the app's controllers, as the guards will decide about it. */
+export function routeRules(discovery: DiscoveryService, scanner: MetadataScanner, globally: boolean): RouteRule[] {
+  const routes = entryPoints(discovery, scanner).filter(({ kind }) => kind === 'route');
+  return routes.map((route) => ({ ...route, guarded: globally || route.guardedBy !== undefined }));
 }
 
 /** Whether every GraphQL module of the app runs guards before field resolvers. */
@@ -64,41 +87,32 @@ export function guardsFields(discovery: DiscoveryService): boolean {
   });
 }
 
-interface Handler {
-  readonly controller: { readonly name: string; readonly prototype: unknown };
-  readonly name: string;
-  readonly handler: object;
-  readonly kind: 'message' | 'pattern' | 'root' | 'field';
-  readonly label: string;
-}
-
-function handlersOf(discovery: DiscoveryService, scanner: MetadataScanner): Handler[] {
-  return [...discovery.getProviders(), ...discovery.getControllers()].flatMap(({ metatype, isNotMetatype }) => {
-    if (typeof metatype !== 'function' || isNotMetatype || typeof metatype.prototype !== 'object') return [];
-    const prototype = metatype.prototype as Record<string, object>;
-    return scanner.getAllMethodNames(prototype).flatMap((name) => {
-      const handler = prototype[name];
-      const what = handler === undefined ? undefined : describeHandler(handler, name);
-      return handler === undefined || what === undefined ? [] : [{ controller: metatype, name, handler, ...what }];
-    });
-  });
-}
-
-function describeHandler(handler: object, name: string): Pick<Handler, 'kind' | 'label'> | undefined {
+function kindsBesideHttp(handler: object, name: string): Pick<EntryPoint, 'kind' | 'label'>[] {
   const read = (key: string): unknown => Reflect.getMetadata(key, handler);
   if (read(METADATA.message) === true) {
-    return { kind: 'message', label: `message ${JSON.stringify(read(METADATA.messageName))}` };
+    return [{ kind: 'message', label: `message ${JSON.stringify(read(METADATA.messageName))}` }];
   }
   const pattern = read(METADATA.pattern);
-  if (pattern !== undefined) return { kind: 'pattern', label: `pattern ${JSON.stringify(pattern)}` };
+  if (pattern !== undefined) return [{ kind: 'pattern', label: `pattern ${JSON.stringify(pattern)}` }];
   const type = read(METADATA.resolverType);
-  const resolved = read(METADATA.resolverName);
-  const field = typeof resolved === 'string' ? resolved : name;
+  const field = (read(METADATA.resolverName) as string | undefined) ?? name;
   if (type === 'Query' || type === 'Mutation' || type === 'Subscription') {
-    return { kind: 'root', label: `${type} ${field}` };
+    return [{ kind: 'root', label: `${type} ${field}` }];
   }
-  if (read(METADATA.resolvesField) === true || read(METADATA.resolvesReference) === true) {
-    return { kind: 'field', label: `field ${field}` };
-  }
-  return undefined;
+  const isField = read(METADATA.resolvesField) === true || read(METADATA.resolvesReference) === true;
+  return isField ? [{ kind: 'field', label: `field ${field}` }] : [];
+}
+
+function routeOf(controller: object, handler: object): string {
+  const method = RequestMethod[Reflect.getMetadata(METHOD_METADATA, handler) as RequestMethod];
+  const [prefix, path] = [controller, handler].map((target) => {
+    const value = Reflect.getMetadata(PATH_METADATA, target) as string | string[] | undefined;
+    return Array.isArray(value) ? value.join('|') : (value ?? '');
+  });
+  return `${method} ${`/${prefix}/${path}`.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '')}`;
+}
+
+function hasGuard(target: object): boolean {
+  const guards = (Reflect.getMetadata(GUARDS_METADATA, target) ?? []) as (Type | object)[];
+  return guards.some((guard) => guard === XPayAuthGuard || guard instanceof XPayAuthGuard);
 }
