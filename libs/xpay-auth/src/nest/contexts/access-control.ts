@@ -12,7 +12,7 @@ import type { Principal } from '../../core/principal.js';
 import type { XPayInstance } from '../instance/instance.js';
 import { XPayInstances } from '../instance/xpay-instances.js';
 import { requirementOf } from '../requirement/requirement.js';
-import { type Step, authenticate, authorize } from './access-steps.js';
+import type { Step } from './access-steps.js';
 import { contextOf } from './contexts.js';
 import { registerApp } from './failure-headers.js';
 import type { Denial } from './request-context.js';
@@ -33,16 +33,6 @@ export class AccessControl implements OnModuleInit {
     registerApp(httpAdapter?.getInstance(), this.instances);
   }
 
-  /** For `XPayAuthGuard`: authenticates the caller. */
-  authenticate(host: ExecutionContext): true | Promise<true> {
-    return this.#decide(host, authenticate);
-  }
-
-  /** For `ScopesGuard`: checks the scopes of the caller that was authenticated. */
-  authorize(host: ExecutionContext): true | Promise<true> {
-    return this.#decide(host, authorize);
-  }
-
   /** For the filter: what Nest is to do with a failure that left a handler. */
   answer(failure: XPayAuthError, host: ArgumentsHost): unknown {
     const isLogged = failure.trouble === 'caller' || failure.code === 'configuration';
@@ -57,8 +47,11 @@ export class AccessControl implements OnModuleInit {
     return failure;
   }
 
-  /** Answers without a promise where the step does. Fails with the context's own exception. */
-  #decide(host: ExecutionContext, step: Step): true | Promise<true> {
+  /**
+   * Runs a step of the decision about this operation: `authenticate` or `authorize`. Answers without a promise where the step
+   * does. Fails with the context's own exception, which has the `XPayAuthError` as its cause.
+   */
+  decide(host: ExecutionContext, step: Step): true | Promise<true> {
     const requirement = requirementOf(host.getClass(), host.getHandler());
     if (requirement.access === 'public') return true;
     let instance: XPayInstance | undefined;

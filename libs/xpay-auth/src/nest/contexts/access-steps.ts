@@ -26,7 +26,7 @@ export const authenticate: Step = (host, context, { access }, instance) => {
     strategy.validate(context.requestOf(host)),
   );
   const accept = (caller: Principal | undefined): true => {
-    context.accept(host, caller, verification.stripCredentials);
+    context.accept?.(host, caller, verification.stripCredentials);
     return true;
   };
   if (!(decision instanceof Promise)) return accept(decision);

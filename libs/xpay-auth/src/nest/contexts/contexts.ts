@@ -22,7 +22,6 @@ const CONTEXTS: ReadonlyMap<string, RequestContext> = new Map([
 const unknownContext: RequestContext = {
   operationOf: refuseUnknown,
   requestOf: refuseUnknown,
-  accept: () => undefined,
   exceptionOf: ({ failure }) => toHttpException(failure),
   answer({ failure }) {
     throw toHttpException(failure);

@@ -1,7 +1,7 @@
 import { type ArgumentsHost, HttpStatus } from '@nestjs/common';
 import type { ChallengeContext } from '../../core/challenge.js';
 import { XPayAuthError } from '../../core/errors.js';
-import { headersOf, toldRetryAfterMs } from '../exceptions/http-exception.js';
+import { detailsOf, headersOf } from '../exceptions/http-exception.js';
 import type { IncomingRequest } from '../request/incoming-request.js';
 import { type RequestContext, withCause } from './request-context.js';
 import { setUser } from './http.context.js';
@@ -36,7 +36,7 @@ export const graphqlContext: RequestContext = {
   async exceptionOf({ failure, challenge }) {
     const { GraphQLError } = await loadGraphQL();
     const exception = new GraphQLError(failure.publicMessage, { extensions: extensionsOf(failure, challenge) });
-    refusals.add(exception);
+    rejections.add(exception);
     return withCause(exception, failure);
   },
 
@@ -45,24 +45,22 @@ export const graphqlContext: RequestContext = {
   },
 };
 
-/** What this library threw. */
-const refusals = new WeakSet<object>();
+const rejections = new WeakSet<object>();
 
-/** Whether this library threw it, knowing what it did: no error of the app. */
-export function isGraphQLRefusal(thrown: unknown): boolean {
-  return typeof thrown === 'object' && thrown !== null && refusals.has(thrown);
+/** A `GraphQLError` by which this library rejected a field, for `@Catch()` and `instanceof`: no error of the app. */
+export class GraphQLRejection {
+  static [Symbol.hasInstance](thrown: unknown): boolean {
+    return rejections.has(thrown as object);
+  }
 }
 
 function extensionsOf(failure: XPayAuthError, challenge: ChallengeContext | undefined): Record<string, unknown> {
   const { errorCode, statusCode } = failure.getResponse();
-  const retryAfterMs = toldRetryAfterMs(failure);
-  const { requiredScopes } = failure;
   return {
     // Apollo's code where it has one, and in its manner where it has none.
     code: statusCode === 401 ? 'UNAUTHENTICATED' : HttpStatus[statusCode],
     errorCode,
-    ...(retryAfterMs !== undefined && { retryAfterMs }),
-    ...(requiredScopes !== undefined && { requiredScopes }),
+    ...detailsOf(failure),
     // Apollo's own: it sets them on the answer and takes them out of it.
     http: { status: statusCode, headers: new Map(Object.entries(headersOf(failure, challenge))) },
   };

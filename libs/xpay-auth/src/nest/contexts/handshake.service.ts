@@ -6,7 +6,7 @@ import type { Principal } from '../../core/principal.js';
 import { XPayInstances } from '../instance/xpay-instances.js';
 import { requirementOf } from '../requirement/requirement.js';
 import { AccessControl } from './access-control.js';
-import { callerOf } from './access-steps.js';
+import { authenticate, authorize, callerOf } from './access-steps.js';
 import { type UpgradeRequest, handshakeOf } from './handshakes.js';
 import { hangUp, onHangUp } from './socket-line.js';
 
@@ -75,8 +75,8 @@ export class XPayHandshake implements OnModuleDestroy {
   async #check(gateway: object, client: object): Promise<Principal | undefined> {
     const host = new ExecutionContextHost([client, undefined], ...handlerOf(gateway));
     host.setType('ws');
-    await this.access.authenticate(host);
-    await this.access.authorize(host);
+    await this.access.decide(host, authenticate);
+    await this.access.decide(host, authorize);
     return callerOf(host);
   }
 

@@ -13,7 +13,7 @@ export class HeldRequest extends NonPrinting implements IncomingRequest {
   constructor(request: IncomingRequest, handshake?: Handshake) {
     super('[held request]');
     this.#headers = { ...request.headers };
-    this.#rawHeaders = [...linesOf(request)];
+    this.#rawHeaders = [...(request.raw?.rawHeaders ?? request.rawHeaders ?? [])];
     this.#handshake = handshake;
     const { remoteAddress, localAddress, destroyed } = request.socket ?? { destroyed: true };
     this.socket = { remoteAddress, localAddress, destroyed };
@@ -53,8 +53,7 @@ export function takeOff(request: IncomingRequest): HeldRequest {
   if (present !== undefined) return present;
   const taken = new HeldRequest(request);
   held.set(request, taken).set(request.headers, taken);
-  do stripCredentials(request);
-  while (linesOf(request).some(isAuthorization));
+  stripCredentials(request);
   return taken;
 }
 
@@ -65,12 +64,4 @@ export function wholeRequest(request: IncomingRequest): IncomingRequest {
 
 function heldOf(request: IncomingRequest): HeldRequest | undefined {
   return held.get(request) ?? held.get(request.headers);
-}
-
-function linesOf(request: IncomingRequest): readonly string[] {
-  return request.raw?.rawHeaders ?? request.rawHeaders ?? [];
-}
-
-function isAuthorization(name: string, index: number): boolean {
-  return index % 2 === 0 && name.toLowerCase() === 'authorization';
 }

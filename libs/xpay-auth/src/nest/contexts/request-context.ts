@@ -25,11 +25,11 @@ export interface RequestContext {
   /** What the caller presents. Throws `configuration` where it cannot be read. */
   requestOf(host: ArgumentsHost): IncomingRequest;
   /**
-   * Called when a guard accepts this caller; `undefined` is an anonymous one.
+   * Called when a guard accepts this caller; `undefined` is an anonymous one. For contexts that have a request to write to.
    *
    * @param strip whether to remove the credentials from the request
    */
-  accept(host: ArgumentsHost, principal: Principal | undefined, strip: boolean): void;
+  accept?(host: ArgumentsHost, principal: Principal | undefined, strip: boolean): void;
   /** The context's own exception, with the failure as its cause. Only HTTP has it without loading a package. */
   exceptionOf(denial: Denial): Error | Promise<Error>;
   /** What a filter of this context does with a failure that left a handler. */

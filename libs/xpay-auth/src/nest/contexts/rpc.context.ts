@@ -25,8 +25,6 @@ export const rpcContext: RequestContext = {
     };
   },
 
-  accept: () => undefined,
-
   async exceptionOf({ failure }) {
     const { RpcException } = await loadMicroservices();
     return withCause(new RpcException(failureMessage(failure)), failure);

@@ -1,4 +1,3 @@
-import type { ArgumentsHost } from '@nestjs/common';
 import { type RequestContext, withCause } from './request-context.js';
 import { failureMessage } from '../exceptions/http-exception.js';
 import { loadWebSockets } from './packages.js';
@@ -13,9 +12,7 @@ export const socketContext: RequestContext = {
   // Before the last argument, which Nest reads as the name of the message.
   operationOf: (host) => MessageKey.in(host.getArgs(), -1),
 
-  requestOf: (host) => handshakeOf(clientOf(host)),
-
-  accept: () => undefined,
+  requestOf: (host) => handshakeOf(host.switchToWs().getClient<object>()),
 
   async exceptionOf({ failure }) {
     const { WsException } = await loadWebSockets();
@@ -31,7 +28,3 @@ export const socketContext: RequestContext = {
     }
   },
 };
-
-function clientOf(host: ArgumentsHost): object {
-  return host.switchToWs().getClient<object>();
-}

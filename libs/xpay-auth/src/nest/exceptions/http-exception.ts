@@ -21,7 +21,7 @@ const DEFAULT_RETRY_AFTER_MS = 1_000;
 const LONGEST_UPSTREAM_RETRY_AFTER_MS = 300_000;
 
 /** Ms after which a caller is told to come back; `undefined` where a failure says nothing of that. */
-export function toldRetryAfterMs(failure: XPayAuthError): number | undefined {
+function toldRetryAfterMs(failure: XPayAuthError): number | undefined {
   const status = failure.getStatus();
   if (status !== 429 && status !== 503) return undefined;
   const askedMs = failure.retryAfterMs ?? DEFAULT_RETRY_AFTER_MS;
@@ -51,11 +51,14 @@ export interface FailureMessage extends FailureBody {
 
 /** Returns what an RPC or WebSocket client receives. */
 export function failureMessage(failure: XPayAuthError): FailureMessage {
+  return { status: 'error', ...failure.getResponse(), ...detailsOf(failure) };
+}
+
+/** Returns what HTTP has headers for. */
+export function detailsOf(failure: XPayAuthError): Pick<FailureMessage, 'retryAfterMs' | 'requiredScopes'> {
   const retryAfterMs = toldRetryAfterMs(failure);
   const { requiredScopes } = failure;
   return {
-    status: 'error',
-    ...failure.getResponse(),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
     ...(requiredScopes !== undefined && { requiredScopes }),
   };

@@ -1,5 +1,6 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { AccessControl } from '../contexts/access-control.js';
+import { authorize } from '../contexts/access-steps.js';
 
 /**
  * Authorisation: may they. Checks the scopes for every operation, also when the caller is cached, and accepts only a caller
@@ -12,6 +13,6 @@ export class ScopesGuard implements CanActivate {
 
   /** Nest calls it. Throws Nest's own exception for the context, with an `XPayAuthError` as its `cause`. */
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    return this.access.authorize(context);
+    return this.access.decide(context, authorize);
   }
 }

@@ -1,5 +1,6 @@
 import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
 import { AccessControl } from '../contexts/access-control.js';
+import { authenticate } from '../contexts/access-steps.js';
 
 /** Authentication: who is the caller. `@CurrentUser()` returns the `Principal`; on HTTP `request.user` holds it as well. */
 @Injectable()
@@ -9,6 +10,6 @@ export class XPayAuthGuard implements CanActivate {
 
   /** Nest calls it. Throws Nest's own exception for the context, with an `XPayAuthError` as its `cause`. */
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
-    return this.access.authenticate(context);
+    return this.access.decide(context, authenticate);
   }
 }

@@ -27,21 +27,14 @@ import { XPayAuthGuard } from '../guards/xpay-auth.guard.js';
 import { XPayInstances } from '../instance/xpay-instances.js';
 import { XPayStrategy } from '../strategy/xpay.strategy.js';
 
-/** What all instances of an app share: the registry, the guards, the filters. Global, so that guards resolve anywhere. */
+const SHARED = [XPayInstances, AccessControl, XPayAuthGuard, ScopesGuard, XPayHandshake];
+
+/** What all instances of an app share: the registry, the guards, the filter. Global, so that guards resolve anywhere. */
 @Global()
 @Module({
   imports: [DiscoveryModule],
-  providers: [
-    XPayInstances,
-    XPayAuthGuard,
-    ScopesGuard,
-    AccessControl,
-    XPayHandshake,
-    BootReport,
-    PeerAddresses,
-    { provide: APP_FILTER, useClass: XPayAuthFilter },
-  ],
-  exports: [XPayInstances, XPayAuthGuard, ScopesGuard, AccessControl, XPayHandshake],
+  providers: [...SHARED, BootReport, PeerAddresses, { provide: APP_FILTER, useClass: XPayAuthFilter }],
+  exports: SHARED,
 })
 export class XPayAuthCoreModule {}
 
@@ -151,9 +144,7 @@ function factoryProviders(
 /** Only what was said: an explicit `undefined` says nothing. */
 function besideOf(options: XPayAuthInstanceOptions): XPayAuthInstanceOptions {
   const { name, isGlobal, globalGuards } = options;
-  return {
-    ...(name !== undefined && { name }),
-    ...(isGlobal !== undefined && { isGlobal }),
-    ...(globalGuards !== undefined && { globalGuards }),
-  };
+  return Object.fromEntries(
+    Object.entries({ name, isGlobal, globalGuards }).filter(([, value]) => value !== undefined),
+  );
 }

@@ -90,9 +90,8 @@ function countAuthorizationLines(request: IncomingRequest): number {
 export function stripCredentials(request: IncomingRequest): void {
   delete request.headers.authorization;
   if (request.raw?.headers !== undefined) delete request.raw.headers.authorization;
-  const lines = (request.raw?.rawHeaders ?? request.rawHeaders) as string[] | undefined;
-  const at = lines?.findIndex((name, i) => i % 2 === 0 && name.toLowerCase() === 'authorization') ?? -1;
-  if (at >= 0) lines?.splice(at, 2);
+  const lines = (request.raw?.rawHeaders ?? request.rawHeaders ?? []) as string[];
+  for (let i = lines.length - 2; i >= 0; i -= 2) if (lines[i]?.toLowerCase() === 'authorization') lines.splice(i, 2);
 }
 
 /** A script in a browser asks (`fetch`, `XMLHttpRequest`), not a person: no login box may open (Fetch Metadata, W3C). */
