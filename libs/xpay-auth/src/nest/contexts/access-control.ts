@@ -17,7 +17,7 @@ import { contextOf } from './contexts.js';
 import { registerApp } from './failure-headers.js';
 import type { Denial } from './request-context.js';
 
-/** Decides who may run an operation, the same way in every context. The guards, the filter and the handshake call it. */
+/** Decides whether a caller may run an operation, the same way in every context. The guards, the filter and the handshake call it. */
 @Injectable()
 export class AccessControl implements OnModuleInit {
   readonly #logger = new Logger('XPayAuth');
@@ -40,7 +40,7 @@ export class AccessControl implements OnModuleInit {
     return contextOf(host).answer(this.#denialOf(failure, host, this.instances.answering()));
   }
 
-  /** Returns whatever was thrown as a failure. Logs `configuration`, because the caller is not told of it. */
+  /** Returns whatever was thrown as a failure. Logs `configuration`: its reason is not sent to the caller. */
   failureOf(thrown: unknown): XPayAuthError {
     const failure = asXPayAuthError(thrown, 'configuration', 'The check of the caller failed in an unexpected way');
     if (failure.code === 'configuration') this.#logger.error(describe(failure));

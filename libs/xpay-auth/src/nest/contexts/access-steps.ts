@@ -18,7 +18,7 @@ export type Step = (
   instance: XPayInstance,
 ) => true | Promise<true>;
 
-/** Who is the caller. Answers without a promise when the caller is cached. */
+/** Finds out who the caller is. Answers without a promise when the caller is cached. */
 export const authenticate: Step = (host, context, { access }, instance) => {
   const { options, issuer, strategy } = instance;
   const { name, verification } = options;
@@ -33,16 +33,16 @@ export const authenticate: Step = (host, context, { access }, instance) => {
   return decision.then(accept, (thrown: unknown) => {
     const isAnonymous = thrown instanceof XPayAuthError && thrown.code === 'missing_credentials';
     if (isAnonymous && access === 'optional') return accept(undefined);
-    // The strategy counts all other refusals: only the route knows whether anonymous callers are accepted.
+    // The strategy counts every other rejection. Only the route knows whether anonymous callers are accepted.
     if (isAnonymous && host.getType() === 'http')
       instance.instrumentation.record({ type: 'refused', code: thrown.code });
     throw thrown;
   });
 };
 
-/** May they. Accepts only a caller that this instance authenticated for this operation. */
+/** Checks the scopes. Accepts only a caller that this instance authenticated for this operation. */
 export const authorize: Step = (host, context, { access, all, any }, { options, issuer, audit }) => {
-  // Anonymous callers are accepted there, and such a decorator names no scope.
+  // `@OptionalAuth()` accepts anonymous callers and names no scope.
   if (access === 'optional') return true;
   const caller = decided(context.operationOf(host), options.name);
   if (!Principal.isIssuedBy(issuer, caller)) {

@@ -8,7 +8,7 @@ import { requirementOf } from '../requirement/requirement.js';
 import { AccessControl } from './access-control.js';
 import { authenticate, authorize, callerOf } from './access-steps.js';
 import { type UpgradeRequest, handshakeOf } from './handshakes.js';
-import { hangUp, onHangUp } from './socket-line.js';
+import { disconnect, onDisconnect } from './socket-line.js';
 
 /** How often an open socket is checked in a verification period, from the cache while the period lasts. */
 const CHECKS_PER_PERIOD = 8;
@@ -47,22 +47,22 @@ export class XPayHandshake implements OnModuleDestroy {
    *   disconnected. Never rejects.
    */
   async accept(gateway: object, client: object, request?: UpgradeRequest): Promise<Principal | undefined> {
-    const disconnect = async (thrown: unknown): Promise<undefined> => {
+    const reject = async (thrown: unknown): Promise<undefined> => {
       const { cause } = thrown as { cause?: unknown };
       const failure = cause instanceof XPayAuthError ? cause : this.access.failureOf(thrown);
       // Fails where the socket is closed already.
-      await hangUp(client, failure).catch(() => undefined);
+      await disconnect(client, failure).catch(() => undefined);
     };
     try {
       handshakeOf(client, request);
       const { access, instance } = requirementOf(...handlerOf(gateway));
       if (access === 'public') return undefined;
-      const watch = this.#watcher(client, instance, () => this.#check(gateway, client), disconnect);
+      const watch = this.#watcher(client, instance, () => this.#check(gateway, client), reject);
       const caller = await this.#check(gateway, client);
       if (caller !== undefined) watch();
       return caller;
     } catch (thrown) {
-      return disconnect(thrown);
+      return reject(thrown);
     }
   }
 
@@ -105,7 +105,7 @@ export class XPayHandshake implements OnModuleDestroy {
       );
     };
     this.#stops.add(stop);
-    onHangUp(client, stop);
+    onDisconnect(client, stop);
     return next;
   }
 }

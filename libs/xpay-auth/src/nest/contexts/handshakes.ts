@@ -3,18 +3,18 @@ import { isAbsent } from '../../core/json-object.js';
 import type { IncomingRequest } from '../request/incoming-request.js';
 import { type HeldRequest, takeOff } from './held-request.js';
 
-/** The request that opened a socket: Node's, in everything that this library looks at. */
+/** The request that opened a socket, in the terms of Node's `http.IncomingMessage`. */
 export interface UpgradeRequest extends IncomingRequest {
-  /** The address that was asked for, query included. */
+  /** The requested path, query included. */
   readonly url?: string | undefined;
 }
 
-/** What each socket presented when it was opened. It goes when the socket does. */
+/** What each socket presented when it was opened. An entry goes when its socket does. */
 const handshakes = new WeakMap<object, HeldRequest>();
 
 /**
- * Takes what a socket presented off it, headers and `auth`, and holds it as long as the socket lives: every message is
- * judged by it. The second time it finds what it took the first time.
+ * Takes what a socket presented off it, headers and `auth`, and holds it for as long as the socket exists: every message is
+ * decided by it. The second call returns what the first one took.
  */
 export function holdHandshake(socket: object, request: UpgradeRequest, auth: unknown): HeldRequest {
   const present = handshakes.get(socket);
@@ -25,7 +25,7 @@ export function holdHandshake(socket: object, request: UpgradeRequest, auth: unk
   return held;
 }
 
-/** What this socket presented. Throws `configuration` where nobody can tell any more. */
+/** Returns what this socket presented. Throws `configuration` where that is unknown. */
 export function handshakeOf(socket: unknown, request?: UpgradeRequest): HeldRequest {
   const { handshake, request: own } = (socket ?? {}) as { handshake?: { auth?: unknown }; request?: unknown };
   if (isRequest(own)) return holdHandshake(socket as object, own, handshake?.auth);
@@ -39,17 +39,17 @@ export function handshakeOf(socket: unknown, request?: UpgradeRequest): HeldRequ
   );
 }
 
-/** Something with headers as Node has them. A `Request` of the web has others, which would look like none. */
+/** Whether this has headers as Node has them. Those of a `Request` of the Fetch API would read as no headers. */
 export function isRequest(value: unknown): value is UpgradeRequest {
   const { headers } = (value ?? {}) as { headers?: unknown };
   return typeof headers === 'object' && headers !== null && !('get' in headers && typeof headers.get === 'function');
 }
 
-/** What this library reads of a handshake's `auth` by itself, and takes off it. */
+/** What this library reads of a handshake's `auth` without an extractor, and takes off it. */
 const OWN = ['username', 'secretKey', 'token'] as const;
 
 interface ReadAuth {
-  /** As `Authorization` lines, so that one reader judges them all: two are ambiguous, a malformed one is malformed. */
+  /** As `Authorization` lines, which the same reader checks: two are ambiguous, a malformed one is malformed. */
   readonly authorizations: readonly string[];
   /** Everything else. */
   readonly rest: Readonly<Record<string, unknown>>;

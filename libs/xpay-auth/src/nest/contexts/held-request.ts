@@ -32,7 +32,7 @@ export class HeldRequest extends NonPrinting implements IncomingRequest {
     return this.#handshake;
   }
 
-  /** The same with more `Authorization` lines, and with what else its handshake brought. */
+  /** Returns a copy with more `Authorization` lines, and with the rest of its handshake. */
   with(authorizations: readonly string[], handshake: Handshake): HeldRequest {
     const [first] = authorizations;
     const headers = first === undefined ? this.#headers : { authorization: first, ...this.#headers };
@@ -47,7 +47,7 @@ export class HeldRequest extends NonPrinting implements IncomingRequest {
  */
 const held = new WeakMap<object, HeldRequest>();
 
-/** Takes the credentials off a request and holds them for it. The second time it finds what it took the first time. */
+/** Takes the credentials off a request and holds them for it. The second call returns what the first one took. */
 export function takeOff(request: IncomingRequest): HeldRequest {
   const present = heldOf(request);
   if (present !== undefined) return present;
@@ -57,7 +57,7 @@ export function takeOff(request: IncomingRequest): HeldRequest {
   return taken;
 }
 
-/** A request with its credentials, also where they were taken off. */
+/** Returns the request with its credentials, also where they were taken off. */
 export function wholeRequest(request: IncomingRequest): IncomingRequest {
   return heldOf(request) ?? request;
 }

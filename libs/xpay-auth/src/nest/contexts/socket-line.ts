@@ -2,7 +2,7 @@ import type { XPayAuthError } from '../../core/errors.js';
 import { failureMessage } from '../exceptions/http-exception.js';
 import { loadWebSockets } from './packages.js';
 
-/** A socket of socket.io or of ws: what they have in common, and the ways in which they are closed. */
+/** A socket of socket.io or of ws: how each is closed, and reports that it is. */
 interface AnySocket {
   emit?(event: string, message: unknown): unknown;
   once?(event: string, listener: () => void): unknown;
@@ -10,14 +10,14 @@ interface AnySocket {
   disconnect?(close: boolean): void;
 }
 
-/** RFC 6455 §7.4.1: the policy keeps you out; our own mistake. */
+/** RFC 6455 §7.4.1: the caller was rejected; an error of this app. */
 const POLICY_VIOLATION = 1008;
 const INTERNAL_ERROR = 1011;
-/** Registered with IANA since: come back later. */
+/** Registered with IANA since. */
 const TRY_AGAIN_LATER = 1013;
 
-/** Tells a socket why, as Nest tells of an exception, and closes it; one of socket.io with all of its namespaces. */
-export async function hangUp(socket: AnySocket, failure: XPayAuthError): Promise<void> {
+/** Sends the failure as Nest sends an exception, and closes the socket; one of socket.io with all of its namespaces. */
+export async function disconnect(socket: AnySocket, failure: XPayAuthError): Promise<void> {
   const { BaseWsExceptionFilter, WsException } = await loadWebSockets();
   const filter = new BaseWsExceptionFilter({ includeCause: false });
   filter.handleError(socket, new WsException(failureMessage(failure)), { pattern: '', data: undefined });
@@ -25,8 +25,8 @@ export async function hangUp(socket: AnySocket, failure: XPayAuthError): Promise
   else socket.close?.(closeCodeOf(failure), failure.code);
 }
 
-/** Calls back when the socket is closed, by whomever: socket.io says `disconnect`, ws says `close`. */
-export function onHangUp(socket: AnySocket, callback: () => void): void {
+/** Calls back when the socket is closed, from either end: socket.io emits `disconnect`, ws emits `close`. */
+export function onDisconnect(socket: AnySocket, callback: () => void): void {
   socket.once?.(socket.disconnect === undefined ? 'close' : 'disconnect', callback);
 }
 

@@ -5,8 +5,8 @@ import { handshakeOf } from './handshakes.js';
 import { MessageKey } from './message-key.js';
 
 /**
- * Messages to a WebSocket gateway, of socket.io and of ws. Each is judged anew by what its socket presented at the handshake:
- * within the period from memory, after it by asking the upstream.
+ * Messages to a WebSocket gateway, of socket.io and of ws. Each is a new decision about what its socket presented at the
+ * handshake: from the cache within the period, after it by a call to the upstream.
  */
 export const socketContext: RequestContext = {
   // Before the last argument, which Nest reads as the name of the message.
@@ -24,7 +24,7 @@ export const socketContext: RequestContext = {
       const { BaseWsExceptionFilter } = await loadWebSockets();
       new BaseWsExceptionFilter().catch(await this.exceptionOf(denial), denial.host);
     } catch {
-      // The socket is gone. Nest does not wait for this: thrown on, it would end the process.
+      // The socket is closed. Nest does not wait for this promise: a rejection would end the process.
     }
   },
 };

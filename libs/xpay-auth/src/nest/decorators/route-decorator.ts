@@ -5,15 +5,15 @@ import { INSTANCE, DECLARED, type DeclaredRequirement } from '../requirement/req
 /** A class, or a method by its descriptor. */
 export type MarkDecorator = ClassDecorator & MethodDecorator;
 
-/** Writes a mark; throws where it contradicts one already there on the same class or method. */
-export function declareRequirement(mark: DeclaredRequirement): MarkDecorator {
+/** Declares a requirement. Throws where it contradicts another one on the same class or method. */
+export function declareRequirement(declared: DeclaredRequirement): MarkDecorator {
   return onTarget((target, place) => {
     const present = Reflect.getOwnMetadata(DECLARED, target) as DeclaredRequirement | undefined;
-    Reflect.defineMetadata(DECLARED, present === undefined ? mark : combine(present, mark, place), target);
+    Reflect.defineMetadata(DECLARED, present === undefined ? declared : combine(present, declared, place), target);
   });
 }
 
-/** Writes which instance decides; throws where another was already named on the same class or method. */
+/** Declares which instance decides. Throws where another one is named on the same class or method. */
 export function declareInstance(name: string): MarkDecorator {
   return onTarget((target, place) => {
     if (Reflect.hasOwnMetadata(INSTANCE, target))
@@ -22,7 +22,7 @@ export function declareInstance(name: string): MarkDecorator {
   });
 }
 
-/** The scopes a decorator was given; throws where they can be no scopes. */
+/** Returns the scopes that a decorator was given. Throws where they cannot be scopes. */
 export function scopesOf(decorator: string, scopes: readonly string[]): readonly string[] {
   if (scopes.length === 0) {
     throw invalidDecorator(`${decorator}() names no scope. For any valid caller write @Authenticated().`);
@@ -47,17 +47,17 @@ function combine(present: DeclaredRequirement, added: DeclaredRequirement, targe
   return { ...present, ...added };
 }
 
-/** Methods that were marked, by prototype: a decorator that replaces a method leaves its marks behind. */
-const markedMethods = new WeakMap<object, Set<string | symbol>>();
+/** Methods with a requirement, by prototype: another decorator that replaces a method leaves its metadata behind. */
+const declaredMethods = new WeakMap<object, Set<string | symbol>>();
 
 /**
- * Whether a mark was written on this method, here or where it is inherited from, that the function now in its place does not
- * carry: another decorator replaced it, or a subclass overrode it without saying who may come in.
+ * Whether a requirement was declared on this method, here or where it is inherited from, that the function now in its place
+ * does not carry: another decorator replaced it, or a subclass overrode it without declaring one.
  */
 export function hasLostDecorator(prototype: object, key: string, handler: object): boolean {
   if (Reflect.hasOwnMetadata(DECLARED, handler) || Reflect.hasOwnMetadata(INSTANCE, handler)) return false;
   for (let level: object | null = prototype; level !== null; level = Object.getPrototypeOf(level) as object | null) {
-    if (markedMethods.get(level)?.has(key) === true) return true;
+    if (declaredMethods.get(level)?.has(key) === true) return true;
   }
   return false;
 }
@@ -68,8 +68,8 @@ function onTarget(write: (target: object, place: string) => void): MarkDecorator
       write(target, (target as { name?: string }).name ?? 'a class');
     } else {
       write(descriptor.value as object, `${target.constructor.name}.${String(key)}`);
-      const marked = markedMethods.get(target) ?? new Set();
-      markedMethods.set(target, marked.add(key ?? ''));
+      const methods = declaredMethods.get(target) ?? new Set();
+      declaredMethods.set(target, methods.add(key ?? ''));
     }
   };
 }

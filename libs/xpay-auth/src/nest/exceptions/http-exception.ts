@@ -7,7 +7,7 @@ import type { FailureBody } from '../../core/failure-body.js';
 /** Nest's own exception for each status, so that an app's filters recognise it. It has none for 429. */
 const EXCEPTIONS = HttpErrorByCode as Partial<Record<number, new (body: object, options: object) => HttpException>>;
 
-/** A failure as Nest's exception, with itself as the cause. */
+/** Returns Nest's exception for a failure, with the failure as its cause. */
 export function toHttpException(failure: XPayAuthError): HttpException {
   const [status, body] = [failure.getStatus(), failure.getResponse()];
   const options = { cause: failure, errorCode: failure.code };
@@ -15,48 +15,47 @@ export function toHttpException(failure: XPayAuthError): HttpException {
   return Exception === undefined ? new HttpException(body, status, options) : new Exception(body, options);
 }
 
-/** A caller who is told to come back later is told when. */
+/** `Retry-After` where a failure that may be retried has no time of its own. */
 const DEFAULT_RETRY_AFTER_MS = 1_000;
-/** An upstream's own word is passed on this far: nobody is sent away for a year. Our own lockouts are told in full. */
+/** Longest `Retry-After` of an upstream that is passed on. Lockouts by the option `attempts` are reported in full. */
 const LONGEST_UPSTREAM_RETRY_AFTER_MS = 300_000;
 
-/** Ms after which a caller is told to come back; `undefined` where a failure says nothing of that. */
-function toldRetryAfterMs(failure: XPayAuthError): number | undefined {
+/** Milliseconds after which a caller may try again; `undefined` for a failure that a retry does not help. */
+function retryAfterMsOf(failure: XPayAuthError): number | undefined {
   const status = failure.getStatus();
   if (status !== 429 && status !== 503) return undefined;
   const askedMs = failure.retryAfterMs ?? DEFAULT_RETRY_AFTER_MS;
   return failure.trouble === 'caller' ? askedMs : Math.min(askedMs, LONGEST_UPSTREAM_RETRY_AFTER_MS);
 }
 
-/** The headers of a failure: no cache keeps it; a challenge or a time to come back where its status has one. */
+/** Returns the headers of a failure: `Cache-Control: no-store`, and a challenge or `Retry-After` where its status has one. */
 export function headersOf(failure: XPayAuthError, context: ChallengeContext | undefined): Record<string, string> {
   const challenge = context === undefined ? undefined : challengeFor(failure, context);
-  const toldMs = toldRetryAfterMs(failure);
+  const waitMs = retryAfterMsOf(failure);
   return {
     'cache-control': 'no-store',
     ...(challenge !== undefined && { 'www-authenticate': challenge }),
-    ...(toldMs !== undefined && { 'retry-after': String(Math.max(1, Math.ceil(toldMs / 1_000))) }),
+    ...(waitMs !== undefined && { 'retry-after': String(Math.max(1, Math.ceil(waitMs / 1_000))) }),
   };
 }
 
-/** A failure as it is told over a socket or by a microservice, where no header can say more. */
+/** What a WebSocket or RPC client receives for a failure. It holds what HTTP has headers for. */
 export interface FailureMessage extends FailureBody {
-  /** As Nest's own errors of these contexts have it. */
+  /** As in Nest's own errors of these contexts. */
   readonly status: 'error';
   /** Where HTTP has `Retry-After`. */
   readonly retryAfterMs?: number;
-  /** With `insufficient_scope`: the scopes that are asked for. */
+  /** With `insufficient_scope`: the scopes that are required. */
   readonly requiredScopes?: readonly string[];
 }
 
-/** Returns what an RPC or WebSocket client receives. */
 export function failureMessage(failure: XPayAuthError): FailureMessage {
   return { status: 'error', ...failure.getResponse(), ...detailsOf(failure) };
 }
 
 /** Returns what HTTP has headers for. */
 export function detailsOf(failure: XPayAuthError): Pick<FailureMessage, 'retryAfterMs' | 'requiredScopes'> {
-  const retryAfterMs = toldRetryAfterMs(failure);
+  const retryAfterMs = retryAfterMsOf(failure);
   const { requiredScopes } = failure;
   return {
     ...(retryAfterMs !== undefined && { retryAfterMs }),

@@ -3,7 +3,7 @@ import { AccessControl } from '../contexts/access-control.js';
 import { authorize } from '../contexts/access-steps.js';
 
 /**
- * Authorisation: may they. Checks the scopes for every operation, also when the caller is cached, and accepts only a caller
+ * Authorizes the caller. Checks the scopes for every operation, also when the caller is cached, and accepts only a caller
  * that the right instance of this library authenticated for it.
  */
 @Injectable()

@@ -2,7 +2,7 @@ import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@ne
 import { AccessControl } from '../contexts/access-control.js';
 import { authenticate } from '../contexts/access-steps.js';
 
-/** Authentication: who is the caller. `@CurrentUser()` returns the `Principal`; on HTTP `request.user` holds it as well. */
+/** Authenticates the caller. `@CurrentUser()` returns the `Principal`; on HTTP `request.user` holds it as well. */
 @Injectable()
 export class XPayAuthGuard implements CanActivate {
   /** @hidden */

@@ -1,32 +1,32 @@
 import type { ScopeRequirement } from '../../core/scopes.js';
 
-/** Who may come in at all: everybody, everybody but wrong credentials, or valid callers. */
+/** Which callers are accepted: every caller, anonymous and valid ones, or valid ones. */
 export type Access = 'public' | 'optional' | 'authenticated';
 
-/** What the marks of one class or one method say. */
+/** What the decorators of one class or one method declare. */
 export interface DeclaredRequirement extends Partial<ScopeRequirement> {
   readonly access: Access;
   /** The decorator that wrote it, for the error of another that contradicts it. */
   readonly by: string;
 }
 
-/** What a route asks of its caller. */
+/** The requirement of a route, of which its decorators are the parts. */
 export interface Requirement extends ScopeRequirement {
   readonly access: Access;
-  /** Whether any mark says so; a guard on an unmarked route asks for a valid caller. */
+  /** Whether a decorator declares it. A guard on a route without one requires a valid caller. */
   readonly declared: boolean;
-  /** The instance that decides, by name; the unnamed one without. */
+  /** The name of the instance that decides; `undefined` is the unnamed one. */
   readonly instance: string | undefined;
 }
 
-export const DECLARED = Symbol('xpay:mark');
+export const DECLARED = Symbol('xpay:requirement');
 export const INSTANCE = Symbol('xpay:instance');
 
 const requirements = new WeakMap<object, WeakMap<object, Requirement>>();
 
 /**
- * The requirement of a route, worked out once for each class and handler: a subclass shares the handlers it inherits, so
- * the handler alone does not say which rule holds. The method's mark replaces the class's.
+ * Returns the requirement of a route, computed once for each class and handler: a subclass shares the handlers it inherits,
+ * so the handler alone does not determine it. The method's declaration replaces the class's.
  */
 export function requirementOf(controller: object, handler: object): Requirement {
   let ofClass = requirements.get(controller);
@@ -39,12 +39,12 @@ export function requirementOf(controller: object, handler: object): Requirement 
 function compute(controller: object, handler: object): Requirement {
   const read = <T>(key: symbol): T | undefined =>
     (Reflect.getMetadata(key, handler) ?? Reflect.getMetadata(key, controller)) as T | undefined;
-  const mark = read<DeclaredRequirement>(DECLARED);
+  const declared = read<DeclaredRequirement>(DECLARED);
   return Object.freeze({
-    access: mark?.access ?? 'authenticated',
-    all: mark?.all ?? [],
-    any: mark?.any ?? [],
-    declared: mark !== undefined,
+    access: declared?.access ?? 'authenticated',
+    all: declared?.all ?? [],
+    any: declared?.any ?? [],
+    declared: declared !== undefined,
     instance: read<string>(INSTANCE),
   });
 }
