@@ -26,7 +26,7 @@ import { startXPayEmulator } from 'nestjs-xpay-auth/testing';
 import { Strategy } from 'passport-custom';
 import { startApi } from '../support/graphql-app.js';
 import { ada, asAda, asRoot, root, startInbound } from '../support/inbound-app.js';
-import { type Platform, platforms, startApp } from '../support/start-app.js';
+import { type Platform, type RunningApp, platforms, startApp } from '../support/start-app.js';
 
 interface Request {
   user?: unknown;
@@ -88,10 +88,11 @@ class RoutesController {
 
 const callerAda = { caller: ada.username, user: { id: 7 } };
 
+const json = async (app: RunningApp, path: string): Promise<unknown> =>
+  (await app.fetch(path, { headers: asAda })).json();
+
 describe.each(platforms)('request.user on %s', (platform) => {
   const start = () => startInbound(platform, { controllers: [RoutesController] });
-  const json = async (app: { fetch: (path: string, init: RequestInit) => Promise<Response> }, path: string) =>
-    (await app.fetch(path, { headers: asAda })).json();
 
   it('D10 · keeps what a guard after ours puts there, and @CurrentUser() returns our principal', async () => {
     await using app = await start();
@@ -136,14 +137,18 @@ class BadgeStrategy extends PassportStrategy(Strategy, 'badge') {
 /** The principal of the first request, which a careless middleware puts on later ones. */
 let moved: unknown;
 
+function putMoved(request: Request, _: unknown, next: () => void): void {
+  if (moved !== undefined) request.user = moved;
+  next();
+}
+
 function putMovedUser(app: INestApplication, platform: Platform): void {
-  const put = (request: Request, _: unknown, next: () => void): void => {
-    if (moved !== undefined) request.user = moved;
-    next();
-  };
-  if (platform === 'express') app.use(put);
-  else
-    (app.getHttpAdapter().getInstance() as { addHook(name: string, hook: typeof put): void }).addHook('onRequest', put);
+  if (platform === 'express') app.use(putMoved);
+  else (app.getHttpAdapter().getInstance() as HookTarget).addHook('onRequest', putMoved);
+}
+
+interface HookTarget {
+  addHook(name: string, hook: typeof putMoved): void;
 }
 
 @Controller()
@@ -193,7 +198,7 @@ class NamedController {
 
 describe.each(platforms)("decisions of Passport's strategy on %s", (platform: Platform) => {
   // Registers itself with Passport when it is constructed.
-  new BadgeStrategy();
+  const strategy = new BadgeStrategy();
 
   it("D10 · count for @CurrentUser() and ScopesGuard, also where a guard replaced request.user after AuthGuard('xpay')", async () => {
     await using app = await startInbound(platform, { controllers: [PassportController] });
@@ -201,6 +206,7 @@ describe.each(platforms)("decisions of Passport's strategy on %s", (platform: Pl
     expect(await (await app.fetch('/either', { headers: asAda })).json()).toEqual({ caller: ada.username });
     // Another strategy accepted this caller, so there is no principal of ours.
     expect(await app.status('/either', { 'x-badge': 'guest' })).toBe(401);
+    expect(strategy).toBeDefined();
   });
 
   it('D10 · count for @CurrentUser() whichever instance decided', async () => {

@@ -8,7 +8,6 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { XPayAuthError, asXPayAuthError } from '../../core/errors.js';
-import type { Principal } from '../../core/principal.js';
 import type { XPayInstance } from '../instance/instance.js';
 import { XPayInstances } from '../instance/xpay-instances.js';
 import { requirementOf } from '../requirement/requirement.js';

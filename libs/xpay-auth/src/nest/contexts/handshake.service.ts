@@ -97,16 +97,16 @@ export class XPayHandshake implements OnModuleDestroy {
       this.#stops.delete(stop);
     };
     const isOpen = (): boolean => this.#stops.has(stop);
-    const next = (): void => {
+    const schedule = (): void => {
       if (!isOpen()) return;
       cancel = clock.setTimer(
-        () => void check().then(next, (thrown: unknown) => isOpen() && onFailure(thrown)),
+        () => void check().then(schedule, (thrown: unknown) => isOpen() && onFailure(thrown)),
         verification.periodMs / CHECKS_PER_PERIOD,
       );
     };
     this.#stops.add(stop);
     onDisconnect(client, stop);
-    return next;
+    return schedule;
   }
 }
 

@@ -39,7 +39,7 @@ describe('a held request', () => {
     const printed = [
       inspect(held, { depth: 9, showHidden: true }),
       JSON.stringify({ held }),
-      String(held as unknown),
+      Object.prototype.toString.call(held),
     ].join('\n');
     expect(printed).not.toContain(SECRET);
   });

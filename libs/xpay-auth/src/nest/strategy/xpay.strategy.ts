@@ -109,11 +109,12 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
       if (failure.getStatus() === 401) this.fail(challengeFor(failure, self.challengeContext(request)) ?? 'xpay', 401);
       else this.error(toHttpException(failure));
     };
-    (async () => self.validate(request))()
-      .then((principal) => {
-        recordPassport(request, principal);
-        this.success(principal);
-      }, failed)
+    (async () => {
+      const principal = await self.validate(request);
+      recordPassport(request, principal);
+      return principal;
+    })()
+      .then((principal) => this.success(principal), failed)
       // What goes wrong while the outcome is told may not float: it would end the process.
       .catch((thrown: unknown) => this.error(toHttpException(unexpected(thrown))));
   }
