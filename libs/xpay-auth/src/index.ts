@@ -35,8 +35,7 @@ export type { TokenEvent, TokenStatus } from './core/token-events.js';
 
 // inbound: who calls us, and may they
 export { XPayStrategy } from './nest/strategy/xpay.strategy.js';
-export { XPayAuthGuard } from './nest/guards/xpay-auth.guard.js';
-export { ScopesGuard } from './nest/guards/scopes.guard.js';
+export { ScopesGuard, XPayAuthGuard } from './nest/guards/xpay-auth.guard.js';
 export { AnyScope, Authenticated, OptionalAuth, Public, Scopes, UseXPay } from './nest/decorators/scopes.decorators.js';
 export type { MarkDecorator } from './nest/decorators/route-decorator.js';
 export { CurrentUser } from './nest/decorators/current-user.decorator.js';

@@ -1,4 +1,4 @@
-/** Who is calling, after the check. Lives on `request.user`, because Passport says so. */
+/** An authenticated caller. `@CurrentUser()` returns it; `request.user` holds it unless the app put another value there. */
 export class Principal {
   /** The upstream's name for the user, which need not be the one that was typed. */
   readonly username: string;

@@ -11,8 +11,7 @@ import { XPayAuthError, asXPayAuthError } from '../../core/errors.js';
 import type { XPayInstance } from '../instance/instance.js';
 import { XPayInstances } from '../instance/xpay-instances.js';
 import { requirementOf } from '../requirement/requirement.js';
-import type { Step } from './access-steps.js';
-import { contextOf } from './contexts.js';
+import { type Step, contextOf } from './operations.js';
 import { registerApp } from './failure-headers.js';
 import type { Denial } from './request-context.js';
 

@@ -6,7 +6,7 @@ import type { Principal } from '../../core/principal.js';
 import { XPayInstances } from '../instance/xpay-instances.js';
 import { requirementOf } from '../requirement/requirement.js';
 import { AccessControl } from './access-control.js';
-import { authenticate, authorize, callerOf } from './access-steps.js';
+import { authenticate, authorize, callerOf } from './operations.js';
 import { type UpgradeRequest, handshakeOf } from './handshakes.js';
 import { disconnect, onDisconnect } from './socket-line.js';
 

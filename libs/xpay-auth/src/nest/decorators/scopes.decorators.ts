@@ -1,7 +1,6 @@
 import { UseGuards, applyDecorators } from '@nestjs/common';
 import type { Scope } from '../../core/scopes.js';
-import { ScopesGuard } from '../guards/scopes.guard.js';
-import { XPayAuthGuard } from '../guards/xpay-auth.guard.js';
+import { ScopesGuard, XPayAuthGuard } from '../guards/xpay-auth.guard.js';
 import { type MarkDecorator, declareRequirement, declareInstance, scopesOf } from './route-decorator.js';
 import type { DeclaredRequirement } from '../requirement/requirement.js';
 

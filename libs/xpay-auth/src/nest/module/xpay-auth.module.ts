@@ -18,12 +18,11 @@ import type {
   XPayAuthOptionsFactory,
 } from '../options/xpay-auth-options.js';
 import { PeerAddresses } from '../request/peer-addresses.js';
-import { ScopesGuard } from '../guards/scopes.guard.js';
 import { XPaySessionService } from '../services/session.service.js';
 import { XPayTokenService } from '../services/token.service.js';
 import { UpstreamStandIn } from '../instance/upstream-stand-in.js';
 import { XPayAuthFilter } from '../filters/xpay-auth.filter.js';
-import { XPayAuthGuard } from '../guards/xpay-auth.guard.js';
+import { ScopesGuard, XPayAuthGuard } from '../guards/xpay-auth.guard.js';
 import { XPayInstances } from '../instance/xpay-instances.js';
 import { XPayStrategy } from '../strategy/xpay.strategy.js';
 

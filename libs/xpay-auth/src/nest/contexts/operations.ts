@@ -1,14 +1,43 @@
-import type { ExecutionContext } from '@nestjs/common';
+import type { ArgumentsHost, ExecutionContext } from '@nestjs/common';
 import { XPayAuthError } from '../../core/errors.js';
 import { Principal } from '../../core/principal.js';
 import { meets } from '../../core/scopes.js';
+import { toHttpException } from '../exceptions/http-exception.js';
 import type { XPayInstance } from '../instance/instance.js';
 import { DEFAULT_INSTANCE } from '../options/resolve-options.js';
 import { addressOf } from '../request/incoming-request.js';
 import { decideOnce, decided, decidedByPassport } from '../requirement/decisions.js';
 import { type Requirement, requirementOf } from '../requirement/requirement.js';
-import { contextOf } from './contexts.js';
+import { graphqlContext } from './graphql.context.js';
+import { httpContext } from './http.context.js';
 import type { RequestContext } from './request-context.js';
+import { rpcContext } from './rpc.context.js';
+import { socketContext } from './socket.context.js';
+
+/**
+ * The kinds of context, by Nest's name for them. Those beside HTTP are recognised without their packages, which are loaded
+ * when the first of their callers is rejected: an app without them neither has nor loads them.
+ */
+const CONTEXTS: ReadonlyMap<string, RequestContext> = new Map([
+  ['http', httpContext],
+  ['graphql', graphqlContext],
+  ['ws', socketContext],
+  ['rpc', rpcContext],
+]);
+
+/** Any other kind of context is refused, because we do not know where its credentials would be. */
+const unknownContext: RequestContext = {
+  operationOf: refuseUnknown,
+  requestOf: refuseUnknown,
+  exceptionOf: ({ failure }) => toHttpException(failure),
+  answer({ failure }) {
+    throw toHttpException(failure);
+  },
+};
+
+export function contextOf(host: ArgumentsHost): RequestContext {
+  return CONTEXTS.get(host.getType<string>()) ?? unknownContext;
+}
 
 /** One step of the decision about an operation that is not public. Throws or rejects with an `XPayAuthError`. */
 export type Step = (
@@ -63,4 +92,8 @@ export function callerOf(host: ExecutionContext): Principal | undefined {
   const operation = contextOf(host).operationOf(host);
   const isOurs = declared && access !== 'public';
   return decided(operation, instance) ?? (isOurs ? undefined : decidedByPassport(operation));
+}
+
+function refuseUnknown(host: ArgumentsHost): never {
+  throw new XPayAuthError('configuration', `XPayAuthGuard does not know the context type "${host.getType<string>()}"`);
 }
