@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { AccessToken, type UpstreamAnswer, giftStream, passwordLogin, upstreamWords, xPay } from 'nestjs-xpay-auth';
 import { parseAuthorization, parseBasic, parseBearer } from '../../libs/xpay-auth/src/core/authorization.js';
 import { callerText } from '../../libs/xpay-auth/src/core/cache-key.js';
-import { networkOf } from '../../libs/xpay-auth/src/rate-limit/network.js';
+import { networkOf } from '../../libs/xpay-auth/src/rate-limit/counted-by.js';
 import { normalizeBaseUrl } from '../../libs/xpay-auth/src/http/base-url.js';
 import { retryAfter } from '../../libs/xpay-auth/src/http/failure.js';
 import { parseHttpDate } from '../../libs/xpay-auth/src/http/http-date.js';

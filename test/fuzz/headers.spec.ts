@@ -3,7 +3,7 @@ import fc from 'fast-check';
 import { AccessToken, type IncomingRequest } from 'nestjs-xpay-auth';
 import { parseAuthorization, parseBasic, parseBearer } from '../../libs/xpay-auth/src/core/authorization.js';
 import { flawOf } from '../../libs/xpay-auth/src/core/credentials.js';
-import { networkOf } from '../../libs/xpay-auth/src/rate-limit/network.js';
+import { networkOf } from '../../libs/xpay-auth/src/rate-limit/counted-by.js';
 import { CallerReader, schemeOf } from '../../libs/xpay-auth/src/nest/request/caller-reader.js';
 import {
   addressOf,

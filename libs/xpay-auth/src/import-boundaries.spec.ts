@@ -23,7 +23,7 @@ const rules: Readonly<Record<string, Rule>> = {
   dialects: { folders: ['core', 'http'], packages: [NODE] },
   stores: { folders: ['core', 'async'], packages: [NODE, /^ioredis$/, LRU_CACHE] },
   redis: { folders: ['stores'] },
-  'rate-limit': { folders: ['core'], packages: [/^node:net$/, LRU_CACHE, /^rate-limiter-flexible$/] },
+  'rate-limit': { folders: ['core'], packages: [/^node:net$/, LRU_CACHE] },
   token: { folders: ['core', 'async'], packages: [/^node:crypto$/] },
   cluster: { folders: ['core', 'async', 'token'], packages: [LRU_CACHE] },
   verification: { folders: ['core', 'async', 'rate-limit', 'cluster'], packages: [LRU_CACHE] },

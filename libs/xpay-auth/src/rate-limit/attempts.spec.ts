@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { describe, expect, it } from '@jest/globals';
 import { KeyedDigest } from '../core/digest.js';
 import type { XPayAuthError } from '../core/errors.js';
 import type { Store } from '../core/store.js';
@@ -6,7 +6,7 @@ import { MemoryStore } from '../testing/kit/memory-store.js';
 import { ManualClock } from '../testing/emulators/manual-clock.js';
 import { type AttemptLimits, CountedAttempts } from './attempts.js';
 import type { AuditEvent } from '../core/audit-events.js';
-import { BoundedLimiter } from './memory-limiter.js';
+import { Limiter } from './limiter.js';
 
 const limit = (attempts: number, windowMs = 60_000) => ({ attempts, windowMs });
 const roomy = { perUserAndAddress: limit(1_000), perAddress: limit(1_000), perUser: limit(1_000) };
@@ -32,10 +32,6 @@ function counters(limits: Partial<AttemptLimits>, store?: Store) {
   return { reserve, free, guess, events, clock };
 }
 
-// The limiter reads Date itself: it is moved by hand, and with it the limiter's own timers.
-beforeEach(() => void jest.useFakeTimers({ now: 1_000_000, doNotFake: ['nextTick', 'queueMicrotask', 'performance'] }));
-afterEach(() => void jest.useRealTimers());
-
 describe('attempts', () => {
   it('I5 · of 1,000 at once 10 are let through', async () => {
     const { guess } = counters({ perUserAndAddress: limit(10) });
@@ -44,38 +40,38 @@ describe('attempts', () => {
   });
 
   it('I5 · a window begins with its first failure and ends on time; the wait is what is left of it', async () => {
-    const { guess } = counters({ perUser: limit(2) });
+    const { guess, clock } = counters({ perUser: limit(2) });
     await guess('ada');
-    jest.advanceTimersByTime(20_000);
+    await clock.advance(20_000);
     await guess('ada');
     expect(await guess('ada')).toBe(40_000);
-    jest.advanceTimersByTime(39_999);
+    await clock.advance(39_999);
     expect(await guess('ada')).toBe(1);
-    jest.advanceTimersByTime(1);
+    await clock.advance(1);
     expect([await guess('ada'), await guess('ada'), await guess('ada')]).toEqual([0, 0, 60_000]);
   });
 
   it('I5 · being told to wait does not lengthen the wait', async () => {
-    const { guess } = counters({ perUser: limit(1) });
+    const { guess, clock } = counters({ perUser: limit(1) });
     await guess('ada');
     for (let i = 0; i < 100; i++) await guess('ada');
-    jest.advanceTimersByTime(60_000);
+    await clock.advance(60_000);
     expect(await guess('ada')).toBe(0);
   });
 
   it('I5 · successes and trouble are given back, and no credit comes of a late one', async () => {
-    const { reserve, guess } = counters({ perUser: limit(2) });
+    const { reserve, guess, clock } = counters({ perUser: limit(2) });
     for (let i = 0; i < 10; i++) await (await reserve('ada')).succeeded();
-    for (let i = 0; i < 10; i++) await (await reserve('ada')).undecided();
+    for (let i = 0; i < 10; i++) await (await reserve('ada')).refund();
     const late = await Promise.all([reserve('ada'), reserve('ada')]);
-    jest.advanceTimersByTime(60_001);
-    for (const attempt of late) await attempt.undecided();
+    await clock.advance(60_001);
+    for (const attempt of late) await attempt.refund();
     expect([await guess('ada'), await guess('ada'), await guess('ada')]).toEqual([0, 0, 60_000]);
 
     const later = await Promise.all([reserve('bob'), reserve('bob')]);
-    jest.advanceTimersByTime(60_001);
+    await clock.advance(60_001);
     expect(await guess('bob')).toBe(0);
-    for (const attempt of later) await attempt.undecided();
+    for (const attempt of later) await attempt.refund();
     expect([await guess('bob'), await guess('bob')]).toEqual([0, 60_000]);
   });
 
@@ -96,7 +92,8 @@ describe('attempts', () => {
   });
 
   it('I5 · an address with a recent success may try when the name is spent, within its own limit, for 30 days', async () => {
-    const limits = { perUser: limit(2, 2 ** 31 - 1), perUserAndAddress: limit(3, 2 ** 31 - 1) };
+    const days40 = 40 * 86_400_000;
+    const limits = { perUser: limit(2, days40), perUserAndAddress: limit(3, days40) };
     const { reserve, guess, clock } = counters(limits);
     await (await reserve('ada', '192.0.2.1')).succeeded();
     for (const stranger of ['198.51.100.1', '198.51.100.2']) await guess('ada', stranger);
@@ -148,18 +145,18 @@ describe('attempts', () => {
   });
 });
 
-describe('a bounded limiter', () => {
-  it('I5 · holds so many keys and no more; who never fails takes no room', async () => {
-    const limiter = new BoundedLimiter('perUser', limit(1), 100);
+describe('Limiter', () => {
+  it('I5 · holds a bounded number of keys, and none of a caller who never fails', async () => {
+    const clock = new ManualClock();
+    const limiter = new Limiter('perUser', limit(1), { clock }, 100);
     for (let i = 0; i < 1_000; i++) await limiter.spend(`key-${i}`);
     expect(limiter.size).toBe(100);
     expect((await limiter.spend('key-999')).waitMs).toBe(60_000);
     expect((await limiter.spend('key-0')).waitMs).toBe(0);
-    expect(jest.getTimerCount()).toBe(100);
 
-    const idle = new BoundedLimiter('perUser', limit(5));
+    const idle = new Limiter('perUser', limit(5), { clock });
     for (let i = 0; i < 50; i++) await (await idle.spend(`key-${i}`)).refund();
     expect(idle.size).toBe(0);
-    expect(jest.getTimerCount()).toBe(100);
+    expect(clock.pendingTimers).toBe(0);
   });
 });

@@ -1,15 +1,11 @@
-import { lengthPrefixed } from '../core/cache-key.js';
-import type { Clock } from '../core/clock.js';
-import { XPayAuthError } from '../core/errors.js';
-import type { Store } from '../core/store.js';
 import type { Attempted, AuditSink } from '../core/audit-events.js';
-import { BoundedLimiter, type Limit, type Limiter, type Spent } from './memory-limiter.js';
-import { foldedUsername } from './folded-username.js';
-import { UNKNOWN_ADDRESS, networkOf } from './network.js';
-import { SharedLimiter } from './shared-limiter.js';
+import { lengthPrefixed } from '../core/cache-key.js';
+import { XPayAuthError } from '../core/errors.js';
+import { UNKNOWN_ADDRESS, foldedUsername, networkOf } from './counted-by.js';
+import { type Limit, Limiter, type LimiterParts, type Spent } from './limiter.js';
 import { TrustedAddresses } from './trusted-addresses.js';
 
-export type { Limit } from './memory-limiter.js';
+export type { Limit } from './limiter.js';
 
 /** The option `attempts`: how many failures each counter takes. */
 export interface AttemptLimits {
@@ -17,33 +13,33 @@ export interface AttemptLimits {
   readonly perUserAndAddress: Limit;
   /** From one address, whatever the names. */
   readonly perAddress: Limit;
-  /** Of one user name, from wherever. */
+  /** Of one user name, from any address. */
   readonly perUser: Limit;
 }
 
-/** One reserved attempt: it stays counted unless one of these is called. */
+/** One reserved attempt: it stays counted unless one of the first two is called. */
 export interface ReservedAttempt {
-  /** The credentials were right. */
+  /** The credentials were right: gives the attempt back, and trusts the address for this user. */
   succeeded(): Promise<void>;
-  /** The upstream could not say, or the same refusal has been counted already. */
-  undecided(): Promise<void>;
+  /** The upstream did not decide, or the same rejection has been counted already. */
+  refund(): Promise<void>;
   /** Whether this very user was authenticated from this address lately; `false` where neither we nor the store can tell. */
   isFromTrustedAddress(): Promise<boolean>;
 }
 
-/** Counts failures by reserving an attempt before the upstream is asked: counting afterwards lets a crowd through. */
+/** Counts failures by reserving an attempt before the upstream is called: counting afterwards lets parallel guesses through. */
 export interface Attempts {
-  /** Throws `too_many_attempts`; `store_unavailable` when that hangs on what the store alone knows. */
+  /** Throws `too_many_attempts`; `store_unavailable` when that depends on what the store alone knows. */
   reserve(by: Attempted): Promise<ReservedAttempt>;
-  /** Costs nothing: of a caller who was let in a moment ago. */
+  /** Costs nothing: the renewal of a cached caller. */
   free(by: Attempted): ReservedAttempt;
-  /** The store may have lost what it was told. */
+  /** The store may have lost the trusted addresses. */
   republish(): void;
 }
 
 const uncounted: ReservedAttempt = {
   succeeded: () => Promise.resolve(),
-  undecided: () => Promise.resolve(),
+  refund: () => Promise.resolve(),
   isFromTrustedAddress: () => Promise.resolve(false),
 };
 
@@ -54,33 +50,30 @@ export const unlimitedAttempts: Attempts = {
   republish: () => undefined,
 };
 
-export interface CountedAttemptsParts {
+export interface CountedAttemptsParts extends LimiterParts {
   readonly limits: AttemptLimits;
-  readonly clock: Clock;
-  /** Names of what is counted; the same on all instances where they count together. */
+  /** Names what is counted; the same on all instances where they count together. */
   readonly digest: { of(text: string): string };
   readonly audit: AuditSink;
-  /** Where all instances count together. */
-  readonly store?: Store | undefined;
 }
 
 /**
- * Three counters (OWASP ASVS 5.0 6.3.1, NIST SP 800-63B-4 §3.2.2): by address, by user and address, by user. When only
- * the user's own budget is spent, an address from which that user came in lately may still try, so that a stranger
+ * Three counters (OWASP ASVS 5.0 6.3.1, NIST SP 800-63B-4 §3.2.2): by address, by user and address, by user. When only the
+ * user's own budget is spent, an address from which that user was authenticated lately may still try, so that an attacker
  * cannot lock the owner out.
  */
 export class CountedAttempts implements Attempts {
   readonly #perAddress: Limiter;
   readonly #perUserAndAddress: Limiter;
   readonly #perUser: Limiter;
-  readonly #welcome: TrustedAddresses;
+  readonly #trusted: TrustedAddresses;
 
   constructor(private readonly parts: CountedAttemptsParts) {
-    const { perAddress, perUserAndAddress, perUser } = parts.limits;
-    this.#perAddress = limiterOf('perAddress', perAddress, parts.store);
-    this.#perUserAndAddress = limiterOf('perUserAndAddress', perUserAndAddress, parts.store);
-    this.#perUser = limiterOf('perUser', perUser, parts.store);
-    this.#welcome = new TrustedAddresses(parts.clock, parts.store);
+    const { limits, clock, store } = parts;
+    this.#perAddress = new Limiter('perAddress', limits.perAddress, parts);
+    this.#perUserAndAddress = new Limiter('perUserAndAddress', limits.perUserAndAddress, parts);
+    this.#perUser = new Limiter('perUser', limits.perUser, parts);
+    this.#trusted = new TrustedAddresses(clock, store);
   }
 
   async reserve(by: Attempted): Promise<ReservedAttempt> {
@@ -88,7 +81,7 @@ export class CountedAttempts implements Attempts {
     const user = digest.of(lengthPrefixed(['user', foldedUsername(by.username)]));
     const address = this.#addressOf(by);
     const both = address === undefined ? undefined : digest.of(lengthPrefixed([user, address]));
-    const came = this.#cameFrom(by, address);
+    const origin = this.#originOf(by, address);
     const spent: Spent[] = [];
     const refund = async (): Promise<void> => {
       await Promise.all(spent.map((one) => one.refund()));
@@ -104,37 +97,33 @@ export class CountedAttempts implements Attempts {
       spent.push(one);
       if (one.waitMs === 0) continue;
       try {
-        if (limiter === this.#perUser && came !== undefined && (await this.#welcome.has(came))) continue;
+        if (limiter === this.#perUser && origin !== undefined && (await this.#trusted.has(origin))) continue;
         throw this.#lockedOut(by, limiter.name, one.waitMs);
       } catch (thrown) {
         await refund();
         throw thrown;
       }
     }
-    return {
-      succeeded: () => {
-        if (came !== undefined) this.#welcome.add(came);
-        return refund();
-      },
-      undecided: refund,
-      isFromTrustedAddress: () => this.#isTrusted(came),
-    };
+    return this.#reserved(origin, refund);
   }
 
   free(by: Attempted): ReservedAttempt {
-    return {
-      succeeded: () => {
-        const came = this.#cameFrom(by);
-        if (came !== undefined) this.#welcome.add(came);
-        return Promise.resolve();
-      },
-      undecided: () => Promise.resolve(),
-      isFromTrustedAddress: () => this.#isTrusted(this.#cameFrom(by)),
-    };
+    return this.#reserved(this.#originOf(by, this.#addressOf(by)), () => Promise.resolve());
   }
 
   republish(): void {
-    this.#welcome.republish();
+    this.#trusted.republish();
+  }
+
+  #reserved(origin: string | undefined, refund: () => Promise<void>): ReservedAttempt {
+    return {
+      succeeded: () => {
+        if (origin !== undefined) this.#trusted.add(origin);
+        return refund();
+      },
+      refund,
+      isFromTrustedAddress: async () => origin !== undefined && this.#trusted.has(origin).catch(() => false),
+    };
   }
 
   #addressOf({ address }: Attempted): string | undefined {
@@ -142,25 +131,16 @@ export class CountedAttempts implements Attempts {
   }
 
   /**
-   * The very name: whoever has an account of a like spelling is a stranger to this one. The unknown address is never a
-   * trusted one: anyone who resets a connection has it.
+   * The pair of user and address that a success makes trusted. By the exact name: an account of a similar spelling is another
+   * one. The unknown address is never trusted: anyone who resets a connection has it.
    */
-  #cameFrom(by: Attempted, address = this.#addressOf(by)): string | undefined {
-    if (by.address === UNKNOWN_ADDRESS) return undefined;
-    return address === undefined ? undefined : this.parts.digest.of(lengthPrefixed(['came', by.username, address]));
-  }
-
-  #isTrusted(came: string | undefined): Promise<boolean> {
-    return came === undefined ? Promise.resolve(false) : this.#welcome.has(came).catch(() => false);
+  #originOf(by: Attempted, address: string | undefined): string | undefined {
+    if (address === undefined || by.address === UNKNOWN_ADDRESS) return undefined;
+    return this.parts.digest.of(lengthPrefixed(['came', by.username, address]));
   }
 
   #lockedOut(by: Attempted, limit: string, retryAfterMs: number): XPayAuthError {
     this.parts.audit({ type: 'locked-out', ...by, limit });
     return new XPayAuthError('too_many_attempts', `Too many failed attempts (attempts.${limit})`, { retryAfterMs });
   }
-}
-
-function limiterOf(name: string, limit: Limit, store: Store | undefined): Limiter {
-  const here = new BoundedLimiter(name, limit);
-  return store === undefined ? here : new SharedLimiter(name, limit, store, here);
 }

@@ -138,7 +138,7 @@ export class UpstreamCheck {
   /** Nobody needs to be asked; counted like any other wrong secret, and as seldom when it comes again. */
   async #refuseEmpty(key: string, presented: PresentedCredentials): Promise<XPayAuthError> {
     const attempt = await this.parts.attempts.reserve(attempted(presented));
-    if (!this.#refused.add(key, this.parts.clock.monotonic())) await attempt.undecided();
+    if (!this.#refused.add(key, this.parts.clock.monotonic())) await attempt.refund();
     return this.refusal(presented, 'empty user name or secret');
   }
 
@@ -152,7 +152,7 @@ export class UpstreamCheck {
         ? await this.#cooldowns.objectionToGuess(by, () => attempt.isFromTrustedAddress())
         : this.#cooldowns.objectionToRenewal();
     if (objection !== undefined) {
-      await attempt.undecided();
+      await attempt.refund();
       throw this.#undecided(presented, purpose, objection);
     }
     try {
@@ -168,14 +168,14 @@ export class UpstreamCheck {
       if (failure.code === 'invalid_credentials') {
         this.#trouble = undefined;
         this.#cooldowns.answered(by);
-        if (!this.#refused.add(key, clock.monotonic())) await attempt.undecided();
+        if (!this.#refused.add(key, clock.monotonic())) await attempt.refund();
         throw this.refusal(presented, 'the upstream does not accept them', failure);
       }
       this.#cooldowns.failed(failure, by);
       this.#trouble = { code: failure.code, at: clock.monotonic() };
       // A 429 may depend on the guess, so it is no free one.
       const isCounted = failure.code === 'upstream_rate_limited' && this.#refused.addUnjudged(key, clock.monotonic());
-      if (!isCounted) await attempt.undecided();
+      if (!isCounted) await attempt.refund();
       throw this.#undecided(presented, purpose, failure);
     }
   }

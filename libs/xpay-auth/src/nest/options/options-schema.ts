@@ -12,7 +12,7 @@ const ms = z.int().min(0);
 const duration = z.int().min(1);
 const fraction = z.number().gt(0).lt(1);
 
-/** Node's timers, which axios and the counters of attempts use, fire at once beyond this. */
+/** Node fires a timer beyond this at once: see the `delay` parameter of `setTimeout` in the Node.js docs. */
 const LONGEST_NODE_TIMER_MS = 2 ** 31 - 1;
 
 const range = z.strictObject({ min: duration, max: duration }).refine(({ min, max }) => min <= max, 'min at most max');

@@ -87,9 +87,9 @@ export interface XPayAuthOptions extends XPayAuthInstanceOptions {
    */
   store?: Store;
   /**
-   * Time source. In tests use `new ManualClock()` of `nestjs-xpay-auth/testing`. The windows of `attempts` do not follow it,
-   * because their limiter reads `Date` and uses the timers of Node.
-   * @default the system clock
+   * Where the time comes from. For tests: `new ManualClock()` of `nestjs-xpay-auth/testing`. In a `redisStore`, entries and the
+   * windows of `attempts` follow the server's clock.
+   * @default the system's
    */
   clock?: Clock;
 }

@@ -1,7 +1,7 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import type { IncomingHttpHeaders } from 'node:http';
 import { XPayAuthError } from '../../core/errors.js';
-import { UNKNOWN_ADDRESS } from '../../rate-limit/network.js';
+import { UNKNOWN_ADDRESS } from '../../rate-limit/counted-by.js';
 
 /** The parts of an HTTP request that Express, Fastify and Node agree on, and the one where they do not. */
 export interface IncomingRequest {

@@ -2,7 +2,7 @@ import type { OnModuleDestroy } from '@nestjs/common';
 import type { AccessToken } from '../../core/access-token.js';
 import { type Credentials, SealedCredentials } from '../../core/credentials.js';
 import { XPayAuthError } from '../../core/errors.js';
-import { UNKNOWN_ADDRESS } from '../../rate-limit/network.js';
+import { UNKNOWN_ADDRESS } from '../../rate-limit/counted-by.js';
 import type { CredentialVerifier } from '../../verification/credential-verifier.js';
 import type { Session, Sessions } from '../../sessions/sessions.js';
 import type { IncomingRequest } from '../request/incoming-request.js';

@@ -3,6 +3,7 @@ import { systemClock } from '../../async/system-clock.js';
 import type { Clock } from '../../core/clock.js';
 import { lengthPrefixed } from '../../core/cache-key.js';
 import { XPayAuthError } from '../../core/errors.js';
+import { FixedWindowCounter } from '../../core/fixed-window-counter.js';
 import { SleepAwareClock } from '../../core/sleep-aware-clock.js';
 import {
   type Count,
@@ -41,12 +42,11 @@ export class MemoryStore implements Store {
   readonly #entries = new Map<string, Kept>();
   readonly #leases = new Map<string, { readonly owner: symbol; readonly until: number }>();
   readonly #generations = new Map<string, number>();
-  readonly #counters = new Map<string, { count: number; readonly window: string; readonly until: number }>();
+  readonly #counter = new FixedWindowCounter();
   readonly #logs = new Map<string, Log>();
   readonly #listeners = new Map<string, Set<(message: string) => void>>();
   readonly #notified = new Set<(notice: StoreNotice) => void>();
   #reason: string | undefined;
-  #windows = 0;
 
   readonly #clock: Clock;
 
@@ -69,7 +69,7 @@ export class MemoryStore implements Store {
 
   /** Deletes everything, as `FLUSHALL` does. */
   flush(): void {
-    for (const table of [this.#entries, this.#leases, this.#generations, this.#counters, this.#logs]) table.clear();
+    for (const table of [this.#entries, this.#leases, this.#generations, this.#counter, this.#logs]) table.clear();
   }
 
   indexOf(text: string): string {
@@ -120,21 +120,12 @@ export class MemoryStore implements Store {
 
   async count(id: string, windowMs: number): Promise<Count> {
     this.#assertReady();
-    const now = this.#clock.monotonic();
-    let counter = this.#counters.get(id);
-    if (counter === undefined || counter.until <= now) {
-      counter = { count: 0, window: String(++this.#windows), until: now + windowMs };
-      this.#counters.set(id, counter);
-    }
-    counter.count++;
-    return { count: counter.count, remainingMs: counter.until - now, window: counter.window };
+    return this.#counter.count(id, windowMs, this.#clock.monotonic());
   }
 
   async uncount(id: string, window: string): Promise<void> {
     this.#assertReady();
-    const counter = this.#counters.get(id);
-    if (counter?.window !== window) return;
-    if (--counter.count <= 0) this.#counters.delete(id);
+    this.#counter.uncount(id, window);
   }
 
   async append(log: string, { index, value }: { readonly index: string; readonly value: string }): Promise<LogPage> {

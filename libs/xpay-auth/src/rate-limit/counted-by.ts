@@ -7,8 +7,8 @@ const WITH_PORT = /^(?:\[(?<v6>[^\]]+)\]|(?<v4>\d{1,3}(?:\.\d{1,3}){3}))(?::\d+)
 const MAPPED = /^::ffff:(?:(?<dotted>\d{1,3}(?:\.\d{1,3}){3})|(?<high>[\da-f]{1,4}):(?<low>[\da-f]{1,4}))$/;
 
 /**
- * Whom an address stands for: itself for IPv4, its /64 for IPv6, since a subscriber owns at least that many addresses
- * (RFC 6177). Some proxies write a port beside it, which is another one with every connection.
+ * The network that an address is counted by: the address itself for IPv4, its /64 for IPv6, because a subscriber owns at least
+ * that many addresses (RFC 6177). A port is left out: some proxies write one, and it differs with every connection.
  */
 export function networkOf(address: string): string {
   const { v6, v4 } = WITH_PORT.exec(address)?.groups ?? {};
@@ -30,4 +30,16 @@ function prefixOf(address: string): string {
   const gap = tail === undefined ? 0 : Math.max(0, 8 - front.length - back.length);
   const groups = [...front, ...Array<string>(gap).fill('0'), ...back].slice(0, 4);
   return `${groups.map((group) => Number.parseInt(group, 16).toString(16)).join(':')}::/64`;
+}
+
+/**
+ * The user name without the differences that an upstream may ignore: case, width, accents, invisible characters, outer
+ * spaces. For keys of counters and cooldowns only; the name itself is sent as it came.
+ */
+export function foldedUsername(username: string): string {
+  return username
+    .normalize('NFKD')
+    .replace(/[\p{M}\p{Cf}]/gu, '')
+    .trim()
+    .toLowerCase();
 }
