@@ -5,11 +5,8 @@ import { parseAuthorization, parseBasic, parseBearer } from '../../libs/xpay-aut
 import { flawOf } from '../../libs/xpay-auth/src/core/credentials.js';
 import { networkOf } from '../../libs/xpay-auth/src/rate-limit/counted-by.js';
 import { CallerReader, schemeOf } from '../../libs/xpay-auth/src/nest/request/caller-reader.js';
-import {
-  addressOf,
-  soleAuthorizationOf,
-  stripCredentials,
-} from '../../libs/xpay-auth/src/nest/request/incoming-request.js';
+import { addressOf } from '../../libs/xpay-auth/src/nest/request/client-addresses.js';
+import { soleAuthorizationOf, stripCredentials } from '../../libs/xpay-auth/src/nest/request/incoming-request.js';
 import { holds } from '../support/property.js';
 import { outcomeOf } from './outcome.js';
 

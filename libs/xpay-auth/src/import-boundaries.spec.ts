@@ -29,7 +29,7 @@ const rules: Readonly<Record<string, Rule>> = {
   verification: { folders: ['core', 'async', 'rate-limit', 'cluster'], packages: [LRU_CACHE] },
   sessions: { folders: ['core', 'async', 'cluster', 'verification'], packages: [/^node:crypto$/, LRU_CACHE] },
   'nest/requirement': { folders: ['core'] },
-  'nest/request': { folders: ['core', 'rate-limit'], packages: [NODE, NEST] },
+  'nest/request': { folders: ['core', 'rate-limit'], packages: [NODE, NEST, LRU_CACHE] },
   'nest/exceptions': { folders: ['core'], packages: [/^@nestjs\/common(?:\/|$)/] },
   'nest/options': {
     folders: ['core', 'async', 'rate-limit', 'http', 'dialects', 'stores', 'nest/request'],

@@ -1,7 +1,6 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import type { IncomingHttpHeaders } from 'node:http';
 import { XPayAuthError } from '../../core/errors.js';
-import { UNKNOWN_ADDRESS } from '../../rate-limit/counted-by.js';
 
 /** The parts of an HTTP request that Express, Fastify and Node agree on, and the one where they do not. */
 export interface IncomingRequest {
@@ -74,7 +73,7 @@ export function authorizationOf(request: IncomingRequest): string | undefined {
   return request.headers.authorization;
 }
 
-/** How many there are: Node's `headers` would not tell. */
+/** Node's `headers` has the first line alone. */
 function countAuthorizationLines(request: IncomingRequest): number {
   // In this order: Express' requests have no `raw`, and to find that out takes as long as a look at all the lines.
   const lines = request.rawHeaders ?? request.raw?.rawHeaders ?? [];
@@ -94,58 +93,7 @@ export function stripCredentials(request: IncomingRequest): void {
   for (let i = lines.length - 2; i >= 0; i -= 2) if (lines[i]?.toLowerCase() === 'authorization') lines.splice(i, 2);
 }
 
-/** A script in a browser asks (`fetch`, `XMLHttpRequest`), not a person: no login box may open (Fetch Metadata, W3C). */
+/** The request is sent by a script in a browser (`fetch`, `XMLHttpRequest`): no login box may open (Fetch Metadata, W3C). */
 export function isFromScript(request: IncomingRequest): boolean {
   return request.headers['sec-fetch-dest'] === 'empty';
-}
-
-/**
- * The address to count failed attempts by. A connection whose peer cannot be named has the address `unknown`, so that it is
- * counted; `undefined` means that attempts are not counted by address.
- */
-export interface ClientAddress {
-  readonly address: string | undefined;
-  /** A proxy that the app does not trust hides the client's address. */
-  readonly untrustedProxy: boolean;
-}
-
-/** Judged by this request alone. */
-export function addressOf(request: IncomingRequest): ClientAddress {
-  // The peer is a service that passes on the messages of many users.
-  if (request.rpc !== undefined) return { address: undefined, untrustedProxy: false };
-  const peer = request.socket?.remoteAddress;
-  const address = request.ip ?? peer;
-  // Anyone may send the header, but only a proxy of the app's own network sends it from a private address or a Unix socket.
-  // A trusted one may have a client at its own address.
-  const untrustedProxy =
-    isForwarded(request) && address === peer && isFromOwnNetwork(request) && !isByTrustedProxy(request);
-  return { address: untrustedProxy ? undefined : (address ?? UNKNOWN_ADDRESS), untrustedProxy };
-}
-
-/** A TCP connection that was reset has no peer either, but then it is destroyed, or still has an address of its own. */
-function isFromOwnNetwork({ socket }: IncomingRequest): boolean {
-  if (socket?.remoteAddress !== undefined) return isPrivate(socket.remoteAddress);
-  return socket !== undefined && socket.localAddress === undefined && socket.destroyed !== true;
-}
-
-/** Whether the platform believes what the peer says of others. */
-function isByTrustedProxy({ ips = [], raw }: IncomingRequest): boolean {
-  return ips.length > (raw === undefined ? 0 : 1);
-}
-
-const PRIVATE = new RegExp(
-  '^(?:127\\.|10\\.|192\\.168\\.|172\\.(?:1[6-9]|2\\d|3[01])\\.|169\\.254\\.' +
-    '|100\\.(?:6[4-9]|[7-9]\\d|1[01]\\d|12[0-7])\\.|::1$|f[cd][0-9a-f]{2}:|fe80:)',
-  'i',
-);
-
-/** Whether the request says that somebody passed it on. */
-export function isForwarded({ headers }: IncomingRequest): boolean {
-  return headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined;
-}
-
-/** Loopback, private (RFC 1918, RFC 4193), link-local, and the shared space of carriers and clouds (RFC 6598). */
-export function isPrivate(address = ''): boolean {
-  const bare = address.replace(/^::ffff:/i, '');
-  return PRIVATE.test(bare);
 }
