@@ -7,7 +7,7 @@ import type { Principal } from '../core/principal.js';
 import { Instrumentation } from '../core/instrumentation.js';
 import type { AuditSink } from '../core/audit-events.js';
 import type { CredentialVerifier } from '../verification/credential-verifier.js';
-import type { PresentedCredentials } from '../verification/presented-credentials.js';
+import type { ReceivedCredentials } from '../verification/presented-credentials.js';
 import type { RevocationLog } from '../cluster/revocation-log.js';
 import { Revocations } from '../verification/revocations.js';
 import { type AskedAt, type NamedSession, SessionRecheck } from './session-recheck.js';
@@ -79,16 +79,16 @@ export class Sessions {
   }
 
   /** Throws what the check of the credentials does, and `store_unavailable` where sessions are shared. */
-  login(presented: PresentedCredentials): Promise<Session> {
-    return this.#instrumentation.observe({ type: 'login' }, () => this.#login(presented));
+  login(received: ReceivedCredentials): Promise<Session> {
+    return this.#instrumentation.observe({ type: 'login' }, () => this.#login(received));
   }
 
-  async #login(presented: PresentedCredentials): Promise<Session> {
+  async #login(received: ReceivedCredentials): Promise<Session> {
     const { clock, policy, verifier, digest, audit, shared } = this.parts;
     const ownMark = this.#own.position();
     // A store that is away is noticed before the upstream is asked for nothing.
     const sharedMark = await shared?.sessions.mark();
-    const { principal, grant, mark, answeredAt, lifeMs = Infinity } = await verifier.login(presented);
+    const { principal, grant, mark, answeredAt, lifeMs = Infinity } = await verifier.login(received);
     const now = clock.monotonic();
     const periodMs = Math.min(policy.periodMs, answeredAt + lifeMs - now);
     const expiresAt = Math.floor(clock.now() + periodMs);
@@ -109,7 +109,7 @@ export class Sessions {
         shared: { mark: sharedMark, userIndex, index, generation, checkedAt: now },
       });
     }
-    const { scheme, address } = presented;
+    const { scheme, address } = received;
     audit({ type: 'login', scheme, username: principal.username, address, reference: grant.reference });
     return { accessToken, tokenType: 'Bearer', expiresAt, principal };
   }

@@ -1,161 +1,202 @@
-import { LRUCache } from 'lru-cache';
-import { Principal } from '../core/principal.js';
-import { ScopeSets } from './scope-sets.js';
+import type { SharedCredentials } from '../cluster/shared-credentials.js';
+import type { AuditSink } from '../core/audit-events.js';
+import { canonicalText } from '../core/cache-key.js';
+import type { Clock } from '../core/clock.js';
+import { XPayAuthError } from '../core/errors.js';
+import { hardMargin } from '../core/freshness.js';
+import type { Instrumentation } from '../core/instrumentation.js';
+import type { Principal } from '../core/principal.js';
+import { type CachedCaller, CachedCallers } from './cached-callers.js';
+import {
+  type Authenticator,
+  type PresentedCredentials,
+  type Verified,
+  isRejection,
+  rejection,
+} from './presented-credentials.js';
+import type { Revocations } from './revocations.js';
+import { type PeriodPolicy, VerificationPeriod } from './verification-period.js';
 
-/** A caller whose credentials the upstream accepted. Times are on the monotonic clock. */
-export interface CachedCaller {
-  readonly principal: Principal;
-  /** When the upstream was asked. The reader judges whether that is recent enough. */
-  readonly checkedAt: number;
-  /** By how many ms the wall clock was ahead of the monotonic one at that moment. */
-  readonly wallAheadMs: number;
-  /** From here on the upstream's own word has run out. */
-  readonly endsAt: number;
-  /** When the next renewal behind the caller may begin. */
-  readonly renewFrom: number;
-}
-
-/** What all principals of one table have in common. */
-export interface Issued {
+export interface CredentialCacheParts {
   readonly instance: string;
-  readonly issuer?: symbol;
+  readonly dialect: string;
+  readonly baseUrl: string;
+  /** Of the principals of this instance. */
+  readonly issuer: symbol;
+  readonly clock: Clock;
+  readonly policy: PeriodPolicy & {
+    /** Cached credentials at once. */
+    readonly maxEntries: number;
+  };
+  readonly revocations: Revocations;
+  readonly audit: AuditSink;
+  /** Where verified credentials are shared with other instances. */
+  readonly shared?: SharedCredentials | undefined;
+  readonly instrumentation: Instrumentation;
+  /** Whether a renewal could be checked now. */
+  readonly hasRoomForRenewal: () => boolean;
+  readonly next: Authenticator;
 }
 
 /**
- * The callers of the verification period: bounded, the least recently seen make room. One user has one entry: when the
- * upstream accepts another secret of the same user, what it accepted before is forgotten.
- *
- * Each has a place in some columns, and is put together when asked for: kept as objects, they would take half as much again.
+ * First link: answers for credentials that the upstream accepted within the period, renews them in the background, and with
+ * `staleIfErrorMs` goes on with them during an outage. Every answer of the upstream passes through here, a login's included:
+ * a rejection drops the entry of these credentials, an acceptance drops the user's entry under another secret.
  */
-export class CredentialCache {
-  readonly #placeOf: LRUCache<string, number>;
-  readonly #keyOfUser = new Map<string, string>();
-  readonly #scopeSets = new ScopeSets();
-  /** Places that were left, and from `#untaken` on those that nobody ever had. */
-  readonly #left: number[] = [];
-  #untaken = 0;
-  readonly #usernames: (string | undefined)[];
-  readonly #scopes: (readonly string[] | undefined)[];
-  readonly #isAPI: Uint8Array;
-  readonly #expiresAt: Column;
-  readonly #checkedAt: Column;
-  readonly #wallAheadMs: Column;
-  readonly #endsAt: Column;
-  readonly #renewFrom: Column;
+export class CredentialCache implements Authenticator {
+  readonly #callers: CachedCallers;
+  readonly #period: VerificationPeriod;
+  #hits = 0;
 
-  constructor(
-    maxEntries: number,
-    private readonly issued: Issued,
-  ) {
-    // A newcomer has a place before the one who makes room has left it.
-    const places = maxEntries + 1;
-    const column = (): Column => new Column(places);
-    this.#usernames = Array.from({ length: places });
-    this.#scopes = Array.from({ length: places });
-    this.#isAPI = new Uint8Array(places);
-    this.#expiresAt = column();
-    this.#checkedAt = column();
-    this.#wallAheadMs = column();
-    this.#endsAt = column();
-    this.#renewFrom = column();
-    this.#placeOf = new LRUCache({ max: maxEntries, dispose: (place, key) => this.#leave(place, key) });
+  constructor(private readonly parts: CredentialCacheParts) {
+    this.#callers = new CachedCallers(parts.policy.maxEntries, parts.issuer);
+    this.#period = new VerificationPeriod(parts);
   }
 
-  get(key: string): CachedCaller | undefined {
-    const place = this.#placeOf.get(key);
-    if (place === undefined) return undefined;
-    const expiresAt = this.#expiresAt.at(place);
-    const facts = {
-      username: this.#usernames[place] ?? '',
-      scopes: this.#scopes[place] ?? [],
-      isAPI: this.#isAPI[place] === 1,
-      expiresAt: Number.isNaN(expiresAt) ? undefined : expiresAt,
-      instance: this.issued.instance,
-    };
-    return {
-      principal: new Principal(facts, this.issued.issuer),
-      checkedAt: this.#checkedAt.at(place),
-      wallAheadMs: this.#wallAheadMs.at(place),
-      endsAt: this.#endsAt.at(place),
-      renewFrom: this.#renewFrom.at(place),
-    };
+  get hits(): number {
+    return this.#hits;
   }
 
-  set(key: string, { principal, checkedAt, wallAheadMs, endsAt, renewFrom }: CachedCaller): void {
-    const { username, scopes, isAPI, expiresAt = NaN } = principal;
-    this.keepOnly(username, key);
-    // An entry under this key may belong to the name that the upstream had for the same user until now.
-    this.#placeOf.delete(key);
-    const place = this.#left.pop() ?? this.#untaken++;
-    this.#usernames[place] = username;
-    this.#scopes[place] = this.#scopeSets.intern(scopes);
-    this.#isAPI[place] = isAPI ? 1 : 0;
-    this.#expiresAt.put(place, expiresAt);
-    this.#checkedAt.put(place, checkedAt);
-    this.#wallAheadMs.put(place, wallAheadMs);
-    this.#endsAt.put(place, endsAt);
-    this.#renewFrom.put(place, renewFrom);
-    this.#placeOf.set(key, place);
-    this.#keyOfUser.set(username, key);
+  /** A caller of the present period; `now` is on the monotonic clock. */
+  recall(key: string, now: number): CachedCaller | undefined {
+    const caller = this.#callers.get(key);
+    if (caller === undefined || !this.#period.holds(caller, now)) return undefined;
+    this.#hits++;
+    return caller;
   }
 
-  /** The next renewal of this entry may begin then. */
-  postpone(key: string, renewFrom: number): void {
-    const place = this.#placeOf.peek(key);
-    if (place !== undefined) this.#renewFrom.put(place, renewFrom);
+  /** As {@link recall}, with the renewal that may be due. */
+  authenticated(presented: PresentedCredentials): Principal | undefined {
+    const now = this.parts.clock.monotonic();
+    const caller = this.recall(presented.key, now);
+    if (caller !== undefined && now >= caller.renewFrom) this.renew(caller, presented);
+    return caller?.principal;
   }
 
-  /** Forgets what is remembered of a user under any other key. */
-  keepOnly(username: string, key: string): void {
-    const other = this.#keyOfUser.get(username);
-    if (other !== undefined && other !== key) this.#placeOf.delete(other);
+  /** Checks a cached caller again in the background; only a rejection ends the entry early. */
+  renew(caller: CachedCaller, presented: PresentedCredentials): void {
+    // Without room the next request of this caller tries again, so that a flood cannot make it miss its renewal.
+    if (!this.parts.hasRoomForRenewal()) return;
+    this.#callers.postpone(presented.key, this.#period.nextRenewalOf(caller));
+    void this.#checkAndCache({ ...presented, isRenewal: true }).catch(() => undefined);
   }
 
-  /** When the upstream was asked about this user last, under whichever key that is. */
-  checkedAtOf(username: string): number | undefined {
-    const key = this.#keyOfUser.get(username);
-    const place = key === undefined ? undefined : this.#placeOf.peek(key);
-    return place === undefined ? undefined : this.#checkedAt.at(place);
+  /** For credentials that {@link authenticated} does not know: from the store, from the upstream, or stale. */
+  async verify(presented: PresentedCredentials): Promise<Principal> {
+    const now = this.parts.clock.monotonic();
+    const shared = presented.isEmpty ? undefined : await this.#recallShared(presented);
+    if (shared !== undefined) return shared;
+    const old = this.#stale(presented.key);
+    if (old !== undefined && now < old.renewFrom) return this.#recalled('stale', old);
+    try {
+      return (await this.#checkAndCache(presented)).principal;
+    } catch (failure) {
+      const isOutage = failure instanceof XPayAuthError && failure.trouble !== 'caller';
+      const last = isOutage ? this.#stale(presented.key) : undefined;
+      if (last === undefined) throw failure;
+      this.#callers.postpone(presented.key, this.#period.nextRenewalOf(last));
+      return this.#recalled('stale', last);
+    }
   }
 
-  forget(key: string): void {
-    this.#placeOf.delete(key);
+  /** Asks the next link, once more if the user was revoked meanwhile: the answer is from before. Caches nothing. */
+  async authenticate(presented: PresentedCredentials): Promise<Verified> {
+    const first = await this.#check(presented);
+    if (!this.#isRevoked(first)) return first;
+    const second = await this.#check(presented);
+    if (!this.#isRevoked(second)) return second;
+    throw rejection(this.parts.audit, presented, 'revoked during the check');
   }
 
   forgetUser(username: string): void {
-    const key = this.#keyOfUser.get(username);
-    if (key !== undefined) this.#placeOf.delete(key);
+    this.#callers.forgetUser(username);
   }
 
   forgetAll(): void {
-    this.#placeOf.clear();
+    this.#callers.forgetAll();
   }
 
-  get size(): number {
-    return this.#placeOf.size;
+  async #checkAndCache(presented: PresentedCredentials): Promise<Verified> {
+    const { shared, clock } = this.parts;
+    const mark = shared?.mark();
+    const verified = await (presented.isRenewal ? this.#check(presented) : this.authenticate(presented));
+    if (this.#isRevoked(verified) || this.#isOvertaken(verified)) return verified;
+    const { principal, askedAt: checkedAt, wallAheadMs, answeredAt, lifeMs } = verified;
+    const endsAt = lifeMs === undefined ? Infinity : answeredAt + lifeMs - hardMargin(lifeMs);
+    this.#cache(presented, { principal, checkedAt, wallAheadMs, endsAt });
+    if (shared === undefined || mark === undefined) return verified;
+    const periodMs = this.#period.lengthOf({ checkedAt, endsAt });
+    const vouchedMs = endsAt === Infinity ? undefined : endsAt - checkedAt;
+    const ageMs = clock.monotonic() - checkedAt;
+    shared.remember(this.#sharedId(presented), { principal, mark, periodMs, vouchedMs, ageMs });
+    return verified;
   }
 
-  #leave(place: number, key: string): void {
-    const username = this.#usernames[place] ?? '';
-    if (this.#keyOfUser.get(username) === key) this.#keyOfUser.delete(username);
-    this.#usernames[place] = undefined;
-    this.#left.push(place);
+  async #check(presented: PresentedCredentials): Promise<Verified> {
+    const { next, shared, policy } = this.parts;
+    const { key } = presented;
+    try {
+      const verified = await next.authenticate(presented);
+      const { username } = verified.principal;
+      if (!this.#isOvertaken(verified)) {
+        this.#callers.keepOnly(username, key);
+        shared?.accepted(username, key, verified.askedAt);
+      }
+      return verified;
+    } catch (failure) {
+      if (isRejection(failure)) {
+        this.#callers.forget(key);
+        shared?.refused(this.#sharedId(presented), key, policy.periodMs);
+      }
+      throw failure;
+    }
   }
-}
 
-/** A number for each place. What was never put there is no number, which no comparison lets pass. */
-class Column {
-  readonly #numbers: Float64Array;
-
-  constructor(places: number) {
-    this.#numbers = new Float64Array(places);
+  /** What another instance has verified within the period; cached here too. */
+  async #recallShared(presented: PresentedCredentials): Promise<Principal | undefined> {
+    const { shared, revocations, clock, policy } = this.parts;
+    if (shared === undefined) return undefined;
+    const mark = revocations.position();
+    const found = await shared.recall(this.#sharedId(presented), presented.key);
+    // What this instance has learnt meanwhile is newer.
+    if (found === undefined || revocations.revokedSince(mark, found.principal.username)) return undefined;
+    const { principal, ageMs, vouchedMs = Infinity } = found;
+    if (ageMs >= policy.periodMs) return undefined;
+    const now = clock.monotonic();
+    const answer = { principal, checkedAt: now - ageMs, wallAheadMs: clock.now() - now, endsAt: now + vouchedMs };
+    this.#cache(presented, answer);
+    return this.#recalled('shared', answer);
   }
 
-  at(place: number): number {
-    return this.#numbers[place] ?? NaN;
+  #cache({ key }: PresentedCredentials, answer: Omit<CachedCaller, 'renewFrom'>): void {
+    this.#callers.set(key, { ...answer, renewFrom: this.#period.renewalOf(answer) });
   }
 
-  put(place: number, value: number): void {
-    this.#numbers[place] = value;
+  #recalled(level: 'shared' | 'stale', { principal }: Pick<CachedCaller, 'principal'>): Principal {
+    this.parts.instrumentation.record({ type: 'recalled', what: 'credentials', level });
+    return principal;
+  }
+
+  /** A caller past the period who may still be authenticated during an outage. */
+  #stale(key: string): CachedCaller | undefined {
+    const caller = this.#callers.get(key);
+    const holds = caller !== undefined && this.#period.holdsInTrouble(caller, this.parts.clock.monotonic());
+    return holds ? caller : undefined;
+  }
+
+  #isRevoked({ mark, principal }: Verified): boolean {
+    return this.parts.revocations.revokedSince(mark, principal.username);
+  }
+
+  /** The upstream was called for this user again since, so its later answer holds. */
+  #isOvertaken({ askedAt, principal }: Verified): boolean {
+    return (this.#callers.checkedAtOf(principal.username) ?? -Infinity) > askedAt;
+  }
+
+  /** Names these credentials in the store, together with the place where they are checked. */
+  #sharedId({ by, credentials }: PresentedCredentials): string {
+    const { instance, dialect, baseUrl } = this.parts;
+    const { username, secretKey } = credentials;
+    return canonicalText({ instance, dialect, baseUrl, scheme: by.scheme.toLowerCase(), username, secretKey });
   }
 }

@@ -7,7 +7,7 @@ import type { Grant } from '../core/ports.js';
 import { ManualClock } from '../testing/emulators/manual-clock.js';
 import { unlimitedAttempts } from '../rate-limit/attempts.js';
 import { CredentialVerifier, type CredentialVerifierParts } from './credential-verifier.js';
-import type { PresentedCredentials } from './presented-credentials.js';
+import type { ReceivedCredentials } from './presented-credentials.js';
 import { Revocations } from './revocations.js';
 
 const policy = {
@@ -19,7 +19,7 @@ const policy = {
   deadlineMs: 5_000,
 };
 const grant = (username: string): Grant => ({ accessToken: new AccessToken('t'), username, scopes: [], isAPI: true });
-const present = (username: string, secretKey: string): PresentedCredentials => ({
+const present = (username: string, secretKey: string): ReceivedCredentials => ({
   scheme: 'Basic',
   credentials: { username, secretKey },
   address: undefined,
@@ -43,8 +43,8 @@ function verifierOf(parts: Partial<CredentialVerifierParts>) {
     audit: () => undefined,
     ...parts,
   });
-  const keyOf = ({ credentials }: PresentedCredentials) => digest.of(callerText(credentials));
-  return { verifier, clock, recall: (who: PresentedCredentials) => verifier.recall(keyOf(who), clock.monotonic()) };
+  const keyOf = ({ credentials }: ReceivedCredentials) => digest.of(callerText(credentials));
+  return { verifier, clock, recall: (who: ReceivedCredentials) => verifier.recall(keyOf(who), clock.monotonic()) };
 }
 
 describe('the credential verifier', () => {

@@ -1,50 +1,75 @@
 import { describe, expect, it } from '@jest/globals';
+import { Instrumentation } from '../core/instrumentation.js';
+import { XPayAuthError } from '../core/errors.js';
+import { ManualClock } from '../testing/emulators/manual-clock.js';
 import { NegativeCache } from './negative-cache.js';
+import type { PresentedCredentials } from './presented-credentials.js';
 
-describe('refused credentials', () => {
-  it('I3 · are refused without a question for the period, to the ms', () => {
-    const refused = new NegativeCache(5_000);
-    refused.add('a', 100);
-    expect([refused.has('a', 100), refused.has('a', 5_099), refused.has('a', 5_100), refused.has('b', 100)]).toEqual([
-      true,
-      true,
-      false,
-      false,
-    ]);
+const presented = (checkKey: string): PresentedCredentials => ({
+  by: { scheme: 'Basic', username: checkKey, address: undefined },
+  credentials: { username: checkKey, secretKey: 'k' },
+  purpose: 'verification',
+  key: checkKey,
+  checkKey,
+  isEmpty: false,
+  isRenewal: false,
+});
+
+/** In front of a link that fails every check with this code. */
+function before(code: 'invalid_credentials' | 'upstream_rate_limited', refusedPeriodMs = 5_000) {
+  const clock = new ManualClock();
+  let checks = 0;
+  const cache = new NegativeCache({
+    clock,
+    policy: { refusedPeriodMs },
+    audit: () => undefined,
+    instrumentation: new Instrumentation(),
+    next: {
+      authenticate: () => {
+        checks++;
+        return Promise.reject(new XPayAuthError(code, 'no'));
+      },
+    },
+  });
+  /** Whether this request reached the next link. */
+  const reaches = async (checkKey: string): Promise<boolean> => {
+    const earlier = checks;
+    await expect(cache.authenticate(presented(checkKey))).rejects.toMatchObject({ code });
+    return checks > earlier;
+  };
+  return { clock, reaches, cache, checks: () => checks };
+}
+
+describe('NegativeCache', () => {
+  it('I3 · rejects without another check for the period, to the ms', async () => {
+    const { clock, reaches } = before('invalid_credentials');
+    expect([await reaches('a'), await reaches('a'), await reaches('b')]).toEqual([true, false, true]);
+    await clock.advance(4_999);
+    expect(await reaches('a')).toBe(false);
+    await clock.advance(1);
+    expect(await reaches('a')).toBe(true);
   });
 
-  it('I3 · a period of 0 asks every time', () => {
-    const refused = new NegativeCache(0);
-    refused.add('a', 100);
-    expect(refused.has('a', 100)).toBe(false);
+  it('I3 · checks every time with a period of 0', async () => {
+    const { reaches } = before('invalid_credentials', 0);
+    expect([await reaches('a'), await reaches('a')]).toEqual([true, true]);
   });
 
-  it('I5 · count once an hour, however often they are refused', () => {
-    const refused = new NegativeCache(5_000);
-    expect([refused.add('a', 0), refused.add('a', 5_000), refused.add('a', 3_599_999)]).toEqual([true, false, false]);
-    expect(refused.add('a', 3_600_000)).toBe(true);
-    expect(refused.add('b', 0)).toBe(true);
+  it('D3 · keeps nothing of an answer that is no rejection', async () => {
+    const { reaches } = before('upstream_rate_limited');
+    expect([await reaches('a'), await reaches('a')]).toEqual([true, true]);
   });
 
-  it('D3 · count once an hour when they are answered without being judged, and are not refused for it', () => {
-    const refused = new NegativeCache(5_000);
-    expect([refused.addUnjudged('a', 0), refused.addUnjudged('a', 1_000), refused.has('a', 1_000)]).toEqual([
-      true,
-      false,
-      false,
-    ]);
-    expect([refused.add('a', 2_000), refused.addUnjudged('a', 3_000), refused.has('a', 6_999)]).toEqual([
-      false,
-      false,
-      true,
-    ]);
-    expect(refused.addUnjudged('a', 3_600_000)).toBe(true);
+  it('I2 · shares one check between concurrent callers', async () => {
+    const { cache, checks } = before('upstream_rate_limited');
+    await Promise.allSettled(Array.from({ length: 10 }, () => cache.authenticate(presented('a'))));
+    expect(checks()).toBe(1);
   });
 
-  it('I2 · a flood pushes out other refused ones alone, and is bounded', () => {
-    const refused = new NegativeCache(5_000);
-    refused.add('first', 0);
-    for (let i = 0; i < 1_000; i++) refused.add(`guess-${i}`, 0);
-    expect([refused.has('first', 0), refused.has('guess-0', 0)]).toEqual([false, true]);
+  it('I2 · is bounded: a flood evicts other rejected credentials only', async () => {
+    const { reaches } = before('invalid_credentials');
+    await reaches('first');
+    for (let i = 0; i < 1_000; i++) await reaches(`guess-${i}`);
+    expect([await reaches('guess-999'), await reaches('first')]).toEqual([false, true]);
   });
 });

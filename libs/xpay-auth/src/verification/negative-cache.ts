@@ -1,49 +1,61 @@
 import { LRUCache } from 'lru-cache';
+import { SingleFlight } from '../async/single-flight.js';
+import type { AuditSink } from '../core/audit-events.js';
+import type { Clock } from '../core/clock.js';
+import type { Instrumentation } from '../core/instrumentation.js';
+import {
+  type Authenticator,
+  type PresentedCredentials,
+  type Verified,
+  isRejection,
+  rejection,
+} from './presented-credentials.js';
 
-/** Times are on the monotonic clock. */
-interface Refused {
-  /** When the upstream refused them last. */
-  readonly refusedAt: number;
-  /** When they last cost an attempt. */
-  readonly countedAt: number;
+export interface NegativeCacheParts {
+  readonly clock: Clock;
+  readonly policy: {
+    /** Ms for which rejected credentials are rejected without a call of the upstream. */
+    readonly refusedPeriodMs: number;
+  };
+  readonly audit: AuditSink;
+  readonly instrumentation: Instrumentation;
+  readonly next: Authenticator;
 }
 
-/** Refused credentials that are remembered at once; beyond it the least recent make room, and are asked and counted again. */
-const MOST_REFUSED = 1_000;
+/** Rejected credentials that are kept at once; the least recent make room, and are checked again. */
+const MOST_REJECTED = 1_000;
 
 /**
- * Once in so many ms the same refused credentials cost an attempt. A forgotten job with an old password says the same thing
- * all day: it guesses nothing, and must not use up the attempts of the person whose name it carries.
+ * Second link: rejects what was rejected a moment ago, and joins a check of the same credentials that is under way. Apart
+ * from the credential cache, so that garbage evicts garbage only. Unknown users and wrong secrets take the same path.
  */
-const COUNTED_ONCE_IN_MS = 3_600_000;
+export class NegativeCache implements Authenticator {
+  /** On the monotonic clock, by the key of the check. */
+  readonly #rejectedAt = new LRUCache<string, number>({ max: MOST_REJECTED });
+  readonly #flights: SingleFlight<Verified>;
 
-/** What the upstream refused, by the digest of the whole credentials, apart from what it accepted: garbage evicts garbage. */
-export class NegativeCache {
-  readonly #byKey = new LRUCache<string, Refused>({ max: MOST_REFUSED });
-
-  /** @param periodMs how long the upstream is not asked again */
-  constructor(private readonly periodMs: number) {}
-
-  /** Whether the upstream refused these so lately that it need not be asked. */
-  has(key: string, now: number): boolean {
-    const refused = this.#byKey.get(key);
-    return refused !== undefined && now - refused.refusedAt < this.periodMs;
+  constructor(private readonly parts: NegativeCacheParts) {
+    const { instrumentation } = parts;
+    this.#flights = new SingleFlight(() => instrumentation.record({ type: 'joined', flight: 'verification' }));
   }
 
-  /** Remembers a refusal. `true` when it is to be counted: the same one has not been lately. */
-  add(key: string, now: number): boolean {
-    return this.#put(key, now, now);
+  async authenticate(presented: PresentedCredentials): Promise<Verified> {
+    const { clock, policy, audit } = this.parts;
+    const { checkKey } = presented;
+    const rejectedAt = this.#rejectedAt.get(checkKey) ?? -Infinity;
+    if (clock.monotonic() - rejectedAt < policy.refusedPeriodMs) {
+      throw rejection(audit, presented, 'refused a moment ago');
+    }
+    return this.#flights.run(checkKey, () => this.#check(presented));
   }
 
-  /** As {@link add}, for credentials that the upstream answered without judging them: they are not refused for it. */
-  addUnjudged(key: string, now: number): boolean {
-    return this.#put(key, this.#byKey.get(key)?.refusedAt ?? -Infinity, now);
-  }
-
-  #put(key: string, refusedAt: number, now: number): boolean {
-    const before = this.#byKey.get(key);
-    const counts = before === undefined || now - before.countedAt >= COUNTED_ONCE_IN_MS;
-    this.#byKey.set(key, { refusedAt, countedAt: counts ? now : before.countedAt });
-    return counts;
+  /** Records a rejection before the flight ends, so that no caller finds neither of them. */
+  async #check(presented: PresentedCredentials): Promise<Verified> {
+    try {
+      return await this.parts.next.authenticate(presented);
+    } catch (failure) {
+      if (isRejection(failure)) this.#rejectedAt.set(presented.checkKey, this.parts.clock.monotonic());
+      throw failure;
+    }
   }
 }

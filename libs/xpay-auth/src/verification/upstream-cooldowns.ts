@@ -9,6 +9,8 @@ import type { Attempted } from '../core/audit-events.js';
 import { HalfOpenCooldown } from './half-open-cooldown.js';
 import { RecentDistinct } from './recent-distinct.js';
 
+/** Failures that are answers, neither 429 nor 503. */
+const ANSWERS: ReadonlySet<string> = new Set(['invalid_credentials', 'upstream_malformed', 'upstream_business_error']);
 /** User names in a cooldown at once; the least recent make room, and are checked again. */
 const MOST_USERNAMES = 10_000;
 /** 429s for so many user names … */
@@ -76,7 +78,7 @@ export class UpstreamCooldowns {
   failed(failure: XPayAuthError, by: Source): void {
     const { code, retryAfterMs } = failure;
     if (code === 'upstream_rate_limited') this.#limited(failure, by);
-    else if (code === 'upstream_malformed' || code === 'upstream_business_error') this.answered(by);
+    else if (ANSWERS.has(code)) this.answered(by);
     else if (code === 'upstream_unavailable' && retryAfterMs !== undefined) {
       const now = this.parts.clock.monotonic();
       this.#everyone.start(failure, now + Math.min(retryAfterMs, this.#cooldownMs.max), now);

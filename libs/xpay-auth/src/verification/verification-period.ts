@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.js';
-import type { CachedCaller } from './credential-cache.js';
+import type { CachedCaller } from './cached-callers.js';
 
 export interface PeriodPolicy {
   /** Ms for which an accepted caller is let in without another question. */

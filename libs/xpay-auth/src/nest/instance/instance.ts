@@ -198,7 +198,7 @@ export function createInstance(
     audit,
     instrumentation,
     recalls: () => ({ credentials: verifier.hits, sessions: sessions.hits, rereads: sessions.rereads }),
-    trouble: () => verifier.trouble,
+    trouble: () => verifier.failure,
     onApplicationShutdown: async () => {
       log?.stop();
       sessions.stop();

@@ -9,7 +9,7 @@ import type { Principal } from '../../core/principal.js';
 import type { Instrumentation } from '../../core/instrumentation.js';
 import type { AuditSink } from '../../core/audit-events.js';
 import type { CredentialVerifier } from '../../verification/credential-verifier.js';
-import type { PresentedCredentials } from '../../verification/presented-credentials.js';
+import type { ReceivedCredentials } from '../../verification/presented-credentials.js';
 import type { Sessions } from '../../sessions/sessions.js';
 import { type CallerReader, type Presented, type PresentedSecret, schemeOf } from '../request/caller-reader.js';
 import { ClientAddresses } from '../request/client-addresses.js';
@@ -70,17 +70,18 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
    */
   validate(request: IncomingRequest): Principal | Promise<Principal> {
     const { clock, digest, reader, verifier, sessions } = this.#parts;
-    const header = reader.headerOnly ? soleAuthorizationOf(request) : undefined;
-    if (header === undefined) return this.#validateSlowly(request);
-    const key = digest.of(header);
-    const now = clock.monotonic();
-    const caller = verifier.recall(key, now);
-    if (caller === undefined) {
-      return (reader.takesBearer ? sessions.recall(key) : undefined) ?? this.#validateSlowly(request);
+    const text = reader.headerOnly ? soleAuthorizationOf(request) : undefined;
+    if (text === undefined) return this.#validateSlowly(request);
+    const header = { text, digest: digest.of(text) };
+    if (text.startsWith('Bearer ')) {
+      return (reader.takesBearer ? sessions.recall(header.digest) : undefined) ?? this.#validateSlowly(request);
     }
+    const now = clock.monotonic();
+    const caller = verifier.recall(header.digest, now);
+    if (caller === undefined) return this.#validateSlowly(request, header);
     if (now >= caller.renewFrom) {
       const presented = reader.read(request);
-      if (!('token' in presented)) verifier.renewBehind(caller, this.#present(request, presented));
+      if (!('token' in presented)) verifier.renew(caller, this.#receive(request, presented, header));
     }
     return caller.principal;
   }
@@ -130,7 +131,7 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
     return { use: () => undefined };
   }
 
-  async #validateSlowly(request: IncomingRequest): Promise<Principal> {
+  async #validateSlowly(request: IncomingRequest, header?: ReceivedCredentials['header']): Promise<Principal> {
     const { verifier, sessions } = this.#parts;
     let presented: Presented | undefined;
     try {
@@ -142,11 +143,15 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
       if (failure.code !== 'missing_credentials') this.#refused(failure);
       throw this.#audited(failure, request, presented?.scheme);
     }
-    return verifier.verify(this.#present(request, presented));
+    return verifier.verify(this.#receive(request, presented, header));
   }
 
-  #present(request: IncomingRequest, { scheme, credentials }: PresentedSecret): PresentedCredentials {
-    return { scheme, credentials, address: this.countedAddressOf(request) };
+  #receive(
+    request: IncomingRequest,
+    { scheme, credentials }: PresentedSecret,
+    header: ReceivedCredentials['header'],
+  ): ReceivedCredentials {
+    return { scheme, credentials, address: this.countedAddressOf(request), header };
   }
 
   #refused({ code }: XPayAuthError): void {

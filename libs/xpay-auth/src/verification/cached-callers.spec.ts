@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { Principal } from '../core/principal.js';
-import { CredentialCache } from './credential-cache.js';
+import { CachedCallers } from './cached-callers.js';
 
 const caller = (username: string, checkedAt = 0) => ({
   principal: new Principal({ username, scopes: [], isAPI: true, expiresAt: undefined, instance: 'default' }),
@@ -10,9 +10,9 @@ const caller = (username: string, checkedAt = 0) => ({
   renewFrom: Infinity,
 });
 
-describe('remembered callers', () => {
-  it('I2 · are bounded, the least recently seen make room', () => {
-    const callers = new CredentialCache(2, { instance: 'default' });
+describe('CachedCallers', () => {
+  it('I2 · is bounded, and drops the least recently seen caller', () => {
+    const callers = new CachedCallers(2);
     callers.set('a', caller('ada'));
     callers.set('b', caller('bob'));
     callers.get('a');
@@ -20,8 +20,8 @@ describe('remembered callers', () => {
     expect([callers.size, callers.get('a')?.principal.username, callers.get('b')]).toEqual([2, 'ada', undefined]);
   });
 
-  it('I4 · one user has one entry', () => {
-    const callers = new CredentialCache(10, { instance: 'default' });
+  it('I4 · keeps one entry for each user', () => {
+    const callers = new CachedCallers(10);
     callers.set('old', caller('ada'));
     callers.set('new', caller('ada'));
     expect([callers.get('old'), callers.size]).toEqual([undefined, 1]);
@@ -29,8 +29,8 @@ describe('remembered callers', () => {
     expect([callers.get('new'), callers.size]).toEqual([undefined, 0]);
   });
 
-  it('I10 · a user is forgotten by name, also after the upstream called them by another', () => {
-    const callers = new CredentialCache(10, { instance: 'default' });
+  it('I10 · forgets a user by name, also after the upstream changed the name', () => {
+    const callers = new CachedCallers(10);
     callers.set('key', caller('ada'));
     callers.set('key', caller('ada.l'));
     callers.forgetUser('ada');
@@ -42,8 +42,8 @@ describe('remembered callers', () => {
     expect([callers.size, callers.checkedAtOf('ada')]).toEqual([0, undefined]);
   });
 
-  it('I16 · hand back what was put down, whoever had the place before', () => {
-    const callers = new CredentialCache(2, { instance: 'gift' });
+  it('I16 · returns what was set, and postpones a renewal', () => {
+    const callers = new CachedCallers(2);
     const facts = { username: 'ada', scopes: ['tme_admin'], isAPI: false, expiresAt: 5, instance: 'gift' };
     const times = { checkedAt: 1.5, wallAheadMs: 2.5, endsAt: 3.5, renewFrom: 4.5 };
     for (const name of ['bob', 'cyd', 'dan', 'eve']) callers.set(`key of ${name}`, caller(name));
@@ -56,9 +56,9 @@ describe('remembered callers', () => {
     expect([callers.get('key')?.renewFrom, callers.get('other')?.renewFrom]).toEqual([9, Infinity]);
   });
 
-  it('I16 · are issued by their table, and share their sets of scopes', () => {
+  it('I16 · issues its principals, which share equal sets of scopes', () => {
     const issuer = Symbol('this instance');
-    const callers = new CredentialCache(2, { instance: 'default', issuer });
+    const callers = new CachedCallers(2, issuer);
     callers.set('a', caller('ada'));
     callers.set('b', caller('bob'));
     const [ada, bob] = [callers.get('a')?.principal, callers.get('b')?.principal];
@@ -67,8 +67,8 @@ describe('remembered callers', () => {
     expect(Object.isFrozen(ada?.scopes)).toBe(true);
   });
 
-  it('I16 · keep to their places through any coming and going', () => {
-    const callers = new CredentialCache(8, { instance: 'default' });
+  it('I16 · keeps users and keys together in any order of calls', () => {
+    const callers = new CachedCallers(8);
     const names = new Map<string, string>();
     let seed = 1;
     const random = (below: number): number => (seed = (seed * 48_271) % 2_147_483_647) % below;

@@ -1,0 +1,81 @@
+import { describe, expect, it } from '@jest/globals';
+import { KeyedDigest } from '../core/digest.js';
+import { XPayAuthError, type XPayAuthErrorCode } from '../core/errors.js';
+import type { ReservedAttempt } from '../rate-limit/attempts.js';
+import { ManualClock } from '../testing/emulators/manual-clock.js';
+import { AttemptLimit } from './attempt-limit.js';
+import type { PresentedCredentials } from './presented-credentials.js';
+
+const presented = (checkKey: string, isEmpty = false): PresentedCredentials => ({
+  by: { scheme: 'Basic', username: checkKey, address: undefined },
+  credentials: { username: checkKey, secretKey: 'k' },
+  purpose: 'verification',
+  key: checkKey,
+  checkKey,
+  isEmpty,
+  isRenewal: false,
+});
+
+/** In front of a link that fails every check with this code. */
+function limitBefore(answer: { code: XPayAuthErrorCode }) {
+  const clock = new ManualClock();
+  let [refunds, calls] = [0, 0];
+  const attempt: ReservedAttempt = {
+    succeeded: () => Promise.resolve(),
+    refund: async () => void refunds++,
+    isFromTrustedAddress: () => Promise.resolve(false),
+  };
+  const limit = new AttemptLimit({
+    clock,
+    digest: new KeyedDigest(),
+    policy: {},
+    attempts: { reserve: () => Promise.resolve(attempt), free: () => attempt, republish: () => undefined },
+    audit: () => undefined,
+    next: {
+      authenticate: () => {
+        calls++;
+        return Promise.reject(new XPayAuthError(answer.code, 'no'));
+      },
+    },
+  });
+  /** Whether this check cost an attempt. */
+  const costs = async (credentials: PresentedCredentials): Promise<boolean> => {
+    const before = refunds;
+    await expect(limit.authenticate(credentials)).rejects.toThrow(XPayAuthError);
+    return refunds === before;
+  };
+  return { clock, costs, calls: () => calls };
+}
+
+describe('AttemptLimit', () => {
+  it('I5 · counts the same rejected credentials once an hour', async () => {
+    const { clock, costs } = limitBefore({ code: 'invalid_credentials' });
+    expect([await costs(presented('a')), await costs(presented('a'))]).toEqual([true, false]);
+    expect(await costs(presented('b'))).toBe(true);
+    await clock.advance(3_599_999);
+    expect(await costs(presented('a'))).toBe(false);
+    await clock.advance(1);
+    expect(await costs(presented('a'))).toBe(true);
+  });
+
+  it('D3 · counts a 429 like a rejection, and not the cooldown that follows it', async () => {
+    const answer: { code: XPayAuthErrorCode } = { code: 'upstream_rate_limited' };
+    const { clock, costs, calls } = limitBefore(answer);
+    expect([await costs(presented('a')), await costs(presented('a')), calls()]).toEqual([true, false, 1]);
+    await clock.advance(1_000);
+    answer.code = 'invalid_credentials';
+    expect([await costs(presented('a')), calls()]).toEqual([false, 2]);
+    await clock.advance(3_599_000);
+    expect(await costs(presented('a'))).toBe(true);
+  });
+
+  it('I6 · refunds the attempt when the upstream did not decide', async () => {
+    const { costs } = limitBefore({ code: 'upstream_timeout' });
+    expect(await costs(presented('a'))).toBe(false);
+  });
+
+  it('I8 · rejects and counts empty credentials without a check', async () => {
+    const { costs, calls } = limitBefore({ code: 'upstream_timeout' });
+    expect([await costs(presented('a', true)), await costs(presented('a', true)), calls()]).toEqual([true, false, 0]);
+  });
+});

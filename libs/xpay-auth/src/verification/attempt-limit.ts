@@ -1,0 +1,99 @@
+import { LRUCache } from 'lru-cache';
+import type { AuditSink } from '../core/audit-events.js';
+import type { Clock } from '../core/clock.js';
+import type { XPayAuthError } from '../core/errors.js';
+import type { Attempts, ReservedAttempt } from '../rate-limit/attempts.js';
+import {
+  type Authenticator,
+  type PresentedCredentials,
+  type Verified,
+  isRejection,
+  rejection,
+} from './presented-credentials.js';
+import { UpstreamCooldowns, type UpstreamCooldownsParts } from './upstream-cooldowns.js';
+
+export interface AttemptLimitParts extends UpstreamCooldownsParts {
+  readonly clock: Clock;
+  readonly attempts: Attempts;
+  readonly audit: AuditSink;
+  readonly next: Authenticator;
+}
+
+/** Counted credentials that are kept at once; the least recent make room, and are counted again. */
+const MOST_COUNTED = 1_000;
+
+/**
+ * Ms within which the same rejected credentials cost one attempt. A forgotten job with an old password repeats itself all
+ * day: it guesses nothing, and must not use up the attempts of the person whose name it carries.
+ */
+const COUNTED_ONCE_IN_MS = 3_600_000;
+
+/**
+ * Third link: reserves one attempt for a flight, keeps to the cooldowns that the upstream asked for, and gives the attempt
+ * back unless the answer is a rejection or a 429.
+ */
+export class AttemptLimit implements Authenticator {
+  readonly #cooldowns: UpstreamCooldowns;
+  /** When credentials last cost an attempt, by the key of the check. */
+  readonly #countedAt = new LRUCache<string, number>({ max: MOST_COUNTED });
+
+  constructor(private readonly parts: AttemptLimitParts) {
+    this.#cooldowns = new UpstreamCooldowns(parts);
+  }
+
+  async authenticate(presented: PresentedCredentials): Promise<Verified> {
+    const { attempts, audit, next } = this.parts;
+    const { by, purpose, isEmpty, isRenewal } = presented;
+    const attempt = isRenewal ? attempts.free(by) : await attempts.reserve(by);
+    if (isEmpty) {
+      await this.#count(presented, attempt);
+      throw rejection(audit, presented, 'empty user name or secret');
+    }
+    const objection = isRenewal
+      ? this.#cooldowns.objectionToRenewal()
+      : await this.#cooldowns.objectionToGuess(by, attempt.isFromTrustedAddress);
+    if (objection !== undefined) {
+      await attempt.refund();
+      throw this.#undecided(presented, objection);
+    }
+    let verified: Verified;
+    try {
+      verified = await next.authenticate(presented);
+    } catch (failure) {
+      throw await this.#failed(presented, attempt, failure as XPayAuthError);
+    }
+    this.#cooldowns.answered(by);
+    await attempt.succeeded();
+    audit({ type: 'verified', purpose, ...by, reference: verified.grant.reference });
+    return verified;
+  }
+
+  /** Returns what to throw. */
+  async #failed(
+    presented: PresentedCredentials,
+    attempt: ReservedAttempt,
+    failure: XPayAuthError,
+  ): Promise<XPayAuthError> {
+    this.#cooldowns.failed(failure, presented.by);
+    const isRejected = isRejection(failure);
+    // A 429 may depend on the guess, so it is no free one.
+    if (isRejected || failure.code === 'upstream_rate_limited') await this.#count(presented, attempt);
+    else await attempt.refund();
+    if (!isRejected) return this.#undecided(presented, failure);
+    return rejection(this.parts.audit, presented, 'the upstream does not accept them', failure);
+  }
+
+  /** The attempt stays counted, unless the same credentials were counted lately. */
+  async #count({ checkKey }: PresentedCredentials, attempt: ReservedAttempt): Promise<void> {
+    const now = this.parts.clock.monotonic();
+    const countedAt = this.#countedAt.get(checkKey) ?? -Infinity;
+    if (now - countedAt < COUNTED_ONCE_IN_MS) await attempt.refund();
+    else this.#countedAt.set(checkKey, now);
+  }
+
+  #undecided({ by, purpose }: PresentedCredentials, failure: XPayAuthError): XPayAuthError {
+    const { code: reason, reference } = failure;
+    this.parts.audit({ type: 'undecided', purpose, ...by, reason, reference });
+    return failure;
+  }
+}
