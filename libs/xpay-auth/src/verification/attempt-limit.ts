@@ -3,13 +3,8 @@ import type { AuditSink } from '../core/audit-events.js';
 import type { Clock } from '../core/clock.js';
 import type { XPayAuthError } from '../core/errors.js';
 import type { Attempts, ReservedAttempt } from '../rate-limit/attempts.js';
-import {
-  type Authenticator,
-  type PresentedCredentials,
-  type Verified,
-  isRejection,
-  rejection,
-} from './presented-credentials.js';
+import type { Authenticator, PresentedCredentials, Verified } from './presented-credentials.js';
+import { isRejection, rejection } from './rejection.js';
 import { UpstreamCooldowns, type UpstreamCooldownsParts } from './upstream-cooldowns.js';
 
 export interface AttemptLimitParts extends UpstreamCooldownsParts {
@@ -51,7 +46,7 @@ export class AttemptLimit implements Authenticator {
     }
     const objection = isRenewal
       ? this.#cooldowns.objectionToRenewal()
-      : await this.#cooldowns.objectionToGuess(by, attempt.isFromTrustedAddress);
+      : await this.#cooldowns.objectionToGuess(by, () => attempt.isFromTrustedAddress());
     if (objection !== undefined) {
       await attempt.refund();
       throw this.#undecided(presented, objection);

@@ -7,13 +7,8 @@ import { hardMargin } from '../core/freshness.js';
 import type { Instrumentation } from '../core/instrumentation.js';
 import type { Principal } from '../core/principal.js';
 import { type CachedCaller, CachedCallers } from './cached-callers.js';
-import {
-  type Authenticator,
-  type PresentedCredentials,
-  type Verified,
-  isRejection,
-  rejection,
-} from './presented-credentials.js';
+import type { Authenticator, PresentedCredentials, Verified } from './presented-credentials.js';
+import { isRejection, rejection } from './rejection.js';
 import type { Revocations } from './revocations.js';
 import { type PeriodPolicy, VerificationPeriod } from './verification-period.js';
 

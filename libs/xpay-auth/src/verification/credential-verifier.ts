@@ -13,9 +13,6 @@ import { NegativeCache, type NegativeCacheParts } from './negative-cache.js';
 import type { PresentedCredentials, ReceivedCredentials, Verified } from './presented-credentials.js';
 import { UpstreamCheck, type UpstreamCheckParts, type VerificationFailure } from './upstream-check.js';
 
-/** The option `verification`, resolved. */
-export type VerificationPolicy = CredentialVerifierParts['policy'];
-
 /** What the chain is made of. */
 export type CredentialVerifierParts = Omit<
   CredentialCacheParts & NegativeCacheParts & AttemptLimitParts & UpstreamCheckParts,

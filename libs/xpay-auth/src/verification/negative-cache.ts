@@ -3,13 +3,8 @@ import { SingleFlight } from '../async/single-flight.js';
 import type { AuditSink } from '../core/audit-events.js';
 import type { Clock } from '../core/clock.js';
 import type { Instrumentation } from '../core/instrumentation.js';
-import {
-  type Authenticator,
-  type PresentedCredentials,
-  type Verified,
-  isRejection,
-  rejection,
-} from './presented-credentials.js';
+import type { Authenticator, PresentedCredentials, Verified } from './presented-credentials.js';
+import { isRejection, rejection } from './rejection.js';
 
 export interface NegativeCacheParts {
   readonly clock: Clock;

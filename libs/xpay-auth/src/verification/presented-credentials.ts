@@ -1,6 +1,5 @@
-import type { Attempted, AuditSink } from '../core/audit-events.js';
+import type { Attempted } from '../core/audit-events.js';
 import type { Credentials } from '../core/credentials.js';
-import { XPayAuthError } from '../core/errors.js';
 import type { Grant, Purpose } from '../core/ports.js';
 import type { Principal } from '../core/principal.js';
 import type { RevocationPosition } from './revocations.js';
@@ -53,19 +52,4 @@ export interface Verified {
 export interface Authenticator {
   /** Rejects with `XPayAuthError`: `invalid_credentials`, `too_many_attempts`, or a failure that is not the caller's. */
   authenticate(presented: PresentedCredentials): Promise<Verified>;
-}
-
-/** Reports a rejection to the auditor, and returns it. */
-export function rejection(
-  audit: AuditSink,
-  { by }: PresentedCredentials,
-  reason: string,
-  { reference }: Pick<XPayAuthError, 'reference'> = {},
-): XPayAuthError {
-  audit({ type: 'refused', ...by, reason, reference });
-  return new XPayAuthError('invalid_credentials', `The credentials were refused: ${reason}`, { reference });
-}
-
-export function isRejection(failure: unknown): boolean {
-  return failure instanceof XPayAuthError && failure.code === 'invalid_credentials';
 }

@@ -6,8 +6,8 @@ import { lifeFromNow } from '../core/lifetime.js';
 import type { Grant, Purpose } from '../core/ports.js';
 import { Principal } from '../core/principal.js';
 import { type ScopeHierarchy, expandScopes } from '../core/scopes.js';
-
-import { type Authenticator, type PresentedCredentials, type Verified, isRejection } from './presented-credentials.js';
+import type { Authenticator, PresentedCredentials, Verified } from './presented-credentials.js';
+import { isRejection } from './rejection.js';
 import type { Revocations } from './revocations.js';
 
 export interface UpstreamCheckParts {

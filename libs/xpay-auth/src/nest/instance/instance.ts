@@ -19,7 +19,7 @@ import { SharedSessions } from '../../cluster/shared-sessions.js';
 import { SharedToken } from '../../cluster/shared-token.js';
 import { createTokenChain } from '../../token/token-chain.js';
 import type { VerificationFailure } from '../../verification/upstream-check.js';
-import { WatchedStore } from '../../cluster/watched-store.js';
+import { observedStore } from '../../cluster/observed-store.js';
 import { createAxios } from '../../http/axios.js';
 import { UpstreamClient } from '../../http/upstream-client.js';
 import { XPayAuditService } from '../services/audit.service.js';
@@ -92,7 +92,7 @@ export function createInstance(
 
   if (opened !== undefined) retainStore(opened);
   const unheard = opened?.onNotice((notice) => logNotice(logger, notice));
-  const store = opened && new WatchedStore(opened, instrumentation);
+  const store = opened && observedStore(opened, instrumentation);
   const { hardMarginMs } = options.token;
   const scope = [name, dialect.name, baseUrl];
   const tokens = new XPayTokenService(logger, { baseUrl, warmUp: options.token.warmUp, store }, (emit) => {
