@@ -25,7 +25,7 @@ export function targets() {
     atMost('`peek()`, ns, scaled to an `await` of 32 ns', 45, ours?.peekNs?.median),
     atMost(
       'memory of a cached caller, bytes',
-      250,
+      420,
       memory?.rows.find(({ id }) => id === 'remembered')?.perEntry.median,
     ),
   ].filter(({ measured }) => measured !== undefined);
