@@ -409,8 +409,8 @@ export class InboundWorld implements World {
         store,
         clock,
         scope: scope.join(' '),
-        onUser: (username) => sessions.hearUser(username),
-        onEverybody: () => sessions.hearEverybody(),
+        onUser: (username) => sessions.userRevoked(username),
+        onEverybody: () => sessions.everyoneRevoked(),
       });
     const share = this.setting.share && store && log;
     const verifier = new CredentialVerifier({

@@ -57,7 +57,7 @@ export interface Session {
 export class Sessions {
   readonly #records = new SessionRecords();
   readonly #recheck: SessionRecheck | undefined;
-  /** Where sessions are shared, the log says who was revoked; this is for what was revoked here and is not in it yet. */
+  /** Where sessions are shared, the log has the revocations; this has those of this instance that are not in it yet. */
   readonly #own = new Revocations();
   readonly #instrumentation: Instrumentation;
   #hits = 0;
@@ -86,7 +86,7 @@ export class Sessions {
   async #login(received: ReceivedCredentials): Promise<Session> {
     const { clock, policy, verifier, digest, audit, shared } = this.parts;
     const ownMark = this.#own.position();
-    // A store that is away is noticed before the upstream is asked for nothing.
+    // If the store is away, fail before the upstream is called.
     const sharedMark = await shared?.sessions.mark();
     const { principal, grant, mark, answeredAt, lifeMs = Infinity } = await verifier.login(received);
     const now = clock.monotonic();
@@ -94,37 +94,33 @@ export class Sessions {
     const expiresAt = Math.floor(clock.now() + periodMs);
     const accessToken = policy.token === 'upstream' ? grant.accessToken.value : randomBytes(32).toString('base64url');
     const upstreamToken = policy.keepUpstreamToken ? grant.accessToken : undefined;
-    const begun = { principal, endsAt: now + periodMs, expiresAt, seenAt: now, upstreamToken };
+    const record = { principal, mark, endsAt: now + periodMs, expiresAt, seenAt: now, upstreamToken };
     const key = digest.of(bearerHeader(accessToken));
-    if (shared === undefined || sharedMark === undefined) this.#records.set(key, { ...begun, mark });
+    if (shared === undefined || sharedMark === undefined) this.#records.set(key, record);
     else {
-      const written = { principal, mark: sharedMark, upstreamToken };
-      const generation = await shared.sessions.write(accessToken, written, periodMs);
+      const generation = await shared.sessions.write(accessToken, { ...record, mark: sharedMark }, periodMs);
       const index = shared.sessions.indexOf(accessToken);
       const userIndex = shared.log.indexOf(principal.username);
       this.#recheck?.began(index);
-      this.#records.set(key, {
-        ...begun,
-        mark: ownMark,
-        shared: { mark: sharedMark, userIndex, index, generation, checkedAt: now },
-      });
+      const facts = { mark: sharedMark, userIndex, index, generation, checkedAt: now };
+      this.#records.set(key, { ...record, mark: ownMark, shared: facts });
     }
     const { scheme, address } = received;
     audit({ type: 'login', scheme, username: principal.username, address, reference: grant.reference });
     return { accessToken, tokenType: 'Bearer', expiresAt, principal };
   }
 
-  /** How often a session was recognised. */
+  /** How often a session was found. */
   get hits(): number {
     return this.#hits;
   }
 
-  /** How often of these the shared store was looked at before. */
+  /** How often of these the shared store was read first. */
   get rereads(): number {
     return this.#rereads;
   }
 
-  /** Whose session this is, by the digest of its `Authorization` header. Calls nobody; knows no shared one for long. */
+  /** The session's principal, by the digest of its `Authorization` header. Reads no store, so it knows a shared one for a second. */
   recall(key: string): Principal | undefined {
     const record = this.#alive(key);
     if (record === undefined) return undefined;
@@ -132,7 +128,7 @@ export class Sessions {
     return this.#recheck?.isRecent(record, now) === false ? undefined : this.#recognised(record, now);
   }
 
-  /** Whose session this is. Throws `invalid_token`, or `store_unavailable` when only the store could tell. */
+  /** The session's principal. Throws `invalid_token`, or `store_unavailable` when only the store could tell. */
   verify(token: string): Principal | Promise<Principal> {
     const key = this.parts.digest.of(bearerHeader(token));
     const principal = this.recall(key);
@@ -173,32 +169,32 @@ export class Sessions {
   /** As {@link logout}, for all that a user has. */
   async revokeUser(username: string): Promise<void> {
     this.#own.revokeUser(username);
-    this.hearUser(username);
+    this.userRevoked(username);
     this.parts.audit({ type: 'revoked', username });
     await this.parts.shared?.log.revokeUser(username);
   }
 
-  /** As {@link logout}, for everybody. */
+  /** As {@link logout}, for all users. */
   async revokeAll(): Promise<void> {
     this.#own.revokeAll();
-    this.hearEverybody();
+    this.everyoneRevoked();
     this.parts.audit({ type: 'revoked', username: '*' });
     await this.parts.shared?.log.revokeAll();
   }
 
-  /** Hears nothing any more of what ends elsewhere. */
+  /** Stops following what ends on other instances. */
   stop(): void {
     this.#recheck?.stop();
   }
 
   /** A user was revoked, here or elsewhere. */
-  hearUser(username: string): void {
+  userRevoked(username: string): void {
     this.parts.revocations.revokeUser(username);
     this.parts.verifier.forgetUser(username);
   }
 
-  /** Everybody was revoked, here or elsewhere. */
-  hearEverybody(): void {
+  /** All users were revoked, here or elsewhere. */
+  everyoneRevoked(): void {
     this.parts.revocations.revokeAll();
     this.parts.verifier.forgetAll();
     this.#records.clear();

@@ -127,9 +127,9 @@ export function createInstance(
       store,
       clock,
       scope: lengthPrefixed(scope),
-      onUser: (username) => sessions.hearUser(username),
+      onUser: (username) => sessions.userRevoked(username),
       onEverybody: () => {
-        sessions.hearEverybody();
+        sessions.everyoneRevoked();
         attempts.republish();
       },
     });
