@@ -92,6 +92,23 @@ describe.each(platforms)('an upstream that answers 429 for one user name, on %s'
     expect([app.asked(), statuses]).toEqual([3, [503, 503, 503, 429, 429, 429, 429, 429, 429, 429]]);
   });
 
+  it('D3 · a 429 for everyone does not use up the budget of an address that many callers share', async () => {
+    const crowd = Array.from({ length: 120 }, (_, i) => ({ username: `crowd-${i}@example.test`, secretKey: 'key' }));
+    await using app = await startInbound(platform, { trustProxy: true, accounts: crowd });
+    const request = ({ username, secretKey }: (typeof crowd)[number]): Promise<number> =>
+      app.status('/me', from('192.0.2.1', basic(username, secretKey)));
+    const statuses = async (): Promise<number[]> => {
+      const all: number[] = [];
+      for (const caller of crowd) all.push(await request(caller));
+      return [...new Set(all)];
+    };
+    app.xpay.faults.always({ kind: 'rateLimited', retryAfter: 2 });
+    expect(await statuses()).toEqual([503]);
+    app.xpay.faults.clear();
+    await app.clock.advance(2 * SECOND);
+    expect(await statuses()).toEqual([200]);
+  });
+
   it('D3 · the same credentials are counted once however often they are answered 429, and a cooldown costs nothing', async () => {
     await using app = await start(platform, { attempts: { ...roomy, perUserAndAddress: limitOf(2) } });
     app.xpay.faults.next(tooManyRequests, { times: 5 });

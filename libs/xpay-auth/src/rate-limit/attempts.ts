@@ -17,12 +17,14 @@ export interface AttemptLimits {
   readonly perUser: Limit;
 }
 
-/** One reserved attempt: it stays counted unless one of the first two is called. */
+/** One reserved attempt: it stays counted unless one of the first three is called. */
 export interface ReservedAttempt {
   /** The credentials were right: gives the attempt back, and trusts the address for this user. */
   succeeded(): Promise<void>;
   /** The upstream did not decide, or the same rejection has been counted already. */
   refund(): Promise<void>;
+  /** The upstream answered 429: the attempt stays counted for the user name, and is given back to the address. */
+  refundAddress(): Promise<void>;
   /** Whether this very user was authenticated from this address lately; `false` where neither we nor the store can tell. */
   isFromTrustedAddress(): Promise<boolean>;
 }
@@ -40,6 +42,7 @@ export interface Attempts {
 const uncounted: ReservedAttempt = {
   succeeded: () => Promise.resolve(),
   refund: () => Promise.resolve(),
+  refundAddress: () => Promise.resolve(),
   isFromTrustedAddress: () => Promise.resolve(false),
 };
 
@@ -104,24 +107,32 @@ export class CountedAttempts implements Attempts {
         throw thrown;
       }
     }
-    return this.#reserved(origin, refund);
+    const refundAddress = async (): Promise<void> => {
+      if (address !== undefined) await spent[0]?.refund();
+    };
+    return this.#reserved(origin, refund, refundAddress);
   }
 
   free(by: Attempted): ReservedAttempt {
-    return this.#reserved(this.#originOf(by, this.#addressOf(by)), () => Promise.resolve());
+    return this.#reserved(this.#originOf(by, this.#addressOf(by)), uncounted.refund, uncounted.refundAddress);
   }
 
   republish(): void {
     this.#trusted.republish();
   }
 
-  #reserved(origin: string | undefined, refund: () => Promise<void>): ReservedAttempt {
+  #reserved(
+    origin: string | undefined,
+    refund: () => Promise<void>,
+    refundAddress: () => Promise<void>,
+  ): ReservedAttempt {
     return {
       succeeded: () => {
         if (origin !== undefined) this.#trusted.add(origin);
         return refund();
       },
       refund,
+      refundAddress,
       isFromTrustedAddress: async () => origin !== undefined && this.#trusted.has(origin).catch(() => false),
     };
   }

@@ -23,6 +23,7 @@ function limitBefore(answer: { code: XPayAuthErrorCode }) {
   const attempt: ReservedAttempt = {
     succeeded: () => Promise.resolve(),
     refund: async () => void refunds++,
+    refundAddress: () => Promise.resolve(),
     isFromTrustedAddress: () => Promise.resolve(false),
   };
   const limit = new AttemptLimit({

@@ -71,19 +71,26 @@ export class AttemptLimit implements Authenticator {
   ): Promise<XPayAuthError> {
     this.#cooldowns.failed(failure, presented.by);
     const isRejected = isRejection(failure);
-    // A 429 may depend on the guess, so it is no free one.
-    if (isRejected || failure.code === 'upstream_rate_limited') await this.#count(presented, attempt);
+    if (isRejected) await this.#count(presented, attempt);
+    // A 429 may depend on the guess, so it is no free one for this name. It may as well be about the whole app, and then the
+    // callers behind one address must not use up its budget.
+    else if (failure.code === 'upstream_rate_limited') await this.#count(presented, attempt, attempt.refundAddress);
     else await attempt.refund();
     if (!isRejected) return this.#undecided(presented, failure);
     return rejection(this.parts.audit, presented, 'the upstream does not accept them', failure);
   }
 
-  /** The attempt stays counted, unless the same credentials were counted lately. */
-  async #count({ checkKey }: PresentedCredentials, attempt: ReservedAttempt): Promise<void> {
+  /** The attempt stays counted, except for what `refundPart` gives back, unless the same credentials were counted lately. */
+  async #count(
+    { checkKey }: PresentedCredentials,
+    attempt: ReservedAttempt,
+    refundPart?: () => Promise<void>,
+  ): Promise<void> {
     const now = this.parts.clock.monotonic();
     const countedAt = this.#countedAt.get(checkKey) ?? -Infinity;
-    if (now - countedAt < COUNTED_ONCE_IN_MS) await attempt.refund();
-    else this.#countedAt.set(checkKey, now);
+    if (now - countedAt < COUNTED_ONCE_IN_MS) return attempt.refund();
+    this.#countedAt.set(checkKey, now);
+    await refundPart?.();
   }
 
   #undecided({ by, purpose }: PresentedCredentials, failure: XPayAuthError): XPayAuthError {
