@@ -60,13 +60,9 @@ export { passwordLogin } from './dialects/password-login/password-login.dialect.
 export type { PasswordLoginDialectOptions } from './dialects/password-login/password-login.options.js';
 
 // for a dialect of your own, what ours are made of (docs/dialects.md)
-export { isToken, jsonObject } from './http/body.js';
-export { unreadable } from './http/failure.js';
-export { FORM_HEADERS, encodeForm } from './http/form.js';
-export { encodeJson } from './http/json.js';
-export { claimsOf } from './http/jwt-claims.js';
-export { refuseEmpty, refusesRenewal } from './http/refusal.js';
-export { msFromSeconds } from './http/seconds.js';
+export { claimsOf, isToken, jsonObject, msFromSeconds } from './http/answer.js';
+export { FORM_HEADERS, encodeForm, encodeJson } from './http/encode.js';
+export { refuseEmpty, refusesRenewal, unreadable } from './http/failure.js';
 export { upstreamWords } from './http/upstream-words.js';
 
 // failures

@@ -1,55 +1,47 @@
-import { type UpstreamReference, XPayAuthError } from '../core/errors.js';
+import type { Credentials } from '../core/credentials.js';
+import { type UpstreamReference, XPayAuthError, type XPayAuthErrorCode } from '../core/errors.js';
 import type { UpstreamAnswer } from '../core/ports.js';
-import { parseHttpDate } from './http-date.js';
+import { parseHttpDate } from './answer.js';
+import { upstreamWords } from './upstream-words.js';
 
 /**
- * No usable answer came. Of an axios error, which carries the whole request, only the code is kept: it is Node's or axios'
- * own word for the reason.
+ * The failure of a request without a usable answer. Of an axios error, which holds the whole request, only the code is kept:
+ * it is Node's or axios' own name for the reason.
  */
 export function transportFailure(thrown: unknown, origin = 'The upstream'): XPayAuthError {
-  const { code, message } = thrown instanceof Error ? (thrown as NodeJS.ErrnoException) : {};
+  const { code, message = '' } = thrown instanceof Error ? (thrown as NodeJS.ErrnoException) : {};
   const cause = code === undefined ? undefined : Object.assign(new Error(code), { code });
-  if (message?.startsWith('maxContentLength') === true) {
-    return new XPayAuthError('upstream_malformed', 'The answer is larger than http.maxResponseBytes', { cause });
-  }
-  switch (code) {
-    case 'ECONNABORTED':
-    case 'ETIMEDOUT':
-      return new XPayAuthError('upstream_timeout', `${origin} did not answer in time`, { cause });
-    case 'ERR_CANCELED':
-      return new XPayAuthError('upstream_timeout', 'The request to the upstream was given up', { cause });
-    default:
-      if (code?.startsWith('HPE_') === true) {
-        return new XPayAuthError('upstream_malformed', 'The upstream did not answer in HTTP', { cause });
-      }
-      // zlib's own codes, and what Node makes of Brotli's.
-      if (code !== undefined && /^(?:Z_|ERR__ERROR_)/.test(code)) {
-        return new XPayAuthError('upstream_malformed', 'The answer is not compressed in the way it says', { cause });
-      }
-      return new XPayAuthError('upstream_unavailable', `${origin} cannot be reached (${code ?? 'no reason given'})`, {
-        cause,
-      });
-  }
+  return new XPayAuthError(...meaningOf(code ?? '', message, origin), { cause });
 }
 
-/** What an answer means that the dialect cannot read: 429 and 5xx say it by their status, the rest is malformed. */
+function meaningOf(code: string, message: string, origin: string): [XPayAuthErrorCode, string] {
+  if (message.startsWith('maxContentLength')) {
+    return ['upstream_malformed', 'The answer is larger than http.maxResponseBytes'];
+  }
+  if (code === 'ECONNABORTED' || code === 'ETIMEDOUT') return ['upstream_timeout', `${origin} did not answer in time`];
+  if (code === 'ERR_CANCELED') return ['upstream_timeout', 'The request to the upstream was given up'];
+  if (code.startsWith('HPE_')) return ['upstream_malformed', 'The upstream did not answer in HTTP'];
+  // zlib's own codes, and Node's names for those of Brotli.
+  if (/^(?:Z_|ERR__ERROR_)/.test(code)) {
+    return ['upstream_malformed', 'The answer is not compressed in the way it says'];
+  }
+  return ['upstream_unavailable', `${origin} cannot be reached (${code || 'no reason given'})`];
+}
+
+/** What an answer means that the dialect cannot read: 429 and 5xx mean what their status says, the rest is malformed. */
 export function unreadable(answer: UpstreamAnswer, expected: string, reference?: UpstreamReference): XPayAuthError {
+  const { status } = answer;
+  if (status !== 429 && status < 500) {
+    const message = `The upstream answered ${status} without ${expected}`;
+    return new XPayAuthError('upstream_malformed', message, { reference });
+  }
   const retryAfterMs = retryAfter(answer);
-  if (answer.status === 429) {
-    return new XPayAuthError('upstream_rate_limited', 'The upstream answered 429: too many requests', {
-      retryAfterMs,
-      reference,
-    });
-  }
-  if (answer.status >= 500) {
-    return new XPayAuthError('upstream_unavailable', `The upstream answered ${answer.status}`, {
-      retryAfterMs,
-      reference,
-    });
-  }
-  return new XPayAuthError('upstream_malformed', `The upstream answered ${answer.status} without ${expected}`, {
-    reference,
-  });
+  return status === 429
+    ? new XPayAuthError('upstream_rate_limited', 'The upstream answered 429: too many requests', {
+        retryAfterMs,
+        reference,
+      })
+    : new XPayAuthError('upstream_unavailable', `The upstream answered ${status}`, { retryAfterMs, reference });
 }
 
 /**
@@ -62,4 +54,43 @@ export function retryAfter(answer: UpstreamAnswer): number | undefined {
   if (/^\d{1,9}$/.test(value)) return Number(value) * 1_000;
   const at = parseHttpDate(value);
   return at === undefined ? undefined : Math.max(0, at - (answer.upstreamNow ?? answer.receivedAt));
+}
+
+/**
+ * Throws `invalid_credentials` for an empty username or secret. No upstream needs to be called for that, and some answer it
+ * as a malformed request.
+ */
+export function refuseEmpty({ username, secretKey }: Credentials): void {
+  if (username !== '' && secretKey !== '') return;
+  throw new XPayAuthError('invalid_credentials', 'The user name or the secret is empty');
+}
+
+/** The upstream rejected the credentials. Never with its words: an upstream may repeat a password in any spelling. */
+export function rejectedCredentials(reference?: UpstreamReference): XPayAuthError {
+  return new XPayAuthError('invalid_credentials', 'The upstream refused the credentials', { reference });
+}
+
+/**
+ * Whether an answer to a refresh rejects the refresh token, so that a full login is next: any 4xx but 408 and 429, which are
+ * temporary.
+ */
+export function refusesRenewal({ status }: UpstreamAnswer): boolean {
+  return status >= 400 && status < 500 && status !== 408 && status !== 429;
+}
+
+/** The failure of an answer to a refresh that grants nothing. */
+export function renewalFailure(answer: UpstreamAnswer): XPayAuthError {
+  return refusesRenewal(answer)
+    ? new XPayAuthError('invalid_token', 'The upstream refused the refresh token')
+    : unreadable(answer, 'an access token');
+}
+
+/** `upstream_business_error` of an API call, in the upstream's own words where {@link upstreamWords} allows them. */
+export function reportedError(
+  words: unknown,
+  token: string,
+  { prefix = 'The upstream reported', reference }: { prefix?: string; reference?: UpstreamReference } = {},
+): XPayAuthError {
+  const message = `${prefix}: ${upstreamWords(words, [token]) ?? 'an error'}`;
+  return new XPayAuthError('upstream_business_error', message, { reference });
 }

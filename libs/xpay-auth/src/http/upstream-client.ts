@@ -3,9 +3,8 @@ import type { Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { UpstreamAnswer, UpstreamRequest } from '../core/ports.js';
 import { type SpanEnd, Instrumentation } from '../core/instrumentation.js';
-import { decodeText } from './body.js';
+import { decodeText, parseHttpDate } from './answer.js';
 import { transportFailure } from './failure.js';
-import { parseHttpDate } from './http-date.js';
 
 /**
  * Sends one request to the upstream. Throws what `Upstream` in core/ports says, and `configuration` for a path that leads

@@ -7,9 +7,15 @@ describe('upstreamWords', () => {
   it('are one short line', () => {
     expect(upstreamWords(' Missing\r\nCard\u2028Id ', [secret])).toBe('Missing Card Id');
     expect(upstreamWords('word '.repeat(100), [])).toHaveLength(200);
+    expect(upstreamWords('  out of\r\norder\u2028now ', [])).toBe('out of order now');
   });
 
-  it.each([undefined, null, 7, {}, [], '', '  \n'])('are none in %j', (words) => {
+  it('cannot move the cursor of a terminal', () => {
+    expect(upstreamWords('\u001b[2Jgone\u0000', [])).toBe('[2Jgone');
+    expect(upstreamWords('paid\u202edeifirev ton\u2066', [])).toBe('paid deifirev ton');
+  });
+
+  it.each([undefined, null, 7, {}, [], '', '  \n', ' \n '])('are none in %j', (words) => {
     expect(upstreamWords(words, [])).toBeUndefined();
   });
 

@@ -1,5 +1,3 @@
-import { oneLine } from './body.js';
-
 /** A JWT, or a run of letters too long for a word: an upstream that repeats a token need not repeat all of it. */
 const TOKEN_LIKE = /\beyJ[\w-]{8,}|[\w+/=-]{40,}/;
 
@@ -20,8 +18,8 @@ const SEARCHED = 1_000;
  * Not for the answer to a login: there are more ways to write down a password than anybody can look for.
  */
 export function upstreamWords(words: unknown, secrets: readonly string[]): string | undefined {
-  const line = oneLine(words);
-  if (line === undefined) return undefined;
+  const line = typeof words === 'string' ? words.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ').trim() : '';
+  if (line === '') return undefined;
   const searched = line.slice(0, SEARCHED);
   const repeated = secrets.some((secret) => spellings(secret).some((spelling) => repeats(searched, spelling)));
   return repeated || TOKEN_LIKE.test(line) ? undefined : line.slice(0, QUOTED);

@@ -1,9 +1,8 @@
 import type { AccessToken } from '../../core/access-token.js';
 import { XPayAuthError } from '../../core/errors.js';
 import type { ApiCall, ApiLanguage, UpstreamAnswer } from '../../core/ports.js';
-import { unreadable } from '../../http/failure.js';
-import { FORM_HEADERS, encodeForm } from '../../http/form.js';
-import { upstreamWords } from '../../http/upstream-words.js';
+import { FORM_HEADERS, encodeForm } from '../../http/encode.js';
+import { reportedError, unreadable } from '../../http/failure.js';
 import { dataOf, messageOf, upstreamNow } from './gift-stream.wire.js';
 
 export interface GiftStreamApiOptions {
@@ -64,8 +63,7 @@ export function giftStreamApi(options: GiftStreamApiOptions): ApiLanguage {
           return { kind: 'token rejected', untouched: call.method === 'GET' };
         }
       }
-      const words = upstreamWords(message, [token.value]) ?? 'an error';
-      throw new XPayAuthError('upstream_business_error', `The upstream reported: ${words}`);
+      throw reportedError(message, token.value);
     },
 
     template: (path) => TEMPLATES.find(([pattern]) => pattern.test(path))?.[1],

@@ -1,8 +1,7 @@
 import { XPayAuthError } from '../../core/errors.js';
 import type { Dialect, UpstreamAnswer } from '../../core/ports.js';
-import { unreadable } from '../../http/failure.js';
-import { FORM_HEADERS, encodeForm } from '../../http/form.js';
-import { refuseEmpty, refusesRenewal } from '../../http/refusal.js';
+import { FORM_HEADERS, encodeForm } from '../../http/encode.js';
+import { refuseEmpty, rejectedCredentials, renewalFailure, unreadable } from '../../http/failure.js';
 import { type GiftStreamApiOptions, giftStreamApi } from './gift-stream.api.js';
 import { saysWrongCredentials } from './gift-stream.refusal.js';
 import { type GiftStreamScopesOptions, scopesReader } from './gift-stream.scopes.js';
@@ -62,9 +61,9 @@ export function giftStream(options: GiftStreamDialectOptions = {}): Dialect {
       }
       const message = messageOf(answer);
       if (message !== undefined && refusedStatuses.includes(answer.status) && isRefusal(message)) {
-        throw new XPayAuthError('invalid_credentials', 'The upstream refused the credentials');
+        throw rejectedCredentials();
       }
-      throw otherwise(answer, message);
+      throw nonRefusalError(answer, message);
     },
 
     async refresh(refreshToken, upstream) {
@@ -74,9 +73,8 @@ export function giftStream(options: GiftStreamDialectOptions = {}): Dialect {
         headers: { authorization: `Bearer ${refreshToken.reveal()}` },
       });
       const grant = decodeGrant(answer, nameIn(refreshToken));
-      if (grant !== undefined) return grant;
-      if (refusesRenewal(answer)) throw new XPayAuthError('invalid_token', 'The upstream refused the refresh token');
-      throw unreadable(answer, 'an access token');
+      if (grant === undefined) throw renewalFailure(answer);
+      return grant;
     },
 
     api: giftStreamApi(options),
@@ -84,23 +82,17 @@ export function giftStream(options: GiftStreamDialectOptions = {}): Dialect {
 }
 
 /** Without the upstream's words: it may repeat the password in more spellings than can be looked for. */
-function otherwise(answer: UpstreamAnswer, message: string | undefined): XPayAuthError {
-  return answer.status === 400 && message !== undefined
-    ? new XPayAuthError(
-        'upstream_business_error',
-        'The upstream answered 400 to the login, in words that are no refusal',
-      )
-    : unreadable(answer, 'an access token');
+function nonRefusalError(answer: UpstreamAnswer, message: string | undefined): XPayAuthError {
+  if (answer.status !== 400 || message === undefined) return unreadable(answer, 'an access token');
+  const text = 'The upstream answered 400 to the login, in words that are no refusal';
+  return new XPayAuthError('upstream_business_error', text);
 }
 
 function checkedStatuses(statuses: readonly number[]): readonly number[] {
-  if (statuses.length > 0 && statuses.every(canRefuse)) return [...statuses];
-  throw new XPayAuthError(
-    'configuration',
-    'giftStream: refusedStatuses must be HTTP statuses from 200 to 499, not 429',
-  );
-}
-
-function canRefuse(status: number): boolean {
-  return Number.isInteger(status) && status >= 200 && status < 500 && status !== 429;
+  const areValid = statuses.every((status) => {
+    return Number.isInteger(status) && status >= 200 && status < 500 && status !== 429;
+  });
+  if (areValid && statuses.length > 0) return [...statuses];
+  const message = 'giftStream: refusedStatuses must be HTTP statuses from 200 to 499, not 429';
+  throw new XPayAuthError('configuration', message);
 }

@@ -2,9 +2,7 @@ import { AccessToken } from '../../core/access-token.js';
 import { XPayAuthError } from '../../core/errors.js';
 import type { Grant, UpstreamAnswer } from '../../core/ports.js';
 import { Secret } from '../../core/secret.js';
-import { isName, isObject, isToken, jsonObject } from '../../http/body.js';
-import { claimsOf } from '../../http/jwt-claims.js';
-import { msFromSeconds } from '../../http/seconds.js';
+import { claimsOf, isName, isToken, jsonObject, msFromSeconds } from '../../http/answer.js';
 
 /** What `POST /authenticate` and `POST /refresh` want (https://developers.gift-stream.com/operation/operation-authenticate). */
 export const loginFields = (email: string, password: string) => ({ email, password });
@@ -15,19 +13,19 @@ export const loginFields = (email: string, password: string) => ({ email, passwo
  *
  * Throws `upstream_malformed` for a token that cannot be used.
  */
-export function decodeGrant(answer: UpstreamAnswer, otherwiseNamed: string): Grant | undefined {
+export function decodeGrant(answer: UpstreamAnswer, defaultUsername: string): Grant | undefined {
   const body = answer.status < 300 ? jsonObject(answer) : undefined;
   const token = body?.['accessToken'];
   if (!isToken(token)) return undefined;
   const claims = claimsOf(token) ?? {};
-  if (isRefreshToken(claims)) {
+  if (claims['token-type'] === 'REFRESH') {
     throw new XPayAuthError('upstream_malformed', 'The upstream granted a refresh token where an access token belongs');
   }
   const { exp, userName } = claims;
   const tokenId = body?.['token-id'];
   return {
     accessToken: new AccessToken(token, { expiresAt: msFromSeconds(exp, 'exp') }),
-    username: isName(userName) ? userName : otherwiseNamed,
+    username: isName(userName) ? userName : defaultUsername,
     scopes: [],
     isAPI: false,
     upstreamNow: upstreamNow(answer),
@@ -51,8 +49,7 @@ export function messageOf(answer: UpstreamAnswer): string | undefined {
 /** `data` of an answer, or the whole of one that has none. Undefined when it is no JSON object. */
 export function dataOf(answer: UpstreamAnswer): { readonly data: unknown } | undefined {
   const body = jsonObject(answer);
-  if (!isObject(body)) return undefined;
-  return { data: 'data' in body ? body['data'] : body };
+  return body && { data: 'data' in body ? body['data'] : body };
 }
 
 /** The vendor's pages show `"timestamp": "integer"` too, so it is believed only as seconds of this century and the next. */
@@ -69,8 +66,4 @@ export function upstreamNow(answer: UpstreamAnswer): number | undefined {
 function nestedRefreshToken(claims: Readonly<Record<string, unknown>>): Secret | undefined {
   const nested = claims['refresh-token'];
   return isToken(nested) && claimsOf(nested) !== undefined ? new Secret(nested) : undefined;
-}
-
-function isRefreshToken(claims: Readonly<Record<string, unknown>>): boolean {
-  return claims['token-type'] === 'REFRESH';
 }

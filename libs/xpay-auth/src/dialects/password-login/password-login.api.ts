@@ -1,9 +1,7 @@
 import { XPayAuthError } from '../../core/errors.js';
 import type { ApiCall, ApiLanguage, UpstreamAnswer } from '../../core/ports.js';
-import { unreadable } from '../../http/failure.js';
-import { FORM_HEADERS, encodeForm } from '../../http/form.js';
-import { encodeJson } from '../../http/json.js';
-import { upstreamWords } from '../../http/upstream-words.js';
+import { FORM_HEADERS, encodeForm, encodeJson } from '../../http/encode.js';
+import { reportedError, unreadable } from '../../http/failure.js';
 import { wordsOf } from './password-login.wire.js';
 
 export interface PasswordLoginApiOptions {
@@ -37,8 +35,7 @@ export function passwordLoginApi({ tokenRejectedStatuses = [401] }: PasswordLogi
       }
       if (status < 300) return { kind: 'data', data: text === '' ? null : parsed(answer) };
       if (status < 400 || status === 429 || status >= 500) throw unreadable(answer, 'data');
-      const words = upstreamWords(wordsOf(answer), [token.value]) ?? 'an error';
-      throw new XPayAuthError('upstream_business_error', `The upstream answered ${status}: ${words}`);
+      throw reportedError(wordsOf(answer), token.value, { prefix: `The upstream answered ${status}` });
     },
   };
 }

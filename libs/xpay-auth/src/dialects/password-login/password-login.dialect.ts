@@ -1,9 +1,8 @@
 import { XPayAuthError } from '../../core/errors.js';
 import type { Dialect, UpstreamAnswer, UpstreamRequest } from '../../core/ports.js';
-import { jsonObject } from '../../http/body.js';
-import { unreadable } from '../../http/failure.js';
-import { FORM_HEADERS, encodeForm } from '../../http/form.js';
-import { refuseEmpty, refusesRenewal } from '../../http/refusal.js';
+import { jsonObject } from '../../http/answer.js';
+import { FORM_HEADERS, encodeForm } from '../../http/encode.js';
+import { refuseEmpty, rejectedCredentials, renewalFailure, unreadable } from '../../http/failure.js';
 import { passwordLoginApi } from './password-login.api.js';
 import {
   type PasswordLoginDialectOptions,
@@ -37,10 +36,7 @@ export function passwordLogin(options: PasswordLoginDialectOptions = {}): Dialec
       const answer = await upstream.send(post(settings.path, settings, fields));
       const grant = decodeGrant(answer, { ...reading, username });
       if (grant !== undefined) return grant;
-      if (isRefusal(answer, settings)) {
-        throw new XPayAuthError('invalid_credentials', 'The upstream refused the credentials');
-      }
-      throw unusable(answer);
+      throw isRefusal(answer, settings) ? rejectedCredentials() : nonRefusalError(answer);
     },
 
     ...(refreshPath !== undefined &&
@@ -49,10 +45,8 @@ export function passwordLogin(options: PasswordLoginDialectOptions = {}): Dialec
           const fields = { ...extraFields, ...refreshFields(refreshToken) };
           const answer = await upstream.send(post(refreshPath, settings, fields));
           const grant = decodeGrant(answer, { ...reading, username: '' });
-          if (grant !== undefined) return grant;
-          if (refusesRenewal(answer))
-            throw new XPayAuthError('invalid_token', 'The upstream refused the refresh token');
-          throw unreadable(answer, 'an access token');
+          if (grant === undefined) throw renewalFailure(answer);
+          return grant;
         },
       } satisfies Pick<Dialect, 'refresh'>)),
 
@@ -75,8 +69,8 @@ function isRefusal(answer: UpstreamAnswer, { refusedStatuses }: PasswordLoginSet
   return refusedStatuses.includes(status) && (status === 401 || jsonObject(answer) !== undefined);
 }
 
-/** No word of the body: FastAPI's 422 repeats the password. */
-function unusable(answer: UpstreamAnswer): XPayAuthError {
+/** Without the words of the body: FastAPI's 422 repeats the password. */
+function nonRefusalError(answer: UpstreamAnswer): XPayAuthError {
   const { status } = answer;
   if (status < 300 || status === 429 || status >= 500) return unreadable(answer, 'a token where tokenAt says');
   return new XPayAuthError(

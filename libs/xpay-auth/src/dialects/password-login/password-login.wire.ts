@@ -2,9 +2,7 @@ import { AccessToken } from '../../core/access-token.js';
 import { XPayAuthError } from '../../core/errors.js';
 import type { Grant, UpstreamAnswer } from '../../core/ports.js';
 import { Secret } from '../../core/secret.js';
-import { isAbsent, isObject, isScopeList, isToken, jsonObject } from '../../http/body.js';
-import { claimsOf } from '../../http/jwt-claims.js';
-import { msFromSeconds } from '../../http/seconds.js';
+import { claimsOf, isAbsent, isObject, isScopeList, isToken, jsonObject, msFromSeconds } from '../../http/answer.js';
 
 /** OAuth's own place for the token (RFC 6749 §5.1). */
 export const DEFAULT_TOKEN_AT = 'access_token';

@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { XPayAuthError } from '../../core/errors.js';
 import type { ApiLanguage, Dialect, Purpose } from '../../core/ports.js';
-import { encodeJson } from '../../http/json.js';
-import { businessError, decodeEnvelope, decodeGrant, type XPayError } from './xpay.wire.js';
+import { isObject } from '../../http/answer.js';
+import { encodeJson } from '../../http/encode.js';
+import { rejectedCredentials, reportedError } from '../../http/failure.js';
+import { decodeEnvelope, decodeGrant, type XPayError } from './xpay.wire.js';
 
 /** Options of the dialect {@link xPay}. */
 export interface XPayDialectOptions {
@@ -50,13 +52,11 @@ export function xPay(options: XPayDialectOptions = {}): Dialect {
       const envelope = decodeEnvelope(answer);
       if (envelope.kind === 'success') return decodeGrant(answer, envelope.data, envelope.reference);
       const { error, reference } = envelope;
-      if (saysInvalid(error) || isRefusal(error)) {
-        throw new XPayAuthError('invalid_credentials', 'The upstream refused the credentials', { reference });
-      }
+      const isInvalid = isObject(error.data) && error.data['invalid'] === true;
+      if (isInvalid || isRefusal(error)) throw rejectedCredentials(reference);
       // Without its words: an upstream that repeats the key need not spell it as it was sent.
-      throw new XPayAuthError('upstream_business_error', 'The upstream reported an error that is not a refusal', {
-        reference,
-      });
+      const message = 'The upstream reported an error that is not a refusal';
+      throw new XPayAuthError('upstream_business_error', message, { reference });
     },
 
     api: xPayApi(options),
@@ -80,16 +80,16 @@ function xPayApi(options: XPayDialectOptions): ApiLanguage {
     }),
 
     decode(answer, call, token) {
-      // Nobody documents what a bad bearer gets. A 401 is the protocol's own word for it.
+      // The answer to a bad bearer is not documented. In HTTP it is a 401.
       if (answer.status === 401) return { kind: 'token rejected', untouched: true };
       const envelope = decodeEnvelope(answer);
       if (envelope.kind === 'success') return { kind: 'data', data: envelope.data, reference: envelope.reference };
       const { error, reference } = envelope;
       if (rejections.includes(error.message)) {
-        // What follows the path says nothing of it: `…/confirm?back=/find` is a payment.
+        // Only the path counts: `…/confirm?back=/find` is a payment.
         return { kind: 'token rejected', untouched: isReadOnly(call.path.replace(/[?#].*$/s, '')), reference };
       }
-      throw businessError(error, reference, token.value);
+      throw reportedError(error.message, token.value, { reference });
     },
 
     // The vendor's own paths hold no data. One that is not among them might.
@@ -103,10 +103,4 @@ const DOCUMENTED_PATH =
 
 function isAPI(option: XPayDialectOptions['isAPI'], purpose: Purpose): boolean {
   return (typeof option === 'object' ? option[purpose] : option) ?? true;
-}
-
-function saysInvalid(error: XPayError): boolean {
-  return (
-    typeof error.data === 'object' && error.data !== null && 'invalid' in error.data && error.data.invalid === true
-  );
 }

@@ -1,9 +1,8 @@
 import { AccessToken } from '../../core/access-token.js';
 import { XPayAuthError, type UpstreamReference } from '../../core/errors.js';
 import type { Grant, UpstreamAnswer } from '../../core/ports.js';
-import { isAbsent, isName, isObject, isScopeList, isToken, jsonObject } from '../../http/body.js';
+import { isAbsent, isName, isObject, isScopeList, isToken, jsonObject } from '../../http/answer.js';
 import { unreadable } from '../../http/failure.js';
-import { upstreamWords } from '../../http/upstream-words.js';
 
 /** xPay.stream's `error` object (https://docs.xpay.stream/authentication-api): there is no code, only words. */
 export interface XPayError {
@@ -58,13 +57,8 @@ export function decodeGrant(answer: UpstreamAnswer, data: unknown, reference: Up
     isScopeList(scopes) &&
     (isAbsent(expiresAt) || typeof expiresAt === 'number');
   if (!usable) {
-    throw new XPayAuthError(
-      'upstream_malformed',
-      'The upstream accepted the credentials but granted nothing readable',
-      {
-        reference,
-      },
-    );
+    const message = 'The upstream accepted the credentials but granted nothing readable';
+    throw new XPayAuthError('upstream_malformed', message, { reference });
   }
   return {
     accessToken: new AccessToken(token, { expiresAt: expiresAt ?? undefined, scopes }),
@@ -74,12 +68,6 @@ export function decodeGrant(answer: UpstreamAnswer, data: unknown, reference: Up
     upstreamNow: answer.upstreamNow,
     reference,
   };
-}
-
-/** `upstream_business_error` of an API call, in the upstream's own words, cut short, unless they repeat the token. */
-export function businessError(error: XPayError, reference: UpstreamReference, token: string): XPayAuthError {
-  const words = upstreamWords(error.message, [token]) ?? 'an error';
-  return new XPayAuthError('upstream_business_error', `The upstream reported: ${words}`, { reference });
 }
 
 const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;

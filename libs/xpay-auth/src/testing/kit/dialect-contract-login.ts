@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { systemClock } from '../../async/system-clock.js';
 import { lifeFromNow } from '../../core/lifetime.js';
 import type { Grant, Purpose } from '../../core/ports.js';
-import { isName, isToken } from '../../http/body.js';
+import { isName, isToken } from '../../http/answer.js';
 import type { Play } from './dialect-contract-stage.js';
 
 const PURPOSES: readonly Purpose[] = ['own token', 'verification', 'login'];

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Secret } from '../../core/secret.js';
-import { isToken } from '../../http/body.js';
+import { isToken } from '../../http/answer.js';
 import type { Play } from './dialect-contract-stage.js';
 
 /** The requirements on a refresh. They pass for a dialect without one. */
