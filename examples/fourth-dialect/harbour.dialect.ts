@@ -1,4 +1,5 @@
-import { type Dialect, XPayAuthError, encodeJson, jsonObject, refuseEmpty, unreadable } from 'nestjs-xpay-auth';
+import { type Dialect, XPayAuthError } from 'nestjs-xpay-auth';
+import { encodeJson, jsonObject, refuseEmpty, unreadable } from 'nestjs-xpay-auth/dialect';
 import { businessError, decodeSession, loginFields, problemOf } from './harbour.wire.js';
 
 const JSON_HEADERS = { 'content-type': 'application/json' };

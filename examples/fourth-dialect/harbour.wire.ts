@@ -1,14 +1,5 @@
-import {
-  AccessToken,
-  type Grant,
-  type UpstreamAnswer,
-  XPayAuthError,
-  isToken,
-  jsonObject,
-  msFromSeconds,
-  unreadable,
-  upstreamWords,
-} from 'nestjs-xpay-auth';
+import { AccessToken, type Grant, type UpstreamAnswer, XPayAuthError } from 'nestjs-xpay-auth';
+import { isToken, jsonObject, msFromSeconds, unreadable, upstreamWords } from 'nestjs-xpay-auth/dialect';
 
 // The wire file: the only file with Harbour's field names. Foreign JSON is `unknown` until it is decoded here.
 

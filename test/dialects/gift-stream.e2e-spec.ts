@@ -15,9 +15,9 @@ import {
   XPayHttpService,
   XPaySessionService,
   XPayTokenService,
-  claimsOf,
   giftStream,
 } from 'nestjs-xpay-auth';
+import { claimsOf } from 'nestjs-xpay-auth/dialect';
 import {
   type GiftStreamEmulator,
   type GiftStreamEmulatorOptions,

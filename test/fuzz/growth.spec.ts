@@ -1,12 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { AccessToken, type UpstreamAnswer, giftStream, passwordLogin, upstreamWords, xPay } from 'nestjs-xpay-auth';
+import { AccessToken, type UpstreamAnswer, giftStream, passwordLogin, xPay } from 'nestjs-xpay-auth';
+import { claimsOf, msFromSeconds, upstreamWords } from 'nestjs-xpay-auth/dialect';
 import { parseAuthorization, parseBasic, parseBearer } from '../../libs/xpay-auth/src/core/authorization.js';
 import { callerText } from '../../libs/xpay-auth/src/core/cache-key.js';
 import { networkOf } from '../../libs/xpay-auth/src/rate-limit/counted-by.js';
 import { normalizeBaseUrl } from '../../libs/xpay-auth/src/http/base-url.js';
 import { retryAfter } from '../../libs/xpay-auth/src/http/failure.js';
-import { claimsOf, msFromSeconds, parseHttpDate } from '../../libs/xpay-auth/src/http/answer.js';
+import { parseHttpDate } from '../../libs/xpay-auth/src/http/answer.js';
 import { optionsFromEnvironment } from '../../libs/xpay-auth/src/nest/options/environment.js';
 import { growthOf, heapGrowth } from './growth.js';
 import { oddValue } from './nearly-json.js';

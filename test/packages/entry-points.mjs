@@ -3,9 +3,11 @@ import 'reflect-metadata';
 import assert from 'node:assert/strict';
 import { Module } from '@nestjs/common';
 import { ModuleRef, NestFactory } from '@nestjs/core';
-const [root, kit] = [await import('nestjs-xpay-auth'), await import('nestjs-xpay-auth/testing')].map((entry) => ({
-  ...entry,
-}));
+const [root, kit, dialect] = [
+  await import('nestjs-xpay-auth'),
+  await import('nestjs-xpay-auth/testing'),
+  await import('nestjs-xpay-auth/dialect'),
+].map((entry) => ({ ...entry }));
 const { XPayAuthError, XPayAuthModule, XPayTokenService, XPayHttpService, getXPayInjectionToken } = root;
 const credentials = { username: 'app@example.test', secretKey: 'app-key' };
 
@@ -46,6 +48,15 @@ if (process.argv.includes('redis')) {
   assert.throws(() => redisStore({ url: 'redis://127.0.0.1', encryptionKeys: 'short' }), XPayAuthError);
 }
 
-// What both entry points export is one object.
-for (const name of Object.keys(kit)) if (name in root) assert.equal(kit[name], root[name], name);
+// What the root and another entry point both export is one object.
+const shared = [kit, dialect].flatMap((entry) =>
+  Object.keys(entry)
+    .filter((name) => name in root)
+    .map((name) => [name, entry]),
+);
+for (const [name, entry] of shared) assert.equal(entry[name], root[name], name);
+assert.ok(
+  shared.some(([, entry]) => entry === dialect),
+  'the root still exports the helpers for dialects, until 0.3',
+);
 console.log('The entry points share their classes and injection tokens.');

@@ -1,6 +1,6 @@
 // The table of contents: what the package offers, listed by hand.
 /**
- * The module, its services, strategy, guards and decorators; the dialects; the errors; what an extension is written with.
+ * The module, its services, strategy, guards and decorators; the dialects; the errors; the types for extensions.
  * @module nestjs-xpay-auth
  */
 
@@ -59,11 +59,29 @@ export type { GiftStreamCaller } from './dialects/gift-stream/gift-stream.scopes
 export { passwordLogin } from './dialects/password-login/password-login.dialect.js';
 export type { PasswordLoginDialectOptions } from './dialects/password-login/password-login.options.js';
 
-// for a dialect of your own, what ours are made of (docs/dialects.md)
-export { claimsOf, isToken, jsonObject, msFromSeconds } from './http/answer.js';
-export { FORM_HEADERS, encodeForm, encodeJson } from './http/encode.js';
-export { refuseEmpty, refusesRenewal, unreadable } from './http/failure.js';
-export { upstreamWords } from './http/upstream-words.js';
+// helpers for a dialect of your own: now in nestjs-xpay-auth/dialect
+export {
+  /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */
+  FORM_HEADERS,
+  /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */
+  claimsOf,
+  /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */
+  encodeForm,
+  /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */
+  isToken,
+  /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */
+  jsonObject,
+  /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */
+  msFromSeconds,
+  /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */
+  refuseEmpty,
+  /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */
+  refusesRenewal,
+  /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */
+  unreadable,
+  /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */
+  upstreamWords,
+} from './dialect.js';
 
 // failures
 export {

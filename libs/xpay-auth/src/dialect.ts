@@ -1,0 +1,9 @@
+/**
+ * Helpers for a dialect of your own: read an answer, encode a body, name a failure. The dialects of this library use the same.
+ * @module nestjs-xpay-auth/dialect
+ */
+
+export { claimsOf, isToken, jsonObject, msFromSeconds } from './http/answer.js';
+export { FORM_HEADERS, encodeForm, encodeJson } from './http/encode.js';
+export { refuseEmpty, refusesRenewal, unreadable } from './http/failure.js';
+export { upstreamWords } from './http/upstream-words.js';
