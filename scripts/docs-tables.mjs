@@ -38,7 +38,7 @@ const variables = source('nest/options/environment.ts')
   .entriesOf('ENVIRONMENT')
   .map(({ name, value, doc }) => ({ name: `XPAY_${name}`, option: value.text, form: doc.firstSentence }));
 
-const errors = source('core/errors.ts')
+const errors = source('core/failures.ts')
   .entriesOf('FAILURES')
   .map(({ name, value, doc }) => {
     const field = (key) => value.properties.find((property) => property.name.getText() === key).initializer.text;

@@ -91,7 +91,7 @@ export {
   type XPayAuthErrorCode,
   type XPayAuthErrorDetails,
 } from './core/errors.js';
-export type { FailureBody } from './core/failure-body.js';
+export type { FailureBody } from './core/failures.js';
 export { failureHeaders } from './nest/contexts/failure-headers.js';
 export type { FailureMessage } from './nest/exceptions/http-exception.js';
 

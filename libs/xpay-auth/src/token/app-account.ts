@@ -1,8 +1,7 @@
 import { readInstant, type Clock } from '../core/clock.js';
 import { type Credentials, SealedCredentials, flawOf } from '../core/credentials.js';
-import { XPayAuthError } from '../core/errors.js';
+import { XPayAuthError, fromForeignError } from '../core/errors.js';
 import { clockSkew, lifeFromNow } from '../core/lifetime.js';
-import { nameOnly } from '../core/name-only.js';
 import type { Grant, Purpose } from '../core/ports.js';
 import type { Secret } from '../core/secret.js';
 import { abortable, deadline } from '../async/deadline.js';
@@ -114,10 +113,7 @@ export class AppAccount implements GrantProvider {
       return await this.parts.credentials();
     } catch (thrown) {
       if (thrown instanceof XPayAuthError && thrown.code === 'configuration') throw thrown;
-      const cause = nameOnly(thrown);
-      throw new XPayAuthError('configuration', `The option \`credentials\` could not be read (${cause.message})`, {
-        cause,
-      });
+      throw fromForeignError(thrown, 'configuration', 'The option `credentials` could not be read');
     }
   }
 }

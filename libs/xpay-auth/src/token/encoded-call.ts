@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { AccessToken } from '../core/access-token.js';
-import { XPayAuthError } from '../core/errors.js';
-import { nameOnly } from '../core/name-only.js';
+import { XPayAuthError, asXPayAuthError } from '../core/errors.js';
 import type { ApiCall, ApiLanguage, UpstreamRequest } from '../core/ports.js';
 
 /**
@@ -24,11 +23,9 @@ function encode(api: ApiLanguage, call: ApiCall, token: AccessToken): UpstreamRe
   try {
     return api.encode(call, token);
   } catch (thrown) {
-    const isOurs = thrown instanceof XPayAuthError;
-    const cause = isOurs ? thrown.cause : nameOnly(thrown);
-    const reason = isOurs ? thrown.message : 'The dialect cannot encode the call';
+    const { message, cause } = asXPayAuthError(thrown, 'configuration', 'The dialect cannot encode the call');
     const path = api.template?.(call.path);
-    throw new XPayAuthError('configuration', `${call.method}${path === undefined ? '' : ` ${path}`}: ${reason}`, {
+    throw new XPayAuthError('configuration', `${call.method}${path === undefined ? '' : ` ${path}`}: ${message}`, {
       cause,
     });
   }

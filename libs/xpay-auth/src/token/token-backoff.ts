@@ -2,7 +2,6 @@ import type { AccessToken } from '../core/access-token.js';
 import type { Clock } from '../core/clock.js';
 import type { Credentials } from '../core/credentials.js';
 import { XPayAuthError, asXPayAuthError } from '../core/errors.js';
-import { nameOnly } from '../core/name-only.js';
 import {
   BackedOff,
   type Backoff,
@@ -182,8 +181,7 @@ function overdue({ waitsFor }: Run, ms: number): XPayAuthError {
 
 /** An outbound failure never carries a caller's code. */
 function asOutboundFailure(thrown: unknown): XPayAuthError {
-  const message = `The dialect failed in an unexpected way (${nameOnly(thrown).message})`;
-  const failure = asXPayAuthError(thrown, 'upstream_malformed', message);
+  const failure = asXPayAuthError(thrown, 'upstream_malformed', 'The dialect failed in an unexpected way');
   if (failure.trouble !== 'caller') return failure;
   return new XPayAuthError('credentials_rejected', "The upstream refused this application's own account", {
     cause: failure,

@@ -1,7 +1,7 @@
 import type { ResponseObject } from '@nestjs/swagger';
 import type { ChallengeContext } from '../../core/challenge.js';
 import { FAILURES, XPayAuthError, type XPayAuthErrorCode } from '../../core/errors.js';
-import type { FailureStatus } from '../../core/failure-body.js';
+import type { FailureStatus } from '../../core/failures.js';
 import { documentedHeaders } from './failure-headers.js';
 import { FAILURE_CODES, FAILURE_SCHEMA } from './failure-schema.js';
 

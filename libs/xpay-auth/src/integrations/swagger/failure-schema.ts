@@ -1,6 +1,6 @@
 import type { ReferenceObject, SchemaObject } from '@nestjs/swagger';
 import { FAILURES, type XPayAuthErrorCode } from '../../core/errors.js';
-import type { FailureBody } from '../../core/failure-body.js';
+import type { FailureBody } from '../../core/failures.js';
 
 /** Its key in `components.schemas`. */
 export const FAILURE_SCHEMA = 'XPayAuthFailure';

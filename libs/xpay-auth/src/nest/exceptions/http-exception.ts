@@ -2,7 +2,7 @@ import { HttpException } from '@nestjs/common';
 import { HttpErrorByCode } from '@nestjs/common/utils/http-error-by-code.util.js';
 import { type ChallengeContext, challengeFor } from '../../core/challenge.js';
 import type { XPayAuthError } from '../../core/errors.js';
-import type { FailureBody } from '../../core/failure-body.js';
+import type { FailureBody } from '../../core/failures.js';
 
 /** Nest's own exception for each status, so that an app's filters recognise it. It has none for 429. */
 const EXCEPTIONS = HttpErrorByCode as Partial<Record<number, new (body: object, options: object) => HttpException>>;
