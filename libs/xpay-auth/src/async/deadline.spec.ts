@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { ManualClock } from 'nestjs-xpay-auth/testing';
 import { XPayAuthError } from '../core/errors.js';
-import { SleepAwareClock } from '../core/sleep-aware-clock.js';
+import { SleepAwareClock } from '../core/clock.js';
 import { type DeadlineOptions, abortable, deadline } from './deadline.js';
 
 /** A promise to be settled by hand. */

@@ -1,6 +1,5 @@
-import type { Instant } from './clock.js';
+import { type Instant, SMALLEST_STEP_MS } from './clock.js';
 import type { Lifetime } from './lifetime.js';
-import { SMALLEST_STEP_MS } from './sleep-aware-clock.js';
 
 /**
  * *fresh*: use it · *stale*: use it and renew it in the background · *doubtful*: expired by the wall clock alone, so renew it

@@ -1,135 +1,157 @@
 import { XPayAuthError, type XPayAuthErrorCode } from './errors.js';
 import type { Purpose } from './ports.js';
+import type { Store } from './store.js';
 
-/** Something this library does that takes time: an onlooker may watch it. Holds no secret and no user name. */
+type Method = (...args: unknown[]) => unknown;
+
+/** Work of this library that takes time, for an observer. Holds no secret and no username. */
 export type Operation =
-  /** Finds out who presents credentials that memory does not know. */
+  /** Verifies credentials that are not in the credential cache. */
   | { readonly type: 'verify'; readonly scheme: string }
-  /** Begins a session: `XPaySessionService.login`. */
+  /** Starts a session: `XPaySessionService.login`. */
   | { readonly type: 'login' }
   /** Reads a session from the shared store. */
   | { readonly type: 'read session' }
-  /** Obtains or renews the app's own token. */
+  /** Obtains or renews the app token. */
   | { readonly type: 'renew token' }
-  /** Calls the upstream's API, with whatever renewal and repetition that takes. */
+  /** Calls the upstream's API, including a renewal of the token and a repeat of the call. */
   | { readonly type: 'call api' }
-  /** One question to the upstream, its answer understood. */
+  /** Calls the upstream once, through the dialect. */
   | { readonly type: 'ask upstream'; readonly operation: UpstreamOperation; readonly purpose: Purpose | 'api call' }
-  /** One HTTP request. `template`: its path, as far as it may be shown. */
+  /** One HTTP request. `template` is its path, as far as it may be shown. */
   | { readonly type: 'exchange'; readonly method: string; readonly url: string; readonly template: string | undefined };
 
-/** What a dialect is asked to do. */
+/** What the dialect does. */
 export type UpstreamOperation = 'authenticate' | 'refresh' | 'api';
 
-/** How an act ended. `aborted`: who asked for it has left. */
+/** How an operation ended. `aborted`: by the caller's signal. */
 export type Outcome = 'ok' | 'token_rejected' | 'aborted' | XPayAuthErrorCode;
 
-/** How an act that was watched went. */
+/** The end of an observed operation. */
 export interface SpanEnd {
   readonly outcome: Outcome;
   /** Of an exchange: the HTTP status of the answer. */
   readonly status?: number;
 }
 
-/** Something that happens in no time. */
+/** Something that takes no time. */
 export type InstrumentationEvent =
-  /** A request that got no further than its own words: none, unreadable ones, or a bearer that nobody knows. */
+  /** A request with no credentials, with malformed ones, or with an unknown bearer token. */
   | { readonly type: 'refused'; readonly code: XPayAuthErrorCode }
-  /** An answer that is neither from this process's fresh memory nor from the upstream. */
+  /** An answer from the shared store, or a stale one from the cache of this process. */
   | { readonly type: 'recalled'; readonly what: 'credentials' | 'session'; readonly level: 'shared' | 'stale' }
-  /** Somebody joined who was asking already. */
+  /** A caller shares the flight of another one. */
   | { readonly type: 'joined'; readonly flight: 'token' | 'verification' | 'session' }
-  /** The shared store could not do it, whoever goes on without. */
+  /** An operation of the shared store failed. */
   | { readonly type: 'store failed'; readonly operation: StoreOperation };
 
-/** The calls of a store that may fail. */
-export const STORE_OPERATIONS = [
-  'read',
-  'write',
-  'discard',
-  'acquire',
-  'count',
-  'uncount',
-  'append',
-  'read_log',
-  'renew_epoch',
-  'publish',
-] as const;
-export type StoreOperation = (typeof STORE_OPERATIONS)[number];
+/** Every method of a store, with the operation that it is in metrics. `undefined`: it does not call the store. */
+const STORE_METHODS = {
+  indexOf: undefined,
+  read: 'read',
+  write: 'write',
+  discard: 'discard',
+  acquire: 'acquire',
+  count: 'count',
+  uncount: 'uncount',
+  append: 'append',
+  readLog: 'read_log',
+  renewEpoch: 'renew_epoch',
+  publish: 'publish',
+  subscribe: undefined,
+  status: undefined,
+  onNotice: undefined,
+  close: undefined,
+} as const satisfies Record<keyof Store, string | undefined>;
 
-/** Sees what one instance does. What it throws is its own trouble. */
+/** An operation of a store that may fail. */
+export type StoreOperation = NonNullable<(typeof STORE_METHODS)[keyof Store]>;
+export const STORE_OPERATIONS = Object.values(STORE_METHODS).filter((operation) => operation !== undefined);
+
+/** Observes one instance. Errors that it throws are swallowed. */
 export interface Observer {
-  start(act: Operation): Span;
-  record(fact: InstrumentationEvent): void;
+  start(operation: Operation): Span;
+  record(event: InstrumentationEvent): void;
 }
 
-/** An act that is being watched. */
+/** An operation that is being observed. */
 export interface Span {
-  /** Runs the act where whatever it sets off is seen as a part of it. */
+  /** Runs the operation with this span as the active one. */
   run<T>(run: () => T): T;
-  end(ending: SpanEnd): void;
+  end(end: SpanEnd): void;
 }
 
-/** How one act is judged. */
+/** How the end of an operation is determined. */
 export interface SpanOptions<T> {
-  /** What a result means. @default `ok` */
+  /** The end that a result means. @default `ok` */
   readonly judge?: (result: T) => SpanEnd;
-  /** Ends the act from outside; then its reason is the outcome, not what the act made of it. */
+  /** Aborts the operation; then its reason determines the outcome. */
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Where the onlooker of one instance stands, if there is one. Without one nothing is spent on it. */
+/** Connects one instance with its observer, if it has one. */
 export class Instrumentation {
-  #onlooker: Observer | undefined;
+  #observer: Observer | undefined;
 
-  /** Throws `configuration` for a second one: it would count everything twice. Returns what sends it away. */
-  attach(onlooker: Observer): () => void {
-    if (this.#onlooker !== undefined) {
+  /** Throws `configuration` for a second observer: everything would be counted twice. Returns a function that detaches it. */
+  attach(observer: Observer): () => void {
+    if (this.#observer !== undefined) {
       throw new XPayAuthError('configuration', 'XPayTelemetryModule is imported twice. Import it once.');
     }
-    this.#onlooker = onlooker;
+    this.#observer = observer;
     return () => {
-      this.#onlooker = undefined;
+      this.#observer = undefined;
     };
   }
 
-  /** Tells the onlooker, if there is one. */
-  record(fact: InstrumentationEvent): void {
-    const onlooker = this.#onlooker;
-    if (onlooker !== undefined) swallowErrors(() => onlooker.record(fact));
+  /** Reports an event to the observer. */
+  record(event: InstrumentationEvent): void {
+    swallowErrors(() => this.#observer?.record(event));
   }
 
-  /** Runs the act, watched if anybody watches. */
-  observe<T>(act: Operation, run: () => Promise<T>, options: SpanOptions<T> = {}): Promise<T> {
-    const onlooker = this.#onlooker;
-    const sight = onlooker && swallowErrors(() => onlooker.start(act));
-    return sight === undefined ? run() : runInSpan(sight, run, options);
+  /** Returns the same store, with its failed operations reported to the observer. */
+  observeStore(store: Store): Store {
+    const methods = Object.entries(STORE_METHODS).map(([name, operation]) => {
+      const method = (...args: unknown[]): unknown => (store[name as keyof Store] as Method).apply(store, args);
+      const observed = async (...args: unknown[]): Promise<unknown> => {
+        try {
+          return await method(...args);
+        } catch (thrown) {
+          if (operation !== undefined) this.record({ type: 'store failed', operation });
+          throw thrown;
+        }
+      };
+      return [name, operation === undefined ? method : observed];
+    });
+    return Object.fromEntries(methods) as Store;
+  }
+
+  /** Runs an operation, in a span of the observer if there is one. */
+  observe<T>(operation: Operation, run: () => Promise<T>, options: SpanOptions<T> = {}): Promise<T> {
+    const observer = this.#observer;
+    const span = observer && swallowErrors(() => observer.start(operation));
+    return span === undefined ? run() : runInSpan(span, run, options);
   }
 }
 
-async function runInSpan<T>(sight: Span, run: () => Promise<T>, { judge, signal }: SpanOptions<T>): Promise<T> {
+async function runInSpan<T>(span: Span, run: () => Promise<T>, { judge, signal }: SpanOptions<T>): Promise<T> {
   try {
-    const result = await sight.run(run);
-    swallowErrors(() => sight.end(judge?.(result) ?? { outcome: 'ok' }));
+    const result = await span.run(run);
+    swallowErrors(() => span.end(judge?.(result) ?? { outcome: 'ok' }));
     return result;
   } catch (thrown) {
-    const reason: unknown = signal?.aborted === true ? signal.reason : thrown;
-    swallowErrors(() =>
-      sight.end({ outcome: reason instanceof XPayAuthError ? reason.code : outcomeOfForeignError(signal) }),
-    );
+    const aborted = signal?.aborted === true;
+    const reason: unknown = aborted ? signal.reason : thrown;
+    const ofForeignError = aborted ? 'aborted' : 'upstream_malformed';
+    swallowErrors(() => span.end({ outcome: reason instanceof XPayAuthError ? reason.code : ofForeignError }));
     throw thrown;
   }
 }
 
-/** A stranger's error is the act's own trouble (`upstream_malformed`, as the flows have it) unless somebody has left. */
-function outcomeOfForeignError(signal: AbortSignal | undefined): Outcome {
-  return signal?.aborted === true ? 'aborted' : 'upstream_malformed';
-}
-
-/** Whatever goes wrong with looking on is not the trouble of who is looked at. */
-function swallowErrors<T>(look: () => T): T | undefined {
+/** Errors of the observer never reach what it observes. */
+function swallowErrors<T>(run: () => T): T | undefined {
   try {
-    return look();
+    return run();
   } catch {
     return undefined;
   }

@@ -6,7 +6,7 @@ import { KeyedDigest } from '../../core/digest.js';
 import { XPayAuthError } from '../../core/errors.js';
 import type { Store, StoreNotice } from '../../core/store.js';
 import { refreshShare } from '../../core/refresh-policy.js';
-import { SleepAwareClock } from '../../core/sleep-aware-clock.js';
+import { SleepAwareClock } from '../../core/clock.js';
 import { Instrumentation } from '../../core/instrumentation.js';
 import { CountedAttempts, unlimitedAttempts } from '../../rate-limit/attempts.js';
 import type { AuditSink } from '../../core/audit-events.js';
@@ -19,7 +19,6 @@ import { SharedSessions } from '../../cluster/shared-sessions.js';
 import { SharedToken } from '../../cluster/shared-token.js';
 import { createTokenChain } from '../../token/token-chain.js';
 import type { VerificationFailure } from '../../verification/upstream-check.js';
-import { observedStore } from '../../cluster/observed-store.js';
 import { createAxios } from '../../http/axios.js';
 import { UpstreamClient } from '../../http/upstream-client.js';
 import { XPayAuditService } from '../services/audit.service.js';
@@ -92,7 +91,7 @@ export function createInstance(
 
   if (opened !== undefined) retainStore(opened);
   const unheard = opened?.onNotice((notice) => logNotice(logger, notice));
-  const store = opened && observedStore(opened, instrumentation);
+  const store = opened && instrumentation.observeStore(opened);
   const { hardMarginMs } = options.token;
   const scope = [name, dialect.name, baseUrl];
   const tokens = new XPayTokenService(logger, { baseUrl, warmUp: options.token.warmUp, store }, (emit) => {

@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import type { Clock } from './clock.js';
-import { SleepAwareClock } from './sleep-aware-clock.js';
+import { type Clock, SleepAwareClock } from './clock.js';
 
 /** A machine in the hands of a test, with a boot clock in steps of `resolutionMs`; `undefined`: without one. */
 function machine(resolutionMs: number | undefined, startMs = 0) {
