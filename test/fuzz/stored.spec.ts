@@ -12,7 +12,7 @@ import { decodeToken } from '../../libs/xpay-auth/src/cluster/stored-token.js';
 import type { CachedToken } from '../../libs/xpay-auth/src/token/cached-token.js';
 import { readPrincipal } from '../../libs/xpay-auth/src/cluster/stored-principal.js';
 import { Codec, type Place } from '../../libs/xpay-auth/src/stores/codec.js';
-import { type EncryptionKeys, KeyRing } from '../../libs/xpay-auth/src/stores/key-ring.js';
+import { type EncryptionKeys, keyRing } from '../../libs/xpay-auth/src/stores/key-ring.js';
 import { holds, holdsInTime } from '../support/property.js';
 import { testTokenSource } from '../support/token-source.js';
 import { nearlyJson, oddValue } from './nearly-json.js';
@@ -31,7 +31,7 @@ const kind = fc.constantFrom<EntryKind>(
 const place: fc.Arbitrary<Place> = fc.record({ kind, name: fc.string(), generation: fc.nat() });
 
 describe('a sealed value', () => {
-  const codec = new Codec(new KeyRing([{ id: 'k1', key: randomBytes(32) }]), 'a realm');
+  const codec = new Codec(keyRing([{ id: 'k1', key: randomBytes(32) }]), 'a realm');
 
   it('C4 B15 · opens where it was put, and nowhere else, and not with one letter changed', () => {
     holds(
@@ -95,7 +95,7 @@ describe('keys, however somebody wrote them down,', () => {
           lists,
         ),
         (keys) => {
-          const outcome = outcomeOf(() => new KeyRing(keys as EncryptionKeys));
+          const outcome = outcomeOf(() => keyRing(keys as EncryptionKeys));
           if (!('code' in outcome)) return;
           expect(outcome.code).toBe('configuration');
           expect(outcome.failure.message).not.toContain(key.slice(0, 10));

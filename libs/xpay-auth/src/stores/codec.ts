@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, createHmac, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { lengthPrefixed } from '../core/cache-key.js';
 import type { EntryKind, EntryName } from '../core/store.js';
 import type { KeyRing } from './key-ring.js';
@@ -6,25 +6,28 @@ import type { KeyRing } from './key-ring.js';
 const FORMAT = 'v1';
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
+const KEY_BYTES = 32;
 const ALGORITHM = 'aes-256-gcm';
 
-/** What a value belongs to. It opens nowhere else. */
+/** The place that a value is sealed for. It can be opened nowhere else. */
 export interface Place {
   readonly kind: EntryKind;
-  /** As {@link Codec.nameOf} gives it. */
+  /** As returned by {@link Codec.nameOf}. */
   readonly name: string;
   readonly generation: number;
 }
 
 /**
- * What a store that others can read and write sees of us: names that say nothing, and values that only open where they were
- * put. Names are HMAC-SHA256 under the index key, so that a rotation hides nothing; values are AES-256-GCM under a subkey
- * for each kind, with the place as additional data, so that a value that was edited, moved or renumbered does not open.
+ * Encrypts for a store that others can read and write. Names are HMAC-SHA256 under the index key, so that they can be found
+ * after a rotation. Values are AES-256-GCM under a subkey for each kind, with the place as additional data, so that a value
+ * that was edited, moved or renumbered cannot be opened. Subkeys are derived by HKDF (RFC 5869), one for every purpose.
  */
 export class Codec {
+  readonly #subkeys = new Map<string, Buffer>();
+
   constructor(
     private readonly ring: KeyRing,
-    /** Keeps apart those who share a server. */
+    /** Separates the apps that share a server. */
     private readonly realm: string,
   ) {}
 
@@ -33,9 +36,9 @@ export class Codec {
     return this.indexOf(lengthPrefixed(['entry', kind, id]));
   }
 
-  /** A keyed name for a text that outlives every rotation. */
+  /** A keyed name for a text that stays the same after every rotation. */
   indexOf(text: string): string {
-    const key = this.ring.indexSubkey('names');
+    const key = this.#subkey(this.ring.index, 'index', 'index names');
     return createHmac('sha256', key)
       .update(lengthPrefixed([this.realm, text]))
       .digest('base64url');
@@ -43,14 +46,16 @@ export class Codec {
 
   seal(place: Place, value: string): string {
     const { first } = this.ring;
+    const key = this.#keyOf(first, place.kind);
+    if (key === undefined) throw new Error('the first key of a ring is in the ring');
     const iv = randomBytes(IV_BYTES);
-    const cipher = createCipheriv(ALGORITHM, this.#keyOf(first, place.kind) ?? unreachable(), iv);
+    const cipher = createCipheriv(ALGORITHM, key, iv);
     cipher.setAAD(this.#additional(place));
     const sealed = Buffer.concat([iv, cipher.update(value, 'utf8'), cipher.final(), cipher.getAuthTag()]);
     return `${FORMAT}.${first}.${sealed.toString('base64url')}`;
   }
 
-  /** The value, or `undefined` for whatever was not sealed for this place with a key of this ring. */
+  /** Returns the value, or `undefined` if the text was not sealed for this place with a key of this ring. */
   open(place: Place, text: string): string | undefined {
     const [format, id = '', body = '', ...rest] = text.split('.');
     const sealed = Buffer.from(body, 'base64url');
@@ -69,14 +74,20 @@ export class Codec {
   }
 
   #keyOf(id: string, kind: EntryKind): Buffer | undefined {
-    return this.ring.subkey(id, `values ${kind}`);
+    const key = this.ring.keys.get(id);
+    return key && this.#subkey(key, id, `values ${kind}`);
+  }
+
+  #subkey(key: Uint8Array, id: string, purpose: string): Buffer {
+    const name = `${id} ${purpose}`;
+    const known = this.#subkeys.get(name);
+    if (known !== undefined) return known;
+    const derived = Buffer.from(hkdfSync('sha256', key, 'nestjs-xpay-auth', `v1 ${purpose}`, KEY_BYTES));
+    this.#subkeys.set(name, derived);
+    return derived;
   }
 
   #additional({ kind, name, generation }: Place): Buffer {
     return Buffer.from(lengthPrefixed([FORMAT, this.realm, kind, name, String(generation)]));
   }
-}
-
-function unreachable(): never {
-  throw new Error('the first key of a ring is in the ring');
 }

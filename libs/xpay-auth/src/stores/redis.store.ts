@@ -15,7 +15,7 @@ import type {
   StoreStatus,
 } from '../core/store.js';
 import { Codec, type Place } from './codec.js';
-import { KeyRing } from './key-ring.js';
+import { keyRing } from './key-ring.js';
 import { RedisChannels } from './redis-channels.js';
 import { type RedisStoreOptions, connect } from './redis-connection.js';
 import { RedisLink } from './redis-link.js';
@@ -53,7 +53,7 @@ class RedisStore implements Store {
       );
     }
     this.#prefix = prefix;
-    this.#codec = new Codec(new KeyRing(options.encryptionKeys, options.indexKey), prefix);
+    this.#codec = new Codec(keyRing(options.encryptionKeys, options.indexKey), prefix);
     this.#isOurs = options.client === undefined;
     this.#client = connect(options, connectTimeoutMs);
     const open = (channel: string, sealed: string): string | undefined =>
