@@ -3,18 +3,18 @@ import { duplicate } from './redis-connection.js';
 
 export interface RedisChannelsParts {
   readonly client: Redis | Cluster;
-  /** What a message of this channel says; `undefined`: nothing of ours. */
+  /** Opens a message of this channel; `undefined`: it is not ours. */
   readonly open: (channel: string, sealed: string) => string | undefined;
 }
 
-/** Who listens to which channel, over one connection that is opened for the first of them. */
+/** The listeners of each channel, over one connection that is opened for the first of them. */
 export class RedisChannels {
   readonly #listeners = new Map<string, Set<(message: string) => void>>();
   #subscriber: Redis | Cluster | undefined;
 
   constructor(private readonly parts: RedisChannelsParts) {}
 
-  /** Returns what ends it. */
+  /** Returns a function that removes the listener. */
   listen(channel: string, listener: (message: string) => void): () => void {
     const listeners = this.#listeners.get(channel) ?? new Set();
     if (listeners.size === 0) {

@@ -3,44 +3,44 @@ import type { Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { EncryptionKeys } from './key-ring.js';
 
-/** Where the Redis is, and the keys. Exactly one of `client`, `url` and `cluster`. */
+/** Options of `redisStore`. Exactly one of `client`, `url` and `cluster` is required. */
 export interface RedisStoreOptions {
-  /** A connection of yours, ioredis' `Redis` or `Cluster`; it stays yours to close. */
+  /** Your own connection, ioredis' `Redis` or `Cluster`. The store does not close it. */
   client?: Redis | Cluster;
   /** Such as `redis://127.0.0.1:6379`, or `rediss://user:password@redis.example.test:6380/0`. */
   url?: string;
   /** Nodes of a Redis Cluster. */
   cluster?: readonly ClusterNode[];
-  /** ioredis' own options, for a connection that the store opens: TLS, say. With `cluster`: `redisOptions`. */
+  /** ioredis' own options, such as TLS, for a connection that the store opens. With `cluster`: its `redisOptions`. */
   redisOptions?: RedisOptions;
   /**
-   * Keys for what is stored: the first seals, all open. `[{ id, key }]`, or `id:base64,id:base64`. 32 random bytes each.
+   * Encryption keys: the first seals, all of them open. `[{ id, key }]`, or `id:base64,id:base64`. 32 random bytes each.
    */
   encryptionKeys: EncryptionKeys;
   /**
-   * Names what must be found after keys were rotated; never changes while a session lives. @default the key called
-   * `index`, or the last one of `encryptionKeys`
+   * The key for names that must be found after a rotation. It must not change while a session is alive.
+   * @default the key called `index`, or the last one of `encryptionKeys`
    */
   indexKey?: string | Uint8Array;
   /**
-   * What all names begin with: apps of one prefix and one set of keys share everything. @default 'xpay:'
+   * The prefix of all keys in Redis. Apps with the same prefix and the same encryption keys share everything. @default 'xpay:'
    */
   prefix?: string;
   /**
-   * Ms until a connection must stand. @default 2_000
+   * Ms for opening a connection. @default 2_000
    */
   connectTimeoutMs?: number;
   /**
-   * Ms until an answer must be there; beyond it the server counts as away. @default 1_000
+   * Ms for a reply; after that the server counts as away. @default 1_000
    */
   commandTimeoutMs?: number;
   /**
-   * Where the time comes from. @default the system's
+   * Source of time. @default the system clock
    */
   clock?: Clock;
 }
 
-/** The client of the options, or one of our own that neither queues nor repeats commands. Throws `configuration`. */
+/** Returns the client of the options, or a new one that neither queues nor repeats commands. Throws `configuration`. */
 export function connect(
   { client, url, cluster, redisOptions }: RedisStoreOptions,
   connectTimeoutMs: number,
@@ -62,7 +62,7 @@ export function connect(
   return new Cluster([...(cluster ?? [])], options);
 }
 
-/** A second connection, which waits for the server however long it is away: nobody waits for it. */
+/** Returns a second connection, which waits for the server without limit: no caller waits for it. */
 export function duplicate(client: Redis | Cluster): Redis | Cluster {
   return client instanceof Cluster
     ? client.duplicate([], { enableOfflineQueue: true, lazyConnect: false })
@@ -72,10 +72,8 @@ export function duplicate(client: Redis | Cluster): Redis | Cluster {
 function addressOf(url: string): string {
   if (/^rediss?:\/\/[^/]/.test(url) && URL.canParse(url)) return url;
   // It may hold a password, so it is not shown.
-  throw new XPayAuthError(
-    'configuration',
-    'redisStore url (XPAY_REDIS_URL): expected redis:// or rediss:// and a host',
-  );
+  const message = 'redisStore url (XPAY_REDIS_URL): expected redis:// or rediss:// and a host';
+  throw new XPayAuthError('configuration', message);
 }
 
 function backoff(times: number): number {

@@ -1,8 +1,8 @@
 import type { Cluster, Redis } from 'ioredis';
+import { deadline } from '../async/deadline.js';
 import type { Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { StoreNotice } from '../core/store.js';
-import { answerInTime } from './answer-in-time.js';
 import type { Script } from './redis-scripts.js';
 
 export interface RedisLinkParts {
@@ -13,15 +13,15 @@ export interface RedisLinkParts {
   readonly notify: (notice: StoreNotice) => void;
 }
 
-/** While the server is away it is asked again this often, by one timer and not by the callers. */
+/** While the server is away, one timer probes it this often; the callers do not. */
 const PROBE_EVERY_MS = 1_000;
 
-/** The server does not take this write, and answers all the same. */
-const TAKES_NO_WRITES = /^(?:OOM|MISCONF|READONLY|NOREPLICAS) /;
+/** Replies by which a server refuses a write. It is not away. */
+const REFUSES_WRITES = /^(?:OOM|MISCONF|READONLY|NOREPLICAS)(?= )/;
 const OTHER_INDEX_KEY = /^XPAYINDEX /;
 
 /**
- * The connection, with a circuit breaker: a server that does not answer in time, or is not there, costs one deadline, and
+ * The connection, with a circuit breaker: a server that does not answer in time, or cannot be reached, costs one deadline, and
  * after that nothing until it is back.
  */
 export class RedisLink {
@@ -30,18 +30,16 @@ export class RedisLink {
   #closed = false;
   #cancelProbe: (() => void) | undefined;
   readonly #warned = new Set<string>();
-  readonly #off: () => void;
+  readonly #unlisten: () => void;
 
   constructor(private readonly parts: RedisLinkParts) {
     const { client } = parts;
-    const onError = (error: Error): void => this.#noteError(error);
     const onGone = (): void => this.#leave(this.#lastError ?? 'the connection was closed');
     const onReady = (): void => void this.#probe();
-    client.on('error', onError).on('close', onGone).on('end', onGone).on('ready', onReady);
+    client.on('error', (error: Error) => (this.#lastError = reasonOf(error)));
+    client.on('close', onGone).on('end', onGone).on('ready', onReady);
     if (client.status === 'ready') void this.#inspect();
-    this.#off = () => {
-      client.off('close', onGone).off('end', onGone).off('ready', onReady);
-    };
+    this.#unlisten = () => client.off('close', onGone).off('end', onGone).off('ready', onReady);
   }
 
   /** Why the server is away; `undefined` while it is not. */
@@ -49,65 +47,53 @@ export class RedisLink {
     return this.#reason;
   }
 
-  /** Runs a script. `late` is given what arrives after this has given up. */
+  /** Runs a script. `late` receives a result that arrives after the deadline. */
   run(script: Script, keys: readonly string[], args: readonly (string | number)[], late?: (r: unknown) => void) {
-    return this.ask(() => evaluate(this.parts.client, script, keys, args), late);
+    return this.call(() => evaluate(this.parts.client, script, keys, args), late);
   }
 
-  /** Runs a script without a wait and without a word of how it went, even while the server is away. */
-  send(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<void> {
-    const { client, commandTimeoutMs } = this.parts;
-    const sent = this.#inTime(evaluate(client, script, keys, args), commandTimeoutMs);
-    return sent.then(
-      () => undefined,
-      () => undefined,
-    );
+  /** Runs a script even while the server is away. Never rejects. */
+  async send(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<void> {
+    await this.#inTime(() => evaluate(this.parts.client, script, keys, args)).catch(() => undefined);
   }
 
-  /** One question within the deadline. Throws `store_unavailable`. */
-  async ask<T>(question: () => Promise<T>, late?: (answer: T) => void): Promise<T> {
-    if (this.#closed) throw unavailable('it is closed');
-    if (this.#reason !== undefined) throw unavailable(this.#reason);
-    await this.#connected();
+  /** Calls the server within the deadline. Throws `store_unavailable`. */
+  async call<T>(command: () => Promise<T>, late?: (answer: T) => void): Promise<T> {
+    const reason = this.#closed ? 'it is closed' : this.#reason;
+    if (reason !== undefined) throw unavailable(reason);
     try {
-      return await this.#inTime(question(), this.parts.commandTimeoutMs, late);
+      await this.#connected();
+      return await this.#inTime(command, late);
     } catch (thrown) {
       throw this.#failed(thrown);
     }
   }
 
-  /** Warns once. */
-  warn(message: string): void {
-    if (this.#warned.has(message)) return;
-    this.#warned.add(message);
-    this.parts.notify({ type: 'warning', message });
-  }
-
-  /** Lets what is under way be answered; a server that is silent is not waited for. */
-  async goodbye(): Promise<void> {
-    const { client, commandTimeoutMs } = this.parts;
-    if (client.status !== 'ready' || this.#reason !== undefined) return;
-    await this.#inTime(client.quit(), commandTimeoutMs).catch(() => undefined);
-  }
-
-  close(): void {
+  /** Stops probing and calling. Waits for answers under way if the connection is `ours` to close, unless the server is away. */
+  async close(ours: boolean): Promise<void> {
+    const { client } = this.parts;
     this.#closed = true;
     this.#cancelProbe?.();
-    this.#off();
+    this.#unlisten();
+    if (!ours) return;
+    if (client.status === 'ready' && this.#reason === undefined) {
+      await this.#inTime(() => client.quit()).catch(() => undefined);
+    }
+    client.disconnect();
   }
 
   #failed(thrown: unknown): XPayAuthError {
     const message = thrown instanceof Error ? thrown.message : String(thrown);
     if (OTHER_INDEX_KEY.test(message)) {
-      this.warn(
+      this.#warn(
         'The index key is not the one that this Redis was used with, so revocations cannot be read. When keys are rotated ' +
           'the first index key must stay: keep it in XPAY_ENCRYPTION_KEYS as index:<its base64>.',
       );
       return unavailable('it was used with another index key');
     }
-    if (TAKES_NO_WRITES.test(message)) {
-      const code = message.split(' ')[0] ?? '';
-      this.warn(`Redis takes no writes (${code}); what needs one goes on without it`);
+    const [code] = REFUSES_WRITES.exec(message) ?? [];
+    if (code !== undefined) {
+      this.#warn(`Redis takes no writes (${code}); what needs one goes on without it`);
       return unavailable(`it takes no writes (${code})`);
     }
     const reason = reasonOf(thrown);
@@ -115,34 +101,29 @@ export class RedisLink {
     return unavailable(reason);
   }
 
-  #noteError(error: Error): void {
-    this.#lastError = reasonOf(error);
+  /** Warns once. */
+  #warn(message: string): void {
+    if (!this.#warned.has(message)) this.parts.notify({ type: 'warning', message });
+    this.#warned.add(message);
   }
 
-  /** The first callers wait for the connection; who comes after it was lost does not. */
+  /** Waits for the first connection. After a lost one callers do not wait: the server is away. */
   async #connected(): Promise<void> {
     const { client, connectTimeoutMs } = this.parts;
     if (client.status === 'ready') return;
     if (client.status === 'wait') client.connect().catch(() => undefined);
-    const listeners = new AbortController();
+    const listening = new AbortController();
     const ready = new Promise<void>((resolve, reject) => {
       const lost = (): void => reject(new Error(this.#lastError ?? 'no connection'));
       client.once('ready', resolve).once('close', lost).once('end', lost);
-      listeners.signal.addEventListener('abort', () =>
-        client.off('ready', resolve).off('close', lost).off('end', lost),
-      );
+      const unlisten = (): unknown => client.off('ready', resolve).off('close', lost).off('end', lost);
+      listening.signal.addEventListener('abort', unlisten);
     });
-    try {
-      await this.#inTime(ready, connectTimeoutMs);
-    } catch (thrown) {
-      throw this.#failed(thrown);
-    } finally {
-      listeners.abort();
-    }
+    await this.#inTime(() => ready, undefined, connectTimeoutMs).finally(() => listening.abort());
   }
 
-  #inTime<T>(answer: Promise<T>, budgetMs: number, late?: (answer: T) => void): Promise<T> {
-    return answerInTime(this.parts.clock, budgetMs, answer, late);
+  #inTime<T>(run: () => Promise<T>, late?: (answer: T) => void, ms = this.parts.commandTimeoutMs): Promise<T> {
+    return deadline({ clock: this.parts.clock, ms, late, error: () => new Error(`no answer within ${ms} ms`) }, run);
   }
 
   #leave(reason: string): void {
@@ -159,10 +140,10 @@ export class RedisLink {
 
   async #probe(): Promise<void> {
     if (this.#closed) return;
-    const { client, commandTimeoutMs, notify } = this.parts;
+    const { client, notify } = this.parts;
     try {
       if (client.status !== 'ready') throw new Error('not connected');
-      await this.#inTime(client.ping(), commandTimeoutMs);
+      await this.#inTime(() => client.ping());
     } catch {
       if (this.#reason === undefined) this.#leave('no answer to PING');
       else if (!this.#closed) this.#probeLater();
@@ -176,17 +157,15 @@ export class RedisLink {
     void this.#inspect();
   }
 
-  /** A server that evicts what it likes when it is full takes sessions and revocations with it. */
+  /** Warns of a server that evicts entries when it is full: sessions and revocations may be among them. */
   async #inspect(): Promise<void> {
-    try {
-      const policy = /maxmemory_policy:(\S+)/.exec(await this.parts.client.info('memory'))?.[1];
-      if (policy === undefined || policy === 'noeviction') return;
-      this.warn(
-        `Redis has maxmemory-policy ${policy} and may throw away sessions and revocations when it is full. Set noeviction.`,
-      );
-    } catch {
-      // Some hosted servers do not say.
-    }
+    // Some hosted servers refuse INFO.
+    const info = await this.parts.client.info('memory').catch(() => '');
+    const policy = /maxmemory_policy:(\S+)/.exec(info)?.[1] ?? 'noeviction';
+    if (policy === 'noeviction') return;
+    this.#warn(
+      `Redis has maxmemory-policy ${policy} and may throw away sessions and revocations when it is full. Set noeviction.`,
+    );
   }
 }
 
@@ -204,11 +183,11 @@ async function evaluate(
   }
 }
 
-/** What may be said of it: a client's error may quote the command, which holds names of keys and sealed values. */
+/** Returns what may be shown of an error: a client's message may quote the command with its keys and sealed values. */
 function reasonOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return 'it failed';
   if ('code' in thrown && typeof thrown.code === 'string') return thrown.code;
-  // A server that does not know a command repeats it, and AUTH has a password in it: its first word is a code.
+  // A server repeats a command that it does not know, and AUTH has a password in it. The first word is a code.
   if (thrown.name === 'ReplyError') return /^[A-Z]{2,32}(?= )/.exec(thrown.message)?.[0] ?? 'it answered with an error';
   return thrown.message.split('\n')[0]?.slice(0, 80) ?? 'it failed';
 }

@@ -41,16 +41,14 @@ class RedisStore implements Store {
   readonly #notified = new Set<(notice: StoreNotice) => void>();
   readonly #channels: RedisChannels;
   #unreadable = 0;
-  /** What was noticed before anybody listened. */
-  #unheard: StoreNotice[] = [];
+  /** Notices from before the first listener. */
+  #missed: StoreNotice[] = [];
 
   constructor(options: RedisStoreOptions) {
     const { connectTimeoutMs = 2_000, commandTimeoutMs = 1_000, clock = systemClock, prefix = 'xpay:' } = options;
     if (/[{}]/.test(prefix)) {
-      throw new XPayAuthError(
-        'configuration',
-        'redisStore prefix: must hold no braces, which tell a cluster its slots',
-      );
+      const message = 'redisStore prefix: must hold no braces, which tell a cluster its slots';
+      throw new XPayAuthError('configuration', message);
     }
     this.#prefix = prefix;
     this.#codec = new Codec(keyRing(options.encryptionKeys, options.indexKey), prefix);
@@ -98,7 +96,7 @@ class RedisStore implements Store {
     const keys = [this.#key(name, 'l'), this.#key(name, 'g'), this.#key(name, 'e')];
     const owner = randomBytes(16).toString('base64url');
     const release = (): Promise<void> => this.#link.send(scripts.RELEASE, [this.#key(name, 'l')], [owner]);
-    // An answer that comes too late may have given us a lease that nobody uses.
+    // A reply that comes too late may have given us a lease that we would not use.
     const args = [owner, Math.ceil(leaseMs)];
     const answer = (await this.#link.run(scripts.ACQUIRE, keys, args, () => void release())) as [number, unknown];
     if (answer[0] === 1) return { kind: 'acquired', generation: Number(answer[1]), release };
@@ -116,11 +114,11 @@ class RedisStore implements Store {
 
   append(log: string, { index, value }: { readonly index: string; readonly value: string }): Promise<LogPage> {
     const sealed = this.#codec.seal({ kind: 'revocation', name: `${log} ${index}`, generation: 0 }, value);
-    return this.#askLog(log, scripts.APPEND, [index, sealed]);
+    return this.#callLog(log, scripts.APPEND, [index, sealed]);
   }
 
   readLog(log: string, after: number): Promise<LogPage> {
-    return this.#askLog(log, scripts.READ_LOG, [after]);
+    return this.#callLog(log, scripts.READ_LOG, [after]);
   }
 
   async renewEpoch(log: string, lostEpoch: string): Promise<void> {
@@ -130,7 +128,7 @@ class RedisStore implements Store {
   async publish(topic: string, message: string): Promise<void> {
     const channel = this.#channelOf(topic);
     const sealed = this.#codec.seal({ kind: 'notice', name: channel, generation: 0 }, message);
-    await this.#link.ask(() => this.#client.publish(channel, sealed));
+    await this.#link.call(() => this.#client.publish(channel, sealed));
   }
 
   subscribe(topic: string, listener: (message: string) => void): () => void {
@@ -144,21 +142,18 @@ class RedisStore implements Store {
 
   onNotice(listener: (notice: StoreNotice) => void): () => void {
     this.#notified.add(listener);
-    this.#unheard.splice(0).forEach((notice) => listener(notice));
+    this.#missed.splice(0).forEach((notice) => listener(notice));
     return () => {
       this.#notified.delete(listener);
     };
   }
 
   async close(): Promise<void> {
-    this.#link.close();
     this.#channels.close();
-    if (!this.#isOurs) return;
-    await this.#link.goodbye();
-    this.#client.disconnect();
+    await this.#link.close(this.#isOurs);
   }
 
-  async #askLog(log: string, script: scripts.Script, args: readonly (string | number)[]): Promise<LogPage> {
+  async #callLog(log: string, script: scripts.Script, args: readonly (string | number)[]): Promise<LogPage> {
     const first = [newEpoch(), this.indexOf('check of the index key')];
     const answer = (await this.#link.run(script, this.#logKeys(log), [...first, ...args])) as unknown[];
     const records = (answer[3] as string[]).map((record) => {
@@ -169,12 +164,12 @@ class RedisStore implements Store {
     return { epoch: String(answer[0]), newest: Number(answer[1]), oldest: Number(answer[2]), records };
   }
 
-  /** One slot of a cluster for all that belongs to one name. */
+  /** The braces put all keys of one name into one slot of a cluster. */
   #key(name: string, part: string): string {
     return `${this.#prefix}{${name}}:${part}`;
   }
 
-  /** Named without a key: an instance with the wrong index key must find the log, and learn that it has the wrong one. */
+  /** Named without a key: an instance with the wrong index key must find the log, to be told that its key is wrong. */
   #logKeys(log: string): readonly string[] {
     const name = createHash('sha256').update(log).digest('base64url');
     return [this.#key(name, 'm'), this.#key(name, 'r')];
@@ -184,7 +179,7 @@ class RedisStore implements Store {
     return `${this.#prefix}${this.indexOf(`topic ${topic}`)}`;
   }
 
-  /** `undefined`, and counted, when it cannot be read. */
+  /** Returns `undefined` for what cannot be read, and counts it. */
   #open(place: Place, sealed: string): string | undefined {
     const value = this.#codec.open(place, sealed);
     if (value === undefined) this.#unreadable++;
@@ -192,7 +187,7 @@ class RedisStore implements Store {
   }
 
   #notify(notice: StoreNotice): void {
-    if (this.#notified.size === 0) this.#unheard = [...this.#unheard, notice].slice(-10);
+    if (this.#notified.size === 0) this.#missed = [...this.#missed, notice].slice(-10);
     this.#notified.forEach((listener) => listener(notice));
   }
 }

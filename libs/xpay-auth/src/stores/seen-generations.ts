@@ -1,23 +1,23 @@
 import { LRUCache } from 'lru-cache';
 
-/** So many names are watched; the least recently used make room. */
-const MOST_NAMES = 20_000;
+/** Number of names that are remembered; the least recently used are dropped. */
+const MAX_NAMES = 20_000;
 
 /**
- * The newest generation that this process has seen under each name. What an earlier one brings back, be it a copy that
- * somebody kept or a replica that lagged behind, is refused. A process that has just begun cannot know.
+ * The newest generation that this process has seen under each name. An entry of an earlier one is refused: a copy that was
+ * restored, or a replica that is behind. A process that has just started accepts any.
  */
 export class SeenGenerations {
-  readonly #newest = new LRUCache<string, number>({ max: MOST_NAMES });
+  readonly #newest = new LRUCache<string, number>({ max: MAX_NAMES });
 
-  /** Whether this is no step back. Remembers it. */
+  /** Whether no newer generation was seen. Remembers this one. */
   accepts(name: string, generation: number): boolean {
     if (generation < (this.#newest.get(name) ?? -Infinity)) return false;
     this.#newest.set(name, generation);
     return true;
   }
 
-  /** This generation and all before it are over. */
+  /** Refuses this generation and all before it from now on. */
   end(name: string, generation: number): void {
     this.#newest.set(name, Math.max(generation + 0.5, this.#newest.get(name) ?? -Infinity));
   }
