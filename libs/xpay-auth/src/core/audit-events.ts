@@ -1,11 +1,11 @@
 import type { UpstreamReference } from './errors.js';
 import type { Purpose } from './ports.js';
 
-/** Who tried, how, and from where. User names are as they were presented; they may hold anything. */
+/** An attempt to authenticate. Usernames are as they were presented and may hold anything. */
 export interface Attempted {
-  /** `Basic`, `Bearer`, an extractor's own, or `login`. Of a refusal also another well-known one, or `unknown`. */
+  /** `Basic`, `Bearer`, the scheme of an extractor, or `login`. With `refused` also another well-known scheme, or `unknown`. */
   readonly scheme: string;
-  /** As it was presented; of a `login` the upstream's name for the user. */
+  /** As it was presented; with `login` the upstream's name for the user. */
   readonly username: string;
   /**
    * The client's address. `unknown` when the connection has none: it was reset before the server accepted it, or it is a Unix
@@ -15,10 +15,10 @@ export interface Attempted {
   readonly address: string | undefined;
 }
 
-/** What an auditor wants to know of inbound authentication. Holds no secret; a cache hit is no event. */
+/** An event of inbound authentication. Holds no secret. A cache hit is no event. */
 export type AuditEvent =
   | (Attempted & {
-      /** The upstream was asked and accepted the credentials. */
+      /** The upstream accepted the credentials. */
       readonly type: 'verified';
       /** What they were presented for. */
       readonly purpose: Purpose;
@@ -26,17 +26,17 @@ export type AuditEvent =
       readonly reference: UpstreamReference | undefined;
     })
   | (Omit<Attempted, 'username'> & {
-      /** Somebody was told 400 or 401. */
+      /** A caller was answered 400 or 401. */
       readonly type: 'refused';
       /** `undefined` for a bearer token, and for what could not be read. */
       readonly username: string | undefined;
-      /** Why, in a few words or as an `XPayAuthErrorCode`. */
+      /** The reason, in a few words or as an `XPayAuthErrorCode`. */
       readonly reason: string;
-      /** The upstream's own references of the check; `undefined` where it was not asked. */
+      /** The upstream's own references of the check; `undefined` where it was not called. */
       readonly reference: UpstreamReference | undefined;
     })
   | (Attempted & {
-      /** Nobody could say: the upstream is down, slow, unreadable, or was asked too much. Nobody's fault, nobody let in. */
+      /** The check failed: the upstream is down, slow, unreadable or busy. The caller is not authenticated and not blamed. */
       readonly type: 'undecided';
       /** What the credentials were presented for. */
       readonly purpose: Purpose;
@@ -46,9 +46,9 @@ export type AuditEvent =
       readonly reference: UpstreamReference | undefined;
     })
   | (Attempted & {
-      /** Too many failures: 429, and the upstream was not asked. */
+      /** Too many failed attempts: 429. The upstream was not called. */
       readonly type: 'locked-out';
-      /** The limit that is spent, by the name of its option: `perUserAndAddress`, `perAddress` or `perUser`. */
+      /** The limit that was reached, by the name of its option: `perUserAndAddress`, `perAddress` or `perUser`. */
       readonly limit: string;
     })
   | (Attempted & {
@@ -58,27 +58,27 @@ export type AuditEvent =
       readonly reference: UpstreamReference | undefined;
     })
   | {
-      /** A session was ended by `logout`. */
+      /** `logout` ended a session. */
       readonly type: 'logout';
-      /** Whose session it was. */
+      /** The user of the session. */
       readonly username: string;
     }
   | {
-      /** Sessions and what is remembered were ended by `revokeUser` or `revokeAll`. */
+      /** `revokeUser` or `revokeAll` ended sessions and cached credentials. */
       readonly type: 'revoked';
-      /** Whose; `*` for everybody's. */
+      /** The user; `*` for all users. */
       readonly username: string;
     }
   | {
-      /** A caller who is known and may not: 403. */
+      /** An authenticated caller lacks a scope: 403. */
       readonly type: 'denied';
       /** The upstream's name for them. */
       readonly username: string;
       /** The client's address, as for the other events. */
       readonly address: string | undefined;
-      /** The scopes that the route asks for. */
+      /** The scopes that the route requires. */
       readonly requiredScopes: readonly string[];
     };
 
-/** Where the flows send their events. */
+/** Receives the events. */
 export type AuditSink = (event: AuditEvent) => void;

@@ -3,7 +3,7 @@ import { FAILURES, type FailureBody, type Trouble, type XPayAuthErrorCode, failu
 
 export { FAILURES, type Trouble, type XPayAuthErrorCode };
 
-/** What the upstream calls the failed request in its own records: quote it when asking its support. */
+/** The upstream's own names for a request. Quote them to its support. */
 export interface UpstreamReference {
   /** The upstream's name for the request (xPay.stream: `uuid`). */
   readonly uuid?: string;
@@ -11,15 +11,15 @@ export interface UpstreamReference {
   readonly tag?: string;
 }
 
-/** What a failure may carry beside its code and message. */
+/** Details of a failure beside its code and message. */
 export interface XPayAuthErrorDetails {
-  /** What went wrong underneath. Must hold no secret: an axios error is never passed here. */
+  /** The underlying error. Must hold no secret: never pass an axios error. */
   readonly cause?: unknown;
-  /** Ms after which another try makes sense. */
+  /** Ms after which to try again. */
   readonly retryAfterMs?: number | undefined;
   /** The upstream's own references of the failed request. */
   readonly reference?: UpstreamReference | undefined;
-  /** With `insufficient_scope`: the scopes the route asks for. */
+  /** With `insufficient_scope`: the scopes that the route requires. */
   readonly requiredScopes?: readonly string[];
 }
 
@@ -29,13 +29,13 @@ export interface XPayAuthErrorDetails {
  * and holds no secret; a caller is sent `getResponse()`.
  */
 export class XPayAuthError extends HttpException {
-  /** What went wrong, of the closed set. */
+  /** One of the closed set of codes. */
   readonly code: XPayAuthErrorCode;
-  /** Ms after which another try makes sense; becomes `Retry-After`. */
+  /** Ms after which to try again; becomes `Retry-After`. */
   declare readonly retryAfterMs?: number;
   /** The upstream's own references of the failed request. */
   declare readonly reference?: UpstreamReference;
-  /** With `insufficient_scope`: the scopes the route asks for. */
+  /** With `insufficient_scope`: the scopes that the route requires. */
   declare readonly requiredScopes?: readonly string[];
 
   /** For a dialect or an extractor of your own. `message` goes into the log and must hold no secret. */
@@ -58,12 +58,12 @@ export class XPayAuthError extends HttpException {
     return { ...(super.getResponse() as FailureBody) };
   }
 
-  /** Whether the caller, the upstream or this application is in trouble. */
+  /** Whose fault it is: the caller's, the upstream's or this application's. */
   get trouble(): Trouble {
     return FAILURES[this.code].trouble;
   }
 
-  /** What a caller may read. */
+  /** The text for the caller. */
   get publicMessage(): string {
     return FAILURES[this.code].message;
   }

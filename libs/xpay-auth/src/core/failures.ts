@@ -36,7 +36,7 @@ interface FailureKind {
 }
 
 /**
- * Every way to fail, and the HTTP status it becomes at the edge. The set is closed: a code exists when it has a row here.
+ * Every failure code and its HTTP status. The set is closed: a code exists when it has a row here.
  * Statuses after RFC 9110 §15.5 and §15.6, RFC 6750 §3.1 and RFC 6585 §4.
  */
 export const FAILURES = {

@@ -9,7 +9,7 @@ export interface UpstreamRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Below the instance's `baseUrl`, with a leading slash. */
   readonly path: string;
-  /** Every header that the language asks for, `content-type` and `authorization` included. */
+  /** All headers, `content-type` and `authorization` included. */
   readonly headers?: Readonly<Record<string, string>>;
   /** The body as it goes over the wire, in UTF-8; none when left out. */
   readonly body?: string;
@@ -33,7 +33,7 @@ export interface UpstreamAnswer {
 }
 
 /**
- * Speaks to one upstream. Any status is an answer; no answer at all is an `XPayAuthError`: `upstream_unavailable`,
+ * Sends requests to one upstream. Any status is an answer; no answer is an `XPayAuthError`: `upstream_unavailable`,
  * `upstream_timeout`, or `upstream_malformed` for a body that is too long, or that cannot be decoded and belongs to a status
  * below 300.
  */
@@ -42,24 +42,24 @@ export interface Upstream {
   send(request: UpstreamRequest): Promise<UpstreamAnswer>;
 }
 
-/** What credentials are presented for. */
+/** The purpose of an authentication. */
 export type Purpose = 'own token' | 'verification' | 'login';
 
-/** What an upstream grants to credentials it accepts. */
+/** The upstream's grant for credentials that it accepts. */
 export interface Grant {
   /** The token that the upstream gave to these credentials. */
   readonly accessToken: AccessToken;
   /** The upstream's name for the user. */
   readonly username: string;
-  /** What the upstream says they may do, without what that implies. */
+  /** The scopes that the upstream states, without those that they imply. */
   readonly scopes: readonly string[];
   /** Whether the upstream calls it a login by API rather than by a person. */
   readonly isAPI: boolean;
-  /** Ms the token lives from now, where the upstream says it that way. Wins over `accessToken.expiresAt`. */
+  /** Lifetime of the token in ms from now, if the upstream states one. Takes precedence over `accessToken.expiresAt`. */
   readonly lifeMs?: number | undefined;
   /** Ms since the epoch by the upstream's clock, to notice when its clock and ours disagree. */
   readonly upstreamNow?: number | undefined;
-  /** What renews the token without the secret, where the upstream has such a thing. */
+  /** Renews the token without the secret, if the upstream issues refresh tokens. */
   readonly refreshToken?: Secret | undefined;
   /** The upstream's own references of the login. */
   readonly reference?: UpstreamReference | undefined;
@@ -71,9 +71,9 @@ export interface ApiCall {
   readonly method: UpstreamRequest['method'];
   /** Below the instance's `baseUrl`, with a leading slash. */
   readonly path: string;
-  /** Headers of the caller's own; those of the language win. */
+  /** Headers of the caller. Those of the dialect take precedence. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** What is to be sent, before the language has put it into words. */
+  /** The body, not encoded yet. */
   readonly body?: unknown;
   /**
    * The body as `encode` wrote it when the call was made. Set when `encode` is called again with a token: send this instead
@@ -81,16 +81,16 @@ export interface ApiCall {
    * @default `encode` is called for the first time
    */
   readonly encodedBody?: string | undefined;
-  /** A v4 UUID that names the call in the upstream's records, where it keeps such. */
+  /** A v4 UUID that identifies the call in the upstream's records, if it has a place for one. */
   readonly uuid: string;
 }
 
-/** What an answer of the upstream's API means. */
+/** The meaning of an answer of the upstream's API. */
 export type ApiOutcome =
   | {
-      /** The call did what it should. */
+      /** The call succeeded. */
       readonly kind: 'data';
-      /** What it returned, unwrapped. */
+      /** The returned data, unwrapped. */
       readonly data: unknown;
       /** The upstream's own references of the call. */
       readonly reference?: UpstreamReference | undefined;
@@ -98,13 +98,13 @@ export type ApiOutcome =
   | {
       /** The upstream did not accept the token. */
       readonly kind: 'token rejected';
-      /** The upstream certainly did nothing else, so the call may be repeated. */
+      /** The upstream certainly had no other effect, so the call may be repeated. */
       readonly untouched: boolean;
       /** The upstream's own references of the call. */
       readonly reference?: UpstreamReference | undefined;
     };
 
-/** How an upstream's API is called with a token. */
+/** How to call an upstream's API with a token. */
 export interface ApiLanguage {
   /**
    * The request that makes this call with this token. Throws `configuration` for a body that the language cannot express:
@@ -114,7 +114,7 @@ export interface ApiLanguage {
    * first request is sent each time, whatever the later ones have.
    */
   encode(call: ApiCall, token: AccessToken): UpstreamRequest;
-  /** What the answer to it means. Throws `upstream_business_error` where the upstream reports an error that is not about the token. */
+  /** Returns the meaning of the answer. Throws `upstream_business_error` where the upstream reports an error that is not about the token. */
   decode(answer: UpstreamAnswer, call: ApiCall, token: AccessToken): ApiOutcome;
   /**
    * What telemetry may show of a path: one of few, without ids, names or secrets, such as `/giftcard/{identifier}`.
@@ -124,8 +124,8 @@ export interface ApiLanguage {
 }
 
 /**
- * One upstream's language: how to ask it and what its answers mean. It builds requests and decodes answers; time,
- * caching, retries, deadlines and counting are not its business.
+ * The protocol of one upstream. It builds requests and decodes answers. Time, caching, retries, deadlines and counting are
+ * done elsewhere.
  *
  * Every method throws `XPayAuthError` and nothing else: `invalid_credentials` when the upstream refused the credentials,
  * `invalid_token` when it refused the refresh token, otherwise one of the `upstream_…` codes.
@@ -133,22 +133,22 @@ export interface ApiLanguage {
  * @experimental until dialects of other people have proven it
  */
 export interface Dialect {
-  /** Names the language in keys and logs, such as `xpay`. */
+  /** The name in keys and logs, such as `xpay`. */
   readonly name: string;
-  /** Where the upstream lives unless `baseUrl` says otherwise; without it `baseUrl` is required. */
+  /** The default of the option `baseUrl`; without it `baseUrl` is required. */
   readonly defaultBaseUrl?: string;
   /**
-   * The access token holds more than access (a refresh token that never expires, say), so it is never handed to a
+   * The access token contains a long-lived secret (such as a refresh token that never expires), so it is never returned to a
    * caller: `session.token: 'upstream'` and `session.keepUpstreamToken` are refused for this dialect. @default false
    */
   readonly accessTokenIsLongLivedSecret?: boolean;
   /** Exchanges credentials for a grant. */
   authenticate(credentials: Credentials, upstream: Upstream, purpose: Purpose): Promise<Grant>;
   /**
-   * Renews a grant without the secret, where the upstream can. `invalid_token` makes a full login the next thing. A grant
-   * that brings no refresh token leaves the old one in use; its name and scopes are not looked at.
+   * Renews a grant without the secret, if the upstream can. After `invalid_token` a full login is next. With a grant without a
+   * refresh token, the old one stays in use. The username and scopes of the grant are ignored.
    */
   refresh?(refreshToken: Secret, upstream: Upstream): Promise<Grant>;
-  /** How its API is called with a token, for `XPayHttpService`. */
+  /** The upstream's API, for `XPayHttpService`. */
   readonly api: ApiLanguage;
 }

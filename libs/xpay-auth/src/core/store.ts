@@ -1,103 +1,103 @@
 /**
- * What an entry is. Each kind is sealed with a key of its own, and none is ever taken for another.
+ * The kind of an entry. Each kind is sealed with its own key, so an entry of one kind is never read as another.
  *
- * - `token`: the app's own access token · `pause`: the upstream is to be left alone, and why
- * - `session`: a login · `seen`: that a session was used lately · `caller`: verified credentials
- * - `welcome`: that a user came in from an address · `notice`: a message to the other instances
- * - `revocation`: a record of the log of who was revoked
+ * - `token`: the app token · `pause`: the backoff after a failure, with its reason
+ * - `session`: a login · `seen`: the last use of a session · `caller`: verified credentials
+ * - `welcome`: an address from which a user has authenticated · `notice`: a message to the other instances
+ * - `revocation`: a record of the log of revocations
  */
 export type EntryKind = 'token' | 'pause' | 'session' | 'seen' | 'caller' | 'welcome' | 'notice' | 'revocation';
 
-/** Names an entry. `id` may hold anything, secrets included: a store never shows it. */
+/** The name of an entry. `id` may be anything, also a secret: a store never shows it. */
 export interface EntryName {
-  /** What it is. */
+  /** The kind of the entry. */
   readonly kind: EntryKind;
-  /** Whose, or which: a user name, a digest, an address. */
+  /** Which entry of that kind: a username, a digest, an address. */
   readonly id: string;
 }
 
-/** What a store holds under a name. */
+/** The value under a name. */
 export interface Entry {
-  /** As it was written. */
+  /** The value as it was written. */
   readonly value: string;
-  /** Grows with every new value of one name; see {@link Lease.generation}. */
+  /** Increases with every new value of one name; see {@link Lease.generation}. */
   readonly generation: number;
-  /** Ms for which it will be there. Counted by the store, so no other machine's wall clock matters. */
+  /** Ms until it expires. Counted by the store, so no other machine's wall clock matters. */
   readonly remainingMs: number;
 }
 
-/** A value to be kept. */
+/** A value to be written. */
 export interface NewEntry {
-  /** Any text. A store that leaves the process keeps it sealed. */
+  /** Any text. A store outside the process seals it. */
   readonly value: string;
   /**
-   * That of the lease under which it was made; see {@link Lease.generation}. Of a name that nobody leases: any whole number
-   * that grows, such as the time.
+   * The generation of the lease under which the value was obtained; see {@link Lease.generation}. For a name without leases:
+   * any whole number that increases, such as the time.
    */
   readonly generation: number;
-  /** Ms for which it is kept, by the store's own clock. */
+  /** Lifetime in ms, by the store's own clock. */
   readonly lifeMs: number;
 }
 
-/** The right to do a thing alone for a while. */
+/** The exclusive right to renew an entry, for a limited time. */
 export interface Lease {
-  /** It is ours. */
+  /** This instance has the lease. */
   readonly kind: 'acquired';
   /**
-   * Greater than that of every lease and entry of this name before it, also after the store has lost everything: what its
-   * holder writes is refused once a later holder has written.
+   * Greater than that of every earlier lease and entry of this name, also after the store has lost everything. A value of an
+   * earlier holder is refused once a later holder has written.
    */
   readonly generation: number;
-  /** Gives the right back, unless it has run out and belongs to somebody else. Never rejects. */
+  /** Releases the lease, unless it has expired and belongs to another instance. Never rejects. */
   release(): Promise<void>;
 }
 
-/** Somebody else has the lease. */
+/** Another holder has the lease. */
 export interface Held {
-  /** It is somebody else's. */
+  /** Another holder has the lease. */
   readonly kind: 'held';
-  /** Ms until it runs out. */
+  /** Ms until the lease expires. */
   readonly remainingMs: number;
 }
 
-/** One unit counted within a window. */
+/** The state of a counter after one unit was counted. */
 export interface Count {
-  /** This one included. */
+  /** Units in this window, with the one just counted. */
   readonly count: number;
   /** Ms until the window closes. */
   readonly remainingMs: number;
-  /** Tells this window from the ones before and after it. */
+  /** Identifies this window among the earlier and later ones. */
   readonly window: string;
 }
 
-/** A stretch of a log. */
+/** A part of a log. */
 export interface LogPage {
-  /** Changes when the store has lost what it held. Positions of different epochs have nothing to do with each other. */
+  /** Changes when the store has lost its data. Positions of different epochs are not related. */
   readonly epoch: string;
   /** Position of the newest record; 0 in an empty log. */
   readonly newest: number;
   /** Position of the oldest record that is still kept. */
   readonly oldest: number;
-  /** What was asked for, oldest first. */
+  /** The requested records, oldest first. */
   readonly records: readonly LogRecord[];
 }
 
 /** One record of a log. */
 export interface LogRecord {
-  /** Grows by one from record to record of an epoch. */
+  /** Increases by one from record to record of an epoch. */
   readonly position: number;
-  /** Of {@link Store.indexOf}: survives a rotation of keys. */
+  /** A result of {@link Store.indexOf}, which does not change when keys are rotated. */
   readonly index: string;
   /** `undefined` when it cannot be read with the keys at hand. */
   readonly value: string | undefined;
 }
 
-/** Something a log's operator should read. */
+/** A change of a store that belongs in the operator's log. */
 export type StoreNotice =
   | {
       /** The store cannot be reached. */
       readonly type: 'away';
-      /** Why, in a sentence without a secret. */
+      /** The reason, without a secret. */
       readonly reason: string;
     }
   | {
@@ -105,63 +105,63 @@ export type StoreNotice =
       readonly type: 'back';
     }
   | {
-      /** Something about the store's setting that will hurt one day. */
+      /** A setting of the store may cause failures. */
       readonly type: 'warning';
-      /** What, and what to do about it. */
+      /** The setting, and how to change it. */
       readonly message: string;
     };
 
-/** How a store is doing; fit for a health page. */
+/** The state of a store, for a health page. */
 export interface StoreStatus {
-  /** *away*: it is asked again at intervals; until then every call fails at once, without asking. */
+  /** `away`: it cannot be reached. It is probed at intervals, and until it is back every call fails at once. */
   readonly state: 'ready' | 'away';
-  /** Why it is away. Holds no secret. */
+  /** Why it is away, without a secret. */
   readonly reason: string | undefined;
-  /** Values that were there but could not be read: edited, moved, replayed, or sealed with a key we do not have. */
+  /** Number of values that could not be read: edited, moved, replayed, or sealed with an unknown key. */
   readonly unreadable: number;
 }
 
 /**
- * What several instances share. The memory of the process is in front of it and is no `Store`: a request that memory
- * can answer never waits for this one.
+ * The state that several instances share. The caches of each process come first and are no `Store`: a request that they can
+ * answer never waits for the store.
  *
- * Every method that asks may throw `store_unavailable` and nothing else, soon (a store has deadlines of its own), and at
- * once while the store is away. Callers go on without it.
+ * Every method that calls the store may throw `store_unavailable` and nothing else, within the store's own deadlines, and at
+ * once while the store is away. The instance then continues without it.
  *
  * @experimental until stores of other people have proven it
  */
 export interface Store {
-  /** A keyed name for a text, the same on every instance and for good: it does not change when keys are rotated. */
+  /** Returns a keyed name for a text, the same on every instance, which does not change when keys are rotated. */
   indexOf(text: string): string;
-  /** What is under this name. An entry that cannot be read is no entry. */
+  /** Reads the entry of this name. An entry that cannot be read counts as absent. */
   read(name: EntryName): Promise<Entry | undefined>;
-  /** Writes unless something of this generation or a newer one is there, or was discarded. `false`: refused. */
+  /** Writes, unless an entry of this generation or a newer one was written or discarded. Then it returns `false`. */
   write(name: EntryName, entry: NewEntry): Promise<boolean>;
-  /** From here on, for `keepMs`, nothing of this generation or an older one is read or written under this name. */
+  /** For `keepMs`, prevents reads and writes of this generation and older ones under this name. */
   discard(name: EntryName, generation: number, keepMs: number): Promise<void>;
-  /** Asks for the right to renew what is under this name, for `leaseMs`; whoever dies with it loses it then. */
+  /** Acquires the lease to renew the entry of this name. It expires after `leaseMs`. */
   acquire(name: EntryName, leaseMs: number): Promise<Lease | Held>;
-  /** Counts one more in the window that the first one opened, and that lasts for `windowMs`. */
+  /** Counts one unit. The first unit opens a window of `windowMs`. */
   count(id: string, windowMs: number): Promise<Count>;
-  /** Takes one back, if its window is still open. */
+  /** Subtracts one unit, if its window is still open. */
   uncount(id: string, window: string): Promise<void>;
-  /** Adds to a log and tells where it stands now. A log keeps its newest 10,000 records. */
+  /** Adds a record to a log, which keeps its newest 10,000. Returns the state of the log. */
   append(log: string, record: { readonly index: string; readonly value: string }): Promise<LogPage>;
-  /** What was added after this position. */
+  /** Reads the records after this position. */
   readLog(log: string, after: number): Promise<LogPage>;
-  /** Begins a new epoch of a log, unless that has happened already. For when its newest record is known to be lost. */
+  /** Starts a new epoch of a log whose newest record is lost, unless another instance has done that already. */
   renewEpoch(log: string, lostEpoch: string): Promise<void>;
-  /** Tells the other instances, if they can be reached. May be lost: nothing may depend on it. */
+  /** Sends a message to the other instances. It may be lost. */
   publish(topic: string, message: string): Promise<void>;
-  /** Hears what is published, this instance's own messages included. Returns what ends it. */
+  /** Receives the messages of a topic, also those of this instance. Returns a function that ends the subscription. */
   subscribe(topic: string, listener: (message: string) => void): () => void;
-  /** How it is doing; asks nobody. */
+  /** Returns the state, without a call. */
   status(): StoreStatus;
-  /** Hears when the store goes and when it is back. Returns what ends it. */
+  /** Receives a notice when the store goes away and when it is back. Returns a function that removes the listener. */
   onNotice(listener: (notice: StoreNotice) => void): () => void;
-  /** Closes what the store has opened. */
+  /** Closes the connections that the store has opened. */
   close(): Promise<void>;
 }
 
-/** A log keeps so many records. */
+/** Number of records that a log keeps. */
 export const LONGEST_LOG = 10_000;

@@ -1,14 +1,14 @@
 import type { UpstreamReference, XPayAuthErrorCode } from './errors.js';
 import type { StoreStatus } from './store.js';
 
-/** What happened to the app's own token. Holds no secret. */
+/** An event of the app token. Holds no secret. */
 export type TokenEvent =
   | {
-      /** A new token is at hand: the first one, one in the place of another, or one that another instance has got (`adopted`). */
+      /** There is a new token: the first one, one that replaces another, or one that another instance obtained (`adopted`). */
       readonly type: 'obtained' | 'refreshed' | 'adopted';
       /** Ms since the epoch by the upstream's clock. */
       readonly expiresAt: number | undefined;
-      /** Ms it lives from now. */
+      /** Remaining lifetime in ms. */
       readonly lifeMs: number;
       /**
        * Ms for which the token that it replaces would still have been handed out; 0: it came too late. `undefined`: it
@@ -23,9 +23,9 @@ export type TokenEvent =
   | {
       /** An attempt to get a new token failed. */
       readonly type: 'refresh-failed';
-      /** What failed, of the closed set. */
+      /** One of the closed set of codes. */
       readonly code: XPayAuthErrorCode;
-      /** What went wrong, in a sentence for the log. */
+      /** The reason, for the log. */
       readonly reason: string;
       /** Failed attempts in a row. */
       readonly failures: number;
@@ -39,13 +39,13 @@ export type TokenEvent =
       readonly type: 'rejected';
     }
   | {
-      /** The token passed its margin unrenewed, and somebody asked for it. */
+      /** A caller requested the token after its margin, and it had not been renewed. */
       readonly type: 'expired';
-      /** Failed attempts in a row; 0: nobody had asked for a token while it was due. */
+      /** Failed attempts in a row; 0: no caller had requested a token while it was due. */
       readonly failures: number;
     };
 
-/** How the app's own token is doing; fit for a health page. */
+/** The state of the app token, for a health page. */
 export interface TokenStatus {
   /**
    * `none`: never obtained · `fresh`: handed out · `stale`: handed out and due for renewal · `expired`: past its margin, or
@@ -64,6 +64,6 @@ export interface TokenStatus {
   readonly lastError: XPayAuthErrorCode | undefined;
   /** How far the upstream's clock is ahead of ours in ms; 0 where it is not worth a word. */
   readonly clockSkewMs: number;
-  /** How the shared `store` is doing; `undefined` without one. While it is `away` this instance goes on alone. */
+  /** The state of the shared `store`; `undefined` without one. While it is `away` this instance continues alone. */
   readonly store: StoreStatus | undefined;
 }

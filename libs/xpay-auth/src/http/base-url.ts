@@ -1,10 +1,11 @@
-/** Whether a host name means this machine: `localhost`, 127.0.0.0/8 and ::1. */
+/** Whether a host name is this machine: `localhost`, 127.0.0.0/8 and ::1. */
 export function isLoopback(hostname: string): boolean {
   return hostname === 'localhost' || hostname === '[::1]' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(hostname);
 }
 
 /**
- * What a base URL must be that this one is not, in words that follow "expected"; `undefined`: credentials may be sent there.
+ * Returns the requirement that a base URL does not meet, in words that follow "expected", or `undefined` if credentials may be
+ * sent there.
  */
 export function flawOfBaseUrl(value: string, allowInsecureHosts: readonly string[]): string | undefined {
   const url = URL.canParse(value) ? new URL(value) : undefined;
@@ -12,7 +13,7 @@ export function flawOfBaseUrl(value: string, allowInsecureHosts: readonly string
   if (url.username !== '' || url.password !== '')
     return 'a URL without credentials in it (use the option `credentials`)';
   if (url.search !== '' || url.hash !== '') return 'a URL without query and fragment';
-  // The parser has put the URL's host into lower case; the list is as somebody typed it.
+  // The parser has converted the URL's host to lower case; the list is as it was typed.
   const insecureAllowed =
     isLoopback(url.hostname) || allowInsecureHosts.some((host) => host.toLowerCase() === url.hostname);
   if (url.protocol === 'http:' && !insecureAllowed) {
@@ -21,9 +22,9 @@ export function flawOfBaseUrl(value: string, allowInsecureHosts: readonly string
   return undefined;
 }
 
-/** The one spelling of a base URL: no trailing slash. */
+/** Returns the canonical form of a base URL, without a trailing slash. */
 export function normalizeBaseUrl(value: string): string {
   const url = new URL(value);
-  // Looks behind, so that a long run of slashes is tried from its first one alone.
+  // The lookbehind keeps the time for a long run of slashes linear.
   return url.origin + url.pathname.replace(/(?<!\/)\/+$/, '');
 }

@@ -1,21 +1,21 @@
-/** A JWT, or a run of letters too long for a word: an upstream that repeats a token need not repeat all of it. */
+/** A JWT, or a run of letters too long for a word: an upstream may repeat a part of a token. */
 const TOKEN_LIKE = /\beyJ[\w-]{8,}|[\w+/=-]{40,}/;
 
-/** As many characters of a secret in a row are a part of it rather than a coincidence. */
-const TELLING = 8;
+/** So many characters of a secret in a row are a part of it rather than a coincidence. */
+const PART_LENGTH = 8;
 
-/** So long a line is quoted … */
+/** Number of characters that are quoted. */
 const QUOTED = 200;
 
-/** … and as much of it is searched, so that what is cut off at the end of the quotation is seen whole. */
+/** Number of characters that are searched: more, so that a secret is found that the end of the quotation cuts. */
 const SEARCHED = 1_000;
 
 /**
- * The upstream's own words about an API call, fit for an operator's log: one line of at most 200 characters. `undefined`
- * when there are none, when they hold 8 characters in a row (or all, if there are fewer) of one of the secrets, in any case
- * of letters and any spelling it had on the way, or when they hold what looks like a token.
+ * Returns the upstream's own words about an API call for an operator's log: one line of at most 200 characters. `undefined`
+ * when there are none, when they contain 8 characters in a row (or all, if there are fewer) of one of the secrets, in any case
+ * of letters and any encoding used in the request, or when they contain text that looks like a token.
  *
- * Not for the answer to a login: there are more ways to write down a password than anybody can look for.
+ * Not for the answer to a login: a password can be written in more ways than can be searched for.
  */
 export function upstreamWords(words: unknown, secrets: readonly string[]): string | undefined {
   const line = typeof words === 'string' ? words.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ').trim() : '';
@@ -26,7 +26,7 @@ export function upstreamWords(words: unknown, secrets: readonly string[]): strin
 }
 
 function repeats(words: string, spelling: string): boolean {
-  const length = Math.min(TELLING, spelling.length);
+  const length = Math.min(PART_LENGTH, spelling.length);
   const runs = new Set(runsOf(spelling.toLowerCase(), length));
   return runsOf(words.toLowerCase(), length).some((run) => runs.has(run));
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { LONGEST_LOG } from '../core/store.js';
 
-/** A Lua script: one step for everybody who watches. All its keys are in one slot of a cluster. */
+/** A Lua script, which is atomic. All its keys are in one slot of a cluster. */
 export interface Script {
   readonly text: string;
   readonly sha: string;
@@ -11,7 +11,7 @@ function script(text: string): Script {
   return { text, sha: createHash('sha1').update(text).digest('hex') };
 }
 
-/** The server's clock in ms: the one clock that all instances share. */
+/** The server's clock in ms, which all instances share. */
 const NOW = `local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)`;
 
 /** entry → generation, value, ms left */

@@ -7,15 +7,15 @@ import { dataOf, messageOf, upstreamNow } from './gift-stream.wire.js';
 
 export interface GiftStreamApiOptions {
   /**
-   * Which message of a 400 means that the token was not accepted. gift-stream answers 400 to everything it dislikes, and
-   * documents one such text: `Missing Token`. Calls that move money are repeated after it, so the message must be about the
-   * token and nothing else: `Invalid Token Amount` is not.
+   * Which message of a 400 means that the token was rejected. gift-stream answers 400 to every failure, and documents one such
+   * message: `Missing Token`. Calls that move money are repeated after it, so the message must be about the token and nothing
+   * else: `Invalid Token Amount` is not.
    * @default the whole message is `missing`, `invalid` or `expired` and `token`, in either order
    */
   isTokenRejection?: (message: string) => boolean;
   /**
    * Also send the header spelled `Authorisation` with `GET /giftcard/…`, as the vendor's page for that call has it
-   * throughout. Switch it off where something on the way writes down headers that it does not know.
+   * throughout. Switch it off where a proxy logs headers that it does not know.
    * @default true
    */
   authorisation?: boolean;
@@ -24,7 +24,7 @@ export interface GiftStreamApiOptions {
 const TOKEN_REJECTION =
   /^(?:(?:missing|invalid|expired) (?:access )?token|(?:access )?token (?:(?:is|has) )?(?:missing|invalid|expired))[.!]?$/i;
 
-/** `Missing Card Id` and its kind: the request was looked at, so the token had been accepted. */
+/** `Missing Card Id` and the like: the request was processed, so the token had been accepted. */
 const MISSING_FIELD = /^missing\b/i;
 
 /** gift-stream's API: forms in, `{ message, timestamp, data }` out, a bearer with each call, and 400 for any refusal. */
@@ -56,9 +56,9 @@ export function giftStreamApi(options: GiftStreamApiOptions): ApiLanguage {
       const readable = answer.status >= 400 && answer.status < 500 && answer.status !== 429;
       if (message === undefined || !readable) throw unreadable(answer, 'a message');
       if (answer.status === 400) {
-        // The upstream refused before it did anything else.
+        // The upstream rejects the token before it does anything else.
         if (isTokenRejection(message)) return { kind: 'token rejected', untouched: true };
-        // Nobody knows what this 400 was about, so only a read is repeated.
+        // The reason of this 400 is not known, so only a read is repeated.
         if (isOver(token, answer) && !MISSING_FIELD.test(message)) {
           return { kind: 'token rejected', untouched: call.method === 'GET' };
         }
@@ -70,7 +70,7 @@ export function giftStreamApi(options: GiftStreamApiOptions): ApiLanguage {
   };
 }
 
-/** The vendor's paths. What a card's path ends in is as good as the card. */
+/** The vendor's paths. The identifier in a card's path is a secret: it is enough to use the card. */
 const TEMPLATES: readonly (readonly [RegExp, string])[] = [
   [/^\/giftcard$/, '/giftcard'],
   [/^\/giftcard\/[^/?#]+$/, '/giftcard/{identifier}'],
@@ -79,7 +79,7 @@ const TEMPLATES: readonly (readonly [RegExp, string])[] = [
   [/^\/sites\/[^/?#]+$/, '/sites/{siteId}'],
 ];
 
-/** At or past its `exp`, by the upstream's clock where the answer tells it. */
+/** Whether the token has expired, by the upstream's clock if the answer states it. */
 function isOver({ expiresAt }: AccessToken, answer: UpstreamAnswer): boolean {
   return expiresAt !== undefined && expiresAt <= (upstreamNow(answer) ?? answer.receivedAt);
 }

@@ -10,15 +10,15 @@ import { decodeGrant, loginFields, messageOf, nameIn } from './gift-stream.wire.
 /** Options of the dialect {@link giftStream}. */
 export interface GiftStreamDialectOptions extends GiftStreamApiOptions, GiftStreamScopesOptions {
   /**
-   * HTTP statuses of a failed login, which the vendor does not document; 200 to 499 without 429. An answer that has one of
-   * them and no `message` is no refusal but unreadable.
+   * HTTP statuses of a failed login, which the vendor does not document; 200 to 499 without 429. An answer with one of them
+   * and without `message` is no refusal but unreadable.
    * @default [400]
    */
   refusedStatuses?: readonly number[];
   /**
    * Which `message` of such an answer means that the credentials are wrong. The vendor does not document it, and answers 400
-   * to everything else too, so any other message is `upstream_business_error`: nobody is called wrong for the upstream's
-   * trouble. Give your own if your gift-stream says it in other words.
+   * to every other failure too, so any other message is `upstream_business_error`. Set it if your gift-stream uses another
+   * message.
    * @default the whole message says of credentials, e-mail, password, user, account or login that they are invalid,
    * incorrect, wrong, unknown, not found and the like: `Invalid Credentials`, `Wrong email or password`
    */
@@ -31,10 +31,10 @@ export interface GiftStreamDialectOptions extends GiftStreamApiOptions, GiftStre
  * `password`.
  *
  * Because of that inner token, which never expires, an access token is a long-lived secret here: it is not kept after a
- * caller's check and never handed to a caller. Falls back to a full login when a refresh is refused or there is nothing to
- * refresh with. Names and expiry come from the claims of the token that gift-stream itself has just sent.
+ * caller's check and never returned to a caller. A full login is the fallback when a refresh is refused or there is no refresh
+ * token. Username and expiry come from the claims of the token that gift-stream has just sent.
  *
- * Throws `configuration` for options that cannot be meant.
+ * Throws `configuration` for invalid options.
  * Source: https://developers.gift-stream.com/operation/operation-authenticate and …/operation-refresh
  */
 export function giftStream(options: GiftStreamDialectOptions = {}): Dialect {
@@ -81,7 +81,7 @@ export function giftStream(options: GiftStreamDialectOptions = {}): Dialect {
   };
 }
 
-/** Without the upstream's words: it may repeat the password in more spellings than can be looked for. */
+/** Without the upstream's words: it may repeat the password in more spellings than can be searched for. */
 function nonRefusalError(answer: UpstreamAnswer, message: string | undefined): XPayAuthError {
   if (answer.status !== 400 || message === undefined) return unreadable(answer, 'an access token');
   const text = 'The upstream answered 400 to the login, in words that are no refusal';

@@ -1,26 +1,26 @@
 import { XPayAuthError, asXPayAuthError } from '../../core/errors.js';
 import { isScope } from '../../core/scopes.js';
 
-/** Whom gift-stream has accepted. */
+/** A caller whose credentials gift-stream has accepted. */
 export interface GiftStreamCaller {
   /** gift-stream's own name for the user (an e-mail address), not what was typed. */
   readonly username: string;
 }
 
-/** gift-stream has no scopes, so the app says what its users may do. */
+/** gift-stream has no scopes, so the app determines those of its users. */
 export interface GiftStreamScopesOptions {
   /**
-   * What every caller holds whose credentials gift-stream accepts. @default none
+   * The scopes of every caller whose credentials gift-stream accepts. @default none
    */
   scopes?: readonly string[];
   /**
-   * What this caller holds; asked after each check at gift-stream, and remembered with its answer for as long. Instead of
-   * `scopes`. What it throws fails the check with `configuration`: nobody is let in, nobody is called wrong.
+   * The scopes of this caller, instead of `scopes`. Called after each check at gift-stream; the result is cached with the
+   * check. If it throws, the check fails with `configuration`.
    */
   scopesFor?: (principal: GiftStreamCaller) => readonly string[] | Promise<readonly string[]>;
 }
 
-/** Says what a verified caller holds. Throws `configuration` for options that cannot be meant. */
+/** Returns a function that returns the scopes of a verified caller. Throws `configuration` for invalid options. */
 export function scopesReader(
   options: GiftStreamScopesOptions,
 ): (caller: GiftStreamCaller) => Promise<readonly string[]> {

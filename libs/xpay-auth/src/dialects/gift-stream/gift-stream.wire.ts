@@ -4,12 +4,12 @@ import type { Grant, UpstreamAnswer } from '../../core/ports.js';
 import { Secret } from '../../core/secret.js';
 import { claimsOf, isName, isToken, jsonObject, msFromSeconds } from '../../http/answer.js';
 
-/** What `POST /authenticate` and `POST /refresh` want (https://developers.gift-stream.com/operation/operation-authenticate). */
+/** The fields of `POST /authenticate` (https://developers.gift-stream.com/operation/operation-authenticate). */
 export const loginFields = (email: string, password: string) => ({ email, password });
 
 /**
- * What an answer of `/authenticate` or `/refresh` grants, or `undefined` when it grants nothing. Expiry, name and refresh
- * token are read from the claims of the token the upstream has just handed us. Scopes it has none.
+ * Returns the grant of `/authenticate` or `/refresh`, or `undefined` when there is none. Expiry, username and refresh token are
+ * read from the claims of the token that the upstream has just sent. It has no scopes.
  *
  * Throws `upstream_malformed` for a token that cannot be used.
  */
@@ -34,35 +34,35 @@ export function decodeGrant(answer: UpstreamAnswer, defaultUsername: string): Gr
   };
 }
 
-/** The name inside a refresh token, for an access token that has none. */
+/** Returns the username inside a refresh token, for an access token that has none. */
 export function nameIn(refreshToken: Secret): string {
   const name = claimsOf(refreshToken.reveal())?.['userName'];
   return isName(name) ? name : '';
 }
 
-/** `message` of an error, whole. */
+/** Returns the `message` of an error. */
 export function messageOf(answer: UpstreamAnswer): string | undefined {
   const message = jsonObject(answer)?.['message'];
   return typeof message === 'string' && message.trim() !== '' ? message.trim() : undefined;
 }
 
-/** `data` of an answer, or the whole of one that has none. Undefined when it is no JSON object. */
+/** Returns the `data` of an answer, or the whole answer if it has none. `undefined` when it is no JSON object. */
 export function dataOf(answer: UpstreamAnswer): { readonly data: unknown } | undefined {
   const body = jsonObject(answer);
   return body && { data: 'data' in body ? body['data'] : body };
 }
 
-/** The vendor's pages show `"timestamp": "integer"` too, so it is believed only as seconds of this century and the next. */
+/** The vendor's pages also show `"timestamp": "integer"`, so it is used only as seconds of this century and the next. */
 const [EARLIEST, LATEST] = [Date.UTC(2001, 0), Date.UTC(2200, 0)];
 
-/** The upstream's clock, ms since the epoch: its `timestamp`, else its `Date`. */
+/** Returns the upstream's clock in ms since the epoch: its `timestamp`, else its `Date`. */
 export function upstreamNow(answer: UpstreamAnswer): number | undefined {
   const timestamp = jsonObject(answer)?.['timestamp'];
   const at = typeof timestamp === 'number' ? timestamp * 1_000 : NaN;
   return at >= EARLIEST && at < LATEST ? at : answer.upstreamNow;
 }
 
-/** Renews without the password and never expires by itself; one that is no JWT is not worth a try. */
+/** Renews without the password and never expires by itself. One that is no JWT is ignored. */
 function nestedRefreshToken(claims: Readonly<Record<string, unknown>>): Secret | undefined {
   const nested = claims['refresh-token'];
   return isToken(nested) && claimsOf(nested) !== undefined ? new Secret(nested) : undefined;

@@ -6,14 +6,14 @@ import { wordsOf } from './password-login.wire.js';
 
 export interface PasswordLoginApiOptions {
   /**
-   * HTTP statuses of an API call by which the upstream says that it does not accept the token. Add 403 for FastAPI before
-   * 0.122, whose `HTTPBearer` answered it; a call that is not a GET is then not repeated, for a 403 may mean anything.
+   * HTTP statuses of an API call by which the upstream rejects the token. Add 403 for FastAPI before 0.122, whose `HTTPBearer`
+   * answered it. A call that is not a GET is then not repeated, because a 403 may have other reasons.
    * @default [401] (RFC 6750 §3.1)
    */
   tokenRejectedStatuses?: readonly (401 | 403)[];
 }
 
-/** An API behind a bearer: JSON in (or a form, given as `URLSearchParams`), JSON out, and what the HTTP status says. */
+/** An API with a bearer token: JSON (or a form, given as `URLSearchParams`) in, JSON out, and failures by HTTP status. */
 export function passwordLoginApi({ tokenRejectedStatuses = [401] }: PasswordLoginApiOptions): ApiLanguage {
   const rejections: readonly number[] = tokenRejectedStatuses;
   return {

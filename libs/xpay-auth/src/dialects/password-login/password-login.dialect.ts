@@ -12,14 +12,14 @@ import {
 import { decodeGrant, refreshFields, saidReason } from './password-login.wire.js';
 
 /**
- * The generic password login: `POST /auth/login` with `username` and `password` as a form, answered with a bearer token, as
- * OAuth2's password grant and FastAPI's tutorials have it. Nobody's upstream in particular, so it has no default `baseUrl`,
- * and most of it is an option.
+ * The generic password login: `POST /auth/login` with `username` and `password` as a form, answered with a bearer token, as in
+ * OAuth2's password grant and FastAPI's tutorials. It is not specific to one upstream, so it has no default `baseUrl`, and
+ * most of it is configurable.
  *
- * A token lives as long as the answer says, else as long as its own `exp` says, else `token.fallbackLifeMs` (5 min). The
- * scopes are those of the answer; the user's name is the one that was typed, because the answer has none.
+ * The lifetime of a token is that of the answer, else that of its own `exp`, else `token.fallbackLifeMs` (5 min). The scopes are
+ * those of the answer. The username is the one that was presented, because the answer has none.
  *
- * Throws `configuration` for options that cannot be meant.
+ * Throws `configuration` for invalid options.
  * Source: RFC 6749 §4.3, §5 and §6; https://fastapi.tiangolo.com/tutorial/security/simple-oauth2/
  */
 export function passwordLogin(options: PasswordLoginDialectOptions = {}): Dialect {
@@ -60,7 +60,7 @@ function post(path: string, { body }: PasswordLoginSettings, fields: Record<stri
     : { method: 'POST', path, headers: { 'content-type': 'application/json' }, body: JSON.stringify(fields) };
 }
 
-/** What the body says in agreed words goes before the status; a proxy's 400, 403 or 404 has no JSON. */
+/** An error code in the body takes precedence over the status; a proxy's 400, 403 or 404 has no JSON. */
 function isRefusal(answer: UpstreamAnswer, { refusedStatuses }: PasswordLoginSettings): boolean {
   const { status } = answer;
   const reason = saidReason(answer);

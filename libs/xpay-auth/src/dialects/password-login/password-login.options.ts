@@ -5,17 +5,17 @@ import { DEFAULT_TOKEN_AT } from './password-login.wire.js';
 /** Options of the dialect `passwordLogin`. */
 export interface PasswordLoginDialectOptions extends PasswordLoginApiOptions {
   /**
-   * Path of the login, below `baseUrl`. FastAPI answers 307 to a trailing slash too many, and nobody follows it.
+   * Path of the login, below `baseUrl`. FastAPI answers 307 to a trailing slash too many, which is not followed.
    * @default '/auth/login'
    */
   path?: string;
   /**
-   * How login and refresh are written: as a form (`application/x-www-form-urlencoded`) or as a JSON object.
+   * The encoding of login and refresh: a form (`application/x-www-form-urlencoded`) or a JSON object.
    * @default 'form'
    */
   body?: 'form' | 'json';
   /**
-   * What the upstream calls our two fields. @default { username: 'username', secretKey: 'password' }
+   * The upstream's names of the two fields. @default { username: 'username', secretKey: 'password' }
    */
   fields?: {
     /** Its field for the user name. */
@@ -24,15 +24,15 @@ export interface PasswordLoginDialectOptions extends PasswordLoginApiOptions {
     secretKey?: string;
   };
   /**
-   * What goes with every login and refresh, such as `{ grant_type: 'password' }` for a strict OAuth2 form, or a `client_id`
+   * Further fields of every login and refresh, such as `{ grant_type: 'password' }` for a strict OAuth2 form, or a `client_id`
    * and its `client_secret`. A refresh has its own `grant_type`.
    * @default none
    */
   extraFields?: Readonly<Record<string, string>>;
   /**
-   * Where the answer has the token: a name, or the way to it, such as `'result.token'`. Type, life, scope and refresh token
+   * The place of the token in the answer: a name or a path, such as `'result.token'`. Type, lifetime, scope and refresh token
    * are read beside it, by OAuth's names.
-   * @default where OAuth has it (RFC 6749 §5.1)
+   * @default OAuth's name for it (RFC 6749 §5.1)
    */
   tokenAt?: string;
   /**
@@ -43,21 +43,21 @@ export interface PasswordLoginDialectOptions extends PasswordLoginApiOptions {
    */
   tokenTypes?: readonly string[];
   /**
-   * HTTP statuses by which the login says that the credentials are wrong; every other one is the upstream's trouble. Other
-   * conventions in the wild: 400 (fastapi-users, the full-stack template), 403, 404. A 400, 403 or 404 counts only with a
-   * JSON object in it, for a proxy has them too; OAuth's `invalid_grant` counts with any status but 429 and 5xx.
+   * HTTP statuses by which the login rejects credentials; every other one is a failure of the upstream. Other conventions in
+   * use: 400 (fastapi-users, the full-stack template), 403, 404. A 400, 403 or 404 counts only with a JSON object in it,
+   * because proxies answer them too. OAuth's `invalid_grant` counts with any status but 429 and 5xx.
    * @default [401], the convention of FastAPI's tutorial
    */
   refusedStatuses?: readonly (400 | 401 | 403 | 404)[];
   /**
-   * Path of a standard refresh grant (RFC 6749 §6), used where a login brings a refresh token. A refused refresh, or a
-   * missing one, is a full login.
-   * @default none: refresh tokens are not even kept
+   * Path of a standard refresh grant (RFC 6749 §6), used when a login returns a refresh token. After a refused refresh, or
+   * without a refresh token, a full login follows.
+   * @default none: refresh tokens are not kept
    */
   refreshPath?: string;
 }
 
-/** What the dialect relies on. */
+/** The options with their defaults. */
 export interface PasswordLoginSettings {
   readonly path: string;
   readonly body: 'form' | 'json';
@@ -70,7 +70,7 @@ export interface PasswordLoginSettings {
   readonly refreshPath: string | undefined;
 }
 
-/** The options with their defaults. Throws `configuration`, naming the option, for what cannot be meant. */
+/** Resolves the options. Throws `configuration` with the name of the option for an invalid value. */
 export function resolvePasswordLogin(options: PasswordLoginDialectOptions): PasswordLoginSettings {
   const { path = '/auth/login', body = 'form', extraFields = {}, refreshPath } = options;
   const names = {

@@ -4,17 +4,17 @@ import type { Grant, UpstreamAnswer } from '../../core/ports.js';
 import { Secret } from '../../core/secret.js';
 import { claimsOf, isAbsent, isObject, isScopeList, isToken, jsonObject, msFromSeconds } from '../../http/answer.js';
 
-/** OAuth's own place for the token (RFC 6749 §5.1). */
+/** OAuth's name for the token (RFC 6749 §5.1). */
 export const DEFAULT_TOKEN_AT = 'access_token';
 
-/** What a grant is read with. */
+/** How a grant is read. */
 export interface GrantReading {
-  /** The way to the token, name by name; what belongs to it lies beside it. */
+  /** The path to the token, name by name. The other fields are beside it. */
   readonly tokenAt: readonly string[];
   /** The accepted values of `token_type`, in lower case. */
   readonly tokenTypes: readonly string[];
   readonly keepRefreshToken: boolean;
-  /** The answer names nobody, so this is whom the grant is for. */
+  /** The username of the grant, because the answer has none. */
   readonly username: string;
 }
 
@@ -25,8 +25,8 @@ export const refreshFields = (refreshToken: Secret) => ({
 });
 
 /**
- * What a successful answer grants, or `undefined` when there is no token where it should be. Its life is `expires_in`, else
- * the token's own `exp`, else not known.
+ * Returns the grant of a successful answer, or `undefined` when there is no token in its place. The lifetime is `expires_in`,
+ * else that of the token's own `exp`, else unknown.
  *
  * Throws `upstream_malformed` for a token that cannot be used.
  */
@@ -61,12 +61,12 @@ export function decodeGrant(
   };
 }
 
-/** Required by RFC 6749 §5.1 in any case of letters, and left out by many. */
+/** RFC 6749 §5.1 requires `token_type`, in any case of letters. Many upstreams leave it out. */
 function isAccepted(type: unknown, tokenTypes: readonly string[]): boolean {
   return isAbsent(type) || (typeof type === 'string' && tokenTypes.includes(type.toLowerCase()));
 }
 
-/** Why a login was turned down, as far as the body says it in a way that is agreed on. */
+/** The reason of a rejected login, if the body has a standard error code. */
 export type SaidReason = 'credentials' | 'request' | undefined;
 
 /** RFC 6749 §5.2: errors of the client, not of its user. */
@@ -78,7 +78,7 @@ const REQUEST_ERRORS = [
   'unsupported_grant_type',
 ];
 
-/** By OAuth's error codes, by FastAPI's list of faulty fields, or by its answer to a path that is not there. */
+/** Reads OAuth's error codes, FastAPI's list of faulty fields, and its answer to an unknown path. */
 export function saidReason(answer: UpstreamAnswer): SaidReason {
   const { error, detail } = jsonObject(answer) ?? {};
   if (error === 'invalid_grant') return 'credentials';
@@ -87,19 +87,19 @@ export function saidReason(answer: UpstreamAnswer): SaidReason {
   return request ? 'request' : undefined;
 }
 
-/** The upstream's words for an error: FastAPI's `detail`, OAuth's `error_description`, or `message`. */
+/** Returns the upstream's words for an error: FastAPI's `detail`, OAuth's `error_description`, or `message`. */
 export function wordsOf(answer: UpstreamAnswer): unknown {
   const { detail, error_description: description, message, error } = jsonObject(answer) ?? {};
   return [detail, description, message, error].find((words) => typeof words === 'string');
 }
 
-function follow(body: Readonly<Record<string, unknown>> | undefined, way: readonly string[]) {
+function follow(body: Readonly<Record<string, unknown>> | undefined, path: readonly string[]) {
   let here: unknown = body;
-  for (const name of way) here = isObject(here) && Object.hasOwn(here, name) ? here[name] : undefined;
+  for (const name of path) here = isObject(here) && Object.hasOwn(here, name) ? here[name] : undefined;
   return isObject(here) ? here : undefined;
 }
 
-/** Space-separated (RFC 6749 §3.3); a list is taken too. */
+/** Reads space-separated scopes (RFC 6749 §3.3), and also a list. */
 function scopesOf(scope: unknown): readonly string[] {
   if (isAbsent(scope)) return [];
   const scopes: unknown = typeof scope === 'string' ? scope.split(' ').filter((name) => name !== '') : scope;

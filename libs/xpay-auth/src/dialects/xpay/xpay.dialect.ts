@@ -9,7 +9,7 @@ import { decodeEnvelope, decodeGrant, type XPayError } from './xpay.wire.js';
 /** Options of the dialect {@link xPay}. */
 export interface XPayDialectOptions {
   /**
-   * What `isAPI` says to xPay.stream: one answer for every purpose, or one for each. @default true
+   * The value of `isAPI` in logins at xPay.stream: one for all purposes, or one for each. @default true
    */
   isAPI?: boolean | Partial<Record<Purpose, boolean>>;
   /**
@@ -18,13 +18,13 @@ export interface XPayDialectOptions {
    */
   isRefusal?: (error: XPayError) => boolean;
   /**
-   * Messages (whole, exact) by which a 200 with `error` says that it did not accept the token. xPay moves crypto tokens,
-   * so a message that merely mentions a token says nothing.
+   * Messages (whole, exact) by which a 200 with `error` rejects the token. xPay moves crypto tokens, so a message that merely
+   * mentions a token does not count.
    * @default ['invalid token', 'token expired']
    */
   tokenRejections?: readonly string[];
   /**
-   * Paths that only read: after a 200 that rejected the token, these alone are asked again.
+   * Paths that only read. After a 200 that rejected the token, only these calls are repeated.
    * @default paths that end in `/find`, `/view` or `/preview`
    */
   isReadOnly?: (path: string) => boolean;
@@ -32,7 +32,7 @@ export interface XPayDialectOptions {
 
 /**
  * xPay.stream: `POST /client/authenticate` with a user name and a secret key, and an all-POST JSON API behind a bearer.
- * It answers 200 to a wrong key, keeps no refresh token, and signs its tokens with a key nobody else holds.
+ * It answers 200 to a wrong key, issues no refresh tokens, and signs its tokens with a key that it does not share.
  *
  * Source: https://docs.xpay.stream/authentication-api and https://docs.xpay.stream/prerequisites
  */
@@ -92,7 +92,7 @@ function xPayApi(options: XPayDialectOptions): ApiLanguage {
       throw reportedError(error.message, token.value, { reference });
     },
 
-    // The vendor's own paths hold no data. One that is not among them might.
+    // The vendor's documented paths hold no data. Another path might.
     template: (path) => (DOCUMENTED_PATH.test(path) ? path : undefined),
   };
 }

@@ -4,16 +4,16 @@ import type { Grant, UpstreamAnswer } from '../../core/ports.js';
 import { isAbsent, isName, isObject, isScopeList, isToken, jsonObject } from '../../http/answer.js';
 import { unreadable } from '../../http/failure.js';
 
-/** xPay.stream's `error` object (https://docs.xpay.stream/authentication-api): there is no code, only words. */
+/** xPay.stream's `error` object (https://docs.xpay.stream/authentication-api). It has no code, only a message. */
 export interface XPayError {
-  /** As it came, of any length, and it may repeat what was sent: compare it, do not log it. Empty when there is none. */
+  /** As received, of any length, and it may repeat what was sent: compare it, do not log it. Empty when there is none. */
   readonly message: string;
-  /** What the vendor puts beside it; `{ invalid: true }` for wrong credentials. */
+  /** Further data; `{ invalid: true }` for wrong credentials. */
   readonly data: unknown;
 }
 
 /**
- * xPay.stream's envelope: `success` or `error`, told apart by which of them has a value, on any HTTP status but 429 and 5xx.
+ * xPay.stream's envelope: either `success` or `error` has a value, on any HTTP status but 429 and 5xx.
  * The vendor's own samples test both for truth (https://docs.xpay.stream/authentication-api), so `null` beside the other is
  * no second value.
  */
@@ -22,7 +22,7 @@ export type XPayEnvelope = { readonly reference: UpstreamReference } & (
 );
 
 /**
- * Throws `upstream_rate_limited` for a 429 and `upstream_unavailable` from 500 on, whatever the words inside, and
+ * Throws `upstream_rate_limited` for a 429 and `upstream_unavailable` from 500 on, whatever the envelope contains, and
  * `upstream_malformed` for what is no envelope.
  */
 export function decodeEnvelope(answer: UpstreamAnswer): XPayEnvelope {
@@ -30,7 +30,7 @@ export function decodeEnvelope(answer: UpstreamAnswer): XPayEnvelope {
   const { success, error } = body ?? {};
   if (isObject(error) && isAbsent(success)) {
     const reference = referenceOf(body?.['uuid'], error['tag']);
-    // A gateway that is busy or broken says nothing of credentials, even where its envelope seems to.
+    // The answer of a busy or broken gateway is not about credentials, even where its envelope seems to be.
     if (answer.status === 429 || answer.status >= 500) throw unreadable(answer, 'an envelope', reference);
     return {
       kind: 'error',
@@ -45,7 +45,7 @@ export function decodeEnvelope(answer: UpstreamAnswer): XPayEnvelope {
   throw unreadable(answer, 'an envelope of `success` or `error`');
 }
 
-/** What `POST /client/authenticate` grants. Throws `upstream_malformed` for everything else. */
+/** Returns the grant of `POST /client/authenticate`. Throws `upstream_malformed` for everything else. */
 export function decodeGrant(answer: UpstreamAnswer, data: unknown, reference: UpstreamReference): Grant {
   const { user, access_token: token, expiresAt, success } = isObject(data) ? data : {};
   const { username, isAPI, ...granted } = isObject(user) ? user : {};
@@ -72,7 +72,7 @@ export function decodeGrant(answer: UpstreamAnswer, data: unknown, reference: Up
 
 const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
-/** Both are documented as UUIDs. Anything else in their place may be anything, and a reference is written to logs. */
+/** Both are documented as UUIDs. Other values are dropped, because a reference is written to logs. */
 function referenceOf(uuid: unknown, tag?: unknown): UpstreamReference {
   return { ...(isUuid(uuid) && { uuid }), ...(isUuid(tag) && { tag }) };
 }
