@@ -1,16 +1,15 @@
 import type { AxiosInstance, AxiosResponse } from 'axios';
 import type { Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
+import { Instrumentation } from '../core/instrumentation.js';
 import type { UpstreamAnswer, UpstreamRequest } from '../core/ports.js';
-import { type SpanEnd, Instrumentation } from '../core/instrumentation.js';
 import { decodeText, parseHttpDate } from './answer.js';
 import { transportFailure } from './failure.js';
 
-/**
- * Sends one request to the upstream. Throws what `Upstream` in core/ports says, and `configuration` for a path that leads
- * elsewhere.
- */
+/** Sends requests to the upstream. Throws the failures of `Upstream`, and `configuration` for a path that leads elsewhere. */
 export class UpstreamClient {
+  private readonly base: URL;
+  /** The path of `baseUrl` without a trailing slash. */
   private readonly basePath: string;
 
   constructor(
@@ -19,52 +18,49 @@ export class UpstreamClient {
     private readonly clock: Clock,
     private readonly instrumentation: Instrumentation = new Instrumentation(),
   ) {
-    this.basePath = new URL(baseUrl).pathname.replace(/\/$/, '');
+    this.base = new URL(baseUrl);
+    this.basePath = this.base.pathname.replace(/\/$/, '');
   }
 
-  /** @param shown the path as an onlooker may see it: without secrets, names and ids; none: it is not shown */
+  /** @param shown the path without secrets, names and ids, for the observer. @default no path is shown */
   async send(request: UpstreamRequest, signal?: AbortSignal, shown?: string): Promise<UpstreamAnswer> {
     const url = this.urlOf(request.path);
     const template = shown && this.basePath + shown;
-    const act = { type: 'exchange', method: request.method, url, template } as const;
-    return this.instrumentation.observe(act, () => this.exchange(url, request, signal), { judge, signal });
+    const operation = { type: 'exchange', method: request.method, url, template } as const;
+    return this.instrumentation.observe(operation, () => this.exchange(url, request, signal), {
+      judge: ({ status }) => ({ outcome: 'ok', status }),
+      signal,
+    });
   }
 
   private async exchange(url: string, request: UpstreamRequest, signal?: AbortSignal): Promise<UpstreamAnswer> {
-    const response = await this.withinTimeout(signal, (until) =>
-      this.axios.request<Buffer>({
+    const { method, headers, body: data } = request;
+    const controller = new AbortController();
+    const abort = (): void => controller.abort();
+    if (signal?.aborted === true) abort();
+    signal?.addEventListener('abort', abort, { once: true });
+    // axios' own timeout only watches for silence once an answer has begun; this one limits the whole exchange.
+    const cancelTimer = this.clock.setTimer(abort, this.axios.defaults.timeout ?? Infinity);
+    const response = await this.axios
+      .request<Buffer>({
         url,
-        method: request.method,
-        headers: { accept: 'application/json', ...request.headers },
-        ...(request.body !== undefined && { data: request.body }),
-        signal: until,
-      }),
-    );
+        method,
+        headers: { accept: 'application/json', ...headers },
+        ...(data !== undefined && { data }),
+        signal: controller.signal,
+      })
+      .catch((thrown: unknown) => {
+        throw transportFailure(thrown, this.base.origin);
+      })
+      .finally(() => {
+        cancelTimer();
+        signal?.removeEventListener('abort', abort);
+      });
     return answerOf(response, this.clock.now());
   }
 
-  /** Once an answer has begun, axios' own timeout watches for silence alone; this one is for the whole of it. */
-  private async withinTimeout(
-    signal: AbortSignal | undefined,
-    request: (until: AbortSignal) => Promise<AxiosResponse<Buffer>>,
-  ): Promise<AxiosResponse<Buffer>> {
-    const controller = new AbortController();
-    const giveUp = (): void => controller.abort();
-    if (signal?.aborted === true) giveUp();
-    signal?.addEventListener('abort', giveUp, { once: true });
-    const cancelTimer = this.clock.setTimer(giveUp, this.axios.defaults.timeout ?? Infinity);
-    try {
-      return await request(controller.signal);
-    } catch (thrown) {
-      throw transportFailure(thrown, new URL(this.baseUrl).origin);
-    } finally {
-      cancelTimer();
-      signal?.removeEventListener('abort', giveUp);
-    }
-  }
-
   private urlOf(path: string): string {
-    // Some servers take an encoded slash for one before they look for dots.
+    // Some servers decode an encoded slash before they resolve dots.
     const readings = [path, path.replace(/%(?:2f|5c)/gi, '/')];
     if (!/^\/(?!\/)/.test(path) || !readings.every((reading) => this.isBelow(this.baseUrl + reading))) {
       throw new XPayAuthError(
@@ -75,16 +71,11 @@ export class UpstreamClient {
     return new URL(this.baseUrl + path).href;
   }
 
-  /** Below the path of `baseUrl` once `..` and `%2e%2e` are resolved: the rest of the host may be somebody else's. */
+  /** Whether a URL is below `baseUrl` after `..` and `%2e%2e` are resolved: the rest of the host may be another service. */
   private isBelow(address: string): boolean {
-    if (!URL.canParse(address)) return false;
-    const [url, base] = [new URL(address), new URL(this.baseUrl)];
-    return url.origin === base.origin && url.pathname.startsWith(`${base.pathname.replace(/\/$/, '')}/`);
+    const url = URL.canParse(address) ? new URL(address) : undefined;
+    return url?.origin === this.base.origin && url.pathname.startsWith(`${this.basePath}/`);
   }
-}
-
-function judge({ status }: UpstreamAnswer): SpanEnd {
-  return { outcome: 'ok', status };
 }
 
 function answerOf(response: AxiosResponse<Buffer>, receivedAt: number): UpstreamAnswer {
@@ -93,7 +84,7 @@ function answerOf(response: AxiosResponse<Buffer>, receivedAt: number): Upstream
     return typeof value === 'string' ? value : undefined;
   };
   const text = decodeText(response.data, header('content-type'));
-  // The status of an error says enough. A success is worth nothing without its body.
+  // An error needs no body, its status is enough. A success is worth nothing without one.
   if (text === undefined && response.status < 300) {
     throw new XPayAuthError(
       'upstream_malformed',
