@@ -54,7 +54,9 @@ describe('the example of docs/dialects.md', () => {
     expect(
       imports.filter(
         (target) =>
-          !/^(?:\.\/[\w.-]+|node:\w+|@nestjs\/\w+|reflect-metadata|nestjs-xpay-auth(?:\/dialect|\/testing)?)$/.test(target),
+          !/^(?:\.\/[\w.-]+|node:\w+|@nestjs\/\w+|reflect-metadata|nestjs-xpay-auth(?:\/dialect|\/testing)?)$/.test(
+            target,
+          ),
       ),
     ).toEqual([]);
   });
