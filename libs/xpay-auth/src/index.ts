@@ -30,7 +30,7 @@ export {
   type XPayRequest,
 } from './nest/services/http.service.js';
 export { attachXPayBearer, type XPayBearerOptions } from './nest/services/axios-bearer.js';
-export { AccessToken, type AccessTokenFacts } from './core/access-token.js';
+export { AccessToken, type AccessTokenFacts } from './core/secret.js';
 export type { TokenEvent, TokenStatus } from './core/token-events.js';
 
 // inbound: who calls us, and may they

@@ -1,4 +1,4 @@
-import { NonPrinting } from './non-printing.js';
+import { NonPrinting } from './secret.js';
 
 /** A user name and its secret key. The same two names in every dialect, whatever the upstream calls its fields. */
 export interface Credentials {

@@ -1,7 +1,6 @@
-import type { AccessToken } from './access-token.js';
 import type { Credentials } from './credentials.js';
 import type { UpstreamReference } from './errors.js';
-import type { Secret } from './secret.js';
+import type { AccessToken, Secret } from './secret.js';
 
 /** One HTTP request to the upstream. The path is relative to the instance's `baseUrl`. */
 export interface UpstreamRequest {

@@ -1,4 +1,4 @@
-import type { AccessToken } from '../core/access-token.js';
+import type { AccessToken } from '../core/secret.js';
 import { type Clock, type Instant, readInstant } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { FreshnessPolicy } from '../core/freshness.js';

@@ -1,4 +1,4 @@
-import type { AccessToken } from '../core/access-token.js';
+import type { AccessToken } from '../core/secret.js';
 import type { Instant } from '../core/clock.js';
 import type { Credentials } from '../core/credentials.js';
 import type { XPayAuthError } from '../core/errors.js';

@@ -1,4 +1,4 @@
-import type { AccessToken } from '../core/access-token.js';
+import type { AccessToken } from '../core/secret.js';
 import type { Instant } from '../core/clock.js';
 import {
   type Freshness,

@@ -1,4 +1,4 @@
-import type { AccessToken } from '../core/access-token.js';
+import type { AccessToken } from '../core/secret.js';
 import type { Credentials } from '../core/credentials.js';
 import { XPayAuthError } from '../core/errors.js';
 import { type Backoff, type BackoffPolicy, doubled, standingFailure } from '../async/backoff.js';

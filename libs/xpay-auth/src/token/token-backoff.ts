@@ -1,4 +1,4 @@
-import type { AccessToken } from '../core/access-token.js';
+import type { AccessToken } from '../core/secret.js';
 import type { Clock } from '../core/clock.js';
 import type { Credentials } from '../core/credentials.js';
 import { XPayAuthError, asXPayAuthError } from '../core/errors.js';

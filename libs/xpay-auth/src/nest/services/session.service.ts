@@ -1,5 +1,5 @@
 import type { OnModuleDestroy } from '@nestjs/common';
-import type { AccessToken } from '../../core/access-token.js';
+import type { AccessToken } from '../../core/secret.js';
 import { type Credentials, SealedCredentials } from '../../core/credentials.js';
 import { XPayAuthError } from '../../core/errors.js';
 import { UNKNOWN_ADDRESS } from '../../rate-limit/counted-by.js';

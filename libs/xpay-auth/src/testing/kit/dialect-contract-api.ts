@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { AccessToken } from '../../core/access-token.js';
+import { AccessToken } from '../../core/secret.js';
 import type { ApiCall } from '../../core/ports.js';
 import { CALL_UUID, type Play } from './dialect-contract-stage.js';
 

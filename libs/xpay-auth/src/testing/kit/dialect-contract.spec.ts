@@ -1,10 +1,9 @@
 import { describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
-import { AccessToken } from '../../core/access-token.js';
 import { XPayAuthError } from '../../core/errors.js';
 import type { ApiCall, Dialect } from '../../core/ports.js';
-import { Secret } from '../../core/secret.js';
+import { AccessToken, Secret } from '../../core/secret.js';
 import { passwordLogin } from '../../dialects/password-login/password-login.dialect.js';
 import { startPasswordLoginEmulator } from '../emulators/password-login.emulator.js';
 import { dialectContract } from './dialect-contract.js';
