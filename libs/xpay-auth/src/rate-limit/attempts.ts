@@ -39,10 +39,12 @@ export interface Attempts {
   republish(): void;
 }
 
+const nothing = (): Promise<void> => Promise.resolve();
+
 const uncounted: ReservedAttempt = {
-  succeeded: () => Promise.resolve(),
-  refund: () => Promise.resolve(),
-  refundAddress: () => Promise.resolve(),
+  succeeded: nothing,
+  refund: nothing,
+  refundAddress: nothing,
   isFromTrustedAddress: () => Promise.resolve(false),
 };
 
@@ -114,7 +116,7 @@ export class CountedAttempts implements Attempts {
   }
 
   free(by: Attempted): ReservedAttempt {
-    return this.#reserved(this.#originOf(by, this.#addressOf(by)), uncounted.refund, uncounted.refundAddress);
+    return this.#reserved(this.#originOf(by, this.#addressOf(by)), nothing, nothing);
   }
 
   republish(): void {
