@@ -109,6 +109,18 @@ describe.each(platforms)('an upstream that answers 429 for one user name, on %s'
     expect(await statuses()).toEqual([200]);
   });
 
+  it('D3 · a 429 for everyone does not lock out a user who was authenticated from this address', async () => {
+    await using app = await start(platform, { attempts: { ...roomy, perUserAndAddress: limitOf(1) } });
+    expect(await app.status('/me', from('192.0.2.1', asAda))).toBe(200);
+    await app.clock.advance(hour / 2);
+    app.xpay.faults.next(tooManyRequests);
+    expect(await app.status('/me', from('192.0.2.1', asAda))).toBe(503);
+    await app.clock.advance(60 * SECOND);
+    expect(await app.status('/me', from('192.0.2.1', wrong()))).toBe(401);
+    await app.clock.advance(hour);
+    expect(await app.status('/me', from('192.0.2.1', asAda))).toBe(200);
+  });
+
   it('D3 · the same credentials are counted once however often they are answered 429, and a cooldown costs nothing', async () => {
     await using app = await start(platform, { attempts: { ...roomy, perUserAndAddress: limitOf(2) } });
     app.xpay.faults.next(tooManyRequests, { times: 5 });

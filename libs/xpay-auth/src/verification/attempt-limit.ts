@@ -73,10 +73,11 @@ export class AttemptLimit implements Authenticator {
     const isRejected = isRejection(failure);
     if (isRejected) await this.#count(presented, attempt);
     // A 429 may depend on the guess, so it is no free one for this name. It may as well be about the whole app, and then the
-    // callers behind one address must not use up its budget.
-    else if (failure.code === 'upstream_rate_limited')
+    // callers behind one address must not use up its budget, and one who was authenticated from there must not use up their
+    // own: every instance counts once.
+    else if (failure.code === 'upstream_rate_limited' && !(await attempt.isFromTrustedAddress())) {
       await this.#count(presented, attempt, () => attempt.refundAddress());
-    else await attempt.refund();
+    } else await attempt.refund();
     if (!isRejected) return this.#undecided(presented, failure);
     return rejection(this.parts.audit, presented, 'the upstream does not accept them', failure);
   }
