@@ -10,6 +10,6 @@ describe('the packages of the other contexts', () => {
     expect(await program.ended()).toEqual({ code: 0, signal: null });
     expect(program.output()).toContain('statuses 200 401 403 504\n');
     // The hook that would have told works.
-    expect(program.output()).toContain('socket The package "@nestjs/websockets" cannot be loaded\n');
+    expect(program.output()).toContain('socket The package "@nestjs/websockets" cannot be loaded (Error)\n');
   });
 });

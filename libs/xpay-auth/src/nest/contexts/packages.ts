@@ -1,4 +1,4 @@
-import { asXPayAuthError, type XPayAuthError } from '../../core/errors.js';
+import { fromForeignError, type XPayAuthError } from '../../core/errors.js';
 
 // Optional peers, loaded when the first caller of their context is refused: whose app has the context has the package.
 // Literal names, so that a bundle has the one copy whose classes Nest recognises. Within `try`, so that a bundler that does
@@ -29,5 +29,5 @@ export async function loadMicroservices(): Promise<typeof import('@nestjs/micros
 }
 
 function notInstalled(name: string, thrown: unknown): XPayAuthError {
-  return asXPayAuthError(thrown, 'configuration', `The package "${name}" cannot be loaded`);
+  return fromForeignError(thrown, 'configuration', `The package "${name}" cannot be loaded`);
 }
