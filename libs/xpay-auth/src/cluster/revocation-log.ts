@@ -1,37 +1,37 @@
 import type { Clock } from '../core/clock.js';
 import type { LogPage, LogRecord, Store } from '../core/store.js';
 
-/** A moment in the order of all instances' revocations. */
+/** A position in the order of the revocations of all instances. */
 export interface LogPosition {
-  /** Changes when the store has lost what it held; then nothing of before holds. */
+  /** Changes when the store has lost its content. Positions of an earlier epoch are void. */
   readonly epoch: string;
-  /** Of the newest record that was known. */
+  /** The position of the newest known record. */
   readonly position: number;
 }
 
 export interface RevocationLogParts {
   readonly store: Store;
   readonly clock: Clock;
-  /** What makes two instances share their revocations. */
+  /** Instances with the same scope share their revocations. */
   readonly scope: string;
   /** Another instance has revoked this user. */
   readonly onUser: (username: string) => void;
-  /** Everybody was revoked, or nobody can say any more who was. */
+  /** All users were revoked, or the log can no longer tell which ones. */
   readonly onEverybody: () => void;
 }
 
-/** News may be lost, so every instance looks for itself this often: half of the second within which all must know. */
+/** Ms between two reads of the log, because notifications may be lost: half of the second within which all must know. */
 const POLL_EVERY_MS = 500;
-/** So old may a view be that a session is judged by. */
+/** The maximum age in ms of the view that a session is judged by. */
 const OLDEST_VIEW_MS = 1_000;
-/** In the place of a user: all of them. */
+/** Stands for all users in place of a user's index. */
 const EVERYBODY = '*';
-/** What is to be made up for when the store is back; beyond it everybody is revoked. */
+/** The most revocations kept for an unavailable store; beyond it all users are revoked. */
 const MOST_OWED = 1_000;
 
 /**
- * Who was revoked on any instance, in one order: a log in the store that every instance follows. Users stand in it under a
- * name that outlives a rotation of keys. When the log overflows, or was lost, everybody logs in again.
+ * The revocations of all instances in one order: a log in the store that every instance follows. It names users by an index
+ * that survives a rotation of keys. When the log overflows or is lost, all users log in again.
  */
 export class RevocationLog {
   #epoch: string | undefined;
@@ -42,14 +42,14 @@ export class RevocationLog {
   #everybodyAt = 0;
   /** Position of the latest revocation, by the user's name in the log. */
   readonly #users = new Map<string, number>();
-  /** Positions of what was revoked here and has not been read back yet: it is done already. */
+  /** Positions of revocations made here and not read back yet. They are already applied. */
   readonly #own = new Set<number>();
-  /** How many revocations were asked for here and are not in the log yet, by name in the log. */
+  /** The number of revocations made here that are not in the log yet, by index. */
   readonly #pending = new Map<string, number>();
-  /** When the view was asked for, on the monotonic clock. */
+  /** The time of the last read, on the monotonic clock. */
   #viewedAt = -Infinity;
   #looking: Promise<void> | undefined;
-  /** What is to be done once the store is back. */
+  /** Actions to run when the store is available again. */
   #owed: (() => Promise<void>)[] = [];
   #stopped = false;
   #cancel: () => void = () => undefined;
@@ -65,44 +65,44 @@ export class RevocationLog {
     return this.parts.store.indexOf(`user ${username}`);
   }
 
-  /** Where the view stands. To be taken after {@link catchUp} and before the upstream is asked. */
+  /** Returns the current position. Read it after {@link catchUp} and before the upstream is called. */
   position(): LogPosition {
     return { epoch: this.#epoch ?? '', position: this.#newest };
   }
 
-  /** Whether what began at this mark is over for the user of this index. */
+  /** Whether this user was revoked after this position. */
   ended({ epoch, position }: LogPosition, index: string): boolean {
     if (this.#pending.has(index) || this.#pending.has(EVERYBODY)) return true;
     const revokedAt = this.#users.get(index) ?? 0;
-    // Records between this mark and the oldest one are gone: nobody knows whose they were.
+    // The records between this position and the oldest one are gone, and with them the users they named.
     const overflowed = position < this.#oldest - 1;
     return epoch !== this.#epoch || overflowed || Math.max(revokedAt, this.#everybodyAt) > position;
   }
 
-  /** Sees to it that the view is not older than a second. Throws `store_unavailable`. */
+  /** Reads the log if the view is older than a second. Throws `store_unavailable`. */
   async fresh(): Promise<void> {
     if (this.parts.clock.monotonic() - this.#viewedAt >= OLDEST_VIEW_MS) await this.catchUp();
   }
 
-  /** Reads what is new. Throws `store_unavailable`. */
+  /** Reads new records. Throws `store_unavailable`. */
   async catchUp(): Promise<void> {
-    // Who asks while another look is under way needs one that begins after that.
+    // A caller that arrives during a read needs one that starts later.
     if (this.#looking !== undefined) await this.#looking.catch(() => undefined);
     this.#looking ??= this.#look().finally(() => (this.#looking = undefined));
     await this.#looking;
   }
 
-  /** Tells all instances. Throws `store_unavailable`, and tells them once the store is back. */
+  /** Notifies all instances. If the store is unavailable, throws `store_unavailable` and notifies them later. */
   revokeUser(username: string): Promise<void> {
     return this.#revoke(this.indexOf(username), username);
   }
 
-  /** As {@link revokeUser}, of everybody. */
+  /** Like {@link revokeUser}, for all users. */
   revokeAll(): Promise<void> {
     return this.#revoke(EVERYBODY, EVERYBODY);
   }
 
-  /** Does it now; or throws, and does it when the store is back. */
+  /** Runs the action now. If that fails, throws and runs it again when the store is available. */
   async orRetryLater(action: () => Promise<void>): Promise<void> {
     try {
       await action();
@@ -136,7 +136,7 @@ export class RevocationLog {
     });
   }
 
-  /** One revocation of everybody for all that is owed. */
+  /** Replaces all pending actions by one revocation of all users. */
   async #everybodyAtOnce(): Promise<void> {
     await this.#append(EVERYBODY, EVERYBODY);
     this.#pending.clear();
@@ -151,7 +151,7 @@ export class RevocationLog {
   async #append(index: string, value: string): Promise<void> {
     const { store, scope } = this.parts;
     const { newest } = await store.append(scope, { index, value });
-    // This instance has done it already; a login that follows must not be ended by it.
+    // Already applied here: it must not end a login that follows.
     if (newest > this.#newest) this.#own.add(newest);
     await this.catchUp();
     void store.publish(this.#topic, 'revoked').catch(() => undefined);
@@ -162,7 +162,7 @@ export class RevocationLog {
     const askedAt = clock.monotonic();
     let after = this.#newest;
     let page = await store.readLog(scope, after);
-    // Another epoch is read from its beginning; and looked at again, since the store may change between two reads.
+    // A new epoch is read from its beginning, and again, because the store may change between two reads.
     while (this.#isOlder(page) || (after > 0 && page.epoch !== this.#epoch)) {
       if (this.#isOlder(page)) await store.renewEpoch(scope, page.epoch);
       after = 0;
@@ -173,7 +173,7 @@ export class RevocationLog {
     for (const action of this.#owed.splice(0)) void this.orRetryLater(action).catch(() => undefined);
   }
 
-  /** The store has lost revocations that it once had: an old copy of it was brought back. */
+  /** Whether the store has lost revocations that it had: an old copy of it was restored. */
   #isOlder({ epoch, newest }: LogPage): boolean {
     return (epoch === this.#epoch && newest < this.#newest) || this.#left.has(epoch);
   }
@@ -198,7 +198,7 @@ export class RevocationLog {
     if (index === EVERYBODY) this.#everybodyAt = position;
     else this.#users.set(index, position);
     if (this.#own.delete(position)) return;
-    // A name that cannot be read any more: whoever it was, is over.
+    // The name cannot be decrypted any more, so all users are revoked.
     if (index === EVERYBODY || value === undefined) this.parts.onEverybody();
     else this.parts.onUser(value);
   }
