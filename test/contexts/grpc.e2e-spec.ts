@@ -4,6 +4,7 @@ import { type ArgumentsHost, Catch, type RpcExceptionFilter } from '@nestjs/comm
 import { BaseRpcExceptionFilter, RpcException } from '@nestjs/microservices';
 import { type CredentialsExtractor, XPayAuthError } from 'nestjs-xpay-auth';
 import type { Observable } from 'rxjs';
+import type { Ended } from '../support/grpc-channel.js';
 import { type GrpcService, startGrpcService } from '../support/grpc-service.js';
 import { ada, asAda, asRoot, root, wrong } from '../support/inbound-app.js';
 import { settled } from '../support/settled.js';
@@ -51,7 +52,14 @@ const failures: readonly [string, Record<string, string>, Prepare, number, strin
     'Insufficient scope',
     { challenge: 'Bearer error="insufficient_scope", scope="tme_user"' },
   ],
-  ['upstream_unavailable', asAda, withFault({ kind: 'unavailable', retryAfter: 17 }), status.UNAVAILABLE, UNAVAILABLE, { seconds: 17 }],
+  [
+    'upstream_unavailable',
+    asAda,
+    withFault({ kind: 'unavailable', retryAfter: 17 }),
+    status.UNAVAILABLE,
+    UNAVAILABLE,
+    { seconds: 17 },
+  ],
   ['upstream_unavailable', asAda, withFault({ kind: 'reset' }), status.UNAVAILABLE, UNAVAILABLE, { seconds: 1 }],
   [
     'upstream_malformed',
@@ -69,7 +77,125 @@ const trailersOf = (errorCode: string, { challenge, seconds }: { challenge?: str
   ...(seconds !== undefined && { 'retry-after': `${seconds}`, 'grpc-retry-pushback-ms': `${seconds * 1_000}` }),
 });
 
+const outcomeOf = ({ texts, trailers }: Ended): unknown => texts[0] ?? trailers['error-code'];
+
+@Catch(RpcException)
+class KeepingFilter implements RpcExceptionFilter<RpcException> {
+  readonly caught: RpcException[] = [];
+
+  catch(exception: RpcException, host: ArgumentsHost): Observable<never> {
+    this.caught.push(exception);
+    return new BaseRpcExceptionFilter<RpcException, never>().catch(exception, host);
+  }
+}
+
 describe('gRPC', () => {
+  it.each([
+    ['Admin', ['missing_credentials', 'insufficient_scope', 'admin']],
+    ['Optional', ['anonymous', ada.username, root.username]],
+    ['Open', ['open', 'open', 'open']],
+    ['Undeclared', ['undeclared', 'undeclared', 'undeclared']],
+  ])('D14 · applies the decorators of %s', async (method, expected) => {
+    await using service = await startGrpcService();
+    const outcomes = [];
+    for (const presented of [{}, asAda, asRoot]) outcomes.push(outcomeOf(await service.channel.run(method, presented)));
+    expect(outcomes).toEqual(expected);
+  });
+
+  it('D14 · globalGuards protect every call, with one decision for each', async () => {
+    await using service = await startGrpcService({ options: { globalGuards: true } });
+    expect(outcomeOf(await service.channel.run('Undeclared'))).toBe('missing_credentials');
+    expect(service.events).toEqual([]);
+    for (const method of ['Undeclared', ...methods])
+      expect((await service.channel.run(method, asAda)).code).toBe(status.OK);
+    expect(service.asked()).toBe(1);
+    expect((await service.channel.run('Unary', wrong())).code).toBe(status.UNAUTHENTICATED);
+    expect(service.events.filter(({ type }) => type === 'refused')).toHaveLength(1);
+  });
+
+  it('D14 · keeps an open stream when its session is revoked, and rejects the next call', async () => {
+    await using service = await startGrpcService();
+    const { accessToken } = await service.sessions.login(ada);
+    const stream = service.channel.begin('Ticks', bearer(accessToken));
+    await settled(() => service.ticks.sent.observed);
+    await service.sessions.revokeUser(ada.username);
+    service.ticks.sent.next('after');
+    await settled(() => stream.texts.length === 1);
+    expect(stream.texts).toEqual([`after ${ada.username}`]);
+    expect(outcomeOf(await service.channel.run('Ticks', bearer(accessToken)))).toBe('invalid_token');
+    stream.cancel();
+    expect((await stream.ended).code).toBe(status.CANCELLED);
+  });
+
+  it.each(methods)('D14 · survives a client that cancels %s before it is rejected', async (method) => {
+    await using service = await startGrpcService();
+    service.xpay.faults.always({ kind: 'hang' });
+    const call = service.channel.begin(method, asAda);
+    await service.xpay.waitForRequests(1);
+    call.cancel();
+    expect((await call.ended).code).toBe(status.CANCELLED);
+    await service.clock.advance(5_000);
+    await settled(() => service.events.some(({ type }) => type === 'undecided'));
+    service.xpay.faults.clear();
+    await service.clock.advance(5_000);
+    expect((await service.channel.run(method, asAda)).code).toBe(status.OK);
+  });
+
+  it('D14 · counts by user alone where a private peer forwards for others', async () => {
+    await using service = await startGrpcService({
+      options: { attempts: { perAddress: { attempts: 2, windowMs: 60_000 } } },
+    });
+    for (let i = 0; i < 6; i++) {
+      const presented = { ...basic(`user-${i}@example.test`, 'wrong'), 'x-forwarded-for': '203.0.113.7' };
+      expect(outcomeOf(await service.channel.run('Unary', presented))).toBe('invalid_credentials');
+    }
+  });
+
+  it('D14 · reads other metadata with an extractor', async () => {
+    const ticket: CredentialsExtractor = {
+      scheme: 'Ticket',
+      extract: ({ headers }) => (typeof headers['x-ticket'] === 'string' ? { token: headers['x-ticket'] } : undefined),
+    };
+    await using service = await startGrpcService({ options: { verification: { extractors: ['basic', ticket] } } });
+    const { accessToken } = await service.sessions.login(ada);
+    for (const method of methods) {
+      expect(outcomeOf(await service.channel.run(method, { 'x-ticket': accessToken }))).toBe(ada.username);
+      expect(outcomeOf(await service.channel.run(method, { 'x-ticket': accessToken, ...asAda }))).toBe(
+        'invalid_request',
+      );
+    }
+  });
+
+  it.each([
+    [false, asAda.authorization],
+    [true, ''],
+  ])('D14 · with stripCredentials: %s a handler finds "%s" in the metadata', async (stripCredentials, found) => {
+    await using service = await startGrpcService({ options: { verification: { stripCredentials } } });
+    expect((await service.channel.run('Authorization', asAda)).texts).toEqual([found]);
+  });
+
+  it.each(['Outbound', 'CallOutbound'])('D14 · answers a failure that leaves the handler of %s', async (method) => {
+    await using service = await startGrpcService({ options: { credentials: { username: 'app', secretKey: 'wrong' } } });
+    expect(await service.channel.run(method)).toMatchObject({
+      code: status.INTERNAL,
+      details: 'The upstream service refused this application',
+      trailers: { 'error-code': 'credentials_rejected' },
+    });
+  });
+
+  it("D14 · passes the exception to an app's own filter, with the status in getError()", async () => {
+    const filter = new KeepingFilter();
+    await using service = await startGrpcService({ configure: (app) => app.useGlobalFilters(filter) });
+    expect(await service.channel.run('Admin', asAda)).toMatchObject({
+      code: status.PERMISSION_DENIED,
+      trailers: { 'error-code': 'insufficient_scope' },
+    });
+    const [exception] = filter.caught;
+    expect(exception?.cause).toBeInstanceOf(XPayAuthError);
+    expect(exception?.getError()).toMatchObject({ code: 7, statusCode: 403, errorCode: 'insufficient_scope' });
+    expect(JSON.stringify(exception)).not.toContain(asAda.authorization);
+  });
+
   describe.each(methods)('%s', (method) => {
     it('D14 · accepts the credentials of the metadata, once for each call', async () => {
       await using service = await startGrpcService();
@@ -86,10 +212,10 @@ describe('gRPC', () => {
         await prepare(service);
         const ended = await service.channel.run(method, presented);
         expect(ended).toEqual({ code, details, texts: [], trailers: trailersOf(errorCode, facts) });
+        // The connection and the server are unharmed.
         service.xpay.faults.clear();
-        expect((await service.channel.run(method, asAda)).code).toBe(
-          errorCode === 'upstream_unavailable' ? expect.any(Number) : status.OK,
-        );
+        await service.clock.advance(17_000);
+        expect((await service.channel.run(method, asAda)).code).toBe(status.OK);
       },
     );
 
@@ -119,7 +245,7 @@ describe('gRPC', () => {
       // Another connection of the same peer.
       using other = service.open();
       expect((await other.run(method, wrong())).code).toBe(status.RESOURCE_EXHAUSTED);
-      expect(service.events.filter(({ type }) => type === 'denied' || type === 'refused').length).toBeGreaterThan(0);
+      expect(service.events).toContainEqual(expect.objectContaining({ type: 'locked-out', address: '127.0.0.1' }));
     });
   });
 });

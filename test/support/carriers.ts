@@ -8,6 +8,7 @@ import { startGateways } from './gateway-app.js';
 import type { Transport } from './gateway-client.js';
 import { startApi } from './graphql-app.js';
 import { graphqlSocketCarriers } from './graphql-carriers.js';
+import { startGrpcService } from './grpc-service.js';
 import { startInbound } from './inbound-app.js';
 import { OneConnection } from './one-connection.js';
 import { startService } from './rpc-service.js';
@@ -98,6 +99,27 @@ const tcp: CarrierKind = {
   },
 };
 
+const grpc: CarrierKind = {
+  name: 'one HTTP/2 connection of gRPC',
+  credentialsIn: 'operation',
+  start: async (options) => {
+    const service = await startGrpcService({ ...(options && { options }) });
+    return {
+      ...service,
+      open: async () => {
+        const channel = service.open();
+        return Promise.resolve({
+          run: async (presented?: Presented) => {
+            const { texts, trailers } = await channel.run('Unary', headersOf(presented));
+            return texts[0] ?? trailers['error-code'];
+          },
+          [Symbol.asyncDispose]: async () => Promise.resolve(channel[Symbol.dispose]()),
+        });
+      },
+    };
+  },
+};
+
 @Controller()
 class CallerController {
   @Scopes('tme_user')
@@ -133,5 +155,6 @@ export const carrierKinds: readonly CarrierKind[] = [
   gateway('socket.io'),
   gateway('ws'),
   tcp,
+  grpc,
   sharedContext,
 ];

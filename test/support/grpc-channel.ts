@@ -6,8 +6,7 @@ import type { Text } from './grpc-controller.js';
 
 export const PROTO_PATH = join(import.meta.dirname, 'callers.proto');
 
-const { service } = (loadPackageDefinition(loadSync(PROTO_PATH)).callers as { Callers: ServiceClientConstructor })
-  .Callers;
+const { Callers } = loadPackageDefinition(loadSync(PROTO_PATH))['callers'] as { Callers: ServiceClientConstructor };
 
 /** How a call ended. */
 export interface Ended {
@@ -47,7 +46,7 @@ export class GrpcChannel implements Disposable {
 
   /** Begins a call as {@link run} does. */
   begin(method: string, headers: Readonly<Record<string, string>> = {}): OpenCall {
-    const definition = service[method];
+    const definition = Callers.service[method];
     if (definition === undefined) throw new Error(`no method ${method}`);
     const metadata = new Metadata();
     for (const [name, value] of Object.entries(headers)) metadata.set(name, value);

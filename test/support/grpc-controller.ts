@@ -1,4 +1,4 @@
-import type { sendUnaryData, ServerDuplexStream, ServerReadableStream } from '@grpc/grpc-js';
+import type { Metadata, sendUnaryData, ServerDuplexStream, ServerReadableStream } from '@grpc/grpc-js';
 import { Controller, Inject, Injectable } from '@nestjs/common';
 import { Ctx, GrpcMethod, GrpcStreamCall, GrpcStreamMethod, Payload } from '@nestjs/microservices';
 import { Authenticated, CurrentUser, OptionalAuth, type Principal, Public, Scopes } from 'nestjs-xpay-auth';
@@ -9,7 +9,7 @@ export interface Text {
   readonly text: string;
 }
 
-/** Sends the messages of the method Ticks, and keeps what the methods received. */
+/** Sends the messages of the method Ticks. */
 @Injectable()
 export class Ticks {
   readonly sent = new Subject<string>();
@@ -89,6 +89,12 @@ export class CallersController {
   @GrpcMethod('Callers', 'Undeclared')
   undeclared(): Text {
     return { text: 'undeclared' };
+  }
+
+  @Authenticated()
+  @GrpcMethod('Callers', 'Authorization')
+  authorization(_: Text, metadata: Metadata): Text {
+    return { text: metadata.get('authorization').join() };
   }
 
   @Public()

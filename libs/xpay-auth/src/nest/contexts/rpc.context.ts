@@ -1,42 +1,61 @@
 import type { ArgumentsHost } from '@nestjs/common';
-import { type Observable, from, mergeMap } from 'rxjs';
+import type { RpcException } from '@nestjs/microservices';
+import { type Observable, from, mergeMap, of } from 'rxjs';
 import { XPayAuthError } from '../../core/errors.js';
 import type { IncomingRequest } from '../request/incoming-request.js';
-import { type RequestContext, withCause } from './request-context.js';
+import { type Denial, type RequestContext, withCause } from './request-context.js';
 import { failureMessage } from '../exceptions/http-exception.js';
+import { endStreamCall, grpcCallOf, grpcFailure, requestOfCall } from './grpc-call.js';
 import { MessageKey } from './message-key.js';
 import { loadMicroservices } from './packages.js';
 
 /**
- * Messages of a microservice. Credentials stand in the transport's metadata as `authorization`, where it has metadata (TCP
- * and Redis), or wherever an extractor finds them.
+ * Messages of a microservice, and calls of gRPC. Credentials are in the metadata as `authorization`, where the transport has
+ * metadata (gRPC, TCP and Redis), or wherever an extractor finds them.
  */
 export const rpcContext: RequestContext = {
-  // At the end, where Nest reads nothing: payload, context, and the call of gRPC come first.
-  operationOf: (host) => MessageKey.in(host.getArgs(), Infinity),
+  // At the end, where Nest reads nothing: payload and context come first. A call of gRPC is an object of its own.
+  operationOf: (host) => grpcCallOf(host) ?? MessageKey.in(host.getArgs(), Infinity),
 
   requestOf(host): IncomingRequest {
+    const data = host.switchToRpc().getData<unknown>();
+    const call = grpcCallOf(host);
+    if (call !== undefined) return { ...requestOfCall(call), rpc: { data, context: call.metadata } };
     const context = contextOf(host);
     const lines = metadataOf(context);
     return {
       headers: Object.fromEntries(lines.map(([name, value]) => [name.toLowerCase(), value])),
       rawHeaders: lines.flat(),
-      rpc: { data: host.switchToRpc().getData<unknown>(), context },
+      rpc: { data, context },
     };
   },
 
-  async exceptionOf({ failure }) {
-    const { RpcException } = await loadMicroservices();
-    return withCause(new RpcException(failureMessage(failure)), failure);
+  accept(host, principal, strip) {
+    if (principal !== undefined && strip) grpcCallOf(host)?.metadata.remove('authorization');
   },
 
-  answer: (denial): Observable<never> =>
-    from(Promise.all([loadMicroservices(), rpcContext.exceptionOf(denial)])).pipe(
-      mergeMap(([{ BaseRpcExceptionFilter }, thrown]) => {
-        return new BaseRpcExceptionFilter<Error, never>().catch(thrown, denial.host);
+  async exceptionOf(denial) {
+    const exception = await rpcException(denial);
+    // The call has ended: neither the next guard nor the handler may run, and an exception would end the process.
+    if (endStreamCall(denial.host, exception.getError() as object)) return new Promise<never>(() => undefined);
+    return exception;
+  },
+
+  answer: (denial): Observable<unknown> =>
+    from(Promise.all([loadMicroservices(), rpcException(denial)])).pipe(
+      mergeMap(([{ BaseRpcExceptionFilter }, exception]) => {
+        if (endStreamCall(denial.host, exception.getError() as object)) return of(undefined);
+        return new BaseRpcExceptionFilter<Error, never>().catch(exception, denial.host);
       }),
     ),
 };
+
+async function rpcException({ failure, host, challenge }: Denial): Promise<RpcException> {
+  const { RpcException } = await loadMicroservices();
+  const call = grpcCallOf(host);
+  const message = call === undefined ? failureMessage(failure) : grpcFailure(failure, call, challenge);
+  return withCause(new RpcException(message), failure);
+}
 
 /** The transport's own. Some have one for each message, others one for each connection. */
 function contextOf(host: ArgumentsHost): object {

@@ -37,8 +37,8 @@ export class ClientAddresses {
 
 /** Judged by this request alone. */
 export function addressOf(request: IncomingRequest): ClientAddress {
-  // The peer is a service that passes on the messages of many users.
-  if (request.rpc !== undefined) return { address: undefined, untrustedProxy: false };
+  // A message without a connection: the peer is a broker, or a service that passes on the messages of many users.
+  if (request.rpc !== undefined && request.socket === undefined) return { address: undefined, untrustedProxy: false };
   const peer = request.socket?.remoteAddress;
   const address = request.ip ?? peer;
   // Anyone may send the header, but only a proxy of the app's own network sends it from a private address or a Unix socket.
