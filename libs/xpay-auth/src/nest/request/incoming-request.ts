@@ -49,9 +49,9 @@ export interface Handshake {
 
 /** A message of a microservice, as the transport hands it to Nest. */
 export interface RpcMessage {
-  /** The payload. */
+  /** The payload; with `@GrpcStreamCall()` the call. */
   readonly data: unknown;
-  /** The transport's own context, such as `TcpContext` or `KafkaContext`. */
+  /** The transport's own context, such as `TcpContext` or `KafkaContext`; with gRPC the `Metadata` of the call. */
   readonly context: object;
 }
 
