@@ -55,7 +55,7 @@ export class GrpcChannel implements Disposable {
       definition.requestSerialize,
       definition.responseDeserialize,
       metadata,
-      { deadline: Date.now() + 10_000 },
+      { deadline: Date.now() + 25_000 },
     );
     const texts: string[] = [];
     call.on('data', ({ text }: Text) => texts.push(text));
