@@ -1,7 +1,16 @@
 import { type RunningProxy, startProxy } from './proxy-program.js';
 
+export interface CaddySetting {
+  /** The app that answers `/verify`. */
+  readonly appUrl: string;
+  /** The site behind `/app/`. */
+  readonly siteUrl: string;
+  /** Further texts of the configuration to replace. */
+  readonly edits?: Readonly<Record<string, string>>;
+}
+
 /** The Caddy of `examples/forward-auth/caddy`, between the app that answers `/verify` and the site behind `/app/`. */
-export function startCaddy({ appUrl, siteUrl }: { appUrl: string; siteUrl: string }): Promise<RunningProxy> {
+export function startCaddy({ appUrl, siteUrl, edits = {} }: CaddySetting): Promise<RunningProxy> {
   return startProxy({
     program: 'caddy',
     debianPackage: 'caddy',
@@ -9,6 +18,7 @@ export function startCaddy({ appUrl, siteUrl }: { appUrl: string; siteUrl: strin
     args: () => ['run', '--config', 'caddy/Caddyfile', '--adapter', 'caddyfile'],
     listens: ['http://:8080 {', 'http://:8081 {'],
     edits: {
+      ...edits,
       'forward_auth 127.0.0.1:3000 {': `forward_auth ${new URL(appUrl).host} {`,
       'reverse_proxy 127.0.0.1:3000': `reverse_proxy ${new URL(appUrl).host}`,
       'reverse_proxy 127.0.0.1:8081': `reverse_proxy ${new URL(siteUrl).host}`,
