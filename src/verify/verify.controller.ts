@@ -1,21 +1,25 @@
-import { BadRequestException, Controller, Get, Header, Req, Res } from '@nestjs/common';
+import { Controller, Get, Header, Req, Res } from '@nestjs/common';
 import { Authenticated, CurrentUser, type Principal, XPayAuthError } from 'nestjs-xpay-auth';
+import { type VerifyRequest, hasAmbiguousPath } from './original-path.js';
 import { requiredScopes } from './required-scopes.js';
 import { DescribeVerify } from '../docs/describe-verify.js';
 
-/** The part of a request and of an answer that both platforms have. */
-interface Request {
+/** The parts of a request that both platforms have. */
+interface Request extends VerifyRequest {
   readonly url: string;
 }
 
 /**
- * Forward auth: a proxy (nginx `auth_request`, Traefik `forwardAuth`, Envoy `ext_authz`) asks here whether a request may
- * pass. Some ask with the method of that request and with its path below this one: see forwarded-request.ts.
+ * Forward auth: a proxy (nginx `auth_request`, Traefik `forwardAuth`, Envoy `ext_authz`) calls this route to decide about a
+ * request. Some proxies use the method of that request, and append its path: see forwarded-request.ts.
  */
 @Controller('verify')
 @Authenticated()
 export class VerifyController {
-  /** 200 with the caller's name and scopes in headers, or 401, 403, 503 … `?scope=` may be repeated: all are asked for. */
+  /**
+   * Returns 200 with the caller's name and scopes in headers, or 400, 401, 403, 429, 503 … A repeated `?scope=` requires all of
+   * these scopes. The audit has every denial.
+   */
   @Get()
   @Header('cache-control', 'no-store')
   @DescribeVerify()
@@ -24,9 +28,11 @@ export class VerifyController {
     @CurrentUser() caller: Principal,
     @Res({ passthrough: true }) response: HeaderSink,
   ): void {
+    if (hasAmbiguousPath(request)) throw new XPayAuthError('invalid_request', 'The original path is ambiguous');
     const scopes = requiredScopes(request.url);
-    if (scopes === undefined)
-      throw new BadRequestException('Only ?scope=… is known here; repeat it for several scopes');
+    if (scopes === undefined) {
+      throw new XPayAuthError('invalid_request', 'The query is not ?scope=…, repeated for several scopes');
+    }
     if (!scopes.every((scope) => caller.scopes.includes(scope))) {
       throw new XPayAuthError('insufficient_scope', 'The caller lacks a scope', { requiredScopes: scopes });
     }

@@ -1,112 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { type AuditEvent, XPayAuditService } from 'nestjs-xpay-auth';
+import { AMBIGUOUS, PLAIN_PATHS } from '../support/ambiguous-paths.js';
 import { readingsOf } from '../support/path-readings.js';
 import { basicLine, rawGet } from '../support/raw-request.js';
+import { basic } from '../support/start-app.js';
 import { ADMIN, type Stage, USER, stages, startProxy, startStage } from './stage.js';
-
-/** Request targets that a proxy and the program behind it may read differently. Sent byte for byte: HTTP clients normalise. */
-const AMBIGUOUS = [
-  // Dot segments, as such and encoded in upper case, lower case and partly.
-  '/admin/../app/',
-  '/app/../admin/',
-  '/app/../admin',
-  '/app/..',
-  '/app/.',
-  '/app/./../admin/',
-  '/app/x/../../admin/',
-  '/../admin/',
-  '/app/%2e%2e/admin/',
-  '/app/%2E%2E/admin/',
-  '/app/.%2e/admin/',
-  '/app/%2e./admin/',
-  '/admin/%2e%2e/app/',
-  '/app/%2e/',
-  // Encoded slashes.
-  '/admin/..%2fapp/',
-  '/admin/..%2Fapp/',
-  '/app/..%2fadmin/',
-  '/app/..%2Fadmin/',
-  '/app%2f..%2fadmin/',
-  '/app/%2e%2e%2fadmin/',
-  '/app/%2f../%2fadmin/',
-  '/admin%2F',
-  '/%2fadmin/',
-  // Backslashes.
-  '/app/..\\admin\\',
-  '/admin\\..\\app/',
-  '/app/..%5cadmin/',
-  '/app/..%5Cadmin/',
-  '\\admin/',
-  '/\\admin/',
-  // Empty segments.
-  '//admin/',
-  '/app//../admin/',
-  '/admin//../app/',
-  '/app//..//admin/',
-  '//app/../admin/',
-  // Parameters of a segment.
-  '/app/..;/admin/',
-  '/app/..;x=1/admin/',
-  '/app/;/../admin/',
-  '/app/..%3b/admin/',
-  '/app/..%3Bx/admin/',
-  '/admin;x/',
-  '/;x/admin/',
-  // Encoded twice, and more often.
-  '/app/..%252fadmin/',
-  '/app/..%252Fadmin/',
-  '/app/%252e%252e/admin/',
-  '/app/%252e%252e%252fadmin/',
-  '/app/..%25252fadmin/',
-  '/app/..%255cadmin/',
-  '/app/%25%32%65%25%32%65/admin/',
-  '/app/..%25%32%66admin/',
-  '/app/..%252%66admin/',
-  '/%2561dmin/',
-  // Characters that end a string or a line, and those that no path may hold.
-  '/app/..%00/admin/',
-  '/app/%00/../admin/',
-  '/admin%00/',
-  '/admin%00.html',
-  '/app/..%0a/admin/',
-  '/app/..%0D%0A/admin/',
-  '/app/.%7f./admin/',
-  '/app/..\u0000/admin/',
-  '/app/..\t/admin/',
-  '/admin#/../app/',
-  '/app#/../admin/',
-  // Slashes and dots in overlong UTF-8, encoded and not.
-  '/app/..%c0%afadmin/',
-  '/app/..%C0%AFadmin/',
-  '/app/%c0%ae%c0%ae/admin/',
-  '/app/..%e0%80%afadmin/',
-  '/app/..%f0%80%80%afadmin/',
-  '/app/..%c1%9cadmin/',
-  '/app/..\xc0\xafadmin/',
-  // Not percent-encoding.
-  '/app/..%u002fadmin/',
-  '/app/..%2/admin/',
-  '/app/%',
-  // The whole address as the target (RFC 9112 §3.2.2).
-  'http://x/app/../admin/',
-  'http://x/admin/..%2fapp/',
-] as const;
-
-/** Paths that have one reading. */
-const PLAIN_PATHS = [
-  '/app/',
-  '/app/a%20b',
-  '/app/%E2%82%AC/%C3%BC',
-  '/app/%F0%9F%98%80',
-  '/app/%61b',
-  '/app/.well-known/x',
-  '/app/..x/x../...',
-  '/app/100%25',
-  '/app/100%25/x',
-  "/app/a:b@c!$&'()*+,=~_-",
-  '/app/C%23/what%3F',
-  '/app/?next=/../admin/..%2f//;x\\%00%252f',
-  '/app/x?a=%2e%2e/#',
-] as const;
 
 /** Paths of the programs in `/admin/`, in spellings that a program may take for it. */
 const OF_ADMIN = [
@@ -168,5 +66,37 @@ describe.each(stages)('paths through %s, with the reference app on %s', (proxy, 
   it.each(OF_ADMIN)('D15 · requires the scope of /admin/ for %j', async (target) => {
     expect(await ask(target, asUser)).toEqual({ status: 403, reached: [] });
     expect(await ask(target, asAdmin)).toEqual({ status: 200, reached: [target] });
+  });
+});
+
+/** The example without its own rule about paths, as in a configuration that was written before it. */
+const WITHOUT_RULE = {
+  nginx: { '"~*^[^?]*(?:%(?:': '"~*^no such path(?:%(?:' },
+  caddy: { '`(?i)^[^?]*(?:%(?:': '`(?i)^no such path(?:%(?:' },
+};
+
+describe.each(stages)('%s without a rule about paths, with the reference app on %s', (proxy, platform) => {
+  it('D15 · sends the original path to /verify, which refuses it with 400 and audits the client', async () => {
+    const edits = { ...PROGRAMS[proxy], ...WITHOUT_RULE[proxy] };
+    await using stage = await startStage(platform, (urls) => startProxy[proxy]({ ...urls, edits }));
+    const events: AuditEvent[] = [];
+    stage.app.app.get(XPayAuditService).events.subscribe((event) => events.push(event));
+    const statuses = new Map<string, number>();
+    for (const target of AMBIGUOUS) {
+      statuses.set(target, (await rawGet(stage.proxy.url, target, [asUser])).status);
+    }
+    // nginx sends a client from /app to /app/ before it calls /verify.
+    const redirected = proxy === 'nginx' ? [['/app#/../admin/', 301]] : [];
+    expect([...statuses].filter(([, status]) => status !== 400)).toEqual(redirected);
+    expect(stage.site.reached).toEqual([]);
+
+    events.length = 0;
+    const headers = basic(USER.username, USER.secretKey);
+    await stage.ask('/app/..%2fadmin/', { from: '127.0.0.2', headers });
+    await stage.ask('/admin/', { from: '127.0.0.2', headers });
+    expect(events).toEqual([
+      expect.objectContaining({ type: 'refused', username: USER.username, address: '127.0.0.2' }),
+      { type: 'denied', username: USER.username, address: '127.0.0.2', requiredScopes: ['tme_admin'] },
+    ]);
   });
 });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { XPayAuditService, XPayAuthError, XPayStrategy } from 'nestjs-xpay-auth';
+import { Controller, Get } from '@nestjs/common';
+import { Authenticated, Public, XPayAuditService, XPayAuthError, XPayStrategy } from 'nestjs-xpay-auth';
 import { inspect } from 'node:util';
 import { ada, asAda, asRoot, root, startInbound, wrong } from '../support/inbound-app.js';
 import { settled } from '../support/settled.js';
@@ -7,6 +8,40 @@ import { basic, bearer, platforms } from '../support/start-app.js';
 import { stringsWithin } from '../support/strings-within.js';
 
 const uuid = /^[0-9a-f-]{36}$/;
+
+/** Decides by itself about its callers, and about anonymous ones. */
+@Controller()
+class RejectingController {
+  @Authenticated()
+  @Get('scope')
+  scope(): never {
+    throw new XPayAuthError('insufficient_scope', 'not your report', { requiredScopes: ['reports:7'] });
+  }
+
+  @Authenticated()
+  @Get('request')
+  request(): never {
+    throw new XPayAuthError('invalid_request', 'no such report');
+  }
+
+  @Authenticated()
+  @Get('other')
+  other(): never {
+    throw new XPayAuthError('upstream_unavailable', 'the upstream is down');
+  }
+
+  @Public()
+  @Get('open/scope')
+  openScope(): never {
+    return this.scope();
+  }
+
+  @Public()
+  @Get('open/request')
+  openRequest(): never {
+    return this.request();
+  }
+}
 
 describe.each(platforms)('audit on %s', (platform) => {
   it('every check, refusal, denial, lockout, login, logout and revocation is one event; a cache hit only counts', async () => {
@@ -89,6 +124,27 @@ describe.each(platforms)('audit on %s', (platform) => {
     ]);
     expect(await eventsOf(() => app.sessions.revokeAll())).toEqual([{ type: 'revoked', username: '*' }]);
     expect(app.logged.filter((line) => line.startsWith('audit '))).toHaveLength(app.events.length);
+  });
+
+  it('D15 · a handler that rejects its caller is one event: denied for a scope, refused for a malformed request', async () => {
+    await using app = await startInbound(platform, { controllers: [RejectingController], trustProxy: true });
+    const headers = { ...asAda, 'x-forwarded-for': '203.0.113.9' };
+    expect(await app.status('/scope', headers)).toBe(403);
+    expect(await app.status('/request', headers)).toBe(400);
+    expect(await app.status('/open/scope', headers)).toBe(403);
+    expect(await app.status('/open/request', headers)).toBe(400);
+    expect(await app.status('/other', headers)).toBe(503);
+    expect(app.events.filter(({ type }) => type !== 'verified')).toEqual([
+      { type: 'denied', username: ada.username, address: '203.0.113.9', requiredScopes: ['reports:7'] },
+      {
+        type: 'refused',
+        scheme: 'Basic',
+        username: ada.username,
+        address: '203.0.113.9',
+        reason: 'no such report',
+        reference: undefined,
+      },
+    ]);
   });
 
   it('a user name cannot forge a line of the log', async () => {

@@ -64,12 +64,9 @@ describe.each(platforms)('forward auth of the reference app on %s', (platform) =
   });
 
   describe.each(METHODS)('answers %s', (method) => {
-    it.each(['/verify', '/verify/', '/verify/any/sub/path', '/verify/..%2Fadmin/report', '/verify/a?scope=tme_user'])(
-      'at %s',
-      async (path) => {
-        expect((await app.fetch(path, { method, headers })).status).toBe(200);
-      },
-    );
+    it.each(['/verify', '/verify/', '/verify/any/sub/path', '/verify/a?scope=tme_user'])('at %s', async (path) => {
+      expect((await app.fetch(path, { method, headers })).status).toBe(200);
+    });
 
     it('with 401 and 403 too', async () => {
       expect((await app.fetch('/verify/a', { method })).status).toBe(401);

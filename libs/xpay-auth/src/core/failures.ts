@@ -47,7 +47,7 @@ export const FAILURES = {
   /** The bearer token is unknown, expired or revoked. */
   invalid_token: { status: 401, trouble: 'caller', message: 'Invalid or expired token' },
   /** The credentials are malformed, or the request has more than one kind. */
-  invalid_request: { status: 400, trouble: 'caller', message: 'The credentials are malformed or ambiguous' },
+  invalid_request: { status: 400, trouble: 'caller', message: 'The request is malformed or ambiguous' },
   /** The caller is authenticated but lacks a scope of the route. */
   insufficient_scope: { status: 403, trouble: 'caller', message: 'Insufficient scope' },
   /** A limit of the option `attempts` is reached. */

@@ -11,7 +11,7 @@ import { XPayAuthError, asXPayAuthError } from '../../core/errors.js';
 import type { XPayInstance } from '../instance/instance.js';
 import { XPayInstances } from '../instance/xpay-instances.js';
 import { requirementOf } from '../requirement/requirement.js';
-import { type Step, contextOf } from './operations.js';
+import { type Step, auditRejection, contextOf } from './operations.js';
 import { registerApp } from './failure-headers.js';
 import type { Denial } from './request-context.js';
 
@@ -35,6 +35,11 @@ export class AccessControl implements OnModuleInit {
   answer(failure: XPayAuthError, host: ArgumentsHost): unknown {
     const isLogged = failure.trouble === 'caller' || failure.code === 'configuration';
     if (!isLogged) this.#logger.warn(describe(failure));
+    try {
+      auditRejection(failure, host, this.instances.all());
+    } catch {
+      // A context whose operation cannot be read is answered nevertheless.
+    }
     return contextOf(host).answer(this.#denialOf(failure, host, this.instances.answering()));
   }
 

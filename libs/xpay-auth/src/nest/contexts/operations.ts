@@ -5,6 +5,7 @@ import { meets } from '../../core/scopes.js';
 import { toHttpException } from '../exceptions/http-exception.js';
 import type { XPayInstance } from '../instance/instance.js';
 import { DEFAULT_INSTANCE } from '../options/resolve-options.js';
+import { schemeOf } from '../request/caller-reader.js';
 import { addressOf } from '../request/client-addresses.js';
 import { decideOnce, decided, decidedByPassport } from '../requirement/decisions.js';
 import { type Requirement, requirementOf } from '../requirement/requirement.js';
@@ -83,6 +84,26 @@ export const authorize: Step = (host, context, { access, all, any }, { options, 
   audit({ type: 'denied', username: caller.username, address, requiredScopes });
   throw new XPayAuthError('insufficient_scope', `The caller lacks ${requiredScopes.join(' ')}`, { requiredScopes });
 };
+
+/**
+ * Records that a handler rejects its authenticated caller: with `insufficient_scope`, where it knows the required scopes and no
+ * decorator does, or with `invalid_request`. Any other rejection that leaves a handler comes from a check that has recorded it.
+ */
+export function auditRejection(failure: XPayAuthError, host: ArgumentsHost, instances: readonly XPayInstance[]): void {
+  const { code, requiredScopes = [], message: reason, reference } = failure;
+  if (code !== 'insufficient_scope' && code !== 'invalid_request') return;
+  const context = contextOf(host);
+  const operation = context.operationOf(host);
+  for (const { options, audit } of instances) {
+    const username = decided(operation, options.name)?.username;
+    if (username === undefined) continue;
+    const request = context.requestOf(host);
+    const { address } = addressOf(request);
+    if (code === 'insufficient_scope') audit({ type: 'denied', username, address, requiredScopes });
+    else audit({ type: 'refused', scheme: schemeOf(request), username, address, reason, reference });
+    return;
+  }
+}
 
 /** Returns the caller that was authenticated for this operation; `undefined` where none was. */
 export function callerOf(host: ExecutionContext): Principal | undefined {

@@ -1,0 +1,46 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** The parts of a request to `/verify` that may have the URI of the original request. */
+export interface VerifyRequest {
+  /** Path and query as the proxy sent them, on both platforms. */
+  readonly originalUrl: string;
+  readonly headers: IncomingHttpHeaders;
+}
+
+/** Headers in which proxies send that URI: Traefik and Caddy; nginx, by convention; ingress-nginx, the whole URL. */
+const URI_HEADERS = ['x-forwarded-uri', 'x-original-uri', 'x-original-url'] as const;
+
+/**
+ * What two programs may read differently in a path: encoded control characters, dots, slashes, backslashes and semicolons;
+ * anything encoded twice; literal backslashes, semicolons and fragments; characters that no URI has; empty segments and dot
+ * segments. RFC 3986 §2.3 (no client encodes a dot), §5.2.4 and §6.2.2.3 (clients remove dot segments).
+ */
+const AMBIGUOUS =
+  /%(?:[01][\da-f]|7f|25(?:[\da-f]|%[346]){2}|2e|2f|3b|5c)|[\\;#]|[^\x21-\x7e]|\/\/|(?:^|\/)\.\.?(?:\/|$)/i;
+
+/**
+ * Whether the proxy and the program behind it may read the path of the original request differently, so that the proxy asks
+ * for the scopes of another path than the program serves. False if the proxy sends no path.
+ */
+export function hasAmbiguousPath({ originalUrl, headers }: VerifyRequest): boolean {
+  const below = originalUrl.replace(/^\/verify/, '');
+  // Node joins equal lines by a comma and a space, which no URI has.
+  const uris = URI_HEADERS.flatMap((name) => headers[name] ?? []).flatMap((value) => value.split(', '));
+  return [below, ...uris].map(pathOf).some((path) => AMBIGUOUS.test(path) || !isUtf8(path));
+}
+
+/** The path of a URI, or of a URL. A fragment stays in it: no client sends one. */
+function pathOf(uri: string): string {
+  const [path = ''] = uri.replace(/^[a-z][\w+.-]*:\/\/[^/?#]*/i, '').split('?', 1);
+  return path;
+}
+
+/** Whether it is percent-encoded UTF-8 throughout, which overlong forms of a slash or a dot are not (RFC 3629 §10). */
+function isUtf8(path: string): boolean {
+  try {
+    decodeURIComponent(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
