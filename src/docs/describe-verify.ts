@@ -32,7 +32,9 @@ export function DescribeVerify(): MethodDecorator {
       },
     }),
     ApiBadRequestResponse({
-      description: 'Another parameter than `scope`, one that is no scope, or malformed credentials.',
+      description:
+        'Another parameter than `scope`, one that is no scope, malformed credentials, or an ambiguous path of the original ' +
+        'request in `X-Forwarded-Uri`, `X-Original-URI`, `X-Original-URL` or below `/verify`.',
     }),
     ApiForbiddenResponse({
       description: 'The caller lacks a scope.',

@@ -29,7 +29,7 @@ describe.each(platforms)('denials of /verify on %s', (platform) => {
   const ask = (path: string, headers: Record<string, string>) =>
     app.fetch(path, { headers: { 'x-forwarded-for': CLIENT, ...headers } });
 
-  describe('are audited with the forwarded address:', () => {
+  describe('audit events have the forwarded address:', () => {
     it('D15 · 403 for a missing scope', async () => {
       expect((await ask('/verify?scope=tme_user&scope=tme_admin', asUser)).status).toBe(403);
       expect(events.filter(({ type }) => type !== 'verified')).toEqual([
@@ -79,20 +79,23 @@ describe.each(platforms)('denials of /verify on %s', (platform) => {
     });
   });
 
-  describe('for the path of the original request', () => {
+  describe('the path of the original request', () => {
     const line = basicLine(`${USER.username}:${USER.secretKey}`);
     // No header holds a control character.
     const ambiguous = AMBIGUOUS.filter((target) => !/[\0\t]/.test(target));
 
-    it.each(['X-Forwarded-Uri', 'X-Original-URI', 'X-Original-URL'])('D15 · are 400, as told in %s', async (name) => {
-      const statuses = new Map<string, number>();
-      for (const target of ambiguous) {
-        statuses.set(target, (await rawGet(app.url, '/verify', [line, `${name}: ${target}`])).status);
-      }
-      expect([...statuses].filter(([, status]) => status !== 400)).toEqual([]);
-    });
+    it.each(['X-Forwarded-Uri', 'X-Original-URI', 'X-Original-URL'])(
+      'D15 · is 400 if it is ambiguous in %s',
+      async (name) => {
+        const statuses = new Map<string, number>();
+        for (const target of ambiguous) {
+          statuses.set(target, (await rawGet(app.url, '/verify', [line, `${name}: ${target}`])).status);
+        }
+        expect([...statuses].filter(([, status]) => status !== 400)).toEqual([]);
+      },
+    );
 
-    it('D15 · are 400, as told below /verify', async () => {
+    it('D15 · is 400 if it is ambiguous below /verify', async () => {
       const statuses = new Map<string, number>();
       for (const target of ambiguous.filter((each) => each.startsWith('/') && !each.includes('#'))) {
         statuses.set(target, (await rawGet(app.url, `/verify${target}`, [line])).status);
@@ -100,20 +103,20 @@ describe.each(platforms)('denials of /verify on %s', (platform) => {
       expect([...statuses].filter(([, status]) => status !== 400)).toEqual([]);
     });
 
-    it('D15 · are 400 in the second of two lines', async () => {
+    it('D15 · is 400 if it is ambiguous in the second of two lines', async () => {
       const lines = ['X-Forwarded-Uri: /app/?x', 'X-Forwarded-Uri: /admin/..%2fapp/'];
       expect((await rawGet(app.url, '/verify', [line, ...lines])).status).toBe(400);
     });
 
     it.each([...PLAIN_PATHS, 'http://site.example.test/app/', 'http://site.example.test', '*'])(
-      'D15 · are none for %j',
+      'D15 · is accepted as %j',
       async (target) => {
         expect((await rawGet(app.url, '/verify', [line, `X-Forwarded-Uri: ${target}`])).status).toBe(200);
         expect((await rawGet(app.url, '/verify', [line, `X-Original-URL: ${target}`])).status).toBe(200);
       },
     );
 
-    it('D15 · are 401 for an anonymous caller, whatever the path is', async () => {
+    it('D15 · does not change the 401 for an anonymous caller', async () => {
       expect((await rawGet(app.url, '/verify', ['X-Forwarded-Uri: /admin/..%2fapp/'])).status).toBe(401);
     });
   });

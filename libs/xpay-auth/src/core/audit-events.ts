@@ -28,9 +28,9 @@ export type AuditEvent =
   | (Omit<Attempted, 'username'> & {
       /** A caller was answered 400 or 401. */
       readonly type: 'refused';
-      /** `undefined` for a bearer token, and for what could not be read. */
+      /** `undefined` for a bearer token and for what could not be read, unless a handler rejected an authenticated caller. */
       readonly username: string | undefined;
-      /** The reason, in a few words or as an `XPayAuthErrorCode`. */
+      /** The reason, in a few words or as an `XPayAuthErrorCode`; the error's message if a handler threw `invalid_request`. */
       readonly reason: string;
       /** The upstream's own references of the check; `undefined` where it was not called. */
       readonly reference: UpstreamReference | undefined;
@@ -76,7 +76,7 @@ export type AuditEvent =
       readonly username: string;
       /** The client's address, as for the other events. */
       readonly address: string | undefined;
-      /** The scopes that the route requires. */
+      /** The scopes that the route requires, or that a handler named in its error. */
       readonly requiredScopes: readonly string[];
     };
 
