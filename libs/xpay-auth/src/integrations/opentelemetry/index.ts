@@ -1,5 +1,5 @@
 /**
- * Metrics and spans. Asks for the peer `@opentelemetry/api`.
+ * Metrics and spans. Needs the peer `@opentelemetry/api`.
  * @module nestjs-xpay-auth/opentelemetry
  */
 export { XPayTelemetryModule, type XPayTelemetryOptions } from './telemetry.module.js';

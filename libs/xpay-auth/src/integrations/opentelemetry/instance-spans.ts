@@ -10,56 +10,66 @@ import {
 import type { Operation, SpanEnd, Span } from '../../core/instrumentation.js';
 import { FAILURES } from '../../core/errors.js';
 import { attributes } from './attributes.js';
-import { SPANS } from './spans.js';
 
-/** Starts a span for one act, as a child of the active one; `undefined` for an act without a span. */
-export function beginSpan(tracer: Tracer, act: Operation, instance: string, dialect: string): Span | undefined {
-  const name = nameOf(act);
+/** The span names, except that of an HTTP request, which is its method and path. `undefined`: no span. */
+const SPANS = {
+  verify: 'xpay_auth.verify',
+  login: 'xpay_auth.login',
+  'read session': 'xpay_auth.session.read',
+  'renew token': 'xpay_auth.token.renew',
+  'call api': 'xpay_auth.api.call',
+  // Its HTTP request and its caller have spans of their own. A third one would add nothing.
+  'ask upstream': undefined,
+} as const satisfies Record<Exclude<Operation['type'], 'exchange'>, string | undefined>;
+
+/** Starts the span of an operation, as a child of the active one. Returns `undefined` for an operation without a span. */
+export function beginSpan(tracer: Tracer, operation: Operation, instance: string, dialect: string): Span | undefined {
+  const name = nameOf(operation);
   if (name === undefined) return undefined;
-  const kind = act.type === 'exchange' ? SpanKind.CLIENT : SpanKind.INTERNAL;
+  const kind = operation.type === 'exchange' ? SpanKind.CLIENT : SpanKind.INTERNAL;
   const parent = context.active();
-  const atStart = { ...attributes({ instance }), ...known(act, dialect) };
+  const atStart = { ...attributes({ instance }), ...known(operation, dialect) };
   const span = tracer.startSpan(name, { kind, attributes: atStart }, parent);
   const inside: Context = trace.setSpan(parent, span);
   return {
     run: (run) => context.with(inside, run),
     end: (ending) => {
-      span.setAttributes(learnt(act, ending));
+      span.setAttributes(learnt(operation, ending));
       if (errorOf(ending) !== undefined) span.setStatus({ code: SpanStatusCode.ERROR });
       span.end();
     },
   };
 }
 
-function nameOf(act: Operation): string | undefined {
-  if (act.type !== 'exchange') return SPANS[act.type];
-  return act.template === undefined ? act.method : `${act.method} ${act.template}`;
+function nameOf(operation: Operation): string | undefined {
+  if (operation.type !== 'exchange') return SPANS[operation.type];
+  return operation.template === undefined ? operation.method : `${operation.method} ${operation.template}`;
 }
 
-function known(act: Operation, dialect: string): Attributes {
-  if (act.type === 'verify') return attributes({ scheme: act.scheme });
-  if (act.type !== 'exchange') return {};
-  const { method, template } = act;
-  const { hostname: address, port, protocol } = new URL(act.url);
+function known(operation: Operation, dialect: string): Attributes {
+  if (operation.type === 'verify') return attributes({ scheme: operation.scheme });
+  if (operation.type !== 'exchange') return {};
+  const { method, template } = operation;
+  const { hostname: address, port, protocol } = new URL(operation.url);
   return attributes({
     dialect,
     method,
     address: address.replace(/^\[|\]$/g, ''),
     port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
     template,
-    // A path with a placeholder is not a path.
+    // A template with a placeholder is not a path.
     path: template?.includes('{') === true ? undefined : template,
   });
 }
 
-/** The attributes at the end: the status of an exchange, the outcome of any other act, and the error. */
-function learnt(act: Operation, ending: SpanEnd): Attributes {
+/** The attributes at the end: the error, and the status of an exchange or the outcome of any other operation. */
+function learnt(operation: Operation, ending: SpanEnd): Attributes {
   const errorType = errorOf(ending);
-  if (act.type === 'exchange') return attributes({ status: ending.status, errorType });
+  if (operation.type === 'exchange') return attributes({ status: ending.status, errorType });
   return attributes({ outcome: ending.outcome, errorType });
 }
 
-/** A status from 400 is an error of a client's span. A caller's mistake is not an error of ours. */
+/** The error type. A status of 400 or more is an error of a client span. A caller's mistake is not an error. */
 function errorOf({ outcome, status }: SpanEnd): string | undefined {
   if (status !== undefined) return status >= 400 ? String(status) : undefined;
   if (outcome === 'ok' || outcome === 'aborted') return undefined;

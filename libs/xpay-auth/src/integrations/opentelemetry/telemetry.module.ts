@@ -21,16 +21,16 @@ const SCOPE = 'nestjs-xpay-auth';
 
 /** Observes every instance of the app. */
 class Telemetry implements OnApplicationShutdown {
-  readonly #watching: InstanceTelemetry[] = [];
+  readonly #observers: InstanceTelemetry[] = [];
 
   constructor(instances: XPayInstances, options: XPayTelemetryOptions) {
     const tracer = (options.tracerProvider ?? trace).getTracer(SCOPE);
     const instruments = new Instruments((options.meterProvider ?? metrics).getMeter(SCOPE));
-    instances.onEach((instance) => this.#watching.push(new InstanceTelemetry(instance, tracer, instruments)));
+    instances.onEach((instance) => this.#observers.push(new InstanceTelemetry(instance, tracer, instruments)));
   }
 
   onApplicationShutdown(): void {
-    for (const telemetry of this.#watching) telemetry.leave();
+    for (const telemetry of this.#observers) telemetry.leave();
   }
 }
 

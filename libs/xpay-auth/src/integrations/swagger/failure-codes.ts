@@ -1,11 +1,15 @@
 import type { XPayAuthErrorCode } from '../../core/errors.js';
 import type { XPayInstance } from '../../nest/instance/instance.js';
 import type { Requirement } from '../../nest/requirement/requirement.js';
-import type { OwnFailure } from './own-failures.js';
 
 type Codes = readonly XPayAuthErrorCode[];
 
-/** What may come between us and the upstream, whatever it is asked. */
+/** A failure of a handler: of `XPaySessionService` (`login`), of `XPayHttpService` (`call`), or one code that it throws. */
+export type OwnFailure = 'login' | 'call' | XPayAuthErrorCode;
+
+const OWN_FAILURES = Symbol('xpay:own-failures');
+
+/** The failures of every call to the upstream. */
 const UPSTREAM_TROUBLE: Codes = [
   'upstream_malformed',
   'upstream_business_error',
@@ -15,7 +19,24 @@ const UPSTREAM_TROUBLE: Codes = [
   'upstream_timeout',
 ];
 
-/** The codes that the guards may answer a route with. `configuration` is left out: a bug is no part of an API. */
+/**
+ * Documents the failures of a handler itself, beside those of its guards: a login route, which is public and can still
+ * return 401, or a call to the upstream that can fail.
+ *
+ * ```ts
+ * @Public()
+ * @ApiXPayFailures('login')
+ * @Post('login')
+ * login(@Body() body: LoginBody) {}
+ * ```
+ */
+export function ApiXPayFailures(...failures: readonly OwnFailure[]): MethodDecorator {
+  return (_target, _key, descriptor) => {
+    Reflect.defineMetadata(OWN_FAILURES, failures, descriptor.value as object);
+  };
+}
+
+/** The codes that the guards of a route can return. Without `configuration`: a bug is not part of an API. */
 export function guardFailures({ access, all, any }: Requirement, instance: XPayInstance): Codes {
   const { extractors } = instance.options.verification;
   const takesBearer = extractors.some((extractor) => extractor !== 'basic');
@@ -31,8 +52,9 @@ export function guardFailures({ access, all, any }: Requirement, instance: XPayI
   ];
 }
 
-/** The codes of what a handler does by itself. */
-export function ownFailures(own: readonly OwnFailure[], instance: XPayInstance | undefined): Codes {
+/** The codes in {@link ApiXPayFailures} of a handler. */
+export function ownFailures(handler: object, instance: XPayInstance | undefined): Codes {
+  const own = (Reflect.getMetadata(OWN_FAILURES, handler) ?? []) as readonly OwnFailure[];
   return own.flatMap((failure): Codes => {
     if (failure === 'call') return ['credentials_rejected', ...UPSTREAM_TROUBLE];
     if (failure === 'login') {
@@ -42,12 +64,12 @@ export function ownFailures(own: readonly OwnFailure[], instance: XPayInstance |
   });
 }
 
-/** Of sessions that several instances share. */
+/** The failures of sessions in a shared store. */
 function storeFailures(instance: XPayInstance | undefined): Codes {
   return instance?.options.store === undefined ? [] : ['store_unavailable'];
 }
 
-/** Of a check of somebody's credentials at the upstream. */
+/** The failures of a check of credentials at the upstream. */
 function checkFailures(instance: XPayInstance | undefined): Codes {
   const isLimited = instance?.options.attempts !== false;
   return [...(isLimited ? (['too_many_attempts'] as const) : []), 'overloaded', ...UPSTREAM_TROUBLE];

@@ -1,7 +1,7 @@
 /**
- * OpenAPI from the marks that the guards read. Asks for the peer `@nestjs/swagger`.
+ * OpenAPI security from the decorators that the guards read. Needs the peer `@nestjs/swagger`.
  * @module nestjs-xpay-auth/swagger
  */
-export { setupXPaySecurity } from './setup-security.js';
+export { setupXPaySecurity } from './security-schemes.js';
 export { withXPaySecurity } from './with-security.js';
-export { ApiXPayFailures, type OwnFailure } from './own-failures.js';
+export { ApiXPayFailures, type OwnFailure } from './failure-codes.js';

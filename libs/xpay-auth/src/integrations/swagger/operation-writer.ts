@@ -4,16 +4,13 @@ import type { XPayInstance } from '../../nest/instance/instance.js';
 import type { RouteRule } from '../../nest/module/entry-points.js';
 import type { XPayInstances } from '../../nest/instance/xpay-instances.js';
 import { guardFailures, ownFailures } from './failure-codes.js';
-import { type FailureFacts, failureResponses } from './failure-responses.js';
-import { ownFailuresOf } from './own-failures.js';
-import { type SharedResponses, shareResponse } from './response-registry.js';
-import { scopeExtension, scopeNote } from './scope-notes.js';
-import { besideOthers, securityOf, withoutSchemes } from './security-requirements.js';
+import { type FailureFacts, type SharedResponses, failureResponses, shareResponse } from './failure-responses.js';
+import { besideOthers, scopeExtension, scopeNote, securityOf, withoutSchemes } from './security-requirements.js';
 import { offeredSchemes } from './security-schemes.js';
 
-/** Documents operations by their rules, and collects what they share. */
+/** Documents operations by their rules, and collects the responses that they share. */
 export class OperationWriter {
-  /** All codes that some operation may answer with. */
+  /** All codes of the operations so far. */
   readonly codes = new Set<XPayAuthErrorCode>();
   /** The responses that operations share, beside those of the document. */
   readonly responses: SharedResponses;
@@ -35,13 +32,13 @@ export class OperationWriter {
     const instance = asksCaller ? this.instances.get(requirement.instance) : this.instances.answering();
     const codes = [
       ...(asksCaller && instance !== undefined ? guardFailures(requirement, instance) : []),
-      ...ownFailures(ownFailuresOf(handler), instance),
+      ...ownFailures(handler, instance),
     ];
     const requiredScopes = [...requirement.all, ...requirement.any];
     const responses = this.#responses(operation, codes, factsOf(instance, requiredScopes));
     if (requirement.access === 'public')
       return { ...operation, responses, security: this.#ofOthers(operation.security) };
-    // Not guarded by us: the user's documentation stays.
+    // This library does not guard the route, so the documentation of its security stays.
     if (!asksCaller || instance === undefined) return { ...operation, responses };
 
     const others = this.#ofOthers(operation.security ?? this.document.security);
@@ -68,7 +65,7 @@ export class OperationWriter {
     facts: FailureFacts,
   ): OperationObject['responses'] {
     const all = { ...present };
-    for (const [status, { name, response }] of failureResponses(codes, facts)) {
+    for (const [status, name, response] of failureResponses(codes, facts)) {
       const said = all[status];
       if (said === undefined) all[status] = shareResponse(this.responses, name, response);
       else if (!('$ref' in said)) all[status] = merged(response, said);

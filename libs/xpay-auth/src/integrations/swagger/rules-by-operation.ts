@@ -10,7 +10,7 @@ export function operationKey(method: string, path: string): string {
   return `${method} ${path}`;
 }
 
-/** Every operation of a document's paths, as entries to read or to put back. */
+/** All operations in the paths of a document. */
 export function operationsOf({ paths }: OpenAPIObject): [path: string, method: string, operation: OperationObject][] {
   return Object.entries(paths).flatMap(([path, item]) =>
     Object.entries(item).flatMap(([method, operation]): [string, string, OperationObject][] =>
@@ -20,9 +20,9 @@ export function operationsOf({ paths }: OpenAPIObject): [path: string, method: s
 }
 
 /**
- * Which rule stands behind each operation that @nestjs/swagger documents. A document does not say which class and handler an
- * operation comes from, and its path is made of prefixes, versions and modules. So @nestjs/swagger makes one more document,
- * while each class and handler carries its number in the place of its security.
+ * The rule of each operation that @nestjs/swagger documents. A document does not name the class and the handler of an
+ * operation, and its path is made of prefixes, versions and modules. So @nestjs/swagger creates one more document, in which
+ * the security of each class and handler is replaced by a number.
  */
 export function rulesByOperation(
   app: INestApplication,
@@ -37,7 +37,7 @@ export function rulesByOperation(
   ];
   try {
     const found = new Map<string, RouteRule>();
-    // A document may have been made without the prefix; where both have a path, the one the app answers at holds.
+    // A document may have been created without the prefix. If both have a path, the app's own path wins.
     const hasPrefix = app.get(ApplicationConfig).getGlobalPrefix() !== '';
     for (const ignoreGlobalPrefix of hasPrefix ? [true, false] : [false]) {
       const numbered = SwaggerModule.createDocument(app, { openapi, info }, { ignoreGlobalPrefix });
@@ -64,7 +64,7 @@ function replaceSecurity(target: object, security: OperationObject['security']):
   };
 }
 
-/** A path item also holds texts and lists, which belong to all of its operations. */
+/** A path item also has strings and lists, which apply to all of its operations. */
 function isOperation(value: unknown): value is OperationObject {
   return typeof value === 'object' && value !== null && 'responses' in value;
 }

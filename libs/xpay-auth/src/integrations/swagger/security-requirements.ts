@@ -1,10 +1,11 @@
 import type { SecurityRequirementObject } from '@nestjs/swagger';
+import { type ScopeHierarchy, type ScopeRequirement, expandScopes } from '../../core/scopes.js';
 import type { Requirement } from '../../nest/requirement/requirement.js';
 
 /**
- * What a guarded route asks of its caller: one alternative for each accepted scheme, and for each scope of `@AnyScope`; the
- * empty one, which is nobody, under `@OptionalAuth()`. `withScopes`: OpenAPI 3.1 lets any scheme name the roles it needs,
- * 3.0 only OAuth's, so there the lists are empty.
+ * The security requirement of a guarded route: one alternative for each accepted scheme, and for each scope of `@AnyScope`.
+ * With `@OptionalAuth()` also the empty alternative, for an anonymous caller. Scopes are listed if `withScopes` is set: OpenAPI
+ * 3.1 accepts them with any scheme, 3.0 only with OAuth.
  */
 export function securityOf(
   { access, all, any }: Requirement,
@@ -17,7 +18,7 @@ export function securityOf(
   return access === 'optional' ? [{}, ...callers] : callers;
 }
 
-/** Beside what others ask for: all guards of a route must let a caller in, so each of theirs goes with each of ours. */
+/** Combines the alternatives of other guards with ours. All guards of a route must accept a caller. */
 export function besideOthers(
   others: readonly SecurityRequirementObject[],
   ours: readonly SecurityRequirementObject[],
@@ -26,7 +27,7 @@ export function besideOthers(
   return others.flatMap((other) => ours.map((own) => ({ ...other, ...own })));
 }
 
-/** What was asked for by other means than the marks: everything that is no scheme of ours. */
+/** The requirements without the schemes of this library. */
 export function withoutSchemes(
   security: readonly SecurityRequirementObject[],
   names: ReadonlySet<string>,
@@ -36,4 +37,31 @@ export function withoutSchemes(
     const wasOurs = kept.length === 0 && Object.keys(requirement).length > 0;
     return wasOurs ? [] : [Object.fromEntries(kept)];
   });
+}
+
+/**
+ * A requirement as a line of Markdown, for readers. OpenAPI 3.0 has no other place for scopes, and few readers look at the
+ * lists of 3.1. `undefined` if every valid caller is accepted.
+ */
+export function scopeNote({ access, all, any }: Requirement, hierarchy: ScopeHierarchy): string | undefined {
+  if (access === 'optional') return '**Credentials:** optional; wrong ones are rejected.';
+  const named = (scopes: readonly string[]): string[] => scopes.map((scope) => described(scope, hierarchy));
+  const needed = [named(all).join(' and '), named(any).join(' or ')].filter((part) => part !== '');
+  if (needed.length === 0) return undefined;
+  const isOne = all.length + any.length === 1;
+  return `**${isOne ? 'Scope' : 'Scopes'}:** ${needed.join('; and ')}`;
+}
+
+/** The same for programs, in every version of OpenAPI: the extension `x-scopes`. */
+export function scopeExtension({ all, any }: ScopeRequirement): { 'x-scopes'?: Partial<ScopeRequirement> } {
+  if (all.length + any.length === 0) return {};
+  return { 'x-scopes': { ...(all.length > 0 && { all: [...all] }), ...(any.length > 0 && { any: [...any] }) } };
+}
+
+function described(scope: string, hierarchy: ScopeHierarchy): string {
+  const implying = Object.keys(hierarchy).filter(
+    (other) => other !== scope && expandScopes([other], hierarchy).includes(scope),
+  );
+  const names = implying.map((other) => `\`${other}\``).join(', ');
+  return `\`${scope}\`${names === '' ? '' : ` (which ${names} ${implying.length > 1 ? 'imply' : 'implies'})`}`;
 }

@@ -1,9 +1,9 @@
-import type { SecuritySchemeObject } from '@nestjs/swagger';
+import type { DocumentBuilder, SecuritySchemeObject } from '@nestjs/swagger';
 import { type CredentialsExtractor, HEADER_SCHEMES } from '../../nest/request/extractors.js';
 import type { XPayInstance } from '../../nest/instance/instance.js';
 import { DEFAULT_INSTANCE } from '../../nest/options/resolve-options.js';
 
-/** A way to present credentials, as a document names and defines it. */
+/** A way to present credentials, as a security scheme of a document. */
 export interface OfferedScheme {
   /** Its key in `components.securitySchemes`: `basic`, or `gift-basic` of the instance `gift`. */
   readonly name: string;
@@ -12,12 +12,12 @@ export interface OfferedScheme {
 
 const DESCRIPTIONS = {
   basic: 'The username, and the secret key as the password.',
-  bearer: 'An access token that a login to this API handed out.',
+  bearer: 'An access token that a login to this API returned.',
 } as const;
 
 /**
  * One entry of `verification.extractors` as a security scheme. OpenAPI cannot express where a custom extractor looks, so it
- * becomes an HTTP scheme with the name of its challenge. A scheme of the same name that you define with the builder stays.
+ * becomes an HTTP scheme with the name of its challenge.
  */
 function offeredScheme(instance: string, extractor: 'basic' | 'bearer' | CredentialsExtractor): OfferedScheme {
   const scheme = typeof extractor === 'string' ? HEADER_SCHEMES[extractor].scheme : extractor.scheme;
@@ -38,4 +38,17 @@ export const DEFAULT_SCHEMES = (['basic', 'bearer'] as const).map((each) => offe
 /** Every way to present credentials to an instance, in the order of its challenge. */
 export function offeredSchemes({ options }: XPayInstance): readonly OfferedScheme[] {
   return options.verification.extractors.map((extractor) => offeredScheme(options.name, extractor));
+}
+
+/**
+ * Defines the security schemes `basic` and `bearer` of the unnamed instance, and returns the builder.
+ * {@link withXPaySecurity} adds them to the routes that need them, and defines those of named instances (`gift-basic`, `gift-bearer`).
+ *
+ * ```ts
+ * const config = setupXPaySecurity(new DocumentBuilder().setTitle('Reports')).build();
+ * ```
+ */
+export function setupXPaySecurity<Builder extends DocumentBuilder>(builder: Builder): Builder {
+  for (const { name, scheme } of DEFAULT_SCHEMES) builder.addSecurity(name, scheme);
+  return builder;
 }

@@ -6,7 +6,7 @@ import { XPayAuthError } from '../../core/errors.js';
 import { routeRules } from '../../nest/module/entry-points.js';
 import { XPayAuthGuard } from '../../nest/guards/xpay-auth.guard.js';
 import { XPayInstances } from '../../nest/instance/xpay-instances.js';
-import { FAILURE_SCHEMA, failureSchema } from './failure-schema.js';
+import { FAILURE_SCHEMA, failureSchema } from './failure-responses.js';
 import { OperationWriter } from './operation-writer.js';
 import { operationKey, operationsOf, rulesByOperation } from './rules-by-operation.js';
 import { DEFAULT_SCHEMES, type OfferedScheme, offeredSchemes } from './security-schemes.js';
@@ -63,7 +63,7 @@ function withSchemes(present: SecuritySchemes = {}, schemes: readonly OfferedSch
   return { ...Object.fromEntries(schemes.map(({ name, scheme }) => [name, scheme])), ...Object.fromEntries(kept) };
 }
 
-/** By `globalGuards`, or with `APP_GUARD` or `useGlobalGuards`. */
+/** Whether the guard is global, by `globalGuards`, `APP_GUARD` or `useGlobalGuards`. */
 function isGuardedGlobally(app: INestApplication): boolean {
   const guards = app.get(ApplicationConfig).getGlobalGuards();
   const instances = app.get(XPayInstances).all();

@@ -1,43 +1,43 @@
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Module } from '@nestjs/common';
 import { type HealthIndicatorResult, HealthIndicatorService } from '@nestjs/terminus';
 import type { XPayAuthErrorCode } from '../../core/errors.js';
 import type { TokenStatus } from '../../core/token-events.js';
 import { XPayInstances } from '../../nest/instance/xpay-instances.js';
 import { RECENT_MS, type Verdict, verdictOf } from './verdict.js';
 
-/** What {@link XPayHealthIndicator.check} looks at. */
+/** Options of {@link XPayHealthIndicator.check}. */
 export interface XPayHealthOptions {
   /**
-   * Which named instance. @default the unnamed one
+   * The name of the instance to check. @default the unnamed instance
    */
   readonly instance?: string;
 }
 
-/** What stands beside the status. Holds no secret and no user name. */
+/** The details beside the status, without secrets and usernames. */
 export type XPayHealth = {
-  /** What is wrong; empty when nothing is. */
+  /** The problems; empty if there are none. */
   readonly reasons: readonly string[];
-  /** The app's own token; `undefined` for an app without an account. */
+  /** The app token; `undefined` for an app without an account. */
   readonly token: Omit<TokenStatus, 'store'> | undefined;
   /** The shared store; `undefined` without one. */
   readonly store: TokenStatus['store'];
-  /** Why callers could not be verified within the last minute; `undefined` when they could, or none had to be. */
+  /** The error of the last failed verification within a minute; `undefined` if none failed. */
   readonly verification: XPayAuthErrorCode | undefined;
 };
 
 /**
- * Tells @nestjs/terminus how an instance is doing, from what it knows already: a probe calls nobody.
+ * Reports the health of an instance to @nestjs/terminus, from its current state: a probe sends no request.
  *
  * ```ts
  * this.health.check([() => this.xpay.check('xpay')]);
  * ```
  *
- * - `up`: all is well, or nothing has been asked for yet.
- * - `degraded` (HTTP 200): serving, with something wrong: the upstream fails, the store is away. terminus 11 does not know
- *   the word and is told `up`, with the `reasons`.
- * - `down` (HTTP 503): this app's own account is refused or cannot be read, and there is no token left.
+ * - `up`: no problem, or nothing was requested yet.
+ * - `degraded` (HTTP 200): serving, with a problem: the upstream fails, or the store is unavailable. terminus 11 does not have
+ *   this status and gets `up`, with the `reasons`.
+ * - `down` (HTTP 503): the app account is rejected or cannot be read, and no usable token is left.
  *
- * For readiness. Liveness must not depend on it: a restart mends none of this.
+ * Use it for readiness, not for liveness: a restart fixes none of these problems.
  */
 @Injectable()
 export class XPayHealthIndicator {
@@ -48,10 +48,10 @@ export class XPayHealthIndicator {
   ) {}
 
   /**
-   * How the instance is doing, in the shape that terminus asks for. Calls nobody.
+   * Returns the health of the instance in the format of terminus. Sends no request.
    *
-   * @param key under which terminus reports it
-   * @throws XPayAuthError `configuration` when there is no such instance
+   * @param key the key in the report of terminus
+   * @throws XPayAuthError `configuration` if there is no such instance
    */
   check<const Key extends string = 'xpay'>(
     key: Key = 'xpay' as Key,
@@ -79,3 +79,7 @@ export class XPayHealthIndicator {
     };
   }
 }
+
+/** Exports {@link XPayHealthIndicator}. Import it beside `TerminusModule`, in the module of the health routes. */
+@Module({ providers: [HealthIndicatorService, XPayHealthIndicator], exports: [XPayHealthIndicator] })
+export class XPayHealthModule {}

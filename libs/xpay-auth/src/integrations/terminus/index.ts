@@ -1,6 +1,5 @@
 /**
- * A health indicator. Asks for the peer `@nestjs/terminus`.
+ * A health indicator. Needs the peer `@nestjs/terminus`.
  * @module nestjs-xpay-auth/terminus
  */
-export { XPayHealthModule } from './health.module.js';
-export { XPayHealthIndicator, type XPayHealth, type XPayHealthOptions } from './health-indicator.js';
+export { XPayHealthIndicator, XPayHealthModule, type XPayHealth, type XPayHealthOptions } from './health-indicator.js';
