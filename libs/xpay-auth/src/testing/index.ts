@@ -48,7 +48,6 @@ export { XPayTestUpstream, type UpstreamTrouble, type XPayTestCall } from './kit
 // contracts for adapters of your own
 export type { ContractCase } from './kit/contract-case.js';
 export { dialectContract } from './kit/dialect-contract.js';
-export type { DialectStage, StagedCall } from './kit/dialect-contract-stage.js';
-export type { CannedAnswer } from './kit/dialect-contract-server.js';
+export type { CannedAnswer, DialectStage, StagedCall } from './kit/dialect-contract-stage.js';
 export { storeContract, type StoreStage } from './kit/store-contract.js';
 export { MemoryStore } from './kit/memory-store.js';

@@ -1,6 +1,6 @@
-/** An account of an emulated upstream; in every dialect it is called by the same two names. */
+/** An account of an emulated upstream, with the same two fields in every dialect. */
 export interface EmulatedAccount {
-  /** What the account logs in with: a user name or an e-mail address. */
+  /** The user name or e-mail address of a login. */
   readonly username: string;
   /** Its password or secret key. Never shown in the ledger. */
   readonly secretKey: string;
@@ -9,10 +9,10 @@ export interface EmulatedAccount {
 const MOST_SEARCHED_SECRETS = 100;
 const SHORTEST_SEARCHED_SECRET = 6;
 
-/** Who may log in. */
+/** The accounts that can log in. */
 export class AccountBook<A extends EmulatedAccount> {
   readonly #accounts = new Map<string, A>();
-  /** Every key there ever was: one that has been changed is still nobody's business. */
+  /** All keys so far. A key that has been changed is still a secret. */
   readonly #secrets = new Set<string>();
 
   get usernames(): readonly string[] {
@@ -32,7 +32,7 @@ export class AccountBook<A extends EmulatedAccount> {
     return typeof username === 'string' ? this.#accounts.get(username) : undefined;
   }
 
-  /** The account both belong to, or `undefined`. */
+  /** The account with this user name and key, or `undefined`. */
   check(username: unknown, secretKey: unknown): A | undefined {
     const account = this.find(username);
     return account !== undefined && account.secretKey === secretKey ? account : undefined;
@@ -44,7 +44,7 @@ export class AccountBook<A extends EmulatedAccount> {
     this.put({ ...account, secretKey });
   }
 
-  /** Is the text some account's key, or does it hold one? Short keys, and those of big crowds, only count as a whole. */
+  /** Whether a text is or contains the key of an account. Short keys, and those of many accounts, must be the whole text. */
   holdsSecret(text: string): boolean {
     if (this.#secrets.has(text)) return true;
     if (this.#secrets.size > MOST_SEARCHED_SECRETS) return false;

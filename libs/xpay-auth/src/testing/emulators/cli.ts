@@ -1,7 +1,6 @@
 #!/usr/bin/env node
 import { type CliRequest, USAGE, UsageError, readArguments } from './cli-arguments.js';
-import { demoAccounts } from './demo-accounts.js';
-import { environmentLines } from './environment-lines.js';
+import { demoAccounts, environmentLines } from './demo-accounts.js';
 import { startGiftStreamEmulator } from './gift-stream.emulator.js';
 import { startPasswordLoginEmulator } from './password-login.emulator.js';
 import { startXPayEmulator } from './xpay.emulator.js';

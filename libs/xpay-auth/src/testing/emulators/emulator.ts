@@ -5,14 +5,12 @@ import { writeAnswer } from './answer-writer.js';
 import { answerOfFault, emulatorError, transformed } from './fault-answer.js';
 import { type AnswerEncoding, type Fault, planFaults } from './fault.js';
 import { type EmulatorClock, Gone, Waits } from './emulator-clock.js';
-import { type JwtHeader, signJwt } from './jwt.js';
 import { Ledger, type LedgerEntry } from './ledger.js';
 import { LoopbackServer } from './loopback-server.js';
 import { redactBody, redactHeaders } from './redaction.js';
 import { Script } from './script.js';
-import { submittedUsername } from './submitted-username.js';
-import { TokenBook, type TokenRecord } from './token-book.js';
-import type { WireAnswer, WireRequest } from './wire-message.js';
+import { type JwtHeader, TokenBook, type TokenRecord, signJwt } from './token-book.js';
+import { type WireAnswer, type WireRequest, submittedUsername } from './wire-message.js';
 
 /** The fields of an emulator that are also options of its start: those that hold a string, a number or a boolean. */
 export type EmulatorSettings<E> = {

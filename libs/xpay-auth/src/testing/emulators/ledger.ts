@@ -1,5 +1,5 @@
 import { EventEmitter, once } from 'node:events';
-import { fitsPath } from './path-pattern.js';
+import { fitsPath } from './script.js';
 import type { Outcome } from './wire-message.js';
 
 /** One request to an emulator. Secrets are replaced by `[redacted]`. */

@@ -1,5 +1,5 @@
 import { type FieldError, missingField, notAString, notAnObject, notJson, wrongGrantType } from './fastapi-answers.js';
-import { type WireRequest, formOf, isRecord, parseJson } from './wire-message.js';
+import { type WireRequest, formOf, isRecord, jsonOf } from './wire-message.js';
 
 /**
  * How the login reads its body. `form`: OAuth2's password form, field by field. `form-model`: the same form as one model,
@@ -20,7 +20,7 @@ export async function formFields(request: WireRequest): Promise<Record<string, s
 
 /** Reads a login as FastAPI would. An empty field of a form counts as missing. */
 export async function readLogin(request: WireRequest, body: LoginBody, strictGrantType: boolean): Promise<ReadLogin> {
-  if (body === 'json') return readModel(jsonOf(request));
+  if (body === 'json') return readModel(submittedValue(request));
   const fields = await formFields(request);
   if (body === 'form-model')
     return readModel(Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== '')));
@@ -34,9 +34,9 @@ export async function readLogin(request: WireRequest, body: LoginBody, strictGra
 }
 
 /** The value of a JSON body; `undefined` for malformed JSON, '' without a body, the raw text for another media type. */
-function jsonOf(request: WireRequest): unknown {
-  const text = request.body.toString('utf8');
-  return request.mediaType === 'application/json' && text !== '' ? parseJson(text) : text;
+function submittedValue(request: WireRequest): unknown {
+  const isJson = request.mediaType === 'application/json' && request.body.length > 0;
+  return isJson ? jsonOf(request) : request.body.toString('utf8');
 }
 
 function readModel(value: unknown): ReadLogin {

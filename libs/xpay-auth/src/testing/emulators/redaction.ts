@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { type WireRequest, formOf, isRecord, parseJson } from './wire-message.js';
+import { type WireRequest, formOf, isRecord, jsonOf } from './wire-message.js';
 
-/** Replaces a secret. */
+/** The text in place of a secret. */
 const REDACTED = '[redacted]';
 
 const SECRET_NAME = /pass|secret|token|ticket|otp|credential|authoris|authoriz|cookie|api-?key/i;
@@ -26,9 +26,8 @@ export function redactHeaders(headers: IncomingHttpHeaders, holdsSecret: HoldsSe
 /** The parsed body of a request with its secrets replaced; `undefined` without a body. */
 export function redactBody(request: WireRequest, holdsSecret: HoldsSecret): unknown {
   if (request.body.length === 0) return undefined;
-  const text = request.body.toString('utf8');
   if (request.mediaType === 'application/x-www-form-urlencoded') return redactValue(formOf(request), holdsSecret);
-  const parsed = request.mediaType === 'application/json' ? parseJson(text) : undefined;
+  const parsed = jsonOf(request);
   return parsed === undefined ? `[${request.body.length} bytes, not parsed]` : redactValue(parsed, holdsSecret);
 }
 
@@ -36,7 +35,7 @@ function redactValue(value: unknown, holdsSecret: HoldsSecret): unknown {
   if (typeof value === 'string') return holdsSecret(value) ? REDACTED : value;
   if (Array.isArray(value)) return value.map((item) => redactValue(item, holdsSecret));
   if (!isRecord(value)) return value;
-  // A JSON body that declares a form becomes one long field name, secret included.
+  // A JSON body that is declared as a form becomes one long field name, with the secret in it.
   const field = (name: string): string => (name.length > LONGEST_FIELD_NAME || holdsSecret(name) ? REDACTED : name);
   return Object.fromEntries(
     Object.entries(value).map(([name, item]) => [

@@ -1,10 +1,8 @@
-import { fitsPath } from './path-pattern.js';
-
-/** Which requests a scripted line is for. */
+/** The requests that an entry of a script is for. */
 export interface ScriptScope {
   /** Path without query; a trailing `*` means everything below. @default every path */
   readonly path?: string;
-  /** User name that the body submits as `username` or `email`, in JSON or urlencoded, in this very spelling. @default any, or none */
+  /** The user name that the body submits as `username` or `email`, in JSON or urlencoded, in exactly this spelling. @default any, or none */
   readonly username?: string;
 }
 
@@ -14,33 +12,33 @@ interface Line<T> {
   left: number;
 }
 
-/** What is to happen to coming requests: lines used up one per request, and lines that hold until cleared. */
+/** Entries for coming requests: those of `next` apply to one request each, those of `always` until `clear`. */
 export class Script<T> {
   #next: Line<T>[] = [];
   #always: Line<T>[] = [];
 
-  /** For the next matching request, or the next `times` of them. Lines queue: each request uses up the oldest that fits. */
+  /** For the next matching request, or the next `times` of them. Entries queue: each request uses the oldest one that matches. */
   next(item: T, options: ScriptScope & { readonly times?: number } = {}): void {
     this.#next.push({ item, scope: options, left: options.times ?? 1 });
   }
 
-  /** For every matching request until `clear()`; several may hold at once. */
+  /** For every matching request until `clear()`. Several entries can apply to one request. */
   always(item: T, options: ScriptScope = {}): void {
     this.#always.push({ item, scope: options, left: Infinity });
   }
 
-  /** Forgets every line. */
+  /** Deletes all entries. */
   clear(): void {
     this.#next = [];
     this.#always = [];
   }
 
-  /** How many requests the queued `next` lines still wait for. */
+  /** The number of requests that the entries of `next` still wait for. */
   get pending(): number {
     return this.#next.reduce((sum, line) => sum + line.left, 0);
   }
 
-  /** What holds for this request: at most one queued line, which it uses up, before the lasting ones. */
+  /** The items for this request: at most one of `next`, which it uses up, then those of `always`. */
   take(path: string, username?: string): T[] {
     const fits = ({ scope }: Line<T>): boolean =>
       fitsPath(scope.path, path) && (scope.username === undefined || scope.username === username);
@@ -51,4 +49,10 @@ export class Script<T> {
     if (queued.left <= 0) this.#next = this.#next.filter((line) => line !== queued);
     return [queued.item, ...taken];
   }
+}
+
+/** Whether a path without query matches a pattern. `undefined` matches every path, a trailing `*` every path below. */
+export function fitsPath(pattern: string | undefined, path: string): boolean {
+  if (pattern === undefined) return true;
+  return pattern.endsWith('*') ? path.startsWith(pattern.slice(0, -1)) : path === pattern;
 }

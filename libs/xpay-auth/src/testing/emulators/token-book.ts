@@ -1,4 +1,6 @@
-/** What an emulator remembers about a token it has minted. */
+import { createHmac } from 'node:crypto';
+
+/** The record of an issued token. */
 export interface TokenRecord {
   readonly username: string;
   readonly kind: 'access' | 'refresh';
@@ -6,10 +8,10 @@ export interface TokenRecord {
   readonly expiresAt: number;
 }
 
-/** More tokens than this are not remembered at once; the oldest are forgotten, hence refused. */
+/** Maximum number of records. Beyond it the oldest tokens are revoked. */
 const MOST_TOKENS = 100_000;
 
-/** The tokens an upstream takes. A token minted again with the same bytes is live again. */
+/** The tokens that an upstream accepts. A token that is issued again with the same bytes is valid again. */
 export class TokenBook {
   readonly #tokens = new Map<string, TokenRecord>();
 
@@ -22,7 +24,7 @@ export class TokenBook {
     }
   }
 
-  /** The record, expired or not; `undefined` when it was revoked or never minted. */
+  /** The record, expired or not; `undefined` if the token was revoked or never issued. */
   find(token: string): TokenRecord | undefined {
     return this.#tokens.get(token);
   }
@@ -37,11 +39,28 @@ export class TokenBook {
     return this.#tokens.delete(token);
   }
 
-  /** Revokes one account's tokens, or everybody's; returns how many there were. */
+  /** Revokes the tokens of one account, or all tokens. Returns how many. */
   revokeAll(username?: string): number {
     const before = this.#tokens.size;
     for (const [token, record] of this.#tokens)
       if (username === undefined || record.username === username) this.#tokens.delete(token);
     return before - this.#tokens.size;
   }
+}
+
+/** The header of a JWT (RFC 7519 §5). */
+export interface JwtHeader {
+  readonly alg: 'HS256' | 'HS512';
+  readonly typ: 'JWT';
+}
+
+/** A compact JWT. Header and claims keep the order of their keys, because some clients recognise a vendor's tokens by it. */
+export function signJwt(header: JwtHeader, claims: object, key: Buffer): string {
+  const signed = `${part(header)}.${part(claims)}`;
+  const signature = createHmac(header.alg === 'HS256' ? 'sha256' : 'sha512', key).update(signed);
+  return `${signed}.${signature.digest('base64url')}`;
+}
+
+function part(value: object): string {
+  return Buffer.from(JSON.stringify(value)).toString('base64url');
 }

@@ -82,10 +82,10 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** The parsed JSON; `undefined` for a text that is not JSON. */
-export function parseJson(text: string): unknown {
+/** The value of a JSON body; `undefined` for malformed JSON and for another media type. */
+export function jsonOf({ mediaType, body }: WireRequest): unknown {
   try {
-    return JSON.parse(text) as unknown;
+    return mediaType === 'application/json' ? (JSON.parse(body.toString('utf8')) as unknown) : undefined;
   } catch {
     return undefined;
   }
@@ -95,4 +95,12 @@ export function parseJson(text: string): unknown {
 export function formOf({ mediaType, body }: WireRequest): Record<string, string> {
   const isForm = mediaType === 'application/x-www-form-urlencoded';
   return Object.fromEntries(new URLSearchParams(isForm ? body.toString('utf8') : ''));
+}
+
+/** The user name in the body of a login: `username` or `email`, in JSON or urlencoded; `undefined` without one. */
+export function submittedUsername(request: WireRequest): string | undefined {
+  const json = jsonOf(request);
+  const fields: Readonly<Record<string, unknown>> = isRecord(json) ? json : formOf(request);
+  const username = fields['username'] ?? fields['email'];
+  return typeof username === 'string' ? username : undefined;
 }

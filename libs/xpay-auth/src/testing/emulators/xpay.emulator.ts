@@ -2,8 +2,7 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type { EmulatedAccount } from './account-book.js';
 import { Emulator, type EmulatorOptions, type EmulatorSettings, startEmulator } from './emulator.js';
 import { Script, type ScriptScope } from './script.js';
-import { submittedUsername } from './submitted-username.js';
-import { type WireAnswer, type WireRequest, bearerOf, isRecord, parseJson } from './wire-message.js';
+import { type WireAnswer, type WireRequest, bearerOf, isRecord, jsonOf, submittedUsername } from './wire-message.js';
 import { XPayBusiness, type XPayPayment } from './xpay-business.js';
 import { type UuidPlacement, type XPayCall, xpayError, xpaySuccess } from './xpay-envelope.js';
 
@@ -151,10 +150,10 @@ export class XPayEmulator extends Emulator<XPayAccount> {
   }
 }
 
-/** `{}` for no body or another media type, as from a JSON body parser; `undefined` for anything but a JSON object. */
+/** The JSON object in the body. `{}` without a body or for another media type, as from a body parser; otherwise `undefined`. */
 function bodyOf(request: WireRequest): Record<string, unknown> | undefined {
   if (request.mediaType !== 'application/json' || request.body.length === 0) return {};
-  const value = parseJson(request.body.toString('utf8'));
+  const value = jsonOf(request);
   return isRecord(value) ? value : undefined;
 }
 

@@ -70,10 +70,10 @@ export const apiCases: Readonly<Record<string, Play>> = {
   },
 };
 
-/** In every body of {@link HARD_BODIES}. */
+/** The text in every body of {@link HARD_BODIES}. */
 const PROBE = '27182818';
 
-/** What `JSON.stringify` empties, drops or throws at, and what a body that holds it has in it. */
+/** Values that `JSON.stringify` empties, drops or rejects, and the text of an encoded body that has them. */
 const HARD_BODIES: readonly (readonly [type: string, make: () => unknown, text?: string])[] = [
   ['Map', () => new Map([['field', PROBE]])],
   ['Set', () => new Set([PROBE])],

@@ -2,7 +2,7 @@ import { inspect } from 'node:util';
 
 const INSPECTION = { showHidden: true, depth: Infinity, getters: true, maxStringLength: null };
 
-/** The places where one of the secrets shows, in any encoding. Empty if none leaks. */
+/** The places that show one of the secrets, in any encoding. Empty if none leaks. */
 export function spilled(value: unknown, secrets: readonly string[]): string[] {
   const needles = secrets.filter((secret) => secret !== '').flatMap(spellings);
   return Object.entries(views(value))
@@ -24,7 +24,7 @@ function views(value: unknown, place = 'the value'): Record<string, string> {
   return value.cause === undefined ? shown : { ...shown, ...views(value.cause, `the cause of ${place}`) };
 }
 
-/** The text, or '' where it cannot be made. */
+/** The text, or '' if the value cannot be written. */
 function attempt(write: () => string | undefined): string {
   try {
     return write() ?? '';
@@ -43,7 +43,7 @@ function spellings(secret: string): string[] {
     new URLSearchParams({ '': secret }).toString().slice(1),
     Buffer.from(secret).toString('base64'),
     Buffer.from(secret).toString('base64url'),
-    // Half a secret is a secret, too.
+    // Half of a secret must not leak either.
     secret.slice(0, Math.max(12, Math.ceil(secret.length / 2))),
   ];
 }

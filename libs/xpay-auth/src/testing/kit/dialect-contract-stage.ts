@@ -1,13 +1,24 @@
 import assert from 'node:assert/strict';
+import type { ServerResponse } from 'node:http';
 import type { Credentials } from '../../core/credentials.js';
 import { systemClock } from '../../async/system-clock.js';
 import { XPayAuthError } from '../../core/errors.js';
 import type { ApiCall, ApiOutcome, Dialect, Grant, Upstream } from '../../core/ports.js';
 import { createAxios } from '../../http/axios.js';
 import { UpstreamClient } from '../../http/upstream-client.js';
+import { LoopbackServer } from '../emulators/loopback-server.js';
 import type { WireRequest } from '../emulators/wire-message.js';
-import { type CannedAnswer, CannedServer } from './dialect-contract-server.js';
 import { spilled } from './dialect-contract-spill.js';
+
+/** One answer to any request. An object is sent as JSON, a string as it is. */
+export interface CannedAnswer {
+  /** The HTTP status. @default 200 */
+  readonly status?: number;
+  /** Headers. An object as body adds `content-type: application/json`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** The body. @default empty */
+  readonly body?: string | object | null;
+}
 
 /** A call of the upstream's API, as `XPayHttpService` would make it. */
 export type StagedCall = Pick<ApiCall, 'method' | 'path' | 'body'>;
@@ -64,7 +75,34 @@ export async function playing(setup: () => DialectStage | Promise<DialectStage>,
   }
 }
 
-/** What the cases work with: the stage, a server with scripted answers, and the secrets that must not leak. */
+/** A server on 127.0.0.1 with scripted answers, which keeps the requests. */
+export class CannedServer {
+  answer: (request: WireRequest) => CannedAnswer = () => ({ status: 500 });
+  readonly requests: WireRequest[] = [];
+  readonly #server = new LoopbackServer(0, (request, response) => this.#serve(request, response));
+
+  get url(): string {
+    return this.#server.url;
+  }
+
+  start(): Promise<void> {
+    return this.#server.open();
+  }
+
+  stop(): Promise<void> {
+    return this.#server.close();
+  }
+
+  #serve(request: WireRequest, response: ServerResponse): void {
+    this.requests.push(request);
+    const { status = 200, headers = {}, body } = this.answer(request);
+    const isJson = typeof body === 'object';
+    response.writeHead(status, { ...(isJson && { 'content-type': 'application/json' }), ...headers });
+    response.end(isJson ? JSON.stringify(body) : (body ?? ''));
+  }
+}
+
+/** The tools of a case: the stage, a server with scripted answers, and the secrets that must not leak. */
 export class Rig {
   readonly dialect: Dialect;
   readonly good: Credentials;

@@ -3,57 +3,39 @@ import type { XPayAuthErrorCode } from '../../core/errors.js';
 import type { Upstream } from '../../core/ports.js';
 import { Secret } from '../../core/secret.js';
 import type { WireRequest } from '../emulators/wire-message.js';
-import type { CannedAnswer } from './dialect-contract-server.js';
-import { MOST_BYTES, type Play, type Rig, upstreamAt } from './dialect-contract-stage.js';
+import { type CannedAnswer, MOST_BYTES, type Play, type Rig, upstreamAt } from './dialect-contract-stage.js';
 
 /** One way of calling the upstream, with its name. */
 type Act = [name: string, play: (upstream: Upstream) => Promise<unknown>];
 
-interface Trouble {
-  readonly what: string;
-  readonly answer: CannedAnswer;
-  readonly code: XPayAuthErrorCode;
-  readonly retryAfterMs?: number;
-  /** Does not apply to an API call, whose data may be anything. */
-  readonly loginOnly?: true;
-}
+type Trouble = readonly [what: string, answer: CannedAnswer, code: XPayAuthErrorCode, retryAfterMs?: number];
 
 const HTML = '<html><body><h1>Bad Gateway</h1></body></html>';
 const LATER = { 'retry-after': '7' };
 
 const TROUBLES: readonly Trouble[] = [
-  { what: 'a 500', answer: { status: 500 }, code: 'upstream_unavailable' },
-  { what: "a 502 with a proxy's page", answer: { status: 502, body: HTML }, code: 'upstream_unavailable' },
-  {
-    what: 'a 503 with Retry-After',
-    answer: { status: 503, headers: LATER },
-    code: 'upstream_unavailable',
-    retryAfterMs: 7_000,
-  },
-  {
-    what: 'a 429 with Retry-After',
-    answer: { status: 429, headers: LATER },
-    code: 'upstream_rate_limited',
-    retryAfterMs: 7_000,
-  },
-  { what: 'a 200 without a body', answer: {}, code: 'upstream_malformed', loginOnly: true },
-  { what: 'a 200 that is no JSON', answer: { body: '{"a": <!--' }, code: 'upstream_malformed', loginOnly: true },
-  { what: 'a 200 with a page', answer: { body: HTML }, code: 'upstream_malformed', loginOnly: true },
-  { what: 'a 200 with {}', answer: { body: {} }, code: 'upstream_malformed', loginOnly: true },
-  { what: 'a 200 with a list', answer: { body: [] }, code: 'upstream_malformed', loginOnly: true },
-  { what: 'a 200 with null', answer: { body: null }, code: 'upstream_malformed', loginOnly: true },
-  {
-    what: 'an answer that is too long',
-    answer: { body: { filler: 'x'.repeat(MOST_BYTES) } },
-    code: 'upstream_malformed',
-  },
+  ['a 500', { status: 500 }, 'upstream_unavailable'],
+  ["a 502 with a proxy's page", { status: 502, body: HTML }, 'upstream_unavailable'],
+  ['a 503 with Retry-After', { status: 503, headers: LATER }, 'upstream_unavailable', 7_000],
+  ['a 429 with Retry-After', { status: 429, headers: LATER }, 'upstream_rate_limited', 7_000],
+  ['an answer that is too long', { body: { filler: 'x'.repeat(MOST_BYTES) } }, 'upstream_malformed'],
+];
+
+/** Malformed answers to a login and to a refresh. The data of an API call may be anything. */
+const MALFORMED_GRANTS: readonly Trouble[] = [
+  ['a 200 without a body', {}, 'upstream_malformed'],
+  ['a 200 that is no JSON', { body: '{"a": <!--' }, 'upstream_malformed'],
+  ['a 200 with a page', { body: HTML }, 'upstream_malformed'],
+  ['a 200 with {}', { body: {} }, 'upstream_malformed'],
+  ['a 200 with a list', { body: [] }, 'upstream_malformed'],
+  ['a 200 with null', { body: null }, 'upstream_malformed'],
 ];
 
 /** The results of upstream failures: an `XPayAuthError` that blames the upstream and holds no secret. */
 export const troubleCases: Readonly<Record<string, Play>> = {
   ...Object.fromEntries(
-    TROUBLES.map((trouble): [string, Play] => [
-      `calls ${trouble.what} ${trouble.code}, asks once, and blames nobody`,
+    [...TROUBLES, ...MALFORMED_GRANTS].map((trouble): [string, Play] => [
+      `calls ${trouble[0]} ${trouble[2]}, asks once, and blames nobody`,
       (rig) => eachAct(rig, trouble),
     ]),
   ),
@@ -61,7 +43,7 @@ export const troubleCases: Readonly<Record<string, Play>> = {
   'follows no redirect': async (rig) => {
     for (const status of [301, 302, 303, 307, 308]) {
       const headers = { location: `${rig.server.url}/elsewhere` };
-      await eachAct(rig, { what: `a ${status}`, answer: { status, headers }, code: 'upstream_malformed' });
+      await eachAct(rig, [`a ${status}`, { status, headers }, 'upstream_malformed']);
     }
     assert.deepEqual(
       rig.server.requests.filter(({ path }) => path.startsWith('/elsewhere')),
@@ -98,10 +80,11 @@ export const troubleCases: Readonly<Record<string, Play>> = {
   },
 };
 
-/** Meets the same failure in every act. */
-async function eachAct(rig: Rig, { what, answer, code, retryAfterMs, loginOnly }: Trouble): Promise<void> {
+/** Simulates the same failure for every way of calling the upstream to which it applies. */
+async function eachAct(rig: Rig, trouble: Trouble): Promise<void> {
+  const [what, answer, code, retryAfterMs] = trouble;
   for (const [act, play] of acts(rig)) {
-    if (loginOnly === true && act === 'an API call') continue;
+    if (act === 'an API call' && MALFORMED_GRANTS.includes(trouble)) continue;
     const upstream = rig.answering(answer);
     const before = rig.server.requests.length;
     const failure = await rig.failureOf(() => play(upstream), `${act}, ${what}`);
@@ -124,7 +107,7 @@ function acts(rig: Rig): Act[] {
   ];
 }
 
-/** Upstreams that repeat the request in their answer, in every place where a message is read. */
+/** Answers that repeat the request, in every field that a dialect may read a message from. */
 function* echoes(): Generator<[string, (request: WireRequest) => CannedAnswer]> {
   const shapes: Readonly<Record<string, (said: string) => object | string>> = {
     'as text': (said) => said,

@@ -1,7 +1,6 @@
 import { type ContractCase, casesOf } from './contract-case.js';
 import { apiCases } from './dialect-contract-api.js';
-import { loginCases } from './dialect-contract-login.js';
-import { refreshCases } from './dialect-contract-refresh.js';
+import { loginCases, refreshCases } from './dialect-contract-login.js';
 import { type DialectStage, playing } from './dialect-contract-stage.js';
 import { troubleCases } from './dialect-contract-trouble.js';
 
@@ -18,8 +17,8 @@ import { troubleCases } from './dialect-contract-trouble.js';
  * for (const { title, run } of dialectContract('mine', setup)) test(title, run);
  * ```
  *
- * Takes a second or two, over real sockets on 127.0.0.1. Your stand-in only has to behave as a healthy upstream: a server of
- * the contract simulates failures.
+ * Takes a second or two, over real sockets on 127.0.0.1. Your stand-in only has to behave as a healthy upstream. The contract
+ * has a server of its own that simulates failures.
  */
 export function dialectContract(
   name: string,

@@ -1,10 +1,10 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { XPayAuthError } from '../../core/errors.js';
+import type { Dialect } from '../../core/ports.js';
 import { type XPayInstance, createInstance } from '../../nest/instance/instance.js';
 import { resolveOptions } from '../../nest/options/resolve-options.js';
 import type { XPayAuthFactoryOptions, XPayAuthInstanceOptions } from '../../nest/options/xpay-auth-options.js';
 import { UpstreamStandIn } from '../../nest/instance/upstream-stand-in.js';
-import { testDialect } from './test-dialect.js';
 import { XPayTestUpstream } from './test-upstream.js';
 
 const NO_PAUSE = { min: 0, max: 0 };
@@ -78,4 +78,30 @@ function withBasic<T>(extractors: readonly (T | 'basic')[]): (T | 'basic')[] {
 
 function misused(why: string): XPayAuthError {
   return new XPayAuthError('configuration', `XPayAuthTestingModule: ${why}`);
+}
+
+/** The dialect of an {@link XPayTestUpstream}, in place of the app's own. */
+function testDialect(spoken: Dialect, upstream: XPayTestUpstream): Dialect {
+  const { name, accessTokenIsLongLivedSecret } = spoken;
+  return {
+    name,
+    ...(accessTokenIsLongLivedSecret !== undefined && { accessTokenIsLongLivedSecret }),
+    authenticate: async (credentials, _, purpose) =>
+      purpose === 'own token' ? upstream.grantOwnToken() : upstream.grantTo(credentials),
+    api: {
+      encode(call, token) {
+        const { method, path, body, encodedBody } = call;
+        // What cannot be sent in production cannot be sent in a test.
+        spoken.api.encode(call, token);
+        return { method, path, ...(body !== undefined && { body: encodedBody ?? recorded(body) }) };
+      },
+      decode: ({ text }) => ({ kind: 'data', data: JSON.parse(text) as unknown }),
+    },
+  };
+}
+
+/** The body of a call as {@link XPayTestUpstream} records it: in JSON, whatever the production dialect sends. */
+function recorded(body: unknown): string {
+  const fields: unknown = body instanceof URLSearchParams ? Object.fromEntries(body) : body;
+  return JSON.stringify(fields, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value));
 }

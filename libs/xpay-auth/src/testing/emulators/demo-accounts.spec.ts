@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { parseEnv } from 'node:util';
-import { demoAccounts } from './demo-accounts.js';
-import { environmentLines } from './environment-lines.js';
+import { demoAccounts, environmentLines } from './demo-accounts.js';
 
 describe('what an emulator prints for the .env of an app', () => {
   it('stays as it is between the lines of others', () => {
