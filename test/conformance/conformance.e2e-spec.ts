@@ -9,7 +9,7 @@ describe('conformance: the app’s own token', () => {
   it.each(readTokenCases())('$title', (one) => runCase(one, () => openTokenStage(one)));
 });
 
-// The platforms take turns: that they answer alike is what test/inbound shows.
+// Alternating platforms: test/inbound shows that both respond alike.
 const cases = readVerificationCases().map((one, at) => ({ ...one, platform: platforms[at % 2] ?? 'express' }));
 
 describe('conformance: verification of callers', () => {

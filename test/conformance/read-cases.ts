@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import type { z } from 'zod';
 import { type TokenCase, type VerificationCase, tokenCases, verificationCases } from './schema.js';
 
-/** A case, with the title that its test goes by. */
+/** A case with the title of its test. */
 export type Titled<Case> = Case & { readonly title: string };
 
-/** Throws, naming the place, for a file that is not in the format. */
+/** Throws with the place of the mistake for a file in another format. */
 export const readTokenCases = (): Titled<TokenCase>[] => read('token.json', tokenCases).cases.map(titled);
 export const readVerificationCases = (): Titled<VerificationCase>[] =>
   read('verification.json', verificationCases).cases.map(titled);

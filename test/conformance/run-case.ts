@@ -8,16 +8,16 @@ export interface Case<Step> {
   readonly expect: Tally;
 }
 
-/** Takes every step of a case, then looks at what it has led to. Rejects with the step that went otherwise. */
+/** Runs the steps of a case, then compares the result. Rejects with the step that failed. */
 export async function runCase<Step>({ steps, expect }: Case<Step>, open: () => Promise<Stage<Step>>): Promise<void> {
   await using stage = await open();
   for (const [at, step] of steps.entries()) {
-    await told(`step ${at + 1}, ${JSON.stringify(step)}`, () => stage.take(step));
+    await located(`step ${at + 1}, ${JSON.stringify(step)}`, () => stage.take(step));
   }
-  await told('at the end', () => stage.check(expect));
+  await located('at the end', () => stage.check(expect));
 }
 
-async function told(where: string, action: () => Promise<void>): Promise<void> {
+async function located(where: string, action: () => Promise<void>): Promise<void> {
   try {
     await action();
   } catch (thrown) {

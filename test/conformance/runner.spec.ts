@@ -9,47 +9,40 @@ import { tokenCases, verificationCases } from './schema.js';
 import { openTokenStage } from './token-stage.js';
 import { openVerificationStage } from './verification-stage.js';
 
-/** Each third case with one of its expectations wrong; with `CONFORMANCE_FALSIFY=all` every case in every way, in a minute. */
-const all = process.env['CONFORMANCE_FALSIFY'] === 'all';
 const wrong = <One extends Case<{ do: string }> & { title: string }>(cases: readonly One[]) =>
-  cases.flatMap((one, at) => {
-    const ways = falsified(one).map((way) => ({ ...way, title: one.title }));
-    if (all) return ways;
-    return at % 3 === 0 ? ways.slice(at % ways.length, (at % ways.length) + 1) : [];
-  });
+  cases.flatMap((one) => falsified(one).map((way) => ({ ...way, title: one.title })));
 
 describe('the runner of the conformance cases', () => {
-  it.each(wrong(readTokenCases()))('fails where an expectation is wrong: $title, $what', async ({ one }) => {
+  it.each(wrong(readTokenCases()))('fails if an expectation is wrong: $title, $what', async ({ one }) => {
     await expect(runCase(one, () => openTokenStage(one))).rejects.toThrow(/^(step \d+|at the end)/);
   });
 
-  it.each(wrong(readVerificationCases()))('fails where an expectation is wrong: $title, $what', async ({ one }) => {
+  it.each(wrong(readVerificationCases()))('fails if an expectation is wrong: $title, $what', async ({ one }) => {
     await expect(runCase(one, () => openVerificationStage(one, 'express'))).rejects.toThrow(/^(step \d+|at the end)/);
   });
 
   it.each([
-    ['a step that there is not', { do: 'wait', ms: 5 }],
+    ['an unknown step', { do: 'wait', ms: 5 }],
     ['a misspelt expectation', { do: 'expect', login: 1 }],
-    ['an expectation of nothing', { do: 'ask' }],
-    ['an answer that there is not', { do: 'upstream', next: ['shrugs'] }],
-  ])('refuses a case with %s', (_, step) => {
-    const one = { name: 'a case with a slip', rows: ['O1'], steps: [step], expect: { logins: 0, events: [] } };
+    ['a step without its expectation', { do: 'ask' }],
+    ['an unknown answer', { do: 'upstream', next: ['shrugs'] }],
+  ])('rejects a case with %s', (_, step) => {
+    const one = { name: 'a case with a mistake', rows: ['O1'], steps: [step], expect: { logins: 0, events: [] } };
     expect(tokenCases.safeParse({ cases: [one] }).success).toBe(false);
     expect(verificationCases.safeParse({ cases: [one] }).success).toBe(false);
   });
 });
 
 describe('the cases', () => {
-  it('are at least sixty, and no two have one name', () => {
+  it('have different names', () => {
     const names = [...readTokenCases(), ...readVerificationCases()].map(({ name }) => name);
     expect(new Set(names).size).toBe(names.length);
-    expect(names.length).toBeGreaterThanOrEqual(60);
   });
 
   it.each([
     ['token.schema.json', tokenCases],
     ['verification.schema.json', verificationCases],
-  ])('are in a format that %s tells to others (CONFORMANCE_SCHEMA=write writes it)', (file, format) => {
+  ])('are in the format of %s (CONFORMANCE_SCHEMA=write writes it)', (file, format) => {
     const path = join(import.meta.dirname, file);
     const said = z.toJSONSchema(format, { io: 'input' });
     if (process.env['CONFORMANCE_SCHEMA'] === 'write') writeFileSync(path, JSON.stringify(said, undefined, 2));
