@@ -1,12 +1,12 @@
 const LINES = `# xPay.stream, for nestjs-xpay-auth. This file holds a secret: keep it out of version control.
-# The account that this app itself calls xPay with. Callers are verified without it.
+# The account of this app for calls to xPay. The verification of callers does not need it.
 #XPAY_USERNAME=
 #XPAY_SECRET_KEY=
-# Where xPay is, unless it is https://apis.xpay.stream; \`npx xpay-emulator\` starts one that you can try with.
+# The address of xPay, if it is not https://apis.xpay.stream. \`npx xpay-emulator\` starts an emulator.
 #XPAY_BASE_URL=http://127.0.0.1:4010
 `;
 
-/** The text of a `.env` with our variables, each as a comment to fill in; one that names any of them stays as it is. */
+/** Adds our variables to the text of a `.env`, as comments to fill in. Leaves a text that names any of them unchanged. */
 export function withVariables(text: string): string {
   if (/\bXPAY_[A-Z]/.test(text)) return text;
   if (text === '') return LINES;
@@ -14,7 +14,7 @@ export function withVariables(text: string): string {
   return `${text.replace(/\s*$/, '')}${eol}${eol}${LINES.replaceAll('\n', eol)}`;
 }
 
-/** Whether git leaves a `.env` beside this `.gitignore` alone. */
+/** Whether a `.gitignore` excludes the `.env` beside it. */
 export function ignoresEnvironment(gitignore: string): boolean {
   return gitignore.split(/\r?\n/).some((line) => /^(?:\/|\*\*\/)?(?:\.env\*?|\*\.env|\.env\.\*)\/?$/.test(line.trim()));
 }

@@ -6,11 +6,11 @@ export const EXAMPLE_CLASS = 'XPayExampleController';
 /** Its file, without the suffix. */
 export const EXAMPLE_FILE = 'xpay-example.controller';
 
-// They lie beside collection.json as what they are: sources that are compiled, run and laid out with all others.
+// These sources are beside collection.json, so that they are compiled, tested and formatted like all others.
 const read = (suffix: string): string =>
   readFileSync(new URL(`../../schematics/example/${EXAMPLE_FILE}${suffix}`, import.meta.url), 'utf8');
 
-/** A controller that shows a caller, a scope and a call. */
+/** The example controller: the caller, a scope and a call. */
 export function exampleController(): string {
   return read('.ts');
 }
@@ -18,7 +18,7 @@ export function exampleController(): string {
 /**
  * Its spec.
  *
- * @param runner the package that `describe` and `it` come from, `undefined` where they are globals
+ * @param runner the package that exports `describe` and `it`; `undefined` if they are globals
  * @param suffix of relative imports: `.js` in ES modules
  */
 export function exampleSpec(runner: string | undefined, suffix: string): string {

@@ -1,17 +1,46 @@
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import type * as TypeScript from 'typescript';
-import type { NestTools } from './nest-tools.js';
 
-/** One entry of a list of `@Module({ … })`, and where its name comes from. */
+/** The tools that edit a module: that of `nest generate`, and the compiler that it uses. */
+export interface NestTools {
+  readonly MetadataManager: new (content: string) => {
+    /** The content with one more entry in a list of `@Module({ … })`; `undefined` if there is no such decorator. */
+    insert(metadata: string, entry: string): string | undefined;
+  };
+  readonly typescript: typeof TypeScript;
+}
+
+/**
+ * Loads Nest's tools from the app in this folder, or from the running CLI. They are not dependencies of this package, because
+ * every app that can run `nest add` has them.
+ */
+export async function loadNestTools(folder: string): Promise<NestTools> {
+  const places = [join(folder, 'package.json'), process.argv[1] ?? ''].filter((place) => place !== '');
+  for (const place of places) {
+    try {
+      const schematics = createRequire(place).resolve('@nestjs/schematics');
+      const { MetadataManager } = (await import(pathToFileURL(schematics).href)) as Pick<NestTools, 'MetadataManager'>;
+      return { MetadataManager, typescript: createRequire(schematics)('typescript') as typeof TypeScript };
+    } catch {
+      // Not installed there. The next place may have them.
+    }
+  }
+  throw new Error('@nestjs/schematics, a development dependency of every Nest app, is not installed here.');
+}
+
+/** One entry of a list of `@Module({ … })`, and the import of its name. */
 export interface ModuleEntry {
   readonly list: 'imports' | 'controllers';
-  /** What stands in the list, such as `XPayAuthModule.forRoot()`. */
+  /** The text of the entry, such as `XPayAuthModule.forRoot()`. */
   readonly entry: string;
   /** The name to import. */
   readonly name: string;
   readonly from: string;
 }
 
-/** The source of a module with one more entry; `undefined` where its decorator is none that can be edited. */
+/** The source of a module with one more entry; `undefined` if its decorator cannot be edited. */
 export function withEntry(
   source: string,
   { list, entry, name, from }: ModuleEntry,
@@ -22,7 +51,7 @@ export function withEntry(
   return withImport(listed, name, from, tools.typescript);
 }
 
-/** With an import of the name, after the last one, unless it is imported already. */
+/** Adds an import of the name after the last import, unless the name is imported already. */
 function withImport(source: string, name: string, from: string, typescript: typeof TypeScript): string {
   const file = typescript.createSourceFile('module.ts', source, typescript.ScriptTarget.Latest);
   const imports = file.statements.filter((statement) => typescript.isImportDeclaration(statement));

@@ -2,10 +2,10 @@ import { describe, expect, it } from '@jest/globals';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { nestAdd, type NestAddOptions } from './nest-add.js';
-import { loadNestTools } from './nest-tools.js';
+import { loadNestTools } from './module-source.js';
 import type { Context, Directory, Tree } from './tree.js';
 
-/** The files of an app in memory, as the devkit's tree has them. */
+/** The files of an app in memory, with the interface of the devkit's tree. */
 class Files implements Tree {
   readonly texts: Map<string, string>;
 
@@ -70,7 +70,7 @@ export class AppModule {}
 const devDependencies = { '@nestjs/testing': '^12.0.1', supertest: '^7.0.0', vitest: '^4.1.2' };
 const PACKAGE = `${JSON.stringify({ name: 'shop', type: 'module', dependencies: { '@nestjs/core': '^12.0.1', rxjs: '^7.8.1' }, devDependencies }, null, 2)}\n`;
 
-/** Nest's starter, as far as it matters. */
+/** The relevant files of Nest's starter. */
 const starter = (changes: Readonly<Record<string, string>> = {}): Record<string, string> => ({
   'package.json': PACKAGE,
   'src/app.module.ts': MODULE,
@@ -100,7 +100,7 @@ export class AppModule {}
     expect(text('src/xpay-example.controller.spec.ts')).toContain("it } from 'vitest';\nimport { XPayExample");
   });
 
-  it('changes nothing when it is run again, whatever became of what it added', async () => {
+  it('changes nothing at a second run, even if the added code was edited', async () => {
     const first = await add(starter());
     first.files.texts.delete('src/xpay-example.controller.ts');
     const before = new Map(first.files.texts);
@@ -110,7 +110,7 @@ export class AppModule {}
     expect(second.said).toEqual(['src/app.module.ts imports XPayAuthModule already; it stays as it is.']);
   });
 
-  it('writes CommonJS for an app that is', async () => {
+  it('writes CommonJS for a CommonJS app', async () => {
     const commonJs = JSON.stringify({ devDependencies: { ...devDependencies, vitest: undefined, jest: '^30.0.0' } });
     const { text } = await add(starter({ 'package.json': commonJs }));
     expect(text('src/app.module.ts')).toContain("from './xpay-example.controller';");
@@ -119,7 +119,7 @@ export class AppModule {}
     expect(spec).not.toMatch(/@jest|vitest/);
   });
 
-  it('leaves the example out when told to, and its spec where nothing could run it', async () => {
+  it('omits the example with skipExample, and its spec without a test runner', async () => {
     const without = await add(starter(), { skipExample: true });
     expect([...without.files.texts.keys()]).toEqual(['package.json', 'src/app.module.ts', '.gitignore', '.env']);
     expect(without.text('src/app.module.ts')).not.toContain('XPayExample');
@@ -134,7 +134,7 @@ export class AppModule {}
     expect(text('src/xpay-example.controller.spec.ts')).toBe(own);
   });
 
-  it('finds its way in a monorepo, and to a module of another name', async () => {
+  it('supports a monorepo, and a module of another name', async () => {
     const files = {
       'package.json': PACKAGE,
       'apps/api/src/core/root.module.ts': MODULE,
@@ -200,7 +200,7 @@ describe('nest add, in the module', () => {
     expect(edited).toContain('imports: [ConfigModule.forRoot(), XPayAuthModule.forRoot()]');
   });
 
-  it('puts the imports after the last one, also one over several lines, with the line ends of the file', async () => {
+  it('adds imports after the last one, which may have several lines, with the line ends of the file', async () => {
     const source = "import {\n  Module,\n} from '@nestjs/common';\nimport './polyfill.js';\n@Module({})\nclass A {}\n";
     expect(await moduleOf(source.replaceAll('\n', '\r\n'))).toContain(
       "import './polyfill.js';\r\nimport { ConfigModule } from '@nestjs/config';\r\nimport { XPayAuthModule }",
@@ -221,7 +221,7 @@ describe('nest add, in the module', () => {
     expect(text('src/app.module.ts')).toBe(MODULE);
   });
 
-  it('takes no spec and no comment for the app', async () => {
+  it('ignores specs and comments', async () => {
     const { text } = await add(
       starter({
         'src/a.spec.ts': 'XPayAuthModule.forRoot()',
@@ -252,7 +252,7 @@ describe('nest add, in the module', () => {
 describe('nest add, in .env', () => {
   const LAST = '#XPAY_BASE_URL=http://127.0.0.1:4010\n';
 
-  it('writes comments to fill in, after what is there', async () => {
+  it('adds comments to fill in after the present text', async () => {
     const fresh = await add(starter());
     expect(fresh.text('.env')).toMatch(/^# xPay\.stream/);
     expect(fresh.text('.env')).toContain('#XPAY_USERNAME=\n#XPAY_SECRET_KEY=\n');
@@ -294,7 +294,7 @@ describe('nest add, in package.json', () => {
     peerDependencies: Record<string, string>;
   };
 
-  it('adds the peers that everybody needs, in the versions that this package names', async () => {
+  it('adds the required peers, in the versions of this package', async () => {
     const { text, tasks } = await add(starter());
     const { dependencies } = JSON.parse(text('package.json')) as { dependencies: Record<string, string> };
     const { peerDependencies: peers } = own;
@@ -314,14 +314,14 @@ describe('nest add, in package.json', () => {
     expect(tasks).toEqual([{ name: 'node-package', options: expect.objectContaining({ command: 'install' }) }]);
   });
 
-  it('keeps what is there: versions, layout, the end of the file', async () => {
+  it('keeps versions, formatting and the end of the file', async () => {
     const tabs = JSON.stringify({ dependencies: { 'nestjs-xpay-auth': 'file:../x.tgz', axios: '1.9.0' } }, null, '\t');
     const { text } = await add(starter({ 'package.json': tabs }));
     expect(text('package.json')).toMatch(/^\{\n\t"dependencies": \{\n\t\t"@nestjs\/axios"/);
     expect(text('package.json')).toMatch(/"axios": "1\.9\.0"[^]*"nestjs-xpay-auth": "file:\.\.\/x\.tgz"[^]*\}$/);
   });
 
-  it('installs nothing when told so', async () => {
+  it('installs nothing with skipInstall', async () => {
     const { tasks, text } = await add(starter(), { skipInstall: true });
     expect(tasks).toEqual([]);
     expect(text('package.json')).toContain('"passport"');
@@ -333,7 +333,7 @@ function json(path: string): unknown {
 }
 
 describe('the collection that the CLI reads', () => {
-  it('names the factory and the schema as they are', async () => {
+  it('names the factory and the schema correctly', async () => {
     const { schematics } = json('schematics/collection.json') as {
       schematics: Record<string, { factory: string; schema: string }>;
     };
@@ -354,12 +354,12 @@ describe('the collection that the CLI reads', () => {
 });
 
 describe("Nest's tools", () => {
-  it("are the app's, or those of the CLI that runs", async () => {
+  it('come from the app, or from the running CLI', async () => {
     expect(await loadNestTools(process.cwd())).toHaveProperty('MetadataManager');
     expect(await loadNestTools('/an/app/without/them')).toHaveProperty('typescript');
   });
 
-  it('are asked for by name where there are none', async () => {
+  it('are named in the error if they are missing', async () => {
     const [, program = ''] = process.argv;
     process.argv[1] = '/a/cli/without/them.js';
     try {

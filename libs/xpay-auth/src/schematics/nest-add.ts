@@ -1,8 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { EXAMPLE_CLASS, EXAMPLE_FILE, exampleController, exampleSpec } from './example.js';
 import { ignoresEnvironment, withVariables } from './environment-file.js';
-import { type ModuleEntry, withEntry } from './module-source.js';
-import { loadNestTools } from './nest-tools.js';
+import { type ModuleEntry, loadNestTools, withEntry } from './module-source.js';
 import { type PackageFile, neededBy, withDependencies } from './package-file.js';
 import type { Context, Tree } from './tree.js';
 
@@ -47,7 +46,7 @@ async function addModule(
   if (!tree.exists(path)) throw byHand(`There is no ${path}`);
   const suffix = packageFileOf(tree).type === 'module' ? '.js' : '';
   const entries: ModuleEntry[] = [
-    // Reads .env into the environment, which configures the module.
+    // Loads .env into the environment, which configures the module.
     ...(fileWith(tree, folder, /\bConfigModule\s*\.\s*forRoot/) === undefined
       ? [{ list: 'imports', entry: 'ConfigModule.forRoot()', name: 'ConfigModule', from: '@nestjs/config' } as const]
       : []),

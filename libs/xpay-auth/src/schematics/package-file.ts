@@ -8,14 +8,14 @@ export interface PackageFile {
   readonly peerDependenciesMeta?: Readonly<Record<string, { readonly optional?: boolean }>>;
 }
 
-/** The packages that somebody who depends on `own` has to depend on as well, with their versions: itself and its peers. */
+/** The dependencies of an app that uses the package `own`, with their versions: the package and its required peers. */
 export function neededBy(name: string, own: PackageFile): Readonly<Record<string, string>> {
   const { version = '*', peerDependencies = {}, peerDependenciesMeta = {} } = own;
   const peers = Object.entries(peerDependencies).filter(([peer]) => peerDependenciesMeta[peer]?.optional !== true);
   return { [name]: `^${version}`, ...Object.fromEntries(peers) };
 }
 
-/** The text of a package.json with these among its dependencies; what is there in any version stays as it is. */
+/** Adds dependencies to the text of a package.json. Leaves those that are present in any version unchanged. */
 export function withDependencies(text: string, needed: Readonly<Record<string, string>>): string {
   const file = JSON.parse(text) as PackageFile;
   const present = { ...file.devDependencies, ...file.dependencies };

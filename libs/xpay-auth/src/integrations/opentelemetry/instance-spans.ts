@@ -18,7 +18,7 @@ const SPANS = {
   'read session': 'xpay_auth.session.read',
   'renew token': 'xpay_auth.token.renew',
   'call api': 'xpay_auth.api.call',
-  // Its HTTP request and its caller have spans of their own. A third one would add nothing.
+  // Its HTTP request and its caller have spans. A third one would add nothing.
   'ask upstream': undefined,
 } as const satisfies Record<Exclude<Operation['type'], 'exchange'>, string | undefined>;
 

@@ -18,7 +18,7 @@ export interface CounterMetric extends Metric {
    * Their values, several separated by a space. Each is reported from the start, as 0, so that a query sees the first increment.
    */
   readonly values?: readonly string[];
-  /** Reported only by instances with an account, or with a shared store. @default by all */
+  /** Reported only by instances with an account, or with a shared store. @default by all instances */
   readonly onlyWith?: 'account' | 'store';
 }
 

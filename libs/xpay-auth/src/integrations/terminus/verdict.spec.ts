@@ -32,12 +32,12 @@ const failed = (lastError: XPayAuthErrorCode, usableForMs: number): Partial<Toke
   lastError,
 });
 
-describe('the verdict on an instance', () => {
+describe('the health verdict', () => {
   it.each([
     ['with a fresh token', facts()],
     ['with a stale one', facts({ state: 'stale' })],
-    ['before anybody asked for one', facts({ state: 'none', usableForMs: 0 })],
-    ['after one ran out while nobody asked', facts({ state: 'expired', usableForMs: 0 })],
+    ['before the first request for one', facts({ state: 'none', usableForMs: 0 })],
+    ['after one expired without requests', facts({ state: 'expired', usableForMs: 0 })],
     ['without an account', facts(failed('configuration', 0), { hasAccount: false, isResting: true })],
     ['with trouble that is a minute old', facts({}, { trouble: { code: 'upstream_timeout', ageMs: 60_000 } })],
   ])('is up %s', (_which, known) => {

@@ -63,15 +63,15 @@ describe('the environment', () => {
     ],
   ];
 
-  it.each(rows)('says %s', (_variable, variables, read, expected) => {
+  it.each(rows)('sets %s', (_variable, variables, read, expected) => {
     expect(read(resolveIn(variables))).toEqual(expected);
   });
 
-  it('is wholly in the table above', () => {
+  it('is complete in the table above', () => {
     expect(rows.map(([variable]) => variable)).toEqual(Object.keys(ENVIRONMENT));
   });
 
-  it.each(Object.keys(ENVIRONMENT))('with %s left empty says nothing', (variable) => {
+  it.each(Object.keys(ENVIRONMENT))('ignores an empty %s', (variable) => {
     const { credentials, dialect, ...options } = resolveIn({ [`XPAY_${variable}`]: '' });
     const { credentials: none, dialect: xpay, ...defaults } = resolveIn({});
     expect([credentials, dialect.name, options]).toEqual([none, xpay.name, defaults]);
@@ -137,7 +137,7 @@ describe('explicit over environment over default', () => {
     XPAY_ALLOW_INSECURE_HOSTS: 'environment.example.test',
   };
 
-  it('holds for each option by itself, within a group as well', () => {
+  it('applies to each option separately, within a group too', () => {
     const explicit = { baseUrl: 'https://explicit.example.test', verification: { refusedPeriodMs: 1_000 } };
     const { baseUrl, verification } = resolveIn(variables, explicit);
     expect(baseUrl).toBe('https://explicit.example.test');
@@ -145,7 +145,7 @@ describe('explicit over environment over default', () => {
     expect(resolveIn(variables, { verification: { periodMs: 7_000 } }).verification.periodMs).toBe(7_000);
   });
 
-  it('an explicit undefined says nothing, on either level', () => {
+  it('ignores an explicit undefined, on either level', () => {
     const unsaid: object = {
       baseUrl: undefined,
       credentials: undefined,
@@ -159,20 +159,20 @@ describe('explicit over environment over default', () => {
     expect(verification).toMatchObject({ periodMs: 20_000, refusedPeriodMs: 5_000 });
   });
 
-  it("the account is taken as a whole: an explicit one never meets the environment's key", () => {
+  it('never combines an explicit account with the key of the environment', () => {
     const credentials = { username: 'other@example.test', secretKey: 'key-of-other-1' };
     expect(resolveIn(variables, { credentials }).credentials?.()).toEqual(credentials);
   });
 });
 
-describe('whose variables an instance reads', () => {
-  it('a named instance reads none', () => {
+describe('the variables of an instance', () => {
+  it('are none for a named instance', () => {
     const read = jest.fn<(name: string) => string | undefined>((name) => (ACCOUNT as Variables)[name]);
     expect(resolveOptions({}, { name: 'gift' }, read)).toMatchObject({ name: 'gift', credentials: undefined });
     expect(read).not.toHaveBeenCalled();
   });
 
-  it('a named instance with an envPrefix reads those alone', () => {
+  it('have only the envPrefix of a named instance', () => {
     const { baseUrl, credentials } = resolveIn(
       { ...ACCOUNT, GIFT_BASE_URL: 'https://gift.example.test' },
       { envPrefix: 'GIFT_' },
@@ -181,7 +181,7 @@ describe('whose variables an instance reads', () => {
     expect({ baseUrl, credentials }).toEqual({ baseUrl: 'https://gift.example.test', credentials: undefined });
   });
 
-  it('the unnamed instance may have another prefix', () => {
+  it('can have another prefix for the unnamed instance', () => {
     const { baseUrl, credentials } = resolveIn(
       { ...ACCOUNT, MY_BASE_URL: 'https://my.example.test' },
       { envPrefix: 'MY_' },
@@ -189,7 +189,7 @@ describe('whose variables an instance reads', () => {
     expect({ baseUrl, credentials }).toEqual({ baseUrl: 'https://my.example.test', credentials: undefined });
   });
 
-  it('nobody reads variables without a prefix, such as the USERNAME of a shell', () => {
+  it('always have a prefix, so that the USERNAME of a shell is ignored', () => {
     expect(() => resolveIn({ USERNAME: 'root' }, { envPrefix: '' })).toThrow(/option envPrefix: ""/);
   });
 });

@@ -1,8 +1,13 @@
+import type { Clock } from '../../core/clock.js';
 import { XPayAuthError } from '../../core/errors.js';
+import type { Store } from '../../core/store.js';
 import type { XPayAuthFactoryOptions } from './xpay-auth-options.js';
 
 /** Reads one variable. An empty one counts as unset. */
 export type ReadVariable = (name: string) => string | undefined;
+
+/** Opens a store. */
+export type OpenStore = (clock: Clock) => Store | Promise<Store>;
 
 /** The variables an instance reads, without their prefix. The table in docs/reference.md is generated from this list. */
 export const ENVIRONMENT = {
@@ -22,10 +27,10 @@ export const ENVIRONMENT = {
 
 type Variable = keyof typeof ENVIRONMENT;
 
-/** A text that is not a number stays, and the schema rejects it by the option's name. */
+/** A text that is not a number stays. The schema rejects it with the name of the option. */
 const number = (text: string): unknown => (/^\d+$/.test(text) ? Number(text) : text);
 
-/** How variables are read whose option is not a string. */
+/** The readers of variables whose option is not a string. */
 const READERS: Partial<Record<Variable, (text: string) => unknown>> = {
   ALLOW_INSECURE_HOSTS: (text) => text.split(',').flatMap((host) => host.trim() || []),
   VERIFICATION_PERIOD_MS: number,
@@ -47,8 +52,32 @@ export function optionsFromEnvironment(prefix: string, read: ReadVariable): XPay
   return options;
 }
 
+/** Opens the Redis that the environment names; `undefined` without one. Throws `configuration` for keys without a URL. */
+export function storeFromEnvironment(prefix: string, read: ReadVariable): OpenStore | undefined {
+  assertNotAlone(prefix, 'ENCRYPTION_KEYS', 'REDIS_URL', read);
+  const url = read(`${prefix}REDIS_URL`);
+  if (!url) return undefined;
+  const encryptionKeys = read(`${prefix}ENCRYPTION_KEYS`) ?? '';
+  return async (clock) => {
+    const { redisStore } = await importRedis(prefix);
+    // Without keys its error message says how to make one.
+    return redisStore({ url, encryptionKeys, clock });
+  };
+}
+
+/** `ioredis` is an optional peer dependency. */
+async function importRedis(prefix: string): Promise<typeof import('../../stores/redis.store.js')> {
+  try {
+    return await import('../../stores/redis.store.js');
+  } catch (thrown) {
+    if (!(thrown instanceof Error) || !/ioredis/.test(thrown.message)) throw thrown;
+    const message = `${prefix}REDIS_URL is set, but the package "ioredis" is not installed. Run: npm install ioredis`;
+    throw new XPayAuthError('configuration', message);
+  }
+}
+
 /** Throws `configuration` if a variable is set without another one that it needs. */
-export function assertNotAlone(prefix: string, variable: Variable, needed: Variable, read: ReadVariable): void {
+function assertNotAlone(prefix: string, variable: Variable, needed: Variable, read: ReadVariable): void {
   if (!read(prefix + variable) || read(prefix + needed)) return;
   const message = `The environment has ${prefix}${variable} but no ${prefix}${needed}. Set both, or neither.`;
   throw new XPayAuthError('configuration', message);

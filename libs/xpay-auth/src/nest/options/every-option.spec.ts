@@ -11,7 +11,7 @@ import type {
   XPayAuthOptions,
 } from './xpay-auth-options.js';
 
-/** Every option there is: the compiler asks for a row of each. */
+/** Every option. The compiler requires a row for each. */
 type OptionPath =
   | keyof XPayAuthOptions
   | `token.${keyof TokenOptions}`
@@ -21,10 +21,10 @@ type OptionPath =
   | `http.${keyof HttpOptions}`;
 
 interface Row {
-  /** What the code gets when nothing is said. */
+  /** The value if the option is not set. */
   readonly default: unknown;
   readonly bad: unknown;
-  /** How the boot refuses the bad value, after `XPayAuthModule option `. */
+  /** The message of the boot error, after `XPayAuthModule option `. */
   readonly says: string;
 }
 
@@ -40,7 +40,7 @@ const ROWS: Record<OptionPath, Row> = {
   },
   isGlobal: { default: true, bad: 'yes', says: notBoolean('isGlobal') },
   globalGuards: { default: false, bad: 'yes', says: notBoolean('globalGuards') },
-  // What it stands for by default is the business of environment.spec.ts.
+  // environment.spec.ts tests its default.
   envPrefix: {
     default: undefined,
     bad: '',
@@ -246,11 +246,11 @@ describe('every option', () => {
     expect(valueAt(resolveOptions({}, {}, nothing), path)).toEqual(row.default);
   });
 
-  it.each(rows)('%s: undefined says nothing', (path, row) => {
+  it.each(rows)('%s: undefined is ignored', (path, row) => {
     expect(valueAt(resolveWith(path, undefined), path)).toEqual(row.default);
   });
 
-  it.each(rows)('%s refuses a bad value, naming itself, the value and what is allowed', (path, { bad, says }) => {
+  it.each(rows)('%s rejects a bad value with its name, the value and the accepted values', (path, { bad, says }) => {
     expect(() => resolveWith(path, bad)).toThrow(new XPayAuthError('configuration', `XPayAuthModule option ${says}.`));
   });
 });

@@ -22,7 +22,7 @@ interface Explained {
   readonly unknownKeys?: readonly string[];
 }
 
-/** The deepest branch of a union is the one that the user meant. Several of the same depth are all reported. */
+/** Reports the deepest branch of a union, because it is the most likely one. Reports all branches of the same depth. */
 function innermost(issue: Issue, parents: readonly PropertyKey[] = []): Explained {
   const path = [...parents, ...issue.path];
   if (issue.code === 'unrecognized_keys') return { path, expected: '', unknownKeys: issue.keys };

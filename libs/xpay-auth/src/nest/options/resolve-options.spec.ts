@@ -21,7 +21,7 @@ function refusal(options: object): string {
 }
 
 describe('options', () => {
-  it('all that is wrong is said at once', () => {
+  it('report all errors at once', () => {
     const message = refusal({ dialect: 'x', token: { warmUp: 1 }, colour: 'red' });
     expect(message).toMatch(/option dialect: "x"/);
     expect(message).toMatch(/option token\.warmUp: 1/);
@@ -40,7 +40,7 @@ describe('options', () => {
     );
   });
 
-  it('what is accepted is not changed', () => {
+  it('keep accepted values unchanged', () => {
     const { token, attempts, scopeHierarchy } = resolve({
       token: { refreshAt: [0.5, 0.5], hardMarginMs: 0 },
       attempts: false,
@@ -63,7 +63,7 @@ describe('baseUrl', () => {
     },
   );
 
-  it('is spelt in one way', () => {
+  it('is normalized', () => {
     expect(resolve({ baseUrl: 'https://XPAY.example.test:443/base/' }).baseUrl).toBe('https://xpay.example.test/base');
   });
 
@@ -76,7 +76,7 @@ describe('baseUrl', () => {
     },
   );
 
-  it('has no default in a dialect without a home', () => {
+  it('has no default in a dialect without one', () => {
     const { defaultBaseUrl: _none, ...homeless } = xPay();
     expect(refusal({ dialect: { ...homeless, name: 'homeless' } })).toContain(
       'option baseUrl: the dialect homeless has no default, so it must be set (XPAY_BASE_URL in the environment).',
@@ -86,7 +86,7 @@ describe('baseUrl', () => {
 });
 
 describe('credentials', () => {
-  it('are read anew from a function', async () => {
+  it('are read from a function for each login', async () => {
     let version = 0;
     const { credentials } = resolve({
       credentials: () => ({ username: 'app@example.test', secretKey: `key-${++version}` }),
@@ -138,7 +138,7 @@ describe('scopeHierarchy', () => {
     expect(refusal({ scopeHierarchy })).toContain(`scopeHierarchy runs in a circle: ${circle}.`);
   });
 
-  it('may reach one scope on two ways', () => {
+  it('can imply one scope in two ways', () => {
     const scopeHierarchy = { root: ['a', 'b'], a: ['c'], b: ['c'] };
     expect(resolve({ scopeHierarchy }).scopeHierarchy).toEqual(scopeHierarchy);
   });
@@ -154,11 +154,11 @@ describe('scopeHierarchy', () => {
 describe('B13 · a dialect whose access token is a long-lived secret', () => {
   const dialect = { ...xPay(), name: 'long', accessTokenIsLongLivedSecret: true };
 
-  it.each([{ token: 'upstream' }, { keepUpstreamToken: true }])('never hands it out: session %p', (session) => {
+  it.each([{ token: 'upstream' }, { keepUpstreamToken: true }])('never returns it: session %p', (session) => {
     expect(refusal({ dialect, session })).toMatch(/option session\.\w+: .* not possible with long/);
   });
 
-  it('is welcome otherwise', () => {
+  it('is accepted otherwise', () => {
     expect(resolve({ dialect }).dialect.name).toBe('long');
   });
 });

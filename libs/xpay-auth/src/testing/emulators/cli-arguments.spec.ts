@@ -2,11 +2,11 @@ import { describe, expect, it } from '@jest/globals';
 import { readArguments, UsageError } from './cli-arguments.js';
 
 describe('the emulators’ command line', () => {
-  it('starts xPay on port 4010 with the real lives when told nothing', () => {
+  it('starts xPay on port 4010 with the lifetimes of the real upstream by default', () => {
     expect(readArguments([])).toEqual({ kind: 'start', dialect: 'xpay', port: 4010, lifeMs: undefined });
   });
 
-  it('takes a dialect, a port and a life', () => {
+  it('accepts a dialect, a port and a lifetime', () => {
     const args = ['--dialect', 'gift-stream', '--port=0', '--life', '5s'];
     expect(readArguments(args)).toEqual({ kind: 'start', dialect: 'gift-stream', port: 0, lifeMs: 5_000 });
   });
@@ -20,7 +20,7 @@ describe('the emulators’ command line', () => {
     expect(readArguments(['--life', life])).toMatchObject({ lifeMs });
   });
 
-  it('asks for help by --help and -h', () => {
+  it('shows the help for --help and -h', () => {
     expect([readArguments(['--help']), readArguments(['-h'])]).toEqual([{ kind: 'help' }, { kind: 'help' }]);
   });
 
@@ -34,7 +34,7 @@ describe('the emulators’ command line', () => {
     ['--port'],
     ['--frobnicate'],
     ['extra'],
-  ])('refuses %s %s and says why', (...args) => {
+  ])('rejects %s %s with a reason', (...args) => {
     expect(() => readArguments(args)).toThrow(UsageError);
   });
 });

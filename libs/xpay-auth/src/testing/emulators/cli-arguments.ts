@@ -17,7 +17,7 @@ export type CliRequest =
 /** An invalid command line. The message names the reason. */
 export class UsageError extends Error {}
 
-/** What `--help` prints. */
+/** The text of `--help`. */
 export const USAGE = `Starts an emulated upstream on 127.0.0.1. Prints its address and demo accounts.
 
   --dialect <name>  ${DIALECTS.join(' | ')}          default: xpay

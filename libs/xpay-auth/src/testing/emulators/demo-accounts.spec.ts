@@ -2,8 +2,8 @@ import { describe, expect, it } from '@jest/globals';
 import { parseEnv } from 'node:util';
 import { demoAccounts, environmentLines } from './demo-accounts.js';
 
-describe('what an emulator prints for the .env of an app', () => {
-  it('stays as it is between the lines of others', () => {
+describe('the lines that an emulator prints for the .env of an app', () => {
+  it('can be parsed between other lines', () => {
     for (const account of demoAccounts()) {
       const { username, secretKey } = account;
       const lines = `# Mine.\n${environmentLines('gift-stream', 'http://127.0.0.1:4010', account)}\nPORT=3000\n`;

@@ -44,7 +44,7 @@ describe('every emulator', () => {
     expect(xpay.requests()).toBe(7);
   });
 
-  it('writes no key and no token into the ledger, wherever they were put', async () => {
+  it('redacts keys and tokens in the ledger, in every part of a request', async () => {
     const bearer = String(jsonAt(await (await login()).json(), 'success', 'data', 'access_token'));
     const basic = `Basic ${Buffer.from(`${ADA.username}:${ADA.secretKey}`).toString('base64')}`;
     await login(ADA, { authorization: `bearer ${bearer}`, authorisation: basic, cookie: `sid=${bearer}` });
@@ -69,7 +69,7 @@ describe('every emulator', () => {
     });
   });
 
-  it('tells its own time in Date, in expiry and in issue times, skew included', async () => {
+  it('uses its own time in Date, expiry and issue times, skew included', async () => {
     xpay.clockSkewMs = 3_600_000;
     xpay.tokenLifeMs = 5_000;
     const response = await login();
@@ -82,7 +82,7 @@ describe('every emulator', () => {
     expect((await login()).headers.get('date')).toBeNull();
   });
 
-  it('plays queued faults once each and in order, on the paths they are for', async () => {
+  it('applies queued faults once each and in order, on their paths', async () => {
     xpay.faults.next({ kind: 'html502' }, { path: AUTHENTICATE });
     xpay.faults.next({ kind: 'rateLimited', retryAfter: 7 }, { times: 2 });
     expect((await fetch(`${xpay.url}/client/nowhere`)).status).toBe(429);
@@ -99,7 +99,7 @@ describe('every emulator', () => {
     ]);
   });
 
-  it('D3 · plays a fault for one user name only, lasting or queued', async () => {
+  it('D3 · applies a fault for one user name only, permanent or queued', async () => {
     xpay.faults.always({ kind: 'rateLimited', retryAfter: 60 }, { username: 'eve@example.test' });
     xpay.faults.next({ kind: 'html502' }, { username: 'bob@example.test' });
     const statusOf = async (username: string): Promise<number> => (await login({ username, secretKey: 'x' })).status;
@@ -110,7 +110,7 @@ describe('every emulator', () => {
     expect((await fetch(`${xpay.url}/client/nowhere`)).status).toBe(404);
   });
 
-  it('holds a lasting fault until it is cleared', async () => {
+  it('applies a permanent fault until it is cleared', async () => {
     xpay.faults.always({ kind: 'unavailable' }, { path: '/client/*' });
     expect([(await login()).status, (await login()).status]).toEqual([503, 503]);
     xpay.faults.clear();
@@ -122,7 +122,7 @@ describe('every emulator', () => {
     await expect(login()).rejects.toMatchObject({ cause: { code: 'ECONNRESET' } });
   });
 
-  it('delays an answer on the clock it was given, and then gives the normal one or the next trouble', async () => {
+  it('delays the normal answer, or another fault, on its own clock', async () => {
     xpay.faults.next({ kind: 'delay', ms: 60_000 });
     xpay.faults.next({ kind: 'delay', ms: 60_000, followedBy: { kind: 'empty' } });
     const answers = [login(), login()];
@@ -133,7 +133,7 @@ describe('every emulator', () => {
     expect(bodies.toSorted((a, b) => Number(a) - Number(b))).toEqual([false, true]);
   });
 
-  it('lets a hanging request go when it stops', async () => {
+  it('ends a hanging request when it stops', async () => {
     xpay.faults.next({ kind: 'hang' });
     const answer = expect(login()).rejects.toThrow();
     await xpay.waitForRequests(1);
@@ -141,7 +141,7 @@ describe('every emulator', () => {
     await answer;
   });
 
-  it('goes away and comes back on the same port with accounts and tokens as they were', async () => {
+  it('pauses and resumes on the same port, with the same accounts and tokens', async () => {
     const { url } = xpay;
     xpay.faults.next({ kind: 'delay', ms: 1_000 });
     const cut = expect(login()).rejects.toThrow();
@@ -153,7 +153,7 @@ describe('every emulator', () => {
     expect([xpay.url, (await login()).status, clock.pendingTimers]).toEqual([url, 200, 0]);
   });
 
-  it('gives any answer it is told to: a status, no body, no JSON, a redirect, more bytes than anyone asked for', async () => {
+  it('sends scripted answers: a status, no body, no JSON, a redirect, an oversized body', async () => {
     xpay.faults.next({ kind: 'status', status: 418, headers: { 'x-a': 'b' }, body: { short: 'stout' } });
     const teapot = await login();
     expect([teapot.status, teapot.headers.get('x-a'), await teapot.json()]).toEqual([418, 'b', { short: 'stout' }]);
@@ -191,7 +191,7 @@ describe('every emulator', () => {
     expect(Buffer.from(await answer.arrayBuffer()).toString('latin1')).toBe('überlastet');
   });
 
-  it('changes the normal answer by a transform, and owns up to one that throws', async () => {
+  it('changes the normal answer by a transform, and reports one that throws', async () => {
     xpay.faults.next({ kind: 'transform', transform: (body) => ({ wrapped: body }) });
     expect(await (await login()).json()).toHaveProperty('wrapped.success.message', 'Authenticated');
     xpay.faults.next({
@@ -205,7 +205,7 @@ describe('every emulator', () => {
     expect(xpay.ledger.at(-1)?.outcome).toBe('emulator_error');
   });
 
-  it('stops twice without complaint, and at the end of an `await using`', async () => {
+  it('stops twice without an error, and at the end of an `await using`', async () => {
     await xpay[Symbol.asyncDispose]();
     await xpay.stop();
     await expect(login()).rejects.toThrow();

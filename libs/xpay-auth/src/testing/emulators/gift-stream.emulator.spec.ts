@@ -38,7 +38,7 @@ describe('startGiftStreamEmulator', () => {
     call('POST', '/authenticate', form);
   const refresh = (token: string) => call('POST', '/refresh', undefined, bearing(token));
 
-  it('hands out a three-day HS512 token whose claims stand in the vendor’s order, a refresh token among them', async () => {
+  it('returns a three-day HS512 token with the claims in the order of the vendor, a refresh token included', async () => {
     const { status, body } = await login();
     const iat = clock.now() / 1000;
     expect([status, body]).toEqual([
@@ -65,7 +65,7 @@ describe('startGiftStreamEmulator', () => {
     expect(Object.entries(Object(claimsOf(nested(access))))).toEqual([...shared, ...holder, ['token-type', 'REFRESH']]);
   });
 
-  it('makes equal tokens within one second, numbered apart, unless told otherwise', async () => {
+  it('issues equal tokens within one second, with different token ids, by default', async () => {
     const [first, second] = [await login(), await login()];
     expect(accessTokenOf(second)).toBe(accessTokenOf(first));
     expect([jsonAt(first.body, 'token-id'), jsonAt(second.body, 'token-id')]).toEqual([1, 2]);
@@ -73,7 +73,7 @@ describe('startGiftStreamEmulator', () => {
     expect(accessTokenOf(await login())).not.toBe(accessTokenOf(await login()));
   });
 
-  it('refuses a wrong password with 400, or whatever it is told', async () => {
+  it('rejects a wrong password with 400, or with the configured status', async () => {
     const wrong = { email: SHOP.username, password: 'wrong' };
     expect(await login(wrong)).toMatchObject({
       status: 400,
@@ -88,7 +88,7 @@ describe('startGiftStreamEmulator', () => {
     });
   });
 
-  it('reads forms alone: of a JSON body it sees no field', async () => {
+  it('reads forms only, no field of a JSON body', async () => {
     const headers = { 'content-type': 'application/json' };
     const body = JSON.stringify({ email: SHOP.username, password: SHOP.secretKey });
     const response = await fetch(`${gift.url}/authenticate`, { method: 'POST', headers, body });
@@ -98,7 +98,7 @@ describe('startGiftStreamEmulator', () => {
     ]);
   });
 
-  it('refreshes by the nested token only, by POST only, and answers everything else with 400', async () => {
+  it('refreshes with the nested token and POST only, and rejects everything else with 400', async () => {
     const access = accessTokenOf(await login());
     expect(await call('POST', '/refresh')).toMatchObject({ status: 400, message: 'Missing Token' });
     expect(await call('GET', '/refresh', undefined, bearing(nested(access)))).toMatchObject({ status: 400 });
@@ -107,7 +107,7 @@ describe('startGiftStreamEmulator', () => {
     expect(await refresh(nested(access))).toMatchObject({ status: 200, body: { message: 'OK', 'token-id': 2 } });
   });
 
-  it('rotates the refresh token, keeps it, or leaves it out', async () => {
+  it('rotates the refresh token, keeps it, or omits it', async () => {
     const first = nested(accessTokenOf(await login()));
     await clock.advance(1_000);
     const second = nested(accessTokenOf(await refresh(first)));
@@ -119,7 +119,7 @@ describe('startGiftStreamEmulator', () => {
     expect((await refresh(second)).status).toBe(200);
   });
 
-  it('refuses a missing, made-up, revoked or expired token with 400, and takes no refresh token unless told to', async () => {
+  it('rejects a missing, unknown, revoked or expired token with 400, and a refresh token by default', async () => {
     gift.tokenLifeMs = 5_000;
     const access = accessTokenOf(await login());
     const sites = (token: string) => call('GET', '/sites', undefined, bearing(token));
@@ -134,7 +134,7 @@ describe('startGiftStreamEmulator', () => {
     expect(await sites(access)).toMatchObject({ status: 400, message: 'Invalid Token' });
   });
 
-  it('uses the same 400 for what has nothing to do with tokens', async () => {
+  it('uses the same 400 for errors that are not about tokens', async () => {
     const headers = bearing(accessTokenOf(await login()));
     expect(await call('GET', '/giftcard/', undefined, headers)).toMatchObject({
       status: 400,
@@ -152,7 +152,7 @@ describe('startGiftStreamEmulator', () => {
     });
   });
 
-  it('takes either spelling of the header at a gift card, or the British one alone', async () => {
+  it('accepts either spelling of the header for a gift card, or only the British one', async () => {
     const token = accessTokenOf(await login());
     const card = (name: string) => call('GET', '/giftcard/card-1', undefined, bearing(token, name));
     expect([(await card('authorization')).status, (await card('authorisation')).status]).toEqual([200, 200]);
@@ -163,7 +163,7 @@ describe('startGiftStreamEmulator', () => {
     ]);
   });
 
-  it('remembers every transaction that went through', async () => {
+  it('records every successful transaction', async () => {
     const headers = bearing(accessTokenOf(await login()));
     await call(
       'POST',

@@ -3,7 +3,7 @@ import { type WireRequest, formOf, isRecord, jsonOf } from './wire-message.js';
 
 /**
  * How the login reads its body. `form`: OAuth2's password form, field by field. `form-model`: the same form as one model,
- * whose 422 shows the whole submitted form. `json`: a JSON model, whose 422 shows whatever was submitted.
+ * whose 422 shows the whole submitted form. `json`: a JSON model, whose 422 shows the submitted value.
  */
 export type LoginBody = 'form' | 'form-model' | 'json';
 

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { ManualClock } from './manual-clock.js';
 
 describe('ManualClock', () => {
-  it('stands still until it is moved, and then moves both clocks alike', async () => {
+  it('stands still until it is advanced, and then moves both clocks alike', async () => {
     const clock = new ManualClock(1_000_000);
     const before = clock.monotonic();
     expect(clock.now()).toBe(1_000_000);
@@ -73,7 +73,7 @@ describe('ManualClock', () => {
     expect(() => clock.sleep(-1)).toThrow(RangeError);
   });
 
-  it('refuses to run backwards, to wait for no number, to be advanced twice at once and to spin for ever', async () => {
+  it('rejects a negative time, a delay that is not a number, overlapping calls and an endless timer', async () => {
     const clock = new ManualClock();
     await expect(clock.advance(-1)).rejects.toThrow(RangeError);
     expect(() => clock.setTimer(() => {}, Number.NaN)).toThrow(RangeError);
@@ -82,7 +82,7 @@ describe('ManualClock', () => {
     await first;
   });
 
-  it('passes on what a callback throws, and can be advanced again after it', async () => {
+  it('rethrows the error of a callback, and can be advanced again', async () => {
     const clock = new ManualClock();
     clock.setTimer(() => {
       throw new Error('from the callback');

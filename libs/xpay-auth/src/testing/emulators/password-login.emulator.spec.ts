@@ -40,7 +40,7 @@ describe('startPasswordLoginEmulator', () => {
   const me = (authorization?: string) =>
     send('/users/me', authorization === undefined ? {} : { headers: { authorization } });
 
-  it('hands out a bearer token without any expiry for a good form, urlencoded or multipart', async () => {
+  it('returns a bearer token without an expiry for a valid form, urlencoded or multipart', async () => {
     const { status, headers, body } = await form();
     expect([status, headers.get('content-type'), body]).toEqual([
       200,
@@ -57,7 +57,7 @@ describe('startPasswordLoginEmulator', () => {
     expect((await send('/auth/login', { method: 'POST', body: multipart })).status).toBe(200);
   });
 
-  it('can say when the token ends: in expires_in as a number or as text, in exp, and name type and scope', async () => {
+  it('can return the expiry in expires_in, as a number or text, and in exp, with type and scope', async () => {
     emulator.addAccount({ ...LIN, scope: 'read write' });
     Object.assign(emulator, { expiresIn: 'number', jwtExpiry: true, tokenType: 'Bearer' });
     const { body } = await form();
@@ -79,7 +79,7 @@ describe('startPasswordLoginEmulator', () => {
     expect([refused.status, refused.body, refused.headers.get('www-authenticate')]).toEqual([status, body, challenge]);
   });
 
-  it('calls a missing or empty field, and every field of a JSON body, missing from the form', async () => {
+  it('reports a missing or empty field, and every field of a JSON body, as missing from the form', async () => {
     expect(await form({ username: 'lin', password: '' })).toMatchObject({
       status: 422,
       body: { detail: [missing('password')] },
@@ -87,7 +87,7 @@ describe('startPasswordLoginEmulator', () => {
     expect((await json(JSON.stringify(FORM))).body).toEqual({ detail: [missing('username'), missing('password')] });
   });
 
-  it('refuses a wrong grant_type always, and a missing one when strict', async () => {
+  it('rejects a wrong grant_type always, and a missing one when strict', async () => {
     expect((await form({ ...FORM, grant_type: 'password' })).status).toBe(200);
     expect((await form({ ...FORM, grant_type: 'magic' })).body).toEqual({
       detail: [
@@ -123,7 +123,7 @@ describe('startPasswordLoginEmulator', () => {
     });
   });
 
-  it('knows POST only, redirects a trailing slash with 307 and nothing else', async () => {
+  it('accepts only POST, and redirects only a trailing slash, with 307', async () => {
     const get = await send('/auth/login');
     expect([get.status, get.headers.get('allow'), get.body]).toEqual([405, 'POST', { detail: 'Method Not Allowed' }]);
     const slash = await form(FORM, '/auth/login/');
@@ -131,7 +131,7 @@ describe('startPasswordLoginEmulator', () => {
     expect(await form(FORM, '/login')).toMatchObject({ status: 404, body: { detail: 'Not Found' } });
   });
 
-  it('protects a route by 401 and a challenge, takes the scheme in any case, and can be as old as to say 403', async () => {
+  it('protects a route with 401 and a challenge, or 403, and accepts the scheme in any case', async () => {
     const token = tokenOf(await form());
     expect((await me(`bearer ${token}`)).body).toEqual({ username: 'lin', user_id: expect.any(Number) });
     for (const authorization of [undefined, 'Basic bGluOng='])
@@ -143,7 +143,7 @@ describe('startPasswordLoginEmulator', () => {
     expect((await me()).status).toBe(403);
   });
 
-  it('refreshes, with or without rotation, once it hands out refresh tokens', async () => {
+  it('refreshes, with or without rotation, if refresh tokens are enabled', async () => {
     const refresh = (token: string, grantType = 'refresh_token') =>
       form({ grant_type: grantType, refresh_token: token }, '/auth/refresh');
     expect((await refresh('any')).status).toBe(404);

@@ -25,7 +25,7 @@ export const xpayMalformed = {
   })),
   /** Neither `success` nor `error`. */
   noKeys: inBody((body) => ({ uuid: isRecord(body) ? body['uuid'] : undefined })),
-  /** `success.data` is `null`, as it rightly is elsewhere. */
+  /** `success.data` is `null`, which is valid for other paths. */
   nullData: inBody((body) =>
     isRecord(body) && isRecord(body['success']) ? { ...body, success: { ...body['success'], data: null } } : body,
   ),
@@ -37,10 +37,10 @@ export const xpayMalformed = {
   noUser: inData(({ user: _gone, ...data }) => data),
   /** No `expiresAt`. */
   noExpiry: inData(({ expiresAt: _gone, ...data }) => data),
-  /** `expiresAt` is a text that is no time. */
+  /** `expiresAt` is a text that is not a time. */
   expiryIsText: inData((data) => ({ ...data, expiresAt: 'tomorrow' })),
   /** `expiresAt` in seconds where ms are documented. */
   expiryInSeconds: inData((data) => ({ ...data, expiresAt: Math.floor(Number(data['expiresAt']) / 1000) })),
-  /** `expiresAt` long over: 2001-09-09T01:46:40Z. */
+  /** `expiresAt` in the past: 2001-09-09T01:46:40Z. */
   expiryInThePast: inData((data) => ({ ...data, expiresAt: 1_000_000_000_000 })),
 } as const satisfies Record<string, Fault>;

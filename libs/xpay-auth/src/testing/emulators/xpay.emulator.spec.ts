@@ -29,7 +29,7 @@ describe('startXPayEmulator', () => {
   const find = (bearer: string, body: object = {}): Promise<Response> =>
     post('/client/wallets/find', body, { authorization: `Bearer ${bearer}` });
 
-  it('hands out a token, its expiry in ms, the scopes and a ticket for the right key', async () => {
+  it('returns a token, its expiry in ms, the scopes and a ticket for the right key', async () => {
     const before = Date.now();
     const reply = await login({ isAPI: true });
     expect(reply).toEqual({
@@ -95,7 +95,7 @@ describe('startXPayEmulator', () => {
     },
   );
 
-  it('writes null for a field without a value when told so', async () => {
+  it('writes null for a field without a value if configured', async () => {
     xpay.nullFields = true;
     xpay.addAccount({ username: 'grace', secretKey: 'grace-key', scopes: [] });
     const granted = await login({ username: 'grace', secretKey: 'grace-key' });
@@ -103,7 +103,7 @@ describe('startXPayEmulator', () => {
     expect(await login({ secretKey: 'no' })).toMatchObject({ success: null, error: { data: { invalid: true } } });
   });
 
-  it('lets a live token do business and pages what it finds', async () => {
+  it('serves API calls with a valid token, in pages', async () => {
     const bearer = await token();
     const first = await read(find(bearer, { page: 1, pageSize: 2 }));
     expect(first).toMatchObject({ success: { message: 'Done', data: [{ tag: 'wallet-1' }, {}], nextPage: true } });
@@ -140,7 +140,7 @@ describe('startXPayEmulator', () => {
     },
   );
 
-  it('knows only POST, answers JSON to an unknown path, and calls broken JSON a bad request', async () => {
+  it('accepts only POST, returns JSON for an unknown path, and rejects malformed JSON', async () => {
     expect((await fetch(`${xpay.url}/client/authenticate`)).status).toBe(405);
     const lost = await post('/client/nowhere', {});
     expect([lost.status, await lost.json()]).toEqual([404, expect.objectContaining({ error: expect.anything() })]);
@@ -148,7 +148,7 @@ describe('startXPayEmulator', () => {
     expect((await fetch(`${xpay.url}/client/authenticate`, { method: 'POST', headers, body: '{' })).status).toBe(400);
   });
 
-  it('makes different tokens within one second, or the same bytes when told so', async () => {
+  it('issues different tokens within one second, or equal ones if configured', async () => {
     const clock = new ManualClock();
     await xpay.stop();
     xpay = await startXPayEmulator({ accounts: [ADA], clock });
@@ -160,13 +160,13 @@ describe('startXPayEmulator', () => {
     expect(await token()).not.toBe(earlier);
   });
 
-  it('ends older tokens at a login when an account may hold one only', async () => {
+  it('revokes older tokens at a login if an account can have only one', async () => {
     xpay.oneTokenPerAccount = true;
     const [older, newer] = [await token(), await token()];
     expect([xpay.isLive(older), xpay.isLive(newer)]).toEqual([false, true]);
   });
 
-  it('answers a scripted business error in place of the work, and only where it is asked to', async () => {
+  it('returns a scripted business error instead of the result, for matching requests only', async () => {
     const authorization = `Bearer ${await token()}`;
     const confirm = '/client/wallets/send/tron/confirm';
     const transfer = { wallet: 'w', destination: 'd', amount: 5 };
@@ -183,14 +183,14 @@ describe('startXPayEmulator', () => {
     expect(await login()).toMatchObject({ error: { message: 'maintenance', data: null } });
   });
 
-  it('can lose the answer of a payment that was made', async () => {
+  it('can lose the answer of a completed payment', async () => {
     const authorization = `Bearer ${await token()}`;
     xpay.faults.next({ kind: 'reset', processed: true });
     await expect(post('/client/wallets/send/tron/confirm', { amount: 5 }, { authorization })).rejects.toThrow();
     expect(xpay.payments).toHaveLength(1);
   });
 
-  it('refuses a changed key and a removed account, whose tokens end with it', async () => {
+  it('rejects a changed key and a removed account, and revokes the tokens of the latter', async () => {
     const bearer = await token();
     xpay.setSecret(ADA.username, 'ada-key-2');
     expect(await login()).toHaveProperty('error.message', 'invalid credentials');

@@ -11,12 +11,12 @@ const CENTURY_MS = 100 * 365.25 * 86_400_000;
 
 /** The requirements on a login. */
 export const loginCases: Readonly<Record<string, Play>> = {
-  'has a name for keys and logs, and no default address but an https one': async ({ dialect }) => {
+  'has a name for keys and logs, and only an https default address': async ({ dialect }) => {
     assert.match(dialect.name, /^[a-z][a-z0-9-]*$/);
     if (dialect.defaultBaseUrl !== undefined) assert.match(dialect.defaultBaseUrl, /^https:\/\//);
   },
 
-  'grants a token for good credentials, whatever it is for': async ({ dialect, good, live, stage }) => {
+  'grants a token for valid credentials, for every purpose': async ({ dialect, good, live, stage }) => {
     for (const purpose of PURPOSES) {
       const grant = await dialect.authenticate(good, live, purpose);
       assertReadable(grant);
@@ -24,7 +24,7 @@ export const loginCases: Readonly<Record<string, Play>> = {
     }
   },
 
-  'sends a secret as it is, whatever characters it has': async (rig) => {
+  'sends every character of a secret unchanged': async (rig) => {
     const { good } = rig;
     const characters = ['+', '&', '%', '"'].filter((character) => !good.secretKey.includes(character));
     assert.deepEqual(characters, [], 'the stage: put these characters into the secret of `good`');
@@ -33,7 +33,7 @@ export const loginCases: Readonly<Record<string, Play>> = {
     await rig.grant();
   },
 
-  'refuses a wrong secret and an unknown user alike, with invalid_credentials': async (rig) => {
+  'rejects a wrong secret and an unknown user with invalid_credentials': async (rig) => {
     const nobody = { username: 'nobody-at-all@example.test', secretKey: rig.bad.secretKey };
     for (const [who, credentials] of Object.entries({ 'a wrong secret': rig.bad, 'an unknown user': nobody })) {
       const failure = await rig.failureOf(() => rig.dialect.authenticate(credentials, rig.live, 'verification'), who);
@@ -41,7 +41,7 @@ export const loginCases: Readonly<Record<string, Play>> = {
     }
   },
 
-  'keeps nothing between logins: twenty at once do not mix': async ({ dialect, good, bad, live }) => {
+  'keeps no state between logins: twenty concurrent ones do not mix': async ({ dialect, good, bad, live }) => {
     const logins = Array.from({ length: 20 }, (_, i) => {
       return dialect.authenticate(i % 2 === 0 ? good : bad, live, 'verification');
     });
@@ -52,11 +52,11 @@ export const loginCases: Readonly<Record<string, Play>> = {
     );
   },
 
-  'grants what does not print': async (rig) => {
+  'does not print the secrets of a grant': async (rig) => {
     rig.assertNothingSpilled(await rig.grant(), 'the grant');
   },
 
-  'never takes a nonsensical expiry for a long life': async (rig) => {
+  'accepts no invalid expiry as a long lifetime': async (rig) => {
     for (const [what, answer] of Object.entries(rig.stage.nonsense)) {
       let lifeMs: number | undefined;
       try {
@@ -70,7 +70,7 @@ export const loginCases: Readonly<Record<string, Play>> = {
     }
   },
 
-  'says so when its access token holds a refresh token': async (rig) => {
+  'declares an access token that contains a refresh token': async (rig) => {
     const { accessToken, refreshToken } = await rig.grant();
     if (refreshToken === undefined) return;
     const parts = accessToken.value.split('.').map((part) => Buffer.from(part, 'base64url').toString('utf8'));
@@ -81,7 +81,7 @@ export const loginCases: Readonly<Record<string, Play>> = {
 
 /** The requirements on a refresh. They pass for a dialect without one. */
 export const refreshCases: Readonly<Record<string, Play>> = {
-  'if it can refresh, renews a grant without the secret': async (rig) => {
+  'with refresh: renews a grant without the secret': async (rig) => {
     if (rig.dialect.refresh === undefined) return;
     const { refreshToken } = await rig.grant();
     assert.ok(refreshToken !== undefined, 'a dialect with `refresh` must bring a refresh token with its grants');
@@ -91,7 +91,7 @@ export const refreshCases: Readonly<Record<string, Play>> = {
     rig.assertNothingSpilled(renewed, 'the renewed grant');
   },
 
-  'if it can refresh, goes on with what a refresh brings, or with the old refresh token': async (rig) => {
+  'with refresh: refreshes again with the new refresh token, or with the old one': async (rig) => {
     if (rig.dialect.refresh === undefined) return;
     let { refreshToken } = await rig.grant();
     for (let i = 0; i < 3; i++) {
@@ -101,7 +101,7 @@ export const refreshCases: Readonly<Record<string, Play>> = {
     }
   },
 
-  'if it can refresh, calls a refused refresh token invalid_token, so that a login is next': async (rig) => {
+  'with refresh: throws invalid_token for a rejected refresh token, so that a login follows': async (rig) => {
     if (rig.dialect.refresh === undefined) return;
     const refused = new Secret('a-refresh-token-that-nobody-gave-out');
     rig.keepSecret(refused.reveal());

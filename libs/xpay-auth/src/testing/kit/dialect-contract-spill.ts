@@ -25,7 +25,7 @@ function views(value: unknown, place = 'the value'): Record<string, string> {
 }
 
 /** The text, or '' if the value cannot be written. */
-function attempt(write: () => string | undefined): string {
+export function attempt(write: () => string | undefined): string {
   try {
     return write() ?? '';
   } catch {

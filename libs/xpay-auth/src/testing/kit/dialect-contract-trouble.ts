@@ -35,7 +35,7 @@ const MALFORMED_GRANTS: readonly Trouble[] = [
 export const troubleCases: Readonly<Record<string, Play>> = {
   ...Object.fromEntries(
     [...TROUBLES, ...MALFORMED_GRANTS].map((trouble): [string, Play] => [
-      `calls ${trouble[0]} ${trouble[2]}, asks once, and blames nobody`,
+      `throws ${trouble[2]} for ${trouble[0]}, after one request and without a secret`,
       (rig) => eachAct(rig, trouble),
     ]),
   ),
@@ -51,7 +51,7 @@ export const troubleCases: Readonly<Record<string, Play>> = {
     );
   },
 
-  'hands on that the upstream cannot be reached': async (rig) => {
+  'throws upstream_unavailable if the upstream cannot be reached': async (rig) => {
     const gone = upstreamAt(rig.server.url);
     await rig.server.stop();
     for (const [act, play] of acts(rig)) {
@@ -59,7 +59,7 @@ export const troubleCases: Readonly<Record<string, Play>> = {
     }
   },
 
-  'takes no page of a proxy for a refusal': async (rig) => {
+  'does not treat the error page of a proxy as a rejection': async (rig) => {
     for (const status of [400, 403, 404, 407]) {
       const upstream = rig.answering({ status, body: HTML });
       const failure = await rig.failureOf(() => rig.dialect.authenticate(rig.good, upstream, 'login'), `a ${status}`);
@@ -67,7 +67,7 @@ export const troubleCases: Readonly<Record<string, Play>> = {
     }
   },
 
-  'lets no secret through that the upstream repeats': async (rig) => {
+  'hides a secret that the upstream repeats': async (rig) => {
     for (const [what, answer] of echoes()) {
       const upstream = rig.answering(answer);
       for (const [act, play] of acts(rig)) {

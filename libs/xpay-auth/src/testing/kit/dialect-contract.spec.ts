@@ -26,7 +26,7 @@ async function stageFor(dialect: Dialect): Promise<DialectStage> {
   };
 }
 
-/** The sentences that this dialect fails. */
+/** The titles of the cases that this dialect fails. */
 async function failedBy(dialect: Dialect): Promise<string[]> {
   const failed: string[] = [];
   for (const { title, run } of dialectContract('it', () => stageFor(dialect))) {
@@ -35,7 +35,7 @@ async function failedBy(dialect: Dialect): Promise<string[]> {
   return failed;
 }
 
-/** Fails like the sound one, but each failure is another. */
+/** Fails like the correct dialect, with changed errors. */
 function failing(change: (failure: XPayAuthError, secret: string) => unknown): Dialect {
   return {
     ...sound,
@@ -62,7 +62,7 @@ function withBody(encode: (call: ApiCall) => string): Dialect {
 }
 
 describe('dialectContract', () => {
-  it('passes a sound dialect', async () => {
+  it('passes a correct dialect', async () => {
     expect(await failedBy(sound)).toEqual([]);
   });
 
@@ -70,34 +70,34 @@ describe('dialectContract', () => {
     [
       'calls every failure invalid_credentials',
       failing(() => new XPayAuthError('invalid_credentials', 'no')),
-      'calls a 500 upstream_unavailable, asks once, and blames nobody',
+      'throws upstream_unavailable for a 500, after one request and without a secret',
     ],
     [
       'calls a refusal the upstream’s trouble',
       failing(() => new XPayAuthError('upstream_malformed', 'no')),
-      'refuses a wrong secret and an unknown user alike, with invalid_credentials',
+      'rejects a wrong secret and an unknown user with invalid_credentials',
     ],
     [
       'forgets Retry-After',
       failing(({ code }) => new XPayAuthError(code, 'no')),
-      'calls a 429 with Retry-After upstream_rate_limited, asks once, and blames nobody',
+      'throws upstream_rate_limited for a 429 with Retry-After, after one request and without a secret',
     ],
     [
       'throws errors of its own',
       failing(() => new Error('no')),
-      'refuses a wrong secret and an unknown user alike, with invalid_credentials',
+      'rejects a wrong secret and an unknown user with invalid_credentials',
     ],
     [
       'writes the secret into the cause of an error',
       failing(({ code, retryAfterMs }, secret) => {
         return new XPayAuthError(code, 'no', { retryAfterMs, cause: { request: { body: secret } } });
       }),
-      'lets no secret through that the upstream repeats',
+      'hides a secret that the upstream repeats',
     ],
     [
       'writes half of the secret into a message',
       failing(({ code, retryAfterMs }, secret) => new XPayAuthError(code, secret.slice(0, 14), { retryAfterMs })),
-      'lets no secret through that the upstream repeats',
+      'hides a secret that the upstream repeats',
     ],
     [
       'asks again by itself',
@@ -108,7 +108,7 @@ describe('dialectContract', () => {
             .authenticate(credentials, upstream, purpose)
             .catch(() => sound.authenticate(credentials, upstream, purpose)),
       },
-      'calls a 500 upstream_unavailable, asks once, and blames nobody',
+      'throws upstream_unavailable for a 500, after one request and without a secret',
     ],
     [
       'remembers a login',
@@ -116,7 +116,7 @@ describe('dialectContract', () => {
         let first: ReturnType<Dialect['authenticate']> | undefined;
         return { ...sound, authenticate: (...asked) => (first ??= sound.authenticate(...asked)) };
       })(),
-      'keeps nothing between logins: twenty at once do not mix',
+      'keeps no state between logins: twenty concurrent ones do not mix',
     ],
     [
       'encodes badly',
@@ -125,7 +125,7 @@ describe('dialectContract', () => {
         authenticate: ({ username, secretKey }, upstream, purpose) =>
           sound.authenticate({ username, secretKey: encodeURIComponent(secretKey) }, upstream, purpose),
       },
-      'sends a secret as it is, whatever characters it has',
+      'sends every character of a secret unchanged',
     ],
     [
       'makes any expiry a long life',
@@ -133,7 +133,7 @@ describe('dialectContract', () => {
         ...sound,
         authenticate: async (...asked) => ({ ...(await sound.authenticate(...asked)), lifeMs: 3_600_000 }),
       },
-      'never takes a nonsensical expiry for a long life',
+      'accepts no invalid expiry as a long lifetime',
     ],
     [
       'grants a token that prints',
@@ -144,12 +144,12 @@ describe('dialectContract', () => {
           return { ...grant, raw: grant.accessToken.value };
         },
       },
-      'grants what does not print',
+      'does not print the secrets of a grant',
     ],
     [
       'calls a refused refresh token malformed',
       { ...sound, refresh: () => Promise.reject(new XPayAuthError('upstream_malformed', 'no')) },
-      'if it can refresh, calls a refused refresh token invalid_token, so that a login is next',
+      'with refresh: throws invalid_token for a rejected refresh token, so that a login follows',
     ],
     [
       'has a refresh but no refresh tokens',
@@ -157,7 +157,7 @@ describe('dialectContract', () => {
         ...sound,
         authenticate: async (...asked) => ({ ...(await sound.authenticate(...asked)), refreshToken: undefined }),
       },
-      'if it can refresh, renews a grant without the secret',
+      'with refresh: renews a grant without the secret',
     ],
     [
       'hides a refresh token in its access token',
@@ -169,7 +169,7 @@ describe('dialectContract', () => {
           return { ...grant, accessToken: new AccessToken(`a.${btoa('inner-token')}.c`), refreshToken };
         },
       },
-      'says so when its access token holds a refresh token',
+      'declares an access token that contains a refresh token',
     ],
     [
       'calls the API with the token in the path',
@@ -180,7 +180,7 @@ describe('dialectContract', () => {
           encode: (call, token) => ({ ...sound.api.encode(call, token), path: `${call.path}?token=${token.value}` }),
         },
       },
-      'makes an API call with the token in a header, and nowhere else',
+      'sends the token of an API call in a header, and nowhere else',
     ],
     [
       'lets the caller overwrite the bearer',
@@ -194,34 +194,34 @@ describe('dialectContract', () => {
           },
         },
       },
-      "lets no header of the caller's take the token's place",
+      'replaces a header of the caller that would carry the token',
     ],
     [
       'empties what JSON cannot express',
       withBody(({ body }) => JSON.stringify(body) ?? ''),
-      'sends all that a body holds, or refuses it with configuration',
+      'sends every value in a body, or throws configuration',
     ],
     [
       'quotes a body that it refuses',
       withBody(({ body }) => {
         throw new XPayAuthError('configuration', inspect(body));
       }),
-      'sends all that a body holds, or refuses it with configuration',
+      'sends every value in a body, or throws configuration',
     ],
     [
       'writes another body each time',
       withBody(() => JSON.stringify({ nonce: randomUUID() })),
-      'writes the same body whatever the token',
+      'encodes the same body for every token',
     ],
     [
       'takes every error of the API for a rejected token',
       { ...sound, api: { ...sound.api, decode: () => ({ kind: 'token rejected', untouched: true }) } },
-      'takes no other error of the API for a rejected token',
+      'distinguishes other errors of the API from a rejected token',
     ],
     [
       'never notices a rejected token',
       { ...sound, api: { ...sound.api, decode: () => ({ kind: 'data', data: null }) } },
-      'notices that the token was rejected',
+      'detects a rejected token',
     ],
   ])('catches a dialect that %s', async (_flaw, dialect, sentence) => {
     expect(await failedBy(dialect)).toContain(sentence);

@@ -17,23 +17,23 @@ type Play = (one: Store, other: Store, open: () => Promise<Store>) => Promise<vo
 const token = { kind: 'token', id: 'an account' } as const;
 
 const plays: Readonly<Record<string, Play>> = {
-  'shows one instance what another has written, and how long it lives': async (one, other) => {
+  'reads an entry of another instance, with its remaining lifetime': async (one, other) => {
     assert.equal(await one.write(token, { value: 'välue "1"', generation: 5, lifeMs: 60_000 }), true);
     const entry = await other.read(token);
     assert.equal(entry?.value, 'välue "1"');
     assert.equal(entry.generation, 5);
     assert.ok(entry.remainingMs > 55_000 && entry.remainingMs <= 60_000, `${entry.remainingMs} ms are left`);
   },
-  'keeps names and kinds apart': async (store) => {
+  'distinguishes entries by name and kind': async (store) => {
     await store.write(token, { value: 'a', generation: 1, lifeMs: 60_000 });
     assert.equal(await store.read({ kind: 'session', id: token.id }), undefined);
     assert.equal(await store.read({ kind: 'token', id: 'another account' }), undefined);
   },
-  'lets go of an entry when its life is over': async (store) => {
+  'deletes an entry at the end of its lifetime': async (store) => {
     await store.write(token, { value: 'a', generation: 1, lifeMs: 40 });
     await until(async () => (await store.read(token)) === undefined);
   },
-  'refuses a generation that is not newer': async (one, other) => {
+  'rejects a generation that is not newer': async (one, other) => {
     await one.write(token, { value: 'new', generation: 7, lifeMs: 60_000 });
     assert.equal(await other.write(token, { value: 'late', generation: 6, lifeMs: 60_000 }), false);
     assert.equal(await other.write(token, { value: 'same', generation: 7, lifeMs: 60_000 }), false);
@@ -41,7 +41,7 @@ const plays: Readonly<Record<string, Play>> = {
     assert.equal(await other.write(token, { value: 'newer', generation: 8, lifeMs: 60_000 }), true);
     assert.equal((await one.read(token))?.value, 'newer');
   },
-  'neither shows nor takes again what was discarded': async (one, other) => {
+  'neither returns nor accepts a discarded generation': async (one, other) => {
     await one.write(token, { value: 'rejected', generation: 3, lifeMs: 60_000 });
     await other.discard(token, 3, 60_000);
     assert.equal(await one.read(token), undefined);
@@ -50,7 +50,7 @@ const plays: Readonly<Record<string, Play>> = {
     await other.discard(token, 3, 60_000);
     assert.equal((await one.read(token))?.value, 'new');
   },
-  'gives a lease to one of many at once, and to the next when it is given back': async (_one, _other, open) => {
+  'grants a lease to one of several instances, and to the next one after its release': async (_one, _other, open) => {
     const stores = await Promise.all(Array.from({ length: 5 }, open));
     const answers = await Promise.all(stores.map((store) => store.acquire(token, 10_000)));
     const acquired = answers.filter(isLease);
@@ -61,7 +61,7 @@ const plays: Readonly<Record<string, Play>> = {
     assert.ok(next !== undefined && isLease(next));
     assert.ok(next.generation > (acquired[0]?.generation ?? Infinity), 'generations only grow');
   },
-  'gives a lease on when it runs out, and not back to who had it': async (one, other) => {
+  'grants an expired lease to another instance, whose lease the first one cannot release': async (one, other) => {
     const lost = await one.acquire(token, 40);
     assert.ok(isLease(lost));
     const taken: (Lease | Held)[] = [];
@@ -70,16 +70,16 @@ const plays: Readonly<Record<string, Play>> = {
       return taken.some(isLease);
     });
     await lost.release();
-    assert.equal((await one.acquire(token, 10_000)).kind, 'held', "a lease that ran out releases nobody else's");
+    assert.equal((await one.acquire(token, 10_000)).kind, 'held', 'an expired lease must not release another one');
     assert.ok((taken.find(isLease)?.generation ?? 0) > lost.generation);
   },
-  'gives a lease a generation beyond what is written': async (store) => {
+  'grants a lease with a generation newer than the entry': async (store) => {
     const far = 9_000_000_000_000;
     await store.write(token, { value: 'a', generation: far, lifeMs: 60_000 });
     const lease = await store.acquire(token, 1_000);
     assert.ok(isLease(lease) && lease.generation > far);
   },
-  'counts once for all instances, and takes back within the window alone': async (one, other) => {
+  'shares counts between instances, and takes a count back only within its window': async (one, other) => {
     const first = await one.count('guesses', 60_000);
     const second = await other.count('guesses', 60_000);
     assert.deepEqual([first.count, second.count], [1, 2]);
@@ -90,13 +90,13 @@ const plays: Readonly<Record<string, Play>> = {
     assert.equal((await one.count('guesses', 60_000)).count, 2);
     assert.equal((await one.count('other guesses', 60_000)).count, 1);
   },
-  'opens a new window when the old one has closed': async (store) => {
+  'opens a new window after the end of the old one': async (store) => {
     const old = await store.count('guesses', 40);
     await until(async () => (await store.count('guesses', 40)).window !== old.window);
     await store.uncount('guesses', old.window);
     assert.notEqual((await store.count('guesses', 60_000)).count, 0);
   },
-  'keeps a log in order, for whoever comes later': async (one, other) => {
+  'returns the records of a log in order': async (one, other) => {
     const empty = await other.readLog('log', 0);
     assert.deepEqual([empty.newest, empty.records.length], [0, 0]);
     await one.append('log', { index: one.indexOf('ada'), value: 'ada@example.test' });
@@ -116,7 +116,7 @@ const plays: Readonly<Record<string, Play>> = {
     assert.equal(rest.epoch, empty.epoch);
     assert.equal((await other.readLog('another log', 0)).newest, 0);
   },
-  'begins a new epoch of a log once, however many ask': async (one, other) => {
+  'begins a new epoch of a log once for concurrent requests': async (one, other) => {
     await one.append('log', { index: 'a', value: 'a' });
     const { epoch } = await one.readLog('log', 0);
     await Promise.all([one.renewEpoch('log', epoch), other.renewEpoch('log', epoch)]);
@@ -126,7 +126,7 @@ const plays: Readonly<Record<string, Play>> = {
     await other.renewEpoch('log', epoch);
     assert.equal((await one.readLog('log', 0)).epoch, renewed.epoch);
   },
-  'tells the other instances what is published': async (one, other) => {
+  'delivers a published message to the other instances': async (one, other) => {
     const heard: string[] = [];
     const stop = other.subscribe('news', (message) => heard.push(message));
     other.subscribe('other news', () => heard.push('wrong topic'));
@@ -141,7 +141,7 @@ const plays: Readonly<Record<string, Play>> = {
     assert.equal(heard.length, before);
     assert.ok(!heard.includes('wrong topic'));
   },
-  'says that it is ready': async (store) => {
+  'reports that it is ready': async (store) => {
     await store.read(token);
     assert.equal(store.status().state, 'ready');
   },
@@ -182,7 +182,7 @@ function isLease(answer: Lease | Held): answer is Lease {
 async function until(condition: () => Promise<boolean>): Promise<void> {
   const deadline = systemClock.monotonic() + 5_000;
   while (!(await condition())) {
-    assert.ok(systemClock.monotonic() < deadline, 'it did not happen within 5 s');
+    assert.ok(systemClock.monotonic() < deadline, 'the condition did not hold within 5 s');
     await new Promise<void>((resolve) => void systemClock.setTimer(resolve, 10));
   }
 }

@@ -64,7 +64,7 @@ export class TestStandIn extends UpstreamStandIn implements OnModuleInit {
   }
 }
 
-/** In production the base URL may come from the environment. `resolveOptions` rejects anything but an object. */
+/** Adds a base URL, which in production may come from the environment. `resolveOptions` rejects anything but an object. */
 function withBaseUrl(given: XPayAuthFactoryOptions): XPayAuthFactoryOptions {
   const { baseUrl, dialect } = given ?? {};
   const hasDefault = typeof dialect === 'object' ? dialect.defaultBaseUrl !== undefined : dialect !== 'password-login';
@@ -91,7 +91,7 @@ function testDialect(spoken: Dialect, upstream: XPayTestUpstream): Dialect {
     api: {
       encode(call, token) {
         const { method, path, body, encodedBody } = call;
-        // What cannot be sent in production cannot be sent in a test.
+        // Throws for a call that production rejects.
         spoken.api.encode(call, token);
         return { method, path, ...(body !== undefined && { body: encodedBody ?? recorded(body) }) };
       },

@@ -70,7 +70,7 @@ export class XPayTestUpstream {
     this.#trouble = code;
   }
 
-  /** Undoes {@link fail} and {@link refuse}. Answers and calls stay. */
+  /** Ends {@link fail} and {@link refuse}. Answers and calls stay. */
   recover(): void {
     this.#trouble = undefined;
     this.#refused.clear();
