@@ -83,18 +83,10 @@ export type Fault = FaultTiming &
 export type AnswerEncoding = Extract<Fault, { readonly kind: 'encoding' }>;
 
 /** The faults of one request, combined. */
-export interface FaultPlan {
-  readonly delayMs: number;
-  readonly processFirst: boolean;
-  readonly transforms: readonly ((body: unknown) => unknown)[];
-  /** The first fault that replaces the normal answer. */
-  readonly ending: Exclude<Fault, { kind: 'delay' | 'transform' | 'encoding' }> | undefined;
-  /** The first encoding. */
-  readonly encoding: AnswerEncoding | undefined;
-}
+export type FaultPlan = ReturnType<typeof planFaults>;
 
 /** Combines faults: delays add up, transforms apply in order, and the first fault that replaces the answer wins. */
-export function planFaults(faults: readonly Fault[]): FaultPlan {
+export function planFaults(faults: readonly Fault[]) {
   const all = faults.flatMap(withFollowers);
   const transforms = all.flatMap((fault) => (fault.kind === 'transform' ? [fault.transform] : []));
   const delays = all.map((fault) => (fault.kind === 'delay' ? fault.ms : 0));
@@ -102,7 +94,9 @@ export function planFaults(faults: readonly Fault[]): FaultPlan {
     delayMs: delays.reduce((sum, ms) => sum + ms, 0),
     processFirst: all.some(({ processed }) => processed === true),
     transforms,
-    ending: all.find(isEnding),
+    /** The first fault that replaces the normal answer. */
+    ending: all.find((fault) => fault.kind !== 'delay' && fault.kind !== 'transform' && fault.kind !== 'encoding'),
+    /** The first encoding. */
     encoding: all.find((fault) => fault.kind === 'encoding'),
   };
 }
@@ -111,8 +105,4 @@ function withFollowers(fault: Fault): Fault[] {
   return fault.kind === 'delay' && fault.followedBy !== undefined
     ? [fault, ...withFollowers(fault.followedBy)]
     : [fault];
-}
-
-function isEnding(fault: Fault): fault is NonNullable<FaultPlan['ending']> {
-  return fault.kind !== 'delay' && fault.kind !== 'transform' && fault.kind !== 'encoding';
 }

@@ -23,10 +23,6 @@ export interface GiftStreamEmulatorOptions
 const DEFAULT_LIFE_MS = 259_200_000;
 const HEADER = { typ: 'JWT', alg: 'HS512' } as const;
 
-interface Refusal {
-  readonly refused: string;
-}
-
 /** An emulated gift-stream (https://developers.gift-stream.com). It rejects with 400, never with 401. */
 export class GiftStreamEmulator extends Emulator<GiftStreamAccount> {
   override equalTokensWithinASecond = true;
@@ -120,7 +116,7 @@ export class GiftStreamEmulator extends Emulator<GiftStreamAccount> {
   }
 
   /** The user name behind the request's bearer token, or the vendor's message for a bad one. */
-  #holder(request: WireRequest, kind: 'access' | 'refresh', eitherSpelling: boolean): string | Refusal {
+  #holder(request: WireRequest, kind: 'access' | 'refresh', eitherSpelling: boolean): string | { refused: string } {
     const british = eitherSpelling ? bearerOf(request, 'authorisation') : undefined;
     const token = british ?? (eitherSpelling && this.requireAuthorisation ? undefined : bearerOf(request));
     if (token === undefined) return { refused: 'Missing Token' };

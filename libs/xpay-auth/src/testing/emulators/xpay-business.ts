@@ -30,7 +30,8 @@ export class XPayBusiness {
   readonly payments: XPayPayment[] = [];
   readonly #wallets = new Map<string, Wallet[]>();
   readonly #bills = new Map<unknown, Readonly<Record<string, unknown>>>();
-  readonly #routes: ReadonlyMap<string, Route>;
+  /** The routes by their path. */
+  readonly routes: ReadonlyMap<string, Route>;
 
   /** @param walletsPerAccount number of wallets that each account owns at the start */
   constructor(private readonly walletsPerAccount: number) {
@@ -38,7 +39,7 @@ export class XPayBusiness {
       [`/client/wallets/send/${kind}/preview`, preview],
       [`/client/wallets/send/${kind}/confirm`, (call, body, now) => this.#confirm(kind, call, body, now)],
     ]);
-    this.#routes = new Map<string, Route>([
+    this.routes = new Map<string, Route>([
       ['/client/wallets/find', (call, body, now) => page(call, this.#walletsOf(call.account, now), body)],
       ['/client/wallets/view', (call, body, now) => this.#viewWallet(call, body, now)],
       ['/client/wallets/save', (call, body, now) => this.#saveWallet(call, body, now)],
@@ -48,11 +49,6 @@ export class XPayBusiness {
       ['/client/bills/cancel', (call, body) => this.#cancelBill(call, body)],
       ...transfers,
     ]);
-  }
-
-  /** The route at this path, or `undefined`. */
-  route(path: string): Route | undefined {
-    return this.#routes.get(path);
   }
 
   #walletsOf(username: string, now: number): Wallet[] {

@@ -98,7 +98,7 @@ export class XPayEmulator extends Emulator<XPayAccount> {
       nullFields: this.nullFields,
     };
     const authenticates = request.path === '/client/authenticate';
-    const route = this.#business.route(request.path);
+    const route = this.#business.routes.get(request.path);
     if (!authenticates && route === undefined) return xpayError(call, 'not found', null, 'not_found', 404);
     if (request.method !== 'POST')
       return { ...xpayError(call, 'method not allowed', null, 'method_not_allowed', 405), headers: { allow: 'POST' } };
