@@ -30,14 +30,16 @@ try {
   compare('getToken(), ns scaled', recorded?.getNs, paces[0].getNs?.median, true);
   compare('peek(), ns scaled', recorded?.peekNs, paces[0].peekNs?.median, true);
 } catch (failure) {
-  console.log(`The look ended early: ${failure.message}`);
+  console.log(`The measurement ended early: ${failure.message}`);
 }
 
 const moved = rows.filter(({ verdict }) => verdict === 'worse' || verdict === 'better');
 for (const { what, recorded, now, verdict } of rows)
   console.log(`${verdict.padEnd(9)} ${what}: ${recorded} recorded, ${now} now`);
 console.log(
-  moved.length === 0 ? 'Nothing moved.' : `${moved.length} of ${rows.length} moved; \`npm run bench\` tells for sure.`,
+  moved.length === 0
+    ? 'Nothing moved.'
+    : `${moved.length} of ${rows.length} moved; \`npm run bench\` measures exactly.`,
 );
 process.exit();
 
