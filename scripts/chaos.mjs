@@ -26,10 +26,10 @@ try {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: { ...process.env, CHAOS_SECONDS: values.seconds, CHAOS_REPORT: file },
   });
-  if (!existsSync(file)) throw new Error('the run ended before its time');
+  if (!existsSync(file)) throw new Error('the run ended early');
   const text = sectionOf(JSON.parse(readFileSync(file, 'utf8')));
   console.log(text);
-  if (status !== 0) throw new Error('there were wrong answers; the document stays as it is');
+  if (status !== 0) throw new Error('there were wrong answers; the document was not changed');
   if (!values.dry) await write(text);
 } catch (failure) {
   console.error(failure.message);

@@ -1,5 +1,5 @@
-// Packs the library, lints the tarball, and runs a stranger's app against it outside the workspace: `npm run check:packages`.
-// Needs the registry. Other Node versions come from npm's `node` package.
+// Packs the library, lints the tarball, and runs a plain app against it outside the workspace: `npm run
+// check:packages`. Needs the registry. Other Node versions come from npm's `node` package.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -64,7 +64,10 @@ try {
   rmSync(place, { recursive: true, force: true });
 }
 
-/** What 0.1.0 published compiles, and its README's program runs; test/packages/surface-0.1/README.md lists what changed. */
+/**
+ * Code written for 0.1.0 compiles, and the program of its README runs. test/packages/surface-0.1/README.md lists what
+ * changed.
+ */
 function checkOlderSurface() {
   const older = join(place, 'surface-0.1');
   cpSync(join(root, 'test/packages/surface-0.1'), older, { recursive: true });
@@ -77,7 +80,7 @@ function checkOlderSurface() {
   run('node', ['dist/main.js'], older);
 }
 
-/** Stricter than most: no skipLibCheck, so that every type the package publishes has to hold without optional peers. */
+/** Stricter than most apps: without skipLibCheck, every published type has to compile without optional peers. */
 function strangersConfig(files) {
   return {
     compilerOptions: {

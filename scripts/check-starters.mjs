@@ -1,5 +1,5 @@
-// Part of `npm run check:packages`: Nest's own starter, freshly generated as `nest new` does it, then `nest add` and what a
-// newcomer tries next. Once as an ES module with vitest, once as CommonJS with jest.
+// Part of `npm run check:packages`: generates Nest's starter as `nest new` does, then runs `nest add` and the first
+// commands of a new user. Runs once as an ES module with vitest and once as CommonJS with jest.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,15 +11,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const root = resolve(import.meta.dirname, '..');
 const SCHEMATICS = 'node_modules/@angular-devkit/schematics-cli/bin/schematics.js';
-/** `npx nest add`, also inside of another npx. */
+/** Runs `npx nest add`, also when called by another npx. */
 const NEST_ADD = 'node node_modules/@nestjs/cli/bin/nest.js add nestjs-xpay-auth --skip-install';
 const INSTALL = ['install', '--no-audit', '--no-fund', '--loglevel=error'];
-/** Nest's CLI 12 does not start on these (ERR_REQUIRE_CYCLE_MODULE); the app does. */
+/** Nest's CLI 12 does not start on these versions (ERR_REQUIRE_CYCLE_MODULE), but the app does. */
 const NODES_WITHOUT_CLI = new Set(['20.19.0']);
-/** Jest runs the CommonJS starter's own spec from here on: Nest is ESM, and it requires it. */
+/** The first version on which jest runs the spec of the CommonJS starter, which requires Nest, an ES module. */
 const NODE_WITH_JEST_FOR_ESM = '24';
 
-/** Generates, adds, tests, builds, starts and asks both kinds of starter. `nodes` run the ES module one. */
+/**
+ * Generates both kinds of starter, runs `nest add` and the tests, builds them, starts them and sends requests. The ES
+ * module starter runs on all `nodes`.
+ */
 export async function checkStarters({ tarball, run, nodes }) {
   const place = mkdtempSync(join(tmpdir(), 'xpay-auth-starters-'));
   try {
@@ -52,7 +55,7 @@ async function checkEsm(app, run, nodes) {
   }
   run('npm', ['run', 'lint'], app);
   run('npx', ['prettier', '--check', 'src/xpay-example*', 'src/app.module.ts'], app);
-  // The examples of docs/testing.md, as they are but for the runner that they name.
+  // The examples of docs/testing.md, unchanged except for the name of the test runner.
   const fastify = JSON.parse(readFileSync(join(root, 'node_modules/@nestjs/platform-fastify/package.json'), 'utf8'));
   const platform = `@nestjs/platform-fastify@${fastify.version}`;
   run('npm', [...INSTALL, '--save-dev', platform], app);
@@ -67,7 +70,7 @@ async function checkEsm(app, run, nodes) {
 }
 
 async function checkCommonJs(app, run) {
-  // As the CLI runs it, with the installation that it ends in.
+  // Runs the schematic as the CLI does, including the installation at the end.
   run('node', [SCHEMATICS, 'nestjs-xpay-auth:nest-add', '--source-root=src'], app);
   assertAdded(app, '');
   run('npm', ['run', 'build'], app);
@@ -75,7 +78,7 @@ async function checkCommonJs(app, run) {
   run(...commandOn(NODE_WITH_JEST_FOR_ESM, 'npm test'), app);
 }
 
-/** The app on this Node, with what `.env` says, at the emulator that the package brings along. */
+/** Runs the app on this Node with the variables of `.env`, against the emulator in the package. */
 async function checkRunning(app, node) {
   const emulator = start(app, 'this', 'npx xpay-emulator --port 0');
   const [, user, key, admin, adminKey, lines] = await emulator.printed(
@@ -123,7 +126,7 @@ function assertAdded(app, suffix) {
   assert.ok(read('src/xpay-example.controller.spec.ts').includes('asUser'));
 }
 
-/** Nest's starter listens on every interface; here it may not. */
+/** Nest's starter listens on every interface. Here it listens on loopback. */
 function listenOnLoopback(app) {
   const main = join(app, 'src/main.ts');
   const before = readFileSync(main, 'utf8');
@@ -132,7 +135,7 @@ function listenOnLoopback(app) {
   writeFileSync(main, after);
 }
 
-/** What `nest add` may touch, by path. */
+/** Paths that `nest add` may change. */
 function snapshotOf(app) {
   const paths = [...filesBelow(join(app, 'src')).map((file) => `src/${file}`), 'package.json', '.env'];
   return new Map(paths.flatMap((path) => (exists(app, path) ? [[path, readFileSync(join(app, path), 'utf8')]] : [])));
@@ -151,17 +154,17 @@ function filesBelow(folder) {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => /\.\w+$/.test(file));
 }
 
-/** A command and its arguments, on this Node or on one that npm brings. */
+/** Runs a command on this Node or on one from npm. */
 function commandOn(node, command) {
   if (node !== 'this') return ['npx', ['--yes', '-p', `node@${node}`, '-c', command]];
   const [program, ...args] = command.split(' ');
   return [program, args];
 }
 
-/** A program that goes on until it is stopped, with all that it started. */
+/** Starts a program that runs until it is stopped together with its child processes. */
 function start(cwd, node, command, env = {}) {
   const [program, args] = commandOn(node, command);
-  // None of this machine's own XPAY_ variables: .env is to speak.
+  // Leaves out the XPAY_ variables of this machine, so that only .env counts.
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('XPAY_'));
   const child = spawn(program, args, {
     cwd,
@@ -189,7 +192,7 @@ function start(cwd, node, command, env = {}) {
   };
 }
 
-/** Nest says that it has started before it listens. */
+/** Nest logs that it has started before it listens. */
 async function listening(port) {
   for (let tries = 0; tries < 200; tries++, await sleep(50)) {
     const socket = connect(port, '127.0.0.1');
@@ -200,7 +203,7 @@ async function listening(port) {
     socket.destroy();
     if (listens) return;
   }
-  throw new Error(`nobody listens on ${port}`);
+  throw new Error(`no server listens on ${port}`);
 }
 
 async function freePort() {

@@ -1,5 +1,5 @@
-// `npm run check`: everything a change has to pass, in order. The first step that fails ends the run. The last line is
-// always the summary of the tests, alone on its line; the exit code is 0 only when all of it passed.
+// `npm run check`: runs all required checks in order. The first step that fails ends the run. The last line is always
+// the summary of the tests. The exit code is 0 only if every step passed.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
@@ -17,7 +17,7 @@ const steps = [
   { name: 'tests', npm: ['test', '--', '--json', `--outputFile=${results}`] },
 ];
 
-// A summary of an earlier run must never be read as this one's.
+// Removes the results of an earlier run, so that they are never reported as results of this run.
 rmSync(results, { force: true });
 mkdirSync(dirname(results), { recursive: true });
 
@@ -44,7 +44,7 @@ function passes({ name, npm }) {
   return passed;
 }
 
-/** What jest wrote, or `undefined` when it did not come that far. */
+/** The report of jest, or `undefined` if jest wrote none. */
 function readResults() {
   try {
     return JSON.parse(readFileSync(results, 'utf8'));
@@ -53,7 +53,7 @@ function readResults() {
   }
 }
 
-/** A spec that does not even load holds no test, and a step that fails before the tests none either: each is a failure. */
+/** Counts a failure when a spec does not load, or when a step before the tests fails: neither has test results. */
 function summarize(report, broken) {
   const failed = (report?.numFailedTests ?? 0) + (report?.numRuntimeErrorTestSuites ?? 0);
   return {

@@ -31,7 +31,7 @@ const always = [
   [200, 'wallets', admin],
 ];
 
-/** What each finds in its environment beside the address of xPay, on how many ports it runs, and what there is to try. */
+/** For each example: variables besides the address of xPay, the number of ports it runs on, and commands to try. */
 const EXAMPLES = {
   fastify: { environment: account, ports: [port], tries: always },
   redis: {
@@ -57,7 +57,7 @@ if (Object.hasOwn(EXAMPLES, name)) {
 await Promise.all([xpay.stop(), giftStream.stop()]);
 rmSync(folder, { recursive: true });
 
-/** Runs it until it ends, or until somebody interrupts; when one of its processes ends, so do the others. */
+/** Runs the example until it ends or is interrupted. When one of its processes ends, the others are stopped. */
 async function run({ environment, ports, tries }) {
   const file = resolve(import.meta.dirname, '../examples/dist', `${name}.js`);
   const inherited = { ...process.env, XPAY_BASE_URL: xpay.url, ...environment };

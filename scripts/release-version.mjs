@@ -1,5 +1,5 @@
-// Turns the changesets into a version and a part of the CHANGELOG: `npm run release:version`. changesets leaves the root
-// alone, whose range and lock name the library too: they follow here.
+// Turns the changesets into a version and a section of the CHANGELOG: `npm run release:version`. changesets does not
+// change the root package, whose range and lockfile also name the library. This script updates them.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';

@@ -43,7 +43,7 @@ try {
     [...flags, 'test/outbound', '--json', `--outputFile=${resultsFile}`, '--silent'],
     { cwd: root, stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, RESILIENCE_FIGURES: figuresFile } },
   );
-  if (status !== 0 || !existsSync(figuresFile)) throw new Error('the outbound tests failed; the table stays as it is');
+  if (status !== 0 || !existsSync(figuresFile)) throw new Error('the outbound tests failed; the table was not changed');
 
   const text = readFileSync(document, 'utf8');
   const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];

@@ -1,6 +1,6 @@
-// `npm run timing`: whether an unknown user can be told from a wrong key by the answer, by the number of questions to the
-// upstream, or by the time (B3, B4). Compares both through an app with the upstream's own difference, and with two groups
-// that do not differ at all. `-- --runs 5000` for more of each.
+// `npm run timing`: measures whether a caller can distinguish an unknown user from a wrong key by the response, by the
+// number of upstream calls, or by the time (B3, B4). It compares both through an app, the upstream without an app, and
+// two groups that do not differ. `-- --runs 5000` sends more requests of each kind.
 import 'reflect-metadata';
 import { randomBytes } from 'node:crypto';
 import { Agent, request } from 'node:http';
@@ -14,11 +14,12 @@ import { noticeable, quantile, rankTest } from './timing/rank-test.mjs';
 const { values: flags } = parseArgs({ options: { runs: { type: 'string', default: '2000' } } });
 const runs = Number(flags.runs);
 const WARM_UP = 300;
-/** Chance alone comes so far in one of a thousand runs of this script. */
+/** Chance alone reaches this level in one of 1,000 runs. */
 const LEVEL = 0.001;
 const LOGIN = '/client/authenticate';
 
-// Names of one length, none of them tried before: a counter that is already there takes another time than one that is not.
+// Usernames of the same length that have not been tried before: an existing counter takes a different time than a new
+// one.
 const fresh = () => `${randomBytes(9).toString('hex')}@example.test`;
 const known = Array.from({ length: 3 * (runs + WARM_UP) }, fresh);
 const accounts = known.map((username) => ({ username, secretKey: randomBytes(12).toString('hex') }));
@@ -34,7 +35,7 @@ Get('me')(MeController.prototype, 'me', me);
 Authenticated()(MeController.prototype, 'me', me);
 Controller()(MeController);
 class AppModule {}
-// Failures are counted as ever, only that no limit is reached.
+// Failures are counted as usual, but no limit is reached.
 const limit = { attempts: 1_000_000_000, windowMs: 86_400_000 };
 const attempts = { perUserAndAddress: limit, perAddress: limit, perUser: limit };
 Module({
@@ -47,7 +48,7 @@ const appUrl = await app.getUrl();
 
 const agent = new Agent({ keepAlive: true, maxSockets: 1 });
 
-/** One request over a kept connection: how long it took, and what came back but for the time of day. */
+/** Sends one request over a kept-alive connection. Returns its duration and the response without its date. */
 function ask(url, options, body) {
   return new Promise((resolve, reject) => {
     const began = performance.now();
@@ -84,7 +85,7 @@ const kinds = {
 for (const kind of Object.values(kinds)) Object.assign(kind, { times: [], answers: new Set(), calls: 0 });
 
 for (let run = -WARM_UP; run < runs; run++) {
-  // In another order each time, so that nobody always comes after the same.
+  // Shuffles the kinds each round, so that none always follows the same other kind.
   const order = Object.values(kinds).map((kind) => [Math.random(), kind]);
   for (const [, kind] of order.toSorted(([a], [b]) => a - b)) {
     const before = upstream.requests(LOGIN);
@@ -121,7 +122,7 @@ console.log(`A difference of ${(seen * 1_000).toFixed(0)} µs would have been no
 
 const answers = new Set([...kinds['unknown user'].answers, ...kinds['wrong key'].answers]);
 const sameCalls = kinds['unknown user'].calls === runs && kinds['wrong key'].calls === runs;
-// What the upstream itself tells by its time, nobody in front of it can hide.
+// No app can hide a difference in the response times of the upstream itself.
 const sameTime = app1.p >= LEVEL || Math.abs(app1.share - 0.5) <= Math.abs(own.share - 0.5);
-console.log(`\nsame answer: ${answers.size === 1}; one question each: ${sameCalls}; same time: ${sameTime}`);
+console.log(`\nsame answer: ${answers.size === 1}; one upstream call each: ${sameCalls}; same time: ${sameTime}`);
 process.exitCode = answers.size === 1 && sameCalls && sameTime ? 0 : 1;

@@ -1,6 +1,6 @@
-// The packed library in an app of Nest 11 in CommonJS, which loads it through Node's require(esm). Part of
-// `npm run check:packages`.
-// Twice: with the oldest versions that the peers allow, and with the newest of Nest 11 and every optional peer.
+// Tests the packed library in a CommonJS app of Nest 11, which loads it through Node's require(esm). Part of `npm run
+// check:packages`. It runs twice: with the oldest versions that the peers allow, and with the newest of Nest 11 and
+// every optional peer.
 import { execFileSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -14,13 +14,13 @@ const { name, version, exports, peerDependencies, peerDependenciesMeta } = JSON.
   readFileSync(join(library, 'package.json'), 'utf8'),
 );
 
-/** Of `^11.1.0 || ^12.0.0` the first: a range that is right for Nest 11. */
+/** Returns the first part of `^11.1.0 || ^12.0.0`, which is the range for Nest 11. */
 const of11 = (peer) => peerDependencies[peer].split(' || ')[0];
 const installed = (one) =>
   `${one}@${JSON.parse(readFileSync(join(root, 'node_modules', one, 'package.json'), 'utf8')).version}`;
 const peers = Object.keys(peerDependencies);
 const required = peers.filter((peer) => peerDependenciesMeta[peer]?.optional !== true);
-// Parts of Nest, with versions as its own.
+// Packages of Nest that have the same version as Nest itself.
 const platforms = ['express', 'fastify', 'ws'].map((one) => `@nestjs/platform-${one}`);
 const tools = ['typescript', '@types/node'].map(installed);
 const beside = ['ws', '@types/ws', '@apollo/server', '@as-integrations/express5'].map(installed);
@@ -42,7 +42,7 @@ try {
   const graphql = ['@nestjs/graphql@13', '@nestjs/apollo@13'];
   const app = appWith('newest', [...newest, ...platforms.map((one) => `${one}@11`), ...graphql, ...tools, ...beside]);
   compile(app, ['main.ts'], { skipLibCheck: false });
-  // The others' own types are not as strict.
+  // The types of the other packages are not as strict.
   compile(app, ['optional-peers.ts', 'one-connection.ts'], { skipLibCheck: true });
   for (const node of NODES) {
     for (const program of ['main.js express', 'main.js fastify', 'optional-peers.js', 'one-connection.js']) {
@@ -59,7 +59,10 @@ try {
   rmSync(place, { recursive: true, force: true });
 }
 
-/** A CommonJS app with these packages and the tarball. rxjs is ours: an old one has types that today's compiler misses. */
+/**
+ * Creates a CommonJS app with these packages and the tarball. It uses the workspace's rxjs, because old versions have
+ * types that TypeScript 6 rejects.
+ */
 function appWith(folder, packages) {
   console.log(`\n== Nest 11, ${folder} ==`);
   const app = join(place, folder);
@@ -70,7 +73,7 @@ function appWith(folder, packages) {
   return app;
 }
 
-/** With the settings of `nest new` of Nest 11, but strict. */
+/** The settings of `nest new` of Nest 11, plus `strict`. */
 function compile(app, files, { skipLibCheck }) {
   const compilerOptions = {
     target: 'ES2023',

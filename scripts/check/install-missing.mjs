@@ -1,8 +1,11 @@
-// Some tests run against real programs. Where one is missing and the system is a Debian, this installs it; the service
-// that its package may start is stopped, because the tests start servers of their own.
+// Some tests start real programs. On Debian, this installs the missing ones. It stops a service that a package starts,
+// because the tests start their own servers.
 import { spawnSync } from 'node:child_process';
 
-/** What the tests start, how it says its version, the package of Debian that has it, and the service in that package. */
+/**
+ * Programs that the tests start: the argument that prints the version, the Debian package, and the service in that
+ * package.
+ */
 const programs = [
   { program: 'redis-server', version: '--version', debianPackage: 'redis-server', service: 'redis-server' },
   { program: 'nginx', version: '-v', debianPackage: 'nginx-light', service: 'nginx' },
@@ -11,7 +14,10 @@ const programs = [
   { program: 'openssl', version: 'version', debianPackage: 'openssl' },
 ];
 
-/** Makes sure that all of them can be started. Says what it does; never throws: the tests will say what is missing. */
+/**
+ * Checks that every program can be started, and reports what it does. It never throws: the tests fail and name the
+ * missing program.
+ */
 export function installMissing(print) {
   const missing = programs.filter(({ program, version }) => !runs(program, [version]));
   if (missing.length === 0) return;
@@ -24,7 +30,11 @@ export function installMissing(print) {
   }
   carryOut(['apt-get', 'update'], `${names}: missing`, print);
   for (const { program, debianPackage, service } of missing) {
-    carryOut(['apt-get', 'install', '-y', '--no-install-recommends', debianPackage], `${program} is missing`, print);
+    carryOut(
+      ['apt-get', 'install', '-y', '--no-install-recommends', debianPackage],
+      `${program} is not installed`,
+      print,
+    );
     if (service !== undefined) spawnSync('service', [service, 'stop']);
   }
 }
@@ -37,10 +47,10 @@ function carryOut(step, reason, print) {
     maxBuffer: Infinity,
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
   });
-  if (status !== 0) print(`it did not work: ${error?.message ?? stderr.trim().split('\n').at(-1)}`);
+  if (status !== 0) print(`the installation failed: ${error?.message ?? stderr.trim().split('\n').at(-1)}`);
 }
 
-/** Debian keeps servers where only root looks. */
+/** Debian installs servers in folders that only root's PATH contains. */
 function runs(command, args) {
   const PATH = `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin`;
   return spawnSync(command, args, { stdio: 'ignore', env: { ...process.env, PATH } }).status === 0;

@@ -1,4 +1,4 @@
-// Which files and functions of the built library run during one call, counted by V8's precise coverage.
+// Counts the files and functions of the built library that run during one call, with V8's precise coverage.
 import 'reflect-metadata';
 import { Controller, Get, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -13,10 +13,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const account = { username: 'app@example.test', secretKey: 'app-secret-key', scopes: ['tme_user'] };
 const LIFETIME_MS = 3_600_000;
-/** Redis counts real time, so there a token expires while the program waits. */
+/** Redis uses real time, so the program waits until a token has expired. */
 const SHORT_LIFETIME_MS = 1_500;
 
-/** The paths that docs/architecture.md describes. Each returns `{ files, functions }`, the names of what ran. */
+/**
+ * The paths that docs/architecture.md describes. Each returns `{ files, functions }`: the names of the code that ran.
+ */
 export const callPaths = {
   'an unknown Basic caller': unknownCaller,
   'getToken() with an expired token': () => expiredToken(),
@@ -89,7 +91,10 @@ async function withRedis() {
   }
 }
 
-/** Runs all calls but the last to warm up, then counts what the last one runs. `before` runs before each and is not counted. */
+/**
+ * Runs all calls except the last as a warm-up, then counts the code that the last one runs. `before` runs before each
+ * call and is not counted.
+ */
 async function measure(calls, before = () => Promise.resolve()) {
   for (const call of calls.slice(0, -1)) {
     await before();

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import ts from 'typescript';
 import { library, sourceFiles } from './imports.mjs';
 
-/** Lines on which at least one token of the program stands. */
+/** Lines with at least one token of code. */
 function codeLinesOf(text) {
   const source = ts.createSourceFile('file.ts', text, ts.ScriptTarget.Latest, true);
   const starts = source.getLineStarts();

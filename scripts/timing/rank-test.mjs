@@ -1,7 +1,7 @@
 /**
- * Whether one kind of sample tends to be larger than another (Mann and Whitney's U, with ties, by the normal approximation).
- * `share`: how often one of `ones` is larger than one of `others`, 0.5 where neither tends to be. `p`: how often chance alone
- * would bring a share at least as far from 0.5.
+ * Tests whether one set of samples tends to be larger than another (Mann–Whitney U with ties, normal approximation).
+ * `share`: the fraction of pairs in which the sample of `ones` is larger than that of `others`; 0.5 means no
+ * difference. `p`: the probability that chance alone moves the share at least as far from 0.5.
  */
 export function rankTest(ones, others) {
   const all = [...ones.map((value) => ({ value, one: true })), ...others.map((value) => ({ value, one: false }))];
@@ -22,7 +22,7 @@ export function rankTest(ones, others) {
   return { share: u / (n * m), z, p: 2 * (1 - normal(Math.abs(z))) };
 }
 
-/** The smallest shift of `ones`, in steps, that the test would have noticed at this level. */
+/** Returns the smallest shift of `ones`, in steps, that the test would have detected at this level. */
 export function noticeable(ones, others, level, step) {
   for (let shift = step; ; shift += step) {
     const shifted = ones.map((value) => value + shift);
