@@ -14,9 +14,9 @@ import { WalletsController } from './wallets.controller.js';
 @Module({
   imports: [
     ConfigModule.forRoot(),
-    // Everything it needs is in the environment. Every route is protected unless it is marked @Public().
+    // Reads all settings from the environment. Every route is protected unless it has @Public().
     XPayAuthModule.forRoot({ globalGuards: true }),
-    // Measures nothing until somebody registers an OpenTelemetry SDK, as serveMetrics() does.
+    // Measures nothing until an OpenTelemetry SDK is registered, as serveMetrics() does.
     XPayTelemetryModule.forRoot(),
     TerminusModule.forRoot({ logger: Logger }),
     XPayHealthModule,

@@ -9,7 +9,7 @@ import { asPlainQuestion } from './verify/forwarded-request.js';
 
 type App = NestExpressApplication | NestFastifyApplication;
 
-/** The app on the platform of choice, ready to listen. */
+/** Creates the app on the configured platform, ready to listen. */
 export async function createApp({
   platform,
   trustProxy,

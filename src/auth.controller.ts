@@ -11,8 +11,8 @@ export class AuthController {
   /** Exchanges xPay credentials for a bearer token of this app. */
   @ApiOperation({ summary: 'Log in: a bearer token for a username and a secret key' })
   @ApiBody({ type: LoginBody })
-  @ApiOkResponse({ type: SessionBody, description: 'A session of this app. The token is shown this once.' })
-  @ApiBadRequestResponse({ description: 'The body is not two strings, or they can be no credentials.' })
+  @ApiOkResponse({ type: SessionBody, description: 'A session of this app. The token is returned only once.' })
+  @ApiBadRequestResponse({ description: 'The body does not hold two strings, or they cannot be credentials.' })
   @ApiXPayFailures('login')
   @Public()
   @HttpCode(200)
@@ -30,12 +30,12 @@ export class AuthController {
     return { accessToken, tokenType, expiresAt, username: principal.username, scopes: principal.scopes };
   }
 
-  /** Ends the session of the bearer token that is sent. */
+  /** Ends the session of the bearer token in the request. */
   @ApiOperation({
-    summary: 'Log out: the bearer token that is sent is refused from now on',
-    description: 'Basic credentials have no session to end: log out with the token.',
+    summary: 'Log out: the bearer token in the request is rejected from now on',
+    description: 'Basic credentials have no session to end. Log out with the token.',
   })
-  @ApiNoContentResponse({ description: 'It is refused from now on.' })
+  @ApiNoContentResponse({ description: 'The token is rejected from now on.' })
   @Authenticated()
   @HttpCode(204)
   @Post('logout')

@@ -8,11 +8,11 @@ interface Account {
 }
 
 export interface Demo {
-  /** Says what this is, and how to try it. */
+  /** Returns the text that explains the demo and how to try it. */
   introduce(appUrl: string): void;
 }
 
-/** How to start the stand-in of each upstream that `XPAY_DIALECT` may name. */
+/** Starts the emulator of each upstream that `XPAY_DIALECT` can name. */
 const upstreams = {
   xpay: (accounts: readonly Account[]) =>
     startXPayEmulator({ accounts: accounts.map(({ scope, ...account }) => ({ ...account, scopes: [scope] })) }),
@@ -21,14 +21,14 @@ const upstreams = {
 };
 
 /**
- * Starts an emulator of the upstream in this process and points the app at it. Keys are random at each start, so nothing
- * here is worth stealing, and nothing can be left in by mistake.
+ * Starts an emulator of the upstream in this process and configures the app to use it. Keys are random at each start,
+ * so a leaked demo key is useless.
  */
 export async function startDemo(dialect: string): Promise<Demo> {
   if (!isKnown(dialect)) {
     throw new Error(`XPAY_DIALECT: ${dialect} is none of ${Object.keys(upstreams).join(', ')}`);
   }
-  // gift-stream knows no scopes: its callers may do what any valid caller may.
+  // gift-stream has no scopes, so any valid caller may use every route without a scope.
   const [userScope, adminScope] = dialect === 'gift-stream' ? ['', ''] : ['tme_user', 'tme_admin'];
   const user = account('user@example.test', userScope);
   const admin = account('admin@example.test', adminScope);
@@ -57,7 +57,7 @@ function as({ username, secretKey }: Account): string {
   return `-u ${username}:${secretKey}`;
 }
 
-/** A line for each kind of answer. */
+/** Returns one line for each kind of response. */
 function tries(dialect: keyof typeof upstreams, appUrl: string, user: Account, admin: Account): readonly string[] {
   const always = [`200  curl -i ${as(user)} ${appUrl}/me`, `401  curl -i ${appUrl}/me`];
   if (dialect === 'gift-stream')

@@ -4,7 +4,7 @@ import { HealthCheck, type HealthCheckResult, HealthCheckService } from '@nestjs
 import { Public, type TokenStatus, XPayTokenService } from 'nestjs-xpay-auth';
 import { XPayHealthIndicator } from 'nestjs-xpay-auth/terminus';
 
-/** Asked by whoever runs the app. Neither route calls anybody. */
+/** Probes for the operator of the app. Neither route calls the upstream. */
 @Public()
 @Controller('health')
 export class HealthController {
@@ -15,10 +15,10 @@ export class HealthController {
   ) {}
 
   /**
-   * For liveness: 200 as long as the app answers, whatever the upstream and the store do, because a restart mends neither.
-   * Says beside it how the app's own token and the shared store are doing.
+   * Liveness: 200 as long as the app responds, whatever the state of the upstream and the store, because a restart
+   * repairs neither. The body reports the state of the app token and the shared store.
    */
-  @ApiOperation({ summary: "Alive, and how the app's own token and the shared store are doing" })
+  @ApiOperation({ summary: 'Alive, with the state of the app token and the shared store' })
   @ApiOkResponse({ description: 'Alive.' })
   @Get()
   health(): { status: 'ok' | 'degraded' | 'down'; token: TokenStatus } {
@@ -26,8 +26,8 @@ export class HealthController {
     return { status: status === 'up' ? 'ok' : status, token: this.tokens.status() };
   }
 
-  /** For readiness: 503 while this app's own account is refused and no token is left, and while it shuts down. */
-  @ApiOperation({ summary: 'Ready for callers' })
+  /** Readiness: 503 while the app account is rejected and no token is left, and during shutdown. */
+  @ApiOperation({ summary: 'Ready to receive requests' })
   @HealthCheck()
   @Get('ready')
   ready(): Promise<HealthCheckResult> {

@@ -5,9 +5,9 @@ import { CallerBody } from './docs/bodies.js';
 
 @Controller('me')
 export class MeController {
-  /** Who am I? For any valid caller. */
+  /** Returns the caller. For any valid caller. */
   @ApiOperation({ summary: 'Who am I? For any valid caller' })
-  @ApiOkResponse({ type: CallerBody, description: 'The caller, as the upstream knows them.' })
+  @ApiOkResponse({ type: CallerBody, description: 'The caller, as reported by the upstream.' })
   @Authenticated()
   @Get()
   me(@CurrentUser() { username, scopes, isAPI, expiresAt }: Principal) {

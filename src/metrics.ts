@@ -4,8 +4,8 @@ import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import type { Settings } from './settings.js';
 
 /**
- * Serves what the app measures in Prometheus' words, on a port of its own: who may call the app need not be who may look
- * into it. Before the app is made: the library takes the provider that is registered then.
+ * Serves the metrics in Prometheus format on a separate port, because callers of the app should not always see its
+ * metrics. Call it before the app is created: the library uses the provider that is registered then.
  */
 export async function serveMetrics({ host, port }: NonNullable<Settings['metrics']>): Promise<MeterProvider> {
   const exporter = new PrometheusExporter({ host, port, preventServerStart: true });

@@ -1,17 +1,20 @@
 import { ConfigModule } from '@nestjs/config';
 
-/** What the environment says of the app itself. What it says of xPay is read by `XPayAuthModule.forRoot()`. */
+/** Settings of the app itself, from the environment. `XPayAuthModule.forRoot()` reads those of xPay. */
 export interface Settings {
   readonly host: string;
   readonly port: number;
   readonly platform: 'fastify' | 'express';
-  /** Which proxies in front are believed about the client's address, such as `loopback, 10.0.0.0/8`; none by default. */
+  /** Proxies whose forwarding headers are trusted, such as `loopback, 10.0.0.0/8`. None by default. */
   readonly trustProxy: string | undefined;
-  /** `/docs` is there. It shows what any caller could find out by asking, so it is on in production too. */
+  /**
+   * Whether `/docs` is served. It contains nothing that callers could not find out by requests, so it is also on in
+   * production.
+   */
   readonly docs: boolean;
-  /** Where `/metrics` listens: `METRICS_HOST` (127.0.0.1) and `METRICS_PORT`; `undefined` without a port. */
+  /** Address of `/metrics`: `METRICS_HOST` (127.0.0.1) and `METRICS_PORT`. `undefined` without a port. */
   readonly metrics: { readonly host: string; readonly port: number } | undefined;
-  /** Nothing is configured: run against an emulator in this process. */
+  /** Nothing is configured, so the app runs against an emulator in this process. */
   readonly demo: boolean;
 }
 
@@ -24,7 +27,10 @@ export async function readSettings(): Promise<Settings> {
   return settingsFrom(process.env);
 }
 
-/** A variable that is empty counts as unset. Throws, with the name of the variable, for what cannot be run. */
+/**
+ * Parses the settings. An empty variable counts as unset. Throws an error that names the variable if a value is
+ * invalid.
+ */
 export function settingsFrom(env: Environment): Settings {
   const port = portFrom('PORT', env['PORT'] || '3000');
   const platform = env['PLATFORM'] || 'fastify';
@@ -50,7 +56,7 @@ export function settingsFrom(env: Environment): Settings {
 function metricsFrom(env: Environment, demo: boolean): Settings['metrics'] {
   if (!env['METRICS_PORT']) return undefined;
   const port = portFrom('METRICS_PORT', env['METRICS_PORT']);
-  // The exporter takes 0 for its own default and not for any free port.
+  // The exporter reads 0 as its default port, not as any free port.
   if (port === 0) throw new Error('METRICS_PORT: 0 is no port for metrics; name one');
   return { host: (!demo && env['METRICS_HOST']) || '127.0.0.1', port };
 }
@@ -60,7 +66,10 @@ function portFrom(name: string, value: string): number {
   return Number(value);
 }
 
-/** Names and addresses, the one way of saying it that both platforms understand; to trust everybody is to trust nobody. */
+/**
+ * Accepts names and addresses, the only syntax that both platforms understand. Trusting every proxy would make the
+ * client's address meaningless.
+ */
 function trustedProxies(value: string | undefined): string | undefined {
   if (value === undefined || value === '') return undefined;
   if (/^(?:true|false|\*|\d+)$/i.test(value)) {
@@ -81,7 +90,7 @@ const VARIABLES = [
   'XPAY_ENCRYPTION_KEYS',
 ];
 
-/** A misspelt variable must not end in demo mode, nor in a default nobody wanted. */
+/** A misspelt variable must not start demo mode or fall back to an unwanted default. */
 function assertKnown(env: Environment): void {
   const unknown = Object.keys(env).find((name) => name.startsWith('XPAY_') && !VARIABLES.includes(name));
   if (unknown !== undefined) throw new Error(`${unknown}: no such variable. There are ${VARIABLES.join(', ')}.`);

@@ -9,16 +9,16 @@ export class WalletsController {
   constructor(private readonly xpay: XPayHttpService) {}
 
   /**
-   * The wallets of *this app's* account, a page at a time.
+   * The wallets of the *app account*, one page at a time.
    *
-   * Beware of the confused deputy: the call below runs with the rights of the app, not of the caller. So it hands on two
-   * numbers it has looked at and nothing else of the body, and it is one that every `tme_user` may see the result of. A call
-   * that moves money, or shows what belongs to one user, first has to ask whether this very caller may have it done.
+   * Beware of the confused deputy: this call runs with the rights of the app, not of the caller. It passes on only two
+   * validated numbers from the body, and its result may be shown to every `tme_user`. A call that moves money or shows
+   * one user's data must first check that this caller may do so.
    */
-  @ApiOperation({ summary: "The wallets of this app's account, a page at a time" })
+  @ApiOperation({ summary: 'The wallets of the app account, a page at a time' })
   @ApiBody({ type: PageBody, required: false })
-  @ApiOkResponse({ description: 'As xPay answers it.', schema: { type: 'array', items: { type: 'object' } } })
-  @ApiBadRequestResponse({ description: 'A number that is none from 1 to 100, or malformed credentials.' })
+  @ApiOkResponse({ description: 'The response of xPay.', schema: { type: 'array', items: { type: 'object' } } })
+  @ApiBadRequestResponse({ description: 'A number outside 1 to 100, or malformed credentials.' })
   @ApiXPayFailures('call')
   @Scopes('tme_user')
   @HttpCode(200)

@@ -1,6 +1,6 @@
 import { ApiProperty } from '@nestjs/swagger';
 
-// What goes in and out, for readers of /docs. The values are made up.
+// Request and response bodies as /docs shows them. All values are invented.
 
 export class LoginBody {
   @ApiProperty({ example: 'user@example.test' })
@@ -17,11 +17,12 @@ export class CallerBody {
   @ApiProperty({ type: [String], example: ['tme_user'] })
   scopes!: readonly string[];
 
-  @ApiProperty({ description: 'Whether the account is one for programs.' })
+  @ApiProperty({ description: 'Whether the account belongs to a program rather than a person.' })
   isAPI!: boolean;
 
   @ApiProperty({
-    description: 'Until when the upstream vouches for them, in ms since the epoch; absent where it does not say.',
+    description:
+      'Time until which the upstream guarantees the grant, in ms since the epoch. Absent if the upstream states none.',
     required: false,
     example: 1_893_456_000_000,
   })
@@ -35,7 +36,7 @@ export class SessionBody {
   @ApiProperty({ enum: ['Bearer'] })
   tokenType!: 'Bearer';
 
-  @ApiProperty({ description: 'When it ends by itself, in ms since the epoch.', example: 1_893_456_000_000 })
+  @ApiProperty({ description: 'Time at which the session expires, in ms since the epoch.', example: 1_893_456_000_000 })
   expiresAt!: number;
 
   @ApiProperty({ example: 'user@example.test' })

@@ -2,12 +2,12 @@ import { applyDecorators } from '@nestjs/common';
 import { ApiBadRequestResponse, ApiForbiddenResponse, ApiOkResponse, ApiOperation, ApiQuery } from '@nestjs/swagger';
 import { ApiXPayFailures } from 'nestjs-xpay-auth/swagger';
 
-/** What a reader of /docs is told of `/verify`: its scopes are in the query, where no mark sees them. */
+/** Documents `/verify`. Its scopes are in the query, so no decorator declares them. */
 export function DescribeVerify(): MethodDecorator {
   return applyDecorators(
     ApiOperation({
-      summary: 'Forward auth: may this request pass?',
-      description: 'For a proxy, which asks with any method and with any path below `/verify`.',
+      summary: 'Forward auth: whether this request may pass',
+      description: 'For a proxy, which sends any method and any path below `/verify`.',
     }),
     ApiQuery({
       name: 'scope',
@@ -15,32 +15,35 @@ export function DescribeVerify(): MethodDecorator {
       isArray: true,
       type: String,
       example: ['tme_user'],
-      description: 'A scope the caller must hold. Repeat it to ask for several; all are needed.',
+      description: 'A scope the caller must hold. Repeat the parameter to require several.',
     }),
     ApiOkResponse({
-      description: 'It may pass.',
+      description: 'The request may pass.',
       headers: {
         'X-Auth-User': {
           description: "The caller's name, percent-encoded.",
           schema: { type: 'string', example: 'user%40example.test' },
         },
         'X-Auth-Scopes': {
-          description: 'Their scopes, each percent-encoded, by spaces.',
+          description: "The caller's scopes, each percent-encoded, separated by spaces.",
           schema: { type: 'string', example: 'tme_user' },
         },
-        'Cache-Control': { description: 'No cache keeps the answer.', schema: { type: 'string', example: 'no-store' } },
+        'Cache-Control': {
+          description: 'The response must not be cached.',
+          schema: { type: 'string', example: 'no-store' },
+        },
       },
     }),
     ApiBadRequestResponse({
       description:
-        'Another parameter than `scope`, one that is no scope, malformed credentials, or an ambiguous path of the original ' +
+        'A parameter other than `scope`, an invalid scope, malformed credentials, or an ambiguous path of the original ' +
         'request in `X-Forwarded-Uri`, `X-Original-URI`, `X-Original-URL` or below `/verify`.',
     }),
     ApiForbiddenResponse({
       description: 'The caller lacks a scope.',
       headers: {
         'WWW-Authenticate': {
-          description: 'Which scopes were asked for.',
+          description: 'The required scopes.',
           schema: { type: 'string', example: 'Bearer error="insufficient_scope", scope="tme_user"' },
         },
       },

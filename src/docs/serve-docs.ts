@@ -2,15 +2,18 @@ import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import { setupXPaySecurity, withXPaySecurity } from 'nestjs-xpay-auth/swagger';
 
-/** What Swagger UI 5 leaves hard to read: tables of headers, dark on dark in dark mode, columns that touch, pale examples. */
+/**
+ * Fixes text that Swagger UI 5 makes hard to read: header tables, dark text in dark mode, columns without a gap, pale
+ * examples.
+ */
 const READABLE_HEADERS = `
   .swagger-ui table.headers td { padding-right: 1em }
   .swagger-ui table.headers .header-example { color: inherit }
   html.dark-mode .swagger-ui table.headers td { color: #e4e6e6 }`;
 
 /**
- * Swagger UI at `/docs`, and what it shows at `/docs-json` and `/docs-yaml`. Its files come from this app, and what is
- * typed into it goes to this app alone and is gone when the page is closed.
+ * Serves Swagger UI at `/docs`, and the document at `/docs-json` and `/docs-yaml`. Its files come from this app.
+ * Credentials entered there are sent only to this app and lost when the page is closed.
  */
 export function serveDocs(app: INestApplication): void {
   const config = setupXPaySecurity(

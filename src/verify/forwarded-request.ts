@@ -1,13 +1,13 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** The part of Node's request that says what is asked. */
+/** The parts of Node's request that describe it. */
 interface Question {
   url?: string | undefined;
   method?: string | undefined;
   readonly headers: IncomingHttpHeaders;
 }
 
-/** Of the request asked about, not of the question: a body that stays behind, and a page that the client has already. */
+/** These headers belong to the original request: a body that was not sent, and a page that the client already has. */
 const NOT_OF_THE_QUESTION = [
   'content-type',
   'content-length',
@@ -18,10 +18,9 @@ const NOT_OF_THE_QUESTION = [
 ];
 
 /**
- * Turns whatever a proxy sends to `/verify` into the one question it is, before it is routed, and returns its URL. Proxies ask
- * with the method, the path below and the headers of the request they ask about, mostly without its body. The two
- * platforms disagree about methods beyond the usual ones, have no wildcard in common, and would wait for a body, refuse
- * one, or say 304.
+ * Normalizes any request that a proxy sends to `/verify` before it is routed, and returns its URL. Proxies send the
+ * method, the subpath and the headers of the original request, mostly without its body. The two platforms differ in
+ * unusual methods and wildcards. They would also wait for the body, reject it, or respond with 304.
  */
 export function asPlainQuestion(request: Question): string {
   const url = withoutSubPath(request.url ?? '/');
@@ -31,7 +30,7 @@ export function asPlainQuestion(request: Question): string {
   return url;
 }
 
-/** `/verify/any/path?scope=x` asks the same as `/verify?scope=x`. */
+/** `/verify/any/path?scope=x` means the same as `/verify?scope=x`. */
 function withoutSubPath(url: string): string {
   return url.replace(/^\/verify\/[^?]*/, '/verify');
 }

@@ -1,12 +1,12 @@
-/** RFC 6749 §3.3 `scope-token`, without the comma that joins several in other people's dialects. */
+/** RFC 6749 §3.3 `scope-token`, without the comma, which some dialects use as a separator. */
 const ONE_SCOPE = /^[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]+$/;
 
 /**
- * The scopes that `?scope=` asks for, or `undefined` when the query asks for anything else: an empty scope, several in one
- * (a comma, a space), another parameter. Refusing is the safe side: a misspelt `?scopes=tme_admin` must not let everybody in.
+ * Returns the scopes in `?scope=`, or `undefined` for any other query: an empty scope, several in one parameter (a
+ * comma, a space), another parameter. Rejecting is safe: a misspelt `?scopes=tme_admin` must not accept every caller.
  */
 export function requiredScopes(url: string): readonly string[] | undefined {
-  // Platforms differ in what a fragment is to them; no proxy sends one.
+  // Platforms treat a fragment differently. Proxies do not send one.
   if (url.includes('#')) return undefined;
   const query = new URL(url, 'http://localhost').searchParams;
   const scopes: string[] = [];

@@ -41,7 +41,7 @@ export class VerifyController {
   }
 }
 
-/** Names may hold anything; a header may not. */
+/** Usernames may contain any character; header values may not. */
 function headerText(name: string): string {
   return encodeURIComponent(name.toWellFormed());
 }
