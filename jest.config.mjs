@@ -27,14 +27,15 @@ export default {
   },
   transform: {
     '^.+\\.ts$': swc({ syntax: 'typescript', decorators: true }, 'es6'),
-    // What Fastify's inject and @fastify/static require are ES modules, which jest refuses before Node 24.9.
+    // Fastify's inject and @fastify/static require ES modules, which jest rejects before Node 24.9.
     '/(?:cookie/dist|content-disposition)/.+\\.js$': swc({ syntax: 'ecmascript' }, 'commonjs'),
   },
   transformIgnorePatterns: ['/node_modules/(?!(?:light-my-request/node_modules/)?cookie/dist/|content-disposition/)'],
   testEnvironment: 'node',
-  // Most of what the tests do is waiting for sockets and processes: one worker for each core keeps both busy.
+  // The tests mostly wait for sockets and processes, so one worker per core keeps all cores busy.
   maxWorkers: '100%',
-  // ES modules of finished specs stay in a worker's memory: it begins anew before collecting garbage is most of its work.
+  // ES modules of finished specs stay in a worker's memory. A worker restarts before it spends most of its time
+  // collecting garbage.
   workerIdleMemoryLimit: '800MB',
   testSequencer: '<rootDir>/test/support/longest-first.mjs',
   testTimeout: 30_000,

@@ -1,11 +1,11 @@
-// The API reference, from the docstrings of what the package exports: `npm run docs`. A warning fails it.
+// Generates the API reference from the docstrings of the exports: `npm run docs`. A warning fails it.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const library = join(import.meta.dirname, 'libs/xpay-auth');
 const { exports } = JSON.parse(readFileSync(join(library, 'package.json'), 'utf8'));
 
-/** The sources of the package's entry points: one that is added to `exports` is documented without an edit here. */
+/** The sources of the package's entry points, read from `exports`, so a new entry point needs no change here. */
 const entryPoints = Object.values(exports)
   .filter((entry) => entry.types !== undefined)
   .map(({ types }) => join(library, types.replace(/^\.\/dist\//, 'src/').replace(/\.d\.ts$/, '.ts')));

@@ -28,12 +28,12 @@ describe('XPayExampleController', () => {
   const get = (path: string) =>
     request(app.getHttpServer()).get(`/xpay-example/${path}`);
 
-  it('tells callers who they are', async () => {
+  it('returns the caller', async () => {
     await get('me').set(asUser(user)).expect(200, user);
     await get('me').expect(401);
   });
 
-  it('keeps wallets for administrators', async () => {
+  it('rejects callers who are not administrators at /wallets', async () => {
     const wallets = [{ currency: 'USDT' }];
     app.get(XPayTestUpstream).answer('/client/wallets/find', wallets);
     await get('wallets').set(asUser(user)).expect(403);

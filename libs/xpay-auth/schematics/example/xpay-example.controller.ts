@@ -12,14 +12,14 @@ import {
 export class XPayExampleController {
   constructor(private readonly xpay: XPayHttpService) {}
 
-  /** For any caller with xPay credentials, as curl -u user:key sends them. */
+  /** For any caller with xPay credentials. curl sends them with -u user:key. */
   @Authenticated()
   @Get('me')
   me(@CurrentUser() caller: Principal) {
     return { username: caller.username, scopes: caller.scopes };
   }
 
-  /** For administrators. Calls xPay with the account of this app. */
+  /** For administrators. Calls xPay with the app account. */
   @Scopes('tme_admin')
   @Get('wallets')
   wallets() {
