@@ -2,13 +2,13 @@ import type { Locator } from 'playwright-core';
 
 type Colour = readonly [red: number, green: number, blue: number, alpha: number];
 
-/** What runs in the page knows these; the types of a browser are not among those of this project. */
+/** Globals of the page. This project does not include the types of a browser. */
 interface PageElement {
   readonly parentElement: PageElement | null;
 }
 declare function getComputedStyle(element: PageElement): { readonly color: string; readonly backgroundColor: string };
 
-/** How well a text stands out from what is behind it, from 1 to 21 (WCAG 2.2; 4.5 is enough for small texts). */
+/** Returns the contrast of a text with its background, from 1 to 21 (WCAG 2.2 requires 4.5 for small texts). */
 export async function contrastOf(element: Locator): Promise<number> {
   const [front, ...behind] = await element.evaluate(coloursOf);
   const white: Colour = [255, 255, 255, 1];
@@ -19,7 +19,7 @@ export async function contrastOf(element: Locator): Promise<number> {
   return ((light ?? 0) + 0.05) / ((dark ?? 0) + 0.05);
 }
 
-/** The colour of an element, and of what is behind it, from near to far. Runs in the page. */
+/** Returns the colour of an element, and the backgrounds behind it, the nearest first. Runs in the page. */
 function coloursOf(element: PageElement): string[] {
   const colours = [getComputedStyle(element).color];
   for (let at: PageElement | null = element; at !== null; at = at.parentElement) {

@@ -12,7 +12,7 @@ import { openWatchedPage } from './watched-page.js';
 
 const USER = { username: 'user@example.test', secretKey: 'key-of-user-1', scopes: ['tme_user'] };
 const REFUSED = 'Failed to load resource: the server responded with a status of 401 (Unauthorized)';
-/** For whoever wants to look at the pages; nothing reads them. */
+/** Screenshots for manual inspection. No test reads them. */
 const pictures = resolve(import.meta.dirname, '../../.check');
 
 describe('/docs in a browser', () => {
@@ -31,7 +31,7 @@ describe('/docs in a browser', () => {
     startReferenceApp(platform, { XPAY_BASE_URL: xpay.url });
 
   it.each(platforms)(
-    'I7, I10 · on %s: authorize, call, log in, call, log out, be refused, without a complaint, a login box or another host',
+    'I7, I10 · on %s: authorize, call, log in, call, log out and get 401, without a console error, a login box or a request to another host',
     async (platform) => {
       await using app = await startApp(platform);
       await using opened = await openWatchedPage(browser);
@@ -55,7 +55,7 @@ describe('/docs in a browser', () => {
       expect((await docs.execute('/auth/logout')).status).toBe(204);
       expect((await docs.execute('/me')).status).toBe(401);
 
-      // Chromium itself writes a line for each 401 that was provoked above; nothing else may stand there.
+      // Chromium writes a line for each 401 provoked above. There must be no other line.
       expect(opened.complaints).toEqual([REFUSED, REFUSED, REFUSED].map((text) => `${text} /me`));
       expect(opened.loginBoxes).toEqual([]);
       const elsewhere = opened.requested.filter((url) => !url.startsWith(`${app.url}/`) && !url.startsWith('data:'));
@@ -64,7 +64,7 @@ describe('/docs in a browser', () => {
     90_000,
   );
 
-  it('I7 · a login box would have been seen: a person who opens /me gets one', async () => {
+  it('I7 · the login box is detected: opening /me in the address bar causes one', async () => {
     await using app = await startApp();
     await using opened = await openWatchedPage(browser);
     await opened.page.goto(`${app.url}/me`);
@@ -72,7 +72,7 @@ describe('/docs in a browser', () => {
   }, 30_000);
 
   it.each(['light', 'dark'] as const)(
-    'is readable in %s: scopes, answers and their headers stand there, and stand out',
+    'is readable in %s: scopes, responses and their headers are present and have enough contrast',
     async (colorScheme) => {
       await using app = await startApp();
       await using opened = await openWatchedPage(browser, { colorScheme, viewport: { width: 1280, height: 1400 } });
@@ -96,12 +96,12 @@ describe('/docs in a browser', () => {
 });
 
 describe('the browser of these tests', () => {
-  it('is the one that CHROMIUM_PATH names, or one of the PATH', () => {
+  it('is named by CHROMIUM_PATH, or is found on the PATH', () => {
     expect(findChromium({ CHROMIUM_PATH: process.execPath, PATH: '' })).toBe(process.execPath);
     expect(findChromium()).toMatch(/chrom/);
   });
 
-  it('is asked for by name where it is missing', () => {
+  it('fails with the name of the missing program', () => {
     expect(() => findChromium({ PATH: '/nowhere' })).toThrow(/No browser: install Debian's package chromium/);
     expect(() => findChromium({ CHROMIUM_PATH: '/nowhere' })).toThrow('CHROMIUM_PATH: /nowhere cannot be run');
   });

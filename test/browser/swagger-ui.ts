@@ -1,12 +1,12 @@
 import type { Locator, Page } from 'playwright-core';
 
-/** What Swagger UI shows of an answer. */
+/** A response as Swagger UI shows it. */
 export interface ShownAnswer {
   readonly status: number;
   readonly body: string;
 }
 
-/** Swagger UI as a person uses it: by its buttons and fields. */
+/** Operates Swagger UI as a user does, by its buttons and fields. */
 export class SwaggerUi {
   constructor(readonly page: Page) {}
 
@@ -30,12 +30,12 @@ export class SwaggerUi {
     });
   }
 
-  /** Forgets what was typed in. */
+  /** Clears the entered credentials. */
   forget(scheme: 'basic' | 'bearer'): Promise<void> {
     return this.#inDialog(scheme, (form) => form.getByRole('button', { name: 'Remove authorization' }).click());
   }
 
-  /** The part of the page that is about one operation, unfolded. */
+  /** Expands an operation. Returns its part of the page. */
   async unfold(path: string): Promise<Locator> {
     const operation = this.page
       .locator('.opblock')
@@ -48,7 +48,7 @@ export class SwaggerUi {
     return operation;
   }
 
-  /** "Try it out", "Execute", and what is shown then. */
+  /** Clicks "Try it out" and "Execute", and returns the response that is shown. */
   async execute(path: string, body?: object): Promise<ShownAnswer> {
     const operation = await this.unfold(path);
     const tryIt = operation.getByRole('button', { name: 'Try it out' });

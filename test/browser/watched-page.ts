@@ -1,13 +1,13 @@
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
 
-/** A page, and what it does that nobody sees by looking at it. */
+/** A page, and its activity that is not visible on it. */
 export interface WatchedPage extends AsyncDisposable {
   readonly page: Page;
-  /** Errors and warnings of the console with the path they are about, and what no script caught. */
+  /** Errors and warnings of the console with their paths, and uncaught errors. */
   readonly complaints: string[];
-  /** Every address that was asked for something. */
+  /** Every requested address. */
   readonly requested: string[];
-  /** The paths at which a browser with a window would have opened a login box of its own. */
+  /** Paths for which a browser with a window would have opened a login box. */
   readonly loginBoxes: string[];
 }
 
@@ -22,9 +22,9 @@ export async function openWatchedPage(browser: Browser, options: BrowserContextO
   page.on('pageerror', (error) => watched.complaints.push(String(error)));
   page.on('request', (request) => watched.requested.push(request.url()));
 
-  // Without a window no box opens, and Playwright does not tell: the browser itself has to be asked.
+  // Without a window no login box opens, and Playwright does not report it, so this asks the browser.
   const devtools = await page.context().newCDPSession(page);
-  // A page that is closed takes its requests along, the one for its icon mostly; before that it is a complaint.
+  // Closing a page aborts its requests, mostly the one for its icon. Before that, an aborted request is an error.
   const fails = (error: unknown): void => void watched.complaints.push(String(error));
   devtools.on('Fetch.requestPaused', ({ requestId }) => {
     devtools.send('Fetch.continueRequest', { requestId }).catch(fails);
