@@ -8,14 +8,14 @@ import { Load } from './load.js';
 import { APP, Stage, USERS } from './stage.js';
 import { Truth } from './truth.js';
 
-/** `npm run chaos` says how long, and where to write what it was like. */
+/** `npm run chaos` sets the duration, and the file for the results. */
 const SECONDS = Number(process.env['CHAOS_SECONDS'] ?? 60);
 const REPORT = process.env['CHAOS_REPORT'];
 
 beforeAll(ensureBuilt, 180_000);
 
 it(
-  `three instances, a Redis, an upstream and an nginx, all of them hurt for ${SECONDS} s: no wrong answer`,
+  `three instances, a Redis, an upstream and an nginx with faults for ${SECONDS} s: no wrong response`,
   async () => {
     const truth = new Truth(USERS);
     const journal = new Journal();
@@ -24,7 +24,7 @@ it(
     const running = load.run(8);
     const faults = shuffled(faultsOf(stage, truth));
     const endsAt = performance.now() + SECONDS * 1_000;
-    // Every fault at least once in the short form; in the long one they last long enough to be felt by everybody.
+    // The short run injects every fault at least once. In the long run faults last long enough to affect every caller.
     const spanMs = Math.max(1_000, Math.min(6_000, (SECONDS * 1_000) / faults.length / 2));
     for (let at = 0; performance.now() < endsAt || at < faults.length; at++) {
       await suffer(faults[at % faults.length] as Fault, journal, spanMs);

@@ -2,15 +2,15 @@ import type { Fault as UpstreamFault } from 'nestjs-xpay-auth/testing';
 import { APP, type Stage, USERS } from './stage.js';
 import type { Truth } from './truth.js';
 
-/** Something bad that lasts: begun, waited for, ended. */
+/** A fault: starts, lasts for a time, ends. */
 export interface Fault {
   readonly name: string;
   begin(): unknown;
-  /** After the time it lasts. Absent: it is over as soon as it has happened. */
+  /** Runs after the duration of the fault. Absent if the fault is over at once. */
   end?(): unknown;
 }
 
-/** Everything that is done to the apps, and what that makes true. */
+/** All faults, and the effect of each on the expected state. */
 export function faultsOf(stage: Stage, truth: Truth): readonly Fault[] {
   const { upstream, redis, wire } = stage;
   const storeFault = (name: string, begin: () => unknown, end: () => unknown): Fault => ({
@@ -29,7 +29,7 @@ export function faultsOf(stage: Stage, truth: Truth): readonly Fault[] {
   let turn = 0;
   return [
     {
-      name: 'an instance is killed, and started again',
+      name: 'an instance is killed and restarted',
       begin: async () => {
         stage.apps[++turn % 3]?.kill('SIGKILL');
         await stage.apps[turn % 3]?.ended();
@@ -37,17 +37,17 @@ export function faultsOf(stage: Stage, truth: Truth): readonly Fault[] {
       end: () => stage.boot(turn % 3),
     },
     {
-      name: 'an instance is paused, and goes on',
+      name: 'an instance is suspended and resumed',
       begin: () => stage.apps[++turn % 3]?.kill('SIGSTOP'),
       end: () => stage.apps[turn % 3]?.kill('SIGCONT'),
     },
     storeFault(
-      'Redis is killed, and started again empty',
+      'Redis is killed and restarted empty',
       () => redis.kill(),
       () => truth.storeIsEmptied(() => redis.resume()),
     ),
     storeFault(
-      'Redis is paused, and goes on',
+      'Redis is suspended and resumed',
       () => redis.freeze(),
       () => redis.thaw(),
     ),
@@ -59,27 +59,27 @@ export function faultsOf(stage: Stage, truth: Truth): readonly Fault[] {
       },
     },
     storeFault(
-      'Redis answers 300 ms late',
+      'Redis responds 300 ms late',
       () => (wire.delayMs = 300),
       () => (wire.delayMs = 0),
     ),
     storeFault(
-      'the wire to Redis is cut',
+      'the connections to Redis are cut',
       () => wire.cut(),
       () => wire.heal(),
     ),
     storeFault(
-      'the wire to Redis swallows everything',
+      'the network to Redis drops everything',
       () => wire.blackHole(),
       () => wire.heal(),
     ),
-    { name: 'the upstream is gone', begin: () => upstream.pause(), end: () => upstream.resume() },
-    upstreamFault('the upstream takes 2 s', { kind: 'delay', ms: 2_000 }),
-    upstreamFault('the upstream hangs', { kind: 'hang' }),
-    upstreamFault('the upstream answers 503, come back in 2 s', { kind: 'unavailable', retryAfter: 2 }),
-    upstreamFault('the upstream answers 429, come back in 1 s', { kind: 'rateLimited', retryAfter: 1 }),
-    upstreamFault('the upstream answers with a page of HTML', { kind: 'html502' }),
-    upstreamFault('the upstream answers nonsense', { kind: 'notJson' }),
+    { name: 'the upstream is unreachable', begin: () => upstream.pause(), end: () => upstream.resume() },
+    upstreamFault('the upstream responds after 2 s', { kind: 'delay', ms: 2_000 }),
+    upstreamFault('the upstream never responds', { kind: 'hang' }),
+    upstreamFault('the upstream responds 503 with Retry-After: 2', { kind: 'unavailable', retryAfter: 2 }),
+    upstreamFault('the upstream responds 429 with Retry-After: 1', { kind: 'rateLimited', retryAfter: 1 }),
+    upstreamFault('the upstream responds with an HTML page', { kind: 'html502' }),
+    upstreamFault('the upstream responds with text that is not JSON', { kind: 'notJson' }),
     {
       name: "users' keys are changed",
       begin: () => {

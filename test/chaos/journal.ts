@@ -1,4 +1,4 @@
-/** What an answer means: as it must be, a 5xx that says it is our own trouble, or one that must never be given. */
+/** The verdict on a response: as expected, a 5xx for an outage of ours, or one that must never be sent. */
 export type Verdict = 'right' | 'unavailable' | 'wrong';
 
 export interface Answer {
@@ -6,7 +6,7 @@ export interface Answer {
   readonly sentAt: number;
   readonly answeredAt: number;
   readonly verdict: Verdict;
-  /** Of `unavailable`: the error's code, or who answered. Of `wrong`: what it was. */
+  /** For `unavailable`, the error code or the server that responded. For `wrong`, the mistake. */
   readonly cause: string | undefined;
 }
 
@@ -20,11 +20,11 @@ export interface FaultResult {
   readonly fault: string;
   readonly times: number;
   readonly unavailable: number;
-  /** Ms from the end of the fault to the last request that was sent and not served, at worst. */
+  /** Longest time in ms from the end of the fault to the last request that was sent and not served. */
   readonly worstRecoveryMs: number;
 }
 
-/** Everything that was asked, everything that was done to the apps, and when. */
+/** Records every request and every fault, with their times. */
 export class Journal {
   readonly answers: Answer[] = [];
   readonly #spells: Spell[] = [];
@@ -35,14 +35,14 @@ export class Journal {
     return spell;
   }
 
-  /** With what was the matter at the time. */
+  /** Wrong responses, each with the fault at the time. */
   get wrong(): readonly (Answer & { readonly during: string })[] {
     return this.answers
       .filter(({ verdict }) => verdict === 'wrong')
       .map((answer) => ({ ...answer, during: this.#during(answer) }));
   }
 
-  /** How often each scenario was played, and how it went. */
+  /** Counts the verdicts of each scenario. */
   byScenario(): ReadonlyMap<string, Record<Verdict, number>> {
     const counts = new Map<string, Record<Verdict, number>>();
     for (const { scenario, verdict } of this.answers) {
@@ -53,7 +53,7 @@ export class Journal {
     return counts;
   }
 
-  /** Why requests were not served. */
+  /** Counts the reasons why requests were not served. */
   causes(): ReadonlyMap<string, number> {
     const counts = new Map<string, number>();
     for (const { verdict, cause = '' } of this.answers) {
@@ -74,7 +74,7 @@ export class Journal {
     const results = new Map<string, { times: number; unavailable: number; worstRecoveryMs: number }>();
     this.#spells.forEach(({ fault, beganAt, endedAt }, at) => {
       const until = this.#spells[at + 1]?.beganAt ?? Infinity;
-      // By the answer: what is under way when something is done is not served because of that.
+      // Counts by the time of the response, because a fault also affects the requests in flight.
       const bad = this.answers.filter(
         ({ verdict, answeredAt }) => verdict !== 'right' && answeredAt >= beganAt && answeredAt < until,
       );

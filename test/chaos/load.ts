@@ -15,7 +15,7 @@ type Judgement = readonly [Verdict, string?];
 
 const RIGHT: Judgement = ['right'];
 
-/** Callers of every kind, who know what answer they have to get. */
+/** Callers of every kind, each with the response it expects. */
 export class Load {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
   readonly #logins: Login[] = [];
@@ -27,7 +27,7 @@ export class Load {
     private readonly journal: Journal,
   ) {}
 
-  /** So many at once, until {@link stop}. */
+  /** Number of concurrent callers, until {@link stop}. */
   async run(callers: number): Promise<void> {
     const scenarios = [
       () => this.#basic('/user/report', 'Basic, own scope'),
@@ -42,7 +42,7 @@ export class Load {
     ];
     const one = async (at: number): Promise<void> => {
       for (let turn = at; !this.#stop.signal.aborted; turn++) {
-        // Logging in is rare, as it is in life; and so is logging out.
+        // Logins and logouts are rare, as in production.
         if (turn % 40 === 0) await this.#login();
         else if (turn % 97 === 0) await this.#logout();
         else await scenarios[turn % scenarios.length]?.();
@@ -61,7 +61,8 @@ export class Load {
     const { username } = pick(USERS);
     const secretKey = this.truth.keyOf(username);
     return this.#ask(scenario, 'GET', path, basic(username, secretKey), ({ status, body }) => {
-      if (status === 200 && path === '/me' && body['username'] !== username) return ['wrong', "somebody else's answer"];
+      if (status === 200 && path === '/me' && body['username'] !== username)
+        return ['wrong', 'a response for another caller'];
       if (status === 200) return RIGHT;
       return this.truth.isKeyOf(username, secretKey) ? unserved(status, body) : RIGHT;
     });
@@ -75,24 +76,25 @@ export class Load {
       if (status !== 200) {
         return this.truth.isKeyOf(username, secretKey) ? unserved(status, body) : RIGHT;
       }
-      return headers['x-auth-user'] === encodeURIComponent(username) ? RIGHT : ['wrong', "somebody else's name"];
+      return headers['x-auth-user'] === encodeURIComponent(username) ? RIGHT : ['wrong', 'the name of another caller'];
     });
   }
 
-  /** Right credentials, and a scope that they do not hold. */
+  /** Correct credentials without the required scope. */
   #lacking(): Promise<void> {
     const { username } = pick(USERS.filter(({ scopes }) => !scopes.includes('tme_admin')));
     const secretKey = this.truth.keyOf(username);
     return this.#ask('Basic, scope lacking', 'GET', '/admin/report', basic(username, secretKey), (got) => {
       if (got.status === 403) return RIGHT;
-      if (got.status === 200) return ['wrong', 'let in without the scope'];
+      if (got.status === 200) return ['wrong', 'accepted without the scope'];
       return this.truth.isKeyOf(username, secretKey) ? unserved(got.status, got.body) : RIGHT;
     });
   }
 
   #guess(): Promise<void> {
     const { username } = pick(USERS);
-    // From many addresses, as a botnet does: the user's own budget is spent soon, and the owner must not feel it.
+    // Guesses from many addresses, as a botnet sends them. They soon use up the budget of the user; the account owner
+    // must not be affected.
     const address = `198.51.100.${Math.ceil(Math.random() * 250)}`;
     const headers = { ...basic(username, `guess ${Math.random()}`), 'x-client-address': address };
     return this.#refused('a wrong key', headers);
@@ -101,15 +103,16 @@ export class Load {
   async #deadKey(): Promise<void> {
     const { username } = pick(USERS);
     const secretKey = this.truth.deadKeyOf(username);
-    // An old job somewhere else: the owner's own address is not to be spent by it, restart after restart.
+    // An old job with the previous key, from its own address, so that it does not use up the budget of the owner's
+    // address.
     const headers = { ...basic(username, secretKey ?? ''), 'x-client-address': '203.0.113.9' };
-    if (secretKey !== undefined) await this.#refused('a key of yesterday', headers);
+    if (secretKey !== undefined) await this.#refused('a previous key', headers);
   }
 
   #refused(scenario: string, headers: Readonly<Record<string, string>>): Promise<void> {
     return this.#ask(scenario, 'GET', '/user/report', headers, ({ status, body }) => {
       if (status === 401 || status === 429) return RIGHT;
-      return status === 200 ? ['wrong', 'let in with a wrong key'] : unserved(status, body);
+      return status === 200 ? ['wrong', 'accepted with a wrong key'] : unserved(status, body);
     });
   }
 
@@ -133,10 +136,10 @@ export class Load {
     if (this.#logins.length === 0) return;
     const login = pick(this.#logins);
     const { accessToken, username, loggedOutAt } = login;
-    const scenario = loggedOutAt === Infinity ? 'a session' : 'a session that is over';
+    const scenario = loggedOutAt === Infinity ? 'a session' : 'a session that has ended';
     await this.#ask(scenario, 'GET', '/me', { authorization: `Bearer ${accessToken}` }, ({ status, body, sentAt }) => {
-      if (status === 200 && body['username'] !== username) return ['wrong', "somebody else's session"];
-      if (status === 200) return this.truth.mustBeOver(login, sentAt) ? ['wrong', 'a session that is over'] : RIGHT;
+      if (status === 200 && body['username'] !== username) return ['wrong', 'the session of another caller'];
+      if (status === 200) return this.truth.mustBeOver(login, sentAt) ? ['wrong', 'a session that has ended'] : RIGHT;
       if (status === 401 && this.truth.mayBeOver(login, performance.now())) return RIGHT;
       return unserved(status, body);
     });
@@ -146,7 +149,7 @@ export class Load {
     const login = this.#logins.find(({ loggedOutAt }) => loggedOutAt === Infinity);
     if (login === undefined) return;
     const headers = { authorization: `Bearer ${login.accessToken}` };
-    // From the moment it is sent, a 401 is right; what is acknowledged has to hold.
+    // A 401 is correct from the moment the logout is sent. Once acknowledged, the logout must hold.
     login.loggedOutAt = performance.now();
     await this.#ask('a logout', 'POST', '/auth/logout', headers, ({ status, body }) => {
       if (status === 204) login.loggedOutAt = performance.now();
@@ -164,7 +167,7 @@ export class Load {
     });
   }
 
-  /** Asks, and writes down what came. A login's credentials go into the body. */
+  /** Sends a request and records the response. A login sends the credentials in its body. */
   async #ask(
     scenario: string,
     method: string,
@@ -177,7 +180,7 @@ export class Load {
     try {
       judgement = judge({ ...(await this.#send(method, path, headers)), sentAt });
     } catch (failure) {
-      judgement = ['wrong', `no answer: ${(failure as Error).message}`];
+      judgement = ['wrong', `no response: ${(failure as Error).message}`];
     }
     const [verdict, cause] = judgement;
     this.journal.answers.push({ scenario, sentAt, answeredAt: performance.now(), verdict, cause });
@@ -200,14 +203,14 @@ export class Load {
         );
         answer.on('error', reject);
       });
-      sent.on('timeout', () => sent.destroy(new Error('30 s without an answer')));
+      sent.on('timeout', () => sent.destroy(new Error('no response within 30 s')));
       sent.on('error', reject);
       sent.end(body);
     });
   }
 }
 
-/** Not served: our own trouble if it says so, else an answer that nobody should have got. */
+/** Not served: our outage if the response says so, otherwise a wrong response. */
 function unserved(status: number, body: Readonly<Record<string, unknown>>): Judgement {
   const code = body['errorCode'];
   if (status === 502 || status === 503 || status === 504) {

@@ -18,12 +18,15 @@ export const USERS = Array.from({ length: 6 }, (_, i) => ({
   scopes: i % 3 === 0 ? ['tme_user', 'tme_admin'] : ['tme_user'],
 }));
 
-/** Ms for which the apps remember credentials: short, so that faults are felt. */
+/** Verification period of the apps in ms. It is short, so that faults have an effect. */
 export const PERIOD_MS = 5_000;
 const TOKEN_LIFE_MS = 30_000;
 const INSTANCES = 3;
 
-/** Three reference apps on one Redis behind one nginx, and the upstream's emulator. All of it can be hurt. */
+/**
+ * Three reference apps on one Redis behind one nginx, with an emulator of the upstream. Faults can be injected
+ * everywhere.
+ */
 export class Stage implements AsyncDisposable {
   readonly #firstKey = newKey();
   #sealing = `k1:${this.#firstKey}`;
@@ -35,7 +38,7 @@ export class Stage implements AsyncDisposable {
   private constructor(
     readonly upstream: XPayEmulator,
     readonly redis: RedisServer,
-    /** Between the apps and the Redis. */
+    /** Proxy between the apps and Redis. */
     readonly wire: TcpProxy,
     private readonly ports: readonly number[],
     private readonly nginx: Nginx,
@@ -57,7 +60,7 @@ export class Stage implements AsyncDisposable {
     return this.nginx.url;
   }
 
-  /** Starts an instance, on the port that nginx knows it by. */
+  /** Starts an instance on the port that nginx uses for it. */
   async boot(at: number): Promise<void> {
     const app = await spawnBuiltApp({
       PORT: String(this.ports[at]),
@@ -73,7 +76,7 @@ export class Stage implements AsyncDisposable {
     await app.printed(/Listening on/);
   }
 
-  /** One after the other, as a deployment does. */
+  /** Restarts the instances one by one, as a deployment does. */
   async restartAll(): Promise<void> {
     for (let at = 0; at < INSTANCES; at++) {
       this.apps[at]?.kill('SIGTERM');
@@ -82,13 +85,13 @@ export class Stage implements AsyncDisposable {
     }
   }
 
-  /** The first step of a rotation: everybody can open what the new key seals, and nobody seals with it. */
+  /** First step of a rotation: every instance can decrypt with the new key, and none encrypts with it. */
   teachKey(): void {
     this.#taught = `k${Date.now()}:${newKey()}`;
     this.#keys = `${this.#sealing},${this.#taught},index:${this.#firstKey}`;
   }
 
-  /** The second one. */
+  /** Second step of a rotation: the instances encrypt with the new key. */
   promoteKey(): void {
     this.#keys = `${this.#taught},${this.#sealing},index:${this.#firstKey}`;
     this.#sealing = this.#taught;
@@ -103,7 +106,7 @@ export class Stage implements AsyncDisposable {
   }
 }
 
-/** A load balancer: nothing but turns. */
+/** A load balancer that only alternates between the instances. */
 class Nginx implements AsyncDisposable {
   private constructor(
     readonly url: string,
@@ -139,7 +142,7 @@ class Nginx implements AsyncDisposable {
   }
 }
 
-/** An instance that is gone is left out for a second; one that is paused is waited for. */
+/** nginx skips an instance that is gone for a second, and waits for one that is suspended. */
 function configuration(port: number, ports: readonly number[]): string {
   return `
 pid nginx.pid;

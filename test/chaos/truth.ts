@@ -1,28 +1,34 @@
 import { PERIOD_MS } from './stage.js';
 
-/** A login that was told it is one. */
+/** An acknowledged login. */
 export interface Login {
   readonly accessToken: string;
   readonly username: string;
-  /** When it was asked for, and when it was answered. */
+  /** Times at which the login was sent and answered. */
   readonly beganAt: number;
   readonly answeredAt: number;
-  /** By the answer's `expiresAt`, on this process's clock. */
+  /** End of the session from `expiresAt` of the response, on this process's clock. */
   readonly endsAt: number;
-  /** When the logout was acknowledged. */
+  /** Time at which the logout was acknowledged. */
   loggedOutAt: number;
 }
 
-/** Within it a logout, and the loss of the store, must have come to everybody. A second by the rule; this machine is busy. */
+/**
+ * Time within which every instance must know a logout or the loss of the store. The rule is one second; this machine is
+ * busy.
+ */
 const KNOWN_EVERYWHERE_MS = 2_000;
 
-/** What is so, whatever the apps say: keys, when they changed, and what the store has lost. Times as `performance.now()`. */
+/**
+ * The true state, independent of the apps: keys, times of their changes, and losses of the store. Times as
+ * `performance.now()`.
+ */
 export class Truth {
   readonly #keys = new Map<string, { current: string; previous: string | undefined; changedAt: number }>();
-  /** When the store was emptied, from and to: sessions of before are over. */
+  /** Start and end of the last flush of the store. It ends all earlier sessions. */
   #emptiedFrom = -Infinity;
   #emptiedAt = -Infinity;
-  /** While it is away an instance may not hear of a logout. */
+  /** While the store is away, an instance may not learn of a logout. */
   #storeWellSince = -Infinity;
 
   constructor(users: readonly { username: string; secretKey: string }[]) {
@@ -35,7 +41,7 @@ export class Truth {
     return this.#keys.get(username)?.current ?? '';
   }
 
-  /** A key that is not right any more, and no instance may remember. */
+  /** Returns a key that is no longer valid and that no instance may still cache. */
   deadKeyOf(username: string): string | undefined {
     const keys = this.#keys.get(username);
     const isDead = keys !== undefined && performance.now() > keys.changedAt + PERIOD_MS + 1_000;
@@ -46,7 +52,9 @@ export class Truth {
     this.#keys.set(username, { current: secretKey, previous: this.keyOf(username), changedAt: performance.now() });
   }
 
-  /** Whether this key is right now. One that was read at the beginning of a request, and still is, was right all the time. */
+  /**
+   * Whether this key is valid now. A key that was read before a request, and is valid after it, was valid all the time.
+   */
   isKeyOf(username: string, secretKey: string): boolean {
     return this.keyOf(username) === secretKey;
   }
@@ -61,18 +69,18 @@ export class Truth {
 
   async storeIsEmptied(empty: () => Promise<unknown>): Promise<void> {
     this.#emptiedFrom = performance.now();
-    // Until it is done, nobody can say of which side of it an answer is.
+    // Until the flush has completed, a response may belong to either side of it.
     this.#emptiedAt = Infinity;
     await empty();
     this.#emptiedAt = performance.now();
   }
 
-  /** Whether a session may be refused that was asked for between these times. */
+  /** Whether a session that was used between these times may be rejected. */
   mayBeOver({ beganAt, endsAt, loggedOutAt }: Login, answeredAt: number): boolean {
     return answeredAt >= endsAt - 1_000 || answeredAt >= loggedOutAt || beganAt <= this.#emptiedAt + 1_000;
   }
 
-  /** Whether a session must be refused when it is asked for now. */
+  /** Whether a session that is used now must be rejected. */
   mustBeOver({ answeredAt, endsAt, loggedOutAt }: Login, sentAt: number): boolean {
     const known = Math.max(loggedOutAt, this.#storeWellSince) + KNOWN_EVERYWHERE_MS;
     const emptied = Math.max(this.#emptiedAt, this.#storeWellSince) + KNOWN_EVERYWHERE_MS;
