@@ -17,7 +17,7 @@ beforeEach(async () => {
 afterEach(() => xpay[Symbol.asyncDispose]());
 
 describe('C3 · while the store is away', () => {
-  it('a session goes on for 60 s where it is known, and then is 503 and not 401', async () => {
+  it('a session stays valid for 60 s on an instance that knows it, and is then 503 rather than 401', async () => {
     await using one = await instances.boot({ store });
     const { accessToken } = await one.sessions.login(ADA);
     const who = (): Promise<string> => one.who(`Bearer ${accessToken}`);
@@ -30,7 +30,7 @@ describe('C3 · while the store is away', () => {
     expect(await who()).toBe(ADA.username);
   });
 
-  it('a revocation holds here at once, and on the others when the store is back', async () => {
+  it('a revocation takes effect on this instance at once, and on the others when the store is back', async () => {
     await using one = await instances.boot({ store });
     await using other = await instances.boot({ store });
     const { accessToken } = await one.sessions.login(ADA);
@@ -46,13 +46,13 @@ describe('C3 · while the store is away', () => {
     expect(await one.who(`Bearer ${accessToken}`)).toBe('invalid_token');
   });
 
-  it('I10 · a logout holds on the others at once, also while the store is too slow to be read', async () => {
+  it('I10 · a logout takes effect on the other instances at once, also while the store is too slow to read', async () => {
     await using one = await instances.boot({ store });
     await using other = await instances.boot({ store });
     const { accessToken } = await one.sessions.login(ADA);
     expect(await other.who(`Bearer ${accessToken}`)).toBe(ADA.username);
     await one.sessions.logout(accessToken);
-    // From here on nothing is answered: what is known has to come from the news.
+    // From here on the store answers no reads, so only the notification can reach the other instance.
     jest.spyOn(store, 'read').mockReturnValue(new Promise(() => undefined));
     await clock.advance(2_000);
     const asked = other.who(`Bearer ${accessToken}`);
@@ -62,7 +62,7 @@ describe('C3 · while the store is away', () => {
     );
   });
 
-  it('C5 · a revocation is known everywhere within a second, also when the news are lost', async () => {
+  it('C5 · a revocation takes effect everywhere within a second, also when its notification is lost', async () => {
     jest.spyOn(store, 'publish').mockResolvedValue();
     await using one = await instances.boot({ store });
     await using other = await instances.boot({ store });
@@ -77,7 +77,7 @@ describe('C3 · while the store is away', () => {
     expect(logins(xpay, ADA.username)).toBe(checks + 1);
   });
 
-  it('status() says so, and says when it is back', async () => {
+  it('status() and the log report the outage and its end', async () => {
     await using one = await instances.boot({ store });
     const said = (): unknown => one.tokens.status().store;
     expect(said()).toMatchObject({ state: 'ready', reason: undefined });
@@ -89,7 +89,7 @@ describe('C3 · while the store is away', () => {
     expect(told).toEqual([expect.stringContaining('is away (ECONNREFUSED)'), expect.stringContaining('is back')]);
   });
 
-  it('remembered callers notice nothing, and new ones are checked', async () => {
+  it('cached callers are accepted, and new ones are verified', async () => {
     await using one = await instances.boot({ store });
     store.goAway();
     const asAda = basic(ADA.username, ADA.secretKey).authorization;
@@ -107,7 +107,7 @@ function guessing(all: readonly Instance[], guesses: number): Promise<string[]> 
 }
 
 describe('verification.share', () => {
-  it('C7 · a caller who meets every instance is checked once, and a revocation ends that too', async () => {
+  it('C7 · a caller who uses every instance is verified once, and a revocation ends the shared entry too', async () => {
     await using all = await instances.bootMany(5, { store, verification: { share: true } });
     const asAda = basic(ADA.username, ADA.secretKey).authorization;
     for (const { who } of all) expect(await who(asAda)).toBe(ADA.username);
@@ -118,21 +118,21 @@ describe('verification.share', () => {
     expect(logins(xpay, ADA.username)).toBe(2);
   });
 
-  it('I4 · another secret than the one that was shared is asked about, and what was shared of the old one ends', async () => {
+  it('I4 · a secret other than the shared one is verified upstream, and the shared entry of the old one ends', async () => {
     await using one = await instances.boot({ store, verification: { share: true } });
     await using other = await instances.boot({ store, verification: { share: true } });
     const [old, changed] = [basic(ADA.username, ADA.secretKey), basic(ADA.username, 'a new secret')];
     expect(await one.who(old.authorization)).toBe(ADA.username);
     xpay.addAccount({ ...ADA, secretKey: 'a new secret' });
     expect(await other.who(changed.authorization)).toBe(ADA.username);
-    // Refused by the upstream on one instance, so no other takes it from the store.
+    // The upstream rejected it on one instance, so no other instance may accept it from the store.
     await clock.advance(60_000);
     expect(await other.who(old.authorization)).toBe('invalid_credentials');
     expect(await one.who(old.authorization)).toBe('invalid_credentials');
     expect(await one.who(changed.authorization)).toBe(ADA.username);
   });
 
-  it('I4 · whoever has let in a new secret takes the old one from nobody', async () => {
+  it('I4 · an instance that has accepted a new secret does not accept the old one from the store', async () => {
     await using one = await instances.boot({ store, verification: { share: true } });
     await using other = await instances.boot({ store, verification: { share: true } });
     const [old, changed] = [basic(ADA.username, ADA.secretKey), basic(ADA.username, 'a new secret')];
@@ -143,7 +143,7 @@ describe('verification.share', () => {
     expect(await other.who(old.authorization)).toBe('invalid_credentials');
   });
 
-  it('is off unless it is asked for', async () => {
+  it('is off by default', async () => {
     await using all = await instances.bootMany(3, { store });
     for (const { who } of all) await who(basic(ADA.username, ADA.secretKey).authorization);
     expect(logins(xpay, ADA.username)).toBe(3);
@@ -153,7 +153,7 @@ describe('verification.share', () => {
 describe('C6 · attempts', () => {
   const attempts = { perUserAndAddress: { attempts: 5, windowMs: 60_000 } };
 
-  it('are counted once for all instances', async () => {
+  it('are counted once across all instances', async () => {
     await using all = await instances.bootMany(4, { store, attempts });
     const outcomes = await guessing(all, 40);
     expect(outcomes.filter((outcome) => outcome === 'invalid_credentials')).toHaveLength(5);
@@ -161,7 +161,7 @@ describe('C6 · attempts', () => {
     expect(logins(xpay, ADA.username)).toBe(5);
   });
 
-  it('are counted by each instance for itself while the store is away', async () => {
+  it('are counted per instance while the store is away', async () => {
     await using all = await instances.bootMany(2, { store, attempts });
     store.goAway();
     const outcomes = await guessing(all, 40);
@@ -169,14 +169,14 @@ describe('C6 · attempts', () => {
   });
 
   it.each(['count', 'uncount'] as const)(
-    'I5 C3 · what a silent store (%s) has counted of an owner is given back',
+    'I5 C3 · refunds the attempts of an owner that a store without responses (%s) has counted',
     async (step) => {
       const perUserAndAddress = { attempts: 2, windowMs: 3_600_000 };
       const setting = { store, attempts: { perUserAndAddress }, verification: { periodMs: 1 } };
       await using one = await instances.boot(setting);
       const asAda = basic(ADA.username, ADA.secretKey).authorization;
       const really = store[step].bind(store) as (...given: unknown[]) => Promise<never>;
-      // A count is carried out, and its answer lost; what is to be given back does not get there.
+      // The store executes a count, but its response is lost. A refund does not reach it.
       const silent = jest.spyOn(store, step).mockImplementation(async (...given: unknown[]) => {
         if (step === 'count') await really(...given);
         throw new Error('no answer');
@@ -190,7 +190,7 @@ describe('C6 · attempts', () => {
     },
   );
 
-  it('I5 · an address that was welcome on one instance is welcome on all, when a stranger has used up the budget', async () => {
+  it('I5 · an address trusted on one instance is trusted on all when a stranger has used up the budget', async () => {
     const perUser = { attempts: 5, windowMs: 60_000 };
     await using one = await instances.boot({ store, attempts: { perUser }, verification: { periodMs: 1 } });
     await using other = await instances.boot({ store, attempts: { perUser } });
@@ -201,7 +201,7 @@ describe('C6 · attempts', () => {
     expect(await other.who(asAda, '192.0.2.7')).toBe(ADA.username);
   });
 
-  it('I5 C3 · whether it is welcome that only the store knows is 503 while the store is away, and no lock-out', async () => {
+  it('I5 C3 · responds 503 rather than 429 when only an unavailable store knows whether the address is trusted', async () => {
     const perUser = { attempts: 5, windowMs: 3_600_000 };
     await using one = await instances.boot({ store, attempts: { perUser } });
     await using other = await instances.boot({ store, attempts: { perUser } });
@@ -215,7 +215,7 @@ describe('C6 · attempts', () => {
     expect(await other.who(asAda, '192.0.2.7')).toBe(ADA.username);
   });
 
-  it('I5 · it stays welcome when the store is emptied, a stranger uses up the budget, and a new instance takes over', async () => {
+  it('I5 · an address stays trusted when the store is flushed, a stranger uses up the budget, and a new instance takes over', async () => {
     const perUser = { attempts: 5, windowMs: 3_600_000 };
     await using one = await instances.boot({ store, attempts: { perUser } });
     const asAda = basic(ADA.username, ADA.secretKey).authorization;
@@ -232,7 +232,7 @@ describe('C6 · attempts', () => {
 
 describe('C7 · upstream load', () => {
   it.each([1, 4, 16])(
-    '%i instances, 50 users who log in and call everywhere for an hour: the same number of requests',
+    'sends the same number of requests with %i instances, for 50 users who log in and call every instance for an hour',
     async (count) => {
       const users = Array.from({ length: 50 }, (_, i) => ({ ...ADA, username: `user-${i}@example.test` }));
       users.forEach((user) => xpay.addAccount(user));
@@ -247,7 +247,7 @@ describe('C7 · upstream load', () => {
         }
         await clock.advance(600_000 - 1);
       }
-      // One for each user, one for the app and one for its renewal: flat in the number of instances.
+      // One login for each user, one for the app and one renewal, whatever the number of instances.
       expect(xpay.ledger.length).toBe(52);
     },
     60_000,

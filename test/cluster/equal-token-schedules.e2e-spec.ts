@@ -7,10 +7,10 @@ import { ADA, APP, type Instance, InstanceFactory } from '../support/cluster.js'
 import { holdsInTime } from '../support/property.js';
 
 const SCHEDULES = 1_000;
-/** FUZZ_RUNS asks for a multiple of them. */
+/** FUZZ_RUNS multiplies their number. */
 const SHARE = SCHEDULES / 300;
 
-/** Turns of the event loop that each step of a schedule takes, in an order that a seed decides. */
+/** Delays each step of a schedule by turns of the event loop, in an order that a seed determines. */
 class Turns {
   #state = 1;
 
@@ -18,14 +18,16 @@ class Turns {
     this.#state = seed * 2 + 1;
   }
 
-  /** Waits for between 0 and 7 turns. */
+  /** Waits for 0 to 7 turns. */
   async some(): Promise<void> {
     this.#state = (Math.imul(this.#state, 1_664_525) + 1_013_904_223) >>> 0;
     for (let left = this.#state >>> 29; left > 0; left--) await nextTurn();
   }
 }
 
-/** A store whose steps take some turns before and after they happen, and whose notifications get lost half of the time. */
+/**
+ * A store that delays its steps by some turns before and after they take effect, and loses half of the notifications.
+ */
 class UnevenStore extends MemoryStore {
   constructor(
     clock: ManualClock,
@@ -68,7 +70,7 @@ class UnevenStore extends MemoryStore {
 interface Step {
   readonly on: number;
   readonly does: 'login' | 'logout' | 'request';
-  /** Whether it waits until the steps before it are done. */
+  /** Whether the step waits until the earlier steps are done. */
   readonly waits: boolean;
 }
 
@@ -84,7 +86,7 @@ const clock = new ManualClock();
 const turns = new Turns();
 let token = '';
 
-/** An upstream that grants the same token until the test says otherwise. */
+/** An upstream that grants the same token until the test changes it. */
 const repeating: Dialect = {
   name: 'repeating',
   async authenticate({ username }) {
@@ -114,18 +116,18 @@ interface Taken {
   to: number;
 }
 
-/** Does what the step says. */
+/** Executes a step. */
 function take(does: Step['does'], { sessions, who }: Instance): Promise<unknown> {
   if (does === 'login') return sessions.login(ADA);
   return does === 'logout' ? sessions.logout(token) : who(`Bearer ${token}`);
 }
 
-/** Runs the steps, and returns in which order they began and ended. */
+/** Runs the steps. Returns the order in which they began and ended. */
 async function play(steps: readonly Step[]): Promise<Taken[]> {
   let moment = 0;
   const pending = new Set<Taken>();
   const done: Taken[] = [];
-  // No step waits for a socket, so the clock may run on: 1 ms for every few turns.
+  // No step waits for a socket, so the clock can advance by 1 ms for every few turns.
   const settle = async (): Promise<void> => {
     while (pending.size > 0) await clock.advance(1);
   };

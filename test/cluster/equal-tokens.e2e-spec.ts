@@ -14,9 +14,9 @@ const REJECTED = 'invalid_token';
 
 let redis: RedisServer;
 let xpay: XPayEmulator;
-/** The instances' time. */
+/** The clock of the instances. */
 let clock: ManualClock;
-/** The upstream's time: within one second of it, every login of a user gets the same token. */
+/** The clock of the upstream. Within one second of it, every login of a user gets the same token. */
 let upstreamClock: ManualClock;
 let instances: InstanceFactory;
 
@@ -41,11 +41,11 @@ async function login(instance: Instance | undefined): Promise<string> {
   return session?.accessToken ?? '';
 }
 
-/** What each instance makes of this token. */
+/** Returns the result that each instance has for this token. */
 const answers = (all: readonly Instance[], token: string): Promise<string[]> =>
   Promise.all(all.map(({ who }) => who(`Bearer ${token}`)));
 
-/** Of each instance the same answer. */
+/** Asserts that all instances return the same result. */
 const all3 = (answer: string): string[] => [answer, answer, answer];
 
 async function three(): Promise<{ a: Instance; b: Instance; c: Instance; all: Instance[] } & AsyncDisposable> {
@@ -184,7 +184,7 @@ describe('equal upstream tokens on several instances, sharing a Redis', () => {
       const discard = store.discard.bind(store);
       store.discard = async (...given) => {
         await discard(...given);
-        throw new XPayAuthError('store_unavailable', 'the answer got lost');
+        throw new XPayAuthError('store_unavailable', 'the response was lost');
       };
       await expect(one.sessions.logout(token)).rejects.toMatchObject({ code: 'store_unavailable' });
       expect(await login(joining)).toBe(token);
@@ -219,8 +219,8 @@ describe('equal upstream tokens and session.idleMs', () => {
   });
 });
 
-describe('equal upstream tokens and an instance that is held up during a login', () => {
-  it('D6 · where it died, the next login of the same token waits for its lease to run out', async () => {
+describe('equal upstream tokens and an instance that is suspended during a login', () => {
+  it('D6 · if it died, the next login with the same token waits until its lease expires', async () => {
     const store = new MemoryStore(clock);
     const [acquire, write] = [store.acquire.bind(store), store.write.bind(store)];
     let waiting = 0;
@@ -244,7 +244,7 @@ describe('equal upstream tokens and an instance that is held up during a login',
     }
   });
 
-  it('D6 · a login that outlasts its lease is accepted when it completes after a logout', async () => {
+  it('D6 · a login that takes longer than its lease is accepted when it completes after a logout', async () => {
     const store = new MemoryStore(clock);
     const write = store.write.bind(store);
     const late: (() => void)[] = [];

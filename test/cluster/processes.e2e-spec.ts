@@ -29,7 +29,7 @@ afterEach(async () => {
   await xpay[Symbol.asyncDispose]();
 });
 
-/** Processes that know the Redis from their environment, as an app of a user would. */
+/** Processes that read the Redis settings from the environment, as a user's app does. */
 async function start(count: number, options: object = {}): Promise<Worker[]> {
   const environment = { XPAY_REDIS_URL: redis.url, XPAY_ENCRYPTION_KEYS: keys };
   const all = { baseUrl: xpay.url, credentials: APP, ...options };
@@ -38,7 +38,7 @@ async function start(count: number, options: object = {}): Promise<Worker[]> {
 }
 
 describe('several processes on one Redis', () => {
-  it('O2 · O3 · 4 processes × 200 callers: 1 request; all rejected at once: 1 more', async () => {
+  it('O2 · O3 · 4 processes × 200 callers send 1 request, and 1 more when all reject the token', async () => {
     const all = await start(4);
     const bursts = await Promise.all(all.map((worker) => worker.ask('burst', { callers: 200 })));
     const values = new Set(bursts.flatMap((burst) => burst.values));
@@ -49,8 +49,8 @@ describe('several processes on one Redis', () => {
     expect([others.size, others.has(value), logins(xpay)]).toEqual([1, false, 2]);
   }, 60_000);
 
-  it('C2 · the holder is stopped past its lease and goes on: another took over, and the late write is refused', async () => {
-    // A lease is the deadline and 3 s more.
+  it('C2 · when the leader is suspended past its lease, another takes over and the late write is rejected', async () => {
+    // A lease lasts 3 s longer than the deadline.
     const [holder, other] = await start(2, { token: { deadlineMs: 1_000 } });
     xpay.faults.next({ kind: 'delay', ms: 700 });
     const held = holder?.ask('burst', { callers: 1 });
@@ -62,7 +62,7 @@ describe('several processes on one Redis', () => {
     expect(taken?.tookMs).toBeGreaterThan(2_000);
     expect(taken?.tookMs).toBeLessThan(5_500);
     holder?.signal('SIGCONT');
-    // Whatever came of its own attempt, it ends up with what the other one has got.
+    // Whatever its own attempt returned, it ends up with the token of the other process.
     await held?.catch(() => undefined);
     await until(
       async () => (await holder?.ask('burst', { callers: 5 }).catch(() => undefined))?.values[0] === taken?.values[0],
@@ -72,7 +72,7 @@ describe('several processes on one Redis', () => {
     expect(logins(xpay)).toBe(2);
   }, 60_000);
 
-  it('C2 · the holder is killed: another takes over', async () => {
+  it('C2 · when the leader is killed, another takes over', async () => {
     const [holder, other] = await start(2, { token: { deadlineMs: 1_000 } });
     xpay.faults.next({ kind: 'delay', ms: 700 });
     void holder?.ask('burst', { callers: 1 }).catch(() => undefined);
@@ -83,7 +83,7 @@ describe('several processes on one Redis', () => {
     expect(taken?.tookMs).toBeLessThan(5_500);
   }, 60_000);
 
-  it('C5 · C6 · a login, its end and failed attempts are everybody’s', async () => {
+  it('C5 · C6 · a login, a logout and failed attempts apply to every process', async () => {
     const limit = { attempts: 5, windowMs: 60_000 };
     const all = await start(3, { attempts: { perUserAndAddress: limit } });
     const session = await all[0]?.ask('login', { credentials: { username: ADA.username, secretKey: ADA.secretKey } });

@@ -10,7 +10,7 @@ import { until } from '../support/until.js';
 const SLOTS = 16_384;
 let nodes: RedisServer[];
 
-/** Three masters on loopback, with the slots divided between them. */
+/** Three masters on loopback that share the slots. */
 beforeAll(async () => {
   nodes = [];
   for (let i = 0; i < 3; i++) {
@@ -21,7 +21,7 @@ beforeAll(async () => {
     await nodes[i]?.client.call('CLUSTER', 'SET-CONFIG-EPOCH', i + 1);
     if (i > 0) await nodes[i]?.client.call('CLUSTER', 'MEET', '127.0.0.1', nodes[0]?.port ?? 0, await busOf(nodes[0]));
   }
-  await until(async () => (await Promise.all(nodes.map(whole))).every(Boolean), 'the cluster is whole', 20_000);
+  await until(async () => (await Promise.all(nodes.map(whole))).every(Boolean), 'the cluster is complete', 20_000);
 }, 30_000);
 
 afterAll(() => Promise.all(nodes.map((node) => node[Symbol.asyncDispose]())));
@@ -67,7 +67,7 @@ describe('a Redis Cluster of three nodes', () => {
     for (const { who } of all) expect(await who(`Bearer ${accessToken}`)).toBe(ADA.username);
     await other.sessions.revokeUser(ADA.username);
     await until(async () => (await third.who(`Bearer ${accessToken}`)) === 'invalid_token', 'revoked');
-    // One name is in one slot; many names are everywhere.
+    // One name maps to one slot; many names cover all slots.
     await Promise.all(Array.from({ length: 12 }, () => one.sessions.login(ADA)));
     const sizes = await Promise.all(nodes.map((node) => node.client.dbsize()));
     expect(sizes.filter((size) => size > 0).length).toBeGreaterThan(1);

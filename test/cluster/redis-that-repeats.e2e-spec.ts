@@ -6,8 +6,8 @@ import { newKey } from '../support/encryption-keys.js';
 
 const PASSWORD = 'password-of-redis-27182';
 
-it('B9 · a Redis that repeats the password it was sent: in no error, notice or status', async () => {
-  // As Redis does with `rename-command AUTH ""`, and a proxy that does not know the command.
+it('B9 · a Redis that echoes the password: the password is in no error, notice or status', async () => {
+  // Redis does this with `rename-command AUTH ""`, as does a proxy that does not know the command.
   const sockets: Socket[] = [];
   const server = createServer((socket) => {
     sockets.push(socket.on('error', () => undefined));

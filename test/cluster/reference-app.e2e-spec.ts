@@ -14,7 +14,7 @@ function post(url: string, body: object, headers: Readonly<Record<string, string
   return fetch(url, { method: 'POST', body: JSON.stringify(body), headers: { ...json, ...headers } });
 }
 
-describe('the reference app, three times on one Redis', () => {
+describe('the reference app as three instances on one Redis', () => {
   it('C1 · C5 · logs in once upstream, logs a user out everywhere, and is degraded without Redis', async () => {
     await using redis = await RedisServer.start();
     await using xpay = await startXPayEmulator({ accounts: [APP, ADA] });

@@ -26,12 +26,12 @@ afterEach(() => xpay[Symbol.asyncDispose]());
 
 const asAda = basic(ADA.username, ADA.secretKey).authorization;
 
-/** An instance with keys of its own. */
+/** An instance with separate keys. */
 const boot = (encryptionKeys: string): Promise<Instance> =>
   instances.boot({ store: redisStore({ url: redis.url, encryptionKeys }) });
 
 describe('sessions of all instances', () => {
-  it('I10 · a login on one instance is one on all, after one question to the upstream', async () => {
+  it('I10 · a login on one instance is valid on all, with one upstream call', async () => {
     await using all = await instances.bootMany(3);
     const { accessToken } = (await all[0]?.sessions.login(ADA)) ?? { accessToken: '' };
     for (const { who } of all) expect(await who(`Bearer ${accessToken}`)).toBe(ADA.username);
@@ -39,7 +39,7 @@ describe('sessions of all instances', () => {
     expect(logins(xpay, ADA.username)).toBe(1);
   });
 
-  it('C5 · revokeUser on one instance ends sessions and remembered credentials on all', async () => {
+  it('C5 · revokeUser on one instance ends sessions and cached credentials on all', async () => {
     await using all = await instances.bootMany(3);
     const [one, ...others] = all;
     const session = await one?.sessions.login(ADA);
@@ -51,13 +51,13 @@ describe('sessions of all instances', () => {
     for (const { who } of others) await until(async () => (await who(bearer)) === 'invalid_token', 'it is refused');
     for (const { who } of others) expect(await who(asAda)).toBe(ADA.username);
     expect(logins(xpay, ADA.username)).toBeGreaterThan(asked);
-    // Not a ban.
+    // A revocation is not a ban.
     const again = await others[0]?.sessions.login(ADA);
     await sleep(1_200);
     for (const { who } of all) expect(await who(`Bearer ${again?.accessToken ?? ''}`)).toBe(ADA.username);
   });
 
-  it('C5 · also when the news are lost, and on an instance that boots later', async () => {
+  it('C5 · a revocation also takes effect when the notification is lost, and on an instance that boots later', async () => {
     await using one = await instances.boot();
     await using proxy = await TcpProxy.before(redis.port);
     await using deaf = await instances.boot({}, proxy.url);
@@ -71,7 +71,7 @@ describe('sessions of all instances', () => {
     expect(await later.who(`Bearer ${accessToken}`)).toBe('invalid_token');
   });
 
-  it('C5 · revokeAll, and logout, everywhere', async () => {
+  it('C5 · revokeAll and logout take effect everywhere', async () => {
     await using all = await instances.bootMany(2);
     const [one, other] = all;
     const first = await one?.sessions.login(ADA);
@@ -86,19 +86,19 @@ describe('sessions of all instances', () => {
     await until(async () => (await other?.who(bearers[1] ?? '')) === 'invalid_token', 'revoked');
   });
 
-  it('C5 · when the log of revocations overflows, everybody logs in again', async () => {
+  it('C5 · when the revocation log overflows, every user has to log in again', async () => {
     await using one = await instances.boot();
     await using other = await instances.boot();
     const { accessToken } = await one.sessions.login(ADA);
     expect(await other.who(`Bearer ${accessToken}`)).toBe(ADA.username);
     const [list = ''] = await redis.client.keys('*:m').then((keys) => keys.map((key) => key.replace(/m$/, 'r')));
-    // As if 10,000 others had been revoked since: the log has moved on, and its old end is gone.
+    // As if 10,000 other users had been revoked since: the oldest entries of the log are gone.
     await redis.client.hincrby(list.replace(/r$/, 'm'), 'n', 10_001);
     await redis.client.rpush(list, '10001|x|x');
-    await until(async () => (await other.who(`Bearer ${accessToken}`)) === 'invalid_token', 'everybody is out');
+    await until(async () => (await other.who(`Bearer ${accessToken}`)) === 'invalid_token', 'every session has ended');
   });
 
-  it('C4 · rotation of keys hides no revocation and ends no session', async () => {
+  it('C4 · key rotation loses no revocation and ends no session', async () => {
     const [k1, k2] = [newKey(), newKey()];
     await using before = await boot(`k1:${k1}`);
     const bob = { ...ADA, username: 'bob@example.test' };
@@ -118,7 +118,7 @@ describe('sessions of all instances', () => {
     expect(await after.who(`Bearer ${adas.accessToken}`)).toBe('invalid_token');
   });
 
-  it('I10 · an idle session ends, one that is used anywhere does not', async () => {
+  it('I10 · an idle session ends, and one that is used on any instance does not', async () => {
     await using one = await instances.boot({ session: { idleMs: 1_500 } });
     await using other = await instances.boot({ session: { idleMs: 1_500 } });
     const [used, idle] = [await one.sessions.login(ADA), await one.sessions.login(ADA)];
@@ -133,7 +133,7 @@ describe('sessions of all instances', () => {
 });
 
 describe('C3 · sessions without the store', () => {
-  it('a local one goes on, an unknown one is 503 and not 401, a login too; and all is well when it is back', async () => {
+  it('accepts a local session, responds 503 rather than 401 to an unknown one and to a login, and recovers with the store', async () => {
     await using proxy = await TcpProxy.before(redis.port);
     await using one = await instances.boot({}, proxy.url);
     await using other = await instances.boot();
@@ -146,7 +146,7 @@ describe('C3 · sessions without the store', () => {
     const asked = logins(xpay, ADA.username);
     await expect(one.sessions.login(ADA)).rejects.toMatchObject({ code: 'store_unavailable' });
     expect(logins(xpay, ADA.username)).toBe(asked);
-    // What ends meanwhile ends here at once, and elsewhere when the store is back.
+    // A session that ends during the outage ends here at once, and elsewhere when the store is back.
     await expect(one.sessions.logout(here.accessToken)).rejects.toMatchObject({ code: 'store_unavailable' });
     expect(await one.who(`Bearer ${here.accessToken}`)).not.toBe(ADA.username);
     proxy.heal();
@@ -158,7 +158,7 @@ describe('C3 · sessions without the store', () => {
     await until(async () => (await one.who(`Bearer ${there.accessToken}`)) === ADA.username, 'it knows the other one');
   });
 
-  it('a store that is slow or silent is not waited for where a session is known, and one that is away is not asked', async () => {
+  it('does not wait for a slow or silent store when the session is known, and does not call one that is away', async () => {
     await using proxy = await TcpProxy.before(redis.port);
     await using one = await instances.boot({}, proxy.url);
     const { accessToken } = await one.sessions.login(ADA);
@@ -175,7 +175,7 @@ describe('C3 · sessions without the store', () => {
     expect(proxy.heard.slice(before)).not.toContain('evalsha');
   });
 
-  it('C3 · FLUSHALL: sessions end with 401, and nothing revoked comes back', async () => {
+  it('C3 · FLUSHALL ends all sessions with 401, and no revoked session returns', async () => {
     await using one = await instances.boot();
     await using other = await instances.boot();
     const { accessToken } = await one.sessions.login(ADA);
@@ -190,7 +190,7 @@ describe('C3 · sessions without the store', () => {
     expect(await one.who(`Bearer ${revoked.accessToken}`)).toBe('invalid_token');
     await redis.client.flushall();
     await until(async () => (await other.who(`Bearer ${accessToken}`)) === 'invalid_token', 'ended');
-    // Somebody brings back what was there before the revocation: it belongs to an epoch that is over.
+    // Someone restores the data from before the revocation. It belongs to an earlier epoch.
     for (const [name, dump] of dumps) if (dump) await redis.client.restore(name, 60_000, dump, 'REPLACE');
     await using later = await instances.boot();
     expect(await later.who(`Bearer ${revoked.accessToken}`)).toBe('invalid_token');
@@ -199,7 +199,7 @@ describe('C3 · sessions without the store', () => {
     expect(await later.who(`Bearer ${again.accessToken}`)).toBe(ADA.username);
   });
 
-  it('C3 · an old copy of the store is brought back: its epoch is renewed, so nothing revoked lives on', async () => {
+  it('C3 · restoring an old copy of the store begins a new epoch, so nothing revoked is valid', async () => {
     const epochs = async (): Promise<Set<unknown>> =>
       new Set(await Promise.all((await redis.client.keys('*:m')).map((name) => redis.client.hget(name, 'e'))));
     await using one = await instances.boot();
@@ -211,7 +211,7 @@ describe('C3 · sessions without the store', () => {
     await one.sessions.revokeUser(ADA.username);
     await redis.client.flushall();
     for (const [name, dump] of copy) if (dump) await redis.client.restore(name, 60_000, dump, 'REPLACE');
-    await until(async () => !(await epochs()).has(old), 'the instance that runs has begun a new epoch');
+    await until(async () => !(await epochs()).has(old), 'the running instance has begun a new epoch');
     await using later = await instances.boot();
     expect(await later.who(`Bearer ${accessToken}`)).toBe('invalid_token');
   });

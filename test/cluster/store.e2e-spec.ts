@@ -37,10 +37,10 @@ describe('the contract of a store', () => {
 const open = (encryptionKeys: string): ReturnType<typeof redisStore> => redisStore({ url: redis.url, encryptionKeys });
 const entryKeys = (): Promise<string[]> => redis.client.keys('xpay:*:e');
 
-describe('C4 · what others can do to the values in Redis', () => {
+describe('C4 · tampering with the values in Redis', () => {
   const k1 = newKey();
 
-  it('B9 · neither names nor values show what they are', async () => {
+  it('B9 · neither names nor values reveal their content', async () => {
     await redis.client.flushall();
     await using store = disposable(open(`k1:${k1}`));
     await store.write(token, { value: 'a secret value', generation: 1, lifeMs: 60_000 });
@@ -56,7 +56,7 @@ describe('C4 · what others can do to the values in Redis', () => {
     expect(seen.join('\n')).not.toContain(k1);
   });
 
-  it('B15 · an edited value is a miss, counted', async () => {
+  it('B15 · an edited value is a miss and is counted', async () => {
     await redis.client.flushall();
     await using store = disposable(open(`k1:${k1}`));
     await store.write(token, { value: 'mine', generation: 1, lifeMs: 60_000 });
@@ -74,7 +74,7 @@ describe('C4 · what others can do to the values in Redis', () => {
     }
   });
 
-  it('B15 · a value under another key, of another kind or another generation is a miss', async () => {
+  it('B15 · a value under another key, or of another kind or generation, is a miss', async () => {
     await redis.client.flushall();
     await using store = disposable(open(`k1:${k1}`));
     const names = [token, { kind: 'token', id: 'another' }, { kind: 'session', id: token.id }] as const;
@@ -93,7 +93,7 @@ describe('C4 · what others can do to the values in Redis', () => {
     expect(store.status().unreadable).toBe(3);
   });
 
-  it('C4 · a replayed value is refused by whoever has seen a newer one, and what was discarded by whoever did it', async () => {
+  it('C4 · a replayed value is rejected by an instance that has read a newer one or discarded it', async () => {
     await redis.client.flushall();
     await using store = disposable(open(`k1:${k1}`));
     await store.write(token, { value: 'old', generation: 1, lifeMs: 60_000 });
@@ -110,7 +110,7 @@ describe('C4 · what others can do to the values in Redis', () => {
     expect(await store.read(token)).toBeUndefined();
   });
 
-  it('C4 · keys rotate in two steps without a flush, and a retired one opens nothing', async () => {
+  it('C4 · keys rotate in two steps without a flush, and a retired key decrypts nothing', async () => {
     await redis.client.flushall();
     const k2 = newKey();
     await using before = disposable(open(`k1:${k1}`));
@@ -121,19 +121,19 @@ describe('C4 · what others can do to the values in Redis', () => {
     expect((await sealing.read(token))?.value).toBe('sealed by k1');
     const session = { kind: 'session', id: 's' } as const;
     await sealing.write(session, { value: 'sealed by k2', generation: 1, lifeMs: 60_000 });
-    // While the second step is rolled out, who is still at the first one misses nothing.
+    // While the second step is deployed, an instance at the first step can still read everything.
     expect((await taught.read(session))?.value).toBe('sealed by k2');
     await using after = disposable(open(`k2:${k2},index:${k1}`));
     expect((await after.read(session))?.value).toBe('sealed by k2');
     expect(await after.read(token)).toBeUndefined();
     expect(after.status().unreadable).toBe(1);
-    // A revocation of before is still found, by a name that did not change.
+    // An earlier revocation is still found, because its name did not change.
     const { records } = await after.readLog('log', 0);
     expect(records).toEqual([{ position: 1, index: after.indexOf('ada'), value: undefined }]);
     expect(after.indexOf('ada')).toBe(before.indexOf('ada'));
   });
 
-  it('C4 · a rotation that would hide revocations is refused, and says what to keep', async () => {
+  it('C4 · a rotation that would lose revocations is rejected, and the message names the key to keep', async () => {
     await redis.client.flushall();
     await using before = disposable(open(`k1:${k1}`));
     await before.append('log', { index: before.indexOf('ada'), value: 'ada' });
@@ -147,13 +147,13 @@ describe('C4 · what others can do to the values in Redis', () => {
 
   it.each([
     ['no key', []],
-    ['an empty text', ''],
+    ['an empty string', ''],
     ['a short key', 'k1:c2hvcnQ='],
     ['no base64', 'k1:***'],
     ['no id', newKey()],
     ['zeros', [{ id: 'k1', key: new Uint8Array(32) }]],
-    ['two of one id', `k1:${newKey()},k1:${newKey()}`],
-  ])('boot is refused with %s, and says how to make one', (_, encryptionKeys) => {
+    ['one id twice', `k1:${newKey()},k1:${newKey()}`],
+  ])('the boot is rejected with %s, and the message explains how to create a key', (_, encryptionKeys) => {
     const refusal = (): unknown => redisStore({ url: redis.url, encryptionKeys });
     expect(refusal).toThrow(/XPAY_ENCRYPTION_KEYS.*randomBytes\(32\)/);
     if (typeof encryptionKeys === 'string' && encryptionKeys.length > 8) {
@@ -161,7 +161,7 @@ describe('C4 · what others can do to the values in Redis', () => {
     }
   });
 
-  it('neither a password in the url nor two servers', () => {
+  it('rejects a url that is not for Redis without printing its password, and anything but exactly one server', () => {
     const encryptionKeys = `k1:${k1}`;
     expect(() => redisStore({ url: 'http://user:hunter2@127.0.0.1', encryptionKeys })).toThrow(
       /^(?!.*hunter2).*redis:\/\//,
@@ -171,10 +171,10 @@ describe('C4 · what others can do to the values in Redis', () => {
   });
 });
 
-describe('C3 · a Redis that is not there', () => {
+describe('C3 · an unreachable Redis', () => {
   const encryptionKeys = [{ id: 'k1', key: newKey() }];
 
-  it('costs one deadline, then nothing until it is back; told once each', async () => {
+  it('costs one deadline, then nothing until Redis is back, with one notice each', async () => {
     await using proxy = await TcpProxy.before(redis.port);
     const clock = new ManualClock();
     await using store = disposable(redisStore({ url: proxy.url, encryptionKeys, commandTimeoutMs: 200, clock }));
@@ -189,7 +189,7 @@ describe('C3 · a Redis that is not there', () => {
     await clock.advance(1);
     await asked;
     expect(outcome).toBe('store_unavailable');
-    // Nobody waits for it now, and nobody asks it: the clock stands still.
+    // No caller waits now, and no command is sent: the clock stands still.
     const heard = proxy.heard.length;
     const failures = await Promise.allSettled(Array.from({ length: 1_000 }, () => store.read(token)));
     expect(failures.every(({ status }) => status === 'rejected')).toBe(true);
@@ -204,18 +204,18 @@ describe('C3 · a Redis that is not there', () => {
     expect(notices).toEqual(['away', 'back']);
   });
 
-  it('a connection that is cut is noticed at once', async () => {
+  it('a cut connection is detected at once', async () => {
     await using proxy = await TcpProxy.before(redis.port);
     await using store = disposable(redisStore({ url: proxy.url, encryptionKeys }));
     await store.read(token);
     proxy.cut();
-    await until(() => store.status().state === 'away', 'the cut is noticed');
+    await until(() => store.status().state === 'away', 'the cut is detected');
     proxy.heal();
     await until(() => store.status().state === 'ready', 'the store is back');
     await store.read(token);
   });
 
-  it('an instance that boots without it goes on without it, and finds it when it comes', async () => {
+  it('an instance that boots without Redis continues without it, and connects when it is available', async () => {
     await using proxy = await TcpProxy.before(redis.port);
     proxy.cut();
     await using store = disposable(redisStore({ url: proxy.url, encryptionKeys }));
@@ -225,7 +225,7 @@ describe('C3 · a Redis that is not there', () => {
     expect(await store.read(token)).toBeUndefined();
   });
 
-  it('a lease that was granted too late is given back', async () => {
+  it('a lease that was granted too late is released', async () => {
     await redis.client.flushall();
     await using proxy = await TcpProxy.before(redis.port);
     await using store = disposable(redisStore({ url: proxy.url, encryptionKeys, commandTimeoutMs: 100 }));
@@ -237,7 +237,7 @@ describe('C3 · a Redis that is not there', () => {
     await until(async () => (await other.acquire(token, 60_000)).kind === 'acquired', 'the lease is free');
   });
 
-  it('a full one gives away what it has, and is still told what is over', async () => {
+  it('a full Redis still returns its values and still discards entries', async () => {
     await using full = await RedisServer.start('--maxmemory', '2mb', '--maxmemory-policy', 'noeviction');
     await using store = disposable(redisStore({ url: full.url, encryptionKeys }));
     const notices: unknown[] = [];
@@ -253,7 +253,7 @@ describe('C3 · a Redis that is not there', () => {
     expect(notices).toEqual([{ type: 'warning', message: expect.stringContaining('takes no writes') }]);
   });
 
-  it('one that evicts when it is full is warned of', async () => {
+  it('warns about a Redis that evicts when it is full', async () => {
     await using evicting = await RedisServer.start('--maxmemory-policy', 'allkeys-lru');
     await using store = disposable(redisStore({ url: evicting.url, encryptionKeys }));
     const notices: unknown[] = [];
@@ -262,7 +262,7 @@ describe('C3 · a Redis that is not there', () => {
     expect(notices).toEqual([{ type: 'warning', message: expect.stringContaining('noeviction') }]);
   });
 
-  it('a connection it opened it also closes, and no other', async () => {
+  it('closes only a connection that it opened', async () => {
     const client = new Redis(redis.port, '127.0.0.1');
     const store = redisStore({ client, encryptionKeys });
     await store.read(token);

@@ -28,14 +28,14 @@ const values = async (all: readonly Instance[], callers: number): Promise<Set<st
   return new Set((await Promise.all(asked)).map(({ value }) => value));
 };
 
-describe('one upstream client, however many instances', () => {
-  it('O2 · 50 instances × 200 callers, empty cache: 1 request, one token', async () => {
+describe('one upstream client for any number of instances', () => {
+  it('O2 · 50 instances × 200 callers with an empty cache send 1 request and get one token', async () => {
     await using all = await instances.bootMany(50);
     expect((await values(all, 200)).size).toBe(1);
     expect(logins(xpay)).toBe(1);
   }, 60_000);
 
-  it('O2 · and at every expiry: 1 request each', async () => {
+  it('O2 · sends 1 request at every expiry', async () => {
     xpay.tokenLifeMs = 2_000;
     await using all = await instances.bootMany(10);
     const seen = new Set<string>();
@@ -50,7 +50,7 @@ describe('one upstream client, however many instances', () => {
     expect(logins(xpay)).toBeLessThanOrEqual(5);
   });
 
-  it('C1 · one obtains, another takes it, with what is left of its life', async () => {
+  it('C1 · one instance obtains the token, another uses it for its remaining lifetime', async () => {
     xpay.tokenLifeMs = 60_000;
     await using one = await instances.boot();
     const token = await one.tokens.getToken();
@@ -64,7 +64,7 @@ describe('one upstream client, however many instances', () => {
     expect(theirs.usableForMs).toBeLessThan(56_500);
   });
 
-  it('C1 · losers wait for the news, and look for themselves when none comes', async () => {
+  it('C1 · the others wait for a notification, and read the store if none arrives', async () => {
     xpay.faults.next({ kind: 'delay', ms: 800 });
     await using proxy = await TcpProxy.before(redis.port);
     await using one = await instances.boot();
@@ -76,7 +76,7 @@ describe('one upstream client, however many instances', () => {
     expect(logins(xpay)).toBe(1);
   });
 
-  it('O3 · all hold a token the API rejects: one renewal, and nobody is handed the rejected one again', async () => {
+  it('O3 · a token that the API rejects on all instances causes one renewal, and is not handed out again', async () => {
     await using all = await instances.bootMany(10);
     const [rejected = ''] = await values(all, 1);
     const renewed = await Promise.all(
@@ -95,18 +95,18 @@ describe('one upstream client, however many instances', () => {
     expect(logins(xpay)).toBe(2);
   });
 
-  it('O3 · a rejection on one instance takes the token from the others', async () => {
+  it('O3 · a rejection on one instance removes the token from the others', async () => {
     await using one = await instances.boot();
     await using other = await instances.boot();
     const [rejected = ''] = await values([one, other], 1);
     await one.tokens.invalidate(rejected);
-    await until(() => other.tokens.peek() === undefined, 'the other one has heard');
+    await until(() => other.tokens.peek() === undefined, 'the other instance was notified');
     const [renewed] = await values([one, other], 5);
     expect(renewed).not.toBe(rejected);
     expect(logins(xpay)).toBe(2);
   });
 
-  it('O4 · a refused account rests on all instances, and new credentials do not wait', async () => {
+  it('O4 · a rejected account backs off on all instances, and new credentials do not wait', async () => {
     const wrong = { ...APP, secretKey: 'an old key' };
     await using all = await instances.bootMany(5, { credentials: wrong });
     for (const { tokens } of all) {
@@ -116,7 +116,7 @@ describe('one upstream client, however many instances', () => {
     await using right = await instances.boot();
     await right.tokens.getToken();
     expect(logins(xpay)).toBe(2);
-    // The second refusal rests twice as long as the first, wherever it happens.
+    // The second rejection backs off twice as long as the first, on whichever instance it occurs.
     await sleep(1_050);
     const failure = await all[3]?.tokens.getToken().catch((thrown: unknown) => thrown);
     expect(failure).toMatchObject({ code: 'credentials_rejected' });
@@ -124,7 +124,7 @@ describe('one upstream client, however many instances', () => {
     expect(logins(xpay)).toBe(3);
   });
 
-  it('O13 · "come back in 60 s" is heard by all', async () => {
+  it('O13 · a Retry-After of 60 s applies to all instances', async () => {
     xpay.faults.next({ kind: 'rateLimited', retryAfter: 60 });
     await using all = await instances.bootMany(4);
     for (const { tokens } of all) {
@@ -134,14 +134,14 @@ describe('one upstream client, however many instances', () => {
   });
 });
 
-/** The name of the app's token, as the flow makes it. */
+/** The name under which the token chain stores the app token. */
 function leaseName(): { kind: 'token'; id: string } {
   return { kind: 'token', id: lengthPrefixed(['default', 'xpay', xpay.url, APP.username, APP.secretKey]) };
 }
 
-describe('C2 · a holder that dies', () => {
-  it('another takes over when the lease is over', async () => {
-    // 500 ms for a flight, so 3.5 s for a lease.
+describe('C2 · a leader that dies', () => {
+  it('is replaced when its lease expires', async () => {
+    // A request may take 500 ms, so a lease lasts 3.5 s.
     const token = { deadlineMs: 500 };
     await using dead = await instances.boot({ token });
     await using alive = await instances.boot({ token });
@@ -156,7 +156,7 @@ describe('C2 · a holder that dies', () => {
 });
 
 describe('C3 · outbound without the store', () => {
-  it('a Redis that was never there: every instance goes on alone, and says so once', async () => {
+  it('continues on every instance if Redis was never there, with one log line each', async () => {
     await using proxy = await TcpProxy.before(redis.port);
     proxy.cut();
     await using one = await instances.boot({}, proxy.url);
@@ -167,7 +167,7 @@ describe('C3 · outbound without the store', () => {
     expect(one.lines.filter((line) => line.includes('shared store'))).toHaveLength(1);
   });
 
-  it('a Redis that goes silent during a refresh: callers wait for nothing', async () => {
+  it('keeps no caller waiting if Redis stops responding during a refresh', async () => {
     xpay.tokenLifeMs = 3_000;
     await using proxy = await TcpProxy.before(redis.port);
     await using one = await instances.boot({}, proxy.url);
@@ -177,11 +177,11 @@ describe('C3 · outbound without the store', () => {
     const asked = performance.now();
     await values([one], 1_000);
     expect(performance.now() - asked).toBeLessThan(50);
-    await until(() => logins(xpay) === 2, 'it went on alone');
+    await until(() => logins(xpay) === 2, 'the instance refreshed without the store');
     await until(() => one.tokens.status().state === 'fresh', 'there is a new token');
   });
 
-  it('killed and started again: the newest token wins, and the upstream is asked once for all', async () => {
+  it('uses the newest token after Redis was killed and restarted, with one upstream call for all instances', async () => {
     xpay.tokenLifeMs = 4_000;
     await using own = await RedisServer.start();
     await using one = await instances.boot({}, own.url);
@@ -189,7 +189,10 @@ describe('C3 · outbound without the store', () => {
     await values([one, other], 5);
     expect(logins(xpay)).toBe(1);
     await own.kill();
-    await until(() => [one, other].every(({ store }) => store.status().state === 'away'), 'both have noticed');
+    await until(
+      () => [one, other].every(({ store }) => store.status().state === 'away'),
+      'both have detected the outage',
+    );
     await values([one, other], 5);
     expect(logins(xpay)).toBe(1);
     await own.resume();
@@ -201,7 +204,7 @@ describe('C3 · outbound without the store', () => {
     expect(logins(xpay)).toBe(2);
   });
 
-  it('a full Redis: what is there is read, what cannot be written is done alone', async () => {
+  it('reads what a full Redis holds, and works without the store where it cannot write', async () => {
     await using full = await RedisServer.start('--maxmemory-policy', 'noeviction');
     await using one = await instances.boot({}, full.url);
     const token = await one.tokens.getToken();
