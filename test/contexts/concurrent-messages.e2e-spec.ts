@@ -12,11 +12,11 @@ import { openSocket } from '../support/gateway-client.js';
 import { ada, asAda, root } from '../support/inbound-app.js';
 import { settled } from '../support/settled.js';
 
-/** Holds the first message after the guards of the library and before its parameters are read. */
+/** Suspends the first message after the guards of the library and before its parameters are read. */
 @Injectable()
 class HoldsTheFirst implements CanActivate {
   release: (() => void) | undefined;
-  /** The names of the messages, as a later guard of the app reads them. */
+  /** The usernames of the messages, as a later guard of the app reads them. */
   readonly names: unknown[] = [];
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -53,9 +53,9 @@ class HeldController {
   }
 }
 
-describe('messages that run at the same time', () => {
+describe('concurrent messages', () => {
   it.each(['socket.io', 'ws'] as const)(
-    'D1 · @CurrentUser() is who was accepted for this very message of a socket of %s',
+    'D1 · @CurrentUser() is the caller who was accepted for this message of a socket of %s',
     async (transport) => {
       await using app = await startContextApp({
         providers: [HeldGateway, HoldsTheFirst],
@@ -65,7 +65,7 @@ describe('messages that run at the same time', () => {
       await using client = await openSocket(transport, app.url, { path: '/held', headers: asAda });
       const first = client.ask('scopes');
       await settled(() => held.release !== undefined);
-      // The wall clock alone: no timer looks at the socket meanwhile.
+      // Moves only the wall clock, so no timer rechecks the socket.
       app.clock.stepWall(60_000);
       app.xpay.addAccount({ ...ada, scopes: ['tme_admin'] });
       await client.ask('scopes');
@@ -76,7 +76,7 @@ describe('messages that run at the same time', () => {
     },
   );
 
-  it('D1 · @CurrentUser() is who was accepted for this very message of a connection', async () => {
+  it('D1 · @CurrentUser() is the caller who was accepted for this message of a connection', async () => {
     await using service = await startConnectionContextService(HeldController, { providers: [HoldsTheFirst] });
     const held = service.get(HoldsTheFirst);
     await using connection = await service.connect();

@@ -20,7 +20,7 @@ describe('the examples of docs/contexts.md', () => {
     }
   }, 240_000);
 
-  it('graphql answers each of its lines as it says it will', async () => {
+  it('graphql responds to each of its lines as documented', async () => {
     await using program = await spawnNode(join(folder('graphql'), 'dist/main.js'), {});
     const [printed] = await program.printed(/(?:^.* curl -s .*\n){6}/m);
     const line = /^(.*?) +curl -s(?: -u (\S+):(\S+))? -H \S+ \S+ -d '(.+)' (\S+)$/gm;
@@ -43,7 +43,7 @@ describe('the examples of docs/contexts.md', () => {
     ]);
   }, 60_000);
 
-  it('websocket: strangers are hung up on, messages have rules of their own, and a logout ends a socket', async () => {
+  it('websocket: rejects and disconnects anonymous callers, applies rules per message, and a logout ends a socket', async () => {
     await using program = await spawnNode(join(folder('websocket'), 'dist/main.js'), {});
     expect(await program.ended()).toEqual({ code: 0, signal: null });
     const heard = (name: string): string[] =>
@@ -64,7 +64,7 @@ describe('the examples of docs/contexts.md', () => {
     expect(heard('owner')).toEqual(['connected', 'welcome "both@example.test"', price(42), price(43), 'disconnected']);
   }, 60_000);
 
-  it.each(['graphql', 'websocket'])('%s knows the library by its published names alone', (example) => {
+  it.each(['graphql', 'websocket'])('%s imports the library only by its published names', (example) => {
     const imports = readdirSync(folder(example))
       .filter((file) => file.endsWith('.ts'))
       .flatMap((file) => [...readFileSync(join(folder(example), file), 'utf8').matchAll(/(?:from|import) '([^']+)'/g)])

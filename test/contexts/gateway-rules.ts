@@ -10,9 +10,9 @@ import { bearer } from '../support/start-app.js';
 export const codeOf = (received: Received | undefined): unknown =>
   received?.event === 'exception' ? (received.data as { errorCode?: string }).errorCode : received?.data;
 
-/** What holds on every kind of socket. */
+/** The rules for every kind of socket. */
 export function gatewayRules(transport: Transport): void {
-  it('I13 · each message lets in exactly who may come in', async () => {
+  it('I13 · accepts exactly the permitted callers for each message', async () => {
     await using app = await startGateways(transport);
     const expected: Record<string, unknown[]> = {
       me: ['missing_credentials', ada.username, root.username],
@@ -31,7 +31,7 @@ export function gatewayRules(transport: Transport): void {
     }
   });
 
-  it('I13 · refuses with a WsException whose cause is the failure, and tells the client what HTTP would', async () => {
+  it('I13 · throws a WsException whose cause is the failure, and sends the client the same body as HTTP', async () => {
     await using app = await startGateways(transport);
     await using client = await app.open({ path: '/open', headers: asAda });
     expect(await client.ask('admin', { secret: 'not repeated' })).toEqual({
@@ -52,7 +52,7 @@ export function gatewayRules(transport: Transport): void {
     expect(app.logged.filter(({ level }) => level === 'error')).toEqual([]);
   });
 
-  it('I1 I13 · a thousand messages of a period are one question to the upstream', async () => {
+  it('I1 I13 · a thousand messages in one period cause one upstream call', async () => {
     await using app = await startGateways(transport);
     await using client = await app.open({ path: '/open', headers: asAda });
     for (let i = 0; i < 100; i++) expect(codeOf(await client.ask(i % 2 === 0 ? 'me' : 'user'))).toBe(ada.username);
@@ -61,11 +61,11 @@ export function gatewayRules(transport: Transport): void {
     expect(app.asked()).toBe(1);
   });
 
-  it('I13 · when the period is over the next message asks again, with what the handshake presented', async () => {
+  it('I13 · the first message after the period verifies the credentials of the handshake again', async () => {
     await using app = await startGateways(transport);
     await using client = await app.open({ path: '/open', headers: asAda });
     expect([codeOf(await client.ask('me')), app.asked()]).toEqual([ada.username, 1]);
-    // The wall clock alone: no timer fires, so it is the message that asks.
+    // Moves only the wall clock: no timer fires, so the message itself causes the call.
     app.clock.stepWall(60_000);
     expect([codeOf(await client.ask('user')), app.asked()]).toEqual([ada.username, 2]);
     app.xpay.removeAccount(ada.username);
@@ -74,7 +74,7 @@ export function gatewayRules(transport: Transport): void {
     expect([codeOf(await client.ask('user')), app.asked()]).toEqual(['invalid_credentials', 3]);
   });
 
-  it('I10 I13 · a revoked session is refused on the very next message', async () => {
+  it('I10 I13 · a revoked session is rejected on the very next message', async () => {
     await using app = await startGateways(transport);
     const { accessToken } = await app.sessions.login(ada);
     await using client = await app.open({ path: '/open', headers: bearer(accessToken) });
@@ -84,7 +84,7 @@ export function gatewayRules(transport: Transport): void {
     expect(codeOf(await client.ask('optional'))).toBe('invalid_token');
   });
 
-  it('I13 · a session that ends while its socket is open is refused, and hung up on', async () => {
+  it('I13 · a session that ends while its socket is open is rejected and disconnected', async () => {
     await using app = await startGateways(transport, { session: { periodMs: 100_000 } });
     const { accessToken } = await app.sessions.login(ada);
     await using client = await app.open({ path: '/open', headers: bearer(accessToken) });
@@ -95,7 +95,7 @@ export function gatewayRules(transport: Transport): void {
     expect(app.asked()).toBe(1);
   });
 
-  it("I6 I13 · the upstream's trouble is 503, never the caller's", async () => {
+  it("I6 I13 · an upstream failure is 503, never the caller's fault", async () => {
     await using app = await startGateways(transport);
     await using client = await app.open({ path: '/open', headers: asAda });
     app.xpay.faults.always({ kind: 'unavailable' });
@@ -109,7 +109,7 @@ export function gatewayRules(transport: Transport): void {
 
   describeHandshake(transport);
 
-  it('I13 · globalGuards protect every message without a mark; Nest runs them on gateways', async () => {
+  it('I13 · globalGuards protect every message without a decorator, because Nest runs them on gateways', async () => {
     await using app = await startGateways(transport, { globalGuards: true });
     await using nobody = await app.open({ path: '/open' });
     await using user = await app.open({ path: '/open', headers: asAda });
@@ -119,7 +119,7 @@ export function gatewayRules(transport: Transport): void {
     expect(app.asked()).toBe(1);
   });
 
-  it('@CurrentUser() where no guard ran is an error of ours, also after guarded messages of the same socket', async () => {
+  it('@CurrentUser() without a guard throws configuration, also after guarded messages of the same socket', async () => {
     await using app = await startGateways(transport);
     await using client = await app.open({ path: '/open', headers: asAda });
     await client.ask('me');
@@ -127,7 +127,7 @@ export function gatewayRules(transport: Transport): void {
     expect(codeOf(await client.ask('public-user'))).toBe('configuration');
   });
 
-  it('an outbound failure that leaves a handler is told by the filter where a gateway has it; Nest asks no global one', async () => {
+  it('an outbound failure of a handler is reported by the filter of a gateway, and not by a global one, which Nest does not call', async () => {
     await using app = await startGateways(transport, { credentials: { username: 'app', secretKey: 'wrong' } });
     await using open = await app.open({ path: '/open' });
     expect((await open.ask('outbound'))?.data).toMatchObject({ statusCode: 502, errorCode: 'credentials_rejected' });
@@ -137,7 +137,7 @@ export function gatewayRules(transport: Transport): void {
 }
 
 function describeHandshake(transport: Transport): void {
-  it('I13 · at the handshake the mark of the gateway holds: others are told why and hung up on', async () => {
+  it('I13 · the decorator of the gateway applies to the handshake: other callers receive the reason and are disconnected', async () => {
     await using app = await startGateways(transport);
     await using user = await app.open({ path: '/closed', headers: asAda });
     await settled(() => app.seen.accepted.length === 1);
@@ -157,7 +157,7 @@ function describeHandshake(transport: Transport): void {
     expect(app.events.at(-1)).toMatchObject({ type: 'denied', username: root.username });
   });
 
-  it('I13 · a socket that only listens is hung up on when its period ends and its caller is not accepted any more', async () => {
+  it('I13 · a socket that only listens is disconnected when its period ends and its caller is no longer accepted', async () => {
     await using app = await startGateways(transport);
     await using client = await app.open({ path: '/closed', headers: asAda });
     await settled(() => app.seen.accepted.length === 1);
@@ -182,7 +182,7 @@ function describeHandshake(transport: Transport): void {
     expect([session.received.map(codeOf), other.closed()]).toEqual([['invalid_token'], false]);
   });
 
-  it('I6 I13 · when nobody can be asked at the end of the period, the socket is closed until later', async () => {
+  it('I6 I13 · when the upstream is unavailable at the end of the period, the socket is closed with "try again later"', async () => {
     await using app = await startGateways(transport);
     await using client = await app.open({ path: '/closed', headers: asAda });
     await settled(() => app.seen.accepted.length === 1);
@@ -197,7 +197,7 @@ function describeHandshake(transport: Transport): void {
     ]);
   });
 
-  it('O19 I13 · nothing is left of a socket that went, nor of an app that closed', async () => {
+  it('O19 I13 · a closed socket and a closed app leave no timers', async () => {
     const app = await startGateways(transport);
     const client = await app.open({ path: '/closed', headers: asAda });
     await using _other = await app.open({ path: '/closed', headers: asAda });
@@ -205,7 +205,7 @@ function describeHandshake(transport: Transport): void {
     expect(app.clock.pendingTimers).toBe(2);
     await client.close();
     await settled(() => app.clock.pendingTimers === 1);
-    // A socket that does not go with its app.
+    // A socket that does not close with its app.
     const request = { headers: { ...asAda }, rawHeaders: [], socket: {} };
     await app.app.get(XPayHandshake).accept(app.app.get(ClosedGateway), { once: () => undefined }, request);
     expect(app.clock.pendingTimers).toBe(2);
@@ -213,7 +213,7 @@ function describeHandshake(transport: Transport): void {
     expect(app.clock.pendingTimers).toBe(0);
   });
 
-  it('I13 · a socket that goes while it is being accepted is not watched', async () => {
+  it('I13 · a socket that closes while it is being accepted is not rechecked', async () => {
     await using app = await startGateways(transport);
     app.xpay.faults.next({ kind: 'delay', ms: 1_000 });
     const client = await app.open({ path: '/closed', headers: asAda });

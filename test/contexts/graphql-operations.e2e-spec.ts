@@ -24,7 +24,7 @@ import { ada, asAda } from '../support/inbound-app.js';
 import { settled } from '../support/settled.js';
 import { bearer } from '../support/start-app.js';
 
-/** A step of the test between two fields, or between two events. */
+/** A step of the test between two fields or two events. */
 let between: () => Promise<unknown> = () => Promise.resolve();
 const paid: string[] = [];
 
@@ -83,7 +83,7 @@ const resultOf = ({ data, errors = [] }: Result): unknown[] => [
   ...errors.map(({ extensions }) => extensions?.['errorCode']),
 ];
 
-/** As an executor of graphql-tools does it, for the one field `caller` of an event. */
+/** Runs the field `caller` of an event as an executor of graphql-tools does. */
 async function* subscribeWithOneVariableValues({ schema, contextValue }: ExecutionArgs): AsyncGenerator<Result> {
   const ticks = schema.getSubscriptionType()?.getFields()['ticks'];
   const caller = (schema.getType('Tick') as GraphQLObjectType).getFields()['caller'];
@@ -210,7 +210,7 @@ describe.each([false, true])('operations of GraphQL, stripCredentials: %s', (str
     ]);
   });
 
-  it('D1 · leaves no user on an upgrade request, which the next operation shares', async () => {
+  it('D1 · sets no user on an upgrade request, which the next operation shares', async () => {
     await using api = await start(stripCredentials);
     await using connection = await connect(api.url, { headers: asAda });
     await connection.run('mutation { pay }');

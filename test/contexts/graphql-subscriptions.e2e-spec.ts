@@ -28,7 +28,7 @@ const data = (came: Came[]): unknown[] =>
   came.flatMap(({ type, payload }) => (type === 'next' ? [(payload as { data: unknown }).data] : []));
 
 describe('GraphQL over graphql-ws', () => {
-  it('I13 · a subscription begins for whoever may, by connectionParams or the header of the upgrade', async () => {
+  it('I13 · accepts the permitted callers of a subscription, by connectionParams or the header of the upgrade', async () => {
     await using api = await startSubscriptions();
     const { username, secretKey } = ada;
     for (const opening of [{ params: { username, secretKey } }, { headers: asAda }]) {
@@ -46,7 +46,7 @@ describe('GraphQL over graphql-ws', () => {
     expect(api.asked()).toBe(2);
   });
 
-  it('I10 I13 · each operation of a connection is a decision of its own, and its fields share it', async () => {
+  it('I10 I13 · decides separately for each operation of a connection, and once for its fields', async () => {
     await using api = await startSubscriptions();
     const { accessToken } = await api.sessions.login(root);
     await using connection = await connect(api.url, { params: { token: accessToken } });

@@ -21,7 +21,7 @@ const codes = ({ errors }: Answer): unknown[] =>
 const UNAUTHENTICATED = ['UNAUTHENTICATED', 'missing_credentials'];
 const FORBIDDEN = ['FORBIDDEN', 'insufficient_scope'];
 
-describe('GraphQL, whoever comes', () => {
+describe('GraphQL for every caller', () => {
   let api: Api;
   beforeAll(async () => {
     api = await startApi();
@@ -35,7 +35,7 @@ describe('GraphQL, whoever comes', () => {
     ['{ either }', { nobody: UNAUTHENTICATED, ada: 'either', root: 'either' }],
     ['{ optional }', { nobody: 'nobody', ada: ada.username, root: root.username }],
     ['{ open }', { nobody: 'open', ada: 'open', root: 'open' }],
-  ])('I13 · %s lets in exactly who may come in', async (document, expected) => {
+  ])('I13 · %s accepts exactly the permitted callers', async (document, expected) => {
     const said = async (headers?: Record<string, string>): Promise<unknown> => {
       const answer = await api.query(document, headers);
       return answer.errors.length > 0 ? codes(answer)[0] : Object.values(answer.data ?? {})[0];
@@ -43,9 +43,9 @@ describe('GraphQL, whoever comes', () => {
     expect({ nobody: await said(), ada: await said(asAda), root: await said(asRoot) }).toEqual(expected);
   });
 
-  it('@CurrentUser() where no guard ran is an error of ours', async () => {
+  it('@CurrentUser() without a guard throws configuration', async () => {
     expect(codes(await api.query('{ unmarkedUser }', asAda))).toEqual([['INTERNAL_SERVER_ERROR', 'configuration']]);
-    // Whatever another field of the request was let in with.
+    // Even if another field of the request was authenticated.
     const { data, errors } = await api.query('mutation { pay anybody }', asAda);
     expect([data, errors[0]?.extensions?.['errorCode']]).toEqual([
       { pay: ada.username, anybody: null },
@@ -54,7 +54,7 @@ describe('GraphQL, whoever comes', () => {
   });
 });
 
-describe('GraphQL where Apollo may say the status', () => {
+describe('GraphQL where Apollo may set the status', () => {
   let api: Api;
   beforeAll(async () => {
     api = await startApi({ graphql: { preserveHttpStatusForExecutionErrors: false } });
@@ -68,7 +68,7 @@ describe('GraphQL where Apollo may say the status', () => {
     ['{ optional }', wrong(), 401, ['UNAUTHENTICATED', 'invalid_credentials']],
     ['{ me }', { authorization: 'Basic !' }, 400, ['BAD_REQUEST', 'invalid_request']],
     ['{ user }', asRoot, 403, FORBIDDEN],
-  ])('I7 I13 · %s with %j is %i where Apollo may say so', async (document, headers, status, code) => {
+  ])('I7 I13 · %s with %j is %i where Apollo may set the status', async (document, headers, status, code) => {
     const answer = await api.query(document, headers);
     expect([answer.status, codes(answer)]).toEqual([status, [code]]);
     if (status === 401) {
@@ -78,7 +78,7 @@ describe('GraphQL where Apollo may say the status', () => {
     }
   });
 
-  it("I6 I13 · the upstream's trouble is never the caller's: 503 with a time to come back, also for optional callers", async () => {
+  it('I6 I13 · an upstream failure is 503 with a retry time, also for optional callers', async () => {
     api.xpay.faults.always({ kind: 'unavailable' });
     for (const document of ['{ me }', '{ optional }']) {
       const answer = await api.query(document, asAda);
@@ -91,7 +91,7 @@ describe('GraphQL where Apollo may say the status', () => {
 });
 
 describe('GraphQL', () => {
-  it('I13 · refuses with a GraphQLError whose cause is the failure, and with what HTTP would say', async () => {
+  it('I13 · throws a GraphQLError whose cause is the failure, with the same content as HTTP', async () => {
     await using api = await startApi();
     const { status, headers, errors } = await api.query('{ user }', asRoot);
     expect(errors).toEqual([
@@ -102,7 +102,7 @@ describe('GraphQL', () => {
         extensions: { code: 'FORBIDDEN', errorCode: 'insufficient_scope', requiredScopes: ['tme_user'] },
       },
     ]);
-    // Nest's Apollo driver answers 200 wherever a field was executed.
+    // Nest's Apollo driver responds 200 if any field was executed.
     expect([status, headers.get('www-authenticate'), headers.get('cache-control')]).toEqual([
       200,
       'Bearer error="insufficient_scope", scope="tme_user"',
@@ -121,7 +121,7 @@ describe('GraphQL', () => {
     .map((alias) => `${alias}: ${alias < 'f' ? 'me' : 'adminOrNull'}`)
     .join(' ')} }`;
 
-  it('I13 · ten fields of one request are one decision, and the scopes of each are judged', async () => {
+  it('I13 · ten fields of one request share one decision, and the scopes of each are checked', async () => {
     await using api = await startApi();
     const { data, errors } = await api.query(tenFields, asAda);
     expect(Object.values(data ?? {})).toEqual([...Array(5).fill(ada.username), ...Array(5).fill(null)]);
@@ -133,7 +133,7 @@ describe('GraphQL', () => {
     expect(api.events.filter(({ type }) => type === 'denied')).toHaveLength(5);
   });
 
-  it('I13 · mutations of one request, which run one after another, are one decision, remembered or not', async () => {
+  it('I13 · mutations of one request, which run in sequence, share one decision, whether the caller is cached or not', async () => {
     await using api = await startApi();
     const threeTimes = 'mutation { a: pay b: pay c: pay }';
     for (const hits of [0, 1, 2]) {
@@ -142,7 +142,7 @@ describe('GraphQL', () => {
     }
   });
 
-  it('I13 · a refusal is one decision, too: one attempt, one question, one event', async () => {
+  it('I13 · fields share a rejection, too: one attempt, one upstream call, one event', async () => {
     await using api = await startApi();
     const { errors, data } = await api.query('mutation { a: pay b: pay c: pay }', wrong());
     expect(errors.map(({ extensions }) => extensions?.['errorCode'])).toEqual(Array(3).fill('invalid_credentials'));
@@ -150,7 +150,7 @@ describe('GraphQL', () => {
     expect([api.asked(), api.events.map(({ type }) => type)]).toEqual([1, ['refused']]);
   });
 
-  it('I1 I10 I13 · the next request is a decision of its own: revocation and the period are read again', async () => {
+  it('I1 I10 I13 · the next request is decided separately: revocation and the period are read again', async () => {
     await using api = await startApi();
     const { accessToken } = await api.sessions.login(ada);
     expect((await api.query('{ me }', bearer(accessToken))).data).toEqual({ me: ada.username });
@@ -164,7 +164,7 @@ describe('GraphQL', () => {
     expect(codes(await api.query('{ me }', asAda))).toEqual([['UNAUTHENTICATED', 'invalid_credentials']]);
   });
 
-  it('I13 · globalGuards protect every field without a mark, and none without them', async () => {
+  it('I13 · globalGuards protect every field without a decorator, and are off by default', async () => {
     await using open = await startApi();
     expect((await open.query('{ unmarked }')).data).toEqual({ unmarked: 'unmarked' });
     await using closed = await startApi({ options: { globalGuards: true } });
@@ -173,13 +173,13 @@ describe('GraphQL', () => {
     expect((await closed.query('{ open }')).data).toEqual({ open: 'open' });
   });
 
-  it('I13 · refusals are no errors of the app: a stranger fills no log with them', async () => {
+  it('I13 · rejections are not errors of the app: anonymous callers do not fill the log', async () => {
     await using api = await startApi();
     for (const headers of [{}, wrong(), asRoot]) await api.query('{ user }', headers);
     expect(api.logged.filter(({ level }) => level === 'error' || level === 'warn')).toEqual([]);
   });
 
-  it('an outbound failure that leaves a resolver is answered by the same table', async () => {
+  it('an outbound failure of a resolver uses the same table', async () => {
     await using api = await startApi({ options: { credentials: { username: 'app', secretKey: 'wrong' } } });
     const answer = await api.query('{ outbound }');
     expect(codes(answer)).toEqual([['BAD_GATEWAY', 'credentials_rejected']]);
@@ -189,7 +189,7 @@ describe('GraphQL', () => {
   describe('fields of an object type', () => {
     const resolvers = [WalletResolver];
 
-    it('I13 · are guarded where Nest is told to run guards before them, each judged, one decision', async () => {
+    it('I13 · are guarded if Nest runs guards for them: the scopes of each are checked, with one decision', async () => {
       await using api = await startApi({ resolvers, graphql: { fieldResolverEnhancers: ['guards'] } });
       const { data } = await api.query('{ wallets { id owner } }', asRoot);
       expect(data).toEqual({ wallets: [1, 2, 3].map((id) => ({ id, owner: `${id} of ${root.username}` })) });
@@ -198,7 +198,7 @@ describe('GraphQL', () => {
       expect((await api.query('{ wallets { id } }')).data).toEqual({ wallets: [{ id: 1 }, { id: 2 }, { id: 3 }] });
     });
 
-    it('I13 · a mark on one that Nest would not heed stops the boot', async () => {
+    it('I13 · a decorator on a field that Nest would ignore stops the boot', async () => {
       await expect(startApi({ resolvers })).rejects.toMatchObject({
         code: 'configuration',
         message: expect.stringMatching(
@@ -207,7 +207,7 @@ describe('GraphQL', () => {
       });
     });
 
-    it('I13 · a mark on their class alone is warned of', async () => {
+    it('I13 · a decorator on their class only logs a warning', async () => {
       @Authenticated()
       @Resolver(() => Wallet)
       class MarkedResolver {
@@ -228,7 +228,7 @@ describe('GraphQL', () => {
     });
   });
 
-  it('I14 · two instances decide in one request, each by its own upstream, also where credentials are taken off', async () => {
+  it('I14 · two instances decide in one request, each with its own upstream, also with stripCredentials', async () => {
     await using two = await startXPayEmulator({ accounts: [{ ...ada, scopes: [] }] });
     const verification = { stripCredentials: true };
     await using api = await startApi({
@@ -251,7 +251,7 @@ describe('GraphQL', () => {
     ]);
   });
 
-  it('I13 · on Fastify the request is found as request or reply.request, as Express has it in req', async () => {
+  it('I13 · on Fastify the request is found as request or reply.request, on Express as req', async () => {
     for (const pick of ['request', 'reply'] as const) {
       await using api = await startApi({
         platform: 'fastify',
@@ -265,7 +265,7 @@ describe('GraphQL', () => {
     }
   });
 
-  it('I13 · without a request in the GraphQL context nobody is let in', async () => {
+  it('I13 · without a request in the GraphQL context every caller is rejected', async () => {
     await using api = await startApi({ graphql: { context: () => ({ req: { user: { username: 'mallory' } } }) } });
     expect(codes(await api.query('{ me }', asAda))).toEqual([['INTERNAL_SERVER_ERROR', 'configuration']]);
     expect(codes(await api.query('{ optional }'))).toEqual([['INTERNAL_SERVER_ERROR', 'configuration']]);

@@ -10,7 +10,7 @@ import { basic, bearer } from '../support/start-app.js';
 const codeOf = (answer: unknown): unknown => (answer as { errorCode?: string } | undefined)?.errorCode ?? answer;
 
 describe('a microservice over TCP', () => {
-  it('I13 · each message lets in exactly who may come in, by the authorization of its metadata', async () => {
+  it('I13 · accepts exactly the permitted callers of each message, by the authorization of its metadata', async () => {
     await using service = await startService();
     for (const [pattern, expected] of [
       ['me', ['missing_credentials', ada.username, root.username]],
@@ -28,7 +28,7 @@ describe('a microservice over TCP', () => {
     expect(service.asked()).toBe(2);
   });
 
-  it('I13 · refuses with an RpcException whose cause is the failure, and tells the client what HTTP would', async () => {
+  it('I13 · throws an RpcException whose cause is the failure, and sends the client the same body as HTTP', async () => {
     await using service = await startService();
     expect(await service.send('admin', asAda)).toEqual({
       status: 'error',
@@ -43,7 +43,7 @@ describe('a microservice over TCP', () => {
     expect(exception?.cause).toBeInstanceOf(XPayAuthError);
   });
 
-  it('I13 · Redis has metadata, too', async () => {
+  it('I13 · Redis transports have metadata, too', async () => {
     await using redis = await RedisServer.start();
     await using service = await startService({ redis: redis.port });
     const said = [await service.send('me', asAda), await service.send('me'), await service.send('admin', asAda)];
@@ -64,7 +64,7 @@ describe('a microservice over TCP', () => {
     if (errorCode !== 'missing_credentials') expect(codeOf(await service.send('optional', metadata))).toBe(errorCode);
   });
 
-  it('I1 I10 I13 · messages of a period are one question; revocation, the end of the period and trouble are seen', async () => {
+  it('I1 I10 I13 · messages of a period cause one upstream call; revocation, the end of the period and failures take effect', async () => {
     await using service = await startService();
     for (let i = 0; i < 20; i++) expect(await service.send('me', asAda)).toBe(ada.username);
     expect(service.asked()).toBe(1);
@@ -78,7 +78,7 @@ describe('a microservice over TCP', () => {
     expect(await service.send('me', asAda)).toMatchObject({ statusCode: 503, errorCode: 'upstream_unavailable' });
   });
 
-  it('I13 · an event from nobody is not handled', async () => {
+  it('I13 · an anonymous event is not handled', async () => {
     await using service = await startService();
     await service.emit('paid', asAda);
     await settled(() => service.seen.events.length === 1);
@@ -87,7 +87,7 @@ describe('a microservice over TCP', () => {
     expect(service.seen.events).toEqual([ada.username]);
   });
 
-  it('I13 · an extractor finds credentials elsewhere in the message', async () => {
+  it('I13 · an extractor reads credentials from another part of the message', async () => {
     const fromPayload: CredentialsExtractor = {
       scheme: 'Payload',
       extract: ({ rpc }) => {
@@ -105,7 +105,7 @@ describe('a microservice over TCP', () => {
     expect(codeOf(await service.send('me', asAda, {}))).toBe('invalid_credentials');
   });
 
-  it('I5 I13 · failures are counted by user, not by the peer that many users come through', async () => {
+  it('I5 I13 · failures are counted by user, not by the peer that many users share', async () => {
     await using service = await startService({
       options: { attempts: { perAddress: { attempts: 2, windowMs: 60_000 } } },
     });
@@ -115,7 +115,7 @@ describe('a microservice over TCP', () => {
     expect(await service.send('me', asAda)).toBe(ada.username);
   });
 
-  it('@CurrentUser() where no guard ran, and an outbound failure, are told by the same table', async () => {
+  it('@CurrentUser() without a guard, and an outbound failure, are reported by the same table', async () => {
     await using service = await startService({ options: { credentials: { username: 'app', secretKey: 'wrong' } } });
     expect(await service.send('unmarked-user', asAda)).toMatchObject({ statusCode: 500, errorCode: 'configuration' });
     expect(await service.send('outbound')).toMatchObject({ statusCode: 502, errorCode: 'credentials_rejected' });
@@ -131,7 +131,7 @@ describe('a microservice over TCP', () => {
     [true, 'missing_credentials', 'The upstream service refused this application'],
     [false, 'unmarked', 'Internal server error'],
   ])(
-    'I13 · in a hybrid app with inheritAppConfig: %s an unmarked message is %s, an outbound failure "%s"; marks hold in both',
+    'I13 · in a hybrid app with inheritAppConfig: %s an undecorated message is %s, an outbound failure "%s"; decorators apply in both',
     async (inheritAppConfig, unmarked, failure) => {
       const credentials = { username: 'app', secretKey: 'wrong' };
       await using service = await startService({
@@ -146,7 +146,7 @@ describe('a microservice over TCP', () => {
     },
   );
 
-  it('I13 · undeclaredRoutes knows messages, and what global guards do not reach', async () => {
+  it('I13 · undeclaredRoutes covers messages, and reports those that global guards do not reach', async () => {
     await expect(startService({ options: { undeclaredRoutes: 'deny' } })).rejects.toThrow(
       /No guard of this module and no @Public\(\) on pattern \["unmarked"\] \(WalletsController\.unmarked\), pattern \["unmarked-user"\]/,
     );

@@ -3,15 +3,15 @@ import type { CarrierApp, CarrierKind } from '../support/carrier.js';
 import { carrierKinds } from '../support/carriers.js';
 import { ada, root } from '../support/inbound-app.js';
 
-/** Events that end a session while the carrier stays open. */
+/** Ways in which a session ends while the carrier stays open. */
 const endings: readonly [string, (app: CarrierApp, token: string) => unknown, errorCode: string][] = [
   ['logout', (app, token) => app.sessions.logout(token), 'invalid_token'],
   ['revokeUser', (app) => app.sessions.revokeUser(ada.username), 'invalid_token'],
-  // The wall clock alone: no timer fires, so the operation itself has to read the time.
+  // Moves only the wall clock: no timer fires, so the operation itself has to read the time.
   ['the end of the session', (app) => app.clock.stepWall(3_600_000), 'invalid_token'],
 ];
 
-/** The contract of every context: two operations over one carrier are two decisions. */
+/** The contract of every context: two operations over one carrier get two decisions. */
 function twoOperations(kind: CarrierKind): void {
   it.each(endings)('D1 · refuses the second operation after %s', async (_, end, errorCode) => {
     await using app = await kind.start({ session: { periodMs: 1_800_000 } });

@@ -4,7 +4,7 @@ import { ExternalContextCreator } from '@nestjs/core';
 import { Authenticated, OptionalAuth, Public, Scopes, XPayAuthError } from 'nestjs-xpay-auth';
 import { startContextApp } from '../support/context-app.js';
 
-/** What a package that Nest has never heard of might let users write: a bot, a queue, a command line. */
+/** A context that Nest does not know, as a third-party package may add it: a bot, a queue, a command line. */
 @Injectable()
 class BotCommands {
   @Authenticated()
@@ -28,14 +28,14 @@ class BotCommands {
   }
 }
 
-describe('a kind of context that nobody knows', () => {
-  it('I13 · is refused, whatever it carries, unless everybody may come in', async () => {
+describe('an unknown kind of context', () => {
+  it('I13 · is rejected, whatever credentials it carries, unless the handler is public', async () => {
     await using app = await startContextApp({ providers: [BotCommands] });
     const commands = app.app.get(BotCommands);
     const creator = app.app.get(ExternalContextCreator, { strict: false });
     const run = (name: keyof BotCommands): Promise<unknown> => {
       const options = { guards: true, filters: true, interceptors: true };
-      // Of a bot's message; it looks like a request, but who says that it is one?
+      // A bot's message. It looks like a request, but is not known to be one.
       const message = { headers: { authorization: 'Bearer x' }, user: { username: 'mallory', scopes: ['tme_admin'] } };
       const command = creator.create(
         commands,

@@ -34,14 +34,14 @@ class AnybodyGateway extends NamespaceGateway {}
 describe('a WebSocket gateway of socket.io', () => {
   gatewayRules('socket.io');
 
-  it('I13 · guards work without accept: the socket has its own handshake', async () => {
+  it('I13 · guards work without accept, because the socket has its own handshake', async () => {
     await using app = await startGateways('socket.io');
     await using user = await app.open({ path: '/bare', headers: asAda });
     await using nobody = await app.open({ path: '/bare' });
     expect([codeOf(await user.ask('me')), codeOf(await nobody.ask('me'))]).toEqual([username, 'missing_credentials']);
   });
 
-  it('I13 · credentials may stand in auth: { username, secretKey } or { token }', async () => {
+  it('I13 · credentials may be in auth: { username, secretKey } or { token }', async () => {
     await using app = await startGateways('socket.io');
     const { accessToken } = await app.sessions.login(root);
     await using byKey = await app.open({ path: '/open', auth: { username, secretKey } });
@@ -51,7 +51,7 @@ describe('a WebSocket gateway of socket.io', () => {
     expect([said, app.asked()]).toEqual([[username, root.username, username], 2]);
   });
 
-  it('D13 · null in auth is absent: the other credentials count, or none do', async () => {
+  it('D13 · null in auth is absent: other credentials count, if there are any', async () => {
     await using app = await startGateways('socket.io');
     await using byKey = await app.open({ path: '/open', auth: { username, secretKey, token: null } });
     const none = { username: null, secretKey: null, token: null };
@@ -64,17 +64,17 @@ describe('a WebSocket gateway of socket.io', () => {
   it.each<[string, Record<string, unknown>, Record<string, string>, string]>([
     ['a header beside auth', { username, secretKey }, asAda, 'invalid_request'],
     ['a key and a token', { username, secretKey, token: 'token' }, {}, 'invalid_request'],
-    ['a token that is no text', { token: { $ne: '' } }, {}, 'invalid_request'],
+    ['a token that is not a string', { token: { $ne: '' } }, {}, 'invalid_request'],
     ['a token of two words', { token: 'two words' }, {}, 'invalid_request'],
     ['a name alone', { username }, {}, 'invalid_request'],
-    ['a name with null for its key', { username, secretKey: null }, {}, 'invalid_request'],
-    ['a key that is no text', { username, secretKey: [secretKey] }, {}, 'invalid_request'],
-    ['a colon that would move into the key', { username: 'a:b', secretKey: 'c' }, {}, 'invalid_request'],
+    ['a username with null as its key', { username, secretKey: null }, {}, 'invalid_request'],
+    ['a key that is not a string', { username, secretKey: [secretKey] }, {}, 'invalid_request'],
+    ['a colon in the username', { username: 'a:b', secretKey: 'c' }, {}, 'invalid_request'],
     ['half a character', { username: '\ud800', secretKey: 'c' }, {}, 'invalid_request'],
     ['a wrong key', { username, secretKey: 'wrong' }, {}, 'invalid_credentials'],
-    ['an empty name and key', { username: '', secretKey: '' }, {}, 'invalid_credentials'],
+    ['an empty username and key', { username: '', secretKey: '' }, {}, 'invalid_credentials'],
     ['something else', { user: username, pass: secretKey }, {}, 'missing_credentials'],
-  ])('I9 I13 · %s in auth is refused', async (_, auth, headers, errorCode) => {
+  ])('I9 I13 · %s in auth is rejected', async (_, auth, headers, errorCode) => {
     await using app = await startGateways('socket.io');
     await using client = await app.open({ path: '/closed', auth, headers });
     await settled(() => client.closed() !== false);
@@ -82,7 +82,7 @@ describe('a WebSocket gateway of socket.io', () => {
     expect(app.asked()).toBe(errorCode === 'invalid_credentials' && username === auth['username'] ? 1 : 0);
   });
 
-  it('I13 · namespaces of one connection share its header, and each has an auth of its own', async () => {
+  it('I13 · namespaces of one connection share its header, and each has its own auth', async () => {
     await using app = await startContextApp({
       providers: [Seen, UsersGateway, AnybodyGateway],
       configure: (nest) => nest.useWebSocketAdapter(new IoAdapter(nest)),
@@ -102,7 +102,7 @@ describe('a WebSocket gateway of socket.io', () => {
     for (const { engine } of [manager, other]) engine.close();
   });
 
-  it('O17 I13 · a secret leaves the socket with its handshake: nobody reads it there, and guards still know', async () => {
+  it('O17 I13 · stripCredentials removes the secret from the handshake, and guards still authenticate', async () => {
     await using app = await startGateways('socket.io');
     await using client = await app.open({ path: '/closed', auth: { username, secretKey, room: 'lobby' } });
     await using other = await app.open({ path: '/closed', headers: asAda });

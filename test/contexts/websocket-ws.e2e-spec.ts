@@ -11,7 +11,7 @@ import { codeOf, gatewayRules } from './gateway-rules.js';
 describe('a WebSocket gateway of ws', () => {
   gatewayRules('ws');
 
-  it('I13 · a socket that nobody accepted says nothing of its handshake: refused, and the log says what to call', async () => {
+  it('I13 · a socket without accept has no readable handshake: it is rejected, and the log names the method to call', async () => {
     await using app = await startGateways('ws');
     await using client = await app.open({ path: '/bare', headers: asAda });
     expect(codeOf(await client.ask('me'))).toBe('configuration');
@@ -30,7 +30,7 @@ describe('a WebSocket gateway of ws', () => {
     expect(app.seen.accepted).toEqual([undefined]);
   });
 
-  it('I13 · an extractor finds credentials where a browser can put them: the query of the upgrade, a cookie', async () => {
+  it('I13 · an extractor reads credentials where browsers can send them: the query of the upgrade, a cookie', async () => {
     const ticket: CredentialsExtractor = {
       scheme: 'Ticket',
       extract: ({ handshake, headers }) => {
@@ -66,7 +66,7 @@ describe('a WebSocket gateway of ws', () => {
     expect(new Set(app.events.map((event) => 'address' in event && event.address))).toEqual(new Set(['127.0.0.1']));
   });
 
-  it('I9 I13 · two sockets of one caller are one question', async () => {
+  it('I9 I13 · two sockets of one caller cause one upstream call', async () => {
     await using app = await startGateways('ws');
     await using one = await app.open({ path: '/closed', headers: asAda });
     await using two = await app.open({ path: '/open', headers: asAda });
