@@ -35,7 +35,7 @@ class PassportController {
   }
 }
 
-/** As a careless middleware would: what stands on the request is not the guard's own finding. */
+/** As a careless middleware does: the user on the request was not set by the guard. */
 function putting(user: unknown): (app: INestApplication) => void {
   return (app) => {
     app.use((request: { user?: unknown }, _response: unknown, next: () => void) => {
@@ -52,8 +52,8 @@ function twoInstances(platform: Platform, baseUrl: string): Promise<RunningApp> 
   });
 }
 
-describe.each(platforms)('impostors on %s', (platform) => {
-  it('I14 · a principal that this instance did not make opens nothing', async () => {
+describe.each(platforms)('foreign principals on %s', (platform) => {
+  it('I14 · rejects a principal that this instance did not create', async () => {
     await using emulator = await startXPayEmulator({ accounts: [admin] });
     const facts = { username: 'admin', scopes: ['tme_admin'], isAPI: true, expiresAt: undefined, instance: 'default' };
     const imports = [
@@ -70,17 +70,19 @@ describe.each(platforms)('impostors on %s', (platform) => {
     expect((await app.fetch('/by-guard', { headers: basic('admin', 'admin-key') })).status).toBe(200);
   });
 
-  it("I14 · another app's strategy in Passport's registry lets nobody into this app, and goes with its app", async () => {
+  it("I14 · the strategy of another app in Passport's registry accepts no caller here, and is removed with its app", async () => {
     await using mine = await startXPayEmulator({ accounts: [admin] });
     await using theirs = await startXPayEmulator({ accounts: [other] });
     const asOther = { headers: basic('other', 'other-key') };
     await using first = await twoInstances(platform, mine.url);
     const second = await twoInstances(platform, theirs.url);
     expect((await second.fetch('/by-passport', asOther)).status).toBe(200);
-    // Passport knows their strategy alone, and it lets them in there; what comes after asks our own upstream.
+    // Passport has only the strategy of the other app, which accepts the caller there. The guard afterwards calls our
+    // own upstream.
     expect((await first.fetch('/by-passport', asOther)).status).toBe(401);
     await second.stop();
-    // Passport knows no strategy of that name any more: an error of ours, and no more 503 of a service that is gone.
+    // Passport has no strategy of that name any more, so this is our configuration error, and no longer the 503 of a
+    // closed app.
     expect((await first.fetch('/by-passport', asOther)).status).toBe(500);
     expect((await first.fetch('/by-guard', { headers: basic('admin', 'admin-key') })).status).toBe(200);
   });
@@ -141,15 +143,15 @@ async function boot(controller: new () => object): Promise<void> {
   await module.close();
 }
 
-describe('a mark that got lost stops the boot', () => {
+describe('a lost decorator stops the boot', () => {
   it.each([
-    ['a decorator between it and the route replaced the method', WrappedController],
-    ['a subclass overrode the method and marked nothing', OverridingController],
+    ['a decorator above it replaced the method', WrappedController],
+    ['a subclass overrode the method without a decorator', OverridingController],
   ])('%s', async (_, controller) => {
     await expect(boot(controller)).rejects.toThrow(/GET \/ \(\w+\.read\): its mark is lost/);
   });
 
-  it('and only then', async () => {
+  it('and only in these cases', async () => {
     await expect(boot(MarkedAboveController)).resolves.toBeUndefined();
     await expect(boot(OverridingOpenlyController)).resolves.toBeUndefined();
   });

@@ -54,7 +54,7 @@ class SecondController {
 }
 
 describe.each(platforms)('instances on %s', (platform) => {
-  it('I14 · two named instances each know their own callers, sessions and tokens', async () => {
+  it('I14 · two named instances have separate callers, sessions and tokens', async () => {
     await using one = await startXPayEmulator({ accounts: [ada] });
     await using two = await startXPayEmulator({ accounts: [gus] });
 
@@ -81,7 +81,7 @@ describe.each(platforms)('instances on %s', (platform) => {
     expect(await (await running.fetch('/second', asGus)).json()).toEqual({ username: 'gus', instance: 'second' });
     expect(await (await running.fetch('/all-second', asGus)).json()).toEqual({ instance: 'second' });
     expect((await running.fetch('/first', asGus)).status).toBe(401);
-    // @UseXPay alone protects too: it lets in any valid caller of that instance, and nobody else.
+    // @UseXPay alone also protects: it accepts any valid caller of that instance, and no other.
     expect((await running.fetch('/all-second')).status).toBe(401);
     expect((await running.fetch('/all-second', asAda)).status).toBe(401);
     expect((await running.fetch('/second', asAda)).status).toBe(401);
@@ -96,7 +96,7 @@ describe.each(platforms)('instances on %s', (platform) => {
     expect((await running.fetch('/first', { headers: bearer(session.accessToken) })).status).toBe(401);
   });
 
-  it('I14 · two apps in one process never meet, whichever was built last', async () => {
+  it('I14 · two apps in one process share nothing, whichever was built last', async () => {
     await using one = await startXPayEmulator({ accounts: [ada] });
     await using two = await startXPayEmulator({ accounts: [gus] });
     const build = (baseUrl: string) =>
@@ -142,7 +142,7 @@ describe.each(platforms)('instances on %s', (platform) => {
     expect((await app.fetch('/')).status).toBe(401);
   });
 
-  it.each(['useFactory', 'useClass', 'useExisting'] as const)('forRootAsync takes its options by %s', async (way) => {
+  it.each(['useFactory', 'useClass', 'useExisting'] as const)('forRootAsync gets its options by %s', async (way) => {
     await using emulator = await startXPayEmulator({ accounts: [ada] });
 
     @Injectable()
@@ -234,7 +234,7 @@ describe('the boot', () => {
       /two unnamed/,
     ],
     [
-      'two instances of one name',
+      'two instances with one name',
       () => [XPayAuthModule.forRoot({ name: 'a', baseUrl }), XPayAuthModule.forRoot({ name: 'a', baseUrl })],
       /two instances named "a"/,
     ],
@@ -269,7 +269,7 @@ describe('the boot', () => {
     );
   });
 
-  it('forRootAsync refuses no factory, two of them, and options that stand in the wrong place', async () => {
+  it('forRootAsync rejects no factory, two factories, and options in the wrong place', async () => {
     expect(() => XPayAuthModule.forRootAsync({})).toThrow(
       /exactly one of useFactory, useClass and useExisting, found 0/,
     );

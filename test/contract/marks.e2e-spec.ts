@@ -107,7 +107,7 @@ class ClosedController extends BaseController {}
 
 const controllers = [MarksController, MarkedController, OpenController, ClosedController];
 
-/** What each account, and nobody, is answered there. */
+/** The response for each account, and for an anonymous caller. */
 async function statuses(app: RunningApp, path: string): Promise<Record<string, number>> {
   const entries = accounts.map(async ({ username, secretKey }) => {
     return [username, (await app.fetch(path, { headers: basic(username, secretKey) })).status] as const;
@@ -115,7 +115,7 @@ async function statuses(app: RunningApp, path: string): Promise<Record<string, n
   return { ...Object.fromEntries(await Promise.all(entries)), nobody: (await app.fetch(path)).status };
 }
 
-describe.each(platforms)('marks on %s', (platform) => {
+describe.each(platforms)('decorators on %s', (platform) => {
   async function withApp(
     run: (app: RunningApp, emulator: XPayEmulator) => Promise<void>,
     options: { globalGuards?: boolean } = {},
@@ -139,15 +139,15 @@ describe.each(platforms)('marks on %s', (platform) => {
     ['/class/public', { user: 200, admin: 200, both: 200, none: 200, nobody: 200 }],
     ['/open', { user: 200, admin: 200, both: 200, none: 200, nobody: 200 }],
     ['/closed', { user: 403, admin: 200, both: 200, none: 403, nobody: 401 }],
-  ])('I12 · %s lets in exactly who may come in', async (path, expected) => {
+  ])('I12 · %s accepts exactly the permitted callers', async (path, expected) => {
     await withApp(async (app) => {
       expect(await statuses(app, path)).toEqual(expected);
-      // Once more, now that everybody is remembered.
+      // Again, now that every caller is cached.
       expect(await statuses(app, path)).toEqual(expected);
     });
   });
 
-  it('@OptionalAuth() is nobody without credentials, and still refuses bad ones and unknown schemes', async () => {
+  it('@OptionalAuth() accepts anonymous callers, and still rejects wrong credentials and unknown schemes', async () => {
     await withApp(async (app, emulator) => {
       expect(await (await app.fetch('/marks/optional')).json()).toEqual({ caller: 'nobody' });
       expect(await (await app.fetch('/marks/optional', { headers: basic('user', 'user-key') })).json()).toEqual({
@@ -160,7 +160,7 @@ describe.each(platforms)('marks on %s', (platform) => {
     });
   });
 
-  it('@CurrentUser() where no guard ran is an error of ours, not somebody from the request', async () => {
+  it('@CurrentUser() without a guard throws configuration and does not return the user of the request', async () => {
     await withApp(async (app) => {
       const response = await app.fetch('/marks/unmarked-user', { headers: basic('user', 'user-key') });
       expect(response.status).toBe(500);
@@ -168,7 +168,7 @@ describe.each(platforms)('marks on %s', (platform) => {
     });
   });
 
-  it('globalGuards protect every route without a mark, and only @Public() opens one', async () => {
+  it('globalGuards protect every route without a decorator, and only @Public() opens one', async () => {
     await withApp(
       async (app) => {
         expect(await statuses(app, '/marks/unmarked')).toEqual({
@@ -185,7 +185,7 @@ describe.each(platforms)('marks on %s', (platform) => {
     );
   });
 
-  it('a guard that is on globally, on the class and on the method decides once', async () => {
+  it('a guard on the app, the class and the method decides once', async () => {
     await withApp(
       async (app, emulator) => {
         emulator.resetLedger();
@@ -198,7 +198,7 @@ describe.each(platforms)('marks on %s', (platform) => {
   });
 });
 
-/** Decorates a method of a class of its own, when called. */
+/** Decorates a method of a new class when it is called. */
 function onMethod(...decorators: MethodDecorator[]): () => void {
   return () => {
     class Sample {
@@ -209,7 +209,7 @@ function onMethod(...decorators: MethodDecorator[]): () => void {
   };
 }
 
-describe('marks that cannot be meant', () => {
+describe('invalid decorators', () => {
   it.each<[string, () => void, RegExp]>([
     ['an empty @Scopes()', () => onMethod(Scopes())(), /names no scope.*@Authenticated\(\)/],
     ['an empty @AnyScope()', () => onMethod(AnyScope())(), /names no scope/],
@@ -226,12 +226,12 @@ describe('marks that cannot be meant', () => {
     ['@Authenticated() beside @Public()', onMethod(Authenticated(), Public()), /contradicts/],
     ['two @Scopes', onMethod(Scopes('tme_user'), Scopes('tme_admin')), /twice/],
     ['two @UseXPay', onMethod(UseXPay('a'), UseXPay('b')), /twice/],
-  ])('%s throws where it is written', (_, write, message) => {
+  ])('%s throws where it is applied', (_, write, message) => {
     expect(write).toThrow(message);
     expect(write).toThrow(expect.objectContaining({ code: 'configuration' }));
   });
 
-  it('@Authenticated() beside @Scopes says nothing new and is allowed', () => {
+  it('@Authenticated() beside @Scopes is redundant and allowed', () => {
     expect(onMethod(Authenticated(), Scopes('tme_user'), AnyScope('tme_admin'))).not.toThrow();
   });
 });
