@@ -19,8 +19,8 @@ import {
 } from 'nestjs-xpay-auth/testing';
 import { basic, startApp } from '../support/start-app.js';
 
-const secretKey = 'the key of them all';
-/** They log in by names of ASCII; what the upstream calls them is not. */
+const secretKey = 'one key for every account';
+/** They log in with ASCII names. The names that the upstream returns are not ASCII. */
 const joerg = { username: 'joerg', secretKey, displayName: 'Jörg' };
 const jaerg = { username: 'jaerg', secretKey, displayName: 'Järg' };
 const accounts = [joerg, jaerg];
@@ -58,11 +58,11 @@ const latin1 = (charset?: string): Fault => ({
   ...(charset !== undefined && { charset }),
 });
 
-describe('D12 · an answer in another encoding', () => {
+describe('D12 · a response in another encoding', () => {
   it.each<[string, Fault]>([
     ['Latin-1 without a charset', latin1()],
     ['Latin-1 that is declared as UTF-8', latin1('utf-8')],
-    ['Latin-1 with a charset that is not known', latin1('klingon-1')],
+    ['Latin-1 with an unknown charset', latin1('klingon-1')],
     ['Latin-1 with an empty charset', latin1('""')],
     ['UTF-16 without a charset', { kind: 'encoding', encoding: 'utf16le' }],
   ])('is upstream_malformed, and merges no two users: %s', async (_what, fault) => {
@@ -80,7 +80,7 @@ describe('D12 · an answer in another encoding', () => {
     ['Windows-1252, quoted', latin1('"Windows-1252"')],
     ['utf-16le', { kind: 'encoding', encoding: 'utf16le', charset: 'utf-16le' }],
     ['UTF-16, in upper case', { kind: 'encoding', encoding: 'utf16le', charset: 'UTF-16' }],
-  ])('is decoded by the charset that it declares: %s', async (_what, fault) => {
+  ])('is decoded with the declared charset: %s', async (_what, fault) => {
     await using xpay = await startXPayEmulator({ accounts });
     await using app = await running(xPay(), xpay.url);
     xpay.faults.always(fault);
@@ -105,7 +105,7 @@ describe('D12 · an answer in another encoding', () => {
     ['a 500', 500, 503, 'upstream_unavailable'],
     ['a 429', 429, 503, 'upstream_rate_limited'],
     ['a 404', 404, 502, 'upstream_malformed'],
-  ])('means what its status says where it is an error: %s', async (_what, status, answered, errorCode) => {
+  ])('is classified by its status if it is an error: %s', async (_what, status, answered, errorCode) => {
     await using xpay = await startXPayEmulator({ accounts });
     await using app = await running(xPay(), xpay.url);
     xpay.faults.always({ kind: 'status', status, body: '{"error":{"message":"überlastet"}}' });
@@ -113,7 +113,7 @@ describe('D12 · an answer in another encoding', () => {
     expect(await app.me(joerg)).toEqual([answered, errorCode]);
   });
 
-  it('rejects a token, or credentials, by a status of 401', async () => {
+  it('rejects a token or credentials with a status of 401', async () => {
     await using xpay = await startXPayEmulator({ accounts });
     await using payApp = await running(xPay(), xpay.url);
     await payApp.http.post('/client/wallets/find', {});
@@ -129,7 +129,7 @@ describe('D12 · an answer in another encoding', () => {
     expect(await loginApp.me(joerg)).toEqual([401, 'invalid_credentials']);
   });
 
-  it('is upstream_malformed in every dialect, from logins and from calls of the API', async () => {
+  it('is upstream_malformed in every dialect, for logins and API calls', async () => {
     await using pay = await startXPayEmulator({ accounts });
     await using gift = await startGiftStreamEmulator({ accounts });
     await using login = await startPasswordLoginEmulator({ accounts });
@@ -151,7 +151,7 @@ describe('D12 · an answer in another encoding', () => {
 });
 
 describe('D12 · claims of a token in another encoding', () => {
-  it('name no one: the callers keep the names that they gave', async () => {
+  it('are not used as names: callers keep the names that they sent', async () => {
     await using gift = await startGiftStreamEmulator({ accounts });
     await using app = await running(giftStream(), gift.url);
     for (const user of accounts) {
@@ -169,7 +169,7 @@ function granted(username: string): string {
   return JSON.stringify({ success: { data } });
 }
 
-/** RFC 7519 §7.1 wants UTF-8. */
+/** RFC 7519 §7.1 requires UTF-8. */
 function tokenInLatin1(userName: string): string {
   return `e30.${Buffer.from(JSON.stringify({ userName }), 'latin1').toString('base64url')}.c2ln`;
 }

@@ -20,7 +20,7 @@ function xPayGranting(expiresAt: unknown): CannedAnswer {
   return { body: { success: { message: 'Authenticated', data } } };
 }
 
-/** A login that a password form accepts, with this beside the token. */
+/** A login that a password form accepts, with these fields beside the token. */
 function loginGranting(more: object): CannedAnswer {
   return { body: { access_token: 'opaque-token', token_type: 'bearer', ...more } };
 }
@@ -65,7 +65,7 @@ async function giftStreamStage(
       'in ms': granting(Date.now() + 3_600_000),
       'a text': granting('in three days'),
       nought: granting(0),
-      'no JWT at all': { body: { message: 'OK', accessToken: 'opaque-token' } },
+      'not a JWT': { body: { message: 'OK', accessToken: 'opaque-token' } },
     },
     call: { method: 'GET', path: '/sites' },
     failingCall: { method: 'GET', path: '/giftcard/' },
@@ -91,9 +91,9 @@ async function passwordLoginStage(
     scopes: ['reports:read', 'reports:write'],
     nonsense: {
       'over already': loginGranting({ expires_in: 0 }),
-      'less than nothing': loginGranting({ expires_in: '-60' }),
+      'a negative number': loginGranting({ expires_in: '-60' }),
       'a text': loginGranting({ expires_in: 'an hour' }),
-      'an instant for a period': loginGranting({ expires_in: Date.now() }),
+      'a timestamp instead of a period': loginGranting({ expires_in: Date.now() }),
       'an exp in the past': loginGranting({ access_token: unsignedJwt({ exp: seconds - 1 }) }),
       'an exp in ms': loginGranting({ access_token: unsignedJwt({ exp: Date.now() }) }),
       'nothing said': loginGranting({}),
@@ -105,7 +105,7 @@ async function passwordLoginStage(
   };
 }
 
-/** The variants that the wild knows pass the same contract. */
+/** Variants of real deployments pass the same contract. */
 const variants: Readonly<Record<string, () => Promise<DialectStage>>> = {
   xPay: () => xPayStage(),
   giftStream: () => giftStreamStage(),
@@ -127,7 +127,7 @@ const variants: Readonly<Record<string, () => Promise<DialectStage>>> = {
     const dialect = passwordLogin({ refusedStatuses: [403], tokenRejectedStatuses: [401, 403] });
     return passwordLoginStage(dialect, { failure: '403', badBearerStatus: 403, tokenType: 'Bearer' });
   },
-  'giftStream that answers a failed login 401': () => {
+  'giftStream that responds 401 to a failed login': () => {
     return giftStreamStage({ refusedStatuses: [401] }, { loginFailureStatus: 401 });
   },
   'giftStream that keeps its refresh token': () => giftStreamStage({}, { refreshMode: 'keep' }),

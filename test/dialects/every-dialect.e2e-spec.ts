@@ -59,7 +59,7 @@ class EveryController {
 type AnyEmulator = GiftStreamEmulator | PasswordLoginEmulator | XPayEmulator;
 
 interface Upstream {
-  /** What `dialect` is set to. */
+  /** The value of `dialect`. */
   readonly dialect: DialectName;
   readonly loginPath: string;
   readonly call: XPayRequest;
@@ -77,7 +77,7 @@ const upstreams: readonly Upstream[] = [
     dialect: 'gift-stream',
     loginPath: '/authenticate',
     call: { method: 'GET', path: '/sites' },
-    // A test that ends a token wants another one in the same second.
+    // A test that ends a token needs a different one within the same second.
     start: () => startGiftStreamEmulator({ accounts, equalTokensWithinASecond: false }),
   },
   {
@@ -101,7 +101,7 @@ function running(platform: Platform, call: XPayRequest, options: XPayAuthOptions
 }
 
 describe.each(everywhere)('$where', ({ platform, dialect, loginPath, call, start }) => {
-  it('I1 · lets a caller in by Basic, and asks the upstream once for two requests', async () => {
+  it('I1 · authenticates a caller by Basic, with one upstream call for two requests', async () => {
     await using emulator = await start();
     await using served = await running(platform, call, { dialect, baseUrl: emulator.url });
     for (let i = 0; i < 2; i++) {
@@ -112,7 +112,7 @@ describe.each(everywhere)('$where', ({ platform, dialect, loginPath, call, start
     expect(emulator.requests(loginPath)).toBe(1);
   });
 
-  it('I7 · refuses a wrong secret and an unknown user with 401 and a challenge, and never tells them apart', async () => {
+  it('I7 · rejects a wrong secret and an unknown user with the same 401 and challenge', async () => {
     await using emulator = await start();
     await using served = await running(platform, call, { dialect, baseUrl: emulator.url });
     const bodies: string[] = [];
@@ -126,7 +126,7 @@ describe.each(everywhere)('$where', ({ platform, dialect, loginPath, call, start
     expect(JSON.parse(bodies[0] ?? '')).toMatchObject({ errorCode: 'invalid_credentials' });
   });
 
-  it('I6 · an upstream that is down is a 503 with Retry-After, never a 401, and is not remembered', async () => {
+  it('I6 · an upstream that is down is a 503 with Retry-After, never a 401, and is not cached', async () => {
     await using emulator = await start();
     await using served = await running(platform, call, { dialect, baseUrl: emulator.url });
     await emulator.pause();
@@ -149,7 +149,7 @@ describe.each(everywhere)('$where', ({ platform, dialect, loginPath, call, start
     expect(emulator.requests()).toBe(1);
   });
 
-  it('O15 · calls the API, and goes on after its token was rejected before its time', async () => {
+  it('O15 · calls the API, and continues after its token was rejected early', async () => {
     await using emulator = await start();
     await using served = await running(platform, call, { dialect, baseUrl: emulator.url });
     const before = await served.fetch('/data');
@@ -164,7 +164,7 @@ describe.each(everywhere)('$where', ({ platform, dialect, loginPath, call, start
   });
 });
 
-it('password-login has no default baseUrl, so the boot says what is missing', async () => {
+it('password-login has no default baseUrl, so the boot error names the missing option', async () => {
   await expect(running('express', { path: '/' }, { dialect: 'password-login' })).rejects.toMatchObject({
     code: 'configuration',
     message: expect.stringContaining('baseUrl'),

@@ -44,7 +44,7 @@ describe('the example of docs/dialects.md', () => {
     expect(await statusOf('cy', 'ahoy')).toBe(503);
   });
 
-  it('knows the library by its published names alone', () => {
+  it('imports the library only by its published names', () => {
     const folder = join(import.meta.dirname, '../../examples/fourth-dialect');
     const imports = readdirSync(folder)
       .filter((file) => file.endsWith('.ts'))

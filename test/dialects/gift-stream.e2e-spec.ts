@@ -116,7 +116,7 @@ async function withCard(at: World): Promise<void> {
   at.emulator.resetLedger();
 }
 
-/** A 400 of gift-stream at a time of its own clock, in seconds. */
+/** A gift-stream 400 whose `timestamp` is set by the test, in seconds. */
 function refusal(message: string, timestamp: number): UpstreamAnswer {
   const text = JSON.stringify({ message, timestamp });
   return { status: 400, text, receivedAt: 0, upstreamNow: undefined, header: () => undefined };
@@ -128,7 +128,7 @@ describe('the token of gift-stream', () => {
     ['keep', 'the same'],
     ['omit', 'no'],
   ] as const)(
-    'issue 4 · one authenticate and then only /refresh over five expiries, when a refresh (%s) brings %s refresh token',
+    'issue 4 · authenticates once and then only calls /refresh over five expiries, when a refresh (%s) returns %s refresh token',
     async (refreshMode, _brings) => {
       await using at = await world({ refreshMode });
       const values = new Set([(await at.tokens.getToken()).value]);
@@ -141,7 +141,7 @@ describe('the token of gift-stream', () => {
     },
   );
 
-  it('issue 4 · one login when the refresh is refused, and refreshes again after it', async () => {
+  it('issue 4 · logs in once when the refresh is rejected, and refreshes again after it', async () => {
     await using at = await world();
     await at.tokens.getToken();
     at.emulator.revokeTokens();
@@ -153,37 +153,37 @@ describe('the token of gift-stream', () => {
     expect(at.paths().slice(3)).toEqual(['/refresh']);
   });
 
-  it.each(['refresh-token missing', 'refresh-token no JWT', 'token no JWT'])(
-    'issue 4 · logs in again where there is nothing to refresh with: %s',
+  it.each(['refresh-token missing', 'refresh-token not a JWT', 'token not a JWT'])(
+    'issue 4 · logs in again if there is no valid refresh token: %s',
     async (what) => {
       await using at = await world();
       const transform = (body: unknown): unknown => ({
         ...(body as object),
         accessToken:
-          what === 'token no JWT'
+          what === 'token not a JWT'
             ? 'opaque-token'
             : unsignedJwt({
                 exp: Math.floor((at.clock.now() + LIFE_MS) / 1_000),
-                ...(what === 'refresh-token no JWT' && { 'refresh-token': 'opaque-refresh' }),
+                ...(what === 'refresh-token not a JWT' && { 'refresh-token': 'opaque-refresh' }),
               }),
       });
       at.emulator.faults.next({ kind: 'transform', transform });
       await at.tokens.getToken();
-      // Without a readable exp it has the fallback life of five minutes.
-      await at.clock.advance(what === 'token no JWT' ? 300_000 : LIFE_MS);
+      // Without a readable exp the token has the fallback lifetime of five minutes.
+      await at.clock.advance(what === 'token not a JWT' ? 300_000 : LIFE_MS);
       await at.tokens.getToken();
       expect(at.paths()).toEqual(['/authenticate', '/authenticate']);
     },
   );
 
-  it('O10 · takes the upstream’s time from its timestamp, where it sends no Date', async () => {
+  it('O10 · reads the upstream’s time from its timestamp if it sends no Date', async () => {
     await using at = await world({ dateHeader: false, clockSkewMs: -3_600_000 });
     const { expiresAt } = await at.tokens.getToken();
     expect(expiresAt).toBe(at.emulator.now() + LIFE_MS);
     expect(at.tokens.status()).toMatchObject({ state: 'fresh', clockSkewMs: -3_600_000 });
   });
 
-  it('B13 · refuses to take a refresh token for an access token', async () => {
+  it('B13 · does not accept a refresh token as an access token', async () => {
     await using at = await world();
     const body = { message: 'OK', accessToken: unsignedJwt({ 'token-type': 'REFRESH' }) };
     at.emulator.faults.next({ kind: 'status', status: 200, body });
@@ -210,7 +210,7 @@ describe('calls of gift-stream', () => {
     expect(at.tokens.status().state).toBe('fresh');
   });
 
-  it('O15 · a sale that is refused for its token is repeated once, and goes through once', async () => {
+  it('O15 · a sale that is rejected because of its token is repeated once, and executed once', async () => {
     await using at = await world();
     await withCard(at);
     await at.clock.advance(2_000);
@@ -221,7 +221,7 @@ describe('calls of gift-stream', () => {
   });
 
   it.each(['Invalid Token Amount', 'Gift token is invalid for this site', 'Missing Token Type'])(
-    'O15 · a message that only mentions a token is not about ours: %s',
+    'O15 · a message that mentions a token is not about the access token: %s',
     async (message) => {
       await using at = await world();
       await withCard(at);
@@ -238,7 +238,7 @@ describe('calls of gift-stream', () => {
     'Token expired',
     'Token is invalid',
     'Token has expired',
-  ])('O15 · a message about the token and nothing else rejects it: %s', async (message) => {
+  ])('O15 · a message only about the access token rejects it: %s', async (message) => {
     await using at = await world();
     await at.tokens.getToken();
     await at.clock.advance(2_000);
@@ -251,7 +251,7 @@ describe('calls of gift-stream', () => {
     ['POST', '/transaction', false],
     ['GET', '/sites', true],
   ] as const)(
-    'O15 · a token past its exp is rejected whatever a 400 says, and a %s is repeated only if it reads',
+    'O15 · a token past its exp is rejected whatever the message of the 400, and a %s is repeated only if it reads',
     async (method, path, repeated) => {
       await using at = await world();
       const { api } = giftStream();
@@ -267,7 +267,7 @@ describe('calls of gift-stream', () => {
     },
   );
 
-  it('reads a gift card where the header has to be spelled Authorisation, and only there', async () => {
+  it('reads a gift card with the header `Authorisation`, which only that path needs', async () => {
     await using at = await world({ requireAuthorisation: true });
     await withCard(at);
     const { data } = await at.http.request({ method: 'GET', path: '/giftcard/card-1' });
@@ -276,14 +276,14 @@ describe('calls of gift-stream', () => {
     expect(at.emulator.ledger.map(({ headers }) => 'authorisation' in headers)).toEqual([true, false]);
   });
 
-  it('sends no such header where the option forbids it', async () => {
+  it('sends no such header if the option disables it', async () => {
     await using at = await world({}, { authorisation: false });
     await withCard(at);
     await at.http.request({ method: 'GET', path: '/giftcard/card-1' });
     expect(at.emulator.ledger.map(({ headers }) => 'authorisation' in headers)).toEqual([false]);
   });
 
-  it('says which field a form cannot carry, before it asks anybody', async () => {
+  it('names the field that a form cannot carry, before any call', async () => {
     await using at = await world();
     await at.tokens.getToken();
     await expect(at.http.post('/giftcard', { cardType: { id: 1 } })).rejects.toMatchObject({
@@ -297,18 +297,18 @@ describe('calls of gift-stream', () => {
 describe('callers of gift-stream', () => {
   const asAda = { headers: basic(ada.username, ada.secretKey) };
 
-  it('I12 · hold no scope, unless the options say so', async () => {
+  it('I12 · have no scope, unless the options set some', async () => {
     await using at = await world();
     expect((await at.served.fetch('/me', asAda)).status).toBe(200);
     expect((await at.served.fetch('/sell', asAda)).status).toBe(403);
   });
 
-  it('I12 · all hold the fixed scopes', async () => {
+  it('I12 · all have the fixed scopes', async () => {
     await using at = await world({}, { scopes: ['gifts:sell'] });
     expect((await at.served.fetch('/sell', asAda)).status).toBe(200);
   });
 
-  it('I12 · each hold what scopesFor says of the name that gift-stream gives', async () => {
+  it('I12 · each have the scopes that scopesFor returns for the name from gift-stream', async () => {
     const asked: string[] = [];
     const scopesFor = async ({ username }: { username: string }): Promise<string[]> => {
       asked.push(username);
@@ -321,13 +321,13 @@ describe('callers of gift-stream', () => {
     expect(asked).toEqual([ada.username, shop.username]);
   });
 
-  it('I6 · a scopesFor that fails lets nobody in, and blames nobody', async () => {
+  it("I6 · a scopesFor that throws accepts no caller, and is a 500 rather than the caller's fault", async () => {
     await using at = await world({}, { scopesFor: () => Promise.reject(new Error('the table is away')) });
     const answer = await at.served.fetch('/sell', asAda);
     expect([answer.status, await answer.text()]).toEqual([500, expect.not.stringContaining('table')]);
   });
 
-  it('I6 · a 400 that is not about the user is no refusal', async () => {
+  it('I6 · a 400 that is not about the user is not a rejection', async () => {
     await using at = await world();
     for (const message of ['Missing Email', 'Database connection lost', `No word of ${ada.secretKey}`]) {
       at.emulator.faults.next({ kind: 'status', status: 400, body: { message } });
@@ -340,18 +340,18 @@ describe('callers of gift-stream', () => {
     expect((await at.served.fetch('/me', asAda)).status).toBe(200);
   });
 
-  it('I6 · what the upstream says of a wrong password by default is one', async () => {
+  it('I6 · the default message for a wrong password is a rejection', async () => {
     await using at = await world();
     expect((await at.served.fetch('/me', { headers: basic(ada.username, 'a wrong key') })).status).toBe(401);
   });
 
-  it('I6 · what isRefusal says is one, where this gift-stream has words of its own', async () => {
+  it('I6 · a message that isRefusal matches is a rejection, for a gift-stream with other messages', async () => {
     await using at = await world({}, { isRefusal: (message) => message === 'Computer says no' });
     at.emulator.faults.next({ kind: 'status', status: 400, body: { message: 'Computer says no' } });
     expect((await at.served.fetch('/me', asAda)).status).toBe(401);
   });
 
-  it('B12 · of the answer to a login no word is quoted', async () => {
+  it('B12 · no text of a login response is quoted', async () => {
     await using at = await world();
     at.emulator.faults.next({
       kind: 'status',
@@ -364,7 +364,7 @@ describe('callers of gift-stream', () => {
     });
   });
 
-  it('B13 · a refresh token is no credential: neither as bearer nor as secret', async () => {
+  it('B13 · a refresh token is not a credential, neither as bearer nor as secret', async () => {
     await using at = await world({ acceptRefreshAsBearer: true });
     const nested = claimsOf((await at.tokens.getToken()).value)?.['refresh-token'] as string;
     at.emulator.resetLedger();
@@ -379,7 +379,7 @@ describe('callers of gift-stream', () => {
     expect((await at.served.fetch('/me', { headers: basic(ada.username, nested) })).status).toBe(401);
   });
 
-  it('I11 · a decoded claim proves nothing: an access token of gift-stream is no credential either', async () => {
+  it('I11 · a decoded claim proves nothing: an access token of gift-stream is not a credential either', async () => {
     await using at = await world();
     const { value } = await at.tokens.getToken();
     expect((await at.served.fetch('/me', { headers: bearer(value) })).status).toBe(401);
@@ -387,7 +387,7 @@ describe('callers of gift-stream', () => {
   });
 
   it.each([{ token: 'upstream' } as const, { keepUpstreamToken: true }])(
-    'B13 · the boot refuses to hand its tokens on: session %j',
+    'B13 · the boot rejects options that would hand out its tokens: session %j',
     async (session) => {
       await expect(world({}, {}, { session })).rejects.toMatchObject({ code: 'configuration' });
     },
@@ -395,7 +395,7 @@ describe('callers of gift-stream', () => {
 });
 
 describe.each(platforms)('B13 · the tokens of gift-stream on %s', (platform) => {
-  it('are in no log, no event, no status and no answer', async () => {
+  it('are in no log, event, status or response', async () => {
     const clock = new ManualClock();
     const minted: string[] = [];
     await using emulator = await startGiftStreamEmulator({ accounts: [shop, ada], clock, tokenLifeMs: LIFE_MS });
@@ -440,13 +440,13 @@ describe.each(platforms)('B13 · the tokens of gift-stream on %s', (platform) =>
 
     expect(minted.length).toBeGreaterThanOrEqual(8);
     expect(heard.length).toBeGreaterThan(20);
-    // Half a token is a token too: its payload has the refresh token in it.
+    // Half a token is a secret too: its payload contains the refresh token.
     const halves = minted.flatMap((token) => token.split('.').slice(1));
     expect(heard.filter((line) => halves.some((half) => line.includes(half)))).toEqual([]);
   });
 });
 
-it('options that cannot be meant stop the boot', () => {
+it('invalid options stop the boot', () => {
   const wrong: GiftStreamDialectOptions[] = [
     { refusedStatuses: [] },
     { refusedStatuses: [429] },

@@ -8,8 +8,8 @@ import { basic } from '../support/start-app.js';
 const guest = { username: 'guest@example.test', secretKey: 'guest-secret-key', scopes: [] };
 const asGuest = basic(guest.username, guest.secretKey);
 
-describe('D13 · an xPay.stream that writes null for a field without a value', () => {
-  it('authenticates callers and refuses wrong keys', async () => {
+describe('D13 · an xPay.stream that returns null for a field without a value', () => {
+  it('authenticates callers and rejects wrong keys', async () => {
     await using app = await startInbound('fastify', { accounts: [ada, root, guest] });
     app.xpay.nullFields = true;
     expect([await app.status('/user', asAda), await app.status('/user', wrong())]).toEqual([200, 401]);
@@ -23,7 +23,7 @@ describe('D13 · an xPay.stream that writes null for a field without a value', (
     expect(await app.status('/user', asGuest)).toBe(403);
   });
 
-  it('answers calls of the API, renews a rejected token and reports its errors', async () => {
+  it('answers API calls, renews a rejected token and reports errors', async () => {
     await using xpay = await startXPayEmulator({ accounts: [ada], nullFields: true });
     const module = await Test.createTestingModule({
       imports: [

@@ -82,13 +82,13 @@ async function world(
   };
 }
 
-/** A login's answer as some have it: wrapped up, by names of their own. */
+/** A login response with other field names, nested in an object. */
 function nested(body: unknown): unknown {
   const { access_token: token } = body as { access_token: string };
   return { result: { session: { token, expires_in: '90', scope: 'reports:read' } } };
 }
 
-/** Everything a failure could be logged as. */
+/** Every string that a log of the failure could contain. */
 function everyView(failure: unknown): string {
   const own = failure instanceof Error ? [failure.stack, failure.cause, failure.message] : [];
   return [inspect(failure, { showHidden: true, depth: Infinity }), JSON.stringify(failure), ...own.map(String)].join(
@@ -96,24 +96,29 @@ function everyView(failure: unknown): string {
   );
 }
 
-describe('what FastAPI answers to a login', () => {
+describe('what FastAPI responds to a login', () => {
   it.each<[string, XPayAuthErrorCode, PasswordLoginEmulatorOptions, PasswordLoginDialectOptions, string?]>([
     ['a 401 with a challenge', 'invalid_credentials', {}, {}, 'a wrong key of ada'],
-    ['a 422 array, for a form at a JSON model', 'upstream_malformed', { loginBody: 'json' }, {}],
-    ['a 422 array, for JSON at a form', 'upstream_malformed', {}, { body: 'json' }],
+    ['a 422 array, for a form sent to a JSON model', 'upstream_malformed', { loginBody: 'json' }, {}],
+    ['a 422 array, for JSON sent to a form', 'upstream_malformed', {}, { body: 'json' }],
     [
-      'a 422 that shows the whole form',
+      'a 422 that echoes the whole form',
       'upstream_malformed',
       { loginBody: 'form-model' },
       { fields: { username: 'email' } },
     ],
     ['a 422 for a missing grant_type', 'upstream_malformed', { strictGrantType: true }, {}],
-    ['a 307 for a trailing slash too many', 'upstream_malformed', {}, { path: '/auth/login/' }],
+    ['a 307 for an extra trailing slash', 'upstream_malformed', {}, { path: '/auth/login/' }],
     ['a 405', 'upstream_malformed', {}, { path: '/users/me' }],
-    ['a 404, for a path that is not there', 'upstream_malformed', {}, { path: '/login', refusedStatuses: [401, 404] }],
-  ])('B12 · %s ends in %s, with no secret in it', async (_what, code, modes, dialect, secretKey = ada.secretKey) => {
+    [
+      'a 404, for a path that does not exist',
+      'upstream_malformed',
+      {},
+      { path: '/login', refusedStatuses: [401, 404] },
+    ],
+  ])('B12 · %s is %s, with no secret in it', async (_what, code, modes, dialect, secretKey = ada.secretKey) => {
     await using at = await world(modes, dialect);
-    // As a caller meets it …
+    // The failure as a caller sees it …
     const answer = await at.served.fetch('/me', { headers: basic(ada.username, secretKey) });
     const body = await answer.text();
     expect([answer.status, JSON.parse(body)]).toEqual([
@@ -122,18 +127,18 @@ describe('what FastAPI answers to a login', () => {
     ]);
     expect(body).not.toContain(secretKey);
 
-    // … and as the app itself does, with its whole chain of causes.
+    // … and as the app sees it, with the whole chain of causes.
     if (secretKey !== ada.secretKey) at.emulator.setSecret(service.username, 'another key');
     const failure: unknown = await at.tokens.getToken().catch((thrown: unknown) => thrown);
     expect(failure).toMatchObject({ code: code === 'invalid_credentials' ? 'credentials_rejected' : code });
     for (const spelling of [service.secretKey, new URLSearchParams({ p: service.secretKey }).toString().slice(2)]) {
       expect(everyView(failure)).not.toContain(spelling);
     }
-    // Nothing was followed, and nothing was tried twice: one request for each of the two.
+    // No redirect was followed and nothing was retried: one request for each of the two.
     expect(at.paths()).toEqual(Array.from({ length: 2 }, () => dialect.path ?? '/auth/login'));
   });
 
-  it('I8 · an empty user or secret is refused without asking', async () => {
+  it('I8 · an empty user or secret is rejected without an upstream call', async () => {
     await using at = await world();
     for (const headers of [basic('', 'key'), basic('ada', '')]) {
       expect((await at.served.fetch('/me', { headers })).status).toBe(401);
@@ -151,16 +156,16 @@ describe('what FastAPI answers to a login', () => {
   });
 });
 
-describe('conventions of a refusal', () => {
+describe('conventions for a rejected login', () => {
   it.each<[string, PasswordLoginEmulatorOptions, PasswordLoginDialectOptions, number]>([
-    ['401 by default', {}, {}, 401],
-    ['403 only where the options say so', { failure: '403' }, {}, 502],
-    ['403 where they do', { failure: '403' }, { refusedStatuses: [403] }, 401],
-    ['404 only where the options say so', { failure: '404' }, {}, 502],
-    ['404 where they do', { failure: '404' }, { refusedStatuses: [401, 404] }, 401],
-    ['400 only where the options say so', { failure: 'LOGIN_BAD_CREDENTIALS' }, {}, 502],
-    ['400 where they do', { failure: 'LOGIN_BAD_CREDENTIALS' }, { refusedStatuses: [400] }, 401],
-    ['invalid_grant always, it has no other meaning', { failure: 'invalid_grant' }, {}, 401],
+    ['401 is a rejection by default', {}, {}, 401],
+    ['403 is not a rejection by default', { failure: '403' }, {}, 502],
+    ['403 is a rejection if the options say so', { failure: '403' }, { refusedStatuses: [403] }, 401],
+    ['404 only if the options say so', { failure: '404' }, {}, 502],
+    ['404 is a rejection if the options say so', { failure: '404' }, { refusedStatuses: [401, 404] }, 401],
+    ['400 only if the options say so', { failure: 'LOGIN_BAD_CREDENTIALS' }, {}, 502],
+    ['400 is a rejection if the options say so', { failure: 'LOGIN_BAD_CREDENTIALS' }, { refusedStatuses: [400] }, 401],
+    ['invalid_grant is always a rejection, because it has no other meaning', { failure: 'invalid_grant' }, {}, 401],
   ])('I6 · %s', async (_what, modes, dialect, status) => {
     await using at = await world(modes, dialect);
     expect((await at.served.fetch('/me', { headers: basic('ada', 'a wrong key') })).status).toBe(status);
@@ -174,8 +179,8 @@ describe('conventions of a refusal', () => {
   });
 });
 
-describe('what a login brings', () => {
-  it('I12 · the scopes of the answer', async () => {
+describe('what a login returns', () => {
+  it('I12 · the scopes of the response', async () => {
     await using at = await world();
     expect((await at.served.fetch('/reports', asAda)).status).toBe(200);
     expect((await at.served.fetch('/reports', { headers: basic(service.username, service.secretKey) })).status).toBe(
@@ -185,10 +190,10 @@ describe('what a login brings', () => {
 
   it.each<[string, PasswordLoginEmulatorOptions, number]>([
     ['expires_in as a number', { expiresIn: 'number' }, 120_000],
-    ['expires_in as text', { expiresIn: 'text' }, 120_000],
+    ['expires_in as a string', { expiresIn: 'text' }, 120_000],
     ['the exp of the token, less the second that Date may have lost', { jwtExpiry: true }, 119_000],
-    ['nothing said: token.fallbackLifeMs', {}, 300_000],
-  ])('O12 · its life, from %s', async (_what, modes, lifeMs) => {
+    ['no expiry: token.fallbackLifeMs', {}, 300_000],
+  ])('O12 · its lifetime, from %s', async (_what, modes, lifeMs) => {
     await using at = await world({ tokenLifeMs: 120_000, ...modes });
     await at.tokens.getToken();
     await at.clock.advance(lifeMs - Math.min(30_000, lifeMs * 0.05) - 1);
@@ -197,7 +202,7 @@ describe('what a login brings', () => {
     expect(at.tokens.peek()).toBeUndefined();
   });
 
-  it('a token wherever tokenAt says, and what belongs to it beside it', async () => {
+  it('the token at the path of tokenAt, and the fields beside it', async () => {
     await using at = await world({}, { tokenAt: 'result.session.token' });
     at.emulator.faults.always({ kind: 'transform', transform: nested });
     expect((await at.served.fetch('/reports', asAda)).status).toBe(200);
@@ -205,14 +210,14 @@ describe('what a login brings', () => {
   });
 
   it.each<[string, object]>([
-    ['a type that is no bearer', { access_token: 'x', token_type: 'DPoP' }],
-    ['a token that fits no header', { access_token: 'two words' }],
-    ['a life that is no number', { access_token: 'x', expires_in: 'soon' }],
+    ['a type other than bearer', { access_token: 'x', token_type: 'DPoP' }],
+    ['a token that is invalid in a header', { access_token: 'two words' }],
+    ['a lifetime that is not a number', { access_token: 'x', expires_in: 'soon' }],
     ['an exp in the past', { access_token: unsignedJwt({ exp: 1 }) }],
-    ['scopes that are no text', { access_token: 'x', scope: 7 }],
+    ['scopes that are not a string', { access_token: 'x', scope: 7 }],
     ['101 scopes', { access_token: 'x', scope: 's '.repeat(101) }],
     ['a scope of 257 characters', { access_token: 'x', scope: ['s'.repeat(257)] }],
-    ['nothing where the token should be', { token: 'x' }],
+    ['no token at the path', { token: 'x' }],
   ])('O12 · upstream_malformed for %s', async (_what, body) => {
     await using at = await world();
     at.emulator.faults.next({ kind: 'transform', transform: () => body });
@@ -245,7 +250,7 @@ describe('what a login brings', () => {
     },
   );
 
-  it('D13 · an answer without a token_type is accepted, as is null, whatever tokenTypes says', async () => {
+  it('D13 · a response without a token_type is accepted, as is null, whatever tokenTypes is', async () => {
     await using at = await world({}, { tokenTypes: ['JWT'] });
     at.emulator.faults.always({ kind: 'transform', transform: (body) => ({ ...(body as object), token_type: null }) });
     expect((await at.served.fetch('/me', asAda)).status).toBe(200);
@@ -257,7 +262,7 @@ describe('what a login brings', () => {
     await expect(at.tokens.getToken()).resolves.toBeDefined();
   });
 
-  it('sends the fields by the names and in the body that the options give', async () => {
+  it('sends the fields with the names and the encoding of the options', async () => {
     await using at = await world({}, { body: 'json', fields: { username: 'email' }, extraFields: { tenant: 'north' } });
     await at.tokens.getToken().catch(() => undefined);
     expect(at.emulator.ledger[0]?.headers['content-type']).toBe('application/json');
@@ -268,20 +273,17 @@ describe('what a login brings', () => {
 describe('a refresh', () => {
   const refreshing = { refreshTokens: true, tokenLifeMs: 60_000, expiresIn: 'number' } as const;
 
-  it.each([true, false])(
-    'goes by OAuth’s refresh grant over five expiries; rotated: %s',
-    async (rotateRefreshTokens) => {
-      await using at = await world({ ...refreshing, rotateRefreshTokens }, { refreshPath: '/auth/refresh' });
+  it.each([true, false])('uses OAuth’s refresh grant over five expiries; rotated: %s', async (rotateRefreshTokens) => {
+    await using at = await world({ ...refreshing, rotateRefreshTokens }, { refreshPath: '/auth/refresh' });
+    await at.tokens.getToken();
+    for (let expiry = 0; expiry < 5; expiry++) {
+      await at.clock.advance(61_000);
       await at.tokens.getToken();
-      for (let expiry = 0; expiry < 5; expiry++) {
-        await at.clock.advance(61_000);
-        await at.tokens.getToken();
-      }
-      expect(at.paths()).toEqual(['/auth/login', ...Array.from({ length: 5 }, () => '/auth/refresh')]);
-    },
-  );
+    }
+    expect(at.paths()).toEqual(['/auth/login', ...Array.from({ length: 5 }, () => '/auth/refresh')]);
+  });
 
-  it('that is refused is one login', async () => {
+  it('logs in once when it is rejected', async () => {
     await using at = await world(refreshing, { refreshPath: '/auth/refresh' });
     await at.tokens.getToken();
     at.emulator.revokeTokens();
@@ -290,7 +292,7 @@ describe('a refresh', () => {
     expect(at.paths()).toEqual(['/auth/login', '/auth/refresh', '/auth/login']);
   });
 
-  it('needs a path: without one it is a login', async () => {
+  it('needs a path; without one the client logs in again', async () => {
     await using at = await world(refreshing);
     await at.tokens.getToken();
     await at.clock.advance(61_000);
@@ -299,7 +301,7 @@ describe('a refresh', () => {
   });
 });
 
-describe('calls of the API', () => {
+describe('API calls', () => {
   it('O15 · a 401 renews the token and repeats the call once', async () => {
     await using at = await world();
     await at.tokens.getToken();
@@ -310,7 +312,7 @@ describe('calls of the API', () => {
     expect(at.paths()).toEqual(['/auth/login', '/users/me', '/auth/login', '/users/me']);
   });
 
-  it('O15 · a 403 counts only where the options say so, and then repeats no write', async () => {
+  it('O15 · a 403 rejects the token only if the options say so, and then no write is repeated', async () => {
     await using at = await world({}, { tokenRejectedStatuses: [401, 403] });
     at.emulator.faults.next(
       { kind: 'status', status: 403, body: { detail: 'Not authenticated' } },
@@ -326,7 +328,7 @@ describe('calls of the API', () => {
     });
   });
 
-  it('B12 · a 422 says nothing of what it repeats', async () => {
+  it('B12 · no input that a 422 echoes is quoted', async () => {
     await using at = await world();
     const { value } = await at.tokens.getToken();
     const body = { detail: [{ type: 'missing', loc: ['body'], msg: 'Field required', input: { token: value } }] };
@@ -338,7 +340,7 @@ describe('calls of the API', () => {
   });
 });
 
-it('options that cannot be meant stop the boot', () => {
+it('invalid options stop the boot', () => {
   const wrong: PasswordLoginDialectOptions[] = [
     { path: 'auth/login' },
     { path: '//elsewhere.test/login' },

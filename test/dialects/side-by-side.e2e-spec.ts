@@ -26,7 +26,7 @@ import { basic, platforms, startApp } from '../support/start-app.js';
 
 const ours = { username: 'us@example.test', secretKey: 'our key at xPay' };
 const oursAtGift = { username: 'us@example.test', secretKey: 'our key at gift-stream' };
-// One name at both, two secrets: neither may open the other door.
+// One username with a different secret at each: neither secret may be valid at the other.
 const adaPay = { username: 'ada@example.test', secretKey: 'ada pays', scopes: ['tme_user'] };
 const adaGift = { username: 'ada@example.test', secretKey: 'ada gives' };
 
@@ -104,7 +104,7 @@ describe.each(platforms)('xPay and gift-stream side by side on %s', (platform) =
     const giver = await served.fetch('/gift', asGiver);
     expect([giver.status, await giver.json()]).toEqual([200, { instance: 'gift', scopes: ['gifts:give'] }]);
 
-    // What one of them remembers opens nothing at the other.
+    // Credentials cached by one instance are not valid at the other.
     const crossed = [await served.fetch('/pay', asGiver), await served.fetch('/gift', asPayer)];
     expect(crossed.map(({ status }) => status)).toEqual([401, 401]);
     expect(crossed.map(({ headers }) => headers.get('www-authenticate'))).toEqual([
@@ -113,7 +113,7 @@ describe.each(platforms)('xPay and gift-stream side by side on %s', (platform) =
     ]);
   });
 
-  it('I14 · each token service logs in with its own account at its own upstream', async () => {
+  it('I14 · each token service logs in with its own account to its own upstream', async () => {
     await using at = await start();
     const answer = await at.served.fetch('/both');
     expect([answer.status, await answer.json()]).toEqual([200, { wallets: true, sites: true }]);
@@ -121,7 +121,7 @@ describe.each(platforms)('xPay and gift-stream side by side on %s', (platform) =
     expect(at.gift.ledger.map(({ path }) => path)).toEqual(['/authenticate', '/sites']);
   });
 
-  it('I14 · one that is down leaves the other alone: callers, tokens and status', async () => {
+  it('I14 · an outage of one does not affect the other: callers, tokens and status', async () => {
     await using at = await start();
     await at.gift.pause();
     expect((await at.served.fetch('/both')).status).toBe(503);
@@ -135,7 +135,7 @@ describe.each(platforms)('xPay and gift-stream side by side on %s', (platform) =
   });
 });
 
-it('I14 · on one Redis, each instance keeps to the prefix of its own store', async () => {
+it('I14 · on one Redis, each instance uses only the prefix of its own store', async () => {
   await using redis = await RedisServer.start();
   await using xpay = await startXPayEmulator({ accounts: [{ ...ours, scopes: ['tme_user'] }, adaPay] });
   await using gift = await startGiftStreamEmulator({ accounts: [oursAtGift, adaGift] });
@@ -165,7 +165,7 @@ it('I14 · on one Redis, each instance keeps to the prefix of its own store', as
   expect([await who('pay', payer), await who('gift', giver)]).toEqual([adaPay.username, adaGift.username]);
   expect([await who('gift', payer), await who('pay', giver)]).toEqual(['invalid_token', 'invalid_token']);
 
-  // Nor does what ends a user at one of them touch the same name at the other.
+  // Revoking a user at one instance does not affect the same username at the other.
   await of('pay').revokeUser(adaPay.username);
   expect([await who('pay', payer), await who('gift', giver)]).toEqual(['invalid_token', adaGift.username]);
   await module.close();
