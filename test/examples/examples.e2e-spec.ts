@@ -31,13 +31,13 @@ beforeAll(async () => {
 afterAll(() => redis[Symbol.asyncDispose]());
 
 describe('the commands of examples/README.md', () => {
-  it('are one for each example', () => {
+  it('cover each example once', () => {
     const files = readdirSync(examples).filter((name) => name.endsWith('.ts') && name !== 'app.ts');
     expect(listed.map((name) => `${name}.ts`).toSorted()).toEqual(files.toSorted());
   });
 
   it.each(listed)(
-    '%s runs, and answers as it says it will',
+    '%s runs and prints the documented responses',
     async (name) => {
       const PORT = String(await freePair());
       const program = await spawnNode(join(root, 'scripts/example.mjs'), { PORT, REDIS_URL: redis.url }, [name]);
@@ -59,7 +59,7 @@ describe('the commands of examples/README.md', () => {
   );
 });
 
-describe('an example, by itself', () => {
+describe('an example on its own', () => {
   const app = { username: 'this-app@example.test', secretKey: 'key-of-app-1' };
   const admin = { username: 'admin@example.test', secretKey: 'key-of-admin-1', scopes: ['tme_admin'] };
   const asAdmin = { headers: basic(admin.username, admin.secretKey) };
@@ -77,7 +77,7 @@ describe('an example, by itself', () => {
     rmSync(folder, { recursive: true });
   });
 
-  /** Starts it, and returns where it listens. */
+  /** Starts an example. Returns its address. */
   async function start(name: string, environment: Readonly<Record<string, string>>): Promise<string> {
     const PORT = String(await freePort());
     running.push(await spawnNode(compiled(name), { XPAY_BASE_URL: xpay.url, ...environment, PORT }));
@@ -110,7 +110,7 @@ describe('an example, by itself', () => {
   );
 
   it(
-    'C1 · redis: one process obtains the token for both, and a login on one is a login on the other',
+    'C1 · redis: one process obtains the token for both, and a login on one is valid on the other',
     async () => {
       const environment = {
         XPAY_USERNAME: app.username,
@@ -135,13 +135,13 @@ describe('an example, by itself', () => {
   );
 });
 
-/** A free port whose neighbour is free as well. */
+/** Returns a free port whose next port is free as well. */
 async function freePair(): Promise<number> {
   for (let tries = 0; tries < 100; tries++) {
     const port = await freePort();
     if (await isFree(port + 1)) return port;
   }
-  throw new Error('no two free ports beside each other');
+  throw new Error('no two adjacent free ports');
 }
 
 async function isFree(port: number): Promise<boolean> {
