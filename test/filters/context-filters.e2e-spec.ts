@@ -22,10 +22,10 @@ import { freePort } from '../support/free-port.js';
 import { openSocket } from '../support/gateway-client.js';
 import { ada } from '../support/inbound-app.js';
 
-/** Headers that failureHeaders() had for what the filter caught. */
+/** Headers that failureHeaders() returned for the exceptions that the filter caught. */
 const headersSeen: Record<string, string>[] = [];
 
-/** One filter of the app for all of its contexts. It knows Nest, and nothing of this library. */
+/** One filter of the app for all contexts. It uses Nest, and nothing of this library. */
 @Catch()
 class EveryContextFilter implements ExceptionFilter {
   catch(thrown: Error, host: ArgumentsHost): unknown {
@@ -154,7 +154,7 @@ const OUTBOUND = {
   message: 'The upstream service refused this application',
 };
 
-describe("an app's own exception filter beside HTTP", () => {
+describe("an app's own exception filter in contexts other than HTTP", () => {
   it('D11 · a filter for everything has the status and errorCode in getResponse() in a microservice', async () => {
     await using app = await startEveryContext(new EveryContextFilter());
     expect(await app.rpc('login')).toMatchObject(REJECTED);
@@ -181,7 +181,7 @@ describe("an app's own exception filter beside HTTP", () => {
     expect(headersSeen).toEqual([{}, {}]);
   });
 
-  it("D11 · XPayAuthFilter logs what is not the caller's fault once in every context, because Nest does not", async () => {
+  it("D11 · XPayAuthFilter logs a failure that is not the caller's fault once in every context, because Nest does not", async () => {
     await using app = await startEveryContext();
     const warned = () =>
       app.logged.filter(({ level, line }) => level === 'warn' && /credentials_rejected:|invalid_credentials/.test(line))

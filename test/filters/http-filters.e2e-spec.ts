@@ -24,7 +24,7 @@ const byEveryRegistration = (kinds: typeof filters | typeof filtersWithHeaders) 
 
 const both = (realm: string) => `Basic realm="${realm}", charset="UTF-8", Bearer realm="${realm}"`;
 
-/** Every failure that leaves a route: what the caller must receive, and how it is provoked. */
+/** Every failure that leaves a route: the response the caller must receive, and how the failure is caused. */
 const failures: readonly [number, XPayAuthErrorCode, (app: FilteredApp) => Promise<Response>][] = [
   [401, 'invalid_credentials', (app) => app.post('/login', { ...ada, secretKey: 'wrong' })],
   [400, 'invalid_request', (app) => app.post('/login', { username: 7 })],
