@@ -19,14 +19,14 @@ const preflight = (origin: string) => ({
   },
 });
 
-/** Another instance of the app, which is away: nginx asks the next, and then knows two statuses. */
+/** Another instance of the app, which is down: nginx then tries the next one and sees two statuses. */
 const SECOND_INSTANCE = { 'keepalive 32;': 'server 127.0.0.1:1 max_fails=0; keepalive 32;' };
 const start = {
   nginx: (urls: { appUrl: string; siteUrl: string }) => startNginx({ ...urls, edits: SECOND_INSTANCE }),
   caddy: startCaddy,
 };
 
-/** What auth_request can tell apart, and the configuration brings through. Of everything else it makes a 500. */
+/** Statuses that auth_request can distinguish and the configuration passes on. All others become a 500. */
 const THROUGH_NGINX = [400, 401, 403, 429, 502, 503, 504];
 const expected = {
   nginx: (said: number) => ({
@@ -37,7 +37,7 @@ const expected = {
   caddy: (status: number) => ({ status, 'retry-after': ['7'], 'www-authenticate': [CHALLENGE] }),
 };
 
-describe.each(['nginx', 'caddy'] as const)('%s makes of an answer of /verify', (program) => {
+describe.each(['nginx', 'caddy'] as const)('%s maps a response of /verify', (program) => {
   const questions: IncomingMessage[] = [];
   let authority: Server;
   let site: EchoSite;
@@ -62,19 +62,19 @@ describe.each(['nginx', 'caddy'] as const)('%s makes of an answer of /verify', (
   });
   const ask = (asked: Omit<Asked, 'url'> = {}): Promise<Answered> => request({ url: `${proxy.url}/app/`, ...asked });
 
-  it.each([200, 204])('%d: what the site says', async (said) => {
+  it.each([200, 204])('%d: to the response of the site', async (said) => {
     const answer = await ask({ headers: { 'x-wanted': String(said) } });
     expect([answer.status, answer.all('retry-after'), answer.all('www-authenticate')]).toEqual([200, [], []]);
     expect(JSON.parse(answer.body)).toEqual(site.reached.at(-1));
   });
 
-  it('200 without a header: not what the client claims in its place', async () => {
+  it('200 without a header: does not pass on the header that the client sent', async () => {
     await ask({ headers: { 'X-Wanted': '200', 'X-Auth-Scopes': 'tme_admin' } });
     expect(site.reached.at(-1)?.lines.filter(([, value]) => value.includes('tme_admin'))).toEqual([]);
   });
 
   it.each([302, 304, 400, 401, 403, 404, 418, 429, 500, 502, 503, 504])(
-    '%d: its own, and the site is not reached',
+    '%d: to its own response, without calling the site',
     async (said) => {
       const before = site.reached.length;
       for (let i = 0; i < 4; i++) {
@@ -89,7 +89,7 @@ describe.each(['nginx', 'caddy'] as const)('%s makes of an answer of /verify', (
     },
   );
 
-  it('a question without the body, and with the one address that is true', async () => {
+  it('after calling /verify without the body, and with the true client address only', async () => {
     questions.length = 0;
     await ask({
       method: 'POST',
@@ -105,8 +105,8 @@ describe.each(['nginx', 'caddy'] as const)('%s makes of an answer of /verify', (
     expect(questions[0]).toMatchObject({ method: 'GET', url: '/verify' });
   });
 
-  describe('to a script of another origin', () => {
-    it('a preflight is allowed without a question: it never has credentials', async () => {
+  describe('for a script of another origin', () => {
+    it('a preflight is allowed without calling /verify, because it never has credentials', async () => {
       questions.length = 0;
       const answer = await ask(preflight(ORIGIN));
       expect([answer.status, answer.body]).toEqual([204, '']);
@@ -133,16 +133,16 @@ describe.each(['nginx', 'caddy'] as const)('%s makes of an answer of /verify', (
 
     it.each<[string, Omit<Asked, 'url'>]>([
       ['OPTIONS alone', { method: 'OPTIONS' }],
-      ['OPTIONS with an origin alone', { method: 'OPTIONS', headers: { Origin: ORIGIN } }],
-      ['OPTIONS with a method alone', { method: 'OPTIONS', headers: { 'Access-Control-Request-Method': 'PUT' } }],
-      ['GET that looks like one', { ...preflight(ORIGIN), method: 'GET' }],
-    ])('%s is no preflight, and is asked about', async (_what, asked) => {
+      ['OPTIONS with only an origin', { method: 'OPTIONS', headers: { Origin: ORIGIN } }],
+      ['OPTIONS with only a method', { method: 'OPTIONS', headers: { 'Access-Control-Request-Method': 'PUT' } }],
+      ['GET that looks like a preflight', { ...preflight(ORIGIN), method: 'GET' }],
+    ])('%s is not a preflight, so /verify is called', async (_what, asked) => {
       questions.length = 0;
       expect((await ask(asked)).status).toBe(401);
       expect(questions).toHaveLength(1);
     });
 
-    it.each([200, 400, 401, 403, 429, 503])('a %d can be read, with its headers', async (status) => {
+    it.each([200, 400, 401, 403, 429, 503])('a %d is readable, with its headers', async (status) => {
       const { headers } = await ask({ headers: { Origin: ORIGIN, 'X-Wanted': String(status) } });
       expect(headers).toMatchObject({
         'access-control-allow-origin': ORIGIN,

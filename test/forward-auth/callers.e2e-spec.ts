@@ -10,7 +10,7 @@ import { ADMIN, PLAIN, type Stage, USER, stages, startProxy, startStage } from '
 
 const callers = [USER, ADMIN, PLAIN];
 
-/** Who the site was told is calling, over a shared connection, as a load balancer in front of nginx would. */
+/** The caller that the site was told, over a shared connection, as behind a load balancer in front of nginx. */
 async function toldOf(stage: Stage, agent: Agent, { username, secretKey }: typeof USER): Promise<readonly string[]> {
   const asked = get(`${stage.proxy.url}/app/`, { agent, headers: basic(username, secretKey) });
   const [answer] = (await once(asked, 'response')) as [IncomingMessage];
@@ -29,14 +29,14 @@ async function expectNoMixUp(stage: Stage): Promise<void> {
 }
 
 describe.each(stages)('callers of %s in front of the reference app on %s', (proxy, platform) => {
-  it('are never taken for each other, at once and over shared connections', async () => {
+  it('are never confused, with concurrent requests over shared connections', async () => {
     await using stage = await startStage(platform, startProxy[proxy]);
     await expectNoMixUp(stage);
   });
 });
 
 describe.each(platforms)('callers of nginx in front of the reference app on %s', (platform) => {
-  it('are not taken for each other when nginx is made to cache what /verify says, under a key without the credentials', async () => {
+  it('are not confused when nginx caches responses of /verify under a key without the credentials', async () => {
     await using stage = await startStage(platform, (urls) =>
       startNginx({
         ...urls,

@@ -14,7 +14,7 @@ const tries = [...page.matchAll(/^(curl -i .+?)\s+# (\d{3})(?:,|$)/gm)].map(([, 
   status: Number(status),
 }));
 
-/** What curl would ask with this command line; curl itself need not be installed. */
+/** The request that curl would send for this command line. curl need not be installed. */
 function curl(command: string, at: string, accounts: Readonly<Record<string, string>>): Promise<Answered> {
   const words = [...command.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)].map(([, a, b, c]) => a ?? b ?? c ?? '');
   const after = (option: string): string[] =>
@@ -53,7 +53,7 @@ describe('the first steps of docs/forward-auth.md', () => {
     );
   });
 
-  it('show every kind of answer', () => {
+  it('show every kind of response', () => {
     expect(new Set(tries.map(({ status }) => status))).toEqual(new Set([200, 204, 401, 403]));
   });
 
@@ -65,14 +65,14 @@ describe('the first steps of docs/forward-auth.md', () => {
     }
   });
 
-  it('end with 502 for everybody when the app is stopped', async () => {
+  it('end with 502 for every caller when the app is stopped', async () => {
     app.kill('SIGTERM');
     await app.ended();
     expect((await curl('curl -i -u "$user" http://127.0.0.1:8080/', nginx.url, accounts)).status).toBe(502);
   });
 });
 
-it('docs/forward-auth.md names only files that are there', () => {
+it('docs/forward-auth.md names only existing files', () => {
   const links = [...page.matchAll(/\]\((\.\.\/[^)#]+)\)/g)].map(([, path = '']) => path);
   expect(links.length).toBeGreaterThan(3);
   expect(links.filter((path) => !existsSync(join(root, 'docs', path)))).toEqual([]);

@@ -7,7 +7,7 @@ import { startReferenceApp } from '../support/reference-app.js';
 import { type Asked, type Answered, request } from '../support/request.js';
 import { type Platform, type RunningApp, platforms } from '../support/start-app.js';
 
-/** How each proxy of which this machine has a package is started with its example. */
+/** Starts each proxy that this machine can install, with its example. */
 export const startProxy = { nginx: startNginx, caddy: startCaddy };
 export type Proxy = keyof typeof startProxy;
 
@@ -26,13 +26,13 @@ export const ODD = {
   displayName: 'Zoë €, "odd" & co\u2028',
   scopes: ['tme_user', 'two words\r\nX-Auth-User: root@example.test'],
 };
-/** The longest name that credentials may have, in letters that take most room when they are encoded. */
+/** The longest username that credentials may have, in letters that take the most space when encoded. */
 export const LONG = { username: 'ä'.repeat(2_048), secretKey: 'k', scopes: ['tme_user'] };
 
 export interface Stage extends AsyncDisposable {
   readonly xpay: XPayEmulator;
   readonly app: RunningApp;
-  /** What stands behind `/app/`. */
+  /** The site behind `/app/`. */
   readonly site: EchoSite;
   readonly proxy: RunningProxy;
   /** A request to the proxy. */

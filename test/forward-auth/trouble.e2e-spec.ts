@@ -10,7 +10,7 @@ const ELSEWHERE = '127.0.0.3';
 
 let guesses = 0;
 
-/** Guesses at the user's key, so many, from an address. */
+/** Sends a number of guesses at the user's key from an address. */
 async function guess(
   stage: Stage,
   from: string,
@@ -29,7 +29,7 @@ const statuses = (answers: readonly Answered[]): number[] => answers.map(({ stat
 const times = (count: number, status: number): number[] => Array.from({ length: count }, () => status);
 
 describe.each(stages)('%s in front of the reference app on %s', (proxy, platform) => {
-  it("I5 · attempts are counted by the client's address: 429 with Retry-After for one, not for another", async () => {
+  it("I5 · attempts are counted by the client's address: 429 with Retry-After for one address, not for another", async () => {
     await using stage = await startStage(platform, startProxy[proxy]);
     const answers = await guess(stage, HERE, 11);
     expect(statuses(answers)).toEqual([...times(10, 401), 429]);
@@ -41,26 +41,29 @@ describe.each(stages)('%s in front of the reference app on %s', (proxy, platform
     expect((await stage.ask('/app/', { from: HERE, headers: asAdmin })).status).toBe(200);
   });
 
-  it.each(['X-Forwarded-For', 'Forwarded', 'X-Real-IP'])('I5 · a forged %s buys no attempts', async (name) => {
-    await using stage = await startStage(platform, startProxy[proxy]);
-    const forged = name === 'Forwarded' ? 'for=192.0.2.1' : '192.0.2.1';
-    expect(statuses(await guess(stage, HERE, 6, { [name]: forged }))).toEqual(times(6, 401));
-    expect(statuses(await guess(stage, HERE, 5, { [name]: `${forged}2` })).at(-1)).toBe(429);
-  });
+  it.each(['X-Forwarded-For', 'Forwarded', 'X-Real-IP'])(
+    'I5 · a forged %s gives no additional attempts',
+    async (name) => {
+      await using stage = await startStage(platform, startProxy[proxy]);
+      const forged = name === 'Forwarded' ? 'for=192.0.2.1' : '192.0.2.1';
+      expect(statuses(await guess(stage, HERE, 6, { [name]: forged }))).toEqual(times(6, 401));
+      expect(statuses(await guess(stage, HERE, 5, { [name]: `${forged}2` })).at(-1)).toBe(429);
+    },
+  );
 
-  it("I5 · a client at the proxy's own address is counted too", async () => {
+  it('I5 · a client at the address of the proxy is counted too', async () => {
     await using stage = await startStage(platform, startProxy[proxy]);
     expect(statuses(await guess(stage, '127.0.0.1', 11))).toEqual([...times(10, 401), 429]);
     expect((await stage.ask('/app/', { from: ELSEWHERE, headers: asUser })).status).toBe(200);
   });
 
-  it('I5 · without TRUST_PROXY nobody is counted by the address of the proxy, which all would share', async () => {
+  it('I5 · without TRUST_PROXY no caller is counted by the address of the proxy, which all would share', async () => {
     await using stage = await startStage(platform, startProxy[proxy], { trustsProxy: false });
     expect(statuses(await guess(stage, HERE, 11))).toEqual(times(11, 401));
     expect((await stage.ask('/app/', { from: ELSEWHERE, headers: asUser })).status).toBe(200);
   });
 
-  it('I6 · upstream away: 503 with Retry-After and no challenge, while remembered callers go on', async () => {
+  it('I6 · upstream down: 503 with Retry-After and no challenge, while cached callers are accepted', async () => {
     await using stage = await startStage(platform, startProxy[proxy]);
     expect((await stage.ask('/app/', { headers: asUser })).status).toBe(200);
     await stage.xpay.pause();
@@ -73,13 +76,13 @@ describe.each(stages)('%s in front of the reference app on %s', (proxy, platform
     expect((await stage.ask('/app/', { headers: asAdmin })).status).toBe(200);
   });
 
-  it('I6 · upstream speaks of something else: 502', async () => {
+  it('I6 · malformed response of the upstream: 502', async () => {
     await using stage = await startStage(platform, startProxy[proxy]);
     stage.xpay.businessError('maintenance');
     expect((await stage.ask('/app/', { headers: asUser })).status).toBe(502);
   });
 
-  it('the app is away: 502, and nobody gets in', async () => {
+  it('the app is down: 502, and no caller is accepted', async () => {
     await using stage = await startStage(platform, startProxy[proxy]);
     expect((await stage.ask('/app/', { headers: asUser })).status).toBe(200);
     await stage.app.stop();

@@ -11,11 +11,11 @@ const asUserWith = (...lines: [string, string][]): [string, string][] => [
 
 function lastOf(reached: readonly Reached[]): Reached {
   const last = reached.at(-1);
-  if (last === undefined) throw new Error('nothing reached the site');
+  if (last === undefined) throw new Error('no request reached the site');
   return last;
 }
 
-describe.each(stages)('%s asks the reference app on %s', (proxy, platform) => {
+describe.each(stages)('%s calls the reference app on %s', (proxy, platform) => {
   let stage: Stage;
   beforeAll(async () => {
     stage = await startStage(platform, startProxy[proxy]);
@@ -26,7 +26,7 @@ describe.each(stages)('%s asks the reference app on %s', (proxy, platform) => {
   const lastReached = () => lastOf(stage.site.reached);
 
   describe('pages', () => {
-    it('are shown to a valid caller', async () => {
+    it('are served to a valid caller', async () => {
       const answer = await stage.ask('/', { headers: as(USER) });
       expect([answer.status, answer.body]).toEqual([200, expect.stringContaining('any valid caller')]);
     });
@@ -35,7 +35,7 @@ describe.each(stages)('%s asks the reference app on %s', (proxy, platform) => {
       ['nobody', {}],
       ['a wrong key', basic(USER.username, 'key-of-nobody')],
       ['an unknown bearer', bearer('no-token-of-ours')],
-    ])('I7 · are refused to %s: 401, with every accepted scheme in one challenge', async (_who, headers) => {
+    ])('I7 · are rejected for %s: 401, with every accepted scheme in one challenge', async (_who, headers) => {
       const answer = await stage.ask('/', { headers });
       expect(answer.status).toBe(401);
       expect(answer.all('www-authenticate')).toEqual([
@@ -44,12 +44,12 @@ describe.each(stages)('%s asks the reference app on %s', (proxy, platform) => {
       expect(answer.body).not.toContain('any valid caller');
     });
 
-    it('I7 · a script in a browser is not answered with a login box', async () => {
+    it('I7 · a script in a browser gets no challenge that opens a login box', async () => {
       const answer = await stage.ask('/', { headers: { 'sec-fetch-dest': 'empty' } });
       expect([answer.status, answer.all('www-authenticate')]).toEqual([401, ['Bearer realm="xpay"']]);
     });
 
-    it('I12 · with a scope are refused to a caller without it: 403, and the challenge says which', async () => {
+    it('I12 · with a scope are rejected for a caller without it: 403, and the challenge names the scope', async () => {
       const answer = await stage.ask('/admin/', { headers: as(USER) });
       expect([answer.status, answer.all('www-authenticate')]).toEqual([
         403,
@@ -69,20 +69,20 @@ describe.each(stages)('%s asks the reference app on %s', (proxy, platform) => {
       '/ADMIN/',
       '/admin;/',
       '/admin/.',
-    ])('with a scope are not to be had as %s', async (path) => {
+    ])('with a scope are not served at the path %s', async (path) => {
       const answer = await stage.ask(path, { headers: as(USER) });
       expect(answer.status).not.toBe(200);
       expect(answer.body).not.toContain('the scope tme_admin');
     });
 
     it.each(['/_verify', '/_verify?scope=', '/_verify_admin', '/%5fverify'])(
-      '%s is of no use from outside',
+      '%s is not accessible from outside',
       async (path) => {
         expect((await stage.ask(path, { headers: as(USER) })).status).toBe(404);
       },
     );
 
-    it('are not called unchanged because /verify would be', async () => {
+    it('are not 304 for a condition that only /verify would meet', async () => {
       const first = await stage.ask('/', { headers: as(USER) });
       const etag = first.headers.etag ?? '';
       expect((await stage.ask('/', { headers: { ...as(USER), 'if-none-match': etag } })).status).toBe(304);
@@ -92,7 +92,7 @@ describe.each(stages)('%s asks the reference app on %s', (proxy, platform) => {
   });
 
   describe('a program behind it', () => {
-    it('is told who calls, and does not see the credentials', async () => {
+    it("receives the caller's name and scopes, and not the credentials", async () => {
       expect((await stage.ask('/app/', { headers: as(USER) })).status).toBe(200);
       expect(reachedWith(lastReached(), 'x-auth-user')).toEqual(['user%40example.test']);
       expect(reachedWith(lastReached(), 'x-auth-scopes')).toEqual(['tme_user']);
@@ -100,7 +100,7 @@ describe.each(stages)('%s asks the reference app on %s', (proxy, platform) => {
     });
 
     it.each(['X-Auth-User', 'x-auth-user', 'X-AUTH-USER', 'X_Auth_User', 'X-Auth_User'])(
-      'is not told what a client claims in %p, once or twice',
+      'does not receive %p that the client sends, once or twice',
       async (name) => {
         for (const times of [1, 2]) {
           const forged = Array.from({ length: times }, (): [string, string] => [name, 'root@example.test']);
@@ -111,33 +111,33 @@ describe.each(stages)('%s asks the reference app on %s', (proxy, platform) => {
       },
     );
 
-    it('is not told what a client claims in headers that it calls those of the connection', async () => {
+    it('does not receive headers that the client lists in Connection', async () => {
       const connection: [string, string] = ['Connection', 'X-Auth-User, X-Auth-Scopes'];
       const claims: [string, string][] = ['X-Auth-User', 'X-Auth-Scopes'].map((name) => [name, 'root@example.test']);
       await stage.ask('/app/', { headers: asUserWith(connection, ...claims) });
       expect(JSON.stringify(lastReached())).not.toContain('root@');
     });
 
-    it('is told of no scopes when there are none, whatever the client claims', async () => {
+    it('receives no scopes if there are none, whatever the client sends', async () => {
       await stage.ask('/app/', { headers: { ...as(PLAIN), 'X-Auth-Scopes': 'tme_admin' } });
       expect(reachedWith(lastReached(), 'x-auth-user')).toEqual(['plain%40example.test']);
       expect(reachedWith(lastReached(), 'x-auth-scopes').join('')).toBe('');
     });
 
-    it('is told any name and any scope, percent-encoded', async () => {
+    it('receives any username and any scope, percent-encoded', async () => {
       await stage.ask('/app/', { headers: as(ODD) });
       expect(reachedWith(lastReached(), 'x-auth-user').map(decodeURIComponent)).toEqual([ODD.displayName]);
       const [scopes = ''] = reachedWith(lastReached(), 'x-auth-scopes');
       expect(scopes.split(' ').map(decodeURIComponent)).toEqual(ODD.scopes);
     });
 
-    it('is told the longest of names', async () => {
+    it('receives the longest username', async () => {
       expect((await stage.ask('/app/', { headers: as(LONG) })).status).toBe(200);
       expect(reachedWith(lastReached(), 'x-auth-user').map(decodeURIComponent)).toEqual([LONG.username]);
     });
 
     it.each(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'])(
-      'is asked with %s as the client did',
+      'receives a %s as the client sent it',
       async (method) => {
         const body = ['GET', 'HEAD'].includes(method) ? undefined : '{"cut off":';
         const headers = { ...as(USER), 'Content-Type': 'application/json' };
@@ -147,7 +147,7 @@ describe.each(stages)('%s asks the reference app on %s', (proxy, platform) => {
       },
     );
 
-    it('is not reached by anybody who is refused', async () => {
+    it('is not called for a rejected request', async () => {
       const before = stage.site.reached.length;
       for (const method of ['GET', 'POST', 'OPTIONS']) {
         expect((await stage.ask('/app/', { method, headers: { 'X-Auth-User': 'user%40example.test' } })).status).toBe(
@@ -157,7 +157,7 @@ describe.each(stages)('%s asks the reference app on %s', (proxy, platform) => {
       expect(stage.site.reached).toHaveLength(before);
     });
 
-    it('I1 · costs the upstream one question per caller', async () => {
+    it('I1 · causes one upstream call per caller', async () => {
       await stage.ask('/app/', { headers: as(USER) });
       const before = stage.xpay.requests();
       for (let i = 0; i < 5; i++) await stage.ask('/app/', { headers: as(USER) });
@@ -167,14 +167,14 @@ describe.each(stages)('%s asks the reference app on %s', (proxy, platform) => {
 
   it.each<[string, [string, string][]]>([
     ['I9 · two Authorization lines', asUserWith(['Authorization', as(ADMIN).authorization])],
-    ['I8 · a user name that is no UTF-8', [['Authorization', 'Basic gIA6eA==']]],
+    ['I8 · a username that is not UTF-8', [['Authorization', 'Basic gIA6eA==']]],
     ['I8 · Basic without a colon', [['Authorization', 'Basic YWRh']]],
-  ])('%s: 400, and not the 500 that nginx makes of it', async (_what, headers) => {
+  ])('%s: 400, and not the 500 that nginx would make of it', async (_what, headers) => {
     const answer = await stage.ask('/', { headers });
     expect([answer.status, answer.all('www-authenticate')]).toEqual([400, []]);
   });
 
-  it('a bearer token of the app opens it until logout', async () => {
+  it('a bearer token of the app is valid until logout', async () => {
     const login = await stage.ask('/auth/login', {
       method: 'POST',
       headers: { 'Content-Type': 'application/json' },
