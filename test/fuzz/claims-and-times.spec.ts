@@ -17,8 +17,8 @@ const HTTP_DATE = /^[A-Z][a-z]+,? [\w -]+ \d\d:\d\d:\d\d( \d{4}| GMT)$/;
 const DECADES_MS = 100 * 366 * 86_400_000;
 const anyNumber = fc.oneof(fc.double(), fc.integer(), fc.constantFrom(NaN, Infinity, -Infinity, 0, -0, 2 ** 53));
 
-describe('the claims of a token, whatever it is,', () => {
-  it('are an object or nothing', () => {
+describe('the claims of any token', () => {
+  it('are an object or absent', () => {
     holds(
       fc.property(fc.oneof(jwt, fc.string({ unit: 'binary' })), (token) => {
         const claims = claimsOf(token);
@@ -27,7 +27,7 @@ describe('the claims of a token, whatever it is,', () => {
     );
   });
 
-  it('O12 · have a time in seconds, none, or upstream_malformed', () => {
+  it('O12 · have a time in seconds, none, or are upstream_malformed', () => {
     holds(
       fc.property(oddValue, (value) => {
         const outcome = outcomeOf(() => msFromSeconds(value, 'exp'));
@@ -37,7 +37,7 @@ describe('the claims of a token, whatever it is,', () => {
     );
   });
 
-  it('O12 · make a life of at most 100 years from now, none, or upstream_malformed', () => {
+  it('O12 · give a lifetime of at most 100 years from now, none, or are upstream_malformed', () => {
     const facts: fc.Arbitrary<ExpiryFacts> = fc.record(
       { expiresAt: anyNumber, lifeMs: anyNumber, upstreamNow: anyNumber, elapsedMs: fc.nat() },
       { requiredKeys: [] },
@@ -54,8 +54,8 @@ describe('the claims of a token, whatever it is,', () => {
   });
 });
 
-describe('the headers of an answer, whatever they say,', () => {
-  it('O13 · ask for a wait in whole seconds or up to an HTTP date, or for none', async () => {
+describe('the headers of any response', () => {
+  it('O13 · give a wait in whole seconds, a wait until an HTTP date, or none', async () => {
     const clock = new ManualClock();
     await holdsInTime(
       fc.asyncProperty(timeText, timeText, async (after, date) => {
@@ -73,8 +73,8 @@ describe('the headers of an answer, whatever they say,', () => {
   });
 });
 
-describe('a form, whatever the fields,', () => {
-  it('says all of them back, or is a matter of configuration that names no value', () => {
+describe('a form with any fields', () => {
+  it('contains all of them, or is a configuration error that quotes no value', () => {
     holds(
       fc.property(fc.dictionary(fc.string(), oddValue), (fields) => {
         const outcome = outcomeOf(() => encodeForm(fields));

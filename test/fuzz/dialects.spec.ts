@@ -31,14 +31,14 @@ const dialects: readonly (readonly [string, Dialect, fc.Arbitrary<unknown>])[] =
   ['gift-stream with other statuses', giftStream({ refusedStatuses: [200, 401, 403] }), rightGiftStream],
   ['password-login', passwordLogin(), rightPasswordLogin],
   [
-    'password-login elsewhere',
+    'password-login with other options',
     passwordLogin({ tokenAt: 'access_token', refusedStatuses: [400, 401, 403, 404], refreshPath: '/refresh' }),
     rightPasswordLogin,
   ],
 ];
 
-describe.each(dialects)('answers to %s', (_, dialect, right) => {
-  it('O12 I6 · a login grants something usable, refuses, or fails with a code of the upstream’s', async () => {
+describe.each(dialects)('responses to %s', (_, dialect, right) => {
+  it('O12 I6 · a login returns a usable grant, is rejected, or fails with a code for upstream failures', async () => {
     await holdsInTime(
       fc.asyncProperty(answers(right), async (answer) => {
         const outcome = await outcomeOfPromise(() =>
@@ -52,24 +52,27 @@ describe.each(dialects)('answers to %s', (_, dialect, right) => {
     );
   });
 
-  it.each(['GET', 'POST'] as const)('O15 · a %s of the API brings data, rejects the token or fails', async (method) => {
-    const token = new AccessToken(SECRETS.token, { expiresAt: Date.UTC(2026, 0, 1) });
-    await holdsInTime(
-      fc.asyncProperty(answers(right), async (answer) => {
-        const outcome = outcomeOf(() => dialect.api.decode(answer, { ...CALL, method }, token));
-        if ('value' in outcome) return expect(['data', 'token rejected']).toContain(outcome.value.kind);
-        expect(UPSTREAM).toContain(outcome.code);
-        // The key is not sent with a call of the API, so nobody could look for it.
-        expectHarmless(outcome.failure, [SECRETS.token]);
-      }),
-    );
-  });
+  it.each(['GET', 'POST'] as const)(
+    'O15 · a %s of the API returns data, rejects the token or fails',
+    async (method) => {
+      const token = new AccessToken(SECRETS.token, { expiresAt: Date.UTC(2026, 0, 1) });
+      await holdsInTime(
+        fc.asyncProperty(answers(right), async (answer) => {
+          const outcome = outcomeOf(() => dialect.api.decode(answer, { ...CALL, method }, token));
+          if ('value' in outcome) return expect(['data', 'token rejected']).toContain(outcome.value.kind);
+          expect(UPSTREAM).toContain(outcome.code);
+          // The key is not sent with an API call, so this failure cannot contain it.
+          expectHarmless(outcome.failure, [SECRETS.token]);
+        }),
+      );
+    },
+  );
 });
 
 const renewing = dialects.filter(([, dialect]) => dialect.refresh !== undefined);
 
-describe.each(renewing)('answers to a refresh of %s', (_, dialect, right) => {
-  it('O12 · grant something usable, refuse, or fail with a code of the upstream’s', async () => {
+describe.each(renewing)('responses to a refresh of %s', (_, dialect, right) => {
+  it('O12 · return a usable grant, reject, or fail with a code for upstream failures', async () => {
     const refreshToken = new Secret(SECRETS.token);
     await holdsInTime(
       fc.asyncProperty(answers(right), async (answer) => {
@@ -82,7 +85,7 @@ describe.each(renewing)('answers to a refresh of %s', (_, dialect, right) => {
   });
 });
 
-/** Somebody may be let in on it, and it can be sent. */
+/** Asserts that a caller can be authenticated with the grant, and that its token can be sent. */
 function expectUsable(grant: Grant, status: number): void {
   expect(status).toBeLessThan(300);
   expectFits(grant);
@@ -93,7 +96,7 @@ function expectUsable(grant: Grant, status: number): void {
   expect(typeof grant.isAPI).toBe('boolean');
 }
 
-/** The token fits a header, and its life is one, not known, or refused. */
+/** The token is valid in a header, and its lifetime is a valid number, unknown, or rejected. */
 function expectFits(grant: Grant | undefined): void {
   if (grant === undefined) throw new Error('nothing was granted');
   const { accessToken, lifeMs, upstreamNow } = grant;
@@ -104,7 +107,7 @@ function expectFits(grant: Grant | undefined): void {
   else if (life.value !== undefined) expect(life.value).toBeGreaterThan(0);
 }
 
-/** What is said of it repeats no secret, and says when to come back in ms, if at all. */
+/** The failure contains no secret, and its retry time is in ms, if it has one. */
 function expectHarmless(failure: Error & { retryAfterMs?: number }, secrets = Object.values<string>(SECRETS)): void {
   for (const secret of secrets) expect(shown(failure)).not.toContain(secret);
   const { retryAfterMs = 0 } = failure;

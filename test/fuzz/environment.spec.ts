@@ -15,7 +15,7 @@ const value = fc.oneof(
   fc.webUrl({ withQueryParameters: true, withFragments: true }),
   fc.string({ unit: 'binary' }),
 );
-/** What people put where secrets belong, and into the address, where none does. */
+/** Values that users put into variables for secrets, and secrets in the address, where none belongs. */
 const secrets: fc.Arbitrary<Record<string, string>> = fc.record(
   {
     XPAY_USERNAME: fc.oneof(value, fc.constantFrom(SECRET, `${SECRET}\n`)),
@@ -29,8 +29,8 @@ const variables = fc
   .tuple(fc.dictionary(fc.constantFrom(...Object.keys(ENVIRONMENT).map((name) => `XPAY_${name}`)), value), secrets)
   .map(([all, some]) => ({ ...all, ...some }));
 
-describe('an environment, whatever is in it,', () => {
-  it('O17 · is complete options, or a matter of configuration that shows no secret', () => {
+describe('any environment', () => {
+  it('O17 · gives complete options, or a configuration error without secrets', () => {
     holds(
       fc.property(variables, (environment) => {
         const outcome = outcomeOf(() => resolveOptions({}, {}, (name) => environment[name]));
@@ -64,8 +64,8 @@ const INNER = [
   '__proto__',
 ];
 
-describe('options, whatever somebody wrote there,', () => {
-  it('O17 · are complete, or a matter of configuration that shows no secret', () => {
+describe('any options', () => {
+  it('O17 · are complete, or a configuration error without secrets', () => {
     const group = fc.dictionary(fc.constantFrom(...INNER, 'token'), oddValue);
     const options = fc.dictionary(fc.constantFrom(...NAMES, 'scopes'), fc.oneof(oddValue, group));
     holds(

@@ -56,7 +56,7 @@ const parsers: Record<string, (text: string) => unknown> = {
   'password-login, a scope': (text) => ask(passwordLogin(), 200)(JSON.stringify({ access_token: 'a', scope: text })),
 };
 
-/** Texts on which a parser that looks back, or looks again, loses its way. */
+/** Texts that are slow for a parser that backtracks or rescans. */
 const inputs: Record<string, string> = {
   letters: 'a',
   blanks: ' ',
@@ -76,28 +76,28 @@ const inputs: Record<string, string> = {
   'parts of a token': 'eyJhbGci.',
   words: 'invalid credentials ',
   "denials, n't": "n't ",
-  'runs that are just too short for a token': `${'a'.repeat(39)} `,
+  'runs that are just too short to be a token': `${'a'.repeat(39)} `,
   surrogates: '\ud800',
 };
 
 const LINEAR_AT_MOST = 9;
 
-/** One measurement may be disturbed by another process; not three in a row. */
+/** Another process may disturb one measurement, but hardly three in a row. */
 function isLinear(piece: string, parse: (text: string) => unknown): boolean {
   const grows = (): boolean =>
     growthOf((length) => piece.repeat(Math.ceil(length / piece.length)), parse) > LINEAR_AT_MOST;
   return !(grows() && grows() && grows());
 }
 
-describe('the time that an input takes', () => {
-  it.each(Object.entries(parsers))('grows with its length and no faster: %s', (_, parse) => {
+describe('the time for an input', () => {
+  it.each(Object.entries(parsers))('grows at most linearly with its length: %s', (_, parse) => {
     const slow = Object.entries(inputs).filter(([, piece]) => !isLinear(piece, parse));
     expect(slow).toEqual([]);
   });
 });
 
 describe('the parsers together', () => {
-  it('keep nothing of what they have read', async () => {
+  it('retain nothing of their input', async () => {
     const texts = fc.sample(
       fc.oneof(
         fc.string({ unit: 'binary', maxLength: 500 }),
@@ -111,8 +111,8 @@ describe('the parsers together', () => {
   });
 });
 
-describe('the measure of growth', () => {
-  it('notices work that grows with the square of the length', () => {
+describe('the measurement of growth', () => {
+  it('detects work that grows quadratically', () => {
     const growth = growthOf(
       (length) => 'a'.repeat(length),
       (text) => /a+$/.test(`${text}b`),
@@ -120,7 +120,7 @@ describe('the measure of growth', () => {
     expect(growth).toBeGreaterThan(LINEAR_AT_MOST);
   });
 
-  it('notices what is kept', async () => {
+  it('detects retained memory', async () => {
     const kept: string[] = [];
     expect(await heapGrowth((at) => kept.push(`${at} of what was read`), 40_000)).toBeGreaterThan(500_000);
   });

@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** The time that `work` takes at its best. */
+/** The shortest time of `work`. */
 function bestOf(times: number, work: () => void): number {
   let best = Infinity;
   for (let i = 0; i < times; i++) {
@@ -12,23 +12,23 @@ function bestOf(times: number, work: () => void): number {
   return best;
 }
 
-/** The default of `http.maxResponseBytes` is four times that: nothing longer is ever read. */
+/** Four times this length is the default of `http.maxResponseBytes`. Longer inputs are never parsed. */
 const LARGEST = 256_000;
-/** Below so many ms there is nothing to measure. */
+/** Shorter times in ms are too short to measure. */
 const MEASURABLE_MS = 0.3;
 const TIMES_LARGER = 4;
 
 /**
- * How much longer an input takes that is four times as long: about 4 where the work grows with the length, 16 where it grows
- * with its square, 1 where all beyond some length is refused unseen. Compares the machine with itself alone; the lengths are
- * chosen so that there is something to measure.
+ * Returns the factor by which an input of four times the length takes longer: about 4 for linear work, 16 for quadratic
+ * work, 1 if inputs beyond some length are rejected unread. Only compares the machine with itself. The lengths are
+ * chosen so that the times can be measured.
  */
 export function growthOf(input: (length: number) => string, parse: (text: string) => unknown): number {
   const quietly = (text: string) => (): void => {
     try {
       parse(text);
     } catch {
-      // A refusal costs time like anything else.
+      // A rejection takes time, too.
     }
   };
   let length = 1_000;
@@ -46,7 +46,7 @@ function heapUsed(): number {
   return process.memoryUsage().heapUsed;
 }
 
-/** Bytes by which the heap has grown over the second half of so much work; the first half may fill what is bounded. */
+/** Bytes by which the heap has grown over the second half of the runs. The first half may fill bounded caches. */
 export async function heapGrowth(work: (at: number) => unknown, times: number): Promise<number> {
   for (let at = 0; at < times; at++) await work(at);
   const before = heapUsed();

@@ -16,7 +16,7 @@ const base64 = fc.oneof(
   fc.base64String({ maxLength: 60 }),
   fc.string({ maxLength: 60 }),
 );
-/** One character too much, too little, or in another place. */
+/** One character added, removed or moved. */
 const spoilt = fc
   .tuple(base64, fc.nat(60), fc.constantFrom('', '=', ' ', ':', '-', '_', '\t', '\u0000', 'é'))
   .map(([text, at, odd]) => text.slice(0, at) + odd + text.slice(at + 1));
@@ -45,8 +45,8 @@ const authorization = fc
   )
   .map((parts) => parts.join(''));
 
-describe('an Authorization header, whatever it says,', () => {
-  it('I8 · is taken apart, or is invalid_request', () => {
+describe('any Authorization header', () => {
+  it('I8 · is parsed, or is invalid_request', () => {
     holds(
       fc.property(authorization, (header) => {
         const outcome = outcomeOf(() => parseAuthorization(header));
@@ -81,7 +81,7 @@ describe('an Authorization header, whatever it says,', () => {
   });
 });
 
-/** A request as Node and the platforms make one of bytes: several lines, the first of them in `headers`. */
+/** A request as Node and the platforms create one from bytes: several lines, the first of them in `headers`. */
 const request: fc.Arbitrary<IncomingRequest> = fc
   .record({
     lines: fc.array(
@@ -110,9 +110,9 @@ const request: fc.Arbitrary<IncomingRequest> = fc
     };
   });
 
-describe('a request, whatever its header lines say,', () => {
+describe('a request with any header lines', () => {
   it.each([[['basic', 'bearer']], [['bearer']], [['basic']]] as const)(
-    'I9 · presents one thing to %j, or fails',
+    'I9 · presents one set of credentials to %j, or fails',
     (schemes) => {
       const reader = new CallerReader(schemes);
       holds(
@@ -130,7 +130,7 @@ describe('a request, whatever its header lines say,', () => {
     },
   );
 
-  it('I5 D2 · has an address to count by, or an untrusted proxy, and a network that is no longer than it', () => {
+  it('I5 D2 · has an address to count by or an untrusted proxy, and a network that is no longer than the address', () => {
     holds(
       fc.property(request, fc.oneof(fc.ipV4(), fc.ipV6(), fc.string()), (incoming, address) => {
         const { address: counted, untrustedProxy } = addressOf(incoming);
@@ -152,7 +152,7 @@ describe('a request, whatever its header lines say,', () => {
   });
 });
 
-describe('an access token, whatever is in it,', () => {
+describe('an access token with any content', () => {
   it('O17 · does not print', () => {
     holds(
       fc.property(fc.string({ minLength: 20 }), (value) =>

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 
-/** What upstreams should not send and do: odd texts, numbers at the edges, names that JavaScript treats in its own way. */
+/**
+ * Values that upstreams should not send and do: odd strings, extreme numbers, names that JavaScript treats specially.
+ */
 export const oddValue: fc.Arbitrary<unknown> = fc.oneof(
   fc.constantFrom<unknown>(
     null,
@@ -29,7 +31,7 @@ export const oddValue: fc.Arbitrary<unknown> = fc.oneof(
   fc.jsonValue(),
 );
 
-/** One change to a document: where to go (of so many ways the n-th), and what to do there. */
+/** One change to a document: its path (as a number for each level), and the change there. */
 interface Change {
   readonly way: readonly number[];
   readonly what: 'replace' | 'remove' | 'wrap' | 'add';
@@ -42,7 +44,7 @@ const change: fc.Arbitrary<Change> = fc.record({
   value: oddValue,
 });
 
-/** The text of a right document with up to three things wrong in it, or of one that is no document at all. */
+/** The text of a valid document with up to three mistakes, or of an invalid document. */
 export function nearlyJson(right: fc.Arbitrary<unknown>): fc.Arbitrary<string> {
   const changed = fc
     .tuple(right, fc.array(change, { maxLength: 3 }))
@@ -90,7 +92,7 @@ function applied(document: unknown, { way, what, value }: Change): unknown {
   return holder;
 }
 
-/** `JSON.stringify`, with what JSON has no word for written as a number that no double holds. */
+/** `JSON.stringify`, except that values outside JSON become a number that no double holds. */
 function textOf(value: unknown): string {
   const text =
     JSON.stringify(value, (_, part: unknown) => (part === Infinity || part === -Infinity ? '∞' : part)) ?? '';

@@ -21,7 +21,7 @@ const NOW = Date.UTC(2026, 0, 1);
 const SECONDS = NOW / 1_000 + 3_600;
 const CREDENTIALS = { username: 'ada@example.test', secretKey: SECRETS.secretKey };
 
-/** A whole answer to a login, and those of its fields that a grant does not need. */
+/** A complete login response, and the optional fields of a grant in it. */
 interface Row {
   readonly name: string;
   readonly dialect: Dialect;
@@ -106,7 +106,7 @@ describe.each(rows)('D13 · a login of $name', ({ dialect, right, whole, optiona
     expect(granted).toEqual(await login(dialect, without));
   });
 
-  it('ends the same way with null for any field of any answer as without this field', async () => {
+  it('has the same outcome with null for any field of any response as without the field', async () => {
     const cases = fc.tuple(right as fc.Arbitrary<Json>, fc.nat(), fc.constantFrom(200, 400, 401));
     await holdsInTime(
       fc.asyncProperty(cases, async ([body, at, status]) => {
@@ -124,7 +124,7 @@ describe.each(withClaims)('D13 · a token of $name', ({ dialect, whole, tokenAt 
   it.each(Object.keys(claims))('is granted with null for its claim %s, as without it', async (claim) => {
     const [withNull, without] = variants(claims, [claim]).map((said) => ({
       ...whole,
-      // The claim `exp` counts only without it.
+      // The claim `exp` counts only without that field.
       expires_in: null,
       [tokenAt]: unsignedJwt(said as Readonly<Record<string, Json>>),
     }));
@@ -134,7 +134,7 @@ describe.each(withClaims)('D13 · a token of $name', ({ dialect, whole, tokenAt 
   });
 });
 
-/** What a login comes to, without the token itself. */
+/** The outcome of a login, without the token itself. */
 async function login(dialect: Dialect, body: unknown, status = 200) {
   const answer: UpstreamAnswer = {
     status,
@@ -153,7 +153,7 @@ function plain({ accessToken, refreshToken, ...grant }: Grant) {
   return { ...grant, expiresAt, tokenScopes: scopes, refreshToken: refreshToken instanceof Secret };
 }
 
-/** The document with null at this place, and without what is there. */
+/** Returns the document with null at this path, and the document without that field. */
 function variants(document: Json, [name = '', ...rest]: readonly string[]): readonly [Json, Json] {
   if (typeof document !== 'object' || document === null || Array.isArray(document)) return [document, document];
   const { [name]: there = null, ...others } = document;
@@ -165,7 +165,7 @@ function variants(document: Json, [name = '', ...rest]: readonly string[]): read
   ];
 }
 
-/** The ways to all fields of a document, at every depth. */
+/** Returns the paths of all fields of a document, at every depth. */
 function fieldsOf(document: Json): string[][] {
   if (typeof document !== 'object' || document === null || Array.isArray(document)) return [];
   return Object.entries(document).flatMap(([name, there]) => [[name], ...fieldsOf(there).map((way) => [name, ...way])]);

@@ -1,10 +1,10 @@
 import { XPayAuthError, type XPayAuthErrorCode } from 'nestjs-xpay-auth';
 import { inspect } from 'node:util';
 
-/** What a parser made of its input: a value, or the code it failed with. */
+/** The outcome of a parser: a value, or the code it failed with. */
 export type Outcome<T> = { readonly value: T } | { readonly code: XPayAuthErrorCode; readonly failure: XPayAuthError };
 
-/** Runs a parser. Anything but an `XPayAuthError` is a crash, and goes on as it is. */
+/** Runs a parser. Anything but an `XPayAuthError` is a crash and is rethrown. */
 export function outcomeOf<T>(parse: () => T): Outcome<T> {
   try {
     return { value: parse() };
@@ -14,7 +14,7 @@ export function outcomeOf<T>(parse: () => T): Outcome<T> {
   }
 }
 
-/** As {@link outcomeOf}, for a parser that promises. */
+/** Like {@link outcomeOf}, for a parser that returns a promise. */
 export async function outcomeOfPromise<T>(parse: () => Promise<T>): Promise<Outcome<T>> {
   try {
     return { value: await parse() };
@@ -24,7 +24,7 @@ export async function outcomeOfPromise<T>(parse: () => Promise<T>): Promise<Outc
   }
 }
 
-/** Everything that a log could show of a failure. */
+/** Everything of a failure that a log could contain. */
 export function shown(failure: Error): string {
   return inspect(failure, { depth: Infinity, showHidden: true }) + JSON.stringify(failure);
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 
-/** The secrets that go out with the requests, and come back in some of the answers. */
+/** The secrets in the requests, which some of the responses echo. */
 export const SECRETS = { secretKey: 'key-that-must-not-show-31415', token: 'token-that-must-not-show-27182' } as const;
 
 const EXPIRES_AT = Date.UTC(2026, 0, 2);
@@ -24,7 +24,7 @@ const words = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 300 }),
 );
 
-/** What a JWT says: near to what the vendors' do. */
+/** The claims of a JWT, similar to those of the vendors. */
 const claims: fc.Arbitrary<Record<string, unknown>> = fc.record(
   {
     iat: fc.constant(1_767_225_600),

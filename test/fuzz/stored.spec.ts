@@ -33,7 +33,7 @@ const place: fc.Arbitrary<Place> = fc.record({ kind, name: fc.string(), generati
 describe('a sealed value', () => {
   const codec = new Codec(keyRing([{ id: 'k1', key: randomBytes(32) }]), 'a realm');
 
-  it('C4 B15 · opens where it was put, and nowhere else, and not with one letter changed', () => {
+  it('C4 B15 · decrypts under its own name and no other, and not with one letter changed', () => {
     holds(
       fc.property(
         place,
@@ -51,14 +51,14 @@ describe('a sealed value', () => {
           const cut = at % (sealed.length + 1);
           const changed = sealed.slice(0, cut) + odd + sealed.slice(cut + odd.length);
           const opened = codec.open(put, changed);
-          // The last letter of base64url may have bits that nobody reads.
+          // The last letter of base64url may have unused bits.
           if (opened !== undefined) expect(opened).toBe(value.toWellFormed());
         },
       ),
     );
   });
 
-  it('C4 · that nobody sealed is no value', () => {
+  it('C4 · without valid encryption is no value', () => {
     const nearly = fc.tuple(
       fc.constantFrom('v1', 'v2', ''),
       fc.constantFrom('k1', 'k2', '__proto__'),
@@ -79,8 +79,8 @@ describe('a sealed value', () => {
   });
 });
 
-describe('keys, however somebody wrote them down,', () => {
-  it('C4 · are a ring, or a matter of configuration that shows none of them', () => {
+describe('encryption keys in any form', () => {
+  it('C4 · give a key ring, or a configuration error without any key in it', () => {
     const key = randomBytes(32).toString('base64');
     const texts = fc.array(
       fc.oneof(fc.constantFrom(`k1:${key}`, `index:${key}`, key, `k 1:${key}`, 'k1:', ':', ''), fc.string()),
@@ -105,7 +105,7 @@ describe('keys, however somebody wrote them down,', () => {
   });
 });
 
-/** A store whose entries of one kind hold this text: sealed by one of us, of another version perhaps. */
+/** A store whose entries of these kinds hold this text, as if another version of the library had encrypted it. */
 class StoreWith extends MemoryStore {
   constructor(
     clock: ManualClock,
@@ -143,8 +143,8 @@ const written = nearlyJson(
   ),
 );
 
-describe('what opens, whatever it says,', () => {
-  it.each(['lifeMs', 'expiresAt'])('C1 · a token whose %s has no end is no token', (field) => {
+describe('a decrypted value with any content', () => {
+  it.each(['lifeMs', 'expiresAt'])('C1 · is not a token if its %s is infinite', (field) => {
     const text = JSON.stringify({ ...writtenToken, [field]: 0 });
     expect(decodeToken(text.replace(`"${field}":0`, `"${field}":1e999`))).toBeUndefined();
   });
@@ -165,12 +165,12 @@ describe('what opens, whatever it says,', () => {
     log.stop();
   });
 
-  it('I10 · somebody who was revoked at a position without end is nobody', () => {
+  it('I10 · is not a principal if its revocation position is infinite', () => {
     expect(readPrincipal({ ...writtenPrincipal, mark })).toBeDefined();
     expect(readPrincipal({ ...writtenPrincipal, mark: { ...mark, position: Infinity } })).toBeUndefined();
   });
 
-  it.each<[EntryKind]>([['token'], ['pause']])('C1 · as a %s brings a token, or a documented code', async (which) => {
+  it.each<[EntryKind]>([['token'], ['pause']])('C1 · as a %s returns a token, or a documented code', async (which) => {
     await holdsInTime(
       fc.asyncProperty(written, async (value) => {
         const clock = new ManualClock();
@@ -181,14 +181,15 @@ describe('what opens, whatever it says,', () => {
         if (outcome instanceof AccessToken) return expect(outcome.value).not.toBe('');
         expect(outcome).toBeInstanceOf(XPayAuthError);
         expect(Object.keys(FAILURES)).toContain((outcome as XPayAuthError).code);
-        // A pause that somebody wrote may be heeded. Nonsense may not: the upstream would have granted.
+        // A stored backoff that is valid may be applied. An invalid one must be ignored, because the upstream would
+        // have granted.
         const { code } = (JSON.parse(value) ?? {}) as { code?: unknown };
         expect([which, typeof code]).toEqual(['pause', 'string']);
       }),
     );
   });
 
-  it('I10 · as a session or a caller is somebody, or nobody', async () => {
+  it('I10 · as a session or a caller is a valid principal, or none', async () => {
     await holdsInTime(
       fc.asyncProperty(written, async (value) => {
         const clock = new ManualClock();
@@ -204,7 +205,7 @@ describe('what opens, whatever it says,', () => {
   });
 });
 
-/** Sessions and callers as an instance reads them out of a store. */
+/** Sessions and callers as an instance reads them from a store. */
 function sharedBy(store: MemoryStore, log: RevocationLog, clock: ManualClock) {
   const issuer = Symbol('test');
   const shared = { store, log, clock, instance: 'default', issuer };

@@ -22,7 +22,7 @@ export const timeText: fc.Arbitrary<string> = fc.oneof(
   fc.string({ maxLength: 60 }),
 );
 
-/** An upstream's answer whose body is, most of the time, nearly a right one. */
+/** A response of an upstream whose body is mostly nearly valid. */
 export function answers(right: fc.Arbitrary<unknown>): fc.Arbitrary<UpstreamAnswer> {
   return fc
     .record({
@@ -38,7 +38,7 @@ export function answers(right: fc.Arbitrary<unknown>): fc.Arbitrary<UpstreamAnsw
     }));
 }
 
-/** An upstream that answers everything so. */
+/** An upstream that responds to everything with this. */
 export function upstreamOf(answer: UpstreamAnswer): Upstream {
   return { send: () => Promise.resolve(answer) };
 }

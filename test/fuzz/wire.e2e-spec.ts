@@ -14,7 +14,7 @@ import { rightXPay } from './right-answers.js';
 
 const DOCUMENTED = [200, 400, 401, 403, 429, 431, 503];
 
-/** Header lines as nobody's client writes them. */
+/** Header lines that no client would write. */
 const line = fc
   .tuple(
     fc.constantFrom('Authorization', 'authorization', 'X-Forwarded-For', 'Forwarded', 'Sec-Fetch-Dest', 'Cookie'),
@@ -34,8 +34,8 @@ const line = fc
   )
   .map((parts) => parts.join(''));
 
-describe.each(platforms)('bytes that reach an app on %s', (platform) => {
-  it('I6 I8 · get a documented status, whatever they are, and the app goes on', async () => {
+describe.each(platforms)('any bytes that reach an app on %s', (platform) => {
+  it('I6 I8 · get a documented status, and the app continues', async () => {
     await using app = await startInbound(platform, { options: { attempts: false } });
     const { hostname, port } = new URL(app.url);
     await holdsInTime(
@@ -56,7 +56,7 @@ describe.each(platforms)('bytes that reach an app on %s', (platform) => {
   });
 });
 
-/** An HTTP answer with something wrong in its first line, its headers or its length. */
+/** An HTTP response with a mistake in its first line, its headers or its length. */
 const wireAnswer = fc
   .tuple(
     answers(rightXPay),
@@ -97,8 +97,8 @@ const OUTBOUND: readonly XPayAuthErrorCode[] = [
   'credentials_rejected',
 ];
 
-describe('bytes that an upstream sends', () => {
-  it('O12 · bring a token or a code of the upstream’s, whatever they are', async () => {
+describe('any bytes that an upstream sends', () => {
+  it('O12 · result in a token or a code for upstream failures', async () => {
     let answer = '';
     const server = createServer((socket) => {
       socket.on('error', () => undefined);
