@@ -58,7 +58,7 @@ describe.each(servings)('a connection that is reset right after the request, on 
     await sendAndReset(app, wire, times(100, wrong));
     expect(app.asked()).toBe(10);
     expect(new Set(addressesOf(app))).toEqual(new Set(['127.0.0.1']));
-    // The attacker has spent 10 of the 100 guesses that this name has: its owner authenticates from elsewhere.
+    // The attacker has used up 10 of the 100 guesses for this name. Its owner authenticates from another address.
     const { principal } = await app.sessions.login(ada, { address: '192.0.2.1' });
     expect(principal.username).toBe(ada.username);
   }, 60_000);
@@ -89,7 +89,7 @@ describe.each(servings)('a connection that is reset right after the request, on 
 describe.each(platforms)('a connection that is reset before it is accepted, on %s,', (platform) => {
   it.each([
     ['counts as one unknown address', {}],
-    ['is no untrusted proxy because it sends a forwarding header', { 'x-forwarded-for': '192.0.2.9' }],
+    ['is not an untrusted proxy because it sends a forwarding header', { 'x-forwarded-for': '192.0.2.9' }],
   ])('D2 · %s', async (_, extra) => {
     await using app = await startInbound(platform, { options: { verification }, configure: goOnWhenClosed });
     await refusedBeforeAccepted(

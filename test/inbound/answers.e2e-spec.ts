@@ -8,7 +8,7 @@ import { type Platform, basic, bearer, platforms } from '../support/start-app.js
 
 const both = 'Basic realm="xpay", charset="UTF-8", Bearer realm="xpay"';
 
-/** What many apps have: one filter for everything, which knows nothing of this library. */
+/** A catch-all filter, as many apps have, that does not use this library. */
 @Catch()
 class CatchEverything extends BaseExceptionFilter {
   override catch(thrown: unknown, host: ArgumentsHost): void {
@@ -26,8 +26,8 @@ function catchEverything(app: INestApplication): void {
 const line = (headers: Record<string, string>): string[] =>
   Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
 
-describe.each(platforms)('answers on %s', (platform: Platform) => {
-  it('I7 · nothing sent: 401, one line with every accepted scheme and no error', async () => {
+describe.each(platforms)('responses on %s', (platform: Platform) => {
+  it('I7 · without credentials: 401, one line with every accepted scheme and no error', async () => {
     await using app = await startInbound(platform);
     const answer = await rawGet(app.url, '/me');
     expect(answer.status).toBe(401);
@@ -41,7 +41,7 @@ describe.each(platforms)('answers on %s', (platform: Platform) => {
     });
   });
 
-  it('I7 · a bad token is named as such, a bad password is not', async () => {
+  it('I7 · the challenge names a bad token as the error, but not a bad password', async () => {
     await using app = await startInbound(platform);
     const token = await rawGet(app.url, '/me', line(bearer('made-up')));
     expect(token.all('www-authenticate')).toEqual([`${both}, error="invalid_token"`]);
@@ -50,7 +50,7 @@ describe.each(platforms)('answers on %s', (platform: Platform) => {
     expect([token.status, password.status]).toEqual([401, 401]);
   });
 
-  it('I7 · a scheme nobody speaks here: 401 that offers those that are, on optional routes too', async () => {
+  it('I7 · an unsupported scheme: 401 with the supported ones, on optional routes too', async () => {
     await using app = await startInbound(platform);
     for (const path of ['/me', '/optional']) {
       const answer = await rawGet(app.url, path, ['Authorization: Digest username="ada"']);
@@ -60,7 +60,7 @@ describe.each(platforms)('answers on %s', (platform: Platform) => {
     expect(await app.status('/optional', wrong())).toBe(401);
   });
 
-  it('I7 · 403 says which scope, and only that', async () => {
+  it('I7 · 403 names the required scope and nothing else', async () => {
     await using app = await startInbound(platform);
     const answer = await rawGet(app.url, '/admin', line(asAda));
     expect(answer.status).toBe(403);
@@ -76,7 +76,7 @@ describe.each(platforms)('answers on %s', (platform: Platform) => {
     expect(JSON.parse(answer.body)).toMatchObject({ statusCode: 400, errorCode: 'invalid_request' });
   });
 
-  it("I7 · a browser's fetch is not offered Basic, so that no login box opens; a person's navigation is", async () => {
+  it("I7 · a browser's fetch is not offered Basic, so that no login box opens; a navigation is", async () => {
     await using app = await startInbound(platform);
     for (const headers of [{}, wrong()]) {
       const script = await rawGet(app.url, '/me', [...line(headers), 'Sec-Fetch-Dest: empty']);
@@ -86,14 +86,14 @@ describe.each(platforms)('answers on %s', (platform: Platform) => {
     expect(person.all('www-authenticate')).toEqual([both]);
   });
 
-  it('I7 · realm and schemes are those of the options', async () => {
+  it('I7 · realm and schemes come from the options', async () => {
     const extractors = ['bearer', { scheme: 'XApp', extract: () => undefined }] as const;
     await using app = await startInbound(platform, { options: { verification: { realm: 'a "b" \\c', extractors } } });
     const answer = await rawGet(app.url, '/me');
     expect(answer.all('www-authenticate')).toEqual(['Bearer realm="a \\"b\\" \\\\c", XApp realm="a \\"b\\" \\\\c"']);
   });
 
-  it("I7 · status, challenge and headers stand under an app's own catch-all filter", async () => {
+  it("I7 · status, challenge and headers are kept by an app's own catch-all filter", async () => {
     await using app = await startInbound(platform, { configure: catchEverything });
     const nobody = await rawGet(app.url, '/me');
     expect([nobody.status, nobody.all('www-authenticate'), nobody.all('cache-control')]).toEqual([
@@ -109,7 +109,7 @@ describe.each(platforms)('answers on %s', (platform: Platform) => {
     expect([down.status, down.all('retry-after')]).toEqual([503, ['9']]);
   });
 
-  it('I7 · a failed login of a controller answers by the same table', async () => {
+  it('I7 · a failed login in a controller uses the same table', async () => {
     await using app = await startInbound(platform);
     const login = (username: string, secretKey: string) =>
       app.fetch('/login', {
@@ -129,7 +129,7 @@ describe.each(platforms)('answers on %s', (platform: Platform) => {
     ]);
   });
 
-  it('B3 B4 · an unknown user and a wrong key get the same answer for the same number of questions', async () => {
+  it('B3 B4 · an unknown user and a wrong key get the same response with the same number of upstream calls', async () => {
     await using app = await startInbound(platform);
     const told = async (username: string) => {
       const before = app.asked();

@@ -13,7 +13,7 @@ const limitOf = (attempts: number) => ({ attempts, windowMs: hour });
 const verification = { maxConcurrent: 2_000 };
 const roomy = { perUserAndAddress: limitOf(1_000), perAddress: limitOf(1_000), perUser: limitOf(1_000) };
 
-/** A request that came through a proxy, from this address. */
+/** A request through a proxy, from this address. */
 function from(address: string, headers = wrong(address)): Record<string, string> {
   return { ...headers, 'x-forwarded-for': address };
 }
@@ -35,7 +35,7 @@ describe.each(platforms)('attempts on %s', (platform) => {
     expect(await refused.json()).toMatchObject({ statusCode: 429, errorCode: 'too_many_attempts' });
   }, 60_000);
 
-  it('I5 · remembered callers go on while guesses at their name are refused', async () => {
+  it('I5 · cached callers are accepted while guesses at their name are rejected', async () => {
     await using app = await startInbound(platform);
     await app.status('/me', asAda);
     for (let i = 0; i < 11; i++) await app.status('/me', wrong(i));
@@ -49,7 +49,7 @@ describe.each(platforms)('attempts on %s', (platform) => {
     }
   });
 
-  it('I5 · a success and trouble of the upstream cost nothing', async () => {
+  it('I5 · a success and an upstream failure cost no attempts', async () => {
     await using app = await startInbound(platform, {
       options: { attempts: { ...roomy, perUserAndAddress: limitOf(2) }, verification: { periodMs: 1 } },
     });
@@ -65,7 +65,7 @@ describe.each(platforms)('attempts on %s', (platform) => {
     expect(await app.status('/me', wrong(3))).toBe(429);
   });
 
-  it('I5 · the same refused credential is counted once, however often it comes', async () => {
+  it('I5 · the same rejected credential is counted once, however often it is sent', async () => {
     await using app = await startInbound(platform, {
       options: { attempts: { ...roomy, perUserAndAddress: limitOf(2) } },
     });
@@ -79,7 +79,7 @@ describe.each(platforms)('attempts on %s', (platform) => {
     expect(await app.status('/me', wrong('newer'))).toBe(429);
   });
 
-  it('I5 · many who wait for one refusal are one attempt', async () => {
+  it('I5 · callers who wait for the same rejection count as one attempt', async () => {
     await using app = await startInbound(platform, {
       options: { attempts: { ...roomy, perUserAndAddress: limitOf(2) } },
     });
@@ -92,7 +92,7 @@ describe.each(platforms)('attempts on %s', (platform) => {
     expect(await app.status('/me', wrong('third'))).toBe(429);
   });
 
-  it('I5 · spelling a name in another case or width buys no attempts, but is sent as it came', async () => {
+  it('I5 · another case or width of a name gives no attempts, but the name is sent upstream unchanged', async () => {
     await using app = await startInbound(platform, { options: { attempts: { ...roomy, perUser: limitOf(3) } } });
     for (const name of ['ada@example.test', 'ADA@example.test', 'ａｄａ@example.test']) {
       expect(await app.status('/me', basic(name, 'guess'))).toBe(401);
@@ -112,7 +112,7 @@ describe.each(platforms)('attempts on %s', (platform) => {
     expect(app.events.at(-1)).toMatchObject({ type: 'locked-out', limit: 'perAddress', scheme: 'Basic' });
   });
 
-  it('I8 · an empty name or key is refused without a question to the upstream, and counted', async () => {
+  it('I8 · an empty name or key is rejected without an upstream call, and counted', async () => {
     await using app = await startInbound(platform, { options: { attempts: { ...roomy, perAddress: limitOf(4) } } });
     for (const [name, key] of [
       ['', 'x'],
@@ -130,19 +130,19 @@ describe.each(platforms)('attempts on %s', (platform) => {
 describe.each(platforms)('attempts behind a trusted proxy on %s', (platform) => {
   const attempts = { ...roomy, perUser: limitOf(3), perAddress: limitOf(5) };
 
-  it('I5 · a stranger cannot lock the owner out of an address from which the owner came in', async () => {
+  it('I5 · a stranger cannot lock the owner out of an address from which the owner was authenticated', async () => {
     await using app = await startBehindProxy(platform, attempts);
     expect(await app.status('/me', from('192.0.2.1', asAda))).toBe(200);
     for (let i = 1; i <= 3; i++) expect(await app.status('/me', from(`198.51.100.${i}`))).toBe(401);
     expect(await app.status('/me', from('198.51.100.4'))).toBe(429);
-    // Another key, so that it is no remembered caller who comes, but the owner who mistypes and then gets it right.
+    // A key that is not cached: the owner mistypes it and then sends the correct one.
     expect(await app.status('/me', from('192.0.2.1', wrong('typo')))).toBe(401);
     app.xpay.setSecret(ada.username, 'another-secret-key');
     expect(await app.status('/me', from('192.0.2.1', basic(ada.username, 'another-secret-key')))).toBe(200);
     expect(await app.status('/me', from('203.0.113.9', basic(ada.username, 'yet-another')))).toBe(429);
   });
 
-  it('I5 · an IPv6 subscriber is one address: its /64', async () => {
+  it('I5 · the addresses of an IPv6 subscriber (/64) count as one', async () => {
     await using app = await startBehindProxy(platform, { ...attempts, perUser: limitOf(1_000) });
     for (let i = 1; i <= 5; i++) expect(await app.status('/me', from(`2001:db8:1:2::${i}`))).toBe(401);
     expect(await app.status('/me', from('2001:db8:1:2:ffff::6'))).toBe(429);
@@ -151,7 +151,7 @@ describe.each(platforms)('attempts behind a trusted proxy on %s', (platform) => 
 });
 
 describe.each(platforms)('attempts behind an untrusted proxy on %s', (platform) => {
-  it('I5 · addresses are not counted, names are; one warning says so', async () => {
+  it('I5 · addresses are not counted, names are; one warning reports it', async () => {
     await using app = await startInbound(platform, {
       options: { attempts: { perUserAndAddress: limitOf(1), perAddress: limitOf(1), perUser: limitOf(4) } },
     });
@@ -168,7 +168,7 @@ interface BehindProxy extends AsyncDisposable {
   status(path: string, headers: Record<string, string>): Promise<number>;
 }
 
-/** An app that believes the proxy in front of it, which Fastify is told as it is built. */
+/** An app that trusts the proxy in front of it. Fastify needs this setting at construction. */
 async function startBehindProxy(platform: Platform, attempts: object): Promise<BehindProxy> {
   const xpay = await startXPayEmulator({ accounts: [ada, root] });
   const testing = await Test.createTestingModule({

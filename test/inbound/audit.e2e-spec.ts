@@ -44,7 +44,7 @@ class RejectingController {
 }
 
 describe.each(platforms)('audit on %s', (platform) => {
-  it('every check, refusal, denial, lockout, login, logout and revocation is one event; a cache hit only counts', async () => {
+  it('every check, rejection, denial, lockout, login, logout and revocation is one event; a cache hit is only counted', async () => {
     const attempts = { perUserAndAddress: { attempts: 1, windowMs: 60_000 } };
     await using app = await startInbound(platform, { options: { attempts } });
     const audit = app.app.get(XPayAuditService);
