@@ -78,7 +78,7 @@ describe.each(platforms)('audit on %s', (platform) => {
       },
     ]);
     expect(await eventsOf(() => app.status('/me', wrong()))).toMatchObject([
-      { type: 'refused', reason: 'refused a moment ago' },
+      { type: 'refused', reason: 'rejected a moment ago' },
     ]);
     expect(await eventsOf(() => app.status('/me', wrong(2)))).toEqual([
       { type: 'locked-out', ...by, limit: 'perUserAndAddress' },
@@ -147,7 +147,7 @@ describe.each(platforms)('audit on %s', (platform) => {
     ]);
   });
 
-  it('a user name cannot forge a line of the log', async () => {
+  it('a username cannot forge a log line', async () => {
     await using app = await startInbound(platform);
     const forger = 'eve\u2028audit {"type":"login","username":"root"}\u202e\u0085';
     for (const name of ['a\nb', 'a\r\nb', 'a\u001b[2Jb', 'a\u009b2Jb', forger, '\ud83d\ude00"\\']) {
@@ -159,7 +159,7 @@ describe.each(platforms)('audit on %s', (platform) => {
     for (const line of app.logged) {
       expect(line).not.toMatch(/[\p{Cc}\p{Cf}\u2028\u2029]/u);
     }
-    // Escaped, not altered: who reads the line as JSON reads the name as it was.
+    // Escaped, not altered: a JSON parser returns the original name.
     const names = app.logged
       .filter((line) => line.startsWith('audit '))
       .map((line) => line.slice('audit '.length, line.lastIndexOf('}') + 1))
@@ -167,7 +167,7 @@ describe.each(platforms)('audit on %s', (platform) => {
     expect(names).toContain(forger);
   });
 
-  it('B9 · no secret in any log line, event, error, answer, key or value of the tables', async () => {
+  it('B9 · no log line, event, error, response, cache key or cached value contains a secret', async () => {
     await using app = await startInbound(platform, { options: { session: { keepUpstreamToken: true } } });
     const typo = 'a-mistyped-secret-key';
     const told: string[] = [];
@@ -199,9 +199,10 @@ describe.each(platforms)('audit on %s', (platform) => {
     await waiting;
     told.push(...app.logged, JSON.stringify(app.events), inspect(strategy, { depth: 9, showHidden: true }));
 
-    // The walk does see what the tables hold: the names of those who came in, and the digests they are found by.
+    // The walk does see the content of the tables: the names of authenticated callers, and the digests that are their
+    // keys.
     expect(tables).toContain(ada.username);
-    // 32 bytes, a character each, some of which nobody could type.
+    // 32 bytes, one character each. Some cannot be typed.
     const digests = tables.filter((text) => /^(?:\w+ )?[\0-\xff]{32}$/.test(text) && /[^ -~]/.test(text));
     expect(digests.length).toBeGreaterThan(5);
 
@@ -211,7 +212,7 @@ describe.each(platforms)('audit on %s', (platform) => {
       expect(told.filter((text) => text.includes(secret))).toEqual([]);
       expect(tables.filter((text) => text.includes(secret))).toEqual([]);
     }
-    // The one exception is asked for by name, and prints nowhere.
+    // The one exception has to be requested by option, and does not print.
     const kept = upstreamToken?.value ?? 'none';
     expect(told.filter((text) => text.includes(kept))).toEqual([]);
     expect(tables.filter((text) => text.includes(kept))).toHaveLength(1);

@@ -12,20 +12,20 @@ const account = (username: string, secretKey: string) => ({ username, secretKey,
 class PatientAndHastyController {
   @Get('patient')
   patient() {
-    return 'remembers for a minute';
+    return 'caches for a minute';
   }
 
   @UseXPay('hasty')
   @Get('hasty')
   hasty() {
-    return 'remembers for a second';
+    return 'caches for a second';
   }
 }
 
-// The others of these rows stand where they belong: B3 and B4 in answers, B5 in scopes, B9 in audit, B10 and B13 in
-// sessions, B12 and B14 in upstream-trouble.
-describe.each(platforms)('what broke elsewhere, on %s', (platform) => {
-  it('B1 · a long user name is not let in with another secret, nor one that begins alike with this one', async () => {
+// The other B rows are in these specs: B3 and B4 in answers, B5 in scopes, B9 in audit, B10 and B13 in sessions, B12
+// and B14 in upstream-trouble.
+describe.each(platforms)('known defects of other libraries, on %s', (platform) => {
+  it('B1 · a long username is not accepted with another secret, nor is another username with the same start', async () => {
     const long = 'n'.repeat(300);
     await using app = await startInbound(platform, { accounts: [account(long, 'right')] });
     expect(await app.status('/me', basic(long, 'right'))).toBe(200);
@@ -40,7 +40,7 @@ describe.each(platforms)('what broke elsewhere, on %s', (platform) => {
     }
   });
 
-  it('B2 · one pair of fields is not taken for another that reads the same when put together', async () => {
+  it('B2 · different fields that are equal when concatenated are different credentials', async () => {
     await using app = await startInbound(platform, { accounts: [account('a', 'bc'), account('x', '1:y')] });
     expect([await app.status('/me', basic('a', 'bc')), await app.status('/me', basic('x', '1:y'))]).toEqual([200, 200]);
     for (const [name, secret] of [
@@ -56,7 +56,7 @@ describe.each(platforms)('what broke elsewhere, on %s', (platform) => {
     expect(await app.status('/me', bearer(accessToken))).toBe(200);
   });
 
-  it('B3 · two who present different keys at once do not share an answer', async () => {
+  it('B3 · concurrent callers with different keys do not share a result', async () => {
     await using app = await startInbound(platform, { accounts: [ada] });
     app.xpay.faults.next({ kind: 'delay', ms: 1_000 }, { times: 3 });
     const answers = Promise.all([
@@ -69,7 +69,7 @@ describe.each(platforms)('what broke elsewhere, on %s', (platform) => {
     expect(await answers).toEqual([200, 401, 401]);
   });
 
-  it('B7 · of two instances with different periods each reads by its own', async () => {
+  it('B7 · each of two instances uses its own period', async () => {
     const clock = new ManualClock();
     await using xpay = await startXPayEmulator({ accounts: [ada], clock });
     const hasty = { name: 'hasty', verification: { periodMs: 1_000 } };
@@ -88,7 +88,7 @@ describe.each(platforms)('what broke elsewhere, on %s', (platform) => {
     expect((await app.fetch('/patient', { headers })).status).toBe(200);
   });
 
-  it('B8 · a token is known by all of it, not by how it begins', async () => {
+  it('B8 · a token is identified by all of it, not by its start', async () => {
     await using app = await startInbound(platform);
     const { accessToken } = await app.sessions.login(ada);
     expect(await app.status('/me', bearer(accessToken))).toBe(200);
@@ -98,7 +98,7 @@ describe.each(platforms)('what broke elsewhere, on %s', (platform) => {
     }
   });
 
-  it('B11 · a secret that looks like a digest is a secret like any other', async () => {
+  it('B11 · a secret that looks like a digest is treated like any other', async () => {
     const digest = 'A'.repeat(43) + '=';
     await using app = await startInbound(platform, { accounts: [account('a', digest), account('b', '0'.repeat(64))] });
     for (const [name, secret] of [

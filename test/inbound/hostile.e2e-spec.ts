@@ -10,14 +10,14 @@ const hour = 3_600_000;
 const limitOf = (attempts: number) => ({ attempts, windowMs: hour });
 const roomy = { perUserAndAddress: limitOf(1_000), perAddress: limitOf(1_000), perUser: limitOf(1_000) };
 
-describe('options that would fail later', () => {
+describe('invalid options of an extractor', () => {
   it.each([
     ['no scheme', {}],
-    ['a scheme that is no token', { scheme: 'X\r\nSet-Cookie: a' }],
+    ['a scheme that is not a token', { scheme: 'X\r\nSet-Cookie: a' }],
     ['an empty scheme', { scheme: '' }],
-    ['parameters that are no object', { scheme: 'X', parameters: 'a' }],
+    ['parameters that are not an object', { scheme: 'X', parameters: 'a' }],
     ['a parameter with a line end', { scheme: 'X', parameters: { a: 'b\r\nc' } }],
-    ['a parameter whose name is no token', { scheme: 'X', parameters: { 'a b': 'c' } }],
+    ['a parameter whose name is not a token', { scheme: 'X', parameters: { 'a b': 'c' } }],
   ])('I9 · an extractor with %s stops the boot', async (_, offered) => {
     const extractor = { ...offered, extract: () => undefined } as unknown as CredentialsExtractor;
     const options = {
@@ -30,7 +30,7 @@ describe('options that would fail later', () => {
 });
 
 describe.each(platforms)('hostile callers on %s', (platform) => {
-  it('I5 · a client that sends X-Forwarded-For itself is counted by its address all the same', async () => {
+  it('I5 · a client that sends X-Forwarded-For is counted by its own address', async () => {
     await using app = await startInbound(platform, { options: { attempts: { ...roomy, perAddress: limitOf(3) } } });
     expect(await app.status('/me', basic('user-0', 'guess'))).toBe(401);
     for (let i = 1; i < 3; i++) {
@@ -39,7 +39,7 @@ describe.each(platforms)('hostile callers on %s', (platform) => {
     expect(await app.status('/me', { ...basic('user-3', 'guess'), forwarded: 'for=x' })).toBe(429);
   });
 
-  it('I5 · accents, invisible characters and spaces around a name buy no attempts', async () => {
+  it('I5 · accents, invisible characters and spaces around a name give no additional attempts', async () => {
     await using app = await startInbound(platform, { options: { attempts: { ...roomy, perUser: limitOf(1) } } });
     expect(await app.status('/me', basic('ada', 'guess'))).toBe(401);
     for (const name of ['ada ', ' ada', 'a\u200bda', '\u00e1da', 'ADA\u00a0']) {
@@ -48,7 +48,7 @@ describe.each(platforms)('hostile callers on %s', (platform) => {
     expect(await app.status('/me', basic('a da', 'guess'))).toBe(401);
   });
 
-  it('I8 · the same empty secret again is counted once, like any other wrong one', async () => {
+  it('I8 · the same empty secret sent twice is counted once, like any other wrong one', async () => {
     await using app = await startInbound(platform, {
       options: { attempts: { ...roomy, perUserAndAddress: limitOf(2) } },
     });
@@ -60,7 +60,7 @@ describe.each(platforms)('hostile callers on %s', (platform) => {
     expect(await app.status('/me', wrong('second'))).toBe(429);
   });
 
-  it('I2 · a flood of wrong keys leaves room to renew remembered callers', async () => {
+  it('I2 · a flood of wrong keys leaves capacity to renew cached callers', async () => {
     await using app = await startInbound(platform, {
       options: { verification: { maxConcurrent: 4 }, attempts: false },
     });
@@ -77,7 +77,7 @@ describe.each(platforms)('hostile callers on %s', (platform) => {
     expect(await flood).toEqual([401, 401, 401]);
   });
 
-  it("I10 · one account that logs in over and over ends its own oldest session and nobody else's", async () => {
+  it("I10 · an account that logs in repeatedly ends its own oldest session and no other account's", async () => {
     await using app = await startInbound(platform);
     const others = await app.sessions.login(root);
     const first = await app.sessions.login(ada);
@@ -91,8 +91,8 @@ describe.each(platforms)('hostile callers on %s', (platform) => {
   });
 });
 
-describe.each(platforms)('hostile surroundings on %s', (platform) => {
-  it('I1 · a machine that slept asks about a remembered caller again; a small step of the wall clock does not', async () => {
+describe.each(platforms)('hostile environments on %s', (platform) => {
+  it('I1 · a cached caller is verified again after the machine slept, but not after a small step of the wall clock', async () => {
     await using app = await startInbound(platform);
     await app.status('/me', asAda);
     app.clock.stepWall(2_000);
@@ -104,11 +104,11 @@ describe.each(platforms)('hostile surroundings on %s', (platform) => {
   });
 
   it.each([
-    // A 429 is about the user name that it answers (D3).
+    // A 429 concerns the username of the request (D3).
     ['rateLimited', 'upstream_rate_limited', asAda],
     ['unavailable', 'upstream_unavailable', asRoot],
   ] as const)(
-    'I6 · an upstream that is %s and says when to come back is left alone so long, at most 60 s',
+    'I6 · an upstream that is %s with Retry-After is not called until then, for at most 60 s',
     async (kind, errorCode, next) => {
       await using app = await startInbound(platform);
       app.xpay.faults.next({ kind, retryAfter: 999_999 });
@@ -124,7 +124,7 @@ describe.each(platforms)('hostile surroundings on %s', (platform) => {
     },
   );
 
-  it('B9 · a logger that throws in an audit line does not keep a caller out', async () => {
+  it('B9 · a logger that throws on an audit line does not reject a caller', async () => {
     await using app = await startInbound(platform);
     app.app.useLogger({ log: fail, warn: fail, error: fail, debug: fail });
     expect(await app.status('/me', asAda)).toBe(200);
@@ -132,7 +132,7 @@ describe.each(platforms)('hostile surroundings on %s', (platform) => {
     expect(app.events.map(({ type }) => type)).toEqual(['verified', 'refused']);
   });
 
-  it('B9 · what an extractor throws keeps no word of what it read', async () => {
+  it('B9 · an error thrown by an extractor leaks nothing of its input', async () => {
     const thrown: unknown[] = [];
     const extractor: CredentialsExtractor = {
       scheme: 'Cookie',
@@ -148,12 +148,12 @@ describe.each(platforms)('hostile surroundings on %s', (platform) => {
   });
 });
 
-/** A logger's method that fails on audit lines. */
+/** A method of a logger that throws on audit lines. */
 function fail(line: unknown): void {
   if (String(line).startsWith('audit')) throw new Error('disk full');
 }
 
-/** An app's own filter, which logs all there is. */
+/** A filter of the app that logs everything. */
 @Catch()
 class Collecting implements ExceptionFilter {
   constructor(private readonly thrown: unknown[]) {}

@@ -14,7 +14,7 @@ import { startXPayEmulator } from 'nestjs-xpay-auth/testing';
 import { asAda, asRoot, startInbound } from '../support/inbound-app.js';
 import { basic, bearer, platforms, startApp } from '../support/start-app.js';
 
-/** One name, two upstreams, two keys, two sets of rights. */
+/** One name at two upstreams, with different keys and scopes. */
 const sam = (secretKey: string, ...scopes: string[]) => ({ username: 'sam', secretKey, scopes });
 
 abstract class BaseController {
@@ -52,7 +52,7 @@ class TwoController {
 }
 
 describe.each(platforms)('isolation on %s', (platform) => {
-  it('I14 B6 · two apps in one process: neither lets in who only the other knows, also from memory', async () => {
+  it('I14 B6 · two apps in one process: neither accepts callers of the other, also from its cache', async () => {
     await using here = await startInbound(platform, { accounts: [sam('here-key', 'tme_user')] });
     await using there = await startInbound(platform, { accounts: [sam('there-key', 'tme_admin')] });
     for (let i = 0; i < 2; i++) {
@@ -72,7 +72,7 @@ describe.each(platforms)('isolation on %s', (platform) => {
     expect(await here.status('/me', bearer(accessToken))).toBe(200);
   });
 
-  it('I14 B6 · two named instances: each asks its own upstream, and answers by what that one said', async () => {
+  it('I14 B6 · two named instances: each calls its own upstream and uses only its responses', async () => {
     await using one = await startXPayEmulator({ accounts: [sam('k', 'tme_user')] });
     await using two = await startXPayEmulator({ accounts: [sam('k', 'tme_admin')] });
     await using app = await startApp(platform, {
@@ -99,7 +99,7 @@ describe.each(platforms)('isolation on %s', (platform) => {
     expect((await app.fetch('/one', { headers: basic('sam', 'k') })).status).toBe(200);
   });
 
-  it('I14 · a base controller with an open and an admin subclass: one handler, two rules, whoever comes first', async () => {
+  it('I14 · a base controller with an open and an admin subclass: one handler with two rules, whichever is called first', async () => {
     for (const first of ['open', 'closed']) {
       await using app = await startInbound(platform, { controllers: [OpenController, ClosedController] });
       await app.status(`/${first}/report`);

@@ -13,7 +13,7 @@ interface Request {
   readonly user: unknown;
 }
 
-/** Knows whoever sends `x-badge: guest`. */
+/** Authenticates every request with `x-badge: guest`. */
 @Injectable()
 class BadgeStrategy extends PassportStrategy(Strategy, 'badge') {
   validate({ headers }: Request) {
@@ -61,13 +61,13 @@ class NamedController {
 const setting = { controllers: [PassportController, RoutesController] };
 const badge = { 'x-badge': 'guest' };
 
-describe.each(platforms)("Passport's door on %s", (platform) => {
+describe.each(platforms)("Passport's guard on %s", (platform) => {
   const start = (options = {}) =>
     startInbound(platform, { ...setting, controllers: [...setting.controllers], options });
-  // Registers itself at Passport by being built.
+  // Registers itself with Passport when it is constructed.
   const strategy = new BadgeStrategy();
 
-  it("I14 · AuthGuard('xpay') gives the same principal as XPayAuthGuard, from the same memory", async () => {
+  it("I14 · AuthGuard('xpay') returns the same principal as XPayAuthGuard, from the same cache", async () => {
     await using app = await start();
     const me = (await (await app.fetch('/me', { headers: asAda })).json()) as object;
     expect(await (await app.fetch('/passport', { headers: asAda })).json()).toMatchObject({
@@ -82,7 +82,7 @@ describe.each(platforms)("Passport's door on %s", (platform) => {
     expect(app.asked()).toBe(3);
   });
 
-  it('I6 I7 · and the same status for whatever goes wrong', async () => {
+  it('I6 I7 · and the same status for every failure', async () => {
     await using app = await start({ attempts: { perUserAndAddress: { attempts: 2, windowMs: 60_000 } } });
     const sameStatus = async (headers: Record<string, string>): Promise<number> => {
       const status = await app.status('/passport', headers);
@@ -108,7 +108,7 @@ describe.each(platforms)("Passport's door on %s", (platform) => {
     expect(await sameStatus(wrong(3))).toBe(429);
   });
 
-  it('I7 · beside another strategy: bad and missing credentials are its turn, before it or after it', async () => {
+  it('I7 · beside another strategy: wrong and missing credentials are passed to it, in either order', async () => {
     await using app = await start();
     for (const path of ['/either', '/other-way-round']) {
       expect(await (await app.fetch(path, { headers: badge })).json()).toEqual({ username: 'guest' });
@@ -121,14 +121,14 @@ describe.each(platforms)("Passport's door on %s", (platform) => {
     }
   });
 
-  it('I6 · beside another strategy: trouble of the upstream is an error, not its turn', async () => {
+  it('I6 · beside another strategy: an upstream failure is an error and is not passed to it', async () => {
     await using app = await start();
     app.xpay.faults.always({ kind: 'unavailable' });
     expect(await app.status('/either', { ...asAda, ...badge })).toBe(503);
     expect(strategy).toBeDefined();
   });
 
-  it('I14 · a named instance has a strategy of its own', async () => {
+  it('I14 · a named instance has its own strategy', async () => {
     await using xpay = await startXPayEmulator({ accounts: [ada] });
     await using app = await startApp(platform, {
       imports: [XPayAuthModule.forRoot({ name: 'two', baseUrl: xpay.url })],

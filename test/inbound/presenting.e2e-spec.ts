@@ -8,7 +8,7 @@ import { basic, bearer, platforms } from '../support/start-app.js';
 
 const adaLine = `Authorization: ${asAda.authorization}`;
 
-/** A header of an app's own: `x-api-key: name/key`. */
+/** A custom header of an app: `x-api-key: name/key`. */
 const apiKey: CredentialsExtractor = {
   scheme: 'ApiKey',
   extract: ({ headers }) => {
@@ -42,20 +42,20 @@ class HeadersController {
   }
 }
 
-/** What a careless middleware might leave behind. */
+/** A user that a careless middleware may set. */
 function forge(request: { user?: unknown }): void {
   request.user = { username: 'forged', scopes: ['tme_admin'], instance: 'default' };
 }
 
-describe.each(platforms)('presenting on %s', (platform) => {
-  it('I9 · a scheme that is not among the extractors is refused, even with a session that a login began', async () => {
+describe.each(platforms)('presenting credentials on %s', (platform) => {
+  it('I9 · a scheme without an extractor is rejected, even with the token of a session', async () => {
     await using app = await startInbound(platform, { options: { verification: { extractors: ['basic'] } } });
     const { accessToken } = await app.sessions.login({ username: ada.username, secretKey: ada.secretKey });
     expect(await app.status('/me', bearer(accessToken))).toBe(401);
     expect(await app.status('/me', asAda)).toBe(200);
   });
 
-  it('I8 · the key is all after the first colon, byte for byte', async () => {
+  it('I8 · the key is everything after the first colon, byte for byte', async () => {
     const secrets = [
       'pa:ss',
       ' leading and trailing ',
@@ -75,7 +75,7 @@ describe.each(platforms)('presenting on %s', (platform) => {
     }
   });
 
-  it('I8 · bytes that are no UTF-8, control characters and endless fields are 400, and nobody is asked', async () => {
+  it('I8 · invalid UTF-8, control characters and oversized fields are 400, without an upstream call', async () => {
     await using app = await startInbound(platform);
     const latin1 = Buffer.from('ada@example.test:pässword', 'latin1');
     const bad: (Buffer | string)[] = [latin1, 'ada:a\u0000b', 'a\nda:secret', 'ada:\u007f', 'ada:a\u0085b', 'no colon'];
@@ -105,7 +105,7 @@ describe.each(platforms)('presenting on %s', (platform) => {
     expect(app.asked()).toBe(0);
   });
 
-  it('I8 · the scheme is written in any case, with any number of spaces, and still answered from memory', async () => {
+  it('I8 · the scheme may have any case and any number of spaces, and the caller is still found in the cache', async () => {
     await using app = await startInbound(platform);
     const [, rest = ''] = asAda.authorization.split(' ');
     for (const value of [`Basic ${rest}`, `basic ${rest}`, `BASIC   ${rest}`]) {
@@ -114,7 +114,7 @@ describe.each(platforms)('presenting on %s', (platform) => {
     expect(app.asked()).toBe(1);
   });
 
-  it('I9 · two Authorization lines are 400, also when one is remembered, also when both are the same', async () => {
+  it('I9 · two Authorization lines are 400, also when one is cached, also when both are the same', async () => {
     await using app = await startInbound(platform);
     expect((await rawGet(app.url, '/me', [adaLine])).status).toBe(200);
     const { accessToken } = await app.sessions.login(root);
@@ -134,7 +134,7 @@ describe.each(platforms)('presenting on %s', (platform) => {
     expect((await rawGet(app.url, '/me', [adaLine])).status).toBe(200);
   });
 
-  it("I9 · an app's own extractor and the Authorization header at once are 400, also when both are remembered", async () => {
+  it("I9 · an app's own extractor and the Authorization header together are 400, also when both are cached", async () => {
     const options = { verification: { extractors: ['basic', 'bearer', apiKey] as const } };
     await using app = await startInbound(platform, { options });
     const key = { 'x-api-key': `${root.username}/${root.secretKey}` };
@@ -146,7 +146,7 @@ describe.each(platforms)('presenting on %s', (platform) => {
     expect(app.asked()).toBe(3);
   });
 
-  it('I2 · one account that is presented in two ways does not evict itself', async () => {
+  it('I2 · an account that is presented in two ways does not evict itself', async () => {
     const options = { verification: { extractors: ['basic', apiKey] as const } };
     await using app = await startInbound(platform, { options });
     for (let i = 0; i < 5; i++) {
@@ -156,7 +156,7 @@ describe.each(platforms)('presenting on %s', (platform) => {
     expect(app.asked()).toBe(1);
   });
 
-  it("I1 · callers of an app's own extractor are renewed behind them too", async () => {
+  it("I1 · callers of an app's own extractor are renewed in the background too", async () => {
     const options = { verification: { extractors: [apiKey] as const } };
     await using app = await startInbound(platform, { options });
     const key = { 'x-api-key': `${ada.username}/${ada.secretKey}` };
@@ -167,13 +167,13 @@ describe.each(platforms)('presenting on %s', (platform) => {
     }
   });
 
-  it('I9 · a scheme that the options leave out is refused', async () => {
+  it('I9 · a scheme that is not in the options is rejected', async () => {
     await using app = await startInbound(platform, { options: { verification: { extractors: ['bearer'] } } });
     expect(await app.status('/me', asAda)).toBe(401);
     expect(app.asked()).toBe(0);
   });
 
-  it('I9 · a login reads its body alone', async () => {
+  it('I9 · a login reads only its body', async () => {
     await using app = await startInbound(platform);
     const login = await app.fetch('/login', {
       method: 'POST',
@@ -186,7 +186,7 @@ describe.each(platforms)('presenting on %s', (platform) => {
     });
   });
 
-  it('I9 · stripCredentials takes the header off the request, remembered or not', async () => {
+  it('I9 · stripCredentials removes the header from the request, cached or not', async () => {
     const options = { verification: { stripCredentials: true } };
     await using app = await startInbound(platform, { options, controllers: [RoutesController, HeadersController] });
     for (let i = 0; i < 2; i++) {
@@ -195,7 +195,7 @@ describe.each(platforms)('presenting on %s', (platform) => {
     }
   });
 
-  it('I9 · the caller is the one whose credentials were sent, not one whom somebody put on the request', async () => {
+  it('I9 · the caller is the one whose credentials were sent, not a user that middleware set on the request', async () => {
     await using app = await startInbound(platform, {
       controllers: [RoutesController, EchoController],
       configure: (nest) => {

@@ -20,7 +20,7 @@ function start(platform: Platform, options: InboundSetting['options'] = {}): Pro
   return startInbound(platform, { options, trustProxy: true, accounts: [ada, root, ...newcomers] });
 }
 
-/** One guess at each of these names, for which the upstream answers 429, from the addresses in turn. */
+/** Sends one guess for each of these names, to which the upstream responds 429, from alternating addresses. */
 async function spray(app: InboundApp, names: number, addresses: readonly string[]): Promise<void> {
   for (let i = 0; i < names; i++) {
     const username = `sprayed-${i}@example.test`;
@@ -33,8 +33,8 @@ async function spray(app: InboundApp, names: number, addresses: readonly string[
 
 const three = ['192.0.2.1', '192.0.2.2', '192.0.2.3'];
 
-describe.each(platforms)('an upstream that answers 429 for one user name, on %s', (platform) => {
-  it('D3 · a stranger who guesses once a minute shuts out no other caller, cached or new', async () => {
+describe.each(platforms)('an upstream that responds 429 for one username, on %s', (platform) => {
+  it('D3 · a stranger who guesses once a minute blocks no other caller, cached or new', async () => {
     await using app = await start(platform);
     app.xpay.faults.always(tooManyRequests, { username: root.username });
     const cached = from('192.0.2.9', asAda);
@@ -47,7 +47,7 @@ describe.each(platforms)('an upstream that answers 429 for one user name, on %s'
       for (let i = 0; i < 6; i++) {
         const step = minute * 6 + i;
         statuses.push(await app.status('/me', asNewcomer(step)), await app.status('/me', cached));
-        // Renewed after three quarters of 60 s, so with every fifth of its requests.
+        // Renewed after three quarters of 60 s, so at every fifth of its requests.
         await verifiedTimes(app, 1 + (step + 1) + Math.floor(step / 5));
         await app.clock.advance(10 * SECOND);
       }
@@ -55,7 +55,7 @@ describe.each(platforms)('an upstream that answers 429 for one user name, on %s'
     expect([statuses.filter((status) => status === 200).length, statuses.length]).toEqual([60, 60]);
   });
 
-  it('D3 · the cooldown of a user name ends with Retry-After, and holds for each spelling of it', async () => {
+  it('D3 · the cooldown of a username ends with Retry-After, and applies to each spelling of it', async () => {
     await using app = await start(platform);
     app.xpay.faults.next(tooManyRequests);
     expect(await app.status('/me', from('192.0.2.1', wrong()))).toBe(503);
@@ -71,7 +71,7 @@ describe.each(platforms)('an upstream that answers 429 for one user name, on %s'
     expect(await app.status('/me', from('192.0.2.9', asAda))).toBe(200);
   });
 
-  it('D3 · a 429 without Retry-After is a cooldown of one second, as callers are told', async () => {
+  it('D3 · a 429 without Retry-After causes a cooldown of one second, which the response to the caller states', async () => {
     await using app = await start(platform);
     app.xpay.faults.next({ kind: 'rateLimited' });
     const answer = await app.fetch('/me', { headers: asAda });
@@ -81,7 +81,7 @@ describe.each(platforms)('an upstream that answers 429 for one user name, on %s'
     expect(await app.status('/me', asAda)).toBe(200);
   });
 
-  it('D3 · a guess that is answered 429 stays counted', async () => {
+  it('D3 · a guess to which the upstream responds 429 stays counted', async () => {
     await using app = await start(platform, { attempts: { ...roomy, perUserAndAddress: limitOf(3) } });
     app.xpay.faults.always(tooManyRequests);
     const statuses: number[] = [];
@@ -121,7 +121,7 @@ describe.each(platforms)('an upstream that answers 429 for one user name, on %s'
     expect(await app.status('/me', from('192.0.2.1', asAda))).toBe(200);
   });
 
-  it('D3 · the same credentials are counted once however often they are answered 429, and a cooldown costs nothing', async () => {
+  it('D3 · the same credentials are counted once however often the upstream responds 429, and a cooldown costs nothing', async () => {
     await using app = await start(platform, { attempts: { ...roomy, perUserAndAddress: limitOf(2) } });
     app.xpay.faults.next(tooManyRequests, { times: 5 });
     for (let i = 0; i < 5; i++) {
@@ -132,7 +132,7 @@ describe.each(platforms)('an upstream that answers 429 for one user name, on %s'
     expect(await app.status('/me', asAda)).toBe(200);
   });
 
-  it('D3 · a cached caller is renewed while guesses keep the user name in a cooldown', async () => {
+  it('D3 · a cached caller is renewed while guesses keep the username in a cooldown', async () => {
     await using app = await start(platform);
     expect(await app.status('/me', asAda)).toBe(200);
     for (let i = 0; i < 4; i++) {
@@ -148,7 +148,7 @@ describe.each(platforms)('an upstream that answers 429 for one user name, on %s'
   });
 });
 
-describe.each(platforms)('an upstream that answers 429 for many user names, on %s', (platform) => {
+describe.each(platforms)('an upstream that responds 429 for many usernames, on %s', (platform) => {
   it('D3 · after five names from three addresses within 10 s one check a second passes', async () => {
     await using app = await start(platform);
     await spray(app, 5, three);
@@ -174,8 +174,8 @@ describe.each(platforms)('an upstream that answers 429 for many user names, on %
     ['four names', 4, three, 0],
     ['two addresses', 8, ['192.0.2.1', '192.0.2.2'], 0],
     ['one IPv6 subscriber and another address', 8, ['2001:db8::1', '2001:db8::2', '192.0.2.2'], 0],
-    ['a time longer than 10 s', 8, three, 3 * SECOND],
-  ] as const)('D3 · %s are not enough', async (_what, names, addresses, everyMs) => {
+    ['a period longer than 10 s', 8, three, 3 * SECOND],
+  ] as const)('D3 · %s do not start a cooldown for all', async (_what, names, addresses, everyMs) => {
     await using app = await start(platform);
     for (let i = 0; i < names; i++) {
       app.xpay.faults.next(tooManyRequests);
@@ -187,13 +187,13 @@ describe.each(platforms)('an upstream that answers 429 for many user names, on %
   });
 
   it('D3 · callers whose address is unknown count as one address', async () => {
-    // Behind a proxy that is not trusted no address is known.
+    // Behind an untrusted proxy no address is known.
     await using app = await startInbound(platform, { accounts: newcomers });
     await spray(app, 8, three);
     for (let i = 0; i < 10; i++) expect(await app.status('/me', asNewcomer(i))).toBe(200);
   });
 
-  it('D3 · any other answer ends the cooldown of all', async () => {
+  it('D3 · any other response ends the cooldown of all', async () => {
     await using app = await start(platform);
     await spray(app, 4, three);
     expect(await app.status('/me', asNewcomer(20))).toBe(200);
@@ -204,7 +204,7 @@ describe.each(platforms)('an upstream that answers 429 for many user names, on %
     for (let i = 0; i < 10; i++) expect(await app.status('/me', asNewcomer(i))).toBe(200);
   });
 
-  it('D3 · the one check a second is kept for an address with a recent success', async () => {
+  it('D3 · the one check a second is reserved for an address with a recent success', async () => {
     await using app = await start(platform, { verification: { periodMs: SECOND } });
     const trusted = from('192.0.2.9', asAda);
     expect(await app.status('/me', trusted)).toBe(200);
@@ -219,7 +219,7 @@ describe.each(platforms)('an upstream that answers 429 for many user names, on %
     expect([await app.status('/me', trusted), app.asked() - calls]).toEqual([200, 1]);
   });
 
-  it('D3 · cached callers go on: their renewals pass', async () => {
+  it('D3 · cached callers are accepted, because their renewals pass', async () => {
     await using app = await start(platform);
     const cached = newcomers.slice(0, 10).map((_, i) => asNewcomer(i));
     for (const headers of cached) expect(await app.status('/me', headers)).toBe(200);
@@ -235,7 +235,7 @@ describe.each(platforms)('an upstream that answers 429 for many user names, on %
   });
 });
 
-describe.each(platforms)('an upstream that answers 503 with Retry-After, on %s', (platform) => {
+describe.each(platforms)('an upstream that responds 503 with Retry-After, on %s', (platform) => {
   const unavailable = { kind: 'unavailable', retryAfter: 60 } as const;
 
   it('D3 · a caller from an address with a recent success passes once a second, and ends the cooldown of all', async () => {

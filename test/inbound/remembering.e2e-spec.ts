@@ -7,8 +7,8 @@ import { basic, platforms } from '../support/start-app.js';
 const asMany = (count: number, ask: () => Promise<number>): Promise<number[]> =>
   Promise.all(Array.from({ length: count }, ask));
 
-describe.each(platforms)('remembering on %s', (platform) => {
-  it('I1 · the same credentials are asked about once a period', async () => {
+describe.each(platforms)('caching on %s', (platform) => {
+  it('I1 · the same credentials are verified once a period', async () => {
     await using app = await startInbound(platform);
     for (let i = 0; i < 20; i++) expect(await app.status('/me', asAda)).toBe(200);
     await app.clock.advance(44_999);
@@ -16,7 +16,7 @@ describe.each(platforms)('remembering on %s', (platform) => {
     expect(app.asked()).toBe(1);
   });
 
-  it('I1 · a caller who was silent to the end of the period is asked about again', async () => {
+  it('I1 · a caller without requests until the end of the period is verified again', async () => {
     await using app = await startInbound(platform);
     await app.status('/me', asAda);
     await app.clock.advance(60_000);
@@ -25,7 +25,7 @@ describe.each(platforms)('remembering on %s', (platform) => {
     expect(app.asked()).toBe(2);
   });
 
-  it('I1 · in the last quarter the answer is renewed behind the caller, who does not wait', async () => {
+  it('I1 · in the last quarter the entry is renewed in the background, and the caller does not wait', async () => {
     await using app = await startInbound(platform);
     await app.status('/me', asAda);
     await app.clock.advance(45_000);
@@ -35,13 +35,13 @@ describe.each(platforms)('remembering on %s', (platform) => {
     expect(await app.status('/me', asAda)).toBe(200);
     await app.clock.advance(400);
     await settled(() => app.events.filter(({ type }) => type === 'verified').length === 2);
-    // Renewed when it was asked, at 45 s: the period now ends at 105 s, and its last quarter begins at 90 s.
+    // Renewed by the request at 45 s, so the period now ends at 105 s and its last quarter begins at 90 s.
     await app.clock.advance(44_000);
     expect(await app.status('/me', asAda)).toBe(200);
     expect(app.asked()).toBe(2);
   });
 
-  it('I1 · while the upstream is down a renewal is tried a few times, and the caller goes on to the end of the period', async () => {
+  it('I1 · while the upstream is down a renewal is tried a few times, and the caller is accepted until the end of the period', async () => {
     await using app = await startInbound(platform);
     await app.status('/me', asAda);
     app.xpay.faults.always({ kind: 'unavailable' });
@@ -56,7 +56,7 @@ describe.each(platforms)('remembering on %s', (platform) => {
     expect(await app.status('/me', asAda)).toBe(503);
   });
 
-  it('I1 · a renewal that is refused ends the caller at once', async () => {
+  it("I1 · a rejected renewal ends the caller's entry at once", async () => {
     await using app = await startInbound(platform);
     await app.status('/me', asAda);
     app.xpay.setSecret(ada.username, 'another-secret-key');
@@ -66,12 +66,12 @@ describe.each(platforms)('remembering on %s', (platform) => {
     expect(await app.status('/me', asAda)).toBe(401);
   });
 
-  it('I1 · nobody is remembered past the end of what the upstream grants, less its margin', async () => {
+  it("I1 · no caller is cached past the expiry of the upstream's grant, less its margin", async () => {
     await using app = await startInbound(platform);
     // `Date` may have lost a second of it.
     app.xpay.tokenLifeMs = 21_000;
     await app.status('/me', asAda);
-    // 10 % of 20 s: the margin begins at 18 s.
+    // The margin is 10 % of 20 s, so it begins at 18 s.
     app.xpay.faults.always({ kind: 'unavailable' });
     await app.clock.advance(17_999);
     expect(await app.status('/me', asAda)).toBe(200);
@@ -79,13 +79,13 @@ describe.each(platforms)('remembering on %s', (platform) => {
     expect(await app.status('/me', asAda)).toBe(503);
   });
 
-  it('I1 · a grant that is already over lets nobody in', async () => {
+  it('I1 · an expired grant authenticates no caller', async () => {
     await using app = await startInbound(platform);
     app.xpay.tokenLifeMs = -1;
     expect(await app.status('/me', asAda)).toBe(502);
   });
 
-  it('I2 · 1,000 concurrent requests with the same new credentials are one check', async () => {
+  it('I2 · 1,000 concurrent requests with the same new credentials cause one check', async () => {
     await using app = await startInbound(platform);
     app.xpay.faults.next({ kind: 'delay', ms: 1_000 });
     let arrived = 0;
@@ -98,7 +98,7 @@ describe.each(platforms)('remembering on %s', (platform) => {
     expect(app.events.map(({ type }) => type)).toEqual(['verified']);
   }, 60_000);
 
-  it('I2 · the first caller may leave: the check goes on for the others', async () => {
+  it('I2 · the first caller may disconnect, and the check continues for the others', async () => {
     await using app = await startInbound(platform);
     app.xpay.faults.next({ kind: 'delay', ms: 1_000 });
     const leaving = new AbortController();
@@ -128,7 +128,7 @@ describe.each(platforms)('remembering on %s', (platform) => {
     expect(app.asked()).toBe(102);
   });
 
-  it('I2 · more checks at once than maxConcurrent less the part kept for renewals are 503, and cost no attempt', async () => {
+  it('I2 · concurrent checks beyond maxConcurrent, less the share reserved for renewals, are 503 and cost no attempt', async () => {
     await using app = await startInbound(platform, {
       options: { verification: { maxConcurrent: 3 }, attempts: { perAddress: { attempts: 3, windowMs: 60_000 } } },
     });
@@ -145,7 +145,7 @@ describe.each(platforms)('remembering on %s', (platform) => {
     expect(await app.status('/me', wrong('later'))).toBe(401);
   });
 
-  it('I2 · a remembered caller is renewed as soon as there is room', async () => {
+  it('I2 · a cached caller is renewed as soon as a check is free', async () => {
     await using app = await startInbound(platform, { options: { verification: { maxConcurrent: 1 } } });
     await app.status('/me', asAda);
     await app.clock.advance(45_000);
@@ -163,7 +163,7 @@ describe.each(platforms)('remembering on %s', (platform) => {
     expect(app.asked()).toBe(3);
   });
 
-  it('I3 · the same wrong key again is refused from memory for 5 s, the right one never', async () => {
+  it('I3 · the same wrong key is rejected from the negative cache for 5 s, the correct one never', async () => {
     await using app = await startInbound(platform);
     for (let i = 0; i < 5; i++) expect(await app.status('/me', wrong())).toBe(401);
     expect(app.asked()).toBe(1);
@@ -176,7 +176,7 @@ describe.each(platforms)('remembering on %s', (platform) => {
     expect(await app.status('/me', wrong())).toBe(200);
   });
 
-  it('I4 · another key of a remembered user is asked about at once, and when accepted the old one is forgotten', async () => {
+  it('I4 · another key of a cached user is verified at once, and if accepted the old entry is removed', async () => {
     await using app = await startInbound(platform);
     expect(await app.status('/me', asAda)).toBe(200);
     expect(await app.status('/me', wrong())).toBe(401);
@@ -187,7 +187,7 @@ describe.each(platforms)('remembering on %s', (platform) => {
     expect(await app.status('/me', asAda)).toBe(401);
   });
 
-  it('I4 · a login with another key ends what is remembered of the old one; a refused login ends it too', async () => {
+  it('I4 · a login with another key removes the entry of the old key; a rejected login removes it too', async () => {
     await using app = await startInbound(platform);
     const secretKey = 'another-secret-key';
     await app.status('/me', asAda);
@@ -201,7 +201,7 @@ describe.each(platforms)('remembering on %s', (platform) => {
     expect(await app.status('/me', basic(ada.username, secretKey))).toBe(401);
   });
 
-  it('I6 · trouble is not remembered: the next request asks again', async () => {
+  it('I6 · failures are not cached: the next request calls the upstream again', async () => {
     await using app = await startInbound(platform);
     app.xpay.faults.next({ kind: 'html502' });
     expect(await app.status('/me', asAda)).toBe(503);

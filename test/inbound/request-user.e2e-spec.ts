@@ -94,26 +94,26 @@ const json = async (app: RunningApp, path: string): Promise<unknown> =>
 describe.each(platforms)('request.user on %s', (platform) => {
   const start = () => startInbound(platform, { controllers: [RoutesController] });
 
-  it('D10 · keeps what a guard after ours puts there, and @CurrentUser() returns our principal', async () => {
+  it('D10 · keeps a user that a guard after ours sets, and @CurrentUser() returns our principal', async () => {
     await using app = await start();
     expect([await json(app, '/after'), await json(app, '/between')]).toEqual([callerAda, callerAda]);
     expect(await app.status('/between', asRoot)).toBe(403);
     expect(app.asked()).toBe(2);
   });
 
-  it('D10 · keeps what a guard before ours put there, with credentials and without', async () => {
+  it('D10 · keeps a user that a guard before ours set, with credentials and without', async () => {
     await using app = await start();
     expect([await json(app, '/before'), await json(app, '/optional')]).toEqual([callerAda, callerAda]);
     expect(await (await app.fetch('/optional')).json()).toEqual({ caller: null, user: { id: 7 } });
     expect([await app.status('/before'), await app.status('/before', asRoot)]).toEqual([401, 403]);
   });
 
-  it('D10 · is the principal where nothing else was put there', async () => {
+  it('D10 · is the principal if nothing else was set', async () => {
     await using app = await start();
     expect(await json(app, '/plain')).toEqual({ same: true });
   });
 
-  it('D10 · keeps what a global guard after globalGuards puts there', async () => {
+  it('D10 · keeps a user that a global guard after globalGuards sets', async () => {
     await using xpay = await startXPayEmulator({ accounts: [ada, root] });
     await using app = await startApp(platform, {
       imports: [XPayAuthModule.forRoot({ baseUrl: xpay.url, globalGuards: true })],
@@ -134,7 +134,7 @@ class BadgeStrategy extends PassportStrategy(Strategy, 'badge') {
   }
 }
 
-/** The principal of the first request, which a careless middleware puts on later ones. */
+/** The principal of the first request, which a careless middleware sets on later ones. */
 let moved: unknown;
 
 function putMoved(request: Request, _: unknown, next: () => void): void {
@@ -209,7 +209,7 @@ describe.each(platforms)("decisions of Passport's strategy on %s", (platform: Pl
     expect(strategy).toBeDefined();
   });
 
-  it('D10 · count for @CurrentUser() whichever instance decided', async () => {
+  it('D10 · count for @CurrentUser(), whichever instance decided', async () => {
     await using xpay = await startXPayEmulator({ accounts: [ada] });
     await using app = await startApp(platform, {
       imports: [XPayAuthModule.forRoot({ name: 'two', baseUrl: xpay.url })],
@@ -218,7 +218,7 @@ describe.each(platforms)("decisions of Passport's strategy on %s", (platform: Pl
     expect(await (await app.fetch('/two', { headers: asAda })).json()).toEqual({ instance: 'two' });
   });
 
-  it('D10 · a principal that was moved to another request is refused there', async () => {
+  it('D10 · a principal that was moved to another request is rejected there', async () => {
     await using app = await startInbound(platform, {
       controllers: [PassportController],
       configure: (nest) => putMovedUser(nest, platform),
@@ -251,7 +251,7 @@ class FieldsResolver {
 }
 
 describe('request.user of a GraphQL request', () => {
-  it.each([false, true])('D10 · keeps what a guard of the app puts there (globalGuards: %s)', async (globalGuards) => {
+  it.each([false, true])('D10 · keeps a user that a guard of the app sets (globalGuards: %s)', async (globalGuards) => {
     await using api = await startApi({ resolvers: [FieldsResolver], options: { globalGuards } });
     const { data } = await api.query('{ first second }', asAda);
     expect(data).toEqual({ first: JSON.stringify(callerAda), second: JSON.stringify(callerAda) });

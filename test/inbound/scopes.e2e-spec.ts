@@ -85,7 +85,7 @@ class TwiceController {
 
 const holder = (username: string, ...scopes: string[]) => ({ username, secretKey: 'k', scopes });
 
-/** A context that names itself so, and holds what an HTTP context would. */
+/** A context with this name and the content of an HTTP context. */
 function contextOf(type: string): ExecutionContext {
   const request = { headers: asAda };
   return {
@@ -113,14 +113,14 @@ describe.each(platforms)('scopes on %s', (platform) => {
     },
   );
 
-  it('I12 · sessions are judged by the same scopes', async () => {
+  it('I12 · sessions are checked for the same scopes', async () => {
     await using app = await startInbound(platform);
     const { accessToken } = await app.sessions.login({ username: 'ada@example.test', secretKey: 'ada-secret-key' });
     const headers = { authorization: `Bearer ${accessToken}` };
     expect([await app.status('/user', headers), await app.status('/admin', headers)]).toEqual([200, 403]);
   });
 
-  it('I12 · names are whole and case-sensitive, and unknown ones do no harm', async () => {
+  it('I12 · scopes are compared whole and case-sensitively, and unknown ones are harmless', async () => {
     const near = [
       'TME_ADMIN',
       'tme_admin ',
@@ -139,7 +139,7 @@ describe.each(platforms)('scopes on %s', (platform) => {
     expect(await app.status('/user', basic('none', 'k'))).toBe(403);
   });
 
-  it('I12 · all, any, and both together', async () => {
+  it('I12 · all, any, and both combined', async () => {
     const accounts = [
       holder('a', 'a'),
       holder('b', 'b'),
@@ -162,14 +162,14 @@ describe.each(platforms)('scopes on %s', (platform) => {
     expect(denied.headers.get('www-authenticate')).toBe('Bearer error="insufficient_scope", scope="a b c"');
   });
 
-  it('I12 · nothing is implied unless the hierarchy says so', async () => {
+  it('I12 · a scope implies another only by the hierarchy of the options', async () => {
     await using plain = await startInbound(platform);
     expect(await plain.status('/user', asRoot)).toBe(403);
     await using ranked = await startInbound(platform, { options: { scopeHierarchy: { tme_admin: ['tme_user'] } } });
     expect([await ranked.status('/user', asRoot), await ranked.status('/admin', asAda)]).toEqual([200, 403]);
   });
 
-  it("I12 · the method's mark beats the class's", async () => {
+  it('I12 · the decorator of the method overrides that of the class', async () => {
     await using app = await startInbound(platform, { controllers: [ClassController, RoutesController] });
     const statuses = async (path: string) => [
       await app.status(`/class/${path}`),
@@ -182,34 +182,37 @@ describe.each(platforms)('scopes on %s', (platform) => {
     expect(await statuses('open')).toEqual([200, 200, 200]);
   });
 
-  it('I12 · a ScopesGuard that stands alone lets nobody in whom no XPayAuthGuard has let in', async () => {
+  it('I12 · a ScopesGuard without an XPayAuthGuard rejects every caller', async () => {
     await using app = await startInbound(platform, { controllers: [ScopesGuardAloneController, RoutesController] });
     expect([await app.status('/scopes-guard-alone'), await app.status('/scopes-guard-alone', asAda)]).toEqual([
       401, 401,
     ]);
   });
 
-  it('I12 · guards that are on globally, on the class and on the method decide once', async () => {
+  it('I12 · guards on the app, the class and the method decide once', async () => {
     await using xpay = await startXPayEmulator({ accounts: [holder('ada', 'tme_user')] });
     await using app = await startApp(platform, {
       imports: [XPayAuthModule.forRoot({ baseUrl: xpay.url, globalGuards: true, verification: { periodMs: 1 } })],
       controllers: [TwiceController],
     });
-    // Remembered for 1 ms, so that a guard that decided again would ask again.
+    // Cached for 1 ms, so that a second decision would cause a second upstream call.
     xpay.faults.always({ kind: 'delay', ms: 5 });
     expect((await app.fetch('/twice', { headers: basic('ada', 'k') })).status).toBe(200);
     expect(xpay.requests()).toBe(1);
   });
 
-  it.each(['something else', 'HTTP', 'constructor', ''])('I13 · the context "%s" is unknown: refused', async (type) => {
-    await using app = await startInbound(platform, { controllers: [ClassController, RoutesController] });
-    for (const guard of [app.app.get(XPayAuthGuard), app.app.get(ScopesGuard)]) {
-      expect(() => guard.canActivate(contextOf(type))).toThrow(expect.objectContaining({ status: 500 }));
-    }
-    expect(app.asked()).toBe(0);
-  });
+  it.each(['something else', 'HTTP', 'constructor', ''])(
+    'I13 · the context "%s" is unknown: rejected',
+    async (type) => {
+      await using app = await startInbound(platform, { controllers: [ClassController, RoutesController] });
+      for (const guard of [app.app.get(XPayAuthGuard), app.app.get(ScopesGuard)]) {
+        expect(() => guard.canActivate(contextOf(type))).toThrow(expect.objectContaining({ status: 500 }));
+      }
+      expect(app.asked()).toBe(0);
+    },
+  );
 
-  it.each(['ws', 'rpc', 'graphql'])('I13 · a context "%s" that looks like HTTP is refused', async (type) => {
+  it.each(['ws', 'rpc', 'graphql'])('I13 · a context "%s" that looks like HTTP is rejected', async (type) => {
     await using app = await startInbound(platform, { controllers: [ClassController, RoutesController] });
     for (const guard of [app.app.get(XPayAuthGuard), app.app.get(ScopesGuard)]) {
       await expect(guard.canActivate(contextOf(type))).rejects.toMatchObject({ cause: expect.any(XPayAuthError) });

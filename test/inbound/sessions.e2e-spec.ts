@@ -8,7 +8,7 @@ import { unsignedJwt } from '../support/unsigned-jwt.js';
 const hour = 3_600_000;
 
 describe.each(platforms)('sessions on %s', (platform) => {
-  it('I10 · a login brings a random token of 256 bits that lives for the session period, and asks nobody again', async () => {
+  it('I10 · a login returns a random token of 256 bits that lives for the session period, without further upstream calls', async () => {
     await using app = await startInbound(platform);
     const session = await app.sessions.login(ada);
     const other = await app.sessions.login(ada);
@@ -22,7 +22,7 @@ describe.each(platforms)('sessions on %s', (platform) => {
     expect(app.asked()).toBe(2);
   });
 
-  it('I10 · a session ends when the upstream stops vouching, if that is sooner', async () => {
+  it("I10 · a session ends when the upstream's grant expires, if that is sooner", async () => {
     await using app = await startInbound(platform);
     // `Date` may have lost a second of it.
     app.xpay.tokenLifeMs = 11_000;
@@ -34,7 +34,7 @@ describe.each(platforms)('sessions on %s', (platform) => {
     expect(await app.status('/me', bearer(accessToken))).toBe(401);
   });
 
-  it('I10 · a wall clock that is set back keeps no session, one that runs ahead (a machine asleep) ends it on time', async () => {
+  it('I10 · a wall clock that is set back extends no session, and one that jumps ahead (a machine asleep) ends it on time', async () => {
     await using app = await startInbound(platform);
     // `Date` may have lost a second of it.
     app.xpay.tokenLifeMs = hour + 1_000;
@@ -52,7 +52,7 @@ describe.each(platforms)('sessions on %s', (platform) => {
     expect(await app.status('/me', bearer(asleep.accessToken))).toBe(401);
   });
 
-  it('I10 · an idle session ends, a used one goes on', async () => {
+  it('I10 · an idle session ends, a used one continues', async () => {
     await using app = await startInbound(platform, { options: { session: { idleMs: 1_000 } } });
     const { accessToken } = await app.sessions.login(ada);
     for (let i = 0; i < 5; i++) {
@@ -63,7 +63,7 @@ describe.each(platforms)('sessions on %s', (platform) => {
     expect(await app.status('/me', bearer(accessToken))).toBe(401);
   });
 
-  it('I10 B10 · logout ends one session at once, revokeUser all of a user, revokeAll everybody', async () => {
+  it('I10 B10 · logout ends one session at once, revokeUser all of a user, revokeAll those of every user', async () => {
     await using app = await startInbound(platform);
     const [one, two, three] = await Promise.all([ada, ada, root].map((account) => app.sessions.login(account)));
     const statuses = async (): Promise<number[]> => {
@@ -80,11 +80,11 @@ describe.each(platforms)('sessions on %s', (platform) => {
     expect(await statuses()).toEqual([401, 401, 200]);
     await app.sessions.revokeAll();
     expect(await statuses()).toEqual([401, 401, 401]);
-    // Not a ban: valid credentials begin anew.
+    // A revocation is not a ban: valid credentials are accepted again.
     expect(await app.status('/me', bearer((await app.sessions.login(ada)).accessToken))).toBe(200);
   });
 
-  it('I10 B10 · a revocation ends remembered credentials too: the upstream is asked at once', async () => {
+  it('I10 B10 · a revocation also removes cached credentials: the upstream is called at once', async () => {
     await using app = await startInbound(platform);
     for (const revoke of [() => app.sessions.revokeUser(ada.username), () => app.sessions.revokeAll()]) {
       expect(await app.status('/me', asAda)).toBe(200);
@@ -99,11 +99,11 @@ describe.each(platforms)('sessions on %s', (platform) => {
   });
 
   it.each(['revokeUser', 'revokeAll'] as const)(
-    'I10 · %s while the upstream thinks: its old answer lets nobody in',
+    'I10 · %s during a check: its outdated result authenticates no caller',
     async (how) => {
       await using app = await startInbound(platform);
       const revoke = () => (how === 'revokeAll' ? app.sessions.revokeAll() : app.sessions.revokeUser(ada.username));
-      // The upstream has made up its mind and its answer is under way when the user is removed and revoked.
+      // The upstream has accepted the user, and its response is in flight when the user is removed and revoked.
       const underWay = { kind: 'delay', ms: 1_000, processed: true } as const;
       app.xpay.faults.next(underWay, { times: 2 });
       const request = app.status('/me', asAda);
@@ -120,7 +120,7 @@ describe.each(platforms)('sessions on %s', (platform) => {
     },
   );
 
-  it('I10 · revoked over and over while the upstream thinks: refused, not asked for ever', async () => {
+  it('I10 · repeated revocations during checks end in a rejection, not in endless upstream calls', async () => {
     await using app = await startInbound(platform);
     app.xpay.faults.always({ kind: 'delay', ms: 1_000, processed: true });
     const request = app.status('/me', asAda);
@@ -133,7 +133,7 @@ describe.each(platforms)('sessions on %s', (platform) => {
     expect(app.asked()).toBe(2);
   });
 
-  it('I10 · revoked while a renewal is under way: its old answer does not bring the caller back', async () => {
+  it('I10 · a revocation during a renewal: its outdated result does not restore the entry', async () => {
     await using app = await startInbound(platform);
     await app.status('/me', asAda);
     await app.clock.advance(45_000);
@@ -146,7 +146,7 @@ describe.each(platforms)('sessions on %s', (platform) => {
     expect(await app.status('/me', asAda)).toBe(401);
   });
 
-  it('I11 · a bearer that this app did not issue is 401 invalid_token, and nobody is asked', async () => {
+  it('I11 · a bearer that this app did not issue is 401 invalid_token, without an upstream call', async () => {
     await using app = await startInbound(platform);
     const { accessToken } = await app.sessions.login(ada);
     const before = app.asked();
@@ -180,7 +180,7 @@ describe.each(platforms)('sessions on %s', (platform) => {
     expect(app.asked()).toBe(0);
   });
 
-  it("session.token: 'upstream' hands out the upstream's own; the default never does", async () => {
+  it("session.token: 'upstream' returns the upstream's own token; the default never does", async () => {
     await using opaque = await startInbound(platform);
     expect(opaque.xpay.isLive((await opaque.sessions.login(ada)).accessToken)).toBe(false);
     await using upstream = await startInbound(platform, { options: { session: { token: 'upstream' } } });
@@ -191,7 +191,7 @@ describe.each(platforms)('sessions on %s', (platform) => {
     expect(await upstream.status('/me', bearer(accessToken))).toBe(401);
   });
 
-  it('D6 · two logins that the upstream gave equal tokens are one session: the logout of one ends both', async () => {
+  it('D6 · two logins with equal tokens from the upstream are one session: the logout of one ends both', async () => {
     await using app = await startInbound(platform, { options: { session: { token: 'upstream' } } });
     app.xpay.equalTokensWithinASecond = true;
     const [one, other] = [await app.sessions.login(ada), await app.sessions.login(ada)];
@@ -202,7 +202,7 @@ describe.each(platforms)('sessions on %s', (platform) => {
     expect(await app.status('/me', bearer(one.accessToken))).toBe(200);
   });
 
-  it('B13 · a gift-stream token, and the endless one inside it, never leave; neither is a credential here', async () => {
+  it('B13 · a gift-stream token, and the refresh token inside it, are never returned and are not credentials here', async () => {
     const clock = new ManualClock();
     const gil = { username: 'gil@example.test', secretKey: 'gil-secret-key' };
     await using gift = await startGiftStreamEmulator({ accounts: [gil], clock });

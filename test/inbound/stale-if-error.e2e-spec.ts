@@ -5,7 +5,7 @@ import { platforms } from '../support/start-app.js';
 describe.each(platforms)('stale-if-error on %s', (platform) => {
   const options = { verification: { staleIfErrorMs: 30_000 } };
 
-  it('I6 · lets a remembered caller in while the upstream is in trouble, so long and no longer', async () => {
+  it('I6 · accepts a cached caller while the upstream fails, up to the limit and no longer', async () => {
     await using app = await startInbound(platform, { options });
     await app.status('/me', asAda);
     app.xpay.faults.always({ kind: 'unavailable' });
@@ -20,7 +20,7 @@ describe.each(platforms)('stale-if-error on %s', (platform) => {
     expect(await app.status('/me', asAda)).toBe(503);
   });
 
-  it('I6 · never after a refusal', async () => {
+  it('I6 · never after a rejection', async () => {
     await using app = await startInbound(platform, { options });
     await app.status('/me', asAda);
     app.xpay.setSecret(ada.username, 'another-secret-key');
@@ -31,7 +31,7 @@ describe.each(platforms)('stale-if-error on %s', (platform) => {
     expect(await app.status('/me', asAda)).toBe(503);
   });
 
-  it('I6 · never after a revocation, and never past what the upstream granted', async () => {
+  it("I6 · never after a revocation, and never past the expiry of the upstream's grant", async () => {
     await using app = await startInbound(platform, { options });
     await app.status('/me', asAda);
     app.xpay.tokenLifeMs = 70_000;

@@ -14,7 +14,7 @@ const rows: readonly Row[] = [
   ["a proxy's 502 page", { kind: 'html502' }, 503, 'upstream_unavailable'],
   ['429', { kind: 'rateLimited' }, 503, 'upstream_rate_limited'],
   ['an empty 200', { kind: 'empty' }, 502, 'upstream_malformed'],
-  ['200 that is no JSON', { kind: 'notJson' }, 502, 'upstream_malformed'],
+  ['200 that is not JSON', { kind: 'notJson' }, 502, 'upstream_malformed'],
   ['401 without an envelope', { kind: 'status', status: 401 }, 502, 'upstream_malformed'],
   ['403 without an envelope', { kind: 'status', status: 403, body: 'Forbidden' }, 502, 'upstream_malformed'],
   ['404', { kind: 'status', status: 404, body: 'invalid credentials' }, 502, 'upstream_malformed'],
@@ -24,13 +24,13 @@ const rows: readonly Row[] = [
   ['neither success nor error', xpayMalformed.noKeys, 502, 'upstream_malformed'],
   ['no user', xpayMalformed.noUser, 502, 'upstream_malformed'],
   ['no token', xpayMalformed.noToken, 502, 'upstream_malformed'],
-  ['an inner false', xpayMalformed.innerFalse, 502, 'upstream_malformed'],
+  ['an inner success of false', xpayMalformed.innerFalse, 502, 'upstream_malformed'],
   ['an expiry in the past', xpayMalformed.expiryInThePast, 502, 'upstream_malformed'],
   ['an expiry in seconds', xpayMalformed.expiryInSeconds, 502, 'upstream_malformed'],
-  ['an expiry that is text', xpayMalformed.expiryIsText, 502, 'upstream_malformed'],
+  ['an expiry that is a string', xpayMalformed.expiryIsText, 502, 'upstream_malformed'],
 ];
 
-describe.each(platforms)('trouble of the upstream on %s', (platform) => {
+describe.each(platforms)('failures of the upstream on %s', (platform) => {
   it.each(rows)('I6 · %s: %#', async (_what, fault, status, errorCode) => {
     await using app = await startInbound(platform);
     app.xpay.faults.always(fault);
@@ -41,14 +41,14 @@ describe.each(platforms)('trouble of the upstream on %s', (platform) => {
       expect(answer.headers.get('cache-control')).toBe('no-store');
       expect(await answer.json()).toMatchObject({ statusCode: status, errorCode });
     }
-    // Trouble is nobody's refusal: as soon as it is over, the same credentials are good.
+    // A failure is not a rejection: when it has ended, the same credentials are accepted.
     app.xpay.faults.clear();
-    // A 429 without Retry-After is a cooldown of a second (D3).
+    // A 429 without Retry-After causes a cooldown of a second (D3).
     if (errorCode === 'upstream_rate_limited') await app.clock.advance(1_000);
     expect(await app.status('/me', asAda)).toBe(200);
   });
 
-  it('I6 · a business error is no refusal: 502, not remembered', async () => {
+  it('I6 · a business error is not a rejection: 502, not cached', async () => {
     await using app = await startInbound(platform);
     app.xpay.businessError('maintenance');
     const answer = await app.fetch('/me', { headers: asAda });
@@ -56,7 +56,7 @@ describe.each(platforms)('trouble of the upstream on %s', (platform) => {
     expect(await app.status('/me', asAda)).toBe(200);
   });
 
-  it('I6 · no answer within the deadline is 504; a caller who is remembered does not notice', async () => {
+  it('I6 · no response within the deadline is 504; a cached caller is not affected', async () => {
     await using app = await startInbound(platform);
     await app.status('/me', asAda);
     app.xpay.faults.always({ kind: 'hang' });
@@ -70,14 +70,14 @@ describe.each(platforms)('trouble of the upstream on %s', (platform) => {
     expect([(await late).status, await (await late).json()]).toMatchObject([504, { errorCode: 'upstream_timeout' }]);
   });
 
-  it('I6 · an upstream that says when to come back is passed on', async () => {
+  it('I6 · Retry-After of the upstream is passed on', async () => {
     await using app = await startInbound(platform);
     app.xpay.faults.next({ kind: 'unavailable', retryAfter: 17 });
     const answer = await app.fetch('/me', { headers: asAda });
     expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '17']);
   });
 
-  it('I6 · an upstream that is gone: verified callers go on until their period ends, others get 503', async () => {
+  it('I6 · an unreachable upstream: cached callers are accepted until their period ends, others get 503', async () => {
     await using app = await startInbound(platform);
     await app.status('/me', asAda);
     await app.xpay.pause();
@@ -93,7 +93,7 @@ describe.each(platforms)('trouble of the upstream on %s', (platform) => {
     'invalid_request',
     'insufficient_scope',
     'too_many_attempts',
-  ] as const)('I6 · a dialect that answers %s has failed: 502', async (code) => {
+  ] as const)('I6 · a dialect that throws %s has failed: 502', async (code) => {
     const dialect = {
       ...xPay(),
       authenticate: () => Promise.reject(new XPayAuthError(code, 'not for a dialect to say')),
@@ -102,7 +102,7 @@ describe.each(platforms)('trouble of the upstream on %s', (platform) => {
     expect(await app.status('/me', asAda)).toBe(502);
   });
 
-  it('I6 · an app that shuts down tells who waits', async () => {
+  it('I6 · an app that shuts down responds to waiting callers', async () => {
     const app = await startInbound(platform);
     app.xpay.faults.always({ kind: 'hang' });
     const waiting = app.fetch('/me', { headers: asAda });
@@ -113,7 +113,7 @@ describe.each(platforms)('trouble of the upstream on %s', (platform) => {
     await app.xpay.stop();
   });
 
-  it('B12 · an upstream that echoes the key: in no error, log line or answer', async () => {
+  it('B12 · an upstream that echoes the key: no error, log line or response contains it', async () => {
     await using app = await startInbound(platform);
     const echo = `Field required: {"username":"${ada.username}","secretKey":"${ada.secretKey}"}`;
     app.xpay.faults.next({ kind: 'status', status: 422, body: { detail: [{ input: echo, msg: echo }] } });
@@ -131,7 +131,7 @@ describe.each(platforms)('trouble of the upstream on %s', (platform) => {
     for (const piece of [ada.secretKey, ada.secretKey.slice(0, 8)]) expect(told.join('\n')).not.toContain(piece);
   });
 
-  it('B14 · a redirect of the upstream is not followed: nobody else is sent the credentials', async () => {
+  it('B14 · a redirect of the upstream is not followed, so the credentials are sent to no other host', async () => {
     let visits = 0;
     const stranger = createServer((_request, response) => {
       visits++;
