@@ -2,12 +2,12 @@ import { type Grant, type Principal, XPayAuthError } from 'nestjs-xpay-auth';
 import { hardMargin } from '../../libs/xpay-auth/src/core/freshness.js';
 import type { Flight } from './model-upstream.js';
 
-/** Within so long all instances know what one has revoked, while the store is well. */
+/** Time within which all instances learn of a revocation while the store works. */
 export const HEARD_MS = 1_000;
 
 export type Purpose = 'verification' | 'login';
 
-/** One question about somebody, as the record has it. Orders are of everything that happens; times on the monotonic clock. */
+/** One call to the upstream about a caller, as recorded. Orders number all events; times are on the monotonic clock. */
 export interface Check {
   readonly process: number;
   readonly purpose: Purpose;
@@ -19,20 +19,20 @@ export interface Check {
   answeredOrder: number;
   answeredAt: number;
   scopes: readonly string[];
-  /** Until when the upstream vouches. */
+  /** Expiry of the upstream's grant. */
   vouchedUntil: number;
 }
 
 export interface Revocation {
   readonly process: number;
-  /** `*`: everybody. */
+  /** `*` means every user. */
   readonly username: string;
   readonly order: number;
   readonly at: number;
   readonly calmSince: number | undefined;
 }
 
-/** Who calls, how, and when. */
+/** A caller: username, credentials and time. */
 export interface Call {
   readonly process: number;
   readonly purpose: Purpose;
@@ -45,11 +45,14 @@ export interface Call {
 export interface RecordSetting {
   readonly periodMs: number;
   readonly refusedPeriodMs: number;
-  /** Do instances share whom they have verified? */
+  /** Whether instances share verified callers. */
   readonly share: boolean;
 }
 
-/** All that the upstream was asked and said, and who was revoked: by it every answer to a caller is judged. */
+/**
+ * Records all upstream calls and their results, and all revocations. Every response to a caller is judged by this
+ * record.
+ */
 export class CallerRecord {
   readonly checks: Check[] = [];
   readonly revocations: Revocation[] = [];
@@ -76,7 +79,7 @@ export class CallerRecord {
     }
   }
 
-  /** The same pair was refused here so lately that the upstream need not be asked. */
+  /** The same credentials were rejected here recently, so the upstream need not be called. */
   wasJustRefused({ process, purpose, username, secretKey }: Omit<Call, 'order' | 'at'>, at: number): boolean {
     return this.checks.some(
       (check) =>
@@ -89,7 +92,7 @@ export class CallerRecord {
     );
   }
 
-  /** An acceptance that this caller may be let in on, if there is one. */
+  /** Returns an acceptance by which this caller may be authenticated, if there is one. */
   groundsFor(call: Call, principal: Principal, isHeard: (revocation: Revocation) => boolean): Check | undefined {
     const { username, scopes } = principal;
     return this.checks.find(
@@ -104,7 +107,7 @@ export class CallerRecord {
     );
   }
 
-  /** The upstream said no to this very pair, to this caller or a moment ago. */
+  /** Whether the upstream rejected these credentials, for this caller or recently. */
   groundsToRefuse(call: Call): boolean {
     const { refusedPeriodMs } = this.setting;
     const refused = this.checks.some(
@@ -115,8 +118,8 @@ export class CallerRecord {
         this.#isOfTheSame(check, call) &&
         (check.answeredOrder > call.order || call.at - check.answeredAt < refusedPeriodMs),
     );
-    // Who is revoked over and over while the upstream thinks is refused in the end. What another instance did, or the store
-    // lost, may be heard of only now.
+    // A caller who is revoked repeatedly during checks is rejected in the end. A revocation by another instance, or a
+    // loss of the store, may become known only now.
     const revoked = this.revocations.filter(({ order, username, process, at, calmSince }) => {
       const wasHeard = calmSince !== undefined && call.at - at >= HEARD_MS;
       const isNews = order > call.order || (process !== call.process && !wasHeard);
@@ -125,7 +128,7 @@ export class CallerRecord {
     return refused || revoked.length >= 2;
   }
 
-  /** The upstream was in trouble while this caller waited, or asked for patience a moment ago. */
+  /** Whether the upstream failed while this caller waited, or sent a Retry-After recently. */
   groundsForTrouble(call: Call): boolean {
     return this.checks.some(
       ({ process, outcome, answeredOrder, answeredAt }) =>
@@ -140,7 +143,7 @@ export class CallerRecord {
     return here && check.purpose === purpose && check.username === username && check.secretKey === secretKey;
   }
 
-  /** Remembered from the period before the call, or the answer that the call waited for. */
+  /** Whether the entry is from the period before the call, or from the check that the call waited for. */
   #isRecent({ askedAt, answeredOrder, vouchedUntil }: Check, call: Call): boolean {
     if (answeredOrder > call.order) return true;
     if (call.purpose === 'login') return false;
@@ -158,7 +161,10 @@ export class CallerRecord {
     );
   }
 
-  /** Since then the upstream has said no to this pair, or yes to another key of the same user, and this process has heard. */
+  /**
+   * Whether the upstream has since rejected these credentials, or accepted another key of the same user, in this
+   * process.
+   */
   #isOvertaken(check: Check, call: Call): boolean {
     return this.checks.some((later) => {
       const isHeard = later.process === call.process && later.answeredOrder < call.order && later.order > check.order;
@@ -173,17 +179,20 @@ export function isFor(revoked: string, username: string): boolean {
   return revoked === '*' || revoked === username;
 }
 
-/** Whom one process must remember: what is sure to be in its table. */
+/** Callers that one process must have cached, because their entries are certain to be in its table. */
 export interface Remembered {
   readonly secretKey: string;
   readonly askedAt: number;
-  /** Not a ms later is he sure to be let in. */
+  /** One ms later the entry is no longer certain to be valid. */
   readonly until: number;
   readonly wallSteps: number;
   readonly calmSince: number | undefined;
 }
 
-/** Until when somebody is sure to be remembered, whichever way the library counts. `aheadMs`: of our clock, before the upstream's. */
+/**
+ * Returns the time until which an entry is certain to be cached, in all ways the library may count. `aheadMs`: how far
+ * our clock is ahead of the upstream's.
+ */
 export function sureUntil({ askedAt, answeredAt, vouchedUntil }: Check, periodMs: number, aheadMs: number): number {
   const lifeMs = vouchedUntil - answeredAt;
   const leastMs = lifeMs - Math.min(answeredAt - askedAt, lifeMs / 2) - 1_000 - aheadMs;

@@ -4,7 +4,7 @@ import { type World, happening } from './model-run.js';
 import type { ModelStore } from './model-store.js';
 import type { ModelUpstream } from './model-upstream.js';
 
-/** Both worlds have an upstream, perhaps a store, and instances that come and go. */
+/** Both models have an upstream, optionally a store, and instances that come and go. */
 interface CommonWorld extends World {
   readonly clock: ModelClock;
   readonly store: ModelStore;
@@ -12,7 +12,7 @@ interface CommonWorld extends World {
   restart(at: number, dies: boolean): unknown;
 }
 
-/** What happens to the surroundings of either story. `slot`: of which instance. */
+/** Changes of the environment in both models. `slot` is the index of an instance. */
 export function commonCommands<W extends CommonWorld>(slot: fc.Arbitrary<number>) {
   const does = (words: string, deed: (world: W) => unknown) => happening<W>(words, deed);
   return {
@@ -21,13 +21,13 @@ export function commonCommands<W extends CommonWorld>(slot: fc.Arbitrary<number>
         .constantFrom(...moods)
         .map((mood) => does(`the upstream: ${mood}`, ({ upstream }) => void (upstream.mood = mood))),
     answered: fc.nat(3).map((nth) =>
-      does(`question ${nth} is answered`, async ({ upstream, clock }) => {
+      does(`call ${nth} is answered`, async ({ upstream, clock }) => {
         upstream.release(nth);
         await clock.advance(0);
       }),
     ),
     answeredLate: fc.constant(
-      does('late answers come in', async ({ upstream, clock }) => {
+      does('delayed responses arrive', async ({ upstream, clock }) => {
         upstream.answerLate();
         await clock.advance(0);
       }),

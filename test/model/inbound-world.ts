@@ -36,7 +36,7 @@ const KEYS = ['key-0', 'key-1', 'key-2'] as const;
 const PERIOD_MS = 60_000;
 const REFUSED_PERIOD_MS = 5_000;
 const SESSION_MS = 120_000;
-/** So much the wall clock may gain before a remembered caller is asked about again. */
+/** Limit on the gain of the wall clock before a cached caller is verified again. */
 const MOST_WALL_GAIN_MS = 2_000;
 
 interface Process {
@@ -49,7 +49,7 @@ interface Process {
   readonly remembered: Map<string, Remembered>;
 }
 
-/** A session, and what is known of its end. */
+/** A session, and its known end. */
 interface ModelSession {
   readonly token: string;
   readonly process: number;
@@ -61,7 +61,9 @@ interface ModelSession {
   loggedOut: Omit<Revocation, 'username'> | undefined;
 }
 
-/** Instances of an app that let callers in, an upstream that knows the truth, and perhaps a store between them. */
+/**
+ * Instances of an app that authenticate callers, an upstream whose state is known, and optionally a store between them.
+ */
 export class InboundWorld implements World {
   steps = 0;
   readonly clock = new ModelClock();
@@ -85,7 +87,7 @@ export class InboundWorld implements World {
     for (let slot = 0; slot < setting.instances; slot++) this.#instances.push(this.#boot());
   }
 
-  /** Somebody presents a name and the n-th key. */
+  /** A caller presents a username and the n-th key. */
   async present(slot: number, username: string, key: number, callers: number): Promise<void> {
     const process = this.#at(slot);
     for (let caller = 0; caller < callers; caller++) {
@@ -97,7 +99,7 @@ export class InboundWorld implements World {
         asked,
         (principal) => this.#judgeLetIn(call, principal),
         (failure) => {
-          if (mustLetIn) this.#violations.push(`a verified caller is refused within the period: ${codeOf(failure)}`);
+          if (mustLetIn) this.#violations.push(`a verified caller is rejected within the period: ${codeOf(failure)}`);
           this.#judgeRefused(call, failure);
         },
       );
@@ -118,7 +120,7 @@ export class InboundWorld implements World {
     await settle();
   }
 
-  /** Somebody uses the n-th session, on this instance. */
+  /** A caller uses the n-th session on this instance. */
   async use(slot: number, nth: number): Promise<void> {
     const session = this.#sessions[nth % Math.max(1, this.#sessions.length)];
     if (session === undefined) return;
@@ -134,14 +136,14 @@ export class InboundWorld implements World {
       process,
       asked,
       () => {
-        if (isOver) this.#violations.push('a session that is over lets somebody in');
+        if (isOver) this.#violations.push('an ended session authenticates a caller');
       },
       (failure) => {
         const code = codeOf(failure);
         const endedMeanwhile = (session.loggedOut?.order ?? 0) > order || this.#revokedSince(session, order);
-        if (isAlive && !endedMeanwhile) this.#violations.push(`a session that lives is refused: ${code}`);
+        if (isAlive && !endedMeanwhile) this.#violations.push(`an active session is rejected: ${code}`);
         const isAllowed = code === 'invalid_token' || (code === 'store_unavailable' && calmSince === undefined);
-        if (!isAllowed && code !== 'shutting_down') this.#violations.push(`a session is refused with ${code}`);
+        if (!isAllowed && code !== 'shutting_down') this.#violations.push(`a session is rejected with ${code}`);
       },
     );
     await settle();
@@ -172,7 +174,7 @@ export class InboundWorld implements World {
     await settle();
   }
 
-  /** The upstream changes its mind about somebody. */
+  /** The upstream changes its decision about a user. */
   change(username: string, key: number, scopes: readonly string[]): void {
     this.upstream.accounts.set(username, { secretKey: KEYS[key % KEYS.length] ?? KEYS[0], scopes });
   }
@@ -188,7 +190,7 @@ export class InboundWorld implements World {
     await settle();
   }
 
-  /** The store loses everything, so nobody can say who was revoked: everybody may have been. */
+  /** The store loses everything, so no one knows which users were revoked: all may have been. */
   flush(): void {
     this.store.flush();
     const moment = { process: 0, order: this.upstream.nextOrder(), at: this.clock.monotonic() };
@@ -213,7 +215,7 @@ export class InboundWorld implements World {
     this.upstream.answerLate();
     await this.clock.advance(70_000);
     for (const { waiting } of this.#instances) {
-      if (waiting.size > 0) throw new Error(`${waiting.size} callers have never been answered`);
+      if (waiting.size > 0) throw new Error(`${waiting.size} callers never received a response`);
     }
     for (const username of USERS) this.change(username, 0, ['tme_user']);
     await this.clock.advance(70_000);
@@ -249,7 +251,7 @@ export class InboundWorld implements World {
     waiting.delete(caller);
     if ('value' in outcome) brought(outcome.value);
     else if (outcome.failure instanceof XPayAuthError) failed(outcome.failure);
-    else this.#violations.push(`a failure of nobody's: ${String(outcome.failure)}`);
+    else this.#violations.push(`an unexpected failure: ${String(outcome.failure)}`);
   }
 
   #call({ number }: Process, purpose: Purpose, username: string, key: number): Call {
@@ -258,7 +260,7 @@ export class InboundWorld implements World {
     return { process: number, purpose, username, secretKey, order, at };
   }
 
-  /** Is this caller sure to be remembered here? */
+  /** Whether this caller is certain to be cached here. */
   #mustLetIn({ remembered }: Process, { username, secretKey, at }: Call): boolean {
     const known = remembered.get(username);
     if (known === undefined || known.secretKey !== secretKey || at >= known.until) return false;
@@ -269,7 +271,7 @@ export class InboundWorld implements World {
   #judgeLetIn(call: Call, principal: Principal): Check | undefined {
     const grounds = this.#record.groundsFor(call, principal, (revocation) => this.#isHeard(revocation));
     if (grounds === undefined)
-      this.#violations.push(`somebody is let in without grounds: ${call.purpose} ${call.username}`);
+      this.#violations.push(`a caller is accepted without grounds: ${call.purpose} ${call.username}`);
     return grounds;
   }
 
@@ -278,18 +280,19 @@ export class InboundWorld implements World {
     if (code === 'shutting_down') return;
     if (code === 'invalid_credentials') {
       if (!this.#record.groundsToRefuse(call))
-        this.#violations.push('somebody is called wrong whom nobody has refused');
+        this.#violations.push('a caller is rejected whom the upstream did not reject');
     } else if (code === 'store_unavailable') {
       if (call.purpose !== 'login') this.#violations.push('a verification fails with the store');
       this.#mustBeTheStore(failure);
-    } else if (!this.#record.groundsForTrouble(call)) this.#violations.push(`trouble that nobody is in: ${code}`);
+    } else if (!this.#record.groundsForTrouble(call))
+      this.#violations.push(`a failure that no dependency has: ${code}`);
   }
 
   #mustBeTheStore(failure: unknown): void {
     const code = codeOf(failure);
     const isTroubled = this.setting.shared && this.#calm() === undefined;
     if (code !== 'shutting_down' && !(code === 'store_unavailable' && isTroubled)) {
-      this.#violations.push(`a store that is well fails: ${code}`);
+      this.#violations.push(`a working store fails: ${code}`);
     }
   }
 
@@ -311,7 +314,7 @@ export class InboundWorld implements World {
     });
   }
 
-  /** Nobody may use it here any more. */
+  /** Whether the session must be rejected here. */
   #isOver({ number }: Process, session: ModelSession): boolean {
     const { process, endsAt, wallSteps, loggedOut, check, principal } = session;
     const [mono, gained] = [this.clock.monotonic(), this.#wallSteps - wallSteps];
@@ -324,12 +327,12 @@ export class InboundWorld implements World {
     );
   }
 
-  /** Everybody must be let in with it, here. */
+  /** Whether the session must be accepted here. */
   #isAlive({ number }: Process, session: ModelSession): boolean {
     const { process, endsAt, wallSteps, loggedOut, check, calmSince } = session;
     const gained = Math.max(0, this.#wallSteps - wallSteps);
     if (loggedOut !== undefined || this.#revokedSince(session, check.order)) return false;
-    // Two answers of a store in a row, each 200 ms late, and whole ms.
+    // Two successive responses of a store, each 200 ms late, rounded up to whole ms.
     if (this.clock.monotonic() + gained >= endsAt - 1_000) return false;
     return this.setting.shared ? calmSince !== undefined && calmSince === this.#calm() : process === number;
   }
@@ -338,7 +341,7 @@ export class InboundWorld implements World {
     return this.#record.revocations.some((one) => isFor(one.username, principal.username) && one.order > order);
   }
 
-  /** Another instance's doing is known here by now, as far as a store that was well all the time can tell. */
+  /** Whether an action of another instance is known here by now. This holds only if the store worked all the time. */
   #isHeard({ at, calmSince }: Omit<Revocation, 'username'>): boolean {
     const calm = this.#calm();
     return this.setting.shared && calm !== undefined && calm === calmSince && this.clock.monotonic() - at >= HEARD_MS;
@@ -350,7 +353,7 @@ export class InboundWorld implements World {
 
   #at(slot: number): Process {
     const process = this.#instances[slot % this.#instances.length];
-    if (process === undefined) throw new Error('a world has instances');
+    if (process === undefined) throw new Error('a model has instances');
     return process;
   }
 
@@ -359,9 +362,9 @@ export class InboundWorld implements World {
     const { username, secretKey } = credentials;
     const asking = { process: number, purpose, username, secretKey };
     const mono = this.clock.monotonic();
-    if (this.#record.wasJustRefused(asking, mono)) this.#violations.push('refused a moment ago, and asked again');
+    if (this.#record.wasJustRefused(asking, mono)) this.#violations.push('rejected a moment ago, and verified again');
     const checks: Check[] = [];
-    // As the library has it: what the wall clock gains while the upstream thinks counts, too.
+    // As in the library: the gain of the wall clock during a check counts, too.
     const wallSteps = this.#wallSteps;
     return this.upstream.ask(
       number,
@@ -383,7 +386,7 @@ export class InboundWorld implements World {
     );
   }
 
-  /** Writes down whom this process must remember from now on, and whom it need not any more. */
+  /** Records the callers that this process must have cached from now on, and removes those it need not have. */
   #remember({ remembered }: Process, check: Check, wallSteps: number): void {
     const { username, secretKey, purpose, outcome, askedAt } = check;
     const known = remembered.get(username);
@@ -472,5 +475,5 @@ function codeOf(failure: unknown): string {
 }
 
 function nothing(): void {
-  // Nothing to be said.
+  // No failure is allowed.
 }

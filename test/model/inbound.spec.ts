@@ -11,7 +11,7 @@ const { InboundWorld, USERS } = await import('./inbound-world.js');
 const AT_LEAST = 50_000;
 const TIMEOUT_MS = 120_000 * TIMES;
 
-// Mostly the same instance, person and key: what is told of one story tells more than the beginnings of many.
+// Mostly the same instance, user and key: one long history finds more than the beginnings of many.
 const slot = fc.constantFrom(0, 0, 0, 1, 2);
 const user = fc.constantFrom(...USERS, USERS[0], USERS[0]);
 const key = fc.constantFrom(0, 0, 0, 1, 2);
@@ -25,7 +25,9 @@ const commands = [
     fc
       .tuple(slot, user, key, fc.integer({ min: 1, max: 3 }))
       .map(([at, name, nth, callers]) =>
-        does(`${callers} present ${name} with key ${nth} to ${at}`, (world) => world.present(at, name, nth, callers)),
+        does(`${callers} callers present ${name} with key ${nth} to ${at}`, (world) =>
+          world.present(at, name, nth, callers),
+        ),
       ),
   ),
   ...[0, 1].map(() => lapse.map((ms) => does(`${ms} ms pass`, ({ clock }) => clock.advance(ms)))),
@@ -62,7 +64,7 @@ const withStore = [
   fc.constant(does('the store is flushed', (world) => world.flush())),
   ...[0, 1, 2].map(() =>
     fc.constantFrom(30_000, 1_000).map((ms) =>
-      does(`${ms} ms pass in peace`, async ({ store, clock }) => {
+      does(`${ms} ms pass without faults`, async ({ store, clock }) => {
         store.turn('well');
         await clock.advance(ms);
       }),
@@ -75,11 +77,11 @@ const fixed = { equalTokens: false, renewable: false, clockSkewMs: 0 };
 describe.each([
   { kind: 'one instance', instances: 1, shared: false, share: false },
   { kind: 'three instances with a store', instances: 3, shared: true, share: false },
-  { kind: 'three instances that share whom they have verified', instances: 3, shared: true, share: true },
+  { kind: 'three instances that share verified callers', instances: 3, shared: true, share: true },
 ])('callers, $kind', ({ instances, shared, share }) => {
   const given = { instances, shared, share };
   it.each([40_000, 600_000])(
-    'I1 I2 I3 I4 I6 I10 C3 C5 · whatever happens, in whatever order: grants of %d ms',
+    'I1 I2 I3 I4 I6 I10 C3 C5 · keeps every invariant for any order of events: grants of %d ms',
     async (lifeMs) => {
       const all = given.shared ? [...commands, ...withStore] : commands;
       const open = (setting: typeof given) => new InboundWorld({ ...fixed, ...setting, lifeMs });

@@ -6,14 +6,14 @@ interface Timer {
   readonly callback: () => void;
 }
 
-/** Lets everything happen that waits for nothing but its turn. There are no sockets in a model. */
+/** Runs everything that only waits for a turn of the event loop. A model has no sockets. */
 export async function settle(): Promise<void> {
   await nextTurn();
 }
 
 /**
- * A clock that stands still until it is moved: `ManualClock` without its patience for sockets, for a model takes a hundred
- * thousand steps.
+ * A clock that stands still until it is moved. Unlike `ManualClock`, it does not wait for sockets, because a model
+ * takes a hundred thousand steps.
  */
 export class ModelClock implements Clock {
   #wall = Date.UTC(2026, 0, 1);
@@ -37,7 +37,7 @@ export class ModelClock implements Clock {
     };
   }
 
-  /** Moves both clocks, and fires what falls due at its own instant. */
+  /** Moves both clocks, and fires each timer at its own time. */
   async advance(ms: number): Promise<void> {
     await settle();
     const target = this.#mono + ms;

@@ -1,19 +1,19 @@
 import fc from 'fast-check';
 
-/** What commands act on. */
+/** The system that commands act on. */
 export interface World {
-  /** Commands that have been carried out. */
+  /** Number of commands executed. */
   steps: number;
-  /** Throws for what never may be. */
+  /** Throws if an invariant is violated. */
   check(): void;
-  /** Everything is well again: everybody must have been answered, and be served. */
+  /** Ends all faults. Then every caller must have got a response, and new ones must be served. */
   finale(): Promise<void>;
   close(): void;
 }
 
 export type Outcome<T> = { readonly value: T } | { readonly failure: unknown };
 
-/** What a promise has come to. */
+/** The outcome of a promise. */
 export function outcomeOf<T>(promise: Promise<T>): Promise<Outcome<T>> {
   return promise.then(
     (value) => ({ value }),
@@ -23,7 +23,7 @@ export function outcomeOf<T>(promise: Promise<T>): Promise<Outcome<T>> {
 
 type Command<W> = fc.AsyncCommand<object, W>;
 
-/** Something that may happen, in words and in deed. */
+/** An event: its description and its execution. */
 export function happening<W extends World>(words: string, deed: (world: W) => unknown): Command<W> {
   return {
     check: () => true,
@@ -36,14 +36,14 @@ export function happening<W extends World>(words: string, deed: (world: W) => un
   };
 }
 
-/** `MODEL_TIMES`: so many times the steps that are asked for. */
+/** `MODEL_TIMES` multiplies the requested number of steps. */
 export const TIMES = Number(process.env['MODEL_TIMES'] ?? 1);
 const RUNS_AT_ONCE = 50;
 const MOST_COMMANDS = 200;
 
 /**
- * Lets commands happen in random order until at least so many steps are taken. A failure shows its seed and the shortest way
- * to it.
+ * Runs commands in random order until at least this many steps are taken. A failure prints its seed and the shortest
+ * history that causes it.
  */
 export async function runModel<W extends World, Setting>(
   setting: fc.Arbitrary<Setting>,

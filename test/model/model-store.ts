@@ -4,8 +4,8 @@ import type { Entry, EntryName, Held, Lease, LogPage, NewEntry } from '../../lib
 import type { ModelClock } from './model-clock.js';
 
 /**
- * How the store fares. `slow`: 200 ms for each answer; `late`: 200 ms before it does anything; `lossy`: it does what it is told,
- * and its answer gets lost.
+ * The state of the store. `slow`: each response is 200 ms late. `late`: each command is executed 200 ms late. `lossy`:
+ * commands are executed, and their responses are lost.
  */
 export type Weather = 'well' | 'slow' | 'late' | 'lossy' | 'away';
 
@@ -13,11 +13,11 @@ const DELAY_MS = 200;
 /** Two leases of 13 s. */
 const LONGEST_ATTEMPT_MS = 26_000;
 
-/** A store in memory that can be made to fail, and that watches over its own promises. */
+/** A store in memory with injected faults that checks its own guarantees. */
 export class ModelStore extends MemoryStore {
   readonly violations: string[] = [];
   #weather: Weather = 'well';
-  /** How often it has failed, changed or lost something. */
+  /** Number of failures, changes and losses so far. */
   #disturbances = 0;
   #disturbedAt = -Infinity;
   readonly #leased = new Map<string, number>();
@@ -27,7 +27,10 @@ export class ModelStore extends MemoryStore {
     super(new ServerClock(world));
   }
 
-  /** Tells one calm time from another; `undefined` in none, and while somebody may still be at what began before it. */
+  /**
+   * Number of the current period without faults. `undefined` during a fault, and while an earlier command may still be
+   * running.
+   */
   get calmSince(): number | undefined {
     const isCalm = this.#weather === 'well' && this.world.monotonic() >= this.#disturbedAt + LONGEST_ATTEMPT_MS;
     return isCalm ? this.#disturbances : undefined;
@@ -83,7 +86,7 @@ export class ModelStore extends MemoryStore {
     if (this.#weather === 'late') await this.#pause();
     const done = await act();
     if (this.#weather === 'slow') await this.#pause();
-    if (this.#weather === 'lossy') throw new XPayAuthError('store_unavailable', 'the answer got lost');
+    if (this.#weather === 'lossy') throw new XPayAuthError('store_unavailable', 'the response was lost');
     return done;
   }
 
@@ -96,7 +99,7 @@ export class ModelStore extends MemoryStore {
     return new Promise((resolve) => this.world.setTimer(resolve, DELAY_MS));
   }
 
-  /** Generations only grow. */
+  /** Generations only increase. */
   #mustGrow(seen: Map<string, number>, { kind, id }: EntryName, generation: number, what: string): void {
     const name = `${kind} ${id}`;
     const before = seen.get(name) ?? -Infinity;
@@ -105,7 +108,7 @@ export class ModelStore extends MemoryStore {
   }
 }
 
-/** The server's own clock: no step of ours moves it, and no two of its instants are the same. */
+/** The server's own clock: no step moves it, and no two readings are equal. */
 class ServerClock {
   #readings = 0;
 

@@ -1,54 +1,57 @@
 import { AccessToken, type Credentials, type Grant, Secret, XPayAuthError } from 'nestjs-xpay-auth';
 import type { ModelClock } from './model-clock.js';
 
-/** How the upstream behaves from now on. `held`: it answers when it is told to; `deaf`: nor does it notice who hangs up. */
+/**
+ * The behaviour of the upstream from now on. `held`: it responds on command. `deaf`: like `held`, and it does not
+ * detect disconnects.
+ */
 export type Mood = 'grants' | 'down' | 'malformed' | 'busy' | 'business' | 'held' | 'deaf';
 
-/** A question under way. */
+/** A call in progress. */
 export interface Flight {
   readonly process: number;
   readonly key: string;
-  /** Of all questions that there ever were. */
+  /** Number among all calls so far. */
   readonly order: number;
   readonly askedAt: number;
-  /** When the store was last disturbed, by number; `undefined`: it was away. */
+  /** Number of the store's last disturbance; `undefined` if it was away. */
   readonly calmSince: number | undefined;
   readonly answer: () => void;
 }
 
-/** Watches one question. */
+/** Observes one call. */
 export interface Seen {
   readonly asked: (flight: Flight) => void;
-  /** Also when it is given up, with an error. */
+  /** Also called when the call is aborted, with an error. */
   readonly answered: (flight: Flight, decision: Grant | XPayAuthError) => void;
 }
 
-/** The truth about a token. Times are on the monotonic clock. */
+/** The true state of a token. Times are on the monotonic clock. */
 export interface Minted {
   readonly order: number;
   readonly expiresAt: number;
-  /** When it came to whoever asked. */
+  /** Time at which the caller received it. */
   arrivedAt: number;
-  /** As of {@link Flight}, when it was minted. */
+  /** As in {@link Flight}, at the time it was issued. */
   readonly calmSince: number | undefined;
 }
 
 export interface ModelUpstreamSetting {
   readonly lifeMs: number;
   readonly clockSkewMs: number;
-  /** Are two tokens of one second the same bytes? */
+  /** Whether two tokens of one second are the same bytes. */
   readonly equalTokens: boolean;
   readonly renewable: boolean;
 }
 
-/** An upstream without a network: it knows the truth, and keeps a record that invariants are judged by. */
+/** An upstream without a network. It knows the true state and keeps the record that invariants are checked against. */
 export class ModelUpstream {
   mood: Mood = 'grants';
-  /** What the accounts are, by name. */
+  /** The accounts by username. */
   readonly accounts = new Map<string, { secretKey: string; scopes: readonly string[] }>();
   readonly minted = new Map<string, Minted>();
   readonly flights = new Set<Flight>();
-  /** What happened that never may. */
+  /** Violations of invariants. */
   readonly violations: string[] = [];
   #orders = 0;
 
@@ -59,23 +62,23 @@ export class ModelUpstream {
     private readonly calmSince: () => number | undefined,
   ) {}
 
-  /** Answers the n-th of the questions that are held, of however many there are. */
+  /** Responds to the n-th held call, modulo their number. */
   release(nth: number): void {
     const held = [...this.flights];
     held[nth % Math.max(1, held.length)]?.answer();
   }
 
-  /** A process has died: nobody waits for its answers. */
+  /** A process has died, so it receives no responses. */
   forget(process: number): void {
     for (const flight of this.flights) if (flight.process === process) this.flights.delete(flight);
   }
 
-  /** The next moment in the order of everything. */
+  /** The next number in the order of all events. */
   nextOrder(): number {
     return ++this.#orders;
   }
 
-  /** `key`: what makes two questions the same. */
+  /** `key`: two calls with the same key are equal. */
   ask(
     process: number,
     key: string,
@@ -99,7 +102,7 @@ export class ModelUpstream {
       seen?.asked(flight);
       const deaf = this.mood === 'deaf';
       signal.addEventListener('abort', () => {
-        // Whoever asked has hung up: this question is over, even where the upstream does not notice.
+        // The caller has disconnected: this call is over, even if the upstream does not detect it.
         if (!this.flights.delete(flight)) return;
         const givenUp = new XPayAuthError('upstream_timeout', 'given up');
         seen?.answered(flight, givenUp);
@@ -110,17 +113,17 @@ export class ModelUpstream {
     });
   }
 
-  /** What a deaf upstream answers to those who have hung up. */
+  /** Response of a deaf upstream to disconnected callers. */
   answerLate(): void {
     for (const answer of this.#late.splice(0)) answer();
   }
   readonly #late: (() => void)[] = [];
 
-  /** What a right login is granted. */
+  /** The grant for a correct login. */
   grant(username: string): Grant {
     const { lifeMs, clockSkewMs, equalTokens, renewable } = this.setting;
     const mono = this.clock.monotonic();
-    // Its own clock: no step of ours moves it.
+    // The upstream's own clock: no step moves it.
     const theirs = Date.UTC(2026, 0, 1) - 1_000 + mono + clockSkewMs;
     const order = ++this.#orders;
     const value = equalTokens ? `${username}-${Math.floor(mono / 1_000)}` : `${username}-${order}`;
@@ -135,7 +138,7 @@ export class ModelUpstream {
     };
   }
 
-  /** The grant for these credentials, or the refusal. */
+  /** The grant for these credentials, or the rejection. */
   check({ username, secretKey }: Credentials): Grant | XPayAuthError {
     return this.accounts.get(username)?.secretKey === secretKey
       ? this.grant(username)
@@ -160,15 +163,15 @@ export class ModelUpstream {
     }
   }
 
-  /** At most one flight per key in a process; and in the cluster, while nothing disturbs the store that they agree in. */
+  /** At most one call per key in a process, and in the cluster as long as the shared store is not disturbed. */
   #judge(flight: Flight): void {
     for (const other of this.flights) {
       const isOwn = flight.key.startsWith('own ') && other.key.startsWith('own ');
       const isSame = other.key === flight.key;
       if (other.process === flight.process && (isOwn || isSame)) {
-        this.violations.push(`two flights at once: ${other.key}, ${flight.key}`);
+        this.violations.push(`two calls at once: ${other.key}, ${flight.key}`);
       } else if (isOwn && isSame && flight.calmSince !== undefined && other.calmSince === flight.calmSince) {
-        this.violations.push(`two instances fly at once: ${flight.key}`);
+        this.violations.push(`two instances call at once: ${flight.key}`);
       }
     }
   }

@@ -19,29 +19,29 @@ interface Process {
   readonly number: number;
   readonly source: CachedToken;
   readonly gate: ProcessGate;
-  /** What was rejected here. */
+  /** Tokens rejected here. */
   readonly rejected: Set<string>;
-  /** Who has asked and not been answered yet. */
+  /** Callers without a response so far. */
   readonly waiting: Set<symbol>;
-  /** The token that was seen at hand last. */
+  /** The last token that was seen in the process. */
   newest: Minted | undefined;
 }
 
 interface Caller {
-  /** May be told no although a good token is at hand. */
+  /** Whether the caller may get a failure although a good token is cached. */
   readonly mayFail: boolean;
   readonly leaving?: AbortController | undefined;
 }
 
 class LeftError extends Error {}
 
-/** Instances of an app that keep a token, an upstream that knows the truth, and perhaps a store between them. */
+/** Instances of an app that cache a token, an upstream whose state is known, and optionally a store between them. */
 export class OutboundWorld implements World {
   steps = 0;
   readonly clock = new ModelClock();
   readonly store = new ModelStore(this.clock);
   readonly upstream: ModelUpstream;
-  /** What the app reads as its own key. */
+  /** The key that the app reads as its own. */
   #key = 'key-0';
   #keys = 0;
   #processes = 0;
@@ -54,7 +54,7 @@ export class OutboundWorld implements World {
     for (let slot = 0; slot < setting.instances; slot++) this.#instances.push(this.#boot());
   }
 
-  /** So many callers ask at once; `leaves`: the first of them does not wait. */
+  /** This number of callers request a token at once. `leaves`: the first of them aborts. */
   async get(slot: number, callers: number, leaves: boolean): Promise<void> {
     const { source } = this.#at(slot);
     const leaving = leaves ? new AbortController() : undefined;
@@ -71,7 +71,7 @@ export class OutboundWorld implements World {
     await settle();
   }
 
-  /** The API rejects what this instance holds. In a calm cluster, nobody goes on with it. */
+  /** The API rejects the token of this instance. In a cluster without faults, no instance uses it afterwards. */
   async reject(slot: number): Promise<void> {
     const { source, rejected } = this.#at(slot);
     const token = source.peek();
@@ -81,7 +81,7 @@ export class OutboundWorld implements World {
     await settle();
     if (!this.setting.shared || this.store.calmSince === undefined || this.setting.equalTokens) return;
     const others = this.#instances.filter((other) => other.source.peek()?.value === token.value);
-    if (others.length > 0) this.#violations.push('another instance goes on with a token that was rejected');
+    if (others.length > 0) this.#violations.push('another instance uses a token that was rejected');
   }
 
   /** The account gets another key: at the upstream, where the app reads it, or both. */
@@ -91,7 +91,7 @@ export class OutboundWorld implements World {
     if (where !== 'app') this.upstream.accounts.set(APP, { secretKey: key, scopes: [] });
   }
 
-  /** A process ends in order, or dies; another takes its place. */
+  /** A process shuts down or dies, and another replaces it. */
   async restart(slot: number, dies: boolean): Promise<void> {
     const { source, gate, number } = this.#at(slot);
     if (dies) {
@@ -123,10 +123,10 @@ export class OutboundWorld implements World {
     this.upstream.accounts.set(APP, { secretKey: this.#key, scopes: [] });
     for (let rest = this.upstream.flights.size; rest > 0; rest--) this.upstream.release(0);
     this.upstream.answerLate();
-    // Longer than any pause, and than the lease of anybody who has died.
+    // Longer than any backoff, and than the lease of a process that has died.
     await this.clock.advance(150_000);
     for (const { waiting } of this.#instances) {
-      if (waiting.size > 0) throw new Error(`${waiting.size} callers have never been answered`);
+      if (waiting.size > 0) throw new Error(`${waiting.size} callers never received a response`);
     }
     for (const process of this.#instances) this.#judge(await process.source.get(), process, this.clock.monotonic());
     this.check();
@@ -136,42 +136,42 @@ export class OutboundWorld implements World {
     for (const { source } of this.#instances) source.stop();
   }
 
-  /** A caller, and what may be said of the answer. */
+  /** A caller, and the allowed outcomes. */
   async #follow(process: Process, asked: Promise<AccessToken>, { mayFail, leaving }: Caller): Promise<void> {
     const { source, gate, waiting } = process;
     const atHand = source.peek();
     const caller = Symbol('caller');
     waiting.add(caller);
     const brought = (token: AccessToken): void => {
-      // What was at hand when it was asked for was handed out at once, and judged then.
+      // A token that was cached at the time of the call was returned at once, and checked then.
       if (token.value !== atHand?.value) this.#judge(token, process, this.clock.monotonic());
     };
     const failed = (failure: unknown): void => {
       if (failure instanceof LeftError && leaving !== undefined) return;
-      if (!(failure instanceof XPayAuthError)) this.#violations.push(`a failure of nobody's: ${String(failure)}`);
-      else if (failure.trouble === 'caller') this.#violations.push(`an outbound failure that says ${failure.code}`);
-      if (atHand !== undefined && !mayFail) this.#violations.push('a caller failed though a good token was at hand');
+      if (!(failure instanceof XPayAuthError)) this.#violations.push(`an unexpected failure: ${String(failure)}`);
+      else if (failure.trouble === 'caller') this.#violations.push(`an outbound failure with the code ${failure.code}`);
+      if (atHand !== undefined && !mayFail) this.#violations.push('a caller failed although a good token was cached');
     };
     const outcome = await outcomeOf(asked);
-    // Nobody waits for what a dead process would say.
+    // A dead process receives no responses.
     if (gate.isDead) return;
     waiting.delete(caller);
     if ('value' in outcome) brought(outcome.value);
     else failed(outcome.failure);
   }
 
-  /** Neither rejected here, nor past its margin by the truth. */
+  /** Neither rejected here nor past its true margin. */
   #judge(token: AccessToken, { rejected }: Process, mono: number): void {
     if (rejected.has(token.value)) this.#violations.push('a rejected token is handed out');
     const minted = this.upstream.minted.get(token.value);
-    if (minted === undefined) return void this.#violations.push('a token that nobody has minted');
+    if (minted === undefined) return void this.#violations.push('a token that the upstream did not issue');
     const { expiresAt, arrivedAt } = minted;
     if (mono >= expiresAt - hardMargin(expiresAt - arrivedAt)) {
       this.#violations.push(`a token is handed out ${mono - expiresAt} ms after its end, less its margin`);
     }
   }
 
-  /** An older token never takes the place of a newer one. Instances that could not agree may differ in what is newer. */
+  /** An older token never replaces a newer one. Instances that could not communicate may differ in the newest token. */
   #mustNotAge(token: AccessToken, process: Process): void {
     const minted = this.upstream.minted.get(token.value);
     const { newest } = process;
@@ -179,12 +179,12 @@ export class OutboundWorld implements World {
     if (minted === undefined || newest === undefined || minted.order >= newest.order) return;
     const calm = this.setting.shared ? this.store.calmSince : 'always';
     const couldAgree = [minted, newest].every(({ calmSince }) => calm === 'always' || calmSince === calm);
-    if (couldAgree && calm !== undefined) this.#violations.push('an older token takes the place of a newer one');
+    if (couldAgree && calm !== undefined) this.#violations.push('an older token replaces a newer one');
   }
 
   #at(slot: number): Process {
     const process = this.#instances[slot % this.#instances.length];
-    if (process === undefined) throw new Error('a world has instances');
+    if (process === undefined) throw new Error('a model has instances');
     return process;
   }
 

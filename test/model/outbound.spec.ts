@@ -19,10 +19,12 @@ const commands = (lifeMs: number, steady: boolean) => {
     fc
       .tuple(slot, fc.integer({ min: 1, max: 4 }), fc.boolean())
       .map(([at, callers, leaves]) =>
-        does(`${callers} ask instance ${at}${leaves ? ', one leaves' : ''}`, (world) => world.get(at, callers, leaves)),
+        does(`${callers} callers request a token from instance ${at}${leaves ? ', one aborts' : ''}`, (world) =>
+          world.get(at, callers, leaves),
+        ),
       ),
     lapse.map((ms) => does(`${ms} ms pass`, ({ clock }) => clock.advance(ms))),
-    pieceOfLife.map((share) => does(`${share} of a life passes`, ({ clock }) => clock.advance(share * lifeMs))),
+    pieceOfLife.map((share) => does(`${share} of a lifetime passes`, ({ clock }) => clock.advance(share * lifeMs))),
   ];
   return [
     ...often,
@@ -31,7 +33,7 @@ const commands = (lifeMs: number, steady: boolean) => {
     common.answered,
     common.answeredLate,
     slot.map((at) => does(`the API rejects the token of instance ${at}`, (world) => world.reject(at))),
-    slot.map((at) => does(`instance ${at} is told to refresh`, (world) => world.refresh(at))),
+    slot.map((at) => does(`a refresh is forced on instance ${at}`, (world) => world.refresh(at))),
     fc
       .constantFrom('both', 'upstream', 'app')
       .map((where) => does(`another key: ${where}`, (world) => world.rotate(where))),
@@ -50,19 +52,19 @@ const commands = (lifeMs: number, steady: boolean) => {
 
 const upstream = { equalTokens: fc.boolean(), renewable: fc.boolean() };
 const worlds = [
-  // A Date of whole seconds is too coarse for lives of seconds: those are for clocks that agree.
+  // A Date of whole seconds is too coarse for lifetimes of seconds, which are only used with clocks that agree.
   { what: 'lives of 2 s', lifeMs: 2_000, steady: true },
-  { what: 'lives of a minute', lifeMs: 60_000, steady: true },
-  { what: 'lives of a minute, and clocks that jump', lifeMs: 60_000, steady: false },
-  { what: 'lives of an hour, and clocks that jump', lifeMs: 3_600_000, steady: false },
+  { what: 'lifetimes of a minute', lifeMs: 60_000, steady: true },
+  { what: 'lifetimes of a minute, and clocks that jump', lifeMs: 60_000, steady: false },
+  { what: 'lifetimes of an hour, and clocks that jump', lifeMs: 3_600_000, steady: false },
 ];
 
 describe.each([
   { kind: 'one instance', instances: 1, shared: false },
   { kind: 'three instances with a store', instances: 3, shared: true },
-])('the app’s own token, $kind', ({ instances, shared }) => {
+])('the app token, $kind', ({ instances, shared }) => {
   it.each(worlds)(
-    'O1 O3 O5 O7 O10 O19 C1 C2 C3 · whatever happens, in whatever order: $what',
+    'O1 O3 O5 O7 O10 O19 C1 C2 C3 · keeps every invariant for any order of events: $what',
     async ({ lifeMs, steady }) => {
       const clockSkewMs = steady ? fc.constant(0) : fc.constantFrom(0, 40_000, -40_000, 7_200_000);
       const setting = fc.record({ ...upstream, clockSkewMs }).map((given) => ({ ...given, lifeMs, instances, shared }));

@@ -1,6 +1,6 @@
 import type { Clock, Store } from 'nestjs-xpay-auth';
 
-/** What one instance reaches the world through. When its process dies, nothing goes in or out any more. */
+/** All connections of one instance to other systems. When its process dies, nothing passes any more. */
 export class ProcessGate {
   #dead = false;
 
@@ -24,7 +24,7 @@ export class ProcessGate {
     return new Proxy(world, {
       get: (target, name) => {
         const member = target[name as keyof Store];
-        // A dead process has asked, and never hears.
+        // A dead process has sent its call and receives no response.
         const through = (...given: unknown[]): unknown =>
           this.#dead
             ? new Promise(() => undefined)
