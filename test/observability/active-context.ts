@@ -1,7 +1,7 @@
 import { type Context, type ContextManager, ROOT_CONTEXT } from '@opentelemetry/api';
 import { AsyncLocalStorage } from 'node:async_hooks';
 
-/** Keeps what is active over promises, as the context manager of OpenTelemetry's Node SDK does. */
+/** Keeps the active context across promises, as the context manager of OpenTelemetry's Node SDK does. */
 export class ActiveContext implements ContextManager {
   readonly #storage = new AsyncLocalStorage<Context>();
 

@@ -15,7 +15,7 @@ import { type Matcher, scraped, spokenOf } from './promql.js';
 const docs = resolve(import.meta.dirname, '../../docs');
 const USER = { username: 'user@example.test', secretKey: 'key-of-user-1', scopes: ['tme_user'] };
 const APP = { username: 'this-app@example.test', secretKey: 'key-of-app-1' };
-/** Put on every series by who scrapes it. */
+/** Labels that the scraper adds to every series. */
 const OF_PROMETHEUS = ['job', 'instance'];
 
 interface Panel {
@@ -76,14 +76,14 @@ describe('the dashboard and the alert rules', () => {
     }
   }, 60_000);
 
-  it('find something to speak of', () => {
+  it('refer to at least one metric', () => {
     expect(page).toContain('xpay_auth_requests_total{xpay_auth_instance="default",xpay_auth_outcome="admitted"');
     expect(panels.length).toBeGreaterThan(12);
     expect(expressions.length).toBeGreaterThan(rules.length);
     expect(rules.every(({ name, expression }) => name !== '' && expression.length > 20)).toBe(true);
   });
 
-  it('speak of metrics that are really printed, and of every one of them', () => {
+  it('refer to every exported metric, and to no other', () => {
     const known = new Set(series.keys());
     const unknown = expressions.flatMap(({ where, expression }) =>
       spokenOf(expression)
@@ -97,7 +97,7 @@ describe('the dashboard and the alert rules', () => {
     expect(printed.filter((name) => !spoken.includes(name))).toEqual([]);
   });
 
-  it('match labels that these metrics have, with values that there are', () => {
+  it('match existing labels and values of these metrics', () => {
     const strangers = expressions.flatMap(({ where, expression }) => {
       const { metrics: names, matchers, kept } = spokenOf(expression);
       const lost = matchers.filter((matcher) => !isMet(matcher)).map(({ label, value }) => `${label} ${value}`);
@@ -107,7 +107,7 @@ describe('the dashboard and the alert rules', () => {
     expect(strangers).toEqual([]);
   });
 
-  it('name in words only what is left after the aggregation', () => {
+  it('use only labels in texts that are left after the aggregation', () => {
     const legends = panels.flatMap(({ title, targets = [] }) =>
       targets.map(({ expr, legendFormat }) => ({
         where: title,
@@ -125,7 +125,7 @@ describe('the dashboard and the alert rules', () => {
     expect(strangers).toEqual([]);
   });
 
-  it('fill variables from a metric that every instance prints', () => {
+  it('fill variables from a metric that every instance exports', () => {
     const queries = dashboard.templating.list.flatMap(({ definition = '' }) => definition);
     const named = queries.flatMap((query) => [...query.matchAll(/label_values\((\w+)/g)].map(([, name = '']) => name));
     expect(named).toEqual(['xpay_auth_requests_total', 'xpay_auth_requests_total']);
@@ -134,7 +134,7 @@ describe('the dashboard and the alert rules', () => {
     expect(used.filter((one) => !variables.has(one.slice(1, -1)))).toEqual([]);
   });
 
-  it('no two panels lie on each other', () => {
+  it('have no overlapping panels', () => {
     const overlapping = dashboard.panels.flatMap((one, at) =>
       dashboard.panels
         .slice(at + 1)
@@ -147,7 +147,7 @@ describe('the dashboard and the alert rules', () => {
     expect(overlapping).toEqual([]);
   });
 
-  it('the alerts are those that docs/observability.md lists', () => {
+  it('have the alerts that docs/observability.md lists', () => {
     const text = readFileSync(join(docs, 'observability.md'), 'utf8');
     const listed = [...text.matchAll(/^\| `(XPay\w+)`/gm)].map(([, name = '']) => name);
     expect(listed).toEqual(rules.map(({ name }) => name));
@@ -157,7 +157,7 @@ describe('the dashboard and the alert rules', () => {
     return OF_PROMETHEUS.includes(label) || series.get(metric)?.has(label) === true;
   }
 
-  /** Every alternative of a pattern must fit something. */
+  /** Every alternative of a pattern must match a value. */
   function isMet({ metric, label, isRegExp, value }: Matcher): boolean {
     if (!hasLabel(metric, label)) return false;
     if (value.startsWith('$')) return true;
@@ -170,7 +170,7 @@ describe('the dashboard and the alert rules', () => {
 describe('serveMetrics', () => {
   afterAll(() => metrics.disable());
 
-  it('says so when its port is taken', async () => {
+  it('fails with a message when its port is taken', async () => {
     const port = await freePort();
     const provider = await serveMetrics({ host: '127.0.0.1', port });
     await expect(serveMetrics({ host: '127.0.0.1', port })).rejects.toThrow(/EADDRINUSE/);

@@ -67,7 +67,7 @@ describe('docs/observability.md', () => {
     expect(documented.toSorted(alphabetically)).toEqual(found.toSorted(alphabetically));
   });
 
-  it('lists every span that is made, with its kind and attributes', () => {
+  it('lists every span that is created, with its kind and attributes', () => {
     const ours = all.spans.filter(({ instrumentationScope }) => instrumentationScope.name === 'nestjs-xpay-auth');
     const found = new Map<string, Set<string>>();
     for (const { name, kind, attributes } of ours) {
@@ -81,7 +81,7 @@ describe('docs/observability.md', () => {
     expect(documented.toSorted(alphabetically)).toEqual(made.toSorted(alphabetically));
   });
 
-  it('lists every attribute, and the values that those of a closed set have', () => {
+  it('lists every attribute, and all values of those with a closed set', () => {
     const values = new Map<string, Set<string>>();
     const sources = [...all.metrics.flatMap(({ dataPoints }) => dataPoints as { attributes: object }[]), ...all.spans];
     for (const { attributes } of sources) {

@@ -24,10 +24,10 @@ export interface Everything {
 
 const CARD = '6035-of-somebody';
 const EVE = { username: 'eve@example.test', secretKey: 'key of eve & co' };
-/** Looks like a word of the vendor's. */
+/** Looks like a code of the vendor. */
 const MAL = { username: 'mallory', secretKey: 'plain-word-1' };
 
-/** A dialect as nobody should write it: the account stands in the path. */
+/** A bad dialect: the account is in the path. */
 const careless: Dialect = {
   ...xPay(),
   name: 'careless',
@@ -38,7 +38,7 @@ const careless: Dialect = {
   },
 };
 
-/** Two instances on one store, and one of another upstream, through whatever this library has a number or a span for. */
+/** Two instances on one store, and one of another upstream, in every situation that causes a measurement or a span. */
 export async function everything(): Promise<Everything> {
   const store = new MemoryStore();
   await using gift = await startGiftStreamEmulator({ accounts: [APP] });
@@ -107,10 +107,10 @@ async function calls(one: Observed): Promise<string[]> {
   return [own, other, renewed, await one.tokens.getToken()].map(({ value }) => value);
 }
 
-/** Returns the bearer that nobody could judge. */
+/** Returns a bearer that could not be verified. */
 async function outage(one: Observed, two: Observed, store: MemoryStore): Promise<string> {
   await one.status('/me', asAda);
-  store.goAway('a reason that stays here');
+  store.goAway('an error message for the log only');
   one.xpay.faults.always({ kind: 'unavailable' });
   await one.clock.advance(15_000);
   await one.status('/me', asAda);

@@ -92,7 +92,7 @@ const failing = async (promise: Promise<unknown>): Promise<void> => {
 };
 
 describe.each(platforms)('the health of an app on %s', (platform) => {
-  it('is up before anybody asked for a token, and with one; a probe asks the upstream nothing', async () => {
+  it('is up before the first token request, and with a token; a probe calls no upstream', async () => {
     await using app = await startProbed(platform);
     expect(await app.ready()).toMatchObject({ code: 200, status: 'ok', xpay: { status: 'up', reasons: [] } });
     await app.tokens.getToken();
@@ -103,7 +103,7 @@ describe.each(platforms)('the health of an app on %s', (platform) => {
     expect(app.xpay.requests()).toBe(1);
   });
 
-  it('is degraded, and ready, while the upstream fails: with the token at hand and without one', async () => {
+  it('is degraded, and ready, while the upstream fails: with a cached token and without one', async () => {
     await using app = await startProbed(platform);
     await app.tokens.getToken();
     app.xpay.faults.always({ kind: 'unavailable' });
@@ -128,7 +128,7 @@ describe.each(platforms)('the health of an app on %s', (platform) => {
     expect(await app.ready()).toMatchObject({ code: 200, status: 'ok', xpay: { reasons: [] } });
   });
 
-  it('is down while its own account is refused and rests; alive all the while; ready to try again afterwards', async () => {
+  it('is down while the app account is rejected and in backoff; alive all the time; ready to try again afterwards', async () => {
     await using app = await startProbed(platform, { credentials: { ...APP, secretKey: 'not-the-key-1' } });
     await failing(app.tokens.getToken());
     const asked = app.xpay.requests();
@@ -145,7 +145,7 @@ describe.each(platforms)('the health of an app on %s', (platform) => {
     expect((await app.ready()).code).toBe(503);
   });
 
-  it('is down while its own account cannot be read', async () => {
+  it('is down while the credentials of the app account cannot be read', async () => {
     await using app = await startProbed(platform, {
       credentials: () => Promise.reject(new Error('the vault is shut')),
     });
@@ -153,7 +153,7 @@ describe.each(platforms)('the health of an app on %s', (platform) => {
     expect(await app.ready()).toMatchObject({ code: 503, xpay: { reasons: ['no usable token: configuration'] } });
   });
 
-  it('a verify-only service misses no token; callers who cannot be verified degrade it for a minute', async () => {
+  it('a verify-only service needs no token; callers who cannot be verified degrade it for a minute', async () => {
     await using app = await startProbed(platform, {});
     expect((await app.fetch('/me', { headers: asAda })).status).toBe(200);
     await failing(app.tokens.getToken());
@@ -175,7 +175,7 @@ describe.each(platforms)('the health of an app on %s', (platform) => {
     expect(await app.ready()).toMatchObject({ code: 200, status: 'ok' });
     expect((await app.fetch('/me', stranger)).status).toBe(503);
     app.xpay.faults.clear();
-    // A refusal is an answer: the upstream is well.
+    // A rejection is a response, so the upstream works.
     expect((await app.fetch('/me', stranger)).status).toBe(401);
     expect(await app.ready()).toMatchObject({ code: 200, status: 'ok' });
   });
@@ -194,7 +194,7 @@ describe.each(platforms)('the health of an app on %s', (platform) => {
     expect((await app.ready()).status).toBe('ok');
   });
 
-  it('says nothing of secrets and names, however it is', async () => {
+  it('contains no secrets and names in any state', async () => {
     await using app = await startProbed(platform, { credentials: { ...APP, secretKey: 'not-the-key-1' } });
     await failing(app.tokens.getToken());
     expect((await app.fetch('/me', { headers: basic(ada.username, 'guess-2') })).status).toBe(401);

@@ -64,14 +64,14 @@ describe.each(platforms)('requests on %s', (platform) => {
     expect(await metrics.value('xpay_auth.logins', outcome('ok'))).toBe(1);
   });
 
-  it('of known callers without the scope are counted apart', async () => {
+  it('of known callers without the scope are counted separately', async () => {
     await using app = await startObserved(platform);
     for (let i = 0; i < 2; i++) expect(await app.status('/admin', asAda)).toBe(403);
     expect(await app.metrics.value('xpay_auth.denials')).toBe(2);
     expect(await app.metrics.value('xpay_auth.requests', outcome('admitted'))).toBe(2);
   });
 
-  it('I1 · of remembered callers reach no SDK: no span, no measurement', async () => {
+  it('I1 · of cached callers cause no span and no measurement', async () => {
     await using app = await startObserved(platform);
     await app.status('/user', asAda);
     app.spans.reset();
@@ -82,7 +82,7 @@ describe.each(platforms)('requests on %s', (platform) => {
     expect(await app.metrics.value('xpay_auth.cache.hits', cache('credentials', 'memory'))).toBe(50);
   });
 
-  it('I2 · of one crowd share a check, and the rest are counted as having joined', async () => {
+  it('I2 · that are concurrent share a check, and the others are counted as having joined', async () => {
     await using app = await startObserved(platform);
     app.xpay.faults.next({ kind: 'delay', ms: 250 });
     const crowd = Promise.all(Array.from({ length: 10 }, () => app.status('/me', asAda)));
@@ -96,7 +96,7 @@ describe.each(platforms)('requests on %s', (platform) => {
     expect(upstream).toMatchObject({ count: 1, sum: 0.25 });
   });
 
-  it('I5 · that are refused unasked are counted by the limit', async () => {
+  it('I5 · that are rejected without an upstream call are counted by the limit', async () => {
     const attempts = { perUserAndAddress: { attempts: 2, windowMs: 60_000 } };
     await using app = await startObserved(platform, { options: { attempts } });
     for (let i = 0; i < 5; i++) await app.status('/me', wrong(i));
@@ -104,7 +104,7 @@ describe.each(platforms)('requests on %s', (platform) => {
     expect(await app.metrics.value('xpay_auth.requests', outcome('too_many_attempts'))).toBe(3);
   });
 
-  it('I6 · that go on while the upstream is in trouble are hits of a stale memory', async () => {
+  it('I6 · that are accepted while the upstream fails are hits of a stale entry', async () => {
     const verification = { periodMs: 1_000, staleIfErrorMs: 10_000 };
     await using app = await startObserved(platform, { options: { verification } });
     await app.status('/me', asAda);
@@ -116,8 +116,8 @@ describe.each(platforms)('requests on %s', (platform) => {
   });
 });
 
-describe("the app's own token", () => {
-  it('tells how much is left of it, and how early the next one came', async () => {
+describe('the app token', () => {
+  it('exports its remaining lifetime, and how early it was renewed', async () => {
     await using app = await startObserved('fastify');
     const { metrics, clock, tokens } = app;
     const validity = (): Promise<number> => metrics.value('xpay_auth.token.validity');
@@ -137,11 +137,11 @@ describe("the app's own token", () => {
     expect(await metrics.histogram('xpay_auth.token.renewal.lead_time')).toMatchObject({ count: 2, sum: 689 });
     expect(await metrics.value('xpay_auth.token.renewals', outcome('obtained'))).toBe(1);
     expect(await metrics.value('xpay_auth.token.renewals', outcome('refreshed'))).toBe(2);
-    // It ran out while nobody asked: no loss.
+    // It expired while no caller needed it, which is not counted.
     expect(await metrics.value('xpay_auth.token.expirations')).toBe(0);
   });
 
-  it('tells of failures in a row, of one that ran out meanwhile, and of one that was rejected', async () => {
+  it('counts successive failures, an expiry during them, and a rejection', async () => {
     await using app = await startObserved('fastify');
     const { metrics, clock, tokens, xpay } = app;
     const token = await tokens.getToken();
@@ -164,7 +164,7 @@ describe("the app's own token", () => {
     expect(await metrics.value('xpay_auth.token.rejections')).toBe(1);
   });
 
-  it('O1 · callers who shared its flight are counted', async () => {
+  it('O1 · callers who shared its request are counted', async () => {
     await using app = await startObserved('fastify');
     await Promise.all(Array.from({ length: 100 }, () => app.tokens.getToken()));
     expect(await app.metrics.value('xpay_auth.flights.joined', { 'xpay_auth.flight': 'token' })).toBe(99);
@@ -179,8 +179,8 @@ describe("the app's own token", () => {
   });
 });
 
-describe('questions to the upstream', () => {
-  it('are measured by what was asked, what for, and what came of it', async () => {
+describe('upstream calls', () => {
+  it('are measured by operation, purpose and outcome', async () => {
     await using app = await startObserved('fastify');
     const { metrics, xpay, clock } = app;
     const asked = (operation: string, purpose: string, result: string): Promise<number> =>
@@ -226,7 +226,7 @@ describe('questions to the upstream', () => {
 });
 
 describe('the shared store', () => {
-  it('C3 · is measured: what it brought, that it is away, and the calls that failed', async () => {
+  it('C3 · is measured: results, outages and failed calls', async () => {
     const store = new MemoryStore();
     const options = { credentials: APP, store, verification: { share: true } };
     await using one = await startObserved('fastify', { options });
@@ -257,14 +257,14 @@ describe('the shared store', () => {
     expect(await two.metrics.value('xpay_auth.store.available')).toBe(1);
   });
 
-  it('is not measured where there is none', async () => {
+  it('is not measured if there is none', async () => {
     await using app = await startObserved('fastify');
     expect([...(await app.metrics.all()).keys()].filter((name) => name.startsWith('xpay_auth.store'))).toEqual([]);
   });
 });
 
 describe('XPayTelemetryModule', () => {
-  it('measures every instance of an app, each under its name, and stops when the app does', async () => {
+  it('measures every instance of an app, each by its name, and stops when the app does', async () => {
     await using xpay = await startXPayEmulator({ accounts: [APP] });
     const metrics = new Metrics();
     const clock = new ManualClock();
@@ -289,17 +289,17 @@ describe('XPayTelemetryModule', () => {
     expect(await validity('second')).toBeCloseTo(before - 1, 2);
     await module.close();
     await clock.advance(1_000);
-    // The SDK keeps what it read last; nobody tells it anything new.
+    // The SDK keeps its last reading. It gets no new values.
     expect(await validity('second')).toBeCloseTo(before - 1, 2);
   });
 
-  it('sees the warm-up at boot', async () => {
+  it('measures the warm-up at boot', async () => {
     await using app = await startObserved('fastify', { options: { credentials: APP, token: { warmUp: true } } });
     expect(await app.metrics.value('xpay_auth.token.renewals', outcome('obtained'))).toBe(1);
     expect(app.spans.names()).toContain('xpay_auth.token.renew');
   });
 
-  it('imported twice, stops the boot: it would count everything twice', async () => {
+  it('stops the boot when imported twice, because it would count everything twice', async () => {
     const given = { meterProvider: new Metrics().provider, tracerProvider: new Spans().provider };
     const second = { imports: [XPayTelemetryModule.forRoot(given)] };
     await failing(startObserved('fastify', second), 'configuration');

@@ -23,11 +23,11 @@ import { ActiveContext } from './active-context.js';
 export const APP = { username: 'this-app@example.test', secretKey: 'key-of-this-app-1' };
 export const HOUR_MS = 3_600_000;
 
-/** A real metrics SDK whose numbers are read at will. */
+/** A real metrics SDK whose values are read on demand. */
 export class Metrics extends MetricReader {
   readonly provider = new MeterProvider({ readers: [this] });
 
-  /** Every metric there is now, by name. */
+  /** All current metrics by name. */
   async all(): Promise<Map<string, MetricData>> {
     const { resourceMetrics, errors } = await this.collect();
     if (errors.length > 0) throw new AggregateError(errors, 'metrics could not be collected');
@@ -35,7 +35,7 @@ export class Metrics extends MetricReader {
     return new Map(metrics.map((metric) => [metric.descriptor.name, metric]));
   }
 
-  /** The value of a metric where all these attributes hold, summed; of a histogram the number of its values. */
+  /** Sum of a metric over all series with these attributes; for a histogram the number of its values. */
   async value(name: string, where: Attributes = {}): Promise<number> {
     const metric = (await this.all()).get(name);
     const found = (metric?.dataPoints ?? []).filter(({ attributes }) =>
@@ -44,7 +44,7 @@ export class Metrics extends MetricReader {
     return found.reduce((sum, { value }) => sum + (typeof value === 'number' ? value : value.count), 0);
   }
 
-  /** What a histogram has measured where all these attributes hold. */
+  /** Data of a histogram, over all series with these attributes. */
   async histogram(name: string, where: Attributes = {}): Promise<Histogram | undefined> {
     const metric = (await this.all()).get(name);
     if (metric?.dataPointType !== DataPointType.HISTOGRAM) return undefined;
@@ -67,7 +67,7 @@ export class Spans {
     context.setGlobalContextManager(new ActiveContext());
   }
 
-  /** Those that have ended, in that order. */
+  /** Ended spans, in the order of their ends. */
   get all(): ReadableSpan[] {
     return this.#exporter.getFinishedSpans();
   }
@@ -83,7 +83,7 @@ export class Spans {
     return found[0];
   }
 
-  /** The names from a span up to the outermost one. */
+  /** Returns the names from a span up to the root span. */
   pathOf(span: ReadableSpan): string[] {
     const parent = this.all.find((other) => other.spanContext().spanId === span.parentSpanContext?.spanId);
     return [span.name, ...(parent === undefined ? [] : this.pathOf(parent))];
@@ -93,7 +93,7 @@ export class Spans {
     this.#exporter.reset();
   }
 
-  /** Runs it in a span of the app's own. */
+  /** Runs a function in a span of the app. */
   async within<T>(name: string, run: () => Promise<T>): Promise<T> {
     return this.provider.getTracer('the app').startActiveSpan(name, async (span: Span) => {
       try {
@@ -107,7 +107,7 @@ export class Spans {
 
 export const hasFailed = ({ status }: ReadableSpan): boolean => status.code === SpanStatusCode.ERROR;
 
-/** A span for each request, as OpenTelemetry's instrumentation of Node's http makes one. */
+/** Creates a span for each request, as OpenTelemetry's instrumentation of Node's http does. */
 function serverSpans(spans: Spans) {
   return (request: { url: string }, response: { once(event: 'finish', then: () => void): void }, next: () => void) => {
     const span = spans.provider.getTracer('the app').startSpan(`GET ${request.url}`);
@@ -134,7 +134,7 @@ export interface Observed extends RunningApp {
   readonly spans: Spans;
   readonly tokens: XPayTokenService;
   readonly http: XPayHttpService;
-  /** The status of a request with these headers. */
+  /** Returns the status of a request with these headers. */
   status(path: string, headers?: Record<string, string>, method?: string): Promise<number>;
 }
 
@@ -144,7 +144,7 @@ export interface ObservedSetting {
   readonly telemetry?: boolean;
 }
 
-/** An app with telemetry in real SDKs, beside an emulated upstream; all but the spans' own times stand still. */
+/** An app with real telemetry SDKs and an emulated upstream. All clocks except those of the spans stand still. */
 export async function startObserved(platform: Platform, setting: ObservedSetting = {}): Promise<Observed> {
   const clock = new ManualClock();
   const xpay = await startXPayEmulator({ accounts: [APP, ada, root], clock, tokenLifeMs: HOUR_MS });
@@ -156,7 +156,7 @@ export async function startObserved(platform: Platform, setting: ObservedSetting
     platform,
     {
       imports: [
-        // Before the instances, so that the order of imports is seen not to matter.
+        // Imported before the instances, to show that the order of imports does not matter.
         ...(telemetry ? [XPayTelemetryModule.forRoot(providers)] : []),
         XPayAuthModule.forRoot({ baseUrl: xpay.url, clock, ...options }),
         ...imports,

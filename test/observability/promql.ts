@@ -1,9 +1,12 @@
-/** What an expression in PromQL speaks of; as much of the language as dashboards and alert rules here are written in. */
+/**
+ * The metrics and labels of a PromQL expression. Supports the part of the language that the dashboards and alert rules
+ * use.
+ */
 export interface Spoken {
   readonly metrics: readonly string[];
-  /** What stands in braces: which label of which metric is to match what. */
+  /** Matchers in braces: the label of a metric and its pattern. */
   readonly matchers: readonly Matcher[];
-  /** The labels that an aggregation keeps; `undefined` where nothing is aggregated. */
+  /** The labels that an aggregation keeps; `undefined` without an aggregation. */
   readonly kept: readonly string[] | undefined;
 }
 
@@ -33,7 +36,7 @@ export function spokenOf(expression: string): Spoken {
   return { metrics: [...metrics], matchers, kept: aggregates ? aggregations.flat() : undefined };
 }
 
-/** What Prometheus reads from a scrape: the names of series, with the values of each of their labels. */
+/** The series that Prometheus reads from a scrape, with the values of each of their labels. */
 export function scraped(page: string): ReadonlyMap<string, ReadonlyMap<string, ReadonlySet<string>>> {
   const series = new Map<string, Map<string, Set<string>>>();
   for (const [, name = '', inside = ''] of page.matchAll(/^([a-z_]\w*)(?:\{(.*)\})? \S+$/gm)) {

@@ -10,7 +10,7 @@ const APP = { username: 'this-app@example.test', secretKey: 'key-of-app-1' };
 const asUser = basic(USER.username, USER.secretKey);
 
 describe.each(platforms)('the reference app on %s', (platform) => {
-  it('is ready, and alive, without credentials and without a call', async () => {
+  it('is ready and alive, without credentials and without upstream calls', async () => {
     await using xpay = await startXPayEmulator({ accounts: [USER, APP] });
     await using app = await startReferenceApp(platform, {
       XPAY_BASE_URL: xpay.url,
@@ -24,14 +24,14 @@ describe.each(platforms)('the reference app on %s', (platform) => {
     expect(xpay.requests()).toBe(0);
   });
 
-  it('whose own account is refused is alive, and not ready while that rests', async () => {
+  it('is alive but not ready while its app account is rejected and in backoff', async () => {
     await using xpay = await startXPayEmulator({ accounts: [USER, APP] });
     await using app = await startReferenceApp(platform, {
       XPAY_BASE_URL: xpay.url,
       XPAY_USERNAME: APP.username,
       XPAY_SECRET_KEY: 'not-the-key-1',
     });
-    // The second refusal in a row rests for 2 s, which is time enough to look.
+    // After the second rejection in a row the backoff is 2 s, long enough for this check.
     for (
       let calls = 0;
       calls < 50 && xpay.ledger.filter(({ account }) => account === APP.username).length < 2;
@@ -51,7 +51,7 @@ describe.each(platforms)('the reference app on %s', (platform) => {
 describe('the built reference app', () => {
   beforeAll(ensureBuilt, 180_000);
 
-  it('prints metrics on METRICS_PORT, on loopback, and not where the app listens', async () => {
+  it('serves metrics on METRICS_PORT, on loopback, and not on the port of the app', async () => {
     await using xpay = await startXPayEmulator({ accounts: [USER, APP] });
     const port = await freePort();
     const account = { XPAY_USERNAME: APP.username, XPAY_SECRET_KEY: APP.secretKey };

@@ -1,20 +1,20 @@
 import { beforeAll, describe, expect, it } from '@jest/globals';
 import { type Everything, everything } from './everything.js';
 
-describe('what is exported', () => {
+describe('exported telemetry', () => {
   let all: Everything;
   beforeAll(async () => {
     all = await everything();
   }, 30_000);
 
-  it('O17 · holds no secret, no token and no user name, in metrics and in spans', () => {
+  it('O17 · contains no secret, token or username, in metrics and in spans', () => {
     const metrics = JSON.stringify(all.metrics);
     const spans = JSON.stringify(
       all.spans.map(({ name, attributes, events, links, status, resource, instrumentationScope }) => {
         return { name, attributes, events, links, status, resource: resource.attributes, instrumentationScope };
       }),
     );
-    // It is searched where something is to be found.
+    // The search is only valid if something was exported.
     expect(metrics).toContain('xpay_auth.requests');
     expect(spans).toContain('/client/authenticate');
     const found = all.secrets.filter((secret) => metrics.includes(secret) || spans.includes(secret));
@@ -23,7 +23,7 @@ describe('what is exported', () => {
     expect(all.secrets.every((secret) => secret.length > 5)).toBe(true);
   });
 
-  it('has few series, however many callers there are: nothing of a caller is an attribute', () => {
+  it('has few series for any number of callers: no attribute depends on the caller', () => {
     const values = new Set<string>();
     for (const { dataPoints } of all.metrics) {
       for (const { attributes } of dataPoints) for (const value of Object.values(attributes)) values.add(String(value));

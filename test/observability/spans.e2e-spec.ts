@@ -14,7 +14,7 @@ const FIND = 'POST /client/wallets/find';
 const told = ({ attributes }: ReadableSpan): Record<string, unknown> => ({ ...attributes });
 
 describe('spans', () => {
-  it('of a verification are below the request, and the question to the upstream below them', async () => {
+  it('of a verification are children of the request, and the upstream call is a child of them', async () => {
     await using app = await startObserved('express');
     expect(await app.status('/me', asAda)).toBe(200);
     const asked = app.spans.one(LOGIN);
@@ -40,7 +40,7 @@ describe('spans', () => {
     expect(app.spans.all.some(hasFailed)).toBe(false);
   });
 
-  it('of a refusal are no error: the caller is wrong, and nothing of ours', async () => {
+  it("of a rejection have no error status, because the fault is the caller's", async () => {
     await using app = await startObserved('express');
     expect(await app.status('/me', wrong())).toBe(401);
     const verified = app.spans.one('xpay_auth.verify');
@@ -49,7 +49,7 @@ describe('spans', () => {
     expect(app.spans.all.some(hasFailed)).toBe(false);
   });
 
-  it('of trouble say what it was: a status, or why there was none', async () => {
+  it('of a failure have the status of the response, or the reason why there was none', async () => {
     await using app = await startObserved('express');
     app.xpay.faults.next({ kind: 'unavailable' });
     expect(await app.status('/me', asAda)).toBe(503);
@@ -68,7 +68,7 @@ describe('spans', () => {
     expect(asked && told(asked)).not.toHaveProperty(['http.response.status_code']);
   });
 
-  it('of an API call hold the renewal it waited for, the calls, and the repetition', async () => {
+  it('of an API call contain the renewal it waited for, the calls, and the repetition', async () => {
     await using app = await startObserved('fastify');
     app.xpay.faults.next({ kind: 'status', status: 401 }, { path: '/client/wallets/find' });
     await app.spans.within('a job', () => app.http.post('/client/wallets/find'));
@@ -90,7 +90,7 @@ describe('spans', () => {
     expect(told(app.spans.one('xpay_auth.api.call'))).toMatchObject({ 'xpay_auth.outcome': 'ok' });
   });
 
-  it('O6 · of a renewal behind a caller belong to who set it off, and keep nobody waiting', async () => {
+  it('O6 · of a background renewal belong to the caller who started it, and delay no caller', async () => {
     await using app = await startObserved('fastify');
     await app.tokens.getToken();
     await app.clock.advance(0.8 * HOUR_MS);
@@ -101,7 +101,7 @@ describe('spans', () => {
     expect(app.spans.pathOf(app.spans.one(LOGIN))).toEqual([LOGIN, 'xpay_auth.token.renew', 'a job']);
   });
 
-  it('O7 · of a call that its caller left are no error', async () => {
+  it('O7 · of a call that its caller aborted have no error status', async () => {
     await using app = await startObserved('fastify');
     await app.tokens.getToken();
     app.xpay.faults.next({ kind: 'hang' });
@@ -124,7 +124,7 @@ describe('spans', () => {
     expect(two.spans.pathOf(two.spans.one('xpay_auth.session.read'))).toEqual(['xpay_auth.session.read', 'GET /me']);
   });
 
-  it('show of a path what the dialect says of it, and nothing of one that it does not know', async () => {
+  it('show only the path template of the dialect, and nothing of an unknown path', async () => {
     await using gift = await startGiftStreamEmulator({ accounts: [APP] });
     const named = XPayAuthModule.forRoot({
       name: 'gift',
@@ -146,7 +146,7 @@ describe('spans', () => {
     expect(JSON.stringify(unknown)).not.toContain('ada');
   });
 
-  it('without a tracing SDK, and without telemetry, everything works as it does with them', async () => {
+  it('are optional: without a tracing SDK, and without telemetry, everything works the same', async () => {
     await using app = await startObserved('fastify', { telemetry: false });
     expect(await app.status('/me', asAda)).toBe(200);
     expect(await app.status('/find', {}, 'POST')).toBe(201);
