@@ -22,7 +22,7 @@ const troubled = (fault: Fault): Provoke => {
 
 const store = new MemoryStore();
 
-/** For each code the guards may answer with, an answer of that kind to `GET /user`, and the options it takes. */
+/** For each code that the guards may return: a request to `GET /user` that causes it, and the options it needs. */
 const answers: Record<string, readonly [Provoke, XPayAuthOptions?]> = {
   missing_credentials: [get('/user')],
   invalid_credentials: [get('/user', wrong())],
@@ -77,7 +77,7 @@ const answers: Record<string, readonly [Provoke, XPayAuthOptions?]> = {
   ],
 };
 
-/** Documented as well: the answer of an app that is on its way out. */
+/** Also documented: the response of an app that is shutting down. */
 const LAST_WORDS = 'shutting_down';
 
 const HEADERS = ['Cache-Control', 'Retry-After', 'WWW-Authenticate'];
@@ -91,7 +91,7 @@ class HeadersController {
   }
 }
 
-/** The value documented for a header of the answer with this code. */
+/** Returns the value documented for a header of the response with this code. */
 function documentedHeader(document: OpenAPIObject, status: number, code: string, name: string): string | undefined {
   const header = responseAt(document, 'get /user', status)?.headers?.[name];
   if (header === undefined || '$ref' in header) return undefined;
@@ -101,9 +101,9 @@ function documentedHeader(document: OpenAPIObject, status: number, code: string,
   return String(value);
 }
 
-describe.each(platforms)('what the OpenAPI document says of failures on %s', (platform: Platform) => {
+describe.each(platforms)('the failures in the OpenAPI document on %s', (platform: Platform) => {
   it.each(Object.entries(answers))(
-    'I6, I7 · %s is answered with that very body and those headers',
+    'I6, I7 · the response for %s has the documented body and headers',
     async (code, [provoke, options = {}]) => {
       await using app = await startInbound(platform, { options });
       const document = documentOf(app.app);
@@ -120,7 +120,7 @@ describe.each(platforms)('what the OpenAPI document says of failures on %s', (pl
 });
 
 describe('the OpenAPI document', () => {
-  it('documents no code that was not seen, and lists each in the schema of the body', async () => {
+  it('documents only codes that were returned, and lists each in the schema of the body', async () => {
     await using app = await startInbound('fastify', { options: { store } });
     const document = documentOf(app.app);
     const documented = Object.keys(operationAt(document, 'get /user').responses).flatMap((status) => {
@@ -135,7 +135,7 @@ describe('the OpenAPI document', () => {
     expect(schema.properties.errorCode.enum.toSorted()).toEqual(documented.toSorted());
   });
 
-  it('says 403 only where a scope is asked for, and on optional routes nothing of missing credentials', async () => {
+  it('documents 403 only for routes with a scope, and no missing credentials for optional routes', async () => {
     await using app = await startInbound('fastify');
     const document = documentOf(app.app);
     expect(responseAt(document, 'get /me', 403)).toBeUndefined();
@@ -148,15 +148,15 @@ describe('the OpenAPI document', () => {
 
   it.each<[XPayAuthOptions, number[]]>([
     [{ attempts: false }, [400, 401, 403, 502, 503, 504]],
-    // A bearer token of this app is looked up, not checked: no attempts, no upstream.
+    // A bearer token of this app is looked up locally: no attempts, no upstream.
     [{ verification: { extractors: ['bearer'] } }, [400, 401, 403]],
-  ])('with %j it documents no failure that cannot happen', async (options, statuses) => {
+  ])('with %j it documents no impossible failure', async (options, statuses) => {
     await using app = await startInbound('fastify', { options });
     const { responses } = operationAt(documentOf(app.app), 'get /user');
     expect(Object.keys(responses)).toEqual(['200', ...statuses.map(String)]);
   });
 
-  it('has each response once, and every reference in it points somewhere', async () => {
+  it('has each response once, and every reference in it resolves', async () => {
     await using app = await startInbound('fastify');
     const document = documentOf(app.app);
     const references = [...JSON.stringify(document).matchAll(/"\$ref":"([^"]+)"/g)].map(
@@ -166,11 +166,11 @@ describe('the OpenAPI document', () => {
     expect(references.length).toBeGreaterThan(20);
     const names = Object.keys(document.components?.responses ?? {});
     expect(names.filter((name) => !/^[\w.-]+$/.test(name))).toEqual([]);
-    // Two kinds of 401, one 403 for each scope, and one of everything else.
+    // Two kinds of 401, one 403 for each scope, and one for each other failure.
     expect(names).toHaveLength(9);
   });
 
-  it("keeps the user's own words for a status, and adds what they left out", async () => {
+  it("keeps the user's own description of a status, and adds the missing ones", async () => {
     @Controller()
     class OwnController {
       @ApiUnauthorizedResponse({ description: 'Ask at the counter.' })
@@ -190,7 +190,7 @@ describe('the OpenAPI document', () => {
     });
   });
 
-  it('says what a handler fails with by its own doing, also where it is public', async () => {
+  it('documents failures that a handler itself causes, also for a public one', async () => {
     @Controller()
     class OwnController {
       @ApiXPayFailures('login')
@@ -226,7 +226,7 @@ describe('the OpenAPI document', () => {
     expect(operationAt(document, 'get /unguarded')).not.toHaveProperty('security');
   });
 
-  it('says nothing of the Authorization header as a parameter: that is what the lock is', async () => {
+  it('does not list the Authorization header as a parameter, because the security scheme covers it', async () => {
     await using app = await startApp('fastify', {
       imports: [XPayAuthModule.forRoot({ baseUrl: 'http://127.0.0.1:1' })],
       controllers: [HeadersController],
@@ -235,7 +235,7 @@ describe('the OpenAPI document', () => {
     expect(parameters).toMatchObject([{ name: 'x-mine', in: 'header' }]);
   });
 
-  it('O17 · holds no secret and no name of an account', async () => {
+  it('O17 · contains no secret and no account name', async () => {
     const credentials = { username: ada.username, secretKey: ada.secretKey };
     await using app = await startInbound('fastify', { options: { credentials } });
     const text = JSON.stringify(documentOf(app.app));

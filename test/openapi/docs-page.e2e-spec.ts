@@ -52,7 +52,7 @@ describe('the program of docs/openapi.md', () => {
     await rm(folder, { recursive: true, force: true });
   });
 
-  it('serves a document that says of GET /wallets what the page says', () => {
+  it('serves the document of GET /wallets that the page shows', () => {
     const [, shown = ''] = /^```json\n(.*?)^```$/ms.exec(page) ?? [];
     expect(operationAt(document, 'get /wallets')).toMatchObject(JSON.parse(shown) as object);
     expect(operationAt(document, 'get /me').security).toEqual([{ basic: ['tme_user'] }, { bearer: ['tme_user'] }]);

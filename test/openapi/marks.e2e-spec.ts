@@ -125,7 +125,7 @@ describe.each(platforms)('who may call, in the OpenAPI document of an app on %s'
 });
 
 describe('who may call, in the OpenAPI document', () => {
-  it('globalGuards lock what is unmarked, and nothing that is public', async () => {
+  it('globalGuards protect undecorated routes, and no public ones', async () => {
     await using app = await start('fastify', { globalGuards: true });
     const document = documentOf(app.app);
     expect(operationAt(document, 'get /marks/unmarked').security).toEqual(either());
@@ -133,7 +133,7 @@ describe('who may call, in the OpenAPI document', () => {
     expect(operationAt(document, 'get /open').security).toEqual([]);
   });
 
-  it('so does a guard that is put on globally by hand', async () => {
+  it('a guard registered globally by the app does the same', async () => {
     const guards = [XPayAuthGuard, ScopesGuard].map((useExisting) => ({ provide: APP_GUARD, useExisting }));
     await using byHand = await startApp('fastify', {
       imports: [XPayAuthModule.forRoot({ baseUrl })],
@@ -143,16 +143,16 @@ describe('who may call, in the OpenAPI document', () => {
     expect(securityAt(byHand, 'get /marks/unmarked')).toEqual(either());
   });
 
-  it('a requirement for the whole document is lifted from public routes, and replaced on marked ones', async () => {
+  it('a requirement for the whole document is removed from public routes, and replaced on decorated ones', async () => {
     await using app = await start();
     expect(securityAt(app, 'get /class/public', { build: requireAll })).toEqual([]);
     expect(securityAt(app, 'get /closed', { build: requireAll })).toEqual(either('tme_admin'));
     expect(securityAt(app, 'get /marks/optional', { build: requireAll })).toEqual([{}, ...either()]);
-    // Nobody of ours stands before it, so what was said of it stands.
+    // None of our guards protects it, so its documented requirement is kept.
     expect(securityAt(app, 'get /marks/unmarked', { build: requireAll })).toBeUndefined();
   });
 
-  it("another guard's lock stays, beside ours where both must open and alone on a public route", async () => {
+  it('the requirement of another guard is kept: combined with ours if both apply, alone on a public route', async () => {
     @ApiBearerAuth()
     @ApiSecurity('gateway-key')
     @Controller('gated')
@@ -180,7 +180,7 @@ describe('who may call, in the OpenAPI document', () => {
     expect(securityAt(app, 'get /gated/public')).toEqual([{ 'gateway-key': [] }]);
   });
 
-  it('OpenAPI 3.0 has no place for scopes in it; x-scopes and the description say them in every version', async () => {
+  it('OpenAPI 3.0 has no scopes in such a requirement; x-scopes and the description state them in every version', async () => {
     await using app = await start('fastify', { scopeHierarchy: { tme_admin: ['tme_user'], root: ['tme_admin'] } });
     for (const version of ['3.0.0', '3.1.0']) {
       const document = documentOf(app.app, { version });
@@ -197,7 +197,7 @@ describe('who may call, in the OpenAPI document', () => {
     expect(securityAt(app, 'get /marks/either', { version: '3.0.0' })).toEqual(either());
   });
 
-  it('named instances have schemes of their own, and schemes that nobody accepts are not offered', async () => {
+  it('named instances have separate schemes, and unsupported schemes are not offered', async () => {
     @Controller('gifts')
     class GiftsController {
       @UseXPay('gift')
@@ -228,7 +228,7 @@ describe('who may call, in the OpenAPI document', () => {
     expect(Object.keys(document.components?.securitySchemes ?? {})).toHaveLength(3);
   });
 
-  it('a scheme that the user defined by the same name stays as it is', async () => {
+  it('a scheme that the user defined under the same name is kept', async () => {
     const extractors = ['bearer', { scheme: 'X-App', extract: () => undefined }] as const;
     await using app = await start('fastify', { verification: { extractors } });
     const document = documentOf(app.app, {
@@ -247,7 +247,7 @@ describe('who may call, in the OpenAPI document', () => {
     ]);
   });
 
-  it('leaves no trace on classes and handlers', async () => {
+  it('changes nothing on classes and handlers', async () => {
     await using app = await start();
     documentOf(app.app);
     const plain = SwaggerModule.createDocument(app.app, new DocumentBuilder().build());

@@ -14,7 +14,7 @@ class ReportsController {
   read() {}
 }
 
-/** Another class of the same name, with handlers of the same name: names alone do not tell them apart. */
+/** Another class with the same name and handlers of the same name, so names alone are ambiguous. */
 function sameName(): new () => object {
   @Controller({ path: 'health' })
   class ReportsController {
@@ -46,7 +46,7 @@ async function locks(
   return Object.fromEntries(Object.entries(paths).map(([path, { get }]) => [path, (get?.security ?? []).length > 0]));
 }
 
-describe('the rule of a route is found', () => {
+describe('the requirement of a route is found', () => {
   it('behind module paths, several paths and parameters', async () => {
     expect(await locks(() => undefined)).toEqual({
       '/reports/{id}': true,
@@ -70,12 +70,12 @@ describe('the rule of a route is found', () => {
     expect(Object.keys(found)).toHaveLength(9);
   });
 
-  it('in a document that was made without the prefix, of some modules, with operation ids of its own', async () => {
+  it('in a document without the prefix, for some modules, with custom operation ids', async () => {
     const options = { ignoreGlobalPrefix: true, include: [OpsModule], operationIdFactory: () => 'same' };
     expect(await locks((app) => void app.setGlobalPrefix('api'), { options })).toEqual({ '/ops/health': false });
   });
 
-  it('or, where there is no such route, the document is refused rather than left without locks', async () => {
+  it('or the document is rejected, if there is no such route, rather than left without requirements', async () => {
     @Controller()
     class OneController {
       @Authenticated()
