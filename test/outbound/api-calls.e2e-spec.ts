@@ -6,14 +6,14 @@ import { AUTHENTICATE, CONFIRM, FIND, HOUR_MS, type Outbound, failureOf, startOu
 
 const PAYMENT = { wallet: 'w-1', destination: 'T-1', amount: '10' };
 
-describe('calls of the API', () => {
+describe('API calls', () => {
   let app: Outbound;
   beforeEach(async () => {
     app = await startOutbound();
   });
   afterEach(async () => app[Symbol.asyncDispose]());
 
-  it('O15 · carry the token, the caller’s uuid and JSON; data may be null', async () => {
+  it('O15 · send the token, the caller’s uuid and JSON; data may be null', async () => {
     const uuid = randomUUID();
     const found = await app.http.request<unknown[]>({ path: FIND, body: { page: 1, pageSize: 2 }, uuid });
     expect(found).toMatchObject({ uuid, data: expect.any(Array) as unknown });
@@ -22,7 +22,7 @@ describe('calls of the API', () => {
   });
 
   it.each(['401-json', '401-empty'] as const)(
-    'O15 · a 401 (%s) is a rejected token: renewed once, repeated once, at once, with the same body, payments too',
+    'O15 · a 401 (%s) rejects the token: it is renewed once, and the call repeated once, at once, with the same body, also for payments',
     async (badBearerAnswer) => {
       app.xpay.badBearerAnswer = badBearerAnswer;
       await app.tokens.getToken();
@@ -44,14 +44,14 @@ describe('calls of the API', () => {
     },
   );
 
-  it('O15 · a 200 that names a rejected token is repeated where the path only reads', async () => {
+  it('O15 · a 200 that reports a rejected token is repeated if the path only reads', async () => {
     await app.tokens.getToken();
     app.xpay.revokeTokens();
     await expect(app.http.post(FIND, {})).resolves.toHaveLength(3);
     expect([app.logins(), app.xpay.requests(FIND)]).toEqual([2, 2]);
   });
 
-  it('O15 · a 200 that names a rejected token is not repeated where money may have moved', async () => {
+  it('O15 · a 200 that reports a rejected token is not repeated if money may have moved', async () => {
     await app.tokens.getToken();
     app.xpay.revokeTokens();
     expect(await failureOf(app.http.post(CONFIRM, PAYMENT))).toMatchObject({
@@ -65,7 +65,7 @@ describe('calls of the API', () => {
   });
 
   it.each([`${CONFIRM}?back=/client/wallets/find`, `${CONFIRM}#/find`, `${CONFIRM}?/view`])(
-    'O15 · a payment does not pass for a read by what follows its path: %s',
+    'O15 · a payment is not treated as a read because of a suffix of its path: %s',
     async (path) => {
       await app.tokens.getToken();
       app.xpay.faults.always(
@@ -78,7 +78,7 @@ describe('calls of the API', () => {
   );
 
   it.each(['insufficient token balance', 'token not found', 'invalid token amount', 'Invalid token'])(
-    'O15 · "%s" speaks of money or of nothing we know: no login, no second payment',
+    'O15 · "%s" is about money or unknown: no login, no second payment',
     async (message) => {
       const token = await app.tokens.getToken();
       app.xpay.businessError(message, null, { path: CONFIRM, times: 2 });
@@ -91,7 +91,7 @@ describe('calls of the API', () => {
     },
   );
 
-  it('O15 · "insufficient token balance" after the payment was made is not paid twice', async () => {
+  it('O15 · "insufficient token balance" after a payment causes no second payment', async () => {
     app.xpay.faults.next(
       { kind: 'transform', transform: () => ({ error: { message: 'insufficient token balance' } }), processed: true },
       { path: CONFIRM },
@@ -106,7 +106,7 @@ describe('calls of the API', () => {
     );
   });
 
-  it('O15 · two tokens rejected in a row end it: no third call, no caller’s code', async () => {
+  it('O15 · two tokens rejected in a row end the call: no third attempt, and no code that blames the caller', async () => {
     app.xpay.badBearerAnswer = '401-empty';
     app.xpay.faults.always({ kind: 'status', status: 401 }, { path: FIND });
     expect(await failureOf(app.http.post(FIND, {}))).toMatchObject({ code: 'credentials_rejected', status: 502 });
@@ -121,7 +121,7 @@ describe('calls of the API', () => {
     'a 200 without a body': { kind: 'empty' },
     'a 429': { kind: 'rateLimited', retryAfter: 1 },
   };
-  it.each(Object.entries(troubles))('O15 · %s says nothing of the token: no login, no repetition', async (_, fault) => {
+  it.each(Object.entries(troubles))('O15 · %s is not about the token: no login, no repetition', async (_, fault) => {
     const token = await app.tokens.getToken();
     app.xpay.faults.next({ ...fault, processed: true }, { path: CONFIRM });
     const failure = await failureOf(app.http.post(CONFIRM, PAYMENT));
@@ -149,7 +149,7 @@ describe('calls of the API', () => {
     'client/x',
     '',
     '\\\\other.example.test',
-  ])('O15 · a path that leads elsewhere is refused before anything is sent: %s', async (path) => {
+  ])('O15 · a path that leads elsewhere is rejected before anything is sent: %s', async (path) => {
     expect(await failureOf(app.http.post(path))).toMatchObject({ code: 'configuration' });
     expect(app.xpay.requests('/client/wallets/*')).toBe(0);
   });
@@ -158,19 +158,16 @@ describe('calls of the API', () => {
     ...troubles,
     garbage: { kind: 'notJson' },
     'a redirect': { kind: 'redirect', location: 'http://127.0.0.1:1/' },
-    'an answer without a token': { kind: 'transform', transform: () => ({ success: { data: { success: true } } }) },
+    'a response without a token': { kind: 'transform', transform: () => ({ success: { data: { success: true } } }) },
   };
-  it.each(Object.entries(noToken))(
-    'O16 · when %s keeps us from a token, nothing is sent without one',
-    async (_, fault) => {
-      app.xpay.faults.always(fault, { path: AUTHENTICATE });
-      const failure = await failureOf(app.http.post(FIND, {}));
-      expect(failure).toMatchObject({ code: expect.stringMatching(/^upstream_/) as unknown, trouble: 'upstream' });
-      expect(app.xpay.requests(FIND)).toBe(0);
-    },
-  );
+  it.each(Object.entries(noToken))('O16 · when %s prevents a token, nothing is sent without one', async (_, fault) => {
+    app.xpay.faults.always(fault, { path: AUTHENTICATE });
+    const failure = await failureOf(app.http.post(FIND, {}));
+    expect(failure).toMatchObject({ code: expect.stringMatching(/^upstream_/) as unknown, trouble: 'upstream' });
+    expect(app.xpay.requests(FIND)).toBe(0);
+  });
 
-  it('O16 · an expired token is not sent either, and the failure says why and until when', async () => {
+  it('O16 · an expired token is not sent either, and the failure states the reason and the retry time', async () => {
     await app.tokens.getToken();
     await app.clock.advance(HOUR_MS);
     await app.xpay.pause();
@@ -183,8 +180,8 @@ describe('calls of the API', () => {
   });
 });
 
-describe('calls of the API without an account', () => {
-  it('O16 · are refused as a matter of configuration', async () => {
+describe('API calls without an account', () => {
+  it('O16 · are rejected with a configuration error', async () => {
     await using app = await startOutbound({
       credentials: () => {
         throw new Error('no vault');

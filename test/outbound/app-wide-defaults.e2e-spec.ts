@@ -5,7 +5,7 @@ import { APP, FIND, startOutbound } from './outbound.js';
 
 const PLANTED = 'planted-by-the-app';
 
-describe('what an app sets for every axios and agent of its process', () => {
+describe('defaults that an app sets for every axios and agent of its process', () => {
   const before = { ...axios.defaults };
   const globalAgent = http.globalAgent;
   let seen: string[];
@@ -62,7 +62,7 @@ describe('what an app sets for every axios and agent of its process', () => {
     http.globalAgent = globalAgent;
   });
 
-  it('O17 · neither sees our credentials nor adds anything to our requests', async () => {
+  it('O17 · neither receive our credentials nor change our requests', async () => {
     await using app = await startOutbound();
     await app.tokens.getToken();
     await expect(app.http.post(FIND, {})).resolves.toEqual(expect.any(Array));
@@ -77,7 +77,7 @@ describe('what an app sets for every axios and agent of its process', () => {
   });
 });
 
-/** An agent that notes that it was used. */
+/** An agent that records its use. */
 class SpyAgent extends http.Agent {
   constructor(private readonly seen: string[]) {
     super();

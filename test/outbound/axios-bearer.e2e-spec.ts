@@ -6,7 +6,7 @@ import { APP, AUTHENTICATE, CONFIRM, FIND, type Outbound, failureOf, startOutbou
 
 const PAYMENT = { wallet: 'w-1', destination: 'T-1', amount: '10', note: 'ä \u2028' };
 
-describe('the token on an axios of your own', () => {
+describe('the token on an axios instance of the app', () => {
   let app: Outbound;
   let client: AxiosInstance;
   let detach: () => void;
@@ -20,7 +20,7 @@ describe('the token on an axios of your own', () => {
   const outcomes = (path: string): string[] =>
     app.xpay.ledger.filter((entry) => entry.path === path).map(({ outcome }) => outcome);
 
-  it('O15 · goes with requests to the upstream, whichever way the address is put', async () => {
+  it('O15 · is sent with requests to the upstream, in every notation of the address', async () => {
     await client.post(FIND, {});
     await client.post(app.xpay.url + FIND, {});
     await client.request({
@@ -34,7 +34,7 @@ describe('the token on an axios of your own', () => {
     expect(app.logins()).toBe(1);
   });
 
-  it('O15 · goes to no other host, port or scheme', async () => {
+  it('O15 · is sent to no other host, port or scheme', async () => {
     await using elsewhere = await startOutbound();
     const others = [elsewhere.xpay.url, app.xpay.url.replace('127.0.0.1', 'localhost')];
     for (const origin of others) await client.post(origin + FIND, {}).catch(() => undefined);
@@ -44,7 +44,7 @@ describe('the token on an axios of your own', () => {
     expect(app.logins()).toBe(0);
   });
 
-  it('O15 · leaves an Authorization of the request’s own alone, and does not answer for it', async () => {
+  it('O15 · is not set if the request has its own Authorization, and is not renewed for it', async () => {
     const before = await app.tokens.getToken();
     await client.post(FIND, {}, { headers: { Authorization: 'Bearer mine' } }).catch(() => undefined);
     await client.post(FIND, {}, { auth: { username: 'me', password: 'mine' } }).catch(() => undefined);
@@ -52,7 +52,7 @@ describe('the token on an axios of your own', () => {
     expect(app.tokens.peek()).toBe(before);
   });
 
-  it('O15 · a 401 renews it and repeats the request once, at once, with the very same bytes', async () => {
+  it('O15 · is renewed after a 401, and the request repeated once, at once, with the same bytes', async () => {
     await app.tokens.getToken();
     app.xpay.revokeTokens();
     await client.post(CONFIRM, PAYMENT);
@@ -61,7 +61,7 @@ describe('the token on an axios of your own', () => {
     expect(app.logins()).toBe(2);
   });
 
-  it('O15 · a transform of the app’s own is applied to what the app gave, not to what was sent already', async () => {
+  it('O15 · a transform of the app is applied to the original body, not to the serialized one', async () => {
     await app.tokens.getToken();
     app.xpay.revokeTokens();
     let applied = 0;
@@ -83,7 +83,7 @@ describe('the token on an axios of your own', () => {
     expect(outcomes(FIND)).toEqual(['bad_bearer', 'ok']);
   });
 
-  it('O15 · a stream cannot: the token is renewed for the next call', async () => {
+  it('O15 · a stream cannot be repeated: the token is renewed for the next call', async () => {
     await app.tokens.getToken();
     app.xpay.revokeTokens();
     const body = Readable.from([Buffer.from('{}')]);
@@ -93,7 +93,7 @@ describe('the token on an axios of your own', () => {
     expect(app.logins()).toBe(2);
   });
 
-  it('O15 · a second 401 is the answer', async () => {
+  it('O15 · a second 401 is the response', async () => {
     app.xpay.faults.always({ kind: 'status', status: 401 }, { path: FIND });
     const failure: unknown = await client.post(FIND, {}).catch((thrown: unknown) => thrown);
     expect(failure).toBeInstanceOf(AxiosError);
@@ -101,7 +101,7 @@ describe('the token on an axios of your own', () => {
     expect([app.logins(), app.xpay.requests(FIND)]).toEqual([2, 2]);
   });
 
-  it('O15 · a 401 is noticed too where the app calls every status an answer', async () => {
+  it('O15 · a 401 also counts if the app accepts every status', async () => {
     await app.tokens.getToken();
     app.xpay.revokeTokens();
     const response = await client.post(FIND, {}, { validateStatus: () => true });
@@ -116,7 +116,7 @@ describe('the token on an axios of your own', () => {
     expect(app.logins()).toBe(2);
   });
 
-  it('O15 · an answer that the app calls a rejection renews the token, and is not repeated', async () => {
+  it('O15 · a response that the app classifies as a rejection renews the token, and is not repeated', async () => {
     detach();
     detach = attachXPayBearer(client, app.tokens, {
       isRejection: ({ data }) => JSON.stringify(data).includes('"message":"invalid token"'),
@@ -130,7 +130,7 @@ describe('the token on an axios of your own', () => {
     expect([app.logins(), app.xpay.payments.length]).toEqual([2, 1]);
   });
 
-  it.each(['http', 'fetch'] as const)('O15 · never goes along with a redirect (adapter %s)', async (adapter) => {
+  it.each(['http', 'fetch'] as const)('O15 · is never sent with a redirect (adapter %s)', async (adapter) => {
     await using elsewhere = await startOutbound();
     for (const location of [elsewhere.xpay.url + FIND, app.xpay.url + FIND]) {
       app.xpay.faults.next({ kind: 'redirect', location }, { path: CONFIRM });
@@ -146,7 +146,7 @@ describe('the token on an axios of your own', () => {
     expect(app.xpay.requests(FIND)).toBe(0);
   });
 
-  it('O16 · where the renewal after a 401 fails, the failure is ours to tell', async () => {
+  it('O16 · if the renewal after a 401 fails, its failure is thrown', async () => {
     await app.tokens.getToken();
     app.xpay.revokeTokens();
     app.xpay.setSecret(APP.username, 'rotated-without-us');
@@ -155,7 +155,7 @@ describe('the token on an axios of your own', () => {
     expect(failure).toMatchObject({ code: 'credentials_rejected', status: 502 });
   });
 
-  it('O7 · a request that is aborted waits for no token', async () => {
+  it('O7 · an aborted request does not wait for a token', async () => {
     app.xpay.faults.always({ kind: 'hang' });
     const leaving = new AbortController();
     const waiting = client.post(FIND, {}, { signal: leaving.signal });
@@ -165,7 +165,7 @@ describe('the token on an axios of your own', () => {
     expect(app.xpay.requests(FIND)).toBe(0);
   });
 
-  it('a failed request can be made again from its config, and gets a token again', async () => {
+  it('a failed request can be sent again from its config, and gets a token again', async () => {
     app.xpay.faults.next({ kind: 'html502' }, { path: FIND });
     const failure: unknown = await client.post(FIND, {}).catch((thrown: unknown) => thrown);
     if (!(failure instanceof AxiosError) || failure.config === undefined) throw new Error('expected an AxiosError');
@@ -174,7 +174,7 @@ describe('the token on an axios of your own', () => {
     expect(outcomes(FIND)).toEqual(['fault:html502', 'ok']);
   });
 
-  it('is taken off again', async () => {
+  it('can be detached', async () => {
     detach();
     await client.post(FIND, {}).catch(() => undefined);
     expect(outcomes(FIND)).toEqual(['bad_bearer']);

@@ -20,7 +20,7 @@ class Find {
   filter = undefined;
 }
 
-/** Its JSON is a text. */
+/** Its JSON is a string. */
 class Reference {
   constructor(private readonly id: string) {}
   toJSON(): string {
@@ -222,7 +222,7 @@ describe('the body of a call as a form (giftStream)', () => {
     ['string', () => HIDDEN],
     ['null', () => null],
     ['number', () => 5],
-  ] as [string, () => unknown][])('E1 · refuses a body that is no object of fields: %s', async (type, make) => {
+  ] as [string, () => unknown][])('E1 · refuses a body that is not an object of fields: %s', async (type, make) => {
     expect(await refused(calls, make())).toContain(type);
   });
 
@@ -243,7 +243,7 @@ describe('the body of a call as a form (giftStream)', () => {
 
   it.each<[string, unknown, string]>([
     [
-      'texts, numbers, bigints and booleans',
+      'strings, numbers, bigints and booleans',
       { a: ' +&', b: 1.5, c: 10n, d: true, e: false },
       'a=+%2B%26&b=1.5&c=10&d=1&e=0',
     ],
@@ -255,7 +255,7 @@ describe('the body of a call as a form (giftStream)', () => {
   });
 });
 
-/** A dialect of an app's own that knows nothing of the library's helpers. */
+/** A dialect of an app that does not use the library's helpers. */
 const own: Dialect = {
   ...xPay(),
   api: {
@@ -269,16 +269,16 @@ const own: Dialect = {
   },
 };
 
-describe('the body of a call in a dialect of one’s own', () => {
+describe('the body of a call in a custom dialect', () => {
   it.each([...Object.entries(circulars), ['bigint', () => 31_416n] as [string, () => unknown]])(
-    'E1 · what its encoder throws is a typed error: %s',
+    'E1 · an error of its encoder becomes a typed error: %s',
     async (_, make) => {
       calls = await startRecordedCalls(own);
       await refused(calls, { inner: make() });
     },
   );
 
-  it('E1 · an error of its encoder never carries a caller’s code', async () => {
+  it('E1 · an error of its encoder never has a code that blames the caller', async () => {
     const { XPayAuthError } = await import('nestjs-xpay-auth');
     const encode = (): never => {
       throw new XPayAuthError('invalid_credentials', 'not like this');
@@ -287,7 +287,7 @@ describe('the body of a call in a dialect of one’s own', () => {
     expect(await refused(calls, {})).toContain('not like this');
   });
 
-  it('E2 · a token that it writes into the body is the one of the attempt', async () => {
+  it('E2 · a token that it writes into the body is the one of the current attempt', async () => {
     calls = await startRecordedCalls({
       ...own,
       api: {
@@ -306,7 +306,7 @@ describe('the body of a call in a dialect of one’s own', () => {
   });
 });
 
-/** A body whose JSON depends on the moment. */
+/** A body whose JSON depends on the time. */
 class Order {
   constructor(public amount: number) {}
   toJSON(): object {
@@ -325,7 +325,7 @@ describe.each(Object.entries(dialects))('the snapshot of a call (%s)', (name, di
     calls = await startRecordedCalls(dialect);
   });
 
-  it('E2 · what is sent is what the body was when the call was made, whatever happens until the token is there', async () => {
+  it('E2 · the body is sent as it was when the call was made, whatever changes until the token is available', async () => {
     const body: Record<string, unknown> = { amount: 5 };
     calls.beforeGrant = () => (body['amount'] = 500);
     await calls.http.post('/client/bills/save', body);
@@ -335,7 +335,7 @@ describe.each(Object.entries(dialects))('the snapshot of a call (%s)', (name, di
     expect(bodies()).toEqual([first, first]);
   });
 
-  it('E2 · the repeat after a 401 sends the same bytes and headers, whatever happens meanwhile', async () => {
+  it('E2 · the repeat after a 401 sends the same bytes and headers, whatever changes meanwhile', async () => {
     const body: Record<string, unknown> = { amount: 5 };
     const headers: Record<string, string> = { 'x-order': 'one' };
     calls.beforeAnswer = (count) => {
@@ -365,7 +365,7 @@ describe.each(Object.entries(dialects))('the snapshot of a call (%s)', (name, di
 });
 
 describe.each(['xPay', 'passwordLogin', 'giftStream'])('the snapshot of a call (%s)', (name) => {
-  it('E2 · a body that becomes impossible to send meanwhile is sent as it was', async () => {
+  it('E2 · a body that becomes invalid meanwhile is sent as it was', async () => {
     const dialect = dialects[name];
     if (dialect === undefined) throw new Error(name);
     calls = await startRecordedCalls(dialect);
@@ -378,14 +378,14 @@ describe.each(['xPay', 'passwordLogin', 'giftStream'])('the snapshot of a call (
   });
 });
 
-/** A body and what changes it. */
+/** A body and a function that changes it. */
 function changing<T>(body: T, change: (body: T) => unknown): readonly [body: T, change: () => unknown] {
   return [body, () => change(body)];
 }
 
 const bytes = (text: string): Uint8Array<ArrayBuffer> => new TextEncoder().encode(text);
 
-describe('the snapshot of a request that an axios of your own sends', () => {
+describe('the snapshot of a request on an axios instance of the app', () => {
   const five = '{"amount":5}';
   const mutable: readonly (readonly [string, string, () => readonly [unknown, () => unknown]])[] = [
     ['a Buffer', five, () => changing(Buffer.from(five), (body) => body.fill('9'))],
@@ -405,7 +405,7 @@ describe('the snapshot of a request that an axios of your own sends', () => {
   ];
 
   it.each(mutable)(
-    'E2 · %s is sent as it was, first and again after a 401, whatever happens meanwhile',
+    'E2 · %s is sent as it was, first and again after a 401, whatever changes meanwhile',
     async (_, text, make) => {
       calls = await startRecordedCalls(xPay());
       const client = axios.create({ baseURL: calls.url, proxy: false });
@@ -414,7 +414,7 @@ describe('the snapshot of a request that an axios of your own sends', () => {
       const [body, change] = make();
       calls.beforeGrant = change;
       await client.post('/', body);
-      // While it waits for an answer.
+      // While it waits for a response.
       const [repeated, changeRepeated] = make();
       calls.beforeAnswer = (count) => {
         changeRepeated();
@@ -425,7 +425,7 @@ describe('the snapshot of a request that an axios of your own sends', () => {
     },
   );
 
-  it('E2 · an interceptor that runs after may still change the body of the first request', async () => {
+  it('E2 · an interceptor that runs later may still change the body of the first request', async () => {
     calls = await startRecordedCalls(xPay());
     const client = axios.create({ baseURL: calls.url, proxy: false });
     client.interceptors.request.use((config) => {
@@ -442,7 +442,7 @@ describe('the snapshot of a request that an axios of your own sends', () => {
     ['an array of a class with toJSON', () => Page.of(1, 2)],
     ['an object whose toJSON reads members that are not enumerable', amountOf],
     ['an object with an inherited toJSON', () => Object.assign(Object.create({ toJSON: () => 'inherited' }), { a: 1 })],
-  ])('E1 · sends the same bytes as without us: %s', async (_, make) => {
+  ])('E1 · sends the same bytes as axios alone: %s', async (_, make) => {
     calls = await startRecordedCalls(xPay());
     const client = axios.create({ baseURL: calls.url, proxy: false });
     await client.post('/', make());
@@ -458,7 +458,7 @@ describe('the snapshot of a request that an axios of your own sends', () => {
     ['Float32Array', () => new Float32Array([1.5, 2]), '[1.5,2]'],
     ['DataView', () => new DataView(bytes('--5--').buffer, 2, 1), '53'],
     ['ArrayBuffer', () => bytes('5').buffer, '53'],
-  ])('E1 · hands a transformRequest of the app the type that it expects: %s', async (type, make, text) => {
+  ])('E1 · passes to a transformRequest of the app the type that it expects: %s', async (type, make, text) => {
     calls = await startRecordedCalls(xPay());
     const types: string[] = [];
     const client = axios.create({
@@ -475,7 +475,7 @@ describe('the snapshot of a request that an axios of your own sends', () => {
     expect([types, calls.recorded.map((request) => request.body)]).toEqual([[type], [text]]);
   });
 
-  it('E2 · the query is sent as it was, first and again after a 401, whatever happens meanwhile', async () => {
+  it('E2 · the query is sent as it was, first and again after a 401, whatever changes meanwhile', async () => {
     calls = await startRecordedCalls(xPay());
     const client = axios.create({ baseURL: calls.url, proxy: false });
     attachXPayBearer(client, calls.tokens);
@@ -489,7 +489,7 @@ describe('the snapshot of a request that an axios of your own sends', () => {
     expect(calls.recorded.map((request) => request.path)).toEqual(['/?amount=5', '/?amount=5']);
   });
 
-  it('E1 · a circular object is refused as it is without us', async () => {
+  it('E1 · a circular object is rejected as axios alone does', async () => {
     calls = await startRecordedCalls(xPay());
     const circular: Record<string, unknown> = { amount: 5 };
     circular['self'] = { of: [circular] };

@@ -7,7 +7,7 @@ import { COUNTED_HOUR_MS, HOUR_MS, type Outbound, failureOf, served, startOutbou
 const TWO_HOURS_MS = 7_200_000;
 const DAY_MS = 86_400_000;
 
-/** How many of the tokens handed out, over a while and every so often, the upstream would not take any more. */
+/** Counts the tokens handed out that the upstream would reject, over a period, at intervals. */
 async function deadTokens(app: Outbound, whileMs: number, everyMs: number): Promise<number> {
   let dead = 0;
   for (let ms = 0; ms < whileMs; ms += everyMs) {
@@ -18,7 +18,7 @@ async function deadTokens(app: Outbound, whileMs: number, everyMs: number): Prom
   return dead;
 }
 
-/** The machine's wall clock jumps, and the upstream's stays right. */
+/** Moves the machine's wall clock. The upstream's clock stays correct. */
 function stepOurWall(app: Outbound, ms: number): void {
   app.clock.stepWall(ms);
   app.xpay.clockSkewMs -= ms;
@@ -26,7 +26,7 @@ function stepOurWall(app: Outbound, ms: number): void {
 
 describe('clocks', () => {
   it.each([TWO_HOURS_MS, -TWO_HOURS_MS])(
-    'O10 · a step of the wall clock by %i ms serves no dead token',
+    'O10 · a step of the wall clock by %i ms hands out no expired token',
     async (step) => {
       await using app = await startOutbound();
       await app.tokens.getToken();
@@ -39,7 +39,7 @@ describe('clocks', () => {
     },
   );
 
-  it('O10 · a wall clock set back by just the time that passed revives no dead token', async () => {
+  it('O10 · a wall clock set back by exactly the elapsed time makes no expired token valid', async () => {
     await using app = await startOutbound();
     const old = await app.tokens.getToken();
     await app.clock.advance(TWO_HOURS_MS);
@@ -48,7 +48,7 @@ describe('clocks', () => {
     expect(await app.tokens.getToken()).not.toBe(old);
   });
 
-  it('O10 · a jump of the wall clock that no sleep explains is served, and renewed behind the caller', async () => {
+  it('O10 · after a jump of the wall clock without sleep the token is served and renewed in the background', async () => {
     await using app = await startOutbound();
     const old = await app.tokens.getToken();
     await served(3, () => app.tokens.getToken());
@@ -66,7 +66,7 @@ describe('clocks', () => {
     );
   });
 
-  it('O10 · in a burst the jump is noticed within a ms', async () => {
+  it('O10 · in a burst the jump is detected within a ms', async () => {
     await using app = await startOutbound();
     await app.tokens.getToken();
     await served(1_000, () => app.tokens.getToken());
@@ -76,7 +76,7 @@ describe('clocks', () => {
     await until(() => app.logins() === 2);
   });
 
-  it('O10 · small steps, as a time server makes them, cause nothing', async () => {
+  it('O10 · small steps, as a time server makes them, have no effect', async () => {
     await using app = await startOutbound();
     await app.tokens.getToken();
     for (const step of [1_500, -900, 800, -1_500]) {
@@ -88,7 +88,7 @@ describe('clocks', () => {
   });
 
   it.each([TWO_HOURS_MS, -TWO_HOURS_MS, 40_000, -40_000])(
-    'O10 · an upstream whose clock is off by %i ms: no dead token, and it is warned of once',
+    'O10 · an upstream whose clock is off by %i ms: no expired token, and one warning',
     async (clockSkewMs) => {
       await using app = await startOutbound({}, { clockSkewMs });
       const dead = await deadTokens(app, 3 * HOUR_MS, 60_000);
@@ -107,7 +107,7 @@ describe('clocks', () => {
     },
   );
 
-  it('O10 · an answer that was dated early and came late is not taken for a slow clock', async () => {
+  it('O10 · a delayed response with an early Date is not taken for a slow clock', async () => {
     const grants: ((grant: Grant) => void)[] = [];
     const dialect: Dialect = { ...xPay(), authenticate: () => new Promise((resolve) => grants.push(resolve)) };
     await using app = await startOutbound({ dialect });
@@ -122,14 +122,14 @@ describe('clocks', () => {
     expect(app.lines.filter((line) => line.startsWith('warn'))).toEqual([]);
   });
 
-  it('O10 · without a Date there is nothing to compare, and expiry is read by our clock', async () => {
+  it('O10 · without a Date there is no comparison, and expiry is read by our clock', async () => {
     await using app = await startOutbound({}, { dateHeader: false });
     await app.tokens.getToken();
     expect(app.tokens.status()).toMatchObject({ clockSkewMs: 0, usableForMs: HOUR_MS - 30_000 });
   });
 
   it.each(['0', '-1', 'soon 5', '2020', '2020-01-01T00:00:00Z'])(
-    'O10 · a Date header that is no date (%s) tells nothing of the clock, and lengthens no life',
+    'O10 · an invalid Date header (%s) is ignored, and extends no lifetime',
     async (date) => {
       await using app = await startOutbound({}, { dateHeader: false });
       const data = { access_token: 'a-token', expiresAt: app.clock.now() + HOUR_MS, user: { username: 'app' } };
@@ -140,7 +140,7 @@ describe('clocks', () => {
   );
 });
 
-describe('lives', () => {
+describe('lifetimes', () => {
   const lives = [
     { life: '2 s', lifeMs: 2_000, everyMs: 50, renewals: 20 },
     { life: '5 s', lifeMs: 5_000, everyMs: 100, renewals: 20 },
@@ -149,7 +149,7 @@ describe('lives', () => {
     { life: '1,000 days', lifeMs: 1_000 * DAY_MS, everyMs: 10 * DAY_MS, renewals: 2 },
   ];
   it.each(lives)(
-    'O11 · a token of $life is usable, and renewed behind the caller',
+    'O11 · a token of $life is usable, and renewed in the background',
     async (row) => {
       await using app = await startOutbound({}, { tokenLifeMs: row.lifeMs });
       const whileMs = row.renewals * 0.7 * row.lifeMs;
@@ -160,11 +160,11 @@ describe('lives', () => {
         waited += app.tokens.peek() === undefined ? 1 : 0;
         dead += app.xpay.isLive((await app.tokens.getToken()).value) ? 0 : 1;
         await app.clock.advance(row.everyMs);
-        // A request behind the caller is a real one: give it the time that this clock does not.
+        // A request in the background is a real one, and needs time that this clock does not give.
         await until(() => app.logins() === app.events.length);
       }
       expect([waited, dead]).toEqual([0, 0]);
-      // One login for each 65 to 75 % of a life, and one step of the test later at the most. `Date` may have lost a second.
+      // One login per 65 to 75 % of a lifetime, and at most one step of the test later. `Date` may have lost a second.
       const shortestMs = Math.max(row.lifeMs - 1_000, row.lifeMs / 2);
       expect(app.logins()).toBeLessThanOrEqual(1 + Math.ceil(whileMs / (0.65 * shortestMs)));
       expect(app.logins()).toBeGreaterThanOrEqual(Math.floor(whileMs / (0.75 * row.lifeMs + row.everyMs)));
@@ -177,13 +177,13 @@ describe('lives', () => {
     30_000,
   );
 
-  it('O11 · no timer waits for the end of a token', async () => {
+  it('O11 · no timer runs until the expiry of a token', async () => {
     await using app = await startOutbound({}, { tokenLifeMs: 1_000 * DAY_MS });
     await app.tokens.getToken();
     expect(app.clock.pendingTimers).toBe(0);
   });
 
-  it('O11 · the system’s clock fires no timer of 25 days at once', async () => {
+  it('O11 · the system clock does not fire a timer of 25 days at once', async () => {
     jest.useFakeTimers();
     try {
       let fired = 0;
@@ -207,7 +207,7 @@ describe('lives', () => {
     ['in the past', xpayMalformed.expiryInThePast, /ms before it was given/],
     ['in seconds', xpayMalformed.expiryInSeconds, /seconds where ms were expected/],
     ['a text', xpayMalformed.expiryIsText, /nothing readable/],
-  ] as const)('O12 · an expiry that is %s is upstream_malformed, and no loop', async (which, fault, words) => {
+  ] as const)('O12 · an expiry that is %s is upstream_malformed, and causes no loop', async (which, fault, words) => {
     await using app = await startOutbound();
     app.xpay.faults.always(fault);
     const failure = await failureOf(app.tokens.getToken());
@@ -219,7 +219,7 @@ describe('lives', () => {
   });
 
   it.each(['bothKeys', 'noKeys', 'nullData', 'innerFalse', 'noToken', 'noUser'] as const)(
-    'O12 · an answer that is broken (%s) is upstream_malformed, and keeps the good token',
+    'O12 · a malformed response (%s) is upstream_malformed, and keeps the valid token',
     async (flaw) => {
       await using app = await startOutbound();
       const good = await app.tokens.getToken();
@@ -233,7 +233,7 @@ describe('lives', () => {
     },
   );
 
-  it.each([-1, 0, 1e18, Number.MAX_SAFE_INTEGER])('O12 · an expiry of %d is not believed', async (expiresAt) => {
+  it.each([-1, 0, 1e18, Number.MAX_SAFE_INTEGER])('O12 · an expiry of %d is rejected', async (expiresAt) => {
     await using app = await startOutbound();
     app.xpay.faults.always({
       kind: 'transform',
@@ -243,7 +243,7 @@ describe('lives', () => {
     expect(await failureOf(app.tokens.getToken())).toMatchObject({ code: 'upstream_malformed' });
   });
 
-  it('O12 · an expiry that nobody states is taken for the fallback life, never for ever', async () => {
+  it('O12 · without an expiry the fallback lifetime applies, never an unlimited one', async () => {
     await using app = await startOutbound();
     app.xpay.faults.always(xpayMalformed.noExpiry);
     const token = await app.tokens.getToken();
@@ -261,7 +261,7 @@ describe('lives', () => {
     );
   });
 
-  it('O12 · the fallback life is an option', async () => {
+  it('O12 · the fallback lifetime is an option', async () => {
     await using app = await startOutbound({ token: { fallbackLifeMs: 10_000 } });
     app.xpay.faults.always(xpayMalformed.noExpiry);
     await app.tokens.getToken();

@@ -4,8 +4,8 @@ import { appendFileSync } from 'node:fs';
 export type Row = `${'E' | 'O'}${number}`;
 
 /**
- * Puts down what was measured, for the table in docs/resilience.md: `npm run resilience` says where. In any other run it
- * does nothing.
+ * Records a measurement for the table in docs/resilience.md. `npm run resilience` sets the file. Other runs record
+ * nothing.
  */
 export function figure(row: Row, situation: string, measured: string): void {
   const file = process.env['RESILIENCE_FIGURES'];

@@ -4,7 +4,7 @@ import { getEventListeners } from 'node:events';
 import { config as rxjs } from 'rxjs';
 import { HOUR_MS, failureOf, served, startOutbound, until } from './outbound.js';
 
-/** xPay.stream's dialect with another way to authenticate. */
+/** The dialect of xPay.stream with another way to authenticate. */
 function dialect(authenticate: () => unknown): Dialect {
   return { ...xPay(), authenticate: authenticate as Dialect['authenticate'] };
 }
@@ -19,7 +19,7 @@ function broken(): never {
   throw new Error('disk full');
 }
 
-describe('a token service among careless neighbours', () => {
+describe('a token service with faulty dialects, subscribers and loggers', () => {
   const thrownBySubscribers: unknown[] = [];
   beforeAll(() => {
     rxjs.onUnhandledError = (failure) => thrownBySubscribers.push(failure);
@@ -38,7 +38,7 @@ describe('a token service among careless neighbours', () => {
     'a TypeError': new TypeError('x is not a function'),
   };
   it.each(Object.entries(thrown))(
-    'O16 · a dialect that throws %s: upstream_malformed, then a second of rest',
+    'O16 · a dialect that throws %s: upstream_malformed, then a backoff of a second',
     async (_, what) => {
       let asked = 0;
       const throwing = dialect(() => {
@@ -55,16 +55,16 @@ describe('a token service among careless neighbours', () => {
   const brought: Record<string, unknown> = {
     nothing: undefined,
     'an empty object': {},
-    'a token that is a text': { accessToken: 'a-token' },
+    'a token that is a string': { accessToken: 'a-token' },
     'an empty token': grantOf({ value: '' }),
-    'a token that is no text': grantOf({ value: 5 }),
-    'an endless life': grantOf({ lifeMs: Infinity }),
-    'a life that is no number': grantOf({ lifeMs: NaN }),
-    'a life that is over': grantOf({ lifeMs: -1 }),
-    'an expiry that is no number': { ...grantOf({ expiresAt: NaN }), lifeMs: undefined },
+    'a token that is not a string': grantOf({ value: 5 }),
+    'an infinite lifetime': grantOf({ lifeMs: Infinity }),
+    'a lifetime that is not a number': grantOf({ lifeMs: NaN }),
+    'a negative lifetime': grantOf({ lifeMs: -1 }),
+    'an expiry that is not a number': { ...grantOf({ expiresAt: NaN }), lifeMs: undefined },
   };
   it.each(Object.entries(brought))(
-    'O12 · a dialect that brings %s: upstream_malformed, and no token',
+    'O12 · a dialect that returns %s: upstream_malformed, and no token',
     async (_, what) => {
       await using app = await startOutbound({ dialect: dialect(() => Promise.resolve(what)) });
       expect(await failureOf(app.tokens.getToken())).toMatchObject({ code: 'upstream_malformed' });
@@ -73,14 +73,14 @@ describe('a token service among careless neighbours', () => {
     },
   );
 
-  it('O12 · a dialect that is unsure of the upstream’s time is taken for one that does not know it', async () => {
+  it('O12 · an invalid upstream time from a dialect is treated as unknown', async () => {
     const grant = { ...grantOf({ expiresAt: Date.UTC(2026, 0, 1, 1) }), lifeMs: undefined, upstreamNow: NaN };
     await using app = await startOutbound({ dialect: dialect(() => Promise.resolve(grant)) });
     await app.tokens.getToken();
     expect(app.tokens.status()).toMatchObject({ clockSkewMs: 0, usableForMs: HOUR_MS - 30_000 });
   });
 
-  it('O7 · a dialect that heeds no signal ends at the deadline, and what it brings later is not taken', async () => {
+  it('O7 · a dialect that ignores the signal ends at the deadline, and its later result is dropped', async () => {
     const late: ((grant: Grant) => void)[] = [];
     await using app = await startOutbound({ dialect: dialect(() => new Promise((resolve) => late.push(resolve))) });
     const first = failureOf(app.tokens.getToken());
@@ -96,7 +96,7 @@ describe('a token service among careless neighbours', () => {
     expect(app.tokens.peek()?.value).toBe('in-time');
   });
 
-  it('O7 · a refusal that comes after the deadline refuses nothing', async () => {
+  it('O7 · a rejection that arrives after the deadline has no effect', async () => {
     const late: ((failure: Error) => void)[] = [];
     let reads = 0;
     await using app = await startOutbound({
@@ -117,7 +117,7 @@ describe('a token service among careless neighbours', () => {
     await expect(app.tokens.getToken()).resolves.toBeDefined();
   });
 
-  it('O5 · a subscriber that throws harms neither the token nor the other subscribers', async () => {
+  it('O5 · a subscriber that throws affects neither the token nor the other subscribers', async () => {
     await using app = await startOutbound();
     const heard: string[] = [];
     app.tokens.events.subscribe(() => {
@@ -131,7 +131,7 @@ describe('a token service among careless neighbours', () => {
     await until(() => thrownBySubscribers.length > 0);
   });
 
-  it('O5 · a logger that throws harms neither the token nor the events', async () => {
+  it('O5 · a logger that throws affects neither the token nor the events', async () => {
     await using app = await startOutbound();
     app.module.useLogger({ log: broken, warn: broken, error: broken, debug: broken });
     const token = await app.tokens.getToken();
@@ -141,7 +141,7 @@ describe('a token service among careless neighbours', () => {
     app.module.useLogger(false);
   });
 
-  it('O3 · a subscriber that asks for a token the moment one is rejected gets another', async () => {
+  it('O3 · a subscriber that requests a token during a rejection gets another one', async () => {
     await using app = await startOutbound();
     const got: Promise<AccessToken>[] = [];
     app.tokens.events.subscribe(({ type }) => {
@@ -153,7 +153,7 @@ describe('a token service among careless neighbours', () => {
     expect(app.logins()).toBe(2);
   });
 
-  it('O1 · a subscriber that meddles in every event causes no flood and no stand-still', async () => {
+  it('O1 · a subscriber that calls the service on every event causes neither a flood nor a deadlock', async () => {
     await using app = await startOutbound();
     app.tokens.events.subscribe(() => {
       app.tokens.status();
@@ -170,14 +170,14 @@ describe('a token service among careless neighbours', () => {
     expect(app.logins()).toBeLessThanOrEqual(8);
   });
 
-  it('O1 · a thousand forced refreshes are one', async () => {
+  it('O1 · a thousand forced refreshes share one request', async () => {
     await using app = await startOutbound();
     const tokens = await Promise.all(Array.from({ length: 1_000 }, () => app.tokens.refresh()));
     expect(new Set(tokens).size).toBe(1);
     expect(app.logins()).toBe(1);
   });
 
-  it('O7 · many who wait with one signal put one listener on it: Node warns of a leak beyond ten', async () => {
+  it('O7 · callers who share a signal add one listener to it, because Node warns of a leak beyond ten', async () => {
     await using app = await startOutbound();
     app.xpay.faults.next({ kind: 'delay', ms: 100 });
     const leaving = new AbortController();
@@ -190,7 +190,7 @@ describe('a token service among careless neighbours', () => {
     await app.clock.advance(100);
   });
 
-  it('O7 · what a flight past its deadline brings late does not replace a newer refresh token', async () => {
+  it('O7 · a late result of a request past its deadline does not replace a newer refresh token', async () => {
     const late: ((grant: Grant) => void)[] = [];
     const used: string[] = [];
     const refreshing: Dialect = {

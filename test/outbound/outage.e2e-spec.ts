@@ -2,27 +2,30 @@ import { describe, expect, it } from '@jest/globals';
 import { figure } from './figures.js';
 import { COUNTED_HOUR_MS, HOUR_MS, failureOf, served, startOutbound, until } from './outbound.js';
 
-describe('an upstream in trouble', () => {
-  it.each([0.76, 0.9, 0.99])('O5 · down, with the token at %d of its life: everybody is served', async (share) => {
-    await using app = await startOutbound();
-    await app.tokens.getToken();
-    await app.clock.advance(share * HOUR_MS);
-    await app.xpay.pause();
-    const failed = (): number => app.events.filter(({ type }) => type === 'refresh-failed').length;
-    await app.tokens.getToken();
-    await until(() => failed() === 1);
-    const count = await served(200, () => app.tokens.getToken());
-    expect(count).toBe(200);
-    expect(failed()).toBe(1);
-    figure(
-      'O5',
-      `200 callers, upstream down, ${Math.round((1 - share) * 100)} % of the life left`,
-      `${count}/200 served, ${failed()} request`,
-    );
-    await app.xpay.resume();
-  });
+describe('an upstream that fails', () => {
+  it.each([0.76, 0.9, 0.99])(
+    'O5 · down, with the token at %d of its lifetime: every caller is served',
+    async (share) => {
+      await using app = await startOutbound();
+      await app.tokens.getToken();
+      await app.clock.advance(share * HOUR_MS);
+      await app.xpay.pause();
+      const failed = (): number => app.events.filter(({ type }) => type === 'refresh-failed').length;
+      await app.tokens.getToken();
+      await until(() => failed() === 1);
+      const count = await served(200, () => app.tokens.getToken());
+      expect(count).toBe(200);
+      expect(failed()).toBe(1);
+      figure(
+        'O5',
+        `200 callers, upstream down, ${Math.round((1 - share) * 100)} % of the life left`,
+        `${count}/200 served, ${failed()} request`,
+      );
+      await app.xpay.resume();
+    },
+  );
 
-  it('O5 · it is served down to the hard margin, and not a ms beyond', async () => {
+  it('O5 · the token is served down to the hard margin, and not a ms beyond', async () => {
     await using app = await startOutbound();
     const token = await app.tokens.getToken();
     app.xpay.faults.always({ kind: 'reset' });
@@ -35,7 +38,7 @@ describe('an upstream in trouble', () => {
     expect(await failureOf(app.tokens.getToken())).toMatchObject({ code: 'upstream_unavailable' });
   });
 
-  it('O5 · attempts behind the callers are spread out: 1 to 30 s apart, however many call', async () => {
+  it('O5 · background attempts are spread out: 1 to 30 s apart for any number of callers', async () => {
     await using app = await startOutbound();
     await app.tokens.getToken();
     app.xpay.faults.always({ kind: 'unavailable' });
@@ -48,7 +51,7 @@ describe('an upstream in trouble', () => {
       if (app.logins() !== logins) attempts.push(s);
       logins = app.logins();
     }
-    // Full jitter around a growing bound: 30 s at the most, 15.5 s on average once it has grown.
+    // Full jitter with a growing bound: 30 s at most, 15.5 s on average once it has grown.
     expect(attempts.length).toBeGreaterThan(600 / 31);
     expect(attempts.length).toBeLessThan(100);
     figure('O5', '3,000 callers in 600 s of outage', `${attempts.length} requests`);
@@ -62,7 +65,7 @@ describe('an upstream in trouble', () => {
     expect(app.tokens.peek()).toBe(token);
   });
 
-  it('O9 · past the margin one attempt at once, then one a second, and callers hear at once', async () => {
+  it('O9 · past the margin there is one attempt at once, then one a second, and callers fail at once', async () => {
     await using app = await startOutbound();
     await app.tokens.getToken();
     await app.clock.advance(COUNTED_HOUR_MS - 31_000);
@@ -79,7 +82,7 @@ describe('an upstream in trouble', () => {
     }
     expect(behind).toBe(2);
     expect(attempts).toEqual([1_000, 2_000, 3_000, 4_000, 5_000, 6_000, 7_000, 8_000, 9_000]);
-    // The upstream comes back just after an attempt: the next one is a second away.
+    // The upstream recovers just after an attempt, so the next one is a second away.
     await failureOf(app.tokens.getToken());
     app.xpay.faults.clear();
     let failed = 0;
@@ -91,7 +94,7 @@ describe('an upstream in trouble', () => {
     figure('O9', 'past the margin, upstream back: failed for', `${failed / 1_000} s`);
   });
 
-  it('O9 · an upstream that hangs is tried again as soon as it has been given up', async () => {
+  it('O9 · an upstream that never responds is called again as soon as the request has timed out', async () => {
     await using app = await startOutbound({ token: { deadlineMs: 2_000 } });
     app.xpay.faults.next({ kind: 'hang' });
     const first = failureOf(app.tokens.getToken());
@@ -101,7 +104,7 @@ describe('an upstream in trouble', () => {
     await expect(app.tokens.getToken()).resolves.toBeDefined();
   });
 
-  it('O13 · Retry-After is honoured while a token is held', async () => {
+  it('O13 · Retry-After is followed while a token is cached', async () => {
     await using app = await startOutbound();
     await app.tokens.getToken();
     await app.clock.advance(0.76 * HOUR_MS);
@@ -121,7 +124,7 @@ describe('an upstream in trouble', () => {
     expect(app.logins()).toBe(3);
   });
 
-  it('O13 · … and capped by what is left of the token', async () => {
+  it('O13 · Retry-After is capped by the remaining lifetime of the token', async () => {
     await using app = await startOutbound();
     await app.tokens.getToken();
     await app.clock.advance(COUNTED_HOUR_MS - 60_000);
@@ -142,21 +145,24 @@ describe('an upstream in trouble', () => {
     );
   });
 
-  it.each([30, 60, 3_600])('O13 · without a token it is believed up to 60 s (Retry-After: %i)', async (retryAfter) => {
-    await using app = await startOutbound();
-    app.xpay.faults.always({ kind: 'rateLimited', retryAfter });
-    const believedMs = Math.min(retryAfter, 60) * 1_000;
-    expect(await failureOf(app.tokens.getToken())).toMatchObject({
-      code: 'upstream_rate_limited',
-      retryAfterMs: believedMs,
-    });
-    await app.clock.advance(believedMs - 1);
-    expect(await failureOf(app.tokens.getToken())).toMatchObject({ code: 'upstream_rate_limited', retryAfterMs: 1 });
-    expect(app.logins()).toBe(1);
-    await app.clock.advance(1);
-    await failureOf(app.tokens.getToken());
-    expect(app.logins()).toBe(2);
-  });
+  it.each([30, 60, 3_600])(
+    'O13 · without a token Retry-After is followed up to 60 s (Retry-After: %i)',
+    async (retryAfter) => {
+      await using app = await startOutbound();
+      app.xpay.faults.always({ kind: 'rateLimited', retryAfter });
+      const believedMs = Math.min(retryAfter, 60) * 1_000;
+      expect(await failureOf(app.tokens.getToken())).toMatchObject({
+        code: 'upstream_rate_limited',
+        retryAfterMs: believedMs,
+      });
+      await app.clock.advance(believedMs - 1);
+      expect(await failureOf(app.tokens.getToken())).toMatchObject({ code: 'upstream_rate_limited', retryAfterMs: 1 });
+      expect(app.logins()).toBe(1);
+      await app.clock.advance(1);
+      await failureOf(app.tokens.getToken());
+      expect(app.logins()).toBe(2);
+    },
+  );
 
   it('O13 · Retry-After as a date is read by the upstream’s clock', async () => {
     await using app = await startOutbound({}, { clockSkewMs: -7_200_000 });
@@ -164,14 +170,14 @@ describe('an upstream in trouble', () => {
     expect(await failureOf(app.tokens.getToken())).toMatchObject({ retryAfterMs: 20_000 });
   });
 
-  it('O13 · "Retry-After: 0" is no leave to hammer', async () => {
+  it('O13 · "Retry-After: 0" does not permit immediate retries', async () => {
     await using app = await startOutbound();
     app.xpay.faults.always({ kind: 'unavailable', retryAfter: 0 });
     await served(200, () => app.tokens.getToken());
     expect(app.logins()).toBe(1);
   });
 
-  it('O13 · a forced refresh ends our own backoff, not the time that the upstream asked for', async () => {
+  it('O13 · a forced refresh ends our own backoff, not the Retry-After of the upstream', async () => {
     await using app = await startOutbound();
     app.xpay.faults.next({ kind: 'reset' });
     await failureOf(app.tokens.getToken());
@@ -184,7 +190,7 @@ describe('an upstream in trouble', () => {
     await expect(app.tokens.refresh()).resolves.toBeDefined();
   });
 
-  it('tells of no expiry where a good token was replaced, nor where nobody had tried', async () => {
+  it('emits no expiry event if a valid token was replaced, or if no renewal was tried', async () => {
     await using app = await startOutbound();
     await app.tokens.getToken();
     await app.tokens.refresh();
@@ -197,7 +203,7 @@ describe('an upstream in trouble', () => {
     ]);
   });
 
-  it('tells what happens in one line each, at its level, with the upstream’s references', async () => {
+  it('logs one line per event, at its level, with the upstream’s uuid and tag', async () => {
     await using app = await startOutbound();
     await app.tokens.getToken();
     await app.clock.advance(0.8 * HOUR_MS);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { AccessToken, type Clock, type Grant, XPayAuthError } from 'nestjs-xpay-auth';
-// Below the public surface: the module gives every instance a share and a randomness of its own; here both have a seed.
+// Below the public surface: the module gives every instance a random share and random numbers; here both have a seed.
 import { refreshShare } from '../../libs/xpay-auth/src/core/refresh-policy.js';
 import type { CachedToken } from '../../libs/xpay-auth/src/token/cached-token.js';
 import { testTokenSource } from '../support/token-source.js';
@@ -20,10 +20,10 @@ function seeded(seed: number): () => number {
   };
 }
 
-/** One instance and its upstream, in a time that moves by assignment; no sockets, and timers that nobody needs. */
+/** One instance and its upstream, with a time that is set directly, no sockets and no timers. */
 class World implements Clock {
   mono = 0;
-  /** When the upstream is down. */
+  /** Period in which the upstream is down. */
   outage = { from: Infinity, to: Infinity };
   readonly source: CachedToken;
   #issued = 0;
@@ -58,7 +58,9 @@ class World implements Clock {
     return () => undefined;
   }
 
-  /** Whether a caller at this moment is served. One who finds a token that is not due sets off nothing: a look will do. */
+  /**
+   * Whether a caller is served at this time. A caller with a token that is not due causes nothing, so peek() is enough.
+   */
   isServed(at: number): boolean | Promise<boolean> {
     this.mono = at;
     return (at < this.#dueAt && this.source.peek() !== undefined) || this.#call();
@@ -71,7 +73,7 @@ class World implements Clock {
     } catch {
       return false;
     } finally {
-      // A renewal behind the caller reads the credentials a few promise callbacks from now, and settles some later.
+      // A background renewal reads the credentials after a few promise callbacks, and settles some later.
       for (let turn = 0; turn < (this.#isRenewing ? 30 : 4); turn++) await Promise.resolve();
       this.#isRenewing = false;
       this.#dueAt = this.source.peek() === undefined ? 0 : (this.source.status().nextRefreshAt ?? 0) - START_WALL;
@@ -93,17 +95,17 @@ function nextSecond(at: number): number {
 }
 
 interface Outcome {
-  /** Whole seconds of the outage in which a caller failed. */
+  /** Number of full seconds of the outage in which a caller failed. */
   readonly failedSeconds: number;
   /** Ms from the upstream's return to the first caller who is served. */
   readonly failedAfterMs: number;
 }
 
-/** One outage, from a random moment of a life on. In it, somebody calls on every full second; after it, every 50 ms. */
+/** One outage, from a random time in a lifetime on. During it, a caller comes every second; after it, every 50 ms. */
 async function suffer(lifeMs: number, outageMs: number, random: () => number): Promise<Outcome> {
   const world = new World(lifeMs, random);
   const from = (1 + random()) * lifeMs;
-  // Before it, a thousand callers in each life.
+  // Before the outage there are a thousand callers per lifetime.
   const step = nextSecond(Math.max(1_000, lifeMs / 1_000));
   for (let at = 0; at < from; at += step) {
     const served = world.isServed(at);

@@ -17,22 +17,22 @@ export const AUTHENTICATE = '/client/authenticate';
 export const FIND = '/client/wallets/find';
 export const CONFIRM = '/client/wallets/send/tron/confirm';
 export const HOUR_MS = 3_600_000;
-/** The life of a token of 1 h as it is counted: `Date` may have lost a second. */
+/** The counted lifetime of a token of 1 h: `Date` may have lost a second. */
 export const COUNTED_HOUR_MS = HOUR_MS - 1_000;
 
-/** The public services of a real module beside an emulated upstream, both in one time. */
+/** The public services of a real module with an emulated upstream. Both use the same clock. */
 export interface Outbound extends AsyncDisposable {
   readonly clock: ManualClock;
   readonly xpay: XPayEmulator;
   readonly tokens: XPayTokenService;
   readonly http: XPayHttpService;
-  /** Everything that happened to the token. */
+  /** All events of the token. */
   readonly events: TokenEvent[];
-  /** Every line that was logged, with its level in front. */
+  /** Every log line, prefixed by its level. */
   readonly lines: string[];
-  /** Nest's module, to be closed early. */
+  /** Nest's module, for tests that close it early. */
   readonly module: TestingModule;
-  /** How often the upstream was asked for a token. */
+  /** Number of token requests to the upstream. */
   logins(): number;
 }
 
@@ -80,7 +80,7 @@ export async function startOutbound(
   }
 }
 
-/** Collects what Nest's loggers write; what is no text, with everything in it. */
+/** Collects the output of Nest's loggers. Objects are printed with their content. */
 export function collector(lines: string[]): LoggerService {
   const at =
     (level: string) =>
@@ -99,7 +99,7 @@ export function collector(lines: string[]): LoggerService {
   };
 }
 
-/** Resolves once it holds; gives sockets and promises their turns meanwhile. Rejects after 5 s. */
+/** Resolves once the condition holds, and lets sockets and promises proceed meanwhile. Rejects after 5 s. */
 export async function until(holds: () => boolean): Promise<void> {
   const deadline = performance.now() + 5_000;
   while (!holds()) {
@@ -108,7 +108,7 @@ export async function until(holds: () => boolean): Promise<void> {
   }
 }
 
-/** What it rejects with; fails the test when it does not, or not with our error. */
+/** Returns the rejection. Fails the test if there is none, or if it is not an XPayAuthError. */
 export async function failureOf(promise: Promise<unknown>): Promise<XPayAuthError> {
   const outcome = await promise.then(
     () => undefined,
@@ -120,7 +120,7 @@ export async function failureOf(promise: Promise<unknown>): Promise<XPayAuthErro
   );
 }
 
-/** How many of `calls` callers, one after another, are served. */
+/** Returns how many of `calls` successive callers are served. */
 export async function served(calls: number, call: () => Promise<unknown>): Promise<number> {
   let count = 0;
   for (let i = 0; i < calls; i++) {

@@ -22,15 +22,15 @@ export interface RecordedCalls extends AsyncDisposable {
   /** The upstream's origin. */
   readonly url: string;
   readonly recorded: Recorded[];
-  /** How many tokens were obtained. */
+  /** Number of tokens obtained. */
   logins: number;
   /** Runs before a token is granted. */
   beforeGrant: () => unknown;
-  /** Runs after a request was read and before it is answered; returns the status. */
+  /** Runs after a request was read and before the response; returns the status. */
   beforeAnswer: (count: number) => number;
 }
 
-/** An answer that every dialect of the library reads as data. */
+/** A response that every dialect of the library reads as data. */
 const ANSWER = JSON.stringify({ success: { message: 'OK', data: null }, message: 'OK', data: null });
 
 /** @param spoken the dialect whose API is called; its login is replaced by one that needs no request */

@@ -5,8 +5,8 @@ import { APP, HOUR_MS, failureOf, served, startOutbound, until } from './outboun
 
 const WRONG = { ...APP, secretKey: 'a-wrong-key-57721' };
 
-describe('our own account refused', () => {
-  it('O4 · two hundred callers one after another cause one request in the waiting period', async () => {
+describe('the app account rejected', () => {
+  it('O4 · two hundred successive callers cause one request in the backoff period', async () => {
     await using app = await startOutbound({ credentials: WRONG });
     expect(await served(200, () => app.tokens.getToken())).toBe(0);
     expect(app.logins()).toBe(1);
@@ -28,7 +28,7 @@ describe('our own account refused', () => {
     figure('O4', 'asked again after', `${asked.slice(1, 8).join(', ')} s … then every 60 s`);
   });
 
-  it('O4 · the failure says when to come back, and a forced refresh obeys the period too', async () => {
+  it('O4 · the failure states the retry time, and a forced refresh waits for the period too', async () => {
     await using app = await startOutbound({ credentials: WRONG });
     expect(await failureOf(app.tokens.getToken())).toMatchObject({ retryAfterMs: 1_000 });
     await app.clock.advance(400);
@@ -42,7 +42,7 @@ describe('our own account refused', () => {
     });
   });
 
-  it('O4 · new credentials clear it at once', async () => {
+  it('O4 · new credentials end the backoff at once', async () => {
     let credentials: Credentials = WRONG;
     await using app = await startOutbound({ credentials: () => credentials });
     for (let i = 0; i < 6; i++) {
@@ -55,7 +55,7 @@ describe('our own account refused', () => {
     expect(app.tokens.status()).toMatchObject({ state: 'fresh', failures: 0, lastError: undefined });
   });
 
-  it('O4 · once the account was accepted, a later refusal starts again at 1 s', async () => {
+  it('O4 · after the account was accepted, a later rejection starts again at 1 s', async () => {
     let credentials: Credentials = WRONG;
     await using app = await startOutbound({ credentials: () => credentials });
     for (let i = 0; i < 4; i++) {
@@ -68,14 +68,14 @@ describe('our own account refused', () => {
     expect(await failureOf(app.tokens.refresh())).toMatchObject({ code: 'credentials_rejected', retryAfterMs: 1_000 });
   });
 
-  it('O4 · a function that makes up new wrong credentials each time is not followed for ever', async () => {
+  it('O4 · a function that returns new wrong credentials each time does not cause unlimited logins', async () => {
     let reads = 0;
     await using app = await startOutbound({ credentials: () => ({ ...APP, secretKey: `wrong-${reads++}` }) });
     await served(200, () => app.tokens.getToken());
     expect(app.logins()).toBeLessThanOrEqual(8);
   });
 
-  it('O4 · trouble with reading the credentials does not shorten the period', async () => {
+  it('O4 · a failure to read the credentials does not shorten the period', async () => {
     let vault = true;
     await using app = await startOutbound({
       credentials: () => {
@@ -96,7 +96,7 @@ describe('our own account refused', () => {
     expect(app.logins()).toBe(1);
   });
 
-  it('O4 · a token that is still good is handed out meanwhile, and the upstream is left alone', async () => {
+  it('O4 · a token that is still valid is handed out meanwhile, without upstream calls', async () => {
     let reads = 0;
     await using app = await startOutbound({
       credentials: () => {
@@ -111,17 +111,17 @@ describe('our own account refused', () => {
     await until(() => app.events.length === 2);
     expect(await served(200, () => app.tokens.getToken())).toBe(200);
     expect(app.logins()).toBe(2);
-    // For the first login, and twice for the refused one: the vault is left alone too.
+    // One read for the first login, and two for the rejected one: the vault is not called more often either.
     expect(reads).toBe(3);
   });
 
-  it('O14 · credentials that rotated are read again when refused, and tried once', async () => {
+  it('O14 · rotated credentials are read again after a rejection, and tried once', async () => {
     let credentials: Credentials = APP;
     let reads = 0;
     await using app = await startOutbound({
       credentials: () => {
         reads++;
-        // The vault is a little ahead of the upstream's refusal: the first read still brings the old key.
+        // The vault changes a little after the upstream: the first read still returns the old key.
         return reads === 2 ? { ...APP } : credentials;
       },
     });
@@ -152,7 +152,7 @@ describe('our own account refused', () => {
     expect([reads, app.logins()]).toEqual([2, 1]);
   });
 
-  it('O14 · the function is asked for each login, and not for a token at hand', async () => {
+  it('O14 · the function is called for each login, and not for a cached token', async () => {
     let reads = 0;
     await using app = await startOutbound({
       credentials: () => {
@@ -171,12 +171,12 @@ describe('our own account refused', () => {
     null: null,
     'a text': 'app:secret',
     'an empty key': { username: 'app', secretKey: '' },
-    'a number for a key': { username: 'app', secretKey: 5 },
+    'a number as the key': { username: 'app', secretKey: 5 },
     'a key with a line break': { username: 'app', secretKey: 'a\nb' },
     'a lone surrogate': { username: 'app', secretKey: '\ud800' },
-    'a promise of nothing': Promise.resolve(undefined),
+    'a promise of undefined': Promise.resolve(undefined),
   };
-  it.each(Object.entries(garbage))('O14 · a function that gives %s is a matter of configuration', async (_, given) => {
+  it.each(Object.entries(garbage))('O14 · a function that returns %s is a configuration error', async (_, given) => {
     await using app = await startOutbound({ credentials: () => given as Credentials });
     const failure = await failureOf(app.tokens.getToken());
     expect(failure).toMatchObject({
@@ -187,7 +187,7 @@ describe('our own account refused', () => {
     expect(app.xpay.requests()).toBe(0);
   });
 
-  it('O14 · a function that gives nothing in time is named, not the upstream', async () => {
+  it('O14 · a function that returns nothing in time is named in the error, not the upstream', async () => {
     let asked = 0;
     await using app = await startOutbound({
       credentials: async () => {
@@ -207,7 +207,7 @@ describe('our own account refused', () => {
     expect(app.logins()).toBe(1);
   });
 
-  it('O14 · credentials that arrive after the deadline set off nothing any more', async () => {
+  it('O14 · credentials that arrive after the deadline cause no login', async () => {
     const late: ((credentials: Credentials) => void)[] = [];
     await using app = await startOutbound({ credentials: () => new Promise((resolve) => late.push(resolve)) });
     const waiting = failureOf(app.tokens.getToken());
@@ -220,7 +220,7 @@ describe('our own account refused', () => {
     expect(app.tokens.status()).toMatchObject({ state: 'none', failures: 1 });
   });
 
-  it('O14 · a caller’s code that the function throws does not become a refusal of the account', async () => {
+  it('O14 · an error of the function with a code that blames the caller does not become a rejection of the account', async () => {
     await using app = await startOutbound({
       credentials: () => {
         throw new XPayAuthError('invalid_credentials', 'vault says no');
@@ -237,12 +237,12 @@ describe('token.warmUp', () => {
     expect(app.logins()).toBe(1);
   });
 
-  it('is off unless asked for', async () => {
+  it('is off by default', async () => {
     await using app = await startOutbound();
     expect(app.logins()).toBe(0);
   });
 
-  it('fails the boot when the account is refused, and says so', async () => {
+  it('fails the boot when the account is rejected, with the reason', async () => {
     const failure = await failureOf(startOutbound({ token: { warmUp: true }, credentials: WRONG }));
     expect(failure).toMatchObject({ code: 'credentials_rejected' });
     expect(failure.message).toMatch(/token\.warmUp.*refused this application's own account/);
@@ -258,7 +258,7 @@ describe('token.warmUp', () => {
   });
 
   it.each([{ kind: 'reset' }, { kind: 'html502' }, { kind: 'rateLimited' }, { kind: 'notJson' }] as const)(
-    'does not fail the boot for an upstream in trouble: $kind',
+    'does not fail the boot for a failing upstream: $kind',
     async (fault) => {
       await using app = await startOutbound({ token: { warmUp: true } }, {}, (xpay) => xpay.faults.next(fault));
       expect(app.tokens.status()).toMatchObject({ state: 'none', failures: 1 });

@@ -4,14 +4,14 @@ import { APP, AUTHENTICATE, FIND, HOUR_MS, type Outbound, failureOf, startOutbou
 
 const CALLERS = 1_000;
 
-/** What a caller does whose API call was rejected: tells so, and asks for another token. */
+/** Acts as a caller whose API call was rejected: reports it, and requests another token. */
 async function afterRejection({ tokens }: Outbound, rejected: string): Promise<string> {
   await tokens.invalidate(rejected);
   return (await tokens.getToken()).value;
 }
 
 describe('a token that the API rejected', () => {
-  it('O3 · a thousand callers who hold it cause one renewal, and none is handed it again', async () => {
+  it('O3 · a thousand callers who hold it cause one renewal, and none gets it again', async () => {
     await using app = await startOutbound();
     const { value } = await app.tokens.getToken();
     app.xpay.revokeTokens();
@@ -23,7 +23,7 @@ describe('a token that the API rejected', () => {
     figure('O3', '1,000 callers hold a token the API just rejected', `${app.logins() - 1} request`);
   });
 
-  it('O3 · a hundred API calls that are rejected together cause one renewal, and all succeed', async () => {
+  it('O3 · a hundred concurrent rejected API calls cause one renewal, and all succeed', async () => {
     await using app = await startOutbound({}, { badBearerAnswer: '401-json' });
     await app.tokens.getToken();
     app.xpay.revokeTokens();
@@ -32,7 +32,7 @@ describe('a token that the API rejected', () => {
     expect(app.xpay.requests(FIND)).toBeLessThanOrEqual(200);
   });
 
-  it('O3 · late news of an old token is no news', async () => {
+  it('O3 · a late rejection of an old token has no effect', async () => {
     await using app = await startOutbound();
     const old = await app.tokens.getToken();
     const present = await app.tokens.refresh();
@@ -43,7 +43,7 @@ describe('a token that the API rejected', () => {
     expect(app.logins()).toBe(2);
   });
 
-  it('O3 · nobody is handed it while the flight that replaces it is under way', async () => {
+  it('O3 · no caller gets it while the request that replaces it is in progress', async () => {
     await using app = await startOutbound();
     const old = await app.tokens.getToken();
     await app.clock.advance(0.76 * HOUR_MS);
@@ -59,7 +59,7 @@ describe('a token that the API rejected', () => {
     expect(app.logins()).toBe(2);
   });
 
-  it('O3 · nobody is handed a token that is rejected the moment it arrives', async () => {
+  it('O3 · no caller gets a token that is rejected the moment it arrives', async () => {
     await using app = await startOutbound();
     const rejected: string[] = [];
     app.tokens.events.subscribe((event) => {
@@ -73,7 +73,7 @@ describe('a token that the API rejected', () => {
     expect(app.logins()).toBe(2);
   });
 
-  it('O3 · the rejected token issued again is our account refused: it waits its period, then asks again', async () => {
+  it('O3 · a rejected token that is issued again counts as a rejected account: it backs off, then tries again', async () => {
     await using app = await startOutbound({}, { equalTokensWithinASecond: true });
     const { value } = await app.tokens.getToken();
     await app.tokens.invalidate(value);
@@ -99,11 +99,11 @@ describe('a token that the API rejected', () => {
     expect(await failureOf(app.tokens.getToken())).toMatchObject({ code: 'credentials_rejected' });
   });
 
-  it('O3 · renewals that rejections cause: the first at once, then at most one in 5 s', async () => {
+  it('O3 · renewals after rejections: the first at once, then at most one in 5 s', async () => {
     await using app = await startOutbound();
     const renewals: number[] = [];
     let logins = (await app.tokens.getToken()) && app.logins();
-    // Every token is rejected at once, and somebody asks ten times a second, for a minute.
+    // Every token is rejected at once, with ten callers a second, for a minute.
     for (let ms = 0; ms <= 60_000; ms += 100) {
       const token = app.tokens.peek();
       if (token !== undefined) await app.tokens.invalidate(token);
@@ -123,7 +123,7 @@ describe('a token that the API rejected', () => {
     );
   }, 30_000);
 
-  it('O3 · a forced refresh does not get around the 5 s, and says when to come back', async () => {
+  it('O3 · a forced refresh does not shorten the 5 s, and its failure states the retry time', async () => {
     await using app = await startOutbound();
     await app.tokens.invalidate(await app.tokens.getToken());
     await app.tokens.invalidate(await app.tokens.getToken());
@@ -135,7 +135,7 @@ describe('a token that the API rejected', () => {
     await expect(app.tokens.refresh()).resolves.toBeDefined();
   });
 
-  it('O3 · a token that was under way when its elder was rejected may be rejected too, and is replaced at once', async () => {
+  it('O3 · a token requested before its predecessor was rejected may be rejected too, and is replaced at once', async () => {
     await using app = await startOutbound();
     const elder = await app.tokens.getToken();
     app.xpay.faults.next({ kind: 'delay', ms: 400, processed: true });
@@ -148,7 +148,7 @@ describe('a token that the API rejected', () => {
     expect(app.logins()).toBe(3);
   });
 
-  it('O3 · two apps at an upstream with one token per account do not chase each other', async () => {
+  it('O3 · two apps at an upstream with one token per account do not renew in a loop', async () => {
     await using one = await startOutbound({}, { oneTokenPerAccount: true, badBearerAnswer: '401-empty' });
     await using other = await startOutbound({ baseUrl: one.xpay.url, clock: one.clock });
     for (let ms = 0; ms < 60_000; ms += 500) {
@@ -159,7 +159,7 @@ describe('a token that the API rejected', () => {
     figure('O3', 'two instances, one token per account, for a minute: logins of each', `${one.logins() / 2}`);
   }, 30_000);
 
-  it('O3 · an instance that renews in peace is rejected and renewed at once even shortly after', async () => {
+  it('O3 · a rejection shortly after a routine renewal still causes a renewal at once', async () => {
     await using app = await startOutbound();
     await app.tokens.getToken();
     await app.clock.advance(0.8 * HOUR_MS);
@@ -171,7 +171,7 @@ describe('a token that the API rejected', () => {
     expect(app.logins()).toBe(3);
   });
 
-  it('O3 · the first renewal comes at once even where the upstream had asked for patience', async () => {
+  it('O3 · the first renewal is made at once even during a Retry-After of the upstream', async () => {
     await using app = await startOutbound();
     const token = await app.tokens.getToken();
     await app.clock.advance(0.76 * HOUR_MS);
@@ -183,7 +183,7 @@ describe('a token that the API rejected', () => {
     expect(app.logins()).toBe(3);
   });
 
-  it('O3 · a new key does not get around the 5 s', async () => {
+  it('O3 · a new key does not shorten the 5 s', async () => {
     let secretKey = APP.secretKey;
     await using app = await startOutbound({ credentials: () => ({ ...APP, secretKey }) });
     await app.tokens.invalidate(await app.tokens.getToken());

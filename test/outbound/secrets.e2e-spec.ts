@@ -15,7 +15,7 @@ import { type RunningApp, startApp } from '../support/start-app.js';
 import { figure } from './figures.js';
 import { APP, AUTHENTICATE, CONFIRM, FIND, collector } from './outbound.js';
 
-/** Everything a value could show of itself: to a log, a debugger, an error tracker, its causes included. */
+/** Everything a value could show in a log, a debugger or an error tracker, including its causes. */
 function shownOf(value: unknown): string {
   const all = { showHidden: true, depth: Infinity, maxArrayLength: null, maxStringLength: null };
   const shown = [
@@ -40,7 +40,7 @@ function json(value: unknown): string {
   }
 }
 
-/** The secret in its spellings, and its end: the start of a token is the same for all, and no secret. */
+/** The secret in its encodings, and its end. The start of a token is the same for all, and not secret. */
 function tracesOf(secret: string): string[] {
   const bytes = Buffer.from(secret);
   return [
@@ -56,7 +56,7 @@ function echo(status: number, body: unknown): Fault {
   return { kind: 'status', status, body };
 }
 
-/** Every way in which the upstream can go wrong, and repeat what it was sent, as some frameworks do in their 422. */
+/** All failures of the upstream, including echoes of the request, as some frameworks send in their 422. */
 function faultsThatRepeat(sent: string): Record<string, Fault> {
   const body = { detail: [{ input: sent }], error: { message: sent, tag: sent, data: { sent } }, uuid: sent };
   return {
@@ -138,7 +138,7 @@ describe('secrets', () => {
     return { tokens: app.app.get(XPayTokenService), http: app.app.get(XPayHttpService) };
   }
 
-  /** Fails when any secret shows in any of these. */
+  /** Fails if any secret is in any of these. */
   function expectNothingOf(...values: unknown[]): void {
     const shown = values.map((value) => (typeof value === 'string' ? value : shownOf(value))).join('\n');
     for (const secret of [APP.secretKey, ...issued]) {
@@ -164,7 +164,7 @@ describe('secrets', () => {
   let paths = 0;
 
   const broken = { ...faultsThatRepeat(APP.secretKey), ...xpayMalformed };
-  it.each(Object.entries(broken))('O17 · no secret shows when authentication meets: %s', async (name, fault) => {
+  it.each(Object.entries(broken))('O17 · no secret is visible when authentication gets: %s', async (name, fault) => {
     const services = await start();
     const events: unknown[] = [];
     services.tokens.events.subscribe((event) => events.push(event));
@@ -177,7 +177,7 @@ describe('secrets', () => {
     paths++;
   });
 
-  it.each(Object.keys(faultsThatRepeat('')))('O17 · no secret shows when an API call meets: %s', async (name) => {
+  it.each(Object.keys(faultsThatRepeat('')))('O17 · no secret is visible when an API call gets: %s', async (name) => {
     const services = await start();
     const { value } = await services.tokens.getToken();
     issued.push(value);
@@ -190,7 +190,7 @@ describe('secrets', () => {
   });
 
   it.each(['200-error', '401-json', '401-empty'] as const)(
-    'O17 · no secret shows when tokens are rejected: %s',
+    'O17 · no secret is visible when tokens are rejected: %s',
     async (badBearerAnswer) => {
       const services = await start();
       xpay.badBearerAnswer = badBearerAnswer;
@@ -204,7 +204,7 @@ describe('secrets', () => {
     },
   );
 
-  it('O17 · no secret shows when the account is refused, the upstream hangs, or is away', async () => {
+  it('O17 · no secret is visible when the account is rejected, or the upstream is slow or unreachable', async () => {
     const services = await start({ credentials: { ...APP, secretKey: (issued[0] = 'a-wrong-secret-key-1') } });
     const refused = await everyDoor(services);
     xpay.faults.always({ kind: 'hang' });
@@ -229,7 +229,7 @@ describe('secrets', () => {
     'an error that quotes it': () => {
       throw new Error(`cannot use ${APP.secretKey}`);
     },
-    'an error that is full of it': () => {
+    'an error with the secret in every property': () => {
       throw new Chatty(APP.secretKey, { cause: new Error(APP.secretKey) });
     },
     'a parser that quotes it': () => JSON.parse(`${APP.secretKey} `) as never,
@@ -237,7 +237,7 @@ describe('secrets', () => {
       throw new XPayAuthError('upstream_unavailable', APP.secretKey, { cause: APP });
     },
   };
-  it.each(Object.entries(vaults))('O17 · no secret shows when `credentials` throws %s', async (_, credentials) => {
+  it.each(Object.entries(vaults))('O17 · no secret is visible when `credentials` throws %s', async (_, credentials) => {
     const services = await start({ credentials });
     const shown = await everyDoor(services);
     expect(shown[0]).toMatchObject({ code: 'configuration' });
@@ -245,7 +245,7 @@ describe('secrets', () => {
     paths++;
   });
 
-  it('O17 · no secret shows when the boot fails', async () => {
+  it('O17 · no secret is visible when the boot fails', async () => {
     const failure = await thrown(
       start({ token: { warmUp: true }, credentials: { ...APP, secretKey: (issued[0] = 'a-wrong-secret-key-2') } }),
     );
@@ -255,7 +255,7 @@ describe('secrets', () => {
     paths++;
   });
 
-  it('O17 D11 · a failure keeps its cause and the text for the operator, and JSON shows neither', async () => {
+  it('O17 D11 · a failure keeps its cause and the text for the operator, and its JSON contains neither', async () => {
     const cause = new Error('the cause');
     const failure = new XPayAuthError('upstream_unavailable', 'for the operator', { cause });
     await start();
@@ -266,7 +266,7 @@ describe('secrets', () => {
     ]);
     expect(failure.stack).toMatch(/^XPayAuthError: for the operator\n/);
     expect(inspect(failure)).toContain('[cause]: Error: the cause');
-    // As a filter or an error tracker serializes what it caught, and what a guard throws with it.
+    // As a filter or an error tracker serializes a caught error, and the exception of a guard.
     const wrapped = new HttpException(failure.getResponse(), failure.getStatus(), { cause: failure });
     const serialized = [failure, Object.entries(failure), wrapped, Object.entries(wrapped)].map(json).join('\n');
     expect(serialized).toContain('upstream_unavailable');
@@ -275,7 +275,7 @@ describe('secrets', () => {
     expect(inspect(new XPayAuthError('overloaded', 'without a cause'))).not.toContain('cause]');
   });
 
-  it('O17 · no secret shows in a token, a service or an event at its best', async () => {
+  it('O17 · no secret is visible in a token, a service or an event without failures', async () => {
     const services = await start();
     const events: unknown[] = [];
     services.tokens.events.subscribe((event) => events.push(event));
@@ -301,7 +301,7 @@ describe('secrets', () => {
     paths++;
   });
 
-  it('O17 · no token shows in the errors of an axios of your own', async () => {
+  it('O17 · no token is visible in the errors of an axios instance of the app', async () => {
     const services = await start();
     const client = axios.create({ baseURL: xpay.url });
     attachXPayBearer(client, services.tokens);

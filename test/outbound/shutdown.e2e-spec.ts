@@ -2,9 +2,9 @@ import { describe, expect, it } from '@jest/globals';
 import { figure } from './figures.js';
 import { APP, FIND, HOUR_MS, failureOf, startOutbound, until } from './outbound.js';
 
-// That no rejection is left unhandled needs no line here: jest fails a test that leaves one.
-describe('the module destroyed', () => {
-  it('O19 · while callers wait: they are told, and nothing is left', async () => {
+// Unhandled rejections need no check here, because jest fails a test that leaves one.
+describe('the module is destroyed', () => {
+  it('O19 · while callers wait: they get shutting_down, and nothing is left', async () => {
     await using app = await startOutbound();
     app.xpay.faults.next({ kind: 'hang' });
     const waiting = [1, 2, 3].map(() => failureOf(app.tokens.getToken()));
@@ -25,7 +25,7 @@ describe('the module destroyed', () => {
     );
   });
 
-  it('O19 · while a call of the API is under way: it ends at once, and none begins any more', async () => {
+  it('O19 · during an API call: it ends at once, and no other begins', async () => {
     // Longer than a test may take.
     await using app = await startOutbound({ http: { timeoutMs: 30_000 } });
     await app.tokens.getToken();
@@ -40,7 +40,7 @@ describe('the module destroyed', () => {
     expect([app.xpay.requests(), openSocketsTo(app.xpay.url)]).toEqual([2, 0]);
   });
 
-  it('O19 · while it renews behind its callers: nobody hears of it', async () => {
+  it('O19 · during a background renewal: it emits no event and logs no warning', async () => {
     await using app = await startOutbound();
     await app.tokens.getToken();
     await app.clock.advance(0.8 * HOUR_MS);
@@ -53,7 +53,7 @@ describe('the module destroyed', () => {
     expect(app.lines.filter((line) => /^(warn|error)/.test(line))).toEqual([]);
   });
 
-  it('O19 · while the credentials are being read: they come to nothing', async () => {
+  it('O19 · while the credentials are being read: they are not used', async () => {
     const asked: ((credentials: typeof APP) => void)[] = [];
     await using app = await startOutbound({
       credentials: () => new Promise((resolve) => asked.push(resolve)),
@@ -68,14 +68,14 @@ describe('the module destroyed', () => {
     expect(app.clock.pendingTimers).toBe(0);
   });
 
-  it('O19 · afterwards nothing is started any more, and the events are over', async () => {
+  it('O19 · afterwards nothing is started, and the events are complete', async () => {
     await using app = await startOutbound();
     const good = await app.tokens.getToken();
     let over = false;
     app.tokens.events.subscribe({ complete: () => (over = true) });
     await app.module.close();
     expect(over).toBe(true);
-    // Who is still at work may finish with the token at hand.
+    // Requests in progress may finish with the cached token.
     expect(await app.tokens.getToken()).toBe(good);
     expect(await failureOf(app.tokens.refresh())).toMatchObject({ code: 'shutting_down' });
     await app.clock.advance(0.8 * HOUR_MS);

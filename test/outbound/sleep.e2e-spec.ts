@@ -16,7 +16,9 @@ const sleepCounting: [string, () => ManualClock][] = [
 
 const startOn = (clock: ManualClock): Promise<Outbound> => startOutbound({}, {}, undefined, clock);
 
-/** What `calls` callers at once are handed: tokens that the upstream would take, dead ones, and failures by their code. */
+/**
+ * Outcomes for `calls` concurrent callers: tokens that the upstream would accept, expired ones, and failures by code.
+ */
 async function outcomes(app: Outbound, calls: number): Promise<Record<string, number>> {
   const counts: Record<string, number> = {};
   const outcome = async (get: ReturnType<XPayTokenService['getToken']>): Promise<string> => {
@@ -31,7 +33,7 @@ async function outcomes(app: Outbound, calls: number): Promise<Record<string, nu
   return counts;
 }
 
-/** 500 callers, 200 at once and 300 one after another. */
+/** 500 callers: 200 concurrent and 300 successive ones. */
 async function callers500(app: Outbound): Promise<Record<string, number>> {
   const counts = await outcomes(app, 200);
   for (let i = 0; i < 300; i++) {
@@ -42,7 +44,7 @@ async function callers500(app: Outbound): Promise<Record<string, number>> {
 
 describe('a machine that sleeps', () => {
   it.each(sleepCounting)(
-    'E3 · hands out no dead token after a sleep past its end (boot clock in steps of %s)',
+    'E3 · hands out no expired token after a sleep past its end (boot clock in steps of %s)',
     async (resolution, clock) => {
       await using app = await startOn(clock());
       await served(100, () => app.tokens.getToken());
@@ -69,7 +71,7 @@ describe('a machine that sleeps', () => {
     },
   );
 
-  it.each(sleepCounting)('E3 · counts sleep as life spent (boot clock in steps of %s)', async (_, clock) => {
+  it.each(sleepCounting)('E3 · subtracts sleep from the lifetime (boot clock in steps of %s)', async (_, clock) => {
     await using app = await startOn(clock());
     await app.tokens.getToken();
     for (let i = 0; i < 4; i++) app.clock.sleep(8 * MINUTE_MS);
@@ -100,7 +102,7 @@ describe('a machine that sleeps', () => {
     },
   );
 
-  it('E3 · takes no token from a login that was under way as the machine fell asleep past its end', async () => {
+  it('E3 · accepts no token from a login during which the machine slept past its end', async () => {
     const inner = xPay();
     const answers: (() => void)[] = [];
     const dialect: Dialect = {
@@ -123,11 +125,11 @@ describe('a machine that sleeps', () => {
   });
 });
 
-describe('a jump of the wall clock that no sleep explains', () => {
+describe('a jump of the wall clock without sleep', () => {
   it.each([
     ['without a boot clock', () => withoutBootClock(new ManualClock(START))],
     ['with a boot clock that counts no sleep', () => new SleeplessBootClock(START)],
-  ])('E3 · makes callers wait for one renewal where the token is over by it (%s)', async (which, clock) => {
+  ])('E3 · makes callers wait for one renewal if the token is expired by it (%s)', async (which, clock) => {
     await using app = await startOn(clock());
     await served(100, () => app.tokens.getToken());
     app.clock.sleep(HOUR_MS + 10);
@@ -170,7 +172,7 @@ describe('a jump of the wall clock that no sleep explains', () => {
     app.clock.sleep(2 * HOUR_MS);
     const leaving = new AbortController();
     const waiting = app.tokens.getToken({ signal: leaving.signal });
-    leaving.abort(new XPayAuthError('shutting_down', 'the caller left'));
-    expect((await failureOf(waiting)).message).toBe('the caller left');
+    leaving.abort(new XPayAuthError('shutting_down', 'the caller aborted'));
+    expect((await failureOf(waiting)).message).toBe('the caller aborted');
   });
 });

@@ -6,8 +6,8 @@ const CALLERS = 1_000;
 const crowd = <T>(call: (index: number) => Promise<T>): Promise<T>[] =>
   Array.from({ length: CALLERS }, (_, i) => call(i));
 
-describe('who waits, and for what', () => {
-  it('O1 · a thousand callers with nothing at hand cause one request', async () => {
+describe('callers that wait for a token', () => {
+  it('O1 · a thousand callers without a cached token cause one request', async () => {
     await using app = await startOutbound();
     const tokens = await Promise.all(crowd(() => app.tokens.getToken()));
     expect(new Set(tokens).size).toBe(1);
@@ -21,7 +21,7 @@ describe('who waits, and for what', () => {
     expect(app.logins()).toBe(1);
   });
 
-  it('O1 · a failure is shared by those who waited, and remembered by nobody as a rejected promise', async () => {
+  it('O1 · a failure is shared by those who waited, and not cached as a rejected promise', async () => {
     await using app = await startOutbound();
     app.xpay.faults.next({ kind: 'reset' });
     const outcomes = await Promise.allSettled(crowd(() => app.tokens.getToken()));
@@ -31,7 +31,7 @@ describe('who waits, and for what', () => {
     await expect(app.tokens.getToken()).resolves.toBeDefined();
   });
 
-  it('O6 · a token that is due is renewed behind its callers, who wait for nothing', async () => {
+  it('O6 · a token that is due is renewed in the background, and callers wait for nothing', async () => {
     await using app = await startOutbound();
     const old = await app.tokens.getToken();
     await app.clock.advance(0.76 * HOUR_MS);
@@ -52,11 +52,11 @@ describe('who waits, and for what', () => {
     figure('O6', 'upstream takes 400 ms while the token is due: wait of 1,000 callers', `${waitedMs} ms`);
   });
 
-  it('O7 · an aborting caller leaves the flight to the others', async () => {
+  it('O7 · an aborting caller leaves the request to the others', async () => {
     await using app = await startOutbound();
     app.xpay.faults.next({ kind: 'delay', ms: 400 });
     const leaving = new AbortController();
-    const reason = new Error('the browser went away');
+    const reason = new Error('the browser disconnected');
     const first = app.tokens.getToken({ signal: leaving.signal });
     const others = crowd(() => app.tokens.getToken({ signal: new AbortController().signal }));
     await app.xpay.waitForRequests(1);
@@ -70,7 +70,7 @@ describe('who waits, and for what', () => {
     figure('O7', 'the first of 1,001 callers aborts: others that fail', `${failed} of ${CALLERS}`);
   });
 
-  it('O7 · when everybody leaves, the flight still brings a token for the next', async () => {
+  it('O7 · when every caller aborts, the request still returns a token for the next', async () => {
     await using app = await startOutbound();
     app.xpay.faults.next({ kind: 'delay', ms: 400 });
     const leaving = new AbortController();
@@ -84,7 +84,7 @@ describe('who waits, and for what', () => {
     expect(app.logins()).toBe(1);
   });
 
-  it('O7 · who has left before asking is told so, with a token at hand or without, and asks nobody', async () => {
+  it('O7 · a caller with an aborted signal is rejected, with a cached token or without, and causes no upstream call', async () => {
     await using app = await startOutbound();
     const signal = AbortSignal.abort(new Error('never mind'));
     await expect(app.tokens.getToken({ signal })).rejects.toThrow('never mind');
@@ -104,7 +104,7 @@ describe('who waits, and for what', () => {
     await expect(waiting).rejects.toThrow('enough');
   });
 
-  it('O7 · the shared request has a deadline of its own', async () => {
+  it('O7 · the shared request has a separate deadline', async () => {
     await using app = await startOutbound({ token: { deadlineMs: 2_000 } });
     app.xpay.faults.next({ kind: 'hang' });
     const waiting = failureOf(app.tokens.getToken());

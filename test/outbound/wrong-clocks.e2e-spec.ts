@@ -14,16 +14,14 @@ interface HandOuts {
   dead: number;
 }
 
-/**
- * Hands out tokens at distances of up to `longestMs`, and adds up how many of them the upstream would not take any more.
- */
+/** Requests tokens at distances of up to `longestMs`, and counts those that the upstream would reject. */
 async function handOut(app: Outbound, counts: HandOuts, times: number, longestMs: number): Promise<void> {
   for (let i = 0; i < times; i++) {
     const token = await app.tokens.getToken();
     counts.handedOut++;
     counts.dead += app.xpay.isLive(token.value) ? 0 : 1;
     await app.clock.advance(Math.round(((i * 0.37 + 0.2) % 1) * longestMs));
-    // A request behind the caller is a real one: give it the time that this clock does not.
+    // A request in the background is a real one, and needs time that this clock does not give.
     await until(() => app.logins() === app.events.filter(({ type }) => type !== 'expired').length);
   }
 }
@@ -34,7 +32,7 @@ interface Gateway extends AsyncDisposable {
   readonly app: Outbound;
 }
 
-/** An upstream whose clock is right, behind a gateway that dates the answers. */
+/** An upstream with a correct clock, behind a gateway that sets the Date of responses. */
 async function startBehindGateway(date: (upstream: XPayEmulator) => string, clock: ManualClock): Promise<Gateway> {
   const gateway = await DatingGateway.start();
   const prepare = (upstream: XPayEmulator): void => {
@@ -51,11 +49,11 @@ async function startBehindGateway(date: (upstream: XPayEmulator) => string, cloc
   };
 }
 
-describe('short lives at an upstream whose clock is off', () => {
+describe('short lifetimes at an upstream whose clock is off', () => {
   const skews = [1_500, 2_000, 3_300, 10_000, 40_000].flatMap((ms) => [ms, -ms]);
 
   it.each([2_000, 3_000, 4_000, 5_000, 6_000, 7_000, 8_000])(
-    'E4 · hands out no dead token of %i ms, whatever the skew',
+    'E4 · hands out no expired token of %i ms, for any skew',
     async (tokenLifeMs) => {
       const counts = { handedOut: 0, dead: 0 };
       for (const clockSkewMs of skews) {
@@ -69,7 +67,7 @@ describe('short lives at an upstream whose clock is off', () => {
     60_000,
   );
 
-  it('E4 · never takes more than half of a life for the second that Date lost', async () => {
+  it('E4 · never subtracts more than half of a lifetime for the second that Date lost', async () => {
     await using app = await startOutbound({}, { tokenLifeMs: 1_000 }, undefined, new ManualClock(NOON));
     await app.tokens.getToken();
     // 500 ms, less a tenth.
@@ -77,7 +75,7 @@ describe('short lives at an upstream whose clock is off', () => {
   });
 });
 
-describe('a gateway that dates the answers of an upstream', () => {
+describe("a gateway that sets the Date of an upstream's responses", () => {
   const dates: [string, (now: number) => number][] = [
     ['2 h slow', (now) => now - 2 * HOUR_MS],
     ['2 h fast', (now) => now + 2 * HOUR_MS],
@@ -87,7 +85,7 @@ describe('a gateway that dates the answers of an upstream', () => {
     ['in 9999', () => YEAR_9999],
   ];
 
-  it.each(dates)('E4 · with a Date %s makes no caller take a dead token', async (which, dated) => {
+  it.each(dates)('E4 · with a Date %s no caller gets an expired token', async (which, dated) => {
     const date = (upstream: XPayEmulator): string => new Date(dated(upstream.now())).toUTCString();
     await using stage = await startBehindGateway(date, new ManualClock(NOON + 370));
     const { app } = stage;
@@ -99,7 +97,7 @@ describe('a gateway that dates the answers of an upstream', () => {
   });
 
   it.each(dates)(
-    'E4 · with a right Date makes no caller take a dead token while our own clock is %s',
+    'E4 · with a correct Date no caller gets an expired token while our own clock is %s',
     async (which, ours) => {
       const clock = new ManualClock(ours(NOON) + 370);
       const skewMs = NOON - ours(NOON);
@@ -111,7 +109,7 @@ describe('a gateway that dates the answers of an upstream', () => {
     },
   );
 
-  it('E4 · fails with upstream_malformed for an expiry that is over by both clocks', async () => {
+  it('E4 · fails with upstream_malformed for an expiry that is past by both clocks', async () => {
     await using stage = await startBehindGateway(twoHoursFast, new ManualClock(NOON));
     stage.app.xpay.clockSkewMs = -2 * HOUR_MS;
     stage.app.xpay.tokenLifeMs = HOUR_MS;
