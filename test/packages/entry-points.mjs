@@ -1,4 +1,4 @@
-// Classes and injection tokens are the same objects, whichever entry point of the packed library brings them.
+// Classes and injection tokens are the same objects in every entry point of the packed library.
 import 'reflect-metadata';
 import assert from 'node:assert/strict';
 import { Module } from '@nestjs/common';
@@ -19,7 +19,7 @@ assert.ok(tested.get(XPayTokenService) instanceof XPayTokenService);
 assert.ok(tested.get(XPayHttpService) instanceof XPayHttpService);
 await tested.close();
 
-// What a service throws is the class that the root entry point exports.
+// A service throws the class that the root entry point exports.
 const upstream = await kit.startXPayEmulator({ accounts: [] });
 class Real {}
 Module({
@@ -42,13 +42,13 @@ assert.ok(
 await real.close();
 await upstream.stop();
 
-// `redis`: where the optional peer ioredis is installed, the store's errors are that class as well.
+// `redis`: if the optional peer ioredis is installed, the errors of the store are that class as well.
 if (process.argv.includes('redis')) {
   const { redisStore } = await import('nestjs-xpay-auth/redis');
   assert.throws(() => redisStore({ url: 'redis://127.0.0.1', encryptionKeys: 'short' }), XPayAuthError);
 }
 
-// What the root and another entry point both export is one object.
+// An export that the root and another entry point share is one object.
 const shared = [kit, dialect].flatMap((entry) =>
   Object.keys(entry)
     .filter((name) => name in root)

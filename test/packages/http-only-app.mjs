@@ -1,4 +1,4 @@
-// An HTTP app whose library finds none of the packages of the other contexts: what it would see where they are not installed.
+// An HTTP app whose library cannot load the packages of the other contexts, as if they were not installed.
 import 'reflect-metadata';
 import { register } from 'node:module';
 
@@ -58,7 +58,7 @@ for (const { path, headers = {} } of [
 }
 process.stdout.write(`statuses ${statuses.join(' ')}\n`);
 
-// The other way round: a refusal over a socket needs its package, and does not let anybody in without it.
+// The opposite case: a rejection over a socket needs its package, and authenticates no caller without it.
 const context = {
   getType: () => 'ws',
   getArgs: () => [],

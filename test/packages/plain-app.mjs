@@ -1,4 +1,4 @@
-// A stranger's app in plain JavaScript, written from the README: no decorator syntax, no build. Decorators are functions.
+// An app in plain JavaScript, written from the README: no decorator syntax, no build. Decorators are functions.
 import 'reflect-metadata';
 import assert from 'node:assert/strict';
 import { Controller, Get, Inject, Module } from '@nestjs/common';

@@ -17,13 +17,13 @@ describe("the library's version", () => {
   const { version } = JSON.parse(text('libs/xpay-auth/package.json')) as Manifest;
   const { packages } = JSON.parse(text('package-lock.json')) as Lock;
 
-  it('is the one that the workspace asks for, so that `npm ci` links it instead of fetching one', () => {
+  it('is the one that the workspace requires, so that `npm ci` links it instead of fetching one', () => {
     const { dependencies } = JSON.parse(text('package.json')) as Manifest;
     const locked = [packages['']?.dependencies['nestjs-xpay-auth'], packages['libs/xpay-auth']?.version];
     expect([dependencies['nestjs-xpay-auth'], ...locked]).toEqual([`^${version}`, `^${version}`, version]);
   });
 
-  it('has its part of the CHANGELOG, the newest first', () => {
+  it('has its section of the CHANGELOG, the newest first', () => {
     expect(/^## (.+)$/m.exec(text('libs/xpay-auth/CHANGELOG.md'))?.[1]).toBe(version);
   });
 });

@@ -1,5 +1,5 @@
-// An app of Nest 11 in CommonJS, as `nest new` of that version writes it: `import` becomes `require`, and Node loads the library,
-// an ES module, through it.
+// A CommonJS app of Nest 11, as `nest new` of that version creates it: `import` becomes `require`, and Node loads the
+// library, an ES module, through it.
 import 'reflect-metadata';
 import assert = require('node:assert/strict');
 import {
@@ -47,7 +47,7 @@ class Vault {
 @Module({ providers: [Vault], exports: [Vault] })
 class VaultModule {}
 
-/** Answers as an app's own filter does: by what Nest's HttpException says, and by nothing else. */
+/** Responds as a filter of the app does: it uses only Nest's HttpException. */
 class AppFilter implements ExceptionFilter {
   constructor(@Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost) {}
 
@@ -94,7 +94,7 @@ class FailingController {
   }
 }
 
-/** D11: the right status, errorCode and headers, whatever filter the app has and however it is registered. */
+/** D11: the correct status, errorCode and headers, whatever filter the app has and however it is registered. */
 async function checkFilters(platform: string, account: typeof user): Promise<void> {
   const xpay = await startXPayEmulator({ accounts: [user] });
   for (const filter of [CatchAllFilter, HttpExceptionFilter]) {

@@ -1,5 +1,5 @@
-// Two operations over one connection are two decisions, in Nest 11: GraphQL over a WebSocket with the contexts that
-// @nestjs/apollo 13 passes on as they are, and a transport that has one context for all messages.
+// Two operations over one connection get two decisions in Nest 11: GraphQL over a WebSocket with the contexts that
+// @nestjs/apollo 13 passes on unchanged, and a transport with one context for all messages.
 import 'reflect-metadata';
 import assert = require('node:assert/strict');
 import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
@@ -134,7 +134,7 @@ async function overWebSocket(
   await xpay.stop();
 }
 
-/** Lines of JSON over TCP. One context for all messages. */
+/** A transport of JSON lines over TCP, with one context for all messages. */
 class LineServer extends Server implements CustomTransportStrategy {
   readonly #context = {};
   readonly server = createServer((socket) => {

@@ -1,4 +1,4 @@
-// The entry points and contexts that ask for optional peers, in the versions those have for Nest 11, in CommonJS.
+// The entry points and contexts that need optional peers, with the versions for Nest 11, in CommonJS.
 import 'reflect-metadata';
 import assert = require('node:assert/strict');
 import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
@@ -162,7 +162,7 @@ async function main(): Promise<void> {
   assert.deepEqual(await ready(), [200, 'up', []]);
   await xpay.pause();
   await assert.rejects(app.get(XPayTokenService).getToken());
-  // What terminus 12 calls `degraded`.
+  // The status that terminus 12 calls `degraded`.
   assert.deepEqual(await ready(), [200, 'up', ['no usable token: upstream_unavailable']]);
 
   await app.close();

@@ -1,4 +1,4 @@
-// The fragments of 0.1.0's README. Never called: they have to compile.
+// The fragments of 0.1.0's README. They have to compile and are never called.
 import type { Credentials } from 'nestjs-xpay-auth';
 import { InjectXPay, XPayAuthModule, XPayHttpService, XPaySessionService, XPayTokenService } from 'nestjs-xpay-auth';
 import type { IncomingMessage } from 'node:http';

@@ -1,4 +1,4 @@
-// Runs the program of 0.1.0's README against emulators, by the variables that the README names.
+// Runs the program of 0.1.0's README against emulators, with the variables that the README names.
 import 'reflect-metadata';
 import assert from 'node:assert/strict';
 import { NestFactory } from '@nestjs/core';
@@ -11,7 +11,7 @@ const admin = { username: 'admin@example.test', secretKey: 'admin-key', scopes: 
 const xpay = await startXPayEmulator({ accounts: [app, user, admin] });
 Object.assign(process.env, { XPAY_BASE_URL: xpay.url, XPAY_USERNAME: app.username, XPAY_SECRET_KEY: app.secretKey });
 
-// Read after the variables are set, as an app's own `.env` would be.
+// Imported after the variables are set, as with the `.env` of an app.
 const { AppModule } = await import('./app.module.js');
 const nest = await NestFactory.create(AppModule, { logger: ['error', 'warn'] });
 await nest.listen(0, '127.0.0.1');
