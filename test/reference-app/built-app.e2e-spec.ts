@@ -22,10 +22,10 @@ describe('the built app does not boot', () => {
       /NODE_ENV is production and nothing is configured/,
     ],
     ['with half an account', { XPAY_USERNAME: APP.username }, /has XPAY_USERNAME but no XPAY_SECRET_KEY/],
-    ['with a base URL over plain http', { XPAY_BASE_URL: 'http://xpay.example.test' }, /option baseUrl: .* https:/],
-    ['on a port that is none', { PORT: '70000' }, /PORT: 70000 is no port/],
-    ['on a platform that is none', { PLATFORM: 'koa' }, /PLATFORM: koa is neither "fastify" nor "express"/],
-  ])('%s, and says why', async (_when, environment, message) => {
+    ['with a base URL over http', { XPAY_BASE_URL: 'http://xpay.example.test' }, /option baseUrl: .* https:/],
+    ['on an invalid port', { PORT: '70000' }, /PORT: 70000 is no port/],
+    ['on an unknown platform', { PLATFORM: 'koa' }, /PLATFORM: koa is neither "fastify" nor "express"/],
+  ])('%s, and prints the reason', async (_when, environment, message) => {
     await using app = await spawnBuiltApp(environment);
     const { code, signal } = await app.ended();
     expect(code === 0 || signal === 'SIGKILL').toBe(false);
@@ -34,7 +34,7 @@ describe('the built app does not boot', () => {
   });
 });
 
-describe.each(platforms)('the built app on %s, with an upstream of its own', (PLATFORM) => {
+describe.each(platforms)('the built app on %s, with its own upstream', (PLATFORM) => {
   let xpay: XPayEmulator;
   let app: SpawnedProgram;
   let url: string;
@@ -54,7 +54,7 @@ describe.each(platforms)('the built app on %s, with an upstream of its own', (PL
     await xpay.stop();
   });
 
-  it('I6 · upstream away: 503 with Retry-After for a new caller, while a remembered one goes on', async () => {
+  it('I6 · upstream down: 503 with Retry-After for a new caller, while a cached one is accepted', async () => {
     expect((await me(url, USER)).status).toBe(200);
     await xpay.pause();
     const newcomer = await me(url, NEWCOMER);
@@ -66,7 +66,7 @@ describe.each(platforms)('the built app on %s, with an upstream of its own', (PL
     expect((await me(url, NEWCOMER)).status).toBe(200);
   });
 
-  it('O17 · its log holds no key, and nothing of a demo', async () => {
+  it('O17 · its log contains no key, and nothing of a demo', async () => {
     await me(url, USER);
     await me(url, { ...USER, secretKey: 'guessed-key-1' });
     await fetch(`${url}/wallets/find`, { method: 'POST', headers: basic(USER.username, USER.secretKey) });
@@ -75,7 +75,7 @@ describe.each(platforms)('the built app on %s, with an upstream of its own', (PL
     expect(app.output()).not.toMatch(/DEMO|curl/);
   });
 
-  it('O19 · SIGTERM: who waits for the upstream is told so, connections are closed, and the process ends', async () => {
+  it('O19 · SIGTERM: callers who wait for the upstream get a response, connections are closed, and the process ends', async () => {
     expect((await me(url, USER)).status).toBe(200);
     xpay.faults.always({ kind: 'hang' });
     const waiting = me(url, NEWCOMER);
@@ -84,13 +84,13 @@ describe.each(platforms)('the built app on %s, with an upstream of its own', (PL
     const answer = await waiting;
     expect(answer.status).toBe(503);
     expect(await answer.json()).toMatchObject({ errorCode: 'shutting_down' });
-    // Nest runs its hooks and then ends itself by the signal it was sent.
+    // Nest runs its hooks and then ends the process with the signal it received.
     expect(await app.ended()).toEqual({ code: null, signal: 'SIGTERM' });
     await expect(me(url, USER)).rejects.toThrow();
   });
 });
 
-it('SIGTERM ends the demo too, emulator and all', async () => {
+it('SIGTERM also ends the demo and its emulator', async () => {
   await using app = await spawnBuiltApp();
   await fetch(`${await listening(app)}/health`);
   app.kill('SIGTERM');

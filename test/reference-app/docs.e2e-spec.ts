@@ -28,21 +28,21 @@ describe.each(platforms)('/docs of the reference app on %s', (platform) => {
     ['/docs/swagger-ui-init.js', 'javascript'],
     ['/docs-json', 'application/json'],
     ['/docs-yaml', 'text/yaml'],
-  ])('%s is open to everybody', async (path, type) => {
+  ])('%s is public', async (path, type) => {
     const answer = await app.fetch(path);
     expect((await answer.arrayBuffer()).byteLength).toBeGreaterThan(1_000);
     expect([answer.status, answer.headers.get('www-authenticate')]).toEqual([200, null]);
     expect(answer.headers.get('content-type')).toContain(type);
   });
 
-  it('the page takes nothing from other hosts', async () => {
+  it('the page loads nothing from other hosts', async () => {
     const page = await (await app.fetch('/docs')).text();
     const sources = [...page.matchAll(/\s(?:src|href)="([^"]+)"/g)].map(([, source = '']) => source);
     expect(sources.length).toBeGreaterThan(3);
     expect(sources.filter((source) => !source.startsWith('./docs/'))).toEqual([]);
   });
 
-  it('has a lock on every route but the public ones, with its scopes, and a summary for each', async () => {
+  it('has a requirement on every route except the public ones, with its scopes, and a summary for each', async () => {
     const document = await theDocument();
     const locks = Object.entries(document.paths).map(([path, item]) => {
       const [[method, { security = [] }] = ['', {}]] = Object.entries(item) as [
@@ -68,7 +68,7 @@ describe.each(platforms)('/docs of the reference app on %s', (platform) => {
     for (const [at] of locks) expect([at, operationAt(document, String(at)).summary]).toEqual([at, expect.any(String)]);
   });
 
-  it('shows what a login takes and brings, and how it fails', async () => {
+  it('shows the body and the response of a login, and its failures', async () => {
     const document = await theDocument();
     expect(operationAt(document, 'post /auth/login').requestBody).toMatchObject({
       required: true,
@@ -86,7 +86,7 @@ describe.each(platforms)('/docs of the reference app on %s', (platform) => {
     expect(document.components?.schemas?.['LoginBody']).toMatchObject({ required: ['username', 'secretKey'] });
   });
 
-  it("shows /verify's query, and the headers of its answers", async () => {
+  it('shows the query of /verify, and the headers of its responses', async () => {
     const document = await theDocument();
     expect(operationAt(document, 'get /verify').parameters).toMatchObject([
       { name: 'scope', in: 'query', required: false, schema: { type: 'array', items: { type: 'string' } } },
@@ -97,7 +97,7 @@ describe.each(platforms)('/docs of the reference app on %s', (platform) => {
 });
 
 describe('/docs of the reference app', () => {
-  it('is not there with DOCS=off', async () => {
+  it('is absent with DOCS=off', async () => {
     await using xpay = await startXPayEmulator();
     for (const platform of platforms) {
       await using app = await startReferenceApp(platform, { XPAY_BASE_URL: xpay.url }, undefined, false);

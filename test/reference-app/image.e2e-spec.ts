@@ -10,7 +10,7 @@ const allowed = readFileSync(join(root, '.dockerignore'), 'utf8')
   .split('\n')
   .filter((line) => line.startsWith('!'));
 
-/** The words of the last instruction that ends with a JSON list after this. */
+/** The words of the last instruction with a JSON list after this one. */
 function commandOf(instruction: string): string[] {
   const [, list = '[]'] =
     lines.map((line) => new RegExp(`^${instruction}\\b.*?(\\[.*\\])$`).exec(line)).find((match) => match !== null) ??
@@ -18,7 +18,7 @@ function commandOf(instruction: string): string[] {
   return JSON.parse(list) as string[];
 }
 
-/** The exit code of the image's health check, asked of this port. */
+/** The exit code of the image's health check for this port. */
 function healthOf(port: string): Promise<number> {
   const [, ...args] = commandOf('HEALTHCHECK');
   return new Promise((done) => {
@@ -26,11 +26,11 @@ function healthOf(port: string): Promise<number> {
   });
 }
 
-/** No image can be built in the tests: they look at what would make the build, or the container, fail. */
+/** The tests cannot build an image, so they check what would make the build or the container fail. */
 describe('the Dockerfile', () => {
   beforeAll(ensureBuilt, 180_000);
 
-  it('copies what is there and is not ignored', () => {
+  it('copies only files that exist and are not ignored', () => {
     const sources = lines
       .filter((line) => line.startsWith('COPY ') && !line.includes('--from='))
       .flatMap((line) => line.split(' ').slice(1, -1));
@@ -41,12 +41,12 @@ describe('the Dockerfile', () => {
     }
   });
 
-  it('runs the built app itself, as nobody special', () => {
+  it('runs the built app directly, as an unprivileged user', () => {
     expect(commandOf('CMD')).toEqual(['node', 'dist/main.js']);
     expect(lines).toContain('USER node');
   });
 
-  it('calls a running app healthy and an absent one not', async () => {
+  it('reports a running app as healthy and an absent one as unhealthy', async () => {
     await using app: SpawnedProgram = await spawnBuiltApp();
     const [, port = ''] = await app.printed(/Listening on http:\/\/127\.0\.0\.1:(\d+)/);
     expect(await healthOf(port)).toBe(0);

@@ -27,7 +27,7 @@ describe.each(platforms)('logins of the reference app on %s', (platform) => {
   const logout = async (token: string): Promise<number> =>
     (await app.fetch('/auth/logout', { method: 'POST', headers: bearer(token) })).status;
 
-  it('I10 · bring a bearer of this app, which is refused as soon as it is logged out', async () => {
+  it('I10 · return a bearer of this app, which is rejected after its logout', async () => {
     const answer = await login(USER);
     expect(answer.status).toBe(200);
     const session = (await answer.json()) as { accessToken: string };
@@ -44,7 +44,7 @@ describe.each(platforms)('logins of the reference app on %s', (platform) => {
     expect(xpay.requests()).toBe(1);
   });
 
-  it('I10 · end one by one', async () => {
+  it('I10 · end separately', async () => {
     const tokens: string[] = [];
     for (let i = 0; i < 2; i++)
       tokens.push(((await (await login(USER)).json()) as { accessToken: string }).accessToken);
@@ -53,12 +53,12 @@ describe.each(platforms)('logins of the reference app on %s', (platform) => {
     expect([await me(first), await me(second)]).toEqual([401, 200]);
   });
 
-  it('I9 · read the body alone', async () => {
+  it('I9 · read only the body', async () => {
     expect((await login(USER, basic('nobody@example.test', 'no-key'))).status).toBe(200);
     expect((await login({ ...USER, secretKey: 'wrong' }, basic(USER.username, USER.secretKey))).status).toBe(401);
   });
 
-  it('I6 · are 401 with a wrong key and 503 while the upstream is away', async () => {
+  it('I6 · are 401 with a wrong key and 503 while the upstream is down', async () => {
     const wrong = await login({ ...USER, secretKey: 'wrong' });
     expect(wrong.status).toBe(401);
     expect(wrong.headers.get('www-authenticate')).toContain('Basic realm="xpay"');
@@ -68,7 +68,7 @@ describe.each(platforms)('logins of the reference app on %s', (platform) => {
   });
 
   it.each([[{}], [{ username: USER.username }], [{ username: 5, secretKey: USER.secretKey }], [[]], [null]])(
-    'refuse %p as malformed',
+    'reject %p as malformed',
     async (body) => {
       expect((await login(body)).status).toBe(400);
       expect(xpay.requests()).toBe(0);
@@ -85,13 +85,13 @@ describe.each(platforms)('logins of the reference app on %s', (platform) => {
     expect(xpay.requests()).toBe(10);
   });
 
-  it('I5 · are not counted by the address of a proxy that nobody trusts, which everybody has', async () => {
+  it('I5 · are not counted by the address of an untrusted proxy, which all callers share', async () => {
     const attempt = (secretKey: string) => login({ ...USER, secretKey }, { 'x-forwarded-for': '192.0.2.66' });
     for (let i = 0; i < 10; i++) expect((await attempt(`guess-${i}`)).status).toBe(401);
     expect((await attempt(USER.secretKey)).status).toBe(200);
   });
 
-  it('I5 · are counted by the address that a trusted proxy states', async () => {
+  it('I5 · are counted by the address that a trusted proxy sends', async () => {
     await using proxied = await startReferenceApp(platform, { XPAY_BASE_URL: xpay.url }, 'loopback');
     const from = async (address: string, secretKey: string): Promise<number> => {
       const headers = { 'content-type': 'application/json', 'x-forwarded-for': address };

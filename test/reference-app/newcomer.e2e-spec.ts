@@ -2,10 +2,10 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type SpawnedProgram, ensureBuilt, spawnBuiltApp } from '../support/built-app.js';
 import { basic, bearer } from '../support/start-app.js';
 
-/** One line that the demo prints: what to expect, and the curl command that brings it. */
+/** One line that the demo prints: the expected response, and the curl command that returns it. */
 const CURL_LINE = /^(\d{3}) {2}curl -i (.+)$/gm;
 
-/** What curl would do with these arguments; curl itself need not be installed. */
+/** Sends the request that curl would send with these arguments. curl need not be installed. */
 function curl(commandLine: string): Promise<Response> {
   const words = commandLine.split(' ');
   const option = (name: string): string | undefined =>
@@ -17,7 +17,7 @@ function curl(commandLine: string): Promise<Response> {
   });
 }
 
-describe('what a newcomer sees who runs the built app with nothing configured', () => {
+describe('a new user runs the built app with nothing configured', () => {
   let app: SpawnedProgram;
   let url: string;
   let user: [string, string];
@@ -39,12 +39,12 @@ describe('what a newcomer sees who runs the built app with nothing configured', 
 
   const get = (path: string, headers: Record<string, string> = {}): Promise<Response> => fetch(url + path, { headers });
 
-  it('says that it is a demo, and listens on loopback alone', () => {
+  it('prints that it is a demo, and listens only on loopback', () => {
     expect(app.output()).toMatch(/^DEMO: no xPay account is configured/m);
     expect(url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
   });
 
-  it('each printed curl line brings what it promises, one for each kind of answer', async () => {
+  it('each printed curl line returns the printed status, one for each kind of response', async () => {
     const lines = [...app.output().matchAll(CURL_LINE)];
     expect(new Set(lines.map(([, status]) => status))).toEqual(new Set(['200', '401', '403']));
     for (const [line, status, commandLine = ''] of lines) {
@@ -65,13 +65,13 @@ describe('what a newcomer sees who runs the built app with nothing configured', 
     expect((await get('/admin/report', basic(...admin))).status).toBe(200);
   });
 
-  it('nobody: 401 with a challenge that names Basic; a wrong key: 401', async () => {
+  it('anonymous: 401 with a challenge that names Basic; a wrong key: 401', async () => {
     const nobody = await get('/me');
     expect([nobody.status, nobody.headers.get('www-authenticate')]).toEqual([401, expect.stringMatching(/^Basic /)]);
     expect((await get('/me', basic(user[0], 'wrong-key'))).status).toBe(401);
   });
 
-  it('POST /wallets/find: 200, with a bearer the service obtained by itself', async () => {
+  it('POST /wallets/find: 200, with a bearer that the service obtained', async () => {
     const answer = await fetch(`${url}/wallets/find`, { method: 'POST', headers: basic(...user) });
     expect(answer.status).toBe(200);
     expect(await answer.json()).toHaveLength(3);
@@ -91,7 +91,7 @@ describe('what a newcomer sees who runs the built app with nothing configured', 
     expect((await get('/me', headers)).status).toBe(401);
   });
 
-  it('/verify: who may pass, for any method and sub-path', async () => {
+  it('/verify: whether a request may pass, for any method and sub-path', async () => {
     for (const method of ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS']) {
       const answer = await fetch(`${url}/verify/a/b?scope=tme_user`, {
         method,
@@ -118,7 +118,7 @@ describe('what a newcomer sees who runs the built app with nothing configured', 
     for (const [, key] of [user, admin]) expect(log).not.toContain(key);
   });
 
-  it('has other keys at each start', async () => {
+  it('has different keys at each start', async () => {
     await using other = await spawnBuiltApp();
     const [, otherKey] = await other.printed(/^user@example\.test:(\S+) {2}tme_user$/m);
     expect(otherKey).not.toBe(user[1]);

@@ -33,7 +33,7 @@ describe.each(platforms)('the reference app on %s', (platform) => {
       ...(body !== undefined && { body: JSON.stringify(body) }),
     });
 
-  it('tells any valid caller who they are', async () => {
+  it('returns the username and the scopes to any valid caller', async () => {
     const answer = await app.fetch('/me', asUser);
     expect(answer.status).toBe(200);
     expect(await answer.json()).toEqual({
@@ -50,18 +50,18 @@ describe.each(platforms)('the reference app on %s', (platform) => {
     ['/user/report', asAdmin, 403],
     ['/admin/report', asUser, 403],
     ['/admin/report', asAdmin, 200],
-  ])('I12 · %s, asked by %p, is %d', async (path, init, status) => {
+  ])('I12 · %s, called by %p, is %d', async (path, init, status) => {
     expect((await app.fetch(path, init)).status).toBe(status);
   });
 
-  it('I7 · a 403 says which scope is missing', async () => {
+  it('I7 · a 403 names the missing scope', async () => {
     const answer = await app.fetch('/admin/report', asUser);
     expect(answer.headers.get('www-authenticate')).toBe('Bearer error="insufficient_scope", scope="tme_admin"');
     expect(await answer.json()).toMatchObject({ statusCode: 403, errorCode: 'insufficient_scope' });
   });
 
   it.each(['/me', '/user/report', '/admin/report', '/verify'])(
-    'I7 · %s without credentials tells how to present them',
+    'I7 · %s without credentials returns the accepted schemes',
     async (path) => {
       const answer = await app.fetch(path);
       expect(answer.status).toBe(401);
@@ -71,7 +71,7 @@ describe.each(platforms)('the reference app on %s', (platform) => {
     },
   );
 
-  it('I7 · a wrong key is 401, an unknown bearer 401 without a question to the upstream', async () => {
+  it('I7 · a wrong key is 401, an unknown bearer 401 without an upstream call', async () => {
     const wrong = await app.fetch('/me', { headers: basic(USER.username, 'key-of-nobody') });
     expect([wrong.status, wrong.headers.get('www-authenticate')]).toEqual([401, BASIC_AND_BEARER]);
     xpay.resetLedger();
@@ -81,12 +81,12 @@ describe.each(platforms)('the reference app on %s', (platform) => {
     expect(xpay.requests()).toBe(0);
   });
 
-  it('I1 · the same credentials again ask the upstream nothing', async () => {
+  it('I1 · the same credentials again cause no upstream call', async () => {
     for (let i = 0; i < 5; i++) expect((await app.fetch('/me', asUser)).status).toBe(200);
     expect(xpay.requests('/client/authenticate')).toBe(1);
   });
 
-  it('is healthy without credentials, and calls nobody to say so', async () => {
+  it('is healthy without credentials and without upstream calls', async () => {
     const answer = await app.fetch('/health');
     expect(answer.status).toBe(200);
     expect(await answer.json()).toMatchObject({ status: 'ok', token: { state: 'none', failures: 0 } });
@@ -94,7 +94,7 @@ describe.each(platforms)('the reference app on %s', (platform) => {
   });
 
   describe('POST /wallets/find', () => {
-    it("reaches the upstream with a bearer of the app's own account, obtained by itself", async () => {
+    it('calls the upstream with a bearer of the app account that it obtained', async () => {
       const answer = await findWallets();
       expect(answer.status).toBe(200);
       expect(await answer.json()).toHaveLength(3);
@@ -113,26 +113,26 @@ describe.each(platforms)('the reference app on %s', (platform) => {
       ).toHaveLength(1);
     });
 
-    it('hands on two numbers of the body and nothing else', async () => {
+    it('passes on two numbers of the body and nothing else', async () => {
       await findWallets({ page: 2, pageSize: 1, wallet: 'of-somebody-else', sort: { $gt: '' } });
       expect(xpay.ledger.find(({ path }) => path === '/client/wallets/find')?.body).toEqual({ page: 2, pageSize: 1 });
     });
 
     it.each([{ page: 0 }, { page: '1' }, { pageSize: 101 }, { pageSize: 1.5 }, { page: { $gt: 0 } }])(
-      'refuses %p before the upstream sees it',
+      'rejects %p before it calls the upstream',
       async (body) => {
         expect((await findWallets(body)).status).toBe(400);
         expect(xpay.requests('/client/wallets/find')).toBe(0);
       },
     );
 
-    it('is for tme_user alone', async () => {
+    it('is only for tme_user', async () => {
       expect((await findWallets({}, asAdmin)).status).toBe(403);
       expect((await findWallets({}, {})).status).toBe(401);
       expect(xpay.requests('/client/wallets/find')).toBe(0);
     });
 
-    it("an own account that is refused is 502, never the caller's 401", async () => {
+    it("a rejected app account is 502, never the caller's 401", async () => {
       await app.fetch('/me', asUser);
       xpay.setSecret(APP.username, 'key-of-app-2');
       const answer = await findWallets();
@@ -142,7 +142,7 @@ describe.each(platforms)('the reference app on %s', (platform) => {
     });
   });
 
-  it('names no failure of the upstream by its secrets', async () => {
+  it('reports a failure of the upstream without its secrets', async () => {
     xpay.businessError(`maintenance, says ${APP.secretKey}`);
     const answer = await app.fetch('/me', asUser);
     expect(answer.status).toBe(502);

@@ -7,7 +7,7 @@ describe('the settings of the reference app', () => {
     expect(settingsFrom({ XPAY_DIALECT: 'gift-stream' })).toMatchObject({ demo: true });
   });
 
-  it.each(['XPAY_USERNAME', 'XPAY_SECRET_KEY', 'XPAY_BASE_URL', 'XPAY_REDIS_URL'])('are no demo with %s', (name) => {
+  it.each(['XPAY_USERNAME', 'XPAY_SECRET_KEY', 'XPAY_BASE_URL', 'XPAY_REDIS_URL'])('are not a demo with %s', (name) => {
     expect(settingsFrom({ [name]: 'x', HOST: '0.0.0.0' })).toMatchObject({ demo: false, host: '0.0.0.0' });
   });
 
@@ -17,7 +17,7 @@ describe('the settings of the reference app', () => {
     expect(settingsFrom({ ...production, DOCS: 'off' }).docs).toBe(false);
   });
 
-  it('have metrics with METRICS_PORT alone, on loopback unless said otherwise, and always there in demo mode', () => {
+  it('enable metrics only with METRICS_PORT, on loopback unless configured, and always in demo mode', () => {
     const configured = { XPAY_BASE_URL: 'https://x.test' };
     expect(settingsFrom({ METRICS_HOST: '0.0.0.0' }).metrics).toBeUndefined();
     expect(settingsFrom({ ...configured, METRICS_PORT: '9464' }).metrics).toEqual({ host: '127.0.0.1', port: 9464 });

@@ -28,7 +28,7 @@ it('O11 · POST /wallets/find keeps working across the expiry of tokens that liv
 });
 
 describe.each(platforms)('XPAY_BASE_URL without an account, on %s: a service that only verifies', (platform) => {
-  it('knows its callers, and has no token to call with: 500 configuration', async () => {
+  it('authenticates callers, and has no token for API calls: 500 configuration', async () => {
     await using xpay = await startXPayEmulator({ accounts: [USER] });
     await using app = await startReferenceApp(platform, { XPAY_BASE_URL: xpay.url });
     expect((await app.fetch('/me', { headers })).status).toBe(200);
@@ -41,7 +41,7 @@ describe.each(platforms)('XPAY_BASE_URL without an account, on %s: a service tha
   });
 });
 
-describe.each(platforms)('the reference app on %s, whose upstream is in trouble', (platform) => {
+describe.each(platforms)('the reference app on %s, whose upstream fails', (platform) => {
   it.each([
     [{ kind: 'reset' }, 503, 'upstream_unavailable'],
     [{ kind: 'html502' }, 503, 'upstream_unavailable'],
@@ -49,21 +49,18 @@ describe.each(platforms)('the reference app on %s, whose upstream is in trouble'
     [{ kind: 'rateLimited', retryAfter: 7 }, 503, 'upstream_rate_limited'],
     [{ kind: 'notJson' }, 502, 'upstream_malformed'],
     [{ kind: 'redirect', location: 'https://elsewhere.example.test/' }, 502, 'upstream_malformed'],
-  ] as const)(
-    'I6 · %p is %d %s, never 401, and is not remembered against the caller',
-    async (fault, status, errorCode) => {
-      await using xpay = await startXPayEmulator({ accounts: [USER] });
-      await using app = await startReferenceApp(platform, { XPAY_BASE_URL: xpay.url });
-      xpay.faults.next(fault);
-      const answer = await app.fetch('/me', { headers });
-      expect(answer.status).toBe(status);
-      expect(answer.headers.has('www-authenticate')).toBe(false);
-      expect(answer.headers.get('retry-after')).toBe('retryAfter' in fault ? '7' : status === 503 ? '1' : null);
-      expect(await answer.json()).toMatchObject({ errorCode });
-      // Where the upstream said when to come back, it is left alone until then; otherwise the next caller asks again.
-      const asked = xpay.requests();
-      expect((await app.fetch('/me', { headers })).status).toBe('retryAfter' in fault ? 503 : 200);
-      expect(xpay.requests() - asked).toBe('retryAfter' in fault ? 0 : 1);
-    },
-  );
+  ] as const)('I6 · %p is %d %s, never 401, and is not cached for the caller', async (fault, status, errorCode) => {
+    await using xpay = await startXPayEmulator({ accounts: [USER] });
+    await using app = await startReferenceApp(platform, { XPAY_BASE_URL: xpay.url });
+    xpay.faults.next(fault);
+    const answer = await app.fetch('/me', { headers });
+    expect(answer.status).toBe(status);
+    expect(answer.headers.has('www-authenticate')).toBe(false);
+    expect(answer.headers.get('retry-after')).toBe('retryAfter' in fault ? '7' : status === 503 ? '1' : null);
+    expect(await answer.json()).toMatchObject({ errorCode });
+    // If the upstream sent a Retry-After, it is not called until then; otherwise the next caller causes a call.
+    const asked = xpay.requests();
+    expect((await app.fetch('/me', { headers })).status).toBe('retryAfter' in fault ? 503 : 200);
+    expect(xpay.requests() - asked).toBe('retryAfter' in fault ? 0 : 1);
+  });
 });

@@ -29,7 +29,7 @@ describe.each(platforms)('forward auth of the reference app on %s', (platform) =
     await xpay.stop();
   });
 
-  it('lets a valid caller pass and says who it is', async () => {
+  it('accepts a valid caller and returns the username', async () => {
     const answer = await app.fetch('/verify', { headers });
     expect(answer.status).toBe(200);
     expect(await answer.text()).toBe('');
@@ -38,7 +38,7 @@ describe.each(platforms)('forward auth of the reference app on %s', (platform) =
     expect(answer.headers.get('cache-control')).toBe('no-store');
   });
 
-  it('says who it is whatever the name and the scopes are', async () => {
+  it('returns the caller for any username and scopes', async () => {
     const answer = await app.fetch('/verify', { headers: basic(ODD.username, ODD.secretKey) });
     expect(answer.status).toBe(200);
     expect(decodeURIComponent(answer.headers.get('x-auth-user') ?? '')).toBe(ODD.displayName);
@@ -51,7 +51,7 @@ describe.each(platforms)('forward auth of the reference app on %s', (platform) =
     ]);
   });
 
-  it('refuses a stranger with a challenge, and nobody for an outage', async () => {
+  it('rejects an anonymous caller with a challenge, and rejects no caller because of an outage', async () => {
     const stranger = await app.fetch('/verify');
     expect([stranger.status, stranger.headers.get('www-authenticate')]).toEqual([
       401,
@@ -63,7 +63,7 @@ describe.each(platforms)('forward auth of the reference app on %s', (platform) =
     await xpay.resume();
   });
 
-  describe.each(METHODS)('answers %s', (method) => {
+  describe.each(METHODS)('responds to %s', (method) => {
     it.each(['/verify', '/verify/', '/verify/any/sub/path', '/verify/a?scope=tme_user'])('at %s', async (path) => {
       expect((await app.fetch(path, { method, headers })).status).toBe(200);
     });
@@ -104,7 +104,7 @@ describe.each(platforms)('forward auth of the reference app on %s', (platform) =
   });
 
   it.each([['?scope=tme_user'], ['?scope=tme_admin'], ['?scope='], ['?scope=tme_user,tme_admin']])(
-    'no cache may keep the answer to %s',
+    'forbids caches to store the response to %s',
     async (query) => {
       expect((await app.fetch(`/verify${query}`, { headers })).headers.get('cache-control')).toBe('no-store');
     },
@@ -117,19 +117,19 @@ describe.each(platforms)('forward auth of the reference app on %s', (platform) =
     ['expect', '100-continue'],
     ['accept', 'text/html'],
     ['x-http-method-override', 'DELETE'],
-  ])('what the client says to the site with %s: %s is nothing to the question', async (name, value) => {
+  ])('ignores what the client sends to the site with %s: %s', async (name, value) => {
     const answer = await request({ url: `${app.url}/verify`, headers: { ...headers, [name]: value } });
     expect([answer.status, answer.headers['x-auth-user']]).toEqual([200, 'user%40example.test']);
   });
 
-  it('names every scope it asked for in a 403', async () => {
+  it('names every required scope in a 403', async () => {
     const answer = await app.fetch('/verify?scope=tme_user&scope=tme_admin', { headers });
     expect(answer.headers.get('www-authenticate')).toBe(
       'Bearer error="insufficient_scope", scope="tme_user tme_admin"',
     );
   });
 
-  describe('ignores the body of the request it is asked about:', () => {
+  describe('ignores the body of the original request:', () => {
     const types = [
       'application/json',
       'application/x-www-form-urlencoded',
@@ -143,12 +143,12 @@ describe.each(platforms)('forward auth of the reference app on %s', (platform) =
       expect((await app.fetch('/verify', init)).status).toBe(200);
     });
 
-    it.each(types)('one that is no %s', async (type) => {
+    it.each(types)('one that is not %s', async (type) => {
       const init = { method: 'POST', headers: { ...headers, 'content-type': type }, body: '{"cut off":' };
       expect((await app.fetch('/verify/a?scope=tme_user', init)).status).toBe(200);
     });
 
-    it('one that is announced and never comes', async () => {
+    it('one that is announced and never sent', async () => {
       const socket = connect(Number(new URL(app.url).port), '127.0.0.1');
       const lines = [
         'POST /verify HTTP/1.1',
@@ -164,7 +164,7 @@ describe.each(platforms)('forward auth of the reference app on %s', (platform) =
     });
   });
 
-  it('leaves the bodies of other routes alone', async () => {
+  it('does not affect the bodies of other routes', async () => {
     const init = {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
