@@ -21,7 +21,7 @@ export class SleeplessBootClock extends ManualClock {
   }
 }
 
-/** A clock of an app that knows nothing of `uptime()`. */
+/** The clock of an app without `uptime()`. */
 export function withoutBootClock(clock: ManualClock): ManualClock {
   return Object.defineProperty(clock, 'uptime', { value: undefined });
 }

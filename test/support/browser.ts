@@ -2,10 +2,13 @@ import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { type Browser, chromium } from 'playwright-core';
 
-/** As Debian and others call it. */
+/** The names of the browser on Debian and other systems. */
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 
-/** Where the browser is: `CHROMIUM_PATH`, or the first of the usual names on the `PATH`. Throws where there is none. */
+/**
+ * Returns the path of the browser: `CHROMIUM_PATH`, or the first of the usual names on the `PATH`. Throws if there is
+ * none.
+ */
 export function findChromium(env: NodeJS.ProcessEnv = process.env): string {
   const chosen = env['CHROMIUM_PATH'];
   const folders = (env['PATH'] ?? '').split(delimiter).filter((folder) => folder !== '');
@@ -19,7 +22,7 @@ export function findChromium(env: NodeJS.ProcessEnv = process.env): string {
   );
 }
 
-/** A real browser without a window. It is a failure where there is none, never a silent skip. */
+/** A real browser without a window. A missing browser is a failure, never a silent skip. */
 export function startBrowser(): Promise<Browser> {
   // Containers have little shared memory; Chromium's sandbox does not work for root.
   const args = ['--disable-dev-shm-usage', ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])];

@@ -10,31 +10,31 @@ import { promisify } from 'node:util';
 const root = resolve(import.meta.dirname, '../..');
 const built = ['dist/main.js', 'libs/xpay-auth/dist/index.js'].map((path) => join(root, path));
 
-/** How a process ended: by itself with a code, or by a signal. */
+/** How a process ended: with a code, or by a signal. */
 export interface Ending {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
 
-/** A program of this workspace in a process of its own. */
+/** A program of this workspace in a separate process. */
 export interface SpawnedProgram extends AsyncDisposable {
-  /** Everything it has printed so far, on both streams. */
+  /** All output so far, of both streams. */
   output(): string;
-  /** Resolves to the first match of what it prints; rejects when it ends, or says nothing of the kind in time. */
+  /** Resolves to the first match in the output. Rejects when the process ends, or prints no match in time. */
   printed(pattern: RegExp): Promise<RegExpExecArray>;
   ended(): Promise<Ending>;
   kill(signal: NodeJS.Signals): void;
 }
 
 /**
- * The built reference app ({@link ensureBuilt} first), as `npm start` runs it, with these variables and nothing else of this
- * machine's environment.
+ * The built reference app ({@link ensureBuilt} first), as `npm start` runs it, with only these variables of the
+ * environment.
  */
 export function spawnBuiltApp(environment: Readonly<Record<string, string>> = {}): Promise<SpawnedProgram> {
   return spawnNode(join(root, 'dist/main.js'), environment);
 }
 
-/** Any module, run by Node in an empty folder: no `.env` of whoever runs the tests is found there. */
+/** Runs any module by Node in an empty folder, so that it finds no `.env` of the user. */
 export async function spawnNode(
   file: string,
   environment: Readonly<Record<string, string>>,
@@ -72,7 +72,7 @@ export async function spawnNode(
   };
 }
 
-/** Builds what is missing, once, however many specs ask at the same time. May take a minute. */
+/** Builds what is missing, once for all specs that need it. May take a minute. */
 export async function ensureBuilt(): Promise<void> {
   const lock = join(root, '.check/building');
   await mkdir(dirname(lock), { recursive: true });
@@ -98,7 +98,7 @@ function isBuilt(): boolean {
   return built.every((file) => existsSync(file));
 }
 
-/** A run that was killed while it built must not stop all later ones. */
+/** A run that was killed during the build must not block all later ones. */
 async function removeStale(lock: string): Promise<void> {
   const { mtimeMs } = await stat(lock).catch(() => ({ mtimeMs: Date.now() }));
   if (Date.now() - mtimeMs > 180_000) await rm(lock, { recursive: true, force: true });

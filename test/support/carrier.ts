@@ -31,7 +31,7 @@ export const headersOf = (presented?: Presented): Record<string, string> => {
   return 'token' in presented ? bearer(presented.token) : basic(presented.username, presented.secretKey);
 };
 
-/** An answer of any context, as far as it names the caller or the failure. */
+/** A response of any context, reduced to the caller or the failure. */
 export interface Answered {
   readonly username?: string;
   readonly errorCode?: string;

@@ -33,7 +33,7 @@ function overHttp(
           return Promise.resolve({
             run: async (presented?: Presented) => {
               const answer = await connection.send(path, headersOf(presented), body);
-              if (answer.reused !== requests++ > 0) throw new Error('not the connection of the request before');
+              if (answer.reused !== requests++ > 0) throw new Error('not the connection of the previous request');
               return outcomeOf(answer.body as Answered);
             },
             [Symbol.asyncDispose]: async () => Promise.resolve(connection[Symbol.dispose]()),

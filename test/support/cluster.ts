@@ -15,14 +15,14 @@ import { newKey } from './encryption-keys.js';
 export const APP = { username: 'app@example.test', secretKey: 'app-secret-27182818' };
 export const ADA = { username: 'ada@example.test', secretKey: 'ada-secret-key', scopes: ['tme_user'] };
 
-/** One instance of an app: a module of its own with a connection of its own. */
+/** One instance of an app: a separate module with a separate connection. */
 export interface Instance extends AsyncDisposable {
   readonly tokens: XPayTokenService;
   readonly sessions: XPaySessionService;
   readonly store: Store;
   readonly events: TokenEvent[];
   readonly lines: string[];
-  /** Who presents this header: a user's name, or the code of the failure. */
+  /** Returns the caller with this header: a username, or the code of the failure. */
   readonly who: (authorization: string, address?: string) => Promise<string>;
   readonly close: () => Promise<void>;
 }
@@ -39,7 +39,7 @@ export class InstanceFactory {
 
   async boot(options: XPayAuthOptions = {}, redisUrl = this.redisUrl): Promise<Instance> {
     const { encryptionKeys } = this;
-    // Fifty instances share two cores here: a healthy server is given time, one behind a proxy is given up soon.
+    // Fifty instances share two cores here, so a working server gets more time. One behind a proxy times out soon.
     const timeouts =
       redisUrl === this.redisUrl ? { connectTimeoutMs: 20_000, commandTimeoutMs: 20_000 } : { commandTimeoutMs: 300 };
     const store = options.store ?? redisStore({ url: redisUrl, encryptionKeys, ...timeouts });
@@ -71,7 +71,7 @@ export class InstanceFactory {
     return { tokens, sessions, store, events, lines, who, close, [Symbol.asyncDispose]: close };
   }
 
-  /** So many at once. */
+  /** Boots this number of instances at once. */
   async bootMany(count: number, options: XPayAuthOptions = {}): Promise<Instance[] & AsyncDisposable> {
     const instances = await Promise.all(Array.from({ length: count }, () => this.boot(options)));
     const dispose = async (): Promise<void> => void (await Promise.all(instances.map((one) => one.close())));
@@ -79,7 +79,7 @@ export class InstanceFactory {
   }
 }
 
-/** How often the upstream was asked for a token of the app's own account, or of this user. */
+/** Number of token requests to the upstream for the app account, or for this user. */
 export function logins(xpay: XPayEmulator, account = APP.username): number {
   return xpay.ledger.filter((entry) => entry.path.endsWith('/authenticate') && entry.account === account).length;
 }

@@ -21,7 +21,7 @@ interface Reply {
   readonly response?: unknown;
 }
 
-/** A transport of an app's own. Its context is the connection, so many messages share one object. */
+/** A custom transport of an app. Its context is the connection, so many messages share one object. */
 class ConnectionContextServer extends Server implements CustomTransportStrategy {
   readonly #sockets = new Set<Socket>();
   readonly #server = createServer((socket) => {
@@ -71,7 +71,7 @@ export interface ConnectionContextService extends AsyncDisposable {
   readonly clock: ManualClock;
   readonly sessions: XPaySessionService;
   get<T>(provider: Type<T>): T;
-  /** Opens one connection. Its function sends a message and resolves to the answer, or to the `errorCode`. */
+  /** Opens one connection. Its function sends a message and resolves to the response, or to the `errorCode`. */
   connect(): Promise<AsyncDisposable & { send(pattern: string, data: object): Promise<unknown> }>;
 }
 

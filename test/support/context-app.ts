@@ -22,7 +22,7 @@ export interface ContextApp extends AsyncDisposable {
   /** What the app logged, by level. */
   readonly logged: { readonly level: string; readonly line: string }[];
   readonly sessions: XPaySessionService;
-  /** How often the upstream was asked who somebody is. */
+  /** Number of calls to the upstream to verify a caller. */
   asked(): number;
 }
 
@@ -32,7 +32,10 @@ export interface ContextSetting extends ModuleMetadata {
   readonly configure?: (app: INestApplication) => void;
 }
 
-/** An app with something beside controllers, that verifies its callers at an emulator; time stands still in both. */
+/**
+ * An app with handlers besides controllers that verifies its callers with an emulator. Both use one clock that stands
+ * still.
+ */
 export async function startContextApp(setting: ContextSetting): Promise<ContextApp> {
   const { options, platform = 'express', configure, imports = [], ...metadata } = setting;
   const clock = new ManualClock();

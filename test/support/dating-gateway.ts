@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import { type IncomingMessage, type ServerResponse, createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A gateway in front of an upstream: passes everything on, and writes a `Date` of its own into the answers. */
+/** A gateway in front of an upstream: passes everything on, and sets the `Date` of responses. */
 export class DatingGateway implements AsyncDisposable {
   /** Origin of the upstream behind it. */
   target = '';
-  /** The `Date` of the next answer. */
+  /** The `Date` of the next response. */
   date: () => string = () => new Date().toUTCString();
   readonly #server = createServer((incoming, outgoing) => this.#pass(incoming, outgoing));
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-/** A key of its own for each test. */
+/** A new key for each test. */
 export function newKey(): string {
   return randomBytes(32).toString('base64');
 }

@@ -6,8 +6,8 @@ interface Fastify {
 }
 
 /**
- * As little of a driver as Fastify needs: a GraphQL context of `{ request, reply }`, which is what drivers made for Fastify
- * hand out. Apollo's needs one package more.
+ * A minimal driver for Fastify: a GraphQL context of `{ request, reply }`, as drivers made for Fastify provide.
+ * Apollo's needs another package.
  */
 export class FastifyGraphQLDriver extends AbstractGraphQLDriver {
   async start({ schema, context }: GqlModuleOptions): Promise<void> {

@@ -30,7 +30,7 @@ import { ManualClock, MemoryStore, type XPayEmulator, startXPayEmulator } from '
 import { ada } from './inbound-app.js';
 import { type Platform, type RunningApp, startApp } from './start-app.js';
 
-/** Who answers: a filter of the app, as the documentation of Nest writes it. It knows nothing of this library. */
+/** A filter of the app, as the documentation of Nest shows it. It does not use this library. */
 abstract class AppFilter implements ExceptionFilter {
   constructor(@Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost) {}
 
@@ -59,7 +59,7 @@ export class CatchAllFilter extends AppFilter {}
 @Catch(HttpException)
 export class HttpExceptionFilter extends AppFilter {}
 
-/** The same with the headers of our failures. */
+/** The same with failureHeaders(). */
 @Catch()
 export class CatchAllFilterWithHeaders extends AppFilter {
   protected override headersOf = failureHeaders;
@@ -117,7 +117,7 @@ class FailingController {
   }
 }
 
-/** How an app registers a filter of its own. */
+/** The ways in which an app registers a filter. */
 export const registrations = {
   'useGlobalFilters()': 'global',
   'an APP_FILTER of a module before ours': 'before',
@@ -139,8 +139,8 @@ export interface FilteredApp extends RunningApp {
 class FilterModule {}
 
 /**
- * An app with a filter of its own, beside an emulator of xPay.stream; both live in the same time. Its realm is `realm`, the
- * realm of its instance `other` is `other`.
+ * An app with its own filter, with an emulator of xPay.stream; both use one clock. Its realm is `realm`, the realm of
+ * its instance `other` is `other`.
  */
 export async function startFilteredApp(
   platform: Platform,
@@ -159,7 +159,7 @@ export async function startFilteredApp(
   ];
   const provided = [{ provide: APP_FILTER, useClass: filter }];
   const theirs: DynamicModule = { module: FilterModule, providers: provided };
-  // Another class each time: what a decorator writes on it stays.
+  // A new class each time, because decorators change it permanently.
   class Routes extends FailingController {}
   if (registration === 'controller') UseFilters(filter)(Routes);
   Controller()(Routes);

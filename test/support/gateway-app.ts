@@ -18,7 +18,7 @@ import {
 import { type ContextApp, startContextApp } from './context-app.js';
 import { type GatewayClient, type Opening, type Transport, openSocket } from './gateway-client.js';
 
-/** What gateways saw, for tests to look at. */
+/** What the gateways received, for assertions. */
 export class Seen {
   /** The server's ends of the sockets. */
   readonly sockets: object[] = [];
@@ -38,7 +38,7 @@ class SeeingFilter implements WsExceptionFilter<WsException> {
   }
 }
 
-/** Anybody may connect; each message has its own rule. */
+/** Any client may connect; each message has its own requirement. */
 @UseFilters(SeeingFilter, XPayAuthFilter)
 @WebSocketGateway({ path: '/open' })
 class OpenGateway {
@@ -107,7 +107,7 @@ class OpenGateway {
   }
 }
 
-/** Only `tme_user` may connect, by the mark of the class. */
+/** Only callers with `tme_user` may connect, by the decorator of the class. */
 @Scopes('tme_user')
 @WebSocketGateway({ path: '/closed' })
 export class ClosedGateway {
@@ -127,7 +127,7 @@ export class ClosedGateway {
   }
 }
 
-/** Accepts nobody, and has no filter of its own. */
+/** Accepts no one, and has no filter. */
 @WebSocketGateway({ path: '/bare' })
 class BareGateway {
   constructor(@Inject(XPayHttpService) private readonly xpay: XPayHttpService) {}

@@ -4,33 +4,33 @@ import { settled } from './settled.js';
 
 export type Transport = 'socket.io' | 'ws';
 
-/** What a handshake presents. `auth` is socket.io's alone. */
+/** The credentials of a handshake. Only socket.io has `auth`. */
 export interface Opening {
   readonly path: string;
   readonly headers?: Record<string, string | string[]>;
   readonly auth?: Record<string, unknown>;
   readonly polling?: boolean;
-  /** socket.io: beside `/`. */
+  /** socket.io: a namespace other than `/`. */
   readonly namespace?: string;
 }
 
-/** One event that came over a socket. */
+/** One event that was received over a socket. */
 export interface Received {
   readonly event: string;
   readonly data: unknown;
 }
 
-/** The client's end of a socket, alike for socket.io and ws. */
+/** The client's end of a socket, with one interface for socket.io and ws. */
 export interface GatewayClient extends AsyncDisposable {
   readonly received: Received[];
-  /** How the server closed it: socket.io says `true`, ws a code. */
+  /** How the server closed it: `true` for socket.io, a code for ws. */
   readonly closed: () => number | boolean;
-  /** Sends an event and waits for the next one that comes, or for the end of the socket. */
+  /** Sends an event and waits for the next one that is received, or for the end of the socket. */
   ask(event: string, data?: unknown): Promise<Received | undefined>;
   close(): Promise<void>;
 }
 
-/** Opens a socket and waits until it is open, or was closed. */
+/** Opens a socket and waits until it is open or closed. */
 export function openSocket(transport: Transport, url: string, opening: Opening): Promise<GatewayClient> {
   return transport === 'ws' ? openWs(url, opening) : openSocketIo(url, opening);
 }

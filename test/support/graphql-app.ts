@@ -151,7 +151,7 @@ export interface Answer {
 }
 
 export interface Api extends ContextApp {
-  /** What formatError is given: the errors before they are written down. */
+  /** The arguments of formatError: the errors before they are serialized. */
   readonly thrown: unknown[];
   query(document: string, headers?: Record<string, string>): Promise<Answer>;
 }

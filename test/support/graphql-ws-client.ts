@@ -1,7 +1,7 @@
 import { WebSocket } from 'ws';
 import { settled } from './settled.js';
 
-/** What came for an operation: results, and errors instead of a result. */
+/** The responses to an operation: results, or errors instead of a result. */
 export interface Came {
   readonly type: 'next' | 'error' | 'complete';
   readonly payload?: unknown;
@@ -12,7 +12,7 @@ export interface Connection extends AsyncDisposable {
   run(query: string): Promise<Came[]>;
 }
 
-/** The protocol `graphql-transport-ws` as far as these tests need it. */
+/** The part of the protocol `graphql-transport-ws` that these tests need. */
 export async function connect(
   url: string,
   { params = {}, headers = {} }: { params?: Record<string, unknown>; headers?: Record<string, string> },

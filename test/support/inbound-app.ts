@@ -25,7 +25,7 @@ export const asRoot = basic(root.username, root.secretKey);
 export const wrong = (guess: string | number = 'wrong'): ReturnType<typeof basic> =>
   basic(ada.username, `guess-${guess}`);
 
-/** One route for each kind of mark, and a login. */
+/** One route for each kind of decorator, and a login. */
 @Controller()
 export class RoutesController {
   constructor(private readonly sessions: XPaySessionService) {}
@@ -67,10 +67,10 @@ export interface InboundApp extends RunningApp {
   readonly clock: ManualClock;
   /** Every audit event so far. */
   readonly events: AuditEvent[];
-  /** Every line the app logged, whatever its level. */
+  /** Every log line of the app, at any level. */
   readonly logged: string[];
   readonly sessions: XPaySessionService;
-  /** How often the upstream was asked who somebody is. */
+  /** Number of calls to the upstream to verify a caller. */
   asked(): number;
   /** The status of a request with these headers. */
   status(path: string, headers?: Record<string, string>): Promise<number>;
@@ -81,14 +81,14 @@ export interface InboundSetting {
   readonly accounts?: readonly XPayAccount[];
   readonly controllers?: readonly Type[];
   readonly configure?: (app: INestApplication) => void;
-  /** Whether the app believes `X-Forwarded-For`. @default false */
+  /** Whether the app trusts `X-Forwarded-For`. @default false */
   readonly trustProxy?: boolean;
   readonly serving?: Serving;
-  /** Of the app and the emulator. */
+  /** The clock of the app and the emulator. */
   readonly clock?: ManualClock;
 }
 
-/** An app that verifies its callers at an emulator of xPay.stream; both live in the same time, which stands still. */
+/** An app that verifies its callers with an emulator of xPay.stream; both use one clock, which stands still. */
 export async function startInbound(platform: Platform, setting: InboundSetting = {}): Promise<InboundApp> {
   const { clock = new ManualClock() } = setting;
   const xpay = await startXPayEmulator({ accounts: setting.accounts ?? [ada, root], clock });

@@ -1,9 +1,12 @@
 import Sequencer from '@jest/test-sequencer';
 
-/** Hundreds of thousands of promises each: several times as long in a worker whose memory holds the specs before them. */
+/**
+ * These create hundreds of thousands of promises each, and take several times as long in a worker whose memory holds
+ * earlier specs.
+ */
 const FIRST = ['test/model/inbound.spec.ts', 'test/chaos/chaos.e2e-spec.ts', 'test/model/outbound.spec.ts'];
 
-/** What takes long begins first; jest's own order, by size and by how long each took last time, for all the others. */
+/** Starts the slow specs first. All others keep jest's own order, by size and by their last duration. */
 export default class LongestFirst extends Sequencer {
   sort(tests) {
     return super.sort(tests).toSorted((one, other) => rankOf(one) - rankOf(other));

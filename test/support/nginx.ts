@@ -1,15 +1,15 @@
 import { type RunningProxy, startProxy } from './proxy-program.js';
 
 export interface NginxSetting {
-  /** Where `/verify` is asked. */
+  /** The address of the app that serves `/verify`. */
   readonly appUrl: string;
-  /** What stands behind `/app/`. @default the stand-in of the example */
+  /** The address of the site behind `/app/`. @default the stand-in of the example */
   readonly siteUrl?: string;
-  /** Further texts of the configuration to replace. */
+  /** Further replacements in the configuration. */
   readonly edits?: Readonly<Record<string, string>>;
 }
 
-/** The nginx of `examples/forward-auth/nginx`, in one process that belongs to whoever runs the tests. */
+/** The nginx of `examples/forward-auth/nginx`, in one process of the current user. */
 export function startNginx({ appUrl, siteUrl, edits = {} }: NginxSetting): Promise<RunningProxy> {
   return startProxy({
     program: 'nginx',

@@ -8,7 +8,7 @@ export interface HttpAnswer {
   readonly reused: boolean;
 }
 
-/** One kept-alive connection: requests follow each other on it, and a second one is never opened. */
+/** One kept-alive connection. Requests are sent on it in sequence, and no second one is opened. */
 export class OneConnection implements Disposable {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
 

@@ -16,13 +16,13 @@ export interface DocumentSetting {
   readonly options?: SwaggerDocumentOptions;
 }
 
-/** The document of an app, made as docs/openapi.md says. */
+/** The document of an app, created as in docs/openapi.md. */
 export function documentOf(app: INestApplication, { version = '3.1.0', build, options }: DocumentSetting = {}) {
   const builder = setupXPaySecurity(new DocumentBuilder().setOpenAPIVersion(version));
   return withXPaySecurity(app, SwaggerModule.createDocument(app, (build?.(builder) ?? builder).build(), options));
 }
 
-/** The operation at `get /path`; throws where there is none. */
+/** The operation at `get /path`. Throws if there is none. */
 export function operationAt({ paths }: OpenAPIObject, at: string): OperationObject {
   const [method = '', path = ''] = at.split(' ');
   const operation = paths[path]?.[method as 'get'];
@@ -30,18 +30,18 @@ export function operationAt({ paths }: OpenAPIObject, at: string): OperationObje
   return operation;
 }
 
-/** The response of an operation with this status, references followed; `undefined` where it has none. */
+/** The response of an operation with this status, with references resolved; `undefined` if it has none. */
 export function responseAt(document: OpenAPIObject, at: string, status: number): ResponseObject | undefined {
   const response = operationAt(document, at).responses[status];
   if (response === undefined || !('$ref' in response)) return response;
   return resolve(document, response.$ref) as ResponseObject;
 }
 
-/** What a reference within the document points to; throws where it points nowhere. */
+/** Resolves a reference within the document. Throws if its target does not exist. */
 export function resolve(document: OpenAPIObject, reference: string): unknown {
   let found: unknown = document;
   for (const name of reference.replace(/^#\//, '').split('/')) found = (found as Record<string, unknown>)[name];
-  if (found === undefined) throw new Error(`${reference} points nowhere`);
+  if (found === undefined) throw new Error(`${reference} has no target`);
   return found;
 }
 

@@ -3,18 +3,18 @@ import fc from 'fast-check';
 
 const runs = Number(process.env['FUZZ_RUNS'] ?? 300);
 
-// Who asks for more inputs has the patience for them.
+// A larger number of inputs gets a longer time limit.
 jest.setTimeout(15_000 + 50 * runs);
 
 /**
- * Holds a property against `FUZZ_RUNS` inputs (300 by default, times `share`). A failure shows its seed, its path and the
+ * Checks a property with `FUZZ_RUNS` inputs (300 by default, times `share`). A failure shows its seed, its path and the
  * smallest input that fails.
  */
 export function holds<Inputs>(property: fc.IProperty<Inputs>, share = 1): void {
   fc.assert(property, parameters(share));
 }
 
-/** As {@link holds}, for a property with promises in it. */
+/** Like {@link holds}, for a property with promises. */
 export function holdsInTime<Inputs>(property: fc.IAsyncProperty<Inputs>, share = 1): Promise<void> {
   return fc.assert(property, parameters(share));
 }

@@ -8,29 +8,29 @@ import { freePort } from './free-port.js';
 
 const examples = resolve(import.meta.dirname, '../../examples/forward-auth');
 
-/** A proxy in a process of its own, with one of the example configurations. */
+/** A proxy in a separate process, with one of the example configurations. */
 export interface RunningProxy extends AsyncDisposable {
   /** Such as http://127.0.0.1:41234 */
   readonly url: string;
-  /** Everything it has printed so far. */
+  /** All output so far. */
   output(): string;
 }
 
 export interface ProxySetting {
   readonly program: string;
-  /** The Debian package that has it. */
+  /** The Debian package of the program. */
   readonly debianPackage: string;
   /** The folder of its configuration below `examples/forward-auth`. */
   readonly example: string;
-  /** What makes it run in the foreground, in a folder that is a copy of `examples/forward-auth`. */
+  /** Arguments that run it in the foreground, in a folder that is a copy of `examples/forward-auth`. */
   readonly args: (folder: string) => readonly string[];
-  /** Texts of the configuration, mostly with a port, and what stands in their place. Each must be there. */
+  /** Replacements in the configuration, mostly with a port. Each text must be there. */
   readonly edits: Readonly<Record<string, string>>;
-  /** Texts in which each `8080` stands for the proxy's own port and each `8081` for the stand-in's. */
+  /** Texts in which each `8080` stands for the proxy's port and each `8081` for the port of the protected site. */
   readonly listens: readonly string[];
 }
 
-/** Copies the examples, gives this one free ports, and waits until it answers. Everything is gone when it is disposed of. */
+/** Copies the examples, assigns free ports, and waits until the proxy responds. Disposing of it removes everything. */
 export async function startProxy(setting: ProxySetting): Promise<RunningProxy> {
   for (let tries = 1; ; tries++) {
     const proxy = await tryToStart(setting);
@@ -46,7 +46,7 @@ async function tryToStart({ program, debianPackage, example, args, edits, listen
   await cp(examples, folder, { recursive: true });
   await edit(join(folder, example), { ...Object.fromEntries(ports), ...edits });
 
-  // Debian keeps servers where only root looks.
+  // Debian installs servers in folders that only root's PATH contains.
   const PATH = `${process.env['PATH'] ?? ''}:/usr/local/sbin:/usr/sbin`;
   const child = spawn(program, args(folder), {
     cwd: folder,
@@ -76,7 +76,7 @@ async function tryToStart({ program, debianPackage, example, args, edits, listen
   return { url: `http://127.0.0.1:${port}`, output: () => output, [Symbol.asyncDispose]: stop };
 }
 
-/** Replaces texts in all files of a folder; one that is nowhere is an error. */
+/** Replaces texts in all files of a folder. A text that is in none of them is an error. */
 async function edit(folder: string, edits: Readonly<Record<string, string>>): Promise<void> {
   const missing = new Set(Object.keys(edits));
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {

@@ -1,16 +1,16 @@
 import { connect } from 'node:net';
 
-/** An answer, byte for byte: every header line as it came, which no HTTP client shows. */
+/** A response, byte for byte, with every header line, which no HTTP client shows. */
 export interface RawAnswer {
   readonly status: number;
-  /** Names in lower case, in order, repeated ones apart. */
+  /** Names in lower case, in order, repeated ones separate. */
   readonly lines: readonly (readonly [name: string, value: string])[];
   readonly body: string;
   /** The values of every line of this name. */
   all(name: string): readonly string[];
 }
 
-/** One GET with exactly these header lines, over a socket of its own. */
+/** Sends one GET with exactly these header lines, over a new socket. */
 export async function rawGet(url: string, path: string, lines: readonly string[] = []): Promise<RawAnswer> {
   const { hostname, port } = new URL(url);
   const request = [`GET ${path} HTTP/1.1`, `host: ${hostname}:${port}`, 'connection: close', ...lines, '', ''];
@@ -21,7 +21,7 @@ export async function rawGet(url: string, path: string, lines: readonly string[]
   return parse(Buffer.concat(chunks).toString('latin1'));
 }
 
-/** `Authorization: Basic …` for any bytes at all. */
+/** `Authorization: Basic …` for any bytes. */
 export function basicLine(bytes: Buffer | string): string {
   return `Authorization: Basic ${Buffer.from(bytes).toString('base64')}`;
 }

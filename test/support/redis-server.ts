@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './free-port.js';
 
-/** A real `redis-server` on a free port of loopback, which a test may stop, pause and start again. */
+/** A real `redis-server` on a free port of loopback, which a test may stop, suspend and restart. */
 export class RedisServer implements AsyncDisposable {
   #process: ChildProcess | undefined;
   #client: Redis | undefined;
@@ -28,13 +28,13 @@ export class RedisServer implements AsyncDisposable {
     return `redis://127.0.0.1:${this.port}`;
   }
 
-  /** A connection for the test's own questions. */
+  /** A connection for the commands of the test. */
   get client(): Redis {
     this.#client ??= new Redis(this.port, '127.0.0.1').on('error', () => undefined);
     return this.#client;
   }
 
-  /** Starts it, on the same port as before. */
+  /** Starts it on the same port as before. */
   async resume(): Promise<void> {
     const where = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#folder];
     const server = spawn('redis-server', [...where, '--save', '', '--appendonly', 'no', ...this.settings], {
@@ -52,7 +52,7 @@ export class RedisServer implements AsyncDisposable {
     });
   }
 
-  /** Kills it: what it held is lost. */
+  /** Kills it, so its data is lost. */
   async kill(): Promise<void> {
     const server = this.#process;
     this.#process = undefined;
@@ -62,7 +62,7 @@ export class RedisServer implements AsyncDisposable {
     await ended;
   }
 
-  /** It keeps its connections and answers nothing. */
+  /** Suspends it: it keeps its connections and responds to nothing. */
   freeze(): void {
     this.#process?.kill('SIGSTOP');
   }

@@ -4,7 +4,7 @@ import type { Platform, RunningApp } from './start-app.js';
 
 const VARIABLES = ['USERNAME', 'SECRET_KEY', 'BASE_URL', 'DIALECT', 'ALLOW_INSECURE_HOSTS', 'REDIS_URL'];
 
-/** The reference app in this process, with these variables of `XPAY_` and no other, on a free port of loopback. */
+/** The reference app in this process, with only these variables of `XPAY_`, on a free port of loopback. */
 export async function startReferenceApp(
   platform: Platform,
   variables: Readonly<Record<string, string>>,
@@ -12,7 +12,7 @@ export async function startReferenceApp(
   docs = true,
 ): Promise<RunningApp> {
   const restore = setEnvironment({
-    // Empty counts as unset, and keeps a `.env` of whoever runs the tests out.
+    // Empty counts as unset, so a `.env` of the user has no effect.
     ...Object.fromEntries(VARIABLES.map((name) => [`XPAY_${name}`, ''])),
     ...variables,
   });

@@ -15,12 +15,12 @@ export interface Asked {
 export interface Answered {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** Every value of this header, where a repeated one would be joined. */
+  /** Every value of this header separately. Other clients join repeated ones. */
   all(name: string): readonly string[];
   readonly body: string;
 }
 
-/** A request over a connection of its own, where `fetch` hides too much or allows too little. Follows no redirect. */
+/** Sends a request over a new connection, for cases where `fetch` hides or forbids too much. Follows no redirect. */
 export async function request({
   url,
   method = 'GET',
@@ -44,13 +44,13 @@ export async function request({
   };
 }
 
-/** Names and values in turn: the form in which Node sends every line as it is. */
+/** Names and values in turn: the form in which Node sends every line unchanged. */
 function linesOf(url: string, headers: NonNullable<Asked['headers']>, length: readonly string[]): readonly string[] {
   const pairs = Array.isArray(headers) ? (headers as readonly (readonly [string, string])[]) : Object.entries(headers);
   return ['Host', new URL(url).host, 'Connection', 'close', ...length, ...pairs.flat()];
 }
 
-/** A length is said wherever there might be a body, so that nothing is chunked. */
+/** Sends a length whenever there may be a body, so that nothing is chunked. */
 function lengthOf(method: string, body = ''): readonly string[] {
   return body === '' && ['GET', 'HEAD'].includes(method) ? [] : ['Content-Length', String(Buffer.byteLength(body))];
 }

@@ -123,9 +123,9 @@ export interface Service extends AsyncDisposable {
   readonly clock: ManualClock;
   readonly seen: Seen;
   readonly sessions: XPaySessionService;
-  /** Where the hybrid app answers over HTTP. */
+  /** The HTTP address of the hybrid app. */
   readonly url: string;
-  /** The answer, or the error, of a message with this metadata. */
+  /** Returns the response, or the error, for a message with this metadata. */
   send(pattern: unknown, metadata?: Record<string, string>, data?: unknown): Promise<unknown>;
   emit(pattern: unknown, metadata?: Record<string, string>): Promise<void>;
   asked(): number;
@@ -133,9 +133,9 @@ export interface Service extends AsyncDisposable {
 
 export interface Setting {
   readonly options?: XPayAuthOptions;
-  /** A hybrid app, and whether its microservice inherits what is global in it. */
+  /** Whether the app is hybrid, and whether its microservice inherits its global guards and filters. */
   readonly hybrid?: { readonly inheritAppConfig: boolean };
-  /** Over the Redis at this port of loopback instead of TCP. */
+  /** Uses the Redis at this port of loopback instead of TCP. */
   readonly redis?: number;
 }
 

@@ -1,4 +1,7 @@
-/** Waits, turn by turn of the event loop, for what sockets bring. Rejects when it does not come within 10 s of real time. */
+/**
+ * Waits, one turn of the event loop at a time, for work on the sockets. Rejects if the condition does not hold within
+ * 10 s of real time.
+ */
 export async function settled(condition: () => boolean): Promise<void> {
   const deadline = performance.now() + 10_000;
   while (!condition()) {

@@ -4,7 +4,7 @@ import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-ex
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 
-/** Both platforms of Nest: rules of the edge are tested on each. */
+/** Both platforms of Nest: HTTP behaviour is tested on each. */
 export const platforms = ['express', 'fastify'] as const;
 export type Platform = (typeof platforms)[number];
 
@@ -23,11 +23,11 @@ export interface Serving {
   readonly options?: NestApplicationOptions;
   /** Path of a Unix socket to listen on, instead of a free port of loopback. */
   readonly path?: string;
-  /** Whether the app believes `X-Forwarded-For`; with an adapter of its own, that is set there. @default false */
+  /** Whether the app trusts `X-Forwarded-For`. A custom adapter has its own setting. @default false */
   readonly trustProxy?: boolean;
 }
 
-/** Builds an app of these parts and listens on a free port of loopback. */
+/** Builds an app from these parts and listens on a free port of loopback. */
 export async function startApp(
   platform: Platform,
   metadata: ModuleMetadata,

@@ -4,8 +4,8 @@ import type { Runtime } from 'node:inspector';
 const HANDLE = '__looked_into__';
 
 /**
- * Every string that can be reached from a value, private members, map entries and closed-over variables of bound state
- * included: what somebody with the cache's content would read. Functions and the module system are not looked into.
+ * Every string that is reachable from a value, including private members, map entries and variables of closures: all
+ * that a dump of the cache would show. Functions and the module system are not searched.
  */
 export function stringsWithin(value: unknown): string[] {
   const session = new Session();
@@ -18,12 +18,12 @@ export function stringsWithin(value: unknown): string[] {
   }
 }
 
-/** Node's types leave the private members out. */
+/** Node's types do not include private members. */
 interface Properties extends Runtime.GetPropertiesReturnType {
   readonly privateProperties?: readonly { readonly name: string; readonly value?: Runtime.RemoteObject }[];
 }
 
-/** The inspector's name for a value of this realm: jest runs each file in a realm of its own, so all are asked. */
+/** The inspector's name for a value of this realm. jest runs each file in a separate realm, so all are searched. */
 function handleOf(session: Session, value: unknown): string {
   const realms: number[] = [];
   session.on('Runtime.executionContextCreated', ({ params }) => realms.push(params.context.id));
@@ -68,7 +68,7 @@ function walk(session: Session, root: string): string[] {
   return strings;
 }
 
-/** The inspector hands out a new name each time an object is met, so the object itself is numbered. */
+/** The inspector creates a new name each time it reports an object, so the objects themselves are numbered. */
 function identityOf(session: Session, objectId: string): string {
   return ask(session, objectId, function (this: object) {
     const realm = globalThis as { __numbers__?: WeakMap<object, string>; __next__?: number };
@@ -79,7 +79,7 @@ function identityOf(session: Session, objectId: string): string {
   }).value as string;
 }
 
-/** A cache's arrays have a place for each entry there may ever be: only the taken ones are of interest. */
+/** The arrays of a cache have a slot for each possible entry. Only used ones are searched. */
 function withoutHoles(session: Session, objectId: string): string {
   const filled = ask(session, objectId, function (this: unknown) {
     return Array.isArray(this) ? this.filter((item) => item !== undefined && item !== null) : this;
@@ -95,6 +95,6 @@ function ask(session: Session, objectId: string, question: (this: object) => unk
     { objectId, functionDeclaration },
     (_failure, { result }) => (answer = result),
   );
-  if (answer === undefined) throw new Error('the inspector did not answer');
+  if (answer === undefined) throw new Error('the inspector did not respond');
   return answer;
 }

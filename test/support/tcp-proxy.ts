@@ -2,14 +2,14 @@ import { once } from 'node:events';
 import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Stands between a client and a server, and can be bad at it. */
+/** A proxy between a client and a server with injected faults. */
 export class TcpProxy implements AsyncDisposable {
-  /** Ms by which every answer is late. */
+  /** Delay of every response in ms. */
   delayMs = 0;
   #swallows = false;
   readonly #sockets = new Set<Socket>();
   readonly #server = createServer((client) => this.#serve(client));
-  /** Connections that were asked for since the start. */
+  /** Number of connections since the start. */
   connections = 0;
   /** All that clients have sent. */
   heard = '';
@@ -32,13 +32,13 @@ export class TcpProxy implements AsyncDisposable {
     return `redis://127.0.0.1:${this.port}`;
   }
 
-  /** Ends every connection and takes no new one, until {@link heal}. */
+  /** Closes every connection and accepts no new one, until {@link heal}. */
   cut(): void {
     this.#open = false;
     this.#sockets.forEach((socket) => socket.destroy());
   }
 
-  /** Takes what comes and passes nothing on, in neither direction, until {@link heal}. */
+  /** Reads and drops everything in both directions, until {@link heal}. */
   blackHole(): void {
     this.#swallows = true;
   }
@@ -68,7 +68,7 @@ export class TcpProxy implements AsyncDisposable {
       this.heard += chunk.toString('latin1');
       if (!this.#swallows) server.write(chunk);
     });
-    // Late or not, answers come in their order.
+    // Delayed or not, responses keep their order.
     let passed = Promise.resolve();
     server.on('data', (chunk) => {
       passed = this.#passOn(passed, chunk, client);

@@ -1,4 +1,4 @@
-/** A JWT whose signature is nobody's: what a stand-in says in a test, and what a stranger might make up. */
+/** A JWT with an invalid signature, for emulated upstreams in tests and forged tokens. */
 export function unsignedJwt(claims: Readonly<Record<string, unknown>>): string {
   return `${part({ typ: 'JWT', alg: 'HS512' })}.${part(claims)}.c2lnbmF0dXJl`;
 }

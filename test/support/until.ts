@@ -1,6 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
-/** Waits on a condition of the real world, at most `deadlineMs`: for several processes, where no clock can be moved. */
+/**
+ * Waits for a condition of the real world, at most `deadlineMs`: for several processes, whose clock cannot be moved.
+ */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what: string,

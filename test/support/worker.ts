@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 
-/** Everything a worker can be asked; see cluster-worker.mjs. */
+/** The commands of a worker; see cluster-worker.mjs. */
 export interface Answers {
   burst(ask: { callers: number }): { values: string[]; tookMs: number };
   reject(ask: { callers: number; value: string }): { values: string[] };
@@ -18,7 +18,7 @@ interface Reply {
   readonly failure?: string;
 }
 
-/** One instance in a process of its own, which a test may stop, let go on and kill. */
+/** One instance in a separate process, which a test may suspend, resume and kill. */
 export class Worker implements AsyncDisposable {
   readonly #process: ChildProcess;
   readonly #waiting = new Map<number | 'ready', (reply: Reply) => void>();
