@@ -65,7 +65,7 @@ function start(platform: Platform): Promise<RunningApp> {
 }
 
 describe.each(platforms)('asUser on %s', (platform) => {
-  it('makes headers for supertest, inject and fetch alike', async () => {
+  it('creates headers for supertest, inject and fetch alike', async () => {
     await using running = await start(platform);
     const { app } = running;
     const expected = {
@@ -86,7 +86,7 @@ describe.each(platforms)('asUser on %s', (platform) => {
     expect(injected.json()).toEqual(expected);
   });
 
-  it('promises no more than it says: a scope forgotten is a real 403', async () => {
+  it('grants only the given scopes: a forgotten scope is a real 403', async () => {
     await using running = await start(platform);
     const denied = await running.fetch('/admin', { headers: asUser(ada) });
     expect(denied.status).toBe(403);
@@ -95,13 +95,13 @@ describe.each(platforms)('asUser on %s', (platform) => {
     expect((await running.fetch('/user', { headers: asUser({ username: 'nobody-in-particular' }) })).status).toBe(403);
   });
 
-  it("obeys the app's own hierarchy of scopes", async () => {
+  it("uses the app's own hierarchy of scopes", async () => {
     await using running = await start(platform);
     const answer = await running.fetch('/admin', { headers: asUser({ username: 'root', scopes: ['tme_root'] }) });
     expect(await answer.json()).toEqual({ scopes: ['tme_root', 'tme_admin', 'tme_user'] });
   });
 
-  it('carries what a principal has beside, and any name that Basic can', async () => {
+  it('carries the other fields of a principal, and any username that Basic can', async () => {
     await using running = await start(platform);
     for (const username of ['Zoë Ünal', '名前', ' spaces ', 'x'.repeat(300)]) {
       const expiresAt = Date.now() + 60_000;
@@ -111,7 +111,7 @@ describe.each(platforms)('asUser on %s', (platform) => {
     }
   });
 
-  it('leaves everybody else outside: nobody, a made-up key, the key of another', async () => {
+  it('authenticates no other caller: anonymous, an invented key, the key of another', async () => {
     await using running = await start(platform);
     const nobody = await running.fetch('/user');
     expect(nobody.status).toBe(401);
@@ -123,7 +123,7 @@ describe.each(platforms)('asUser on %s', (platform) => {
     expect(await (await running.fetch('/optional')).json()).toEqual({ username: 'nobody' });
   });
 
-  it('locks nobody out, however often a test is refused', async () => {
+  it('locks no user out, however often a test is rejected', async () => {
     await using running = await start(platform);
     for (let guess = 0; guess < 120; guess++) {
       expect((await running.fetch('/user', { headers: basic(ada.username, `guess-${guess}`) })).status).toBe(401);
@@ -131,7 +131,7 @@ describe.each(platforms)('asUser on %s', (platform) => {
     expect((await running.fetch('/user', { headers: asUser(ada) })).status).toBe(200);
   });
 
-  it('is known to every instance, or to the one it names', async () => {
+  it('is valid for every instance, or for the named one', async () => {
     await using running = await start(platform);
     const gift = { username: 'shop', scopes: ['tme_user'], instance: 'gift' };
     expect(await (await running.fetch('/gift', { headers: asUser(ada) })).json()).toMatchObject({ instance: 'gift' });
@@ -160,7 +160,7 @@ describe('asUser', () => {
     ['', /the user name is empty/],
     ['a:b', /the user name holds a colon/],
     ['line\nbreak', /the user name is one with control characters/],
-  ])('throws for a name that no caller could present: %j', (username, message) => {
+  ])('throws for a username that no caller could present: %j', (username, message) => {
     expect(() => asUser({ username })).toThrow(message);
   });
 });

@@ -34,7 +34,7 @@ class Options implements XPayAuthOptionsFactory {
 
 type Imports = (Type | DynamicModule)[];
 
-/** An app that says nothing of tests, as people write it. */
+/** An app without any code for tests, as users write it. */
 function appWith(...imports: Imports): Type {
   @Module({ imports, controllers: [AdminController] })
   class AppModule {}
@@ -75,8 +75,8 @@ afterEach(() => {
 describe('XPayAuthTestingModule beside an app', () => {
   it.each<[string, () => Type]>([
     ['forRoot() with nothing set', () => appWith(XPayAuthModule.forRoot())],
-    ['forRootAsync whose vault is not there', () => appWith(XPayAuthModule.forRootAsync({ useClass: Options }))],
-    ['a dialect without a base URL of its own', () => appWith(XPayAuthModule.forRoot({ dialect: 'password-login' }))],
+    ['forRootAsync whose vault is unavailable', () => appWith(XPayAuthModule.forRootAsync({ useClass: Options }))],
+    ['a dialect without a default base URL', () => appWith(XPayAuthModule.forRoot({ dialect: 'password-login' }))],
     ['globalGuards', () => appWith(XPayAuthModule.forRoot({ globalGuards: true }))],
     ['isGlobal: false', () => appWith(XPayAuthModule.forRoot({ isGlobal: false }))],
     ['warmUp', () => appWith(XPayAuthModule.forRoot({ token: { warmUp: true } }))],
@@ -96,7 +96,7 @@ describe('XPayAuthTestingModule beside an app', () => {
     }
   });
 
-  it('reads no environment: a test is the same on every machine', async () => {
+  it('reads no environment variables, so a test is the same on every machine', async () => {
     process.env['XPAY_USERNAME'] = 'only-half-of-an-account@example.test';
     process.env['XPAY_BASE_URL'] = 'not a url';
     process.env['XPAY_DIALECT'] = 'no such dialect';
@@ -107,7 +107,7 @@ describe('XPayAuthTestingModule beside an app', () => {
     );
   });
 
-  it("opens no store, also where the app's options name one: tests that run at the same time share nothing", async () => {
+  it("opens no store, even if the app's options name one, so concurrent tests share nothing", async () => {
     const used: string[] = [];
     const store = new Proxy(new MemoryStore(), {
       get(target, key) {
@@ -131,7 +131,7 @@ describe('XPayAuthTestingModule beside an app', () => {
     expect(used).toEqual([]);
   });
 
-  it("checks the app's options as in production", async () => {
+  it("validates the app's options as in production", async () => {
     const circle = XPayAuthModule.forRoot({ scopeHierarchy: { a: ['b'], b: ['a'] } });
     await expect(boot([appWith(circle), XPayAuthTestingModule])).rejects.toThrow(/circle|cycle|implies itself/i);
     const secretive = XPayAuthModule.forRoot({ dialect: 'gift-stream', session: { token: 'upstream' } });
@@ -142,7 +142,7 @@ describe('XPayAuthTestingModule beside an app', () => {
     await expect(boot([appWith(undeclared), XPayAuthTestingModule])).rejects.toThrow(/GET \/unmarked/);
   });
 
-  it('takes the place of a module that the app keeps in a constant, by overrideModule', async () => {
+  it('replaces a module that the app keeps in a constant, by overrideModule', async () => {
     const auth = XPayAuthModule.forRoot();
     const builder = Test.createTestingModule({ imports: [appWith(auth)] })
       .overrideModule(auth)
@@ -150,7 +150,7 @@ describe('XPayAuthTestingModule beside an app', () => {
     await running(builder, async (status) => expect(await status('/admin', asUser(anAdmin))).toBe(200));
   });
 
-  it('is told apart from what a mocker makes up', async () => {
+  it('is distinguished from the mocks of an auto-mocker', async () => {
     await using upstream = await startXPayEmulator({ accounts: [] });
     const app = appWith(XPayAuthModule.forRoot({ baseUrl: upstream.url }));
     const builder = Test.createTestingModule({ imports: [app] }).useMocker(() => ({ createInstance: () => ({}) }));
@@ -160,7 +160,7 @@ describe('XPayAuthTestingModule beside an app', () => {
     });
   });
 
-  it('stops the boot where there is nothing to stand in for, or one thing twice', async () => {
+  it('stops the boot if there is nothing to replace, or one thing twice', async () => {
     await expect(boot([XPayAuthTestingModule])).rejects.toThrow(
       'XPayAuthTestingModule: no XPayAuthModule is imported. For a part of an app that has none write XPayAuthTestingModule.forRoot().',
     );
@@ -170,14 +170,14 @@ describe('XPayAuthTestingModule beside an app', () => {
   });
 });
 
-describe('asUser is no back door', () => {
-  it('is wrong credentials to the same app without the testing module', async () => {
+describe('asUser outside of tests', () => {
+  it('is rejected as wrong credentials by the same app without the testing module', async () => {
     await using upstream = await startXPayEmulator({
       accounts: [{ username: 'root', secretKey: 'root-key', scopes: ['tme_admin'] }],
     });
     const app = appWith(XPayAuthModule.forRoot({ baseUrl: upstream.url }));
     const headers = asUser(anAdmin);
-    // In one process, and beside an app that does have it.
+    // In one process, also beside an app that has it.
     await running(Test.createTestingModule({ imports: [app, XPayAuthTestingModule] }), async (tested) => {
       expect(await tested('/admin', headers)).toBe(200);
       await running(Test.createTestingModule({ imports: [app] }), async (status, production) => {
@@ -189,7 +189,7 @@ describe('asUser is no back door', () => {
     });
   });
 
-  it('cannot be made by anybody outside the process: nothing in it says who or what', () => {
+  it('cannot be forged outside the process: its headers contain neither the username nor the scopes', () => {
     const [one, two] = [asUser(anAdmin), asUser(anAdmin)].map(({ authorization }) => authorization);
     expect(one).not.toBe(two);
     const text = Buffer.from(String(one).slice('Basic '.length), 'base64').toString();

@@ -83,7 +83,7 @@ afterEach(() => {
 });
 
 describe('XPayTestUpstream', () => {
-  it('opens no socket, whatever the app asks', async () => {
+  it('opens no socket, whatever the app calls', async () => {
     const connect = jest.spyOn(Socket.prototype, 'connect');
     await using at = await stage();
     at.upstream.answer('/client/wallets/find', []);
@@ -93,7 +93,7 @@ describe('XPayTestUpstream', () => {
     expect(connect).not.toHaveBeenCalled();
   });
 
-  it("answers the app's calls, and remembers them", async () => {
+  it("answers the app's calls, and records them", async () => {
     await using at = await stage();
     at.upstream.answer('/client/wallets/find', [{ currency: 'USDT', opened: new Date(0) }]);
     expect((await at.get('/wallets')).body).toEqual([{ currency: 'USDT', opened: '1970-01-01T00:00:00.000Z' }]);
@@ -105,7 +105,7 @@ describe('XPayTestUpstream', () => {
     expect(at.upstream.calls[1]).toEqual({ method: 'POST', path: '/client/wallets/find', body: undefined });
   });
 
-  it('says how to prepare an answer where there is none', async () => {
+  it('throws an error that explains how to prepare a missing response', async () => {
     await using at = await stage();
     expect(await at.get('/wallets')).toMatchObject({ status: 502, body: { errorCode: 'upstream_business_error' } });
     await expect(at.wallets.xpay.post('/a')).rejects.toThrow("app.get(XPayTestUpstream).answer('/a', data)");
@@ -114,7 +114,7 @@ describe('XPayTestUpstream', () => {
     );
   });
 
-  it('hands out one token, and a new one when that was rejected', async () => {
+  it('returns one token, and a new one after a rejection', async () => {
     await using at = await stage();
     const { tokens, giftTokens } = at.wallets;
     expect(tokens.peek()).toBeUndefined();
@@ -127,7 +127,7 @@ describe('XPayTestUpstream', () => {
     expect(at.upstream.of('gift').accessToken).toBe('test-access-token-of-gift');
   });
 
-  it('refuses a user from the next request on, with the very same headers, and no other', async () => {
+  it('rejects a user from the next request on, with the same headers, and no other user', async () => {
     await using at = await stage();
     const headers = asUser({ username: 'ada' });
     expect((await at.get('/me', headers)).status).toBe(200);
@@ -159,7 +159,7 @@ describe('XPayTestUpstream', () => {
     await expect(at.wallets.tokens.refresh()).resolves.toHaveProperty('value', 'test-access-token-2');
   });
 
-  it('leaves a token and a session at hand alone while it fails, as in production', async () => {
+  it('keeps a cached token and a session valid while it fails, as in production', async () => {
     await using at = await stage();
     const session = await at.app.get(XPaySessionService).login(testCredentials({ username: 'ada' }));
     await at.wallets.tokens.getToken();
@@ -168,7 +168,7 @@ describe('XPayTestUpstream', () => {
     expect((await at.wallets.tokens.getToken()).value).toBe('test-access-token');
   });
 
-  it('asks no clock: on one that stands still it recovers all the same', async () => {
+  it('uses no clock: it recovers even if the clock stands still', async () => {
     const clock = new ManualClock();
     const testing = await Test.createTestingModule({ imports: [XPayAuthTestingModule.forRoot({ clock })] }).compile();
     testing.useLogger(false);
