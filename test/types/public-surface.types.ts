@@ -1,4 +1,4 @@
-// What the compiler has to say of the public surface. Checked by `npm run typecheck`, and against the packed tarball.
+// Type tests of the public surface. Checked by `npm run typecheck`, and against the packed tarball.
 import type { HttpException } from '@nestjs/common';
 import { expectTypeOf } from 'expect-type';
 import type { IncomingMessage } from 'node:http';
@@ -35,7 +35,7 @@ declare const tokens: XPayTokenService;
 declare const http: XPayHttpService;
 declare const sessions: XPaySessionService;
 
-/** Never called: its types are what is tested. */
+/** Never called: only its types are tested. */
 export async function surface(): Promise<void> {
   expectTypeOf(tokens.getToken()).resolves.toEqualTypeOf<AccessToken>();
   expectTypeOf(tokens.peek()).toEqualTypeOf<AccessToken | undefined>();
@@ -71,7 +71,7 @@ export async function surface(): Promise<void> {
   expectTypeOf<'made_up'>().not.toExtend<XPayAuthErrorCode>();
 
   expectTypeOf<Principal>().toHaveProperty('scopes').toEqualTypeOf<readonly string[]>();
-  // An object literal is no principal: only this library makes them.
+  // An object literal is not a principal, because only this library creates them.
   expectTypeOf<{
     username: string;
     scopes: string[];
@@ -86,7 +86,7 @@ export async function surface(): Promise<void> {
   XPayAuthModule.forRootAsync({ name: 'a', useFactory: () => ({ baseUrl: '' }) });
   // @ts-expect-error -- no such option
   XPayAuthModule.forRoot({ baseURL: '' });
-  // @ts-expect-error -- the name stands beside the factory
+  // @ts-expect-error -- the name belongs beside the factory
   XPayAuthModule.forRoot({ verification: { name: 'a' } });
   // @ts-expect-error -- Basic and Bearer are the built-in extractors
   const wrong: XPayAuthOptions = { verification: { extractors: ['digest'] } };

@@ -1,5 +1,5 @@
-// What the compiler has to say of the test kit. Checked by `npm run typecheck`, and against the packed tarball where there
-// is no test runner and none's types.
+// Type tests of the test kit. Checked by `npm run typecheck`, and against the packed tarball without a test runner and
+// its types.
 import type { DynamicModule } from '@nestjs/common';
 import { expectTypeOf } from 'expect-type';
 import type { Clock, Credentials, Scope, XPayAuthErrorCode } from 'nestjs-xpay-auth';
@@ -23,16 +23,16 @@ import {
 declare const upstream: XPayTestUpstream;
 declare const stage: Parameters<typeof dialectContract>[1];
 
-/** Never called: its types are what is tested. */
+/** Never called: only its types are tested. */
 export async function kit(): Promise<void> {
   expectTypeOf(asUser({ username: 'ada' })).toEqualTypeOf<{ readonly authorization: string }>();
   expectTypeOf(testCredentials({ username: 'ada', scopes: ['tme_user'] })).toEqualTypeOf<Credentials>();
   expectTypeOf<NonNullable<TestUser['scopes']>>().toEqualTypeOf<readonly Scope[]>();
-  // What supertest's `.set`, light-my-request's `headers` and fetch ask for.
+  // The types that supertest's `.set`, light-my-request's `headers` and fetch accept.
   expectTypeOf(asUser({ username: 'ada' })).toExtend<object>();
   expectTypeOf(asUser({ username: 'ada' })).toExtend<NodeJS.Dict<number | string | string[]>>();
   expectTypeOf(asUser({ username: 'ada' })).toExtend<Record<string, string>>();
-  // @ts-expect-error -- somebody has a name
+  // @ts-expect-error -- a caller needs a username
   asUser({ scopes: [] });
 
   expectTypeOf(XPayAuthTestingModule.forRoot()).toEqualTypeOf<DynamicModule>();
@@ -44,7 +44,7 @@ export async function kit(): Promise<void> {
   expectTypeOf(upstream.calls).toEqualTypeOf<readonly XPayTestCall[]>();
   expectTypeOf<UpstreamTrouble>().toExtend<XPayAuthErrorCode>();
   expectTypeOf<'upstream_timeout'>().toExtend<UpstreamTrouble>();
-  // @ts-expect-error -- that is the caller's trouble: refuse(username)
+  // @ts-expect-error -- this failure is the caller's fault: use refuse(username)
   upstream.fail('invalid_credentials');
 
   expectTypeOf(new ManualClock()).toExtend<Clock>();
