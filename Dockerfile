@@ -3,12 +3,13 @@
 #   docker build -t xpay-auth .
 #   docker run --rm --init -p 127.0.0.1:3000:3000 -e XPAY_USERNAME=… -e XPAY_SECRET_KEY=… -e TRUST_PROXY=172.16.0.0/12 xpay-auth
 #
-# Without an account or a base URL it says what is missing and ends: there is no demo in production.
-# No image was ever built from this file where it was written, for want of a Docker engine. Its commands were run there by
-# hand, one after the other, in an empty folder.
+# Without an account or a base URL it prints the missing variable and exits: there is no demo in production.
+# No image has been built from this file yet, because no Docker engine was available. Its commands were run by hand, one
+# after the other, in an empty folder.
 
-# In both stages the dependencies come before the code, so that a change of the code does not fetch them again. Their
-# scripts are left out: the workspace's own would build what is not there yet, and no dependency needs one.
+# Both stages copy the manifests before the code, so that a change of the code does not install the dependencies again.
+# --ignore-scripts: the prepare script of the workspace would build code that is not copied yet, and no dependency needs a
+# script.
 FROM node:24-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
@@ -36,5 +37,5 @@ USER node
 EXPOSE 3000
 HEALTHCHECK --interval=30s --timeout=3s --start-period=10s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.PORT + '/health').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
-# No shell and no npm in between, so that SIGTERM reaches the app, which then tells those who wait, and ends.
+# Runs Node without a shell or npm, so that SIGTERM reaches the app, which then responds to waiting callers and exits.
 CMD ["node", "dist/main.js"]

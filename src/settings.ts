@@ -14,7 +14,7 @@ export interface Settings {
   readonly docs: boolean;
   /** Address of `/metrics`: `METRICS_HOST` (127.0.0.1) and `METRICS_PORT`. `undefined` without a port. */
   readonly metrics: { readonly host: string; readonly port: number } | undefined;
-  /** Nothing is configured, so the app runs against an emulator in this process. */
+  /** No account is configured, so the app runs against an emulator in this process. */
   readonly demo: boolean;
 }
 

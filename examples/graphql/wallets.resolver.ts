@@ -23,7 +23,7 @@ export class WalletsResolver {
   @Scopes('tme_user')
   @Query(() => [Wallet])
   wallets(): Promise<Wallet[]> {
-    return this.xpay.post<Wallet[]>('/client/wallets/find', { page: 1, pageSize: 10 }); // with the app's own token
+    return this.xpay.post<Wallet[]>('/client/wallets/find', { page: 1, pageSize: 10 }); // with the app token
   }
 
   /** A field with a separate requirement, which needs `fieldResolverEnhancers: ['guards']`. */
