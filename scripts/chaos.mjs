@@ -53,7 +53,7 @@ function sectionOf({ seconds, requests, wrong, scenarios, causes, faults, upstre
   return [
     `${when}, Node ${process.version}, ${seconds} s: **${number(requests)} requests, ${number(wrong)} wrong answers**, ` +
       `${number(unserved)} not served (${((100 * unserved) / requests).toFixed(2)} %). The upstream received ` +
-      `${number(upstream.ownToken)} requests for the app's own token, ${number(upstream.callers)} checks of callers, and ` +
+      `${number(upstream.ownToken)} requests for the app token, ${number(upstream.callers)} checks of callers, and ` +
       `${number(upstream.api)} requests for wallets.`,
     table(
       ['request', 'correct', 'not served', 'wrong'],

@@ -105,7 +105,7 @@ console.log(`${runs} requests of each kind, in shuffled order\n`);
 console.log(`${''.padEnd(30)}${['5 %', 'median', '95 %'].map((head) => head.padStart(9)).join('')}  calls  answers`);
 for (const [name, { times, calls, answers }] of Object.entries(kinds)) {
   const shown = [0.05, 0.5, 0.95].map((share) => us(quantile(times, share))).join('');
-  const different = name.startsWith('upstream') ? '(with references of their own)' : String(answers.size);
+  const different = name.startsWith('upstream') ? '(with separate references)' : String(answers.size);
   console.log(`${name.padEnd(30)}${shown}  ${(calls / runs).toFixed(2).padStart(5)}  ${different}`);
 }
 
