@@ -190,7 +190,7 @@ describe('C6 · attempts', () => {
     },
   );
 
-  it('I5 · an address trusted on one instance is trusted on all when a stranger has used up the budget', async () => {
+  it('I5 · an address trusted on one instance is trusted on all when an attacker has used up the budget', async () => {
     const perUser = { attempts: 5, windowMs: 60_000 };
     await using one = await instances.boot({ store, attempts: { perUser }, verification: { periodMs: 1 } });
     await using other = await instances.boot({ store, attempts: { perUser } });
@@ -215,7 +215,7 @@ describe('C6 · attempts', () => {
     expect(await other.who(asAda, '192.0.2.7')).toBe(ADA.username);
   });
 
-  it('I5 · an address stays trusted when the store is flushed, a stranger uses up the budget, and a new instance takes over', async () => {
+  it('I5 · an address stays trusted when the store is flushed, an attacker uses up the budget, and a new instance takes over', async () => {
     const perUser = { attempts: 5, windowMs: 3_600_000 };
     await using one = await instances.boot({ store, attempts: { perUser } });
     const asAda = basic(ADA.username, ADA.secretKey).authorization;

@@ -62,7 +62,7 @@ describe('several processes on one Redis', () => {
     expect(taken?.tookMs).toBeGreaterThan(2_000);
     expect(taken?.tookMs).toBeLessThan(5_500);
     holder?.signal('SIGCONT');
-    // Whatever its own attempt returned, it ends up with the token of the other process.
+    // It ends up with the token of the other process, whatever its own attempt returned.
     await held?.catch(() => undefined);
     await until(
       async () => (await holder?.ask('burst', { callers: 5 }).catch(() => undefined))?.values[0] === taken?.values[0],

@@ -5,7 +5,7 @@ import { runCase } from './run-case.js';
 import { openTokenStage } from './token-stage.js';
 import { openVerificationStage } from './verification-stage.js';
 
-describe('conformance: the app’s own token', () => {
+describe('conformance: the app token', () => {
   it.each(readTokenCases())('$title', (one) => runCase(one, () => openTokenStage(one)));
 });
 

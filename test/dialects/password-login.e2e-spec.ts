@@ -96,7 +96,7 @@ function everyView(failure: unknown): string {
   );
 }
 
-describe('what FastAPI responds to a login', () => {
+describe('a failed login at FastAPI', () => {
   it.each<[string, XPayAuthErrorCode, PasswordLoginEmulatorOptions, PasswordLoginDialectOptions, string?]>([
     ['a 401 with a challenge', 'invalid_credentials', {}, {}, 'a wrong key of ada'],
     ['a 422 array, for a form sent to a JSON model', 'upstream_malformed', { loginBody: 'json' }, {}],
@@ -179,7 +179,7 @@ describe('conventions for a rejected login', () => {
   });
 });
 
-describe('what a login returns', () => {
+describe('the result of a login', () => {
   it('I12 · the scopes of the response', async () => {
     await using at = await world();
     expect((await at.served.fetch('/reports', asAda)).status).toBe(200);

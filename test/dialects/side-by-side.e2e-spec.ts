@@ -135,7 +135,7 @@ describe.each(platforms)('xPay and gift-stream side by side on %s', (platform) =
   });
 });
 
-it('I14 · on one Redis, each instance uses only the prefix of its own store', async () => {
+it('I14 · on one Redis, each instance uses only its store prefix', async () => {
   await using redis = await RedisServer.start();
   await using xpay = await startXPayEmulator({ accounts: [{ ...ours, scopes: ['tme_user'] }, adaPay] });
   await using gift = await startGiftStreamEmulator({ accounts: [oursAtGift, adaGift] });

@@ -10,7 +10,7 @@ import { ADMIN, PLAIN, type Stage, USER, stages, startProxy, startStage } from '
 
 const callers = [USER, ADMIN, PLAIN];
 
-/** The caller that the site was told, over a shared connection, as behind a load balancer in front of nginx. */
+/** The caller that the site received, over a shared connection, as behind a load balancer in front of nginx. */
 async function toldOf(stage: Stage, agent: Agent, { username, secretKey }: typeof USER): Promise<readonly string[]> {
   const asked = get(`${stage.proxy.url}/app/`, { agent, headers: basic(username, secretKey) });
   const [answer] = (await once(asked, 'response')) as [IncomingMessage];

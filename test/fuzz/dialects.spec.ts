@@ -98,7 +98,7 @@ function expectUsable(grant: Grant, status: number): void {
 
 /** The token is valid in a header, and its lifetime is a valid number, unknown, or rejected. */
 function expectFits(grant: Grant | undefined): void {
-  if (grant === undefined) throw new Error('nothing was granted');
+  if (grant === undefined) throw new Error('no grant');
   const { accessToken, lifeMs, upstreamNow } = grant;
   expect(accessToken.value).toMatch(/^[\x21-\x7e]+$/);
   const { expiresAt } = accessToken;

@@ -130,7 +130,7 @@ describe.each(platforms)('attempts on %s', (platform) => {
 describe.each(platforms)('attempts behind a trusted proxy on %s', (platform) => {
   const attempts = { ...roomy, perUser: limitOf(3), perAddress: limitOf(5) };
 
-  it('I5 · a stranger cannot lock the owner out of an address from which the owner was authenticated', async () => {
+  it('I5 · an attacker cannot lock the owner out of an address from which the owner was authenticated', async () => {
     await using app = await startBehindProxy(platform, attempts);
     expect(await app.status('/me', from('192.0.2.1', asAda))).toBe(200);
     for (let i = 1; i <= 3; i++) expect(await app.status('/me', from(`198.51.100.${i}`))).toBe(401);

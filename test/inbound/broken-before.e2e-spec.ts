@@ -23,7 +23,7 @@ class PatientAndHastyController {
 }
 
 // The other B rows are in these specs: B3 and B4 in answers, B5 in scopes, B9 in audit, B10 and B13 in sessions, B12
-// and B14 in upstream-trouble.
+// and B14 in `upstream-trouble`.
 describe.each(platforms)('known defects of other libraries, on %s', (platform) => {
   it('B1 · a long username is not accepted with another secret, nor is another username with the same start', async () => {
     const long = 'n'.repeat(300);

@@ -34,7 +34,7 @@ async function spray(app: InboundApp, names: number, addresses: readonly string[
 const three = ['192.0.2.1', '192.0.2.2', '192.0.2.3'];
 
 describe.each(platforms)('an upstream that responds 429 for one username, on %s', (platform) => {
-  it('D3 · a stranger who guesses once a minute blocks no other caller, cached or new', async () => {
+  it('D3 · an attacker who guesses once a minute blocks no other caller, cached or new', async () => {
     await using app = await start(platform);
     app.xpay.faults.always(tooManyRequests, { username: root.username });
     const cached = from('192.0.2.9', asAda);

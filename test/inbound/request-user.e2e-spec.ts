@@ -34,7 +34,7 @@ interface Request {
   readonly req?: Request;
 }
 
-/** A guard of an app: replaces the user with a record of its own. */
+/** A guard of an app: replaces the user with another object. */
 @Injectable()
 class AccountGuard implements CanActivate {
   canActivate(context: ExecutionContext): boolean {

@@ -68,7 +68,7 @@ class SeveralController {
 class ScopesGuardAloneController {
   @Get()
   read() {
-    return 'nobody has asked who you are';
+    return 'the handler ran';
   }
 }
 

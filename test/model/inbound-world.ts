@@ -280,7 +280,7 @@ export class InboundWorld implements World {
     if (code === 'shutting_down') return;
     if (code === 'invalid_credentials') {
       if (!this.#record.groundsToRefuse(call))
-        this.#violations.push('a caller is rejected whom the upstream did not reject');
+        this.#violations.push('a caller is rejected without a rejection by the upstream');
     } else if (code === 'store_unavailable') {
       if (call.purpose !== 'login') this.#violations.push('a verification fails with the store');
       this.#mustBeTheStore(failure);

@@ -14,7 +14,7 @@ const FIND = 'POST /client/wallets/find';
 const told = ({ attributes }: ReadableSpan): Record<string, unknown> => ({ ...attributes });
 
 describe('spans', () => {
-  it('of a verification are children of the request, and the upstream call is a child of them', async () => {
+  it('nest a verification in the request, and its upstream call in the verification', async () => {
     await using app = await startObserved('express');
     expect(await app.status('/me', asAda)).toBe(200);
     const asked = app.spans.one(LOGIN);
@@ -40,7 +40,7 @@ describe('spans', () => {
     expect(app.spans.all.some(hasFailed)).toBe(false);
   });
 
-  it("of a rejection have no error status, because the fault is the caller's", async () => {
+  it("have no error status for a rejection, because the fault is the caller's", async () => {
     await using app = await startObserved('express');
     expect(await app.status('/me', wrong())).toBe(401);
     const verified = app.spans.one('xpay_auth.verify');
@@ -49,7 +49,7 @@ describe('spans', () => {
     expect(app.spans.all.some(hasFailed)).toBe(false);
   });
 
-  it('of a failure have the status of the response, or the reason why there was none', async () => {
+  it('state the status of the failed response, or the reason why there was none', async () => {
     await using app = await startObserved('express');
     app.xpay.faults.next({ kind: 'unavailable' });
     expect(await app.status('/me', asAda)).toBe(503);
@@ -68,7 +68,7 @@ describe('spans', () => {
     expect(asked && told(asked)).not.toHaveProperty(['http.response.status_code']);
   });
 
-  it('of an API call contain the renewal it waited for, the calls, and the repetition', async () => {
+  it('nest the renewal, the calls and the repetition in the API call', async () => {
     await using app = await startObserved('fastify');
     app.xpay.faults.next({ kind: 'status', status: 401 }, { path: '/client/wallets/find' });
     await app.spans.within('a job', () => app.http.post('/client/wallets/find'));
@@ -90,7 +90,7 @@ describe('spans', () => {
     expect(told(app.spans.one('xpay_auth.api.call'))).toMatchObject({ 'xpay_auth.outcome': 'ok' });
   });
 
-  it('O6 · of a background renewal belong to the caller who started it, and delay no caller', async () => {
+  it('O6 · put a background renewal below the caller who started it, and delay no caller', async () => {
     await using app = await startObserved('fastify');
     await app.tokens.getToken();
     await app.clock.advance(0.8 * HOUR_MS);
@@ -101,7 +101,7 @@ describe('spans', () => {
     expect(app.spans.pathOf(app.spans.one(LOGIN))).toEqual([LOGIN, 'xpay_auth.token.renew', 'a job']);
   });
 
-  it('O7 · of a call that its caller aborted have no error status', async () => {
+  it('O7 · have no error status for a call that its caller aborted', async () => {
     await using app = await startObserved('fastify');
     await app.tokens.getToken();
     app.xpay.faults.next({ kind: 'hang' });
@@ -114,7 +114,7 @@ describe('spans', () => {
     expect(app.spans.all.some(hasFailed)).toBe(false);
   });
 
-  it('of a login, and of a session read from the shared store', async () => {
+  it('exist for a login, and for a session read from the shared store', async () => {
     const store = new MemoryStore();
     await using one = await startObserved('fastify', { options: { store } });
     const { accessToken } = await one.spans.within('a job', () => one.app.get(XPaySessionService).login(ada));

@@ -94,7 +94,7 @@ async function start(
 const securityAt = (app: RunningApp, at: string, setting?: Parameters<typeof documentOf>[1]) =>
   operationAt(documentOf(app.app, setting), at).security;
 
-describe.each(platforms)('who may call, in the OpenAPI document of an app on %s', (platform) => {
+describe.each(platforms)('security requirements in the OpenAPI document of an app on %s', (platform) => {
   it.each([
     ['get /marks/both', either('tme_user', 'tme_admin')],
     [
@@ -124,7 +124,7 @@ describe.each(platforms)('who may call, in the OpenAPI document of an app on %s'
   });
 });
 
-describe('who may call, in the OpenAPI document', () => {
+describe('security requirements in the OpenAPI document', () => {
   it('globalGuards protect undecorated routes, and no public ones', async () => {
     await using app = await start('fastify', { globalGuards: true });
     const document = documentOf(app.app);

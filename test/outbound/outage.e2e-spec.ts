@@ -18,7 +18,7 @@ describe('an upstream that fails', () => {
       expect(failed()).toBe(1);
       figure(
         'O5',
-        `200 callers, upstream down, ${Math.round((1 - share) * 100)} % of the life left`,
+        `200 callers, upstream down, ${Math.round((1 - share) * 100)} % of the lifetime left`,
         `${count}/200 served, ${failed()} request`,
       );
       await app.xpay.resume();

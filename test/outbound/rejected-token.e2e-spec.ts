@@ -38,7 +38,7 @@ describe('a token that the API rejected', () => {
     const present = await app.tokens.refresh();
     await app.tokens.invalidate(old);
     await app.tokens.invalidate(old.value);
-    await app.tokens.invalidate('a token nobody issued');
+    await app.tokens.invalidate('an unknown token');
     expect(await app.tokens.getToken()).toBe(present);
     expect(app.logins()).toBe(2);
   });

@@ -31,7 +31,7 @@ describe('callers that wait for a token', () => {
     await expect(app.tokens.getToken()).resolves.toBeDefined();
   });
 
-  it('O6 · a token that is due is renewed in the background, and callers wait for nothing', async () => {
+  it('O6 · a token that is due is renewed in the background, and callers do not wait', async () => {
     await using app = await startOutbound();
     const old = await app.tokens.getToken();
     await app.clock.advance(0.76 * HOUR_MS);

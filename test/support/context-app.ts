@@ -19,7 +19,7 @@ export interface ContextApp extends AsyncDisposable {
   readonly xpay: XPayEmulator;
   readonly clock: ManualClock;
   readonly events: AuditEvent[];
-  /** What the app logged, by level. */
+  /** Log lines of the app, by level. */
   readonly logged: { readonly level: string; readonly line: string }[];
   readonly sessions: XPaySessionService;
   /** Number of calls to the upstream to verify a caller. */

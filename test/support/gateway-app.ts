@@ -18,7 +18,7 @@ import {
 import { type ContextApp, startContextApp } from './context-app.js';
 import { type GatewayClient, type Opening, type Transport, openSocket } from './gateway-client.js';
 
-/** What the gateways received, for assertions. */
+/** The callers and messages that the gateways received, for assertions. */
 export class Seen {
   /** The server's ends of the sockets. */
   readonly sockets: object[] = [];
