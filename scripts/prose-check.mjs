@@ -39,7 +39,7 @@ for (const file of files) {
     }
   }
   if (!DOCUMENTS.test(path)) continue;
-  for (const sentence of sentencesOf(blocks, /[.!?](?=[\s)"'\]]|$)/)) {
+  for (const sentence of sentencesOf(blocks, /[.!?](?=[\s)"'\]*_]|$)/)) {
     if (sentence.text.split(' ').length > LONG) add(findings.long, sentence, `over ${LONG} words`);
   }
 }

@@ -21,8 +21,8 @@ export function blocksOf(path, text) {
   ];
 }
 
-/** Splits blocks into sentences with their positions. Text that is no prose becomes `x`. */
-export function sentencesOf(blocks, end = /[.!?:;](?=[\s)"'\]]|$)/) {
+/** Splits blocks into sentences with their positions. Text that is not prose becomes `x`. */
+export function sentencesOf(blocks, end = /[.!?:;](?=[\s)"'\]*_]|$)/) {
   const separator = new RegExp(`${end.source}["')\\]]*|\\n\\s*\\n|${BREAK}`, 'g');
   return blocks.flatMap(({ text, offset }) => {
     const plain = text.replace(NO_PROSE, (code) => filled('x', code)).replace(/\]\([^)\s]*\)/g, blank);

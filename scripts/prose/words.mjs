@@ -3,14 +3,13 @@ export const OPENER =
   /^(?:wh(?:at|o|om|ose)(?:ever)?|(?:no|some|any|every)body|nothing|none of (?:it|what)|of (?:an?|what)(?= [^?]*$))\b(?![^?]*\?$)/i;
 
 /**
- * Words that mean something else to readers of technical English, each with the usual term. Words that have a standard
- * sense as well are matched only beside the words that give them the other one: `the rest of` and `byte order mark` are
- * right.
+ * Words with an unusual meaning, each with the usual term. A word that also has a standard meaning is matched only where
+ * its neighbours show the unusual one. `the rest of` and `byte order mark`, for example, are accepted.
  */
 export const ODD_WORDS = [
   [/\btroubl(?:e|ed|es|ing)\b/, 'failure, error, outage'],
   [/\b(?:no|some|any|every)body\b/, 'no one, the caller, every caller'],
-  [/\bwho(?:m|ever|mever)\b/, 'who, that, any caller who'],
+  [/\bwho(?:m|ever|mever)\b/, 'any caller who, that'],
   [/\bstrangers?\b/, 'anonymous caller, attacker'],
   [
     /\blets? (?:in|(?:\w+ ){1,2}in(?= ?(?:[.,;:)]|$)))\b|\b(?:comes?|came) in(?= ?(?:[.,;:)]|$))/,
