@@ -92,7 +92,7 @@ describe.each(platforms)('attempts on %s', (platform) => {
     expect(await app.status('/me', wrong('third'))).toBe(429);
   });
 
-  it('I5 · another case or width of a name gives no attempts, but the name is sent upstream unchanged', async () => {
+  it('I5 · another case or width of a name gives no additional attempts, but the name is sent upstream unchanged', async () => {
     await using app = await startInbound(platform, { options: { attempts: { ...roomy, perUser: limitOf(3) } } });
     for (const name of ['ada@example.test', 'ADA@example.test', 'ａｄａ@example.test']) {
       expect(await app.status('/me', basic(name, 'guess'))).toBe(401);

@@ -189,7 +189,7 @@ describe('asUser outside of tests', () => {
     });
   });
 
-  it('cannot be forged outside the process: its headers contain neither the username nor the scopes', () => {
+  it('cannot be forged outside the process: its headers contain only the username and a random key', () => {
     const [one, two] = [asUser(anAdmin), asUser(anAdmin)].map(({ authorization }) => authorization);
     expect(one).not.toBe(two);
     const text = Buffer.from(String(one).slice('Basic '.length), 'base64').toString();
