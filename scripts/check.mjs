@@ -13,6 +13,7 @@ const steps = [
   { name: 'typecheck', npm: ['run', 'typecheck'] },
   { name: 'lint', npm: ['run', 'lint'] },
   { name: 'format', npm: ['run', 'format:check'] },
+  { name: 'prose', npm: ['run', 'prose'] },
   { name: 'docs', npm: ['run', 'docs'] },
   { name: 'tests', npm: ['test', '--', '--json', `--outputFile=${results}`] },
 ];
