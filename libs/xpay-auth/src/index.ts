@@ -30,7 +30,7 @@ export {
   type XPayRequest,
 } from './nest/services/http.service.js';
 export { attachXPayBearer, type XPayBearerOptions } from './nest/services/axios-bearer.js';
-export { AccessToken, type AccessTokenFacts } from './core/secret.js';
+export { AccessToken, type AccessTokenFacts, type Credentials, Secret } from './core/credentials.js';
 export type { TokenEvent, TokenStatus } from './core/token-events.js';
 
 // inbound: who calls us, and may they
@@ -47,9 +47,8 @@ export type { Attempted, AuditEvent } from './core/audit-events.js';
 export type { Session } from './sessions/sessions.js';
 export { Principal, type PrincipalFacts } from './core/principal.js';
 export type { Scope, ScopeHierarchy, XPayScopes } from './core/scopes.js';
-export type { Credentials } from './core/credentials.js';
 export type { Limit } from './rate-limit/attempts.js';
-export type { Range } from './core/refresh-policy.js';
+export type { Range } from './async/backoff.js';
 
 // dialects
 export { xPay, type XPayDialectOptions } from './dialects/xpay/xpay.dialect.js';
@@ -62,24 +61,15 @@ export type { PasswordLoginDialectOptions } from './dialects/password-login/pass
 // helpers for a dialect of your own: now in nestjs-xpay-auth/dialect
 export {
   /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */
-  FORM_HEADERS,
-  /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */
-  claimsOf,
-  /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */
-  encodeForm,
-  /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */
-  isToken,
-  /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */
-  jsonObject,
-  /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */
-  msFromSeconds,
-  /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */
-  refuseEmpty,
-  /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */
-  refusesRenewal,
-  /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */
-  unreadable,
-  /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */
+  FORM_HEADERS /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */,
+  claimsOf /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */,
+  encodeForm /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */,
+  isToken /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */,
+  jsonObject /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */,
+  msFromSeconds /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */,
+  refuseEmpty /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */,
+  refusesRenewal /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */,
+  unreadable /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */,
   upstreamWords,
 } from './dialect.js';
 
@@ -110,7 +100,6 @@ export type {
   StoreNotice,
   StoreStatus,
 } from './core/store.js';
-export { Secret } from './core/secret.js';
 export { systemClock } from './async/system-clock.js';
 export type { CancelTimer, Clock } from './core/clock.js';
 export type {

@@ -1,5 +1,12 @@
 import { XPayAuthError } from '../core/errors.js';
-import type { Range } from '../core/refresh-policy.js';
+
+/** A range of waiting times in ms. */
+export interface Range {
+  /** Ms of the shortest wait, at least 1. */
+  readonly min: number;
+  /** Ms of the longest wait, at least `min`. */
+  readonly max: number;
+}
 
 /** A time for which the upstream is not called, and the failure that caused it. */
 export interface Backoff {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { SingleFlight } from './single-flight.js';
+import { SingleFlight } from './promises.js';
 
 describe('SingleFlight', () => {
   it('O1 · runs once for concurrent callers, and again afterwards', async () => {

@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.js';
 import type { Store } from '../core/store.js';
-import { abortable } from '../async/deadline.js';
+import { abortable } from '../async/promises.js';
 
 /** What happened to an account: it has a new token, its token was rejected, or a backoff began. */
 export type AccountEvent = 'token' | 'rejected' | 'pause';

@@ -1,4 +1,4 @@
-import { AccessToken } from '../core/secret.js';
+import { AccessToken } from '../core/credentials.js';
 import { lengthPrefixed } from '../core/cache-key.js';
 import type { Clock } from '../core/clock.js';
 import { isAbsent, isObject, isOptionalNumber, isText, isTexts, parseObject } from '../core/json-object.js';

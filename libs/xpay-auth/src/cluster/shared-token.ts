@@ -1,7 +1,7 @@
 import { lengthPrefixed } from '../core/cache-key.js';
 import type { Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
-import { hardMargin } from '../core/freshness.js';
+import { hardMargin } from '../core/lifetime.js';
 import type { Lease, Store } from '../core/store.js';
 import { BackedOff } from '../async/backoff.js';
 import type { Attempt, GrantProvider, LiveGrant, StoredName, TokenListener } from '../token/grant-provider.js';

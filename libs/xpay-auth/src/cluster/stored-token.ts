@@ -1,4 +1,4 @@
-import { AccessToken } from '../core/secret.js';
+import { AccessToken } from '../core/credentials.js';
 import { type Clock, readInstant } from '../core/clock.js';
 import { FAILURES, XPayAuthError, type XPayAuthErrorCode } from '../core/errors.js';
 import { isNumber, isOptionalNumber, isText, isTexts, parseObject } from '../core/json-object.js';

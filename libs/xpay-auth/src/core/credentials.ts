@@ -1,14 +1,88 @@
-import { NonPrinting } from './secret.js';
+import { inspect } from 'node:util';
 
-/** A user name and its secret key. The same two names in every dialect, whatever the upstream calls its fields. */
+/**
+ * Base class of objects that hold a secret. `String`, `JSON.stringify`, `console.log` and `util.inspect` show a label instead,
+ * also with `showHidden`, provided that the secret is in a `#private` field.
+ */
+export abstract class NonPrinting {
+  readonly #label: string;
+
+  /** @param label shown instead, such as `[secret]` */
+  protected constructor(label: string) {
+    this.#label = label;
+  }
+
+  /** The label, for string conversion and concatenation. */
+  toString(): string {
+    return this.#label;
+  }
+
+  /** The label, for `JSON.stringify`. */
+  toJSON(): string {
+    return this.#label;
+  }
+
+  /** The label, for `console.log` and `util.inspect`. */
+  [inspect.custom](): string {
+    return this.#label;
+  }
+}
+
+/** A string that does not print. Read it with {@link reveal}, at the point where it is sent. */
+export class Secret extends NonPrinting {
+  readonly #value: string;
+
+  /** Wraps the string. Only {@link reveal} returns it. */
+  constructor(value: string) {
+    super('[secret]');
+    this.#value = value;
+  }
+
+  /** The string itself. */
+  reveal(): string {
+    return this.#value;
+  }
+}
+
+/** The upstream's statements about an access token, beside its value. */
+export interface AccessTokenFacts {
+  /** Ms since the epoch, as the upstream states it; absent when the upstream does not say. */
+  readonly expiresAt?: number | undefined;
+  /** The scopes that the upstream states for it. @default none */
+  readonly scopes?: readonly string[];
+}
+
+/** An access token of the upstream. Prints as `[access token]`; {@link value} is for the `Authorization` header. */
+export class AccessToken extends NonPrinting {
+  readonly #value: string;
+  /** Ms since the epoch by the upstream's clock, or `undefined` when the upstream does not say. */
+  readonly expiresAt: number | undefined;
+  /** The scopes that the upstream states for it; empty when it does not say. */
+  readonly scopes: readonly string[];
+
+  /** For a dialect of your own. Otherwise `XPayTokenService` returns the token. */
+  constructor(value: string, facts: AccessTokenFacts = {}) {
+    super('[access token]');
+    this.#value = value;
+    this.expiresAt = facts.expiresAt;
+    this.scopes = Object.freeze([...(facts.scopes ?? [])]);
+  }
+
+  /** The token itself. */
+  get value(): string {
+    return this.#value;
+  }
+}
+
+/** A username and its secret key. Every dialect uses these two names, whatever the upstream calls its fields. */
 export interface Credentials {
   /** As the upstream knows it; often an e-mail address, but never assumed to be one. */
   readonly username: string;
-  /** The secret that goes with it, byte for byte: never trimmed, cut or normalised. */
+  /** The secret of this user, byte for byte: never trimmed, cut or normalised. */
   readonly secretKey: string;
 }
 
-/** Credentials that do not print. The library passes these on, never the plain object it was given. */
+/** Credentials that do not print. The library passes these on, and never the plain object of the app. */
 export class SealedCredentials extends NonPrinting implements Credentials {
   readonly username: string;
   readonly #secretKey: string;
@@ -36,10 +110,10 @@ const LONGEST_FIELD_BYTES = 4_096;
 // Control characters: RFC 7617 §2 forbids them in a user-id and a password.
 const CONTROL = /\p{Cc}/u;
 
-/** Why credentials are invalid without asking the upstream. */
+/** Why credentials are invalid, without a call to the upstream. */
 export type CredentialsFlaw = 'too_long' | 'ill_formed' | 'control' | 'empty';
 
-/** The first flaw of these credentials. With `empty`, the user name may still be counted and logged. */
+/** Returns the first flaw of these credentials. With `empty`, the username may still be counted and logged. */
 export function flawOf(credentials: Credentials): CredentialsFlaw | undefined {
   const { username, secretKey } = credentials;
   if (isTooLong(username) || isTooLong(secretKey)) return 'too_long';

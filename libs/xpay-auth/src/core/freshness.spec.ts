@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { type Freshness, freshness, hardMargin, turningPoints } from './freshness.js';
+import { type Freshness, freshness, hardMargin, turningPoints } from './lifetime.js';
 
 const since = { wall: Date.UTC(2026, 0, 1), mono: 1_000 };
 const rank: Record<Freshness, number> = { fresh: 0, stale: 1, doubtful: 2, expired: 3 };

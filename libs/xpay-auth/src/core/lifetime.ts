@@ -1,38 +1,36 @@
-import type { Instant } from './clock.js';
+import { type Instant, SMALLEST_STEP_MS } from './clock.js';
 import { XPayAuthError } from './errors.js';
 
-/** A stretch of life: it began at `since` and lasts `lifeMs`. Measured on the monotonic clock, time asleep included. */
+/** A lifetime that began at `since` and lasts `lifeMs`, by the monotonic clock with time asleep included. */
 export interface Lifetime {
   readonly since: Instant;
   readonly lifeMs: number;
 }
 
-/** What an answer says of the life of what it brings. */
+/** The statements of an answer about the lifetime of what it grants. */
 export interface ExpiryFacts {
   /** Ms since the epoch, by the upstream's clock. */
   readonly expiresAt?: number | undefined;
-  /** Ms from now, where the upstream says it that way (RFC 6749 §5.1 `expires_in`). Wins over `expiresAt`. */
+  /** Ms from now, if the upstream states that (RFC 6749 §5.1 `expires_in`). Takes precedence over `expiresAt`. */
   readonly lifeMs?: number | undefined;
-  /** What the upstream's own clock said as it answered: its `Date`, or better. */
+  /** The upstream's clock when it answered: its `Date`, or a better source. */
   readonly upstreamNow?: number | undefined;
-  /** Ms between asking and having the answer: `upstreamNow` was read at some moment in it. @default 0 */
+  /** Ms between the call and its answer: `upstreamNow` was read at some moment in between. @default 0 */
   readonly elapsedMs?: number | undefined;
 }
 
-/** A `Date` header has whole seconds and the answer was under way for a while: below this a difference says nothing. */
+/** Smaller differences mean nothing: a `Date` header has whole seconds, and the answer takes a while to arrive. */
 const SMALLEST_SKEW_MS = 2_000;
-
-/** A lifetime is capped at this; a longer `lifeMs` is a mistaken unit (seconds, ms and µs are easily confused). */
+/** Cap of a lifetime. A longer `lifeMs` is a mistaken unit: seconds, ms and µs are easily confused. */
 const LONGEST_LIFE_MS = 100 * 365 * 86_400_000;
 /** "Never" is written as the last moment of the year 9999; an expiry beyond it is a mistaken unit. */
 const LAST_EXPIRY = Date.UTC(10_000, 0) - 1;
-/** What a clock loses that is cut to whole seconds, as `Date` is (RFC 9110 §5.6.7). */
+/** Up to so much is cut off a clock of whole seconds, such as `Date` (RFC 9110 §5.6.7). */
 const CUT_MS = 1_000;
 
 /**
- * How far the upstream's clock is ahead of ours in ms (negative: behind), 0 where the difference says nothing.
- * An answer that took a while may have been dated at any moment of it, so a clock that seems behind by less than that
- * is not.
+ * Returns the ms by which the upstream's clock is ahead of ours (negative: behind), 0 where the difference means nothing. A
+ * slow answer may have been dated at any moment of the call, so a clock that seems behind by less than that is not.
  */
 export function clockSkew({ upstreamNow, elapsedMs = 0 }: ExpiryFacts, wall: number): number {
   const skew = upstreamNow === undefined ? 0 : upstreamNow - wall;
@@ -40,8 +38,8 @@ export function clockSkew({ upstreamNow, elapsedMs = 0 }: ExpiryFacts, wall: num
 }
 
 /**
- * How long a thing lives from now, in ms; `undefined` when the upstream does not say. At most 100 years.
- * Throws `upstream_malformed` for nonsense: already over, not a number, a unit mistaken.
+ * Returns the remaining lifetime in ms, at most 100 years; `undefined` when the upstream states none. Throws
+ * `upstream_malformed` for a lifetime that is over, no number, or in a mistaken unit.
  */
 export function lifeFromNow(facts: ExpiryFacts, wall: number): number | undefined {
   const { expiresAt, elapsedMs = 0 } = facts;
@@ -57,22 +55,22 @@ export function lifeFromNow(facts: ExpiryFacts, wall: number): number | undefine
 }
 
 /**
- * The smaller of the life by our clock and the one by the upstream's, for either may be wrong. One by which the thing is over
- * already is ignored where the other disagrees: a clock that is hours off does that to every token.
+ * Returns the smaller of the lifetime by our clock and the one by the upstream's, because either clock may be wrong. A clock
+ * by which the lifetime is over is ignored where the other one disagrees: a clock that is hours off ends every token.
  */
 function lifeUntil(expiresAt: number, { upstreamNow = NaN, elapsedMs = 0 }: ExpiryFacts, wall: number): number {
   const [ours, theirs] = [expiresAt - wall, expiresAt - upstreamNow];
   const cutMs = upstreamNow % CUT_MS === 0 ? CUT_MS : 0;
   if (!(theirs > 0)) return ours;
   if (ours > 0) return Math.min(ours, lessAtMostHalf(theirs, elapsedMs + cutMs));
-  // Where the clocks may well agree, it was over before the answer came.
+  // Where the clocks may agree, it was over before the answer arrived.
   const agree = upstreamNow <= wall && wall < upstreamNow + elapsedMs + cutMs;
   return agree || theirs <= elapsedMs ? ours : lessAtMostHalf(theirs - elapsedMs, cutMs);
 }
 
 /**
- * What is left of a life when up to `lostMs` of it are lost on the way: an answer that took a while may have been written at
- * the beginning of it, and its `Date` is cut. Never less than half: what was written at the end of it is good, too.
+ * Subtracts up to `lostMs` from a lifetime: a slow answer may have been written at the beginning of the call, and its `Date` is
+ * cut. Never subtracts more than half, because it may also have been written at the end.
  */
 function lessAtMostHalf(lifeMs: number, lostMs: number): number {
   return lifeMs - Math.min(lostMs, Math.max(0, lifeMs / 2));
@@ -84,4 +82,77 @@ function describe(lifeMs: number, expiresAt: number | undefined): string {
   if (expiresAt !== undefined && expiresAt > 0 && expiresAt < 1e11)
     return 'decades ago (seconds where ms were expected?)';
   return `${Math.round(-lifeMs)} ms before it was given`;
+}
+
+/**
+ * *fresh*: use it · *stale*: use it and renew it in the background · *doubtful*: expired by the wall clock alone, so renew it
+ * first and use it only if that fails · *expired*: never hand it out.
+ */
+export type Freshness = 'fresh' | 'stale' | 'doubtful' | 'expired';
+
+/** When a token is due for renewal. */
+export interface FreshnessPolicy {
+  /** The share of its lifetime after which a token is stale: between 0 and 1. */
+  readonly refreshAt: number;
+  /** Ms before its end from which a token is never handed out; see {@link hardMargin} for the default. */
+  readonly hardMarginMs?: number | undefined;
+}
+
+/** The turning points of one lifetime, computed once. */
+export interface TurningPoints {
+  /** On the monotonic clock: from here on it is stale. */
+  readonly staleFrom: number;
+  /** On the monotonic clock: from here on it is expired. */
+  readonly expiredFrom: number;
+  /** If the wall clock minus the monotonic one is greater than this, the wall clock ran ahead. */
+  readonly farthestAhead: number;
+  /** On the wall clock: from here on it is expired by that clock. */
+  readonly expiredFromWall: number;
+}
+
+/**
+ * Returns the ms before its end from which a token is not handed out any more, so that it does not expire on the wire: 5 % of
+ * the lifetime, at least 2 s, at most 30 s and at most 10 %. A configured margin is limited to half of the lifetime, or a short
+ * token could never be used.
+ */
+export function hardMargin(lifeMs: number, ownMarginMs?: number): number {
+  if (ownMarginMs !== undefined) return Math.min(ownMarginMs, lifeMs / 2);
+  return Math.min(30_000, Math.max(2_000, lifeMs * 0.05), lifeMs * 0.1);
+}
+
+/** Returns when a lifetime turns stale and expired. A token is never stale only after it has expired. */
+export function turningPoints({ since, lifeMs }: Lifetime, policy: FreshnessPolicy): TurningPoints {
+  const marginMs = hardMargin(lifeMs, policy.hardMarginMs);
+  const expiredFrom = since.mono + lifeMs - marginMs;
+  return {
+    staleFrom: Math.min(since.mono + lifeMs * policy.refreshAt, expiredFrom),
+    expiredFrom,
+    farthestAhead: since.wall - since.mono + Math.max(SMALLEST_STEP_MS, marginMs),
+    expiredFromWall: since.wall + lifeMs - marginMs,
+  };
+}
+
+/**
+ * Returns how fresh a token is now. Its age is measured on the monotonic clock, so a step of the wall clock neither expires a
+ * good token nor revives an expired one. If the wall clock ran ahead, it was set forward, or the machine slept and has no boot
+ * clock to prove it: the token may be older than it seems, so it is renewed.
+ */
+export function freshness(points: TurningPoints, now: Instant): Freshness {
+  if (now.mono >= points.expiredFrom) return 'expired';
+  const ranAhead = now.wall - now.mono > points.farthestAhead;
+  if (ranAhead && now.wall >= points.expiredFromWall) return 'doubtful';
+  return ranAhead || now.mono >= points.staleFrom ? 'stale' : 'fresh';
+}
+
+/**
+ * Returns the share of a token's lifetime, within `[from, to]`, after which this instance renews it. The same seed always
+ * gives the same share, and different instances get different ones, so they do not all renew at once.
+ */
+export function refreshShare(range: readonly [number, number], seed: string): number {
+  let mixed = 2_166_136_261;
+  for (let i = 0; i < seed.length; i++) mixed = Math.imul(mixed ^ seed.charCodeAt(i), 16_777_619) >>> 0;
+  // One more round of mixing spreads consecutive process ids.
+  mixed = Math.imul(mixed ^ (mixed >>> 15), 2_246_822_519) >>> 0;
+  mixed = (mixed ^ (mixed >>> 13)) >>> 0;
+  return range[0] + (range[1] - range[0]) * (mixed / 2 ** 32);
 }

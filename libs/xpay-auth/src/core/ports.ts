@@ -1,6 +1,5 @@
-import type { Credentials } from './credentials.js';
+import type { Credentials, AccessToken, Secret } from './credentials.js';
 import type { UpstreamReference } from './errors.js';
-import type { AccessToken, Secret } from './secret.js';
 
 /** One HTTP request to the upstream. The path is relative to the instance's `baseUrl`. */
 export interface UpstreamRequest {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { refreshShare } from './refresh-policy.js';
+import { refreshShare } from './lifetime.js';
 
 describe('refreshShare', () => {
   it('O8 · is the same for the same instance, and within the range', () => {

@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.js';
 import type { Revocations, RevocationPosition } from '../verification/revocations.js';
 import type { SessionRecord } from './session-records.js';
 import type { FoundSession, SharedSessions } from '../cluster/shared-sessions.js';
-import { SingleFlight } from '../async/single-flight.js';
+import { SingleFlight } from '../async/promises.js';
 import type { Instrumentation } from '../core/instrumentation.js';
 
 export interface SessionRecheckParts {

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { AccessToken } from '../core/secret.js';
+import type { AccessToken } from '../core/credentials.js';
 import type { Principal } from '../core/principal.js';
 import type { LogPosition } from '../cluster/revocation-log.js';
 import type { RevocationPosition } from '../verification/revocations.js';

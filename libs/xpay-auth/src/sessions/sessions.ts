@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { AccessToken } from '../core/secret.js';
+import type { AccessToken } from '../core/credentials.js';
 import type { Clock } from '../core/clock.js';
 import type { KeyedDigest } from '../core/digest.js';
 import { XPayAuthError } from '../core/errors.js';

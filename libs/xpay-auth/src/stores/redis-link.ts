@@ -1,5 +1,5 @@
 import type { Cluster, Redis } from 'ioredis';
-import { deadline } from '../async/deadline.js';
+import { deadline } from '../async/promises.js';
 import type { Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { StoreNotice } from '../core/store.js';

@@ -1,4 +1,4 @@
-import type { AccessToken } from '../core/secret.js';
+import type { AccessToken } from '../core/credentials.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { ApiCall, ApiLanguage, ApiOutcome, UpstreamAnswer, UpstreamRequest } from '../core/ports.js';
 import type { SpanEnd, Instrumentation } from '../core/instrumentation.js';

@@ -1,10 +1,9 @@
 import { readInstant, type Clock } from '../core/clock.js';
-import { type Credentials, SealedCredentials, flawOf } from '../core/credentials.js';
+import { type Credentials, SealedCredentials, flawOf, type Secret } from '../core/credentials.js';
 import { XPayAuthError, fromForeignError } from '../core/errors.js';
 import { clockSkew, lifeFromNow } from '../core/lifetime.js';
 import type { Grant, Purpose } from '../core/ports.js';
-import type { Secret } from '../core/secret.js';
-import { abortable, deadline } from '../async/deadline.js';
+import { abortable, deadline } from '../async/promises.js';
 import { AccountChanged, type Attempt, type GrantProvider, type LiveGrant } from './grant-provider.js';
 
 export interface AppAccountParts {

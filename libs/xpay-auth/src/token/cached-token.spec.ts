@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { ManualClock } from 'nestjs-xpay-auth/testing';
-import { AccessToken } from '../core/secret.js';
+import { AccessToken } from '../core/credentials.js';
 import { XPayAuthError, type XPayAuthErrorCode } from '../core/errors.js';
 import type { Grant } from '../core/ports.js';
 import { Instrumentation } from '../core/instrumentation.js';

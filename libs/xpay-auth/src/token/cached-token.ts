@@ -1,12 +1,11 @@
-import type { AccessToken } from '../core/secret.js';
+import type { AccessToken } from '../core/credentials.js';
 import { type Clock, type Instant, readInstant } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
-import type { FreshnessPolicy } from '../core/freshness.js';
+import type { FreshnessPolicy } from '../core/lifetime.js';
 import type { Instrumentation } from '../core/instrumentation.js';
 import type { TokenEvent, TokenStatus } from '../core/token-events.js';
 import { BackedOff } from '../async/backoff.js';
-import { abortable } from '../async/deadline.js';
-import { SingleFlight } from '../async/single-flight.js';
+import { abortable, SingleFlight } from '../async/promises.js';
 import type { LiveGrant, StoredName, TokenListener } from './grant-provider.js';
 import { HeldToken } from './held-token.js';
 import type { TokenBackoff } from './token-backoff.js';

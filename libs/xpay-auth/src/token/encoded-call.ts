@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { AccessToken } from '../core/secret.js';
+import { AccessToken } from '../core/credentials.js';
 import { XPayAuthError, asXPayAuthError } from '../core/errors.js';
 import type { ApiCall, ApiLanguage, UpstreamRequest } from '../core/ports.js';
 

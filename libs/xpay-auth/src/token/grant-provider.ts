@@ -1,6 +1,5 @@
-import type { AccessToken } from '../core/secret.js';
+import type { AccessToken, Credentials } from '../core/credentials.js';
 import type { Instant } from '../core/clock.js';
-import type { Credentials } from '../core/credentials.js';
 import type { XPayAuthError } from '../core/errors.js';
 import type { Grant } from '../core/ports.js';
 

@@ -1,4 +1,4 @@
-import type { AccessToken } from '../core/secret.js';
+import type { AccessToken } from '../core/credentials.js';
 import type { Instant } from '../core/clock.js';
 import {
   type Freshness,
@@ -6,7 +6,7 @@ import {
   type TurningPoints,
   freshness,
   turningPoints,
-} from '../core/freshness.js';
+} from '../core/lifetime.js';
 import type { LiveGrant } from './grant-provider.js';
 
 /** How many callers with the same reading of the wall clock have both clocks read. */

@@ -1,5 +1,4 @@
-import type { AccessToken } from '../core/secret.js';
-import type { Credentials } from '../core/credentials.js';
+import type { AccessToken, Credentials } from '../core/credentials.js';
 import { XPayAuthError } from '../core/errors.js';
 import { type Backoff, type BackoffPolicy, doubled, standingFailure } from '../async/backoff.js';
 import { isSameAccount } from './app-account.js';

@@ -1,6 +1,5 @@
-import type { AccessToken } from '../core/secret.js';
+import type { AccessToken, Credentials } from '../core/credentials.js';
 import type { Clock } from '../core/clock.js';
-import type { Credentials } from '../core/credentials.js';
 import { XPayAuthError, asXPayAuthError } from '../core/errors.js';
 import {
   BackedOff,
@@ -10,7 +9,7 @@ import {
   standingFailure,
   withRetryAfter,
 } from '../async/backoff.js';
-import { deadline, unanswered } from '../async/deadline.js';
+import { deadline, unanswered } from '../async/promises.js';
 import type { AppAccount } from './app-account.js';
 import {
   AccountChanged,

@@ -3,7 +3,7 @@ import type { AuditSink } from '../core/audit-events.js';
 import { canonicalText } from '../core/cache-key.js';
 import type { Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
-import { hardMargin } from '../core/freshness.js';
+import { hardMargin } from '../core/lifetime.js';
 import type { Instrumentation } from '../core/instrumentation.js';
 import type { Principal } from '../core/principal.js';
 import { type CachedCaller, CachedCallers } from './cached-callers.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { AccessToken } from '../core/secret.js';
+import { AccessToken } from '../core/credentials.js';
 import { callerText } from '../core/cache-key.js';
 import { KeyedDigest } from '../core/digest.js';
 import { XPayAuthError } from '../core/errors.js';

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { SingleFlight } from '../async/single-flight.js';
+import { SingleFlight } from '../async/promises.js';
 import type { AuditSink } from '../core/audit-events.js';
 import type { Clock } from '../core/clock.js';
 import type { Instrumentation } from '../core/instrumentation.js';

@@ -1,4 +1,4 @@
-import { deadline } from '../async/deadline.js';
+import { deadline } from '../async/promises.js';
 import type { Clock } from '../core/clock.js';
 import type { Credentials } from '../core/credentials.js';
 import { XPayAuthError, type XPayAuthErrorCode, asXPayAuthError } from '../core/errors.js';

@@ -1,4 +1,4 @@
-import type { AccessToken } from '../../core/secret.js';
+import type { AccessToken } from '../../core/credentials.js';
 import { XPayAuthError } from '../../core/errors.js';
 import type { ApiCall, ApiLanguage, UpstreamAnswer } from '../../core/ports.js';
 import { FORM_HEADERS, encodeForm } from '../../http/encode.js';

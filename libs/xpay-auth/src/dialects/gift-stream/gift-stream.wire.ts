@@ -1,6 +1,6 @@
 import { XPayAuthError } from '../../core/errors.js';
 import type { Grant, UpstreamAnswer } from '../../core/ports.js';
-import { AccessToken, Secret } from '../../core/secret.js';
+import { AccessToken, Secret } from '../../core/credentials.js';
 import { claimsOf, isName, isToken, jsonObject, msFromSeconds } from '../../http/answer.js';
 
 /** The fields of `POST /authenticate` (https://developers.gift-stream.com/operation/operation-authenticate). */

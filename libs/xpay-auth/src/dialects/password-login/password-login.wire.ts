@@ -1,6 +1,6 @@
 import { XPayAuthError } from '../../core/errors.js';
 import type { Grant, UpstreamAnswer } from '../../core/ports.js';
-import { AccessToken, Secret } from '../../core/secret.js';
+import { AccessToken, Secret } from '../../core/credentials.js';
 import { claimsOf, isAbsent, isObject, isScopeList, isToken, jsonObject, msFromSeconds } from '../../http/answer.js';
 
 /** OAuth's name for the token (RFC 6749 §5.1). */

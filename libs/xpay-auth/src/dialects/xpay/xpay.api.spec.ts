@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
 import { type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
-import { AccessToken } from '../../core/secret.js';
+import { AccessToken } from '../../core/credentials.js';
 import { systemClock } from '../../async/system-clock.js';
 import type { ApiCall, ApiOutcome } from '../../core/ports.js';
 import { createAxios } from '../../http/axios.js';

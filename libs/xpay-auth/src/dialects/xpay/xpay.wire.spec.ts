@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { AccessToken } from '../../core/secret.js';
+import { AccessToken } from '../../core/credentials.js';
 import { XPayAuthError } from '../../core/errors.js';
 import type { ApiCall, Grant, UpstreamAnswer } from '../../core/ports.js';
 import { xPay } from './xpay.dialect.js';

@@ -1,4 +1,4 @@
-import { AccessToken } from '../../core/secret.js';
+import { AccessToken } from '../../core/credentials.js';
 import { XPayAuthError, type UpstreamReference } from '../../core/errors.js';
 import type { Grant, UpstreamAnswer } from '../../core/ports.js';
 import { isAbsent, isName, isObject, isScopeList, isToken, jsonObject } from '../../http/answer.js';

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import { NonPrinting } from '../../core/secret.js';
+import { NonPrinting } from '../../core/credentials.js';
 import { type Handshake, type IncomingRequest, stripCredentials } from '../request/incoming-request.js';
 
 /** The headers and the handshake of a request, credentials included. Does not print. */

@@ -1,6 +1,5 @@
-import type { Credentials } from '../../core/credentials.js';
+import type { Credentials, Secret } from '../../core/credentials.js';
 import type { Dialect, Grant, Purpose, Upstream, UpstreamAnswer, UpstreamRequest } from '../../core/ports.js';
-import type { Secret } from '../../core/secret.js';
 import type { Instrumentation } from '../../core/instrumentation.js';
 import type { UpstreamClient } from '../../http/upstream-client.js';
 

@@ -4,7 +4,7 @@ import type { Clock } from '../../core/clock.js';
 import { type Credentials, type CredentialsFlaw, flawOf } from '../../core/credentials.js';
 import { XPayAuthError } from '../../core/errors.js';
 import type { Dialect } from '../../core/ports.js';
-import type { Range } from '../../core/refresh-policy.js';
+import type { Range } from '../../async/backoff.js';
 import { assertNoCycle } from '../../core/scopes.js';
 import { giftStream } from '../../dialects/gift-stream/gift-stream.dialect.js';
 import { passwordLogin } from '../../dialects/password-login/password-login.dialect.js';

@@ -5,7 +5,7 @@ import type { Clock } from '../../core/clock.js';
 import type { Credentials } from '../../core/credentials.js';
 import type { Dialect } from '../../core/ports.js';
 import type { Store } from '../../core/store.js';
-import type { Range } from '../../core/refresh-policy.js';
+import type { Range } from '../../async/backoff.js';
 import type { Limit } from '../../rate-limit/attempts.js';
 import type { CredentialsExtractor } from '../request/extractors.js';
 

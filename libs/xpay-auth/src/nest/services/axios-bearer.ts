@@ -5,7 +5,7 @@ import {
   type InternalAxiosRequestConfig,
   isAxiosError,
 } from 'axios';
-import type { AccessToken } from '../../core/secret.js';
+import type { AccessToken } from '../../core/credentials.js';
 import { snapshotOf } from './body-snapshot.js';
 import type { XPayTokenService } from './token.service.js';
 

@@ -4,7 +4,7 @@ import { XPayAuthError } from '../../core/errors.js';
 import type { ApiLanguage, UpstreamAnswer, UpstreamRequest } from '../../core/ports.js';
 import type { Instrumentation } from '../../core/instrumentation.js';
 import { type ApiData, callApi } from '../../token/api-call.js';
-import { onAbort } from '../../async/deadline.js';
+import { onAbort } from '../../async/promises.js';
 import type { XPayTokenService } from './token.service.js';
 
 /** Options of one call of the upstream's API. */

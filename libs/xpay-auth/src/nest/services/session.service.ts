@@ -1,6 +1,5 @@
 import type { OnModuleDestroy } from '@nestjs/common';
-import type { AccessToken } from '../../core/secret.js';
-import { type Credentials, SealedCredentials } from '../../core/credentials.js';
+import { type AccessToken, type Credentials, SealedCredentials } from '../../core/credentials.js';
 import { XPayAuthError } from '../../core/errors.js';
 import { UNKNOWN_ADDRESS } from '../../rate-limit/counted-by.js';
 import type { CredentialVerifier } from '../../verification/credential-verifier.js';

@@ -1,6 +1,6 @@
 import type { Logger, OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import { type Observable, Subject } from 'rxjs';
-import type { AccessToken } from '../../core/secret.js';
+import type { AccessToken } from '../../core/credentials.js';
 import { type UpstreamReference, XPayAuthError } from '../../core/errors.js';
 import type { Store } from '../../core/store.js';
 import type { TokenEvent, TokenStatus } from '../../core/token-events.js';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { AccessToken } from '../../core/secret.js';
+import { AccessToken } from '../../core/credentials.js';
 import type { ApiCall } from '../../core/ports.js';
 import { attempt } from './dialect-contract-spill.js';
 import { CALL_UUID, type Play } from './dialect-contract-stage.js';

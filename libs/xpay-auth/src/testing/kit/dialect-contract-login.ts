@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { systemClock } from '../../async/system-clock.js';
 import { lifeFromNow } from '../../core/lifetime.js';
 import type { Grant, Purpose } from '../../core/ports.js';
-import { Secret } from '../../core/secret.js';
+import { Secret } from '../../core/credentials.js';
 import { isName, isToken } from '../../http/answer.js';
 import type { Play } from './dialect-contract-stage.js';
 

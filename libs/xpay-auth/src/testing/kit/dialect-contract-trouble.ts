@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import type { XPayAuthErrorCode } from '../../core/errors.js';
 import type { Upstream } from '../../core/ports.js';
-import { Secret } from '../../core/secret.js';
+import { Secret } from '../../core/credentials.js';
 import type { WireRequest } from '../emulators/wire-message.js';
 import { type CannedAnswer, MOST_BYTES, type Play, type Rig, upstreamAt } from './dialect-contract-stage.js';
 

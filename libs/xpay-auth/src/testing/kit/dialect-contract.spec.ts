@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
 import { XPayAuthError } from '../../core/errors.js';
 import type { ApiCall, Dialect } from '../../core/ports.js';
-import { AccessToken, Secret } from '../../core/secret.js';
+import { AccessToken, Secret } from '../../core/credentials.js';
 import { passwordLogin } from '../../dialects/password-login/password-login.dialect.js';
 import { startPasswordLoginEmulator } from '../emulators/password-login.emulator.js';
 import { dialectContract } from './dialect-contract.js';

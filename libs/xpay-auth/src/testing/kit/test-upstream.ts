@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { AccessToken } from '../../core/secret.js';
-import type { Credentials } from '../../core/credentials.js';
+import { AccessToken, type Credentials } from '../../core/credentials.js';
 import { XPayAuthError, type XPayAuthErrorCode } from '../../core/errors.js';
 import type { Grant, UpstreamAnswer, UpstreamRequest } from '../../core/ports.js';
 import { userOf } from './test-user.js';
