@@ -1,5 +1,5 @@
 import { type Grant, type Principal, XPayAuthError } from 'nestjs-xpay-auth';
-import { hardMargin } from '../../libs/xpay-auth/src/core/freshness.js';
+import { hardMargin } from '../../libs/xpay-auth/src/core/lifetime.js';
 import type { Flight } from './model-upstream.js';
 
 /** Time within which all instances learn of a revocation while the store works. */

@@ -1,5 +1,5 @@
 import { type AccessToken, XPayAuthError } from 'nestjs-xpay-auth';
-import { hardMargin } from '../../libs/xpay-auth/src/core/freshness.js';
+import { hardMargin } from '../../libs/xpay-auth/src/core/lifetime.js';
 import type { CachedToken } from '../../libs/xpay-auth/src/token/cached-token.js';
 import { testTokenSource } from '../support/token-source.js';
 import { ModelClock, settle } from './model-clock.js';

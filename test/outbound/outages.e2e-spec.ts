@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { AccessToken, type Clock, type Grant, XPayAuthError } from 'nestjs-xpay-auth';
 // Below the public surface: the module gives every instance a random share and random numbers; here both have a seed.
-import { refreshShare } from '../../libs/xpay-auth/src/core/refresh-policy.js';
+import { refreshShare } from '../../libs/xpay-auth/src/core/lifetime.js';
 import type { CachedToken } from '../../libs/xpay-auth/src/token/cached-token.js';
 import { testTokenSource } from '../support/token-source.js';
 import { figure } from './figures.js';

@@ -2,7 +2,8 @@ import type { AxiosInstance, AxiosResponse } from 'axios';
 import type { Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import { Instrumentation } from '../core/instrumentation.js';
-import type { UpstreamAnswer, UpstreamRequest } from '../core/ports.js';
+import type { Credentials, Secret } from '../core/credentials.js';
+import type { Dialect, Grant, Purpose, Upstream, UpstreamAnswer, UpstreamRequest } from '../core/ports.js';
 import { decodeText, parseHttpDate } from './answer.js';
 import { transportFailure } from './failure.js';
 
@@ -98,4 +99,48 @@ function answerOf(response: AxiosResponse<Buffer>, receivedAt: number): Upstream
     upstreamNow: parseHttpDate(header('date') ?? ''),
     header,
   };
+}
+
+/** The calls of one instance to its upstream, observed. */
+export interface UpstreamCalls {
+  readonly authenticate: (credentials: Credentials, purpose: Purpose, signal: AbortSignal) => Promise<Grant>;
+  /** `undefined` if the dialect cannot refresh. */
+  readonly refresh: ((refreshToken: Secret, signal: AbortSignal) => Promise<Grant>) | undefined;
+  /** Sends one request to the API. The dialect decodes its answer. */
+  readonly sendApi: (request: UpstreamRequest, signal: AbortSignal | undefined) => Promise<UpstreamAnswer>;
+}
+
+export function upstreamCalls(
+  dialect: Dialect,
+  client: Pick<UpstreamClient, 'send'>,
+  instrumentation: Instrumentation,
+): UpstreamCalls {
+  const upstream = (signal: AbortSignal, secrets: readonly string[]): Upstream => ({
+    send: (request) => client.send(request, signal, shownPath(request.path, secrets)),
+  });
+  const refresh = dialect.refresh?.bind(dialect);
+  return {
+    authenticate(credentials, purpose, signal) {
+      const sender = upstream(signal, [credentials.username, credentials.secretKey]);
+      const operation = { type: 'ask upstream', operation: 'authenticate', purpose } as const;
+      return instrumentation.observe(operation, () => dialect.authenticate(credentials, sender, purpose), { signal });
+    },
+    refresh:
+      refresh &&
+      ((refreshToken, signal) => {
+        const sender = upstream(signal, [refreshToken.reveal()]);
+        const operation = { type: 'ask upstream', operation: 'refresh', purpose: 'own token' } as const;
+        return instrumentation.observe(operation, () => refresh(refreshToken, sender), { signal });
+      }),
+    sendApi: (request, signal) => client.send(request, signal, dialect.api.template?.(request.path)),
+  };
+}
+
+/** Short words without encoding, as a vendor chooses them. */
+const PLAIN_PATH = /^(?:\/[\w.-]{1,32})+$/;
+
+/** Returns the path of a request that authenticates, unless it may hold a secret: a dialect might put a name there. */
+function shownPath(path: string, secrets: readonly string[]): string | undefined {
+  const [shown = ''] = path.split(/[?#]/);
+  return PLAIN_PATH.test(shown) && !secrets.some((secret) => shown.includes(secret)) ? shown : undefined;
 }

@@ -1,8 +1,8 @@
-import type { AccessToken } from '../core/credentials.js';
-import { XPayAuthError } from '../core/errors.js';
+import { randomUUID } from 'node:crypto';
+import { AccessToken } from '../core/credentials.js';
+import { XPayAuthError, asXPayAuthError } from '../core/errors.js';
 import type { ApiCall, ApiLanguage, ApiOutcome, UpstreamAnswer, UpstreamRequest } from '../core/ports.js';
 import type { SpanEnd, Instrumentation } from '../core/instrumentation.js';
-import { encodeCall } from './encoded-call.js';
 import type { CachedToken } from './cached-token.js';
 
 export interface ApiCallParts {
@@ -23,10 +23,9 @@ export type ApiData = Extract<ApiOutcome, { kind: 'data' }>;
 export async function callApi(parts: ApiCallParts, call: ApiCall, signal?: AbortSignal): Promise<ApiData> {
   const { tokens, api, send, instrumentation } = parts;
   const requestWith = encodeCall(api, call);
-  const ask = async (token: AccessToken): Promise<ApiOutcome> =>
-    api.decode(await send(requestWith(token), signal), call, token);
   const tryWith = async (token: AccessToken): Promise<ApiOutcome> => {
-    const outcome = await instrumentation.observe(asking, () => ask(token), { judge, signal });
+    const ask = async () => api.decode(await send(requestWith(token), signal), call, token);
+    const outcome = await instrumentation.observe(asking, ask, { judge, signal });
     if (outcome.kind === 'token rejected') tokens.invalidate(token);
     return outcome;
   };
@@ -52,4 +51,32 @@ function judge({ kind }: ApiOutcome): SpanEnd {
 
 function rejected(outcome: ApiOutcome, message: string): XPayAuthError {
   return new XPayAuthError('credentials_rejected', message, { reference: outcome.reference });
+}
+
+/**
+ * Encodes the body of a call, once, before it returns. The returned function creates the request with a token; every request
+ * has the same body. Throws `configuration` for a body that the dialect cannot encode.
+ */
+function encodeCall(api: ApiLanguage, call: ApiCall): (token: AccessToken) => UpstreamRequest {
+  // No one can guess it, so wherever it is in the body, the dialect wrote a token there.
+  const placeholder = new AccessToken(randomUUID());
+  const { body: encodedBody } = encode(api, call, placeholder);
+  return (token) => {
+    const { body: _, ...request } = encode(api, { ...call, encodedBody }, token);
+    if (encodedBody === undefined) return request;
+    return { ...request, body: encodedBody.replaceAll(placeholder.value, () => token.value) };
+  };
+}
+
+/** Every error of an encoder becomes `configuration`: nothing was sent, and no caller of the app is at fault. */
+function encode(api: ApiLanguage, call: ApiCall, token: AccessToken): UpstreamRequest {
+  try {
+    return api.encode(call, token);
+  } catch (thrown) {
+    const { message, cause } = asXPayAuthError(thrown, 'configuration', 'The dialect cannot encode the call');
+    const path = api.template?.(call.path);
+    throw new XPayAuthError('configuration', `${call.method}${path === undefined ? '' : ` ${path}`}: ${message}`, {
+      cause,
+    });
+  }
 }

@@ -14,8 +14,8 @@ export interface AppAccountParts {
     /** Lifetime in ms where the upstream states none. */
     readonly fallbackLifeMs: number;
   };
-  /** Reads the app account, which may change while the app runs. */
-  readonly credentials: () => Credentials | Promise<Credentials>;
+  /** The app account, or a function that reads it if it may change while the app runs. */
+  readonly credentials: Credentials | (() => Credentials | Promise<Credentials>);
   readonly authenticate: (credentials: Credentials, purpose: Purpose, signal: AbortSignal) => Promise<Grant>;
   readonly refresh: ((refreshToken: Secret, signal: AbortSignal) => Promise<Grant>) | undefined;
 }
@@ -23,18 +23,23 @@ export interface AppAccountParts {
 /** Last link of the chain: obtains a grant for the app account, with the refresh token if there is one, else by a login. */
 export class AppAccount implements GrantProvider {
   readonly deadlineMs: number;
+  readonly #source: SealedCredentials | (() => Credentials | Promise<Credentials>);
   /** The credentials that the refresh token belongs to. */
   #credentials: Credentials | undefined;
   #refreshToken: Secret | undefined;
 
   constructor(private readonly parts: AppAccountParts) {
-    this.deadlineMs = parts.policy.deadlineMs;
+    const { credentials, policy } = parts;
+    this.deadlineMs = policy.deadlineMs;
+    this.#source = typeof credentials === 'function' ? credentials : SealedCredentials.of(credentials);
   }
 
   /** Throws `configuration` for credentials that are missing or unusable. */
   async read({ signal, progress }: Pick<Attempt, 'signal' | 'progress'>): Promise<Credentials> {
+    const source = this.#source;
+    if (typeof source !== 'function') return source;
     progress.waitsFor = 'credentials';
-    const { username, secretKey } = (await abortable(this.#ask(), signal)) ?? {};
+    const { username, secretKey } = (await abortable(read(source), signal)) ?? {};
     if (typeof username !== 'string' || typeof secretKey !== 'string') {
       throw new XPayAuthError('configuration', 'The option `credentials` gave no { username, secretKey }');
     }
@@ -106,14 +111,14 @@ export class AppAccount implements GrantProvider {
     const clockSkewMs = clockSkew(facts, receivedAt.wall);
     return { accessToken, username, scopes, isAPI, reference, receivedAt, lifeMs, clockSkewMs };
   }
+}
 
-  async #ask(): Promise<Partial<Credentials> | null | undefined> {
-    try {
-      return await this.parts.credentials();
-    } catch (thrown) {
-      if (thrown instanceof XPayAuthError && thrown.code === 'configuration') throw thrown;
-      throw fromForeignError(thrown, 'configuration', 'The option `credentials` could not be read');
-    }
+async function read(source: () => unknown): Promise<Partial<Credentials> | null | undefined> {
+  try {
+    return (await source()) as Partial<Credentials> | null | undefined;
+  } catch (thrown) {
+    if (thrown instanceof XPayAuthError && thrown.code === 'configuration') throw thrown;
+    throw fromForeignError(thrown, 'configuration', 'The option `credentials` could not be read');
   }
 }
 

@@ -13,6 +13,7 @@ import type { TokenBackoff } from './token-backoff.js';
 export interface CachedTokenParts {
   readonly clock: Clock;
   readonly policy: FreshnessPolicy;
+  /** Never throws. */
   readonly emit: (event: TokenEvent) => void;
   readonly instrumentation: Instrumentation;
 }
@@ -40,28 +41,18 @@ export class CachedToken implements TokenListener {
   /** Returns the current token, or the one that the attempt in progress brings. An abort detaches this caller alone. */
   get(signal?: AbortSignal): Promise<AccessToken> {
     const held = this.#held;
-    if (held !== undefined && signal?.aborted !== true) {
-      const { clock } = this.parts;
-      const wall = clock.now();
-      if (held.isSurelyFresh(wall)) return held.promise;
-      const mono = clock.monotonic();
-      const state = held.look({ mono, wall });
-      if (state === 'doubtful') return this.#renewedOr(held, signal);
-      if (state === 'stale') this.#renewInBackground(mono);
-      if (state !== 'expired') return held.promise;
-    }
-    return this.#renewed(signal);
+    if (held === undefined || signal?.aborted === true) return this.#renewed(signal);
+    const state = held.look(this.parts.clock);
+    if (state === 'doubtful') return this.#renewedOr(held, signal);
+    if (state === 'expired') return this.#renewed(signal);
+    if (state === 'stale') this.#renewInBackground();
+    return held.promise;
   }
 
   /** Returns the current token if it may still be handed out. Starts nothing. */
   peek(): AccessToken | undefined {
-    const held = this.#held;
-    if (held === undefined) return undefined;
-    const { clock } = this.parts;
-    const wall = clock.now();
-    if (held.isSurelyFresh(wall)) return held.token;
-    const state = held.look({ mono: clock.monotonic(), wall });
-    return state === 'fresh' || state === 'stale' ? held.token : undefined;
+    const state = this.#held?.look(this.parts.clock);
+    return state === 'fresh' || state === 'stale' ? this.#held?.token : undefined;
   }
 
   /**
@@ -107,8 +98,8 @@ export class CachedToken implements TokenListener {
     if (this.#flights.has('token') || this.#stop.signal.aborted) return;
     const adoption = this.#flights.run('token', async () => {
       const grant = await read();
-      if (grant === undefined || this.backoff.rejectedTokens.has(grant.accessToken)) return undefined;
-      return this.#hold(grant, this.backoff.rejectedTokens.isRenewalOwed);
+      if (grant === undefined || this.backoff.isRejected(grant.accessToken)) return undefined;
+      return this.#hold(grant, this.backoff.isRenewalOwed);
     });
     adoption.catch(() => undefined);
   }
@@ -123,7 +114,7 @@ export class CachedToken implements TokenListener {
     if (token === undefined) return;
     this.#held = undefined;
     this.backoff.tokenRejected(token);
-    this.#emit({ type: 'rejected' });
+    this.parts.emit({ type: 'rejected' });
   }
 
   #nextRefreshAt(now: Instant): number | undefined {
@@ -133,8 +124,9 @@ export class CachedToken implements TokenListener {
     return dueAt === undefined ? undefined : Math.round(Math.max(dueAt, backoffEndsAt ?? dueAt));
   }
 
-  #renewInBackground(mono: number): void {
-    if (mono < this.backoff.until || this.#flights.has('token') || this.#stop.signal.aborted) return;
+  #renewInBackground(): void {
+    const isBackedOff = this.parts.clock.monotonic() < this.backoff.until;
+    if (isBackedOff || this.#flights.has('token') || this.#stop.signal.aborted) return;
     // Events, status and backoff report a failure; no caller waits for this promise.
     this.#renew().catch(() => undefined);
   }
@@ -142,11 +134,15 @@ export class CachedToken implements TokenListener {
   /** Returns the result of the attempt in progress, or of a new one, for one caller. */
   async #renewed(signal?: AbortSignal): Promise<AccessToken> {
     signal?.throwIfAborted();
-    this.#noticeExpiry();
+    const held = this.#held;
+    if (held !== undefined && held !== this.#expired && !held.isUsable(this.parts.clock.monotonic())) {
+      this.#expired = held;
+      this.parts.emit({ type: 'expired', failures: this.backoff.failures });
+    }
     const token = await abortable(this.#renew(), signal);
     if (token === undefined) return this.#renewed(signal);
     // It may have been rejected since it arrived.
-    return this.backoff.rejectedTokens.has(token) ? this.get(signal) : token;
+    return this.backoff.isRejected(token) ? this.get(signal) : token;
   }
 
   /** As {@link #renewed}, and the current token where that fails. Our own backoff started before the doubt, so it ends. */
@@ -174,7 +170,7 @@ export class CachedToken implements TokenListener {
 
   async #obtain(): Promise<AccessToken> {
     const { signal } = this.#stop;
-    const isCausedByRejection = this.backoff.rejectedTokens.isRenewalOwed;
+    const isCausedByRejection = this.backoff.isRenewalOwed;
     const current = this.#held?.grant;
     try {
       const grant = await this.backoff.obtain({ current, usableForMs: () => this.#usableForMs(), signal });
@@ -185,7 +181,7 @@ export class CachedToken implements TokenListener {
       const { code, message: reason, reference } = thrown as XPayAuthError;
       if (code === 'shutting_down') throw thrown;
       const { failures } = this.backoff;
-      this.#emit({ type: 'refresh-failed', code, reason, failures, usableForMs: this.#usableForMs(), reference });
+      this.parts.emit({ type: 'refresh-failed', code, reason, failures, usableForMs: this.#usableForMs(), reference });
       throw thrown;
     }
   }
@@ -202,24 +198,7 @@ export class CachedToken implements TokenListener {
     this.#clockSkewMs = clockSkewMs;
     this.backoff.succeeded(isCausedByRejection);
     const { expiresAt } = accessToken;
-    this.#emit({ type, expiresAt, lifeMs: lifeMs - (ageMs ?? 0), leadMs, clockSkewMs, reference });
+    this.parts.emit({ type, expiresAt, lifeMs: lifeMs - (ageMs ?? 0), leadMs, clockSkewMs, reference });
     return accessToken;
-  }
-
-  /** Emits `expired`, once for each token that was not renewed in time. */
-  #noticeExpiry(): void {
-    const held = this.#held;
-    if (held === undefined || held === this.#expired || held.isUsable(this.parts.clock.monotonic())) return;
-    this.#expired = held;
-    this.#emit({ type: 'expired', failures: this.backoff.failures });
-  }
-
-  /** Errors thrown by a listener are swallowed. */
-  #emit(event: TokenEvent): void {
-    try {
-      this.parts.emit(event);
-    } catch {
-      // The listener's own failure.
-    }
   }
 }

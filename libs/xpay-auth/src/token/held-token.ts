@@ -1,5 +1,5 @@
 import type { AccessToken } from '../core/credentials.js';
-import type { Instant } from '../core/clock.js';
+import type { Clock, Instant } from '../core/clock.js';
 import {
   type Freshness,
   type FreshnessPolicy,
@@ -9,7 +9,7 @@ import {
 } from '../core/lifetime.js';
 import type { LiveGrant } from './grant-provider.js';
 
-/** How many callers with the same reading of the wall clock have both clocks read. */
+/** Number of callers in one ms of the wall clock for whom both clocks are read. */
 const FULL_LOOKS = 16;
 
 /** The current token, with the turning points of its lifetime computed once. */
@@ -36,24 +36,22 @@ export class HeldToken {
   }
 
   /**
-   * Whether it is fresh without reading the monotonic clock. Reading a clock costs as much as everything else in handing a
-   * token out. In a burst, the first callers of each ms have both clocks read (see {@link look}), and the others only the wall
-   * clock, which unlike the monotonic one has moved on after a sleep.
+   * Returns how fresh it is now, for a caller who wants the token. Reading a clock costs as much as the rest of this call. In a
+   * burst, both clocks are read for the first callers of each ms, and for the others only the wall clock, which unlike the
+   * monotonic one has moved on after a sleep.
    */
-  isSurelyFresh(wall: number): boolean {
-    return wall === this.#freshAt;
-  }
-
-  /** Returns how fresh it is by both clocks, for a caller who wants the token. */
-  look(now: Instant): Freshness {
-    const state = this.freshness(now);
+  look(clock: Clock): Freshness {
+    const wall = clock.now();
+    if (wall === this.#freshAt) return 'fresh';
+    const mono = clock.monotonic();
+    const state = this.freshness({ wall, mono });
     if (state === 'doubtful') this.#isInDoubt = true;
-    if (now.wall !== this.#lookedAt) {
-      this.#lookedAt = now.wall;
+    if (wall !== this.#lookedAt) {
+      this.#lookedAt = wall;
       this.#looks = 0;
     }
-    const staysFresh = state === 'fresh' && now.mono + 1 < this.#points.staleFrom;
-    this.#freshAt = staysFresh && ++this.#looks >= FULL_LOOKS ? now.wall : NaN;
+    const staysFresh = state === 'fresh' && mono + 1 < this.#points.staleFrom;
+    this.#freshAt = staysFresh && ++this.#looks >= FULL_LOOKS ? wall : NaN;
     return state;
   }
 
@@ -63,7 +61,7 @@ export class HeldToken {
     return state === 'doubtful' && this.#isTrusted ? 'stale' : state;
   }
 
-  /** There is no newer one: a doubtful token is handed out after all. */
+  /** There is no newer token, so a doubtful one is handed out after all. */
   renewalFailed(): void {
     this.#isTrusted ||= this.#isInDoubt;
   }

@@ -6,6 +6,7 @@ import {
   type Backoff,
   type BackoffPolicy,
   backoffAfter,
+  doubled,
   standingFailure,
   withRetryAfter,
 } from '../async/backoff.js';
@@ -35,34 +36,40 @@ export class TokenBackoff {
   /** Failed attempts in a row. */
   failures = 0;
   lastError: XPayAuthError | undefined;
-  readonly rejectedTokens = new RejectedTokens();
-  /** After failures of the upstream. */
+  /** After failures of the upstream, and after rejected tokens. */
   #backoff: Backoff | undefined;
-  readonly #account: RejectedAccount;
+  /** `undefined` until the upstream rejects the account, and again when it accepts it. */
+  #rejectedAccount: RejectedAccount | undefined;
+  /** `undefined` until the upstream rejects a token. */
+  #rejectedTokens: RejectedTokens | undefined;
 
   constructor(
     private readonly parts: TokenBackoffParts,
     private readonly account: Pick<AppAccount, 'read'>,
     private readonly next: GrantProvider,
-  ) {
-    this.#account = new RejectedAccount(parts.policy);
-  }
+  ) {}
 
   /** On the monotonic clock: no attempt is made until then, unless the credentials change. */
   get until(): number {
-    return Math.max(
-      this.#backoff?.until ?? -Infinity,
-      this.rejectedTokens.backoff?.until ?? -Infinity,
-      this.#account.until,
-    );
+    return Math.max(this.#backoff?.until ?? -Infinity, this.#rejectedAccount?.backoff.until ?? -Infinity);
+  }
+
+  /** Whether the next renewal is one that a rejected token causes. */
+  get isRenewalOwed(): boolean {
+    return this.#rejectedTokens?.isRenewalOwed === true;
   }
 
   /** Returns why no attempt may be made now, whatever the credentials are. */
   standing(): XPayAuthError | undefined {
-    const mono = this.parts.clock.monotonic();
-    const failure = standingFailure(this.#backoff, mono) ?? standingFailure(this.rejectedTokens.backoff, mono);
+    if (this.#backoff === undefined) return undefined;
+    const failure = standingFailure(this.#backoff, this.parts.clock.monotonic());
     this.lastError = failure ?? this.lastError;
     return failure;
+  }
+
+  /** Whether the upstream has rejected this token. */
+  isRejected(token: AccessToken): boolean {
+    return this.#rejectedTokens?.has(token) === true;
   }
 
   /** Makes one attempt. Throws its failure with the ms to wait, and `BackedOff` if the attempt was not made. */
@@ -82,14 +89,14 @@ export class TokenBackoff {
 
   async #attempt(request: TokenRequest, run: Run): Promise<LiveGrant> {
     const credentials = (run.credentials = await this.account.read({ ...request, progress: run }));
-    const standing = this.#account.standing(credentials, run.startedAt);
+    const standing = this.#rejectedAccount?.standing(credentials, run.startedAt);
     if (standing !== undefined) throw new BackedOff(standing);
     const attempt: Attempt = {
       ...request,
       credentials,
       isRepeat: false,
       progress: run,
-      isRejected: (token) => this.rejectedTokens.has(token),
+      isRejected: (token) => this.isRejected(token),
       failed: (thrown) => this.#record(thrown, run, request),
     };
     try {
@@ -103,22 +110,23 @@ export class TokenBackoff {
 
   /** A token is at hand. `isCaused`: because another one had been rejected. */
   succeeded(isCaused: boolean): void {
-    this.rejectedTokens.renewed(isCaused, this.parts.clock.monotonic());
-    this.#account.clear();
+    this.#rejectedTokens?.renewed(isCaused, this.parts.clock.monotonic());
+    this.#rejectedAccount = undefined;
     this.#backoff = undefined;
     this.failures = 0;
     this.lastError = undefined;
   }
 
-  /** Ends our own backoff, but not the time that an upstream asked for. */
+  /** Ends our own backoff, but neither that of a rejected token nor the time that an upstream asked for. */
   endOwnBackoff(): void {
-    if (this.#backoff?.error.retryAfterMs === undefined) this.#backoff = undefined;
+    const { code, retryAfterMs } = this.#backoff?.error ?? {};
+    if (code !== 'credentials_rejected' && retryAfterMs === undefined) this.#backoff = undefined;
   }
 
   /** The upstream rejected this token. The renewal that follows waits for no failure before it. */
   tokenRejected(token: AccessToken): void {
-    this.#backoff = undefined;
-    this.rejectedTokens.add(token, this.parts.clock.monotonic());
+    this.#rejectedTokens ??= new RejectedTokens();
+    this.#backoff = this.#rejectedTokens.add(token, this.parts.clock.monotonic());
   }
 
   /** Passes on that the upstream rejected the token of this grant when this instance used it. */
@@ -134,7 +142,8 @@ export class TokenBackoff {
     this.lastError = failure;
     if (rejections === 0) return;
     const until = this.parts.clock.monotonic() + (failure.retryAfterMs ?? 0);
-    this.#account.learn(credentials, rejections, { until, error: failure });
+    const changes = this.#rejectedAccount?.changes;
+    this.#rejectedAccount = new RejectedAccount(credentials, rejections, { until, error: failure }, changes);
   }
 
   /** Records a failure once, whichever link reports it first. */
@@ -143,23 +152,23 @@ export class TokenBackoff {
       return run.failure;
     const error = asOutboundFailure(thrown);
     if (error.code === 'shutting_down') return undefined;
-    const mono = this.parts.clock.monotonic();
-    this.failures++;
+    const { clock, policy, random } = this.parts;
+    const mono = clock.monotonic();
+    const failures = ++this.failures;
     this.lastError = error;
-    run.failure = { error, ...this.#backOff(error, run, mono, usableForMs()) };
-    return run.failure;
-  }
-
-  /** Starts the backoff that follows this failure. */
-  #backOff(error: XPayAuthError, run: Run, mono: number, usableForMs: number): Omit<RecordedFailure, 'error'> {
     if (error.code === 'credentials_rejected') {
-      const backoffMs = this.#account.add(run.credentials, error, mono);
-      return { backoffMs, rejections: this.#account.rejections };
+      const before = this.#rejectedAccount;
+      const rejections = (before?.rejections ?? 0) + 1;
+      const backoffMs = doubled(policy.rejectedRetryMs, rejections);
+      const changes = before !== undefined && mono < before.backoff.until ? before.changes + 1 : 0;
+      const backoff = { until: mono + backoffMs, error };
+      this.#rejectedAccount = new RejectedAccount(run.credentials, rejections, backoff, changes);
+      return (run.failure = { error, backoffMs, rejections });
     }
-    const failed = { error, failures: this.failures, usableForMs, tookMs: mono - run.startedAt };
-    const backoffMs = backoffAfter(failed, this.parts.policy, this.parts.random);
-    this.#backoff = { until: mono + backoffMs, error };
-    return { backoffMs, rejections: 0 };
+    const failed = { error, failures, usableForMs: usableForMs(), tookMs: mono - run.startedAt };
+    const backoffMs = backoffAfter(failed, policy, random);
+    this.#backoff = { until: Math.max(mono + backoffMs, this.#backoff?.until ?? -Infinity), error };
+    return (run.failure = { error, backoffMs, rejections: 0 });
   }
 }
 

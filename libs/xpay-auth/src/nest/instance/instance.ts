@@ -20,7 +20,7 @@ import { SharedToken } from '../../cluster/shared-token.js';
 import { createTokenChain } from '../../token/token-chain.js';
 import type { VerificationFailure } from '../../verification/upstream-check.js';
 import { createAxios } from '../../http/axios.js';
-import { UpstreamClient } from '../../http/upstream-client.js';
+import { UpstreamClient, upstreamCalls } from '../../http/upstream-client.js';
 import { XPayAuditService } from '../services/audit.service.js';
 import { CallerReader } from '../request/caller-reader.js';
 import { retainStore, releaseStore } from './open-stores.js';
@@ -28,7 +28,6 @@ import { XPayHttpService } from '../services/http.service.js';
 import { DEFAULT_INSTANCE, type ResolvedOptions } from '../options/resolve-options.js';
 import { XPaySessionService } from '../services/session.service.js';
 import { XPayTokenService } from '../services/token.service.js';
-import { upstreamCalls } from './upstream-calls.js';
 import { XPayStrategy } from '../strategy/xpay.strategy.js';
 
 /** One instance of the module, put together. Its services are what Nest injects. */

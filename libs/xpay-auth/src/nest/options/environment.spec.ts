@@ -20,13 +20,13 @@ describe('the environment', () => {
     [
       'USERNAME',
       ACCOUNT,
-      ({ credentials }) => credentials?.(),
+      ({ credentials }) => credentials,
       { username: 'app@example.test', secretKey: 'key-of-app-27182' },
     ],
     [
       'SECRET_KEY',
       ACCOUNT,
-      ({ credentials }) => credentials?.(),
+      ({ credentials }) => credentials,
       { username: 'app@example.test', secretKey: 'key-of-app-27182' },
     ],
     [
@@ -154,14 +154,14 @@ describe('explicit over environment over default', () => {
     };
     const { baseUrl, credentials, http, verification } = resolveIn(variables, unsaid);
     expect(baseUrl).toBe('https://environment.example.test');
-    expect(credentials?.()).toMatchObject({ username: 'app@example.test' });
+    expect(credentials).toMatchObject({ username: 'app@example.test' });
     expect(http.allowInsecureHosts).toEqual(['environment.example.test']);
     expect(verification).toMatchObject({ periodMs: 20_000, refusedPeriodMs: 5_000 });
   });
 
   it('never combines an explicit account with the key of the environment', () => {
     const credentials = { username: 'other@example.test', secretKey: 'key-of-other-1' };
-    expect(resolveIn(variables, { credentials }).credentials?.()).toEqual(credentials);
+    expect(resolveIn(variables, { credentials }).credentials).toEqual(credentials);
   });
 });
 

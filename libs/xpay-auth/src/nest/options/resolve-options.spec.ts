@@ -91,7 +91,8 @@ describe('credentials', () => {
     const { credentials } = resolve({
       credentials: () => ({ username: 'app@example.test', secretKey: `key-${++version}` }),
     });
-    expect([await credentials?.(), await credentials?.()]).toEqual([
+    const read = credentials as () => unknown;
+    expect([await read(), await read()]).toEqual([
       { username: 'app@example.test', secretKey: 'key-1' },
       { username: 'app@example.test', secretKey: 'key-2' },
     ]);

@@ -26,7 +26,7 @@ export interface ResolvedOptions extends Omit<Parsed, Replaced> {
   readonly name: string;
   readonly dialect: Dialect;
   readonly baseUrl: string;
-  readonly credentials: (() => Credentials | Promise<Credentials>) | undefined;
+  readonly credentials: Credentials | (() => Credentials | Promise<Credentials>) | undefined;
   readonly verification: Parsed['verification'] & {
     /** Not an option. The testing module sets it, so that a failed upstream recovers at once. */
     readonly cooldownMs?: Range;
@@ -86,7 +86,7 @@ function complete(options: Parsed, openStore: OpenStore | undefined): ResolvedOp
     name: options.name ?? DEFAULT_INSTANCE,
     dialect,
     baseUrl: baseUrlOf(options.baseUrl ?? dialect.defaultBaseUrl, dialect, http.allowInsecureHosts),
-    credentials: typeof credentials === 'object' ? () => credentials : credentials,
+    credentials,
     store: store === undefined ? openStore : () => store,
     clock: options.clock ?? systemClock,
   };

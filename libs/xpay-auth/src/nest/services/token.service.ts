@@ -45,9 +45,10 @@ export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
     this.source = createSource((event) => {
       try {
         this.#log(event);
-      } finally {
-        this.#events.next(event);
+      } catch {
+        // A failure of the app's own logger does not affect the token.
       }
+      this.#events.next(event);
     });
   }
 
