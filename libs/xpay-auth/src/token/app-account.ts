@@ -15,7 +15,7 @@ export interface AppAccountParts {
     readonly fallbackLifeMs: number;
   };
   /** The app account, or a function that reads it if it may change while the app runs. */
-  readonly credentials: Credentials | (() => Credentials | Promise<Credentials>);
+  readonly credentials: SealedCredentials | (() => Credentials | Promise<Credentials>);
   readonly authenticate: (credentials: Credentials, purpose: Purpose, signal: AbortSignal) => Promise<Grant>;
   readonly refresh: ((refreshToken: Secret, signal: AbortSignal) => Promise<Grant>) | undefined;
 }
@@ -23,20 +23,17 @@ export interface AppAccountParts {
 /** Last link of the chain: obtains a grant for the app account, with the refresh token if there is one, else by a login. */
 export class AppAccount implements GrantProvider {
   readonly deadlineMs: number;
-  readonly #source: SealedCredentials | (() => Credentials | Promise<Credentials>);
   /** The credentials that the refresh token belongs to. */
   #credentials: Credentials | undefined;
   #refreshToken: Secret | undefined;
 
   constructor(private readonly parts: AppAccountParts) {
-    const { credentials, policy } = parts;
-    this.deadlineMs = policy.deadlineMs;
-    this.#source = typeof credentials === 'function' ? credentials : SealedCredentials.of(credentials);
+    this.deadlineMs = parts.policy.deadlineMs;
   }
 
   /** Throws `configuration` for credentials that are missing or unusable. */
   async read({ signal, progress }: Pick<Attempt, 'signal' | 'progress'>): Promise<Credentials> {
-    const source = this.#source;
+    const { credentials: source } = this.parts;
     if (typeof source !== 'function') return source;
     progress.waitsFor = 'credentials';
     const { username, secretKey } = (await abortable(read(source), signal)) ?? {};

@@ -76,7 +76,7 @@ export class TokenBackoff {
   async obtain(request: TokenRequest): Promise<LiveGrant> {
     const { clock } = this.parts;
     const ms = this.next.deadlineMs;
-    const run: Run = { startedAt: clock.monotonic(), waitsFor: 'credentials' };
+    const run: Run = { startedAt: clock.monotonic(), waitsFor: 'upstream' };
     const limits = { clock, ms, signal: request.signal, error: () => overdue(run, ms) };
     try {
       return await deadline(limits, (signal) => this.#attempt({ ...request, signal }, run));

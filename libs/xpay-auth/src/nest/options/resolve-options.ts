@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { systemClock } from '../../async/system-clock.js';
 import type { Clock } from '../../core/clock.js';
-import { type Credentials, type CredentialsFlaw, flawOf } from '../../core/credentials.js';
+import { type Credentials, type CredentialsFlaw, SealedCredentials, flawOf } from '../../core/credentials.js';
 import { XPayAuthError } from '../../core/errors.js';
 import type { Dialect } from '../../core/ports.js';
 import type { Range } from '../../async/backoff.js';
@@ -26,7 +26,7 @@ export interface ResolvedOptions extends Omit<Parsed, Replaced> {
   readonly name: string;
   readonly dialect: Dialect;
   readonly baseUrl: string;
-  readonly credentials: Credentials | (() => Credentials | Promise<Credentials>) | undefined;
+  readonly credentials: SealedCredentials | (() => Credentials | Promise<Credentials>) | undefined;
   readonly verification: Parsed['verification'] & {
     /** Not an option. The testing module sets it, so that a failed upstream recovers at once. */
     readonly cooldownMs?: Range;
@@ -86,7 +86,7 @@ function complete(options: Parsed, openStore: OpenStore | undefined): ResolvedOp
     name: options.name ?? DEFAULT_INSTANCE,
     dialect,
     baseUrl: baseUrlOf(options.baseUrl ?? dialect.defaultBaseUrl, dialect, http.allowInsecureHosts),
-    credentials,
+    credentials: typeof credentials === 'object' ? SealedCredentials.of(credentials) : credentials,
     store: store === undefined ? openStore : () => store,
     clock: options.clock ?? systemClock,
   };
