@@ -4,8 +4,15 @@ import { XPayAuthError } from '../core/errors.js';
 import { hardMargin } from '../core/lifetime.js';
 import type { Lease, Store } from '../core/store.js';
 import { BackedOff } from '../async/backoff.js';
-import type { Attempt, GrantProvider, LiveGrant, StoredName, TokenListener } from '../token/grant-provider.js';
-import type { SharingLink } from '../token/token-chain.js';
+import type {
+  Attempt,
+  GrantProvider,
+  LiveGrant,
+  RecordedFailure,
+  SharingLink,
+  StoredName,
+  TokenListener,
+} from '../token/grant-provider.js';
 import { AccountChannel } from './account-channel.js';
 import { readBackoff, readToken, writeBackoff, writeToken } from './stored-token.js';
 
@@ -62,7 +69,7 @@ export class SharedToken implements SharingLink {
     return 'accessToken' in taken ? taken : this.#obtainWith(taken, newest, attempt);
   }
 
-  /** Nobody takes the rejected token from the store any more. */
+  /** Removes the rejected token from the store, and notifies the other instances. */
   rejected({ stored }: LiveGrant): void {
     if (stored === undefined) return;
     const { id, generation } = stored;
@@ -85,8 +92,12 @@ export class SharedToken implements SharingLink {
       for (;;) {
         attempt.signal.throwIfAborted();
         const { received } = this.#channel;
-        const found = await this.#look(newest, attempt);
-        if (found !== undefined) return found;
+        const [grant, backoff] = await Promise.all([
+          this.#newer(newest),
+          readBackoff(store, newest.id, attempt.usableForMs()),
+        ]);
+        if (grant !== undefined && !attempt.isRejected(grant.accessToken)) return grant;
+        if (backoff !== undefined) throw new BackedOff(backoff.failure, backoff.rejections);
         isKept = lease !== undefined;
         if (isKept) return lease;
         const taken = await store.acquire({ kind: 'token', id: newest.id }, this.#leaseMs);
@@ -102,17 +113,6 @@ export class SharedToken implements SharingLink {
     }
   }
 
-  /** Returns a usable token; `undefined`: one has to be obtained. */
-  async #look(newest: Newest, attempt: Attempt): Promise<LiveGrant | undefined> {
-    const [grant, backoff] = await Promise.all([
-      this.#newer(newest),
-      readBackoff(this.parts.store, newest.id, attempt.usableForMs()),
-    ]);
-    if (grant !== undefined && !attempt.isRejected(grant.accessToken)) return grant;
-    if (backoff !== undefined) throw new BackedOff(backoff.failure, backoff.rejections);
-    return undefined;
-  }
-
   /** Returns the stored token, if it is newer than the newest one seen and not past its margin. */
   async #newer(newest: Newest): Promise<LiveGrant | undefined> {
     const { store, clock, hardMarginMs } = this.parts;
@@ -124,32 +124,25 @@ export class SharedToken implements SharingLink {
   }
 
   async #obtainWith(lease: Lease, newest: Newest, attempt: Attempt): Promise<LiveGrant> {
-    const { id } = newest;
-    const { generation } = lease;
+    const stored = { id: newest.id, generation: lease.generation };
+    let sharing: Promise<void> | undefined;
     try {
-      const grant = { ...(await this.next.obtain(attempt)), stored: { id, generation } };
-      newest.generation = Math.max(generation, newest.generation);
-      void this.#release(lease, () => this.#shareToken(grant, newest));
+      const grant = { ...(await this.next.obtain(attempt)), stored };
+      newest.generation = Math.max(stored.generation, newest.generation);
+      sharing = this.#shareToken(grant, newest);
       return grant;
     } catch (thrown) {
-      const failure = attempt.failed(thrown);
-      void this.#release(lease, async () => {
-        const isWritten = failure !== undefined && (await writeBackoff(this.parts.store, { id, generation }, failure));
-        if (isWritten) await this.#channel.publish(id, 'pause', generation);
-      });
+      sharing = this.#shareFailure(stored, attempt.failed(thrown));
       throw thrown;
+    } finally {
+      // Callers do not wait for this. If the store does not take the result, the other instances obtain their own.
+      void sharing?.catch(() => undefined).then(() => lease.release());
     }
   }
 
-  /** Releases the lease once the result is shared, if the store takes it. */
-  async #release(lease: Lease, share: () => Promise<void>): Promise<void> {
-    try {
-      await share();
-    } catch {
-      // The other instances obtain their own.
-    } finally {
-      await lease.release();
-    }
+  async #shareFailure(name: StoredName, failure: RecordedFailure | undefined): Promise<void> {
+    const isWritten = failure !== undefined && (await writeBackoff(this.parts.store, name, failure));
+    if (isWritten) await this.#channel.publish(name.id, 'pause', name.generation);
   }
 
   async #shareToken(grant: LiveGrant & { readonly stored: StoredName }, newest: Newest): Promise<void> {

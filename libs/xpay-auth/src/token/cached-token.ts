@@ -6,7 +6,7 @@ import type { Instrumentation } from '../core/instrumentation.js';
 import type { TokenEvent, TokenStatus } from '../core/token-events.js';
 import { BackedOff } from '../async/backoff.js';
 import { abortable, SingleFlight } from '../async/promises.js';
-import type { LiveGrant, StoredName, TokenListener } from './grant-provider.js';
+import type { LiveGrant, SharingLink, StoredName, TokenListener } from './grant-provider.js';
 import { HeldToken } from './held-token.js';
 import type { TokenBackoff } from './token-backoff.js';
 
@@ -34,6 +34,7 @@ export class CachedToken implements TokenListener {
   constructor(
     private readonly parts: CachedTokenParts,
     private readonly backoff: TokenBackoff,
+    private readonly shared: SharingLink | undefined,
   ) {
     this.#flights = new SingleFlight(() => parts.instrumentation.record({ type: 'joined', flight: 'token' }));
   }
@@ -68,7 +69,7 @@ export class CachedToken implements TokenListener {
   invalidate(rejected: AccessToken | string): void {
     const held = this.#held;
     if (held?.token.value !== (typeof rejected === 'string' ? rejected : rejected.value)) return;
-    this.backoff.rejected(held.grant);
+    this.shared?.rejected(held.grant);
     this.#drop();
   }
 
@@ -89,7 +90,7 @@ export class CachedToken implements TokenListener {
 
   /** Ends every attempt and every wait with `shutting_down`. */
   stop(): void {
-    this.backoff.stop();
+    this.shared?.stop();
     this.#stop.abort(new XPayAuthError('shutting_down', 'The application is shutting down'));
   }
 

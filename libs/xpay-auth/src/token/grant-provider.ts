@@ -8,10 +8,16 @@ export interface GrantProvider {
   /** Ms that one attempt may take, including the time it waits for other instances. */
   readonly deadlineMs: number;
   obtain(attempt: Attempt): Promise<LiveGrant>;
-  /** The upstream rejected the token of this grant. */
-  rejected?(grant: LiveGrant): void;
+}
+
+/** A link that shares the token with other instances. */
+export interface SharingLink extends GrantProvider {
+  /** The listener receives what other instances do from here on. */
+  listen(listener: TokenListener): void;
+  /** The upstream rejected the token of this grant when this instance used it. */
+  rejected(grant: LiveGrant): void;
   /** The app is shutting down. */
-  stop?(): void;
+  stop(): void;
 }
 
 /** A grant of the app account, and where in its lifetime it is. */

@@ -129,15 +129,6 @@ export class TokenBackoff {
     this.#backoff = this.#rejectedTokens.add(token, this.parts.clock.monotonic());
   }
 
-  /** Passes on that the upstream rejected the token of this grant when this instance used it. */
-  rejected(grant: LiveGrant): void {
-    this.next.rejected?.(grant);
-  }
-
-  stop(): void {
-    this.next.stop?.();
-  }
-
   #learn({ failure, rejections }: BackedOff, { credentials }: Run): void {
     this.lastError = failure;
     if (rejections === 0) return;

@@ -1,13 +1,7 @@
 import { AppAccount, type AppAccountParts } from './app-account.js';
 import { CachedToken, type CachedTokenParts } from './cached-token.js';
-import type { GrantProvider, TokenListener } from './grant-provider.js';
+import type { GrantProvider, SharingLink } from './grant-provider.js';
 import { TokenBackoff, type TokenBackoffParts } from './token-backoff.js';
-
-/** A link that shares the token with other instances. */
-export interface SharingLink extends GrantProvider {
-  /** The listener receives what other instances do from here on. */
-  listen(listener: TokenListener): void;
-}
 
 export interface TokenChainParts extends AppAccountParts, TokenBackoffParts, CachedTokenParts {
   readonly policy: AppAccountParts['policy'] & TokenBackoffParts['policy'] & CachedTokenParts['policy'];
@@ -20,7 +14,7 @@ export function createTokenChain(parts: TokenChainParts): CachedToken {
   const account = new AppAccount(parts);
   const shared = parts.share?.(account);
   const backoff = new TokenBackoff(parts, account, shared ?? account);
-  const cached = new CachedToken(parts, backoff);
+  const cached = new CachedToken(parts, backoff, shared);
   shared?.listen(cached);
   return cached;
 }

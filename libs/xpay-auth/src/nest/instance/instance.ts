@@ -189,7 +189,7 @@ export function createInstance(
     options,
     issuer,
     tokens,
-    http: new XPayHttpService(tokens, dialect.api, questions.sendApi, instrumentation),
+    http: new XPayHttpService({ tokens: tokens.source, api: dialect.api, send: questions.sendApi, instrumentation }),
     sessions: new XPaySessionService(sessions, verifier, (request) => strategy.countedAddressOf(request)),
     strategy,
     auditing,

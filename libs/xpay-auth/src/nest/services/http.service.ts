@@ -1,11 +1,9 @@
 import type { OnModuleDestroy } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { XPayAuthError } from '../../core/errors.js';
-import type { ApiLanguage, UpstreamAnswer, UpstreamRequest } from '../../core/ports.js';
-import type { Instrumentation } from '../../core/instrumentation.js';
-import { type ApiData, callApi } from '../../token/api-call.js';
+import type { UpstreamRequest } from '../../core/ports.js';
+import { type ApiCallParts, type ApiData, callApi } from '../../token/api-call.js';
 import { onAbort } from '../../async/promises.js';
-import type { XPayTokenService } from './token.service.js';
 
 /** Options of one call of the upstream's API. */
 export interface XPayCallOptions {
@@ -53,12 +51,7 @@ export class XPayHttpService implements OnModuleDestroy {
   #stopped = false;
 
   /** @hidden */
-  constructor(
-    private readonly tokens: XPayTokenService,
-    private readonly api: ApiLanguage,
-    private readonly send: (request: UpstreamRequest, signal: AbortSignal | undefined) => Promise<UpstreamAnswer>,
-    private readonly instrumentation: Instrumentation,
-  ) {}
+  constructor(private readonly parts: ApiCallParts) {}
 
   /**
    * Posts to the upstream's API and returns the data of the answer (xPay.stream: `success.data`, which may be `null`).
@@ -75,17 +68,14 @@ export class XPayHttpService implements OnModuleDestroy {
   async request<T = unknown>(request: XPayRequest): Promise<XPayAnswer<T>> {
     const { method = 'POST', path, body, headers, signal, uuid = randomUUID() } = request;
     const call = { method, path, body, uuid, ...(headers !== undefined && { headers: { ...headers } }) };
-    const { instrumentation } = this;
-    const parts = { tokens: this.tokens.source, api: this.api, send: this.send, instrumentation };
     if (this.#stopped) throw shuttingDown();
     const ending = new AbortController();
     this.#underWay.add(ending);
     const stay = signal && onAbort(signal, () => ending.abort(signal.reason));
     let answer: ApiData;
     try {
-      answer = await instrumentation.observe({ type: 'call api' }, () => callApi(parts, call, ending.signal), {
-        signal: ending.signal,
-      });
+      const run = () => callApi(this.parts, call, ending.signal);
+      answer = await this.parts.instrumentation.observe({ type: 'call api' }, run, { signal: ending.signal });
     } catch (failure) {
       // The transport fails with `upstream_timeout` when the caller aborts; the caller gets its own reason.
       if (failure instanceof XPayAuthError) signal?.throwIfAborted();
