@@ -5,5 +5,4 @@
 
 export { claimsOf, isToken, jsonObject, msFromSeconds } from './http/answer.js';
 export { FORM_HEADERS, encodeForm, encodeJson } from './http/encode.js';
-export { refuseEmpty, refusesRenewal, unreadable } from './http/failure.js';
-export { upstreamWords } from './http/upstream-words.js';
+export { refuseEmpty, refusesRenewal, unreadable, upstreamWords } from './http/failure.js';

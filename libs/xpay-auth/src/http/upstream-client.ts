@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import { Instrumentation } from '../core/instrumentation.js';
 import type { Credentials, Secret } from '../core/credentials.js';
-import type { Dialect, Grant, Purpose, Upstream, UpstreamAnswer, UpstreamRequest } from '../core/ports.js';
+import type { Dialect, Purpose, Upstream, UpstreamAnswer, UpstreamRequest } from '../core/ports.js';
 import { decodeText, parseHttpDate } from './answer.js';
 import { transportFailure } from './failure.js';
 
@@ -101,38 +101,32 @@ function answerOf(response: AxiosResponse<Buffer>, receivedAt: number): Upstream
   };
 }
 
-/** The calls of one instance to its upstream, observed. */
-export interface UpstreamCalls {
-  readonly authenticate: (credentials: Credentials, purpose: Purpose, signal: AbortSignal) => Promise<Grant>;
-  /** `undefined` if the dialect cannot refresh. */
-  readonly refresh: ((refreshToken: Secret, signal: AbortSignal) => Promise<Grant>) | undefined;
-  /** Sends one request to the API. The dialect decodes its answer. */
-  readonly sendApi: (request: UpstreamRequest, signal: AbortSignal | undefined) => Promise<UpstreamAnswer>;
-}
-
+/** Returns the calls of one instance to its upstream, observed. `refresh` is `undefined` if the dialect has none. */
 export function upstreamCalls(
   dialect: Dialect,
   client: Pick<UpstreamClient, 'send'>,
   instrumentation: Instrumentation,
-): UpstreamCalls {
+) {
   const upstream = (signal: AbortSignal, secrets: readonly string[]): Upstream => ({
     send: (request) => client.send(request, signal, shownPath(request.path, secrets)),
   });
   const refresh = dialect.refresh?.bind(dialect);
   return {
-    authenticate(credentials, purpose, signal) {
+    authenticate(credentials: Credentials, purpose: Purpose, signal: AbortSignal) {
       const sender = upstream(signal, [credentials.username, credentials.secretKey]);
       const operation = { type: 'ask upstream', operation: 'authenticate', purpose } as const;
       return instrumentation.observe(operation, () => dialect.authenticate(credentials, sender, purpose), { signal });
     },
     refresh:
       refresh &&
-      ((refreshToken, signal) => {
+      ((refreshToken: Secret, signal: AbortSignal) => {
         const sender = upstream(signal, [refreshToken.reveal()]);
         const operation = { type: 'ask upstream', operation: 'refresh', purpose: 'own token' } as const;
         return instrumentation.observe(operation, () => refresh(refreshToken, sender), { signal });
       }),
-    sendApi: (request, signal) => client.send(request, signal, dialect.api.template?.(request.path)),
+    /** Sends one request to the API. The dialect decodes its answer. */
+    sendApi: (request: UpstreamRequest, signal: AbortSignal | undefined) =>
+      client.send(request, signal, dialect.api.template?.(request.path)),
   };
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { upstreamWords } from './upstream-words.js';
+import { upstreamWords } from './failure.js';
 
 const secret = 'p+a&s "wörd"\\ of ada';
 

@@ -1,15 +1,14 @@
 import { XPayAuthError } from '../../core/errors.js';
-import type { Dialect, UpstreamAnswer, UpstreamRequest } from '../../core/ports.js';
+import type { ApiCall, ApiLanguage, Dialect, UpstreamAnswer, UpstreamRequest } from '../../core/ports.js';
 import { jsonObject } from '../../http/answer.js';
-import { FORM_HEADERS, encodeForm } from '../../http/encode.js';
-import { refuseEmpty, rejectedCredentials, renewalFailure, unreadable } from '../../http/failure.js';
-import { passwordLoginApi } from './password-login.api.js';
+import { FORM_HEADERS, encodeForm, encodeJson } from '../../http/encode.js';
+import { refuseEmpty, rejectedCredentials, renewalFailure, reportedError, unreadable } from '../../http/failure.js';
 import {
   type PasswordLoginDialectOptions,
   type PasswordLoginSettings,
   resolvePasswordLogin,
 } from './password-login.options.js';
-import { decodeGrant, refreshFields, saidReason } from './password-login.wire.js';
+import { decodeGrant, refreshFields, saidReason, wordsOf } from './password-login.wire.js';
 
 /**
  * The generic password login: `POST /auth/login` with `username` and `password` as a form, answered with a bearer token, as in
@@ -78,4 +77,48 @@ function nonRefusalError(answer: UpstreamAnswer): XPayAuthError {
     `The upstream answered ${status} to the login. If its credentials were right, the request does not fit: ` +
       'check baseUrl and the options of passwordLogin (path, body, fields, extraFields, refusedStatuses)',
   );
+}
+
+/** An API with a bearer token: JSON (or a form, given as `URLSearchParams`) in, JSON out, and failures by HTTP status. */
+function passwordLoginApi({ tokenRejectedStatuses = [401] }: PasswordLoginDialectOptions): ApiLanguage {
+  const rejections: readonly number[] = tokenRejectedStatuses;
+  return {
+    encode(call, token) {
+      const { method, path, headers } = call;
+      const { body, ...content } = contentOf(call);
+      return {
+        method,
+        path,
+        headers: { ...headers, ...content, authorization: `Bearer ${token.value}` },
+        ...(body !== undefined && { body }),
+      };
+    },
+
+    decode(answer, { method }, token) {
+      const { status, text } = answer;
+      if (rejections.includes(status)) {
+        return { kind: 'token rejected', untouched: status === 401 || method === 'GET' };
+      }
+      if (status < 300) return { kind: 'data', data: text === '' ? null : parsed(answer) };
+      if (status < 400 || status === 429 || status >= 500) throw unreadable(answer, 'data');
+      throw reportedError(wordsOf(answer), token.value, { prefix: `The upstream answered ${status}` });
+    },
+  };
+}
+
+function contentOf({ method, body, encodedBody }: ApiCall): { body?: string; 'content-type'?: string } {
+  if (body === undefined) return {};
+  if (method === 'GET') {
+    throw new XPayAuthError('configuration', 'password-login: a GET has no body; write what it asks for into its path');
+  }
+  if (body instanceof URLSearchParams) return { ...FORM_HEADERS, body: encodedBody ?? encodeForm(body) };
+  return { 'content-type': 'application/json', body: encodedBody ?? encodeJson(body) };
+}
+
+function parsed(answer: UpstreamAnswer): unknown {
+  try {
+    return JSON.parse(answer.text) as unknown;
+  } catch {
+    throw unreadable(answer, 'JSON');
+  }
 }

@@ -1,9 +1,8 @@
 import { XPayAuthError } from '../../core/errors.js';
-import type { PasswordLoginApiOptions } from './password-login.api.js';
 import { DEFAULT_TOKEN_AT } from './password-login.wire.js';
 
 /** Options of the dialect `passwordLogin`. */
-export interface PasswordLoginDialectOptions extends PasswordLoginApiOptions {
+export interface PasswordLoginDialectOptions {
   /**
    * Path of the login, below `baseUrl`. FastAPI answers 307 to a trailing slash too many, which is not followed.
    * @default '/auth/login'
@@ -55,6 +54,12 @@ export interface PasswordLoginDialectOptions extends PasswordLoginApiOptions {
    * @default none: refresh tokens are not kept
    */
   refreshPath?: string;
+  /**
+   * HTTP statuses of an API call by which the upstream rejects the token. Add 403 for FastAPI before 0.122, whose `HTTPBearer`
+   * answered it. A call that is not a GET is then not repeated, because a 403 may have other reasons.
+   * @default [401] (RFC 6750 §3.1)
+   */
+  tokenRejectedStatuses?: readonly (401 | 403)[];
 }
 
 /** The options with their defaults. */
