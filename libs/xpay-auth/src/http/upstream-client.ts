@@ -112,7 +112,7 @@ export function upstreamCalls(
   });
   const refresh = dialect.refresh?.bind(dialect);
   return {
-    authenticate(credentials: Credentials, purpose: Purpose, signal: AbortSignal) {
+    authenticate: (credentials: Credentials, purpose: Purpose, signal: AbortSignal) => {
       const sender = upstream(signal, [credentials.username, credentials.secretKey]);
       const operation = { type: 'ask upstream', operation: 'authenticate', purpose } as const;
       return instrumentation.observe(operation, () => dialect.authenticate(credentials, sender, purpose), { signal });
