@@ -11,7 +11,7 @@ export interface VerifyRequest {
 const URI_HEADERS = ['x-forwarded-uri', 'x-original-uri', 'x-original-url'] as const;
 
 /**
- * What two programs may read differently in a path: encoded control characters, dots, slashes, backslashes and semicolons;
+ * Parts of a path that two programs may read differently: encoded control characters, dots, slashes, backslashes and semicolons;
  * anything encoded twice; literal backslashes, semicolons and fragments; characters that no URI has; empty segments and dot
  * segments. RFC 3986 §2.3 (no client encodes a dot), §5.2.4 and §6.2.2.3 (clients remove dot segments).
  */

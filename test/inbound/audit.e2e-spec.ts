@@ -9,7 +9,7 @@ import { stringsWithin } from '../support/strings-within.js';
 
 const uuid = /^[0-9a-f-]{36}$/;
 
-/** Decides by itself about its callers, and about anonymous ones. */
+/** Rejects callers in its handlers, anonymous ones included. */
 @Controller()
 class RejectingController {
   @Authenticated()

@@ -38,7 +38,7 @@ export interface GrpcService extends AsyncDisposable {
   /** One channel, so one HTTP/2 connection, that every test of the service may use. */
   readonly channel: GrpcChannel;
   get<T>(provider: Type<T>): T;
-  /** Opens a channel of its own. */
+  /** Opens a separate channel. */
   open(): GrpcChannel;
   asked(): number;
 }
