@@ -1,6 +1,6 @@
 import { type Credentials, type Principal, type Store, XPayAuthError } from 'nestjs-xpay-auth';
 import { SealedCredentials } from '../../libs/xpay-auth/src/core/credentials.js';
-import { KeyedDigest } from '../../libs/xpay-auth/src/core/digest.js';
+import { KeyedDigest } from '../../libs/xpay-auth/src/core/cache-key.js';
 import { unlimitedAttempts } from '../../libs/xpay-auth/src/rate-limit/attempts.js';
 import { CredentialVerifier } from '../../libs/xpay-auth/src/verification/credential-verifier.js';
 import { RevocationLog } from '../../libs/xpay-auth/src/cluster/revocation-log.js';

@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { type CheckedCredentials, callerText, canonicalText, lengthPrefixed } from './cache-key.js';
-import { KeyedDigest } from './digest.js';
+import { KeyedDigest, type CheckedCredentials, callerText, canonicalText, lengthPrefixed } from './cache-key.js';
 
 const check: CheckedCredentials = {
   instance: 'default',

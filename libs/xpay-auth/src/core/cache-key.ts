@@ -1,6 +1,7 @@
+import { hash, randomBytes } from 'node:crypto';
 import type { Credentials } from './credentials.js';
 
-/** Everything that makes two checks of credentials the same check. Nothing the server knows goes in, only what was sent. */
+/** Two checks with the same fields are the same check. Only fields of the request and of the configuration are in it. */
 export interface CheckedCredentials {
   readonly instance: string;
   readonly dialect: string;
@@ -10,13 +11,10 @@ export interface CheckedCredentials {
   readonly secretKey: string;
 }
 
-/** Changes when the meaning of the fields below does, so that entries of different versions never meet. */
+/** Changes with the meaning of the fields below, so that entries of different versions are never mixed up. */
 const FORMAT = 'v1';
 
-/**
- * The canonical text of a check, to be digested: every field with its length in front, so that no two different lists of
- * fields have the same text.
- */
+/** Returns the canonical text of a check, to be digested: every field with its length in front. */
 export function canonicalText(check: CheckedCredentials): string {
   return lengthPrefixed([
     FORMAT,
@@ -30,16 +28,29 @@ export function canonicalText(check: CheckedCredentials): string {
 }
 
 /**
- * The text whose digest names a remembered caller in this process: the canonical Basic header, whatever the scheme, because
- * that is what most clients send, so their next request is recognised by its raw header alone. No Basic header can carry a
- * user name with a colon (RFC 7617 §2); those have their fields length-prefixed after a NUL, which no header can hold.
+ * Returns the text whose digest is the key of a cached caller: the canonical Basic header, whatever the scheme, so that the next
+ * request of most clients is found by its raw header. A Basic header cannot have a username with a colon (RFC 7617 §2). The text
+ * of such a username begins with a NUL, which no header can have.
  */
 export function callerText({ username, secretKey }: Credentials): string {
   if (username.includes(':')) return `\0${lengthPrefixed([username, secretKey])}`;
   return `Basic ${Buffer.from(`${username}:${secretKey}`).toString('base64')}`;
 }
 
-/** Injective: different lists of strings give different texts. */
+/** Joins strings so that different lists give different texts. */
 export function lengthPrefixed(fields: readonly string[]): string {
   return fields.map((field) => `${field.length}:${field}`).join('');
+}
+
+/**
+ * Keyed digests for the caches of this process. The key is random and never leaves the process, so the keys of a cache cannot be
+ * compared with a dictionary elsewhere. Why it is not an HMAC: docs/decisions/0003.
+ */
+export class KeyedDigest {
+  readonly #key = randomBytes(32).toString('base64');
+
+  /** 256 bits, a byte in each character, the same for the same text within this object, and nowhere else. */
+  of(text: string): string {
+    return hash('sha256', this.#key + text, 'binary');
+  }
 }

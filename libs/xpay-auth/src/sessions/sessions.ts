@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { AccessToken } from '../core/credentials.js';
 import type { Clock } from '../core/clock.js';
-import type { KeyedDigest } from '../core/digest.js';
+import type { KeyedDigest } from '../core/cache-key.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { Principal } from '../core/principal.js';
 import { Instrumentation } from '../core/instrumentation.js';

@@ -1,7 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { AccessToken } from '../core/credentials.js';
-import { callerText } from '../core/cache-key.js';
-import { KeyedDigest } from '../core/digest.js';
+import { KeyedDigest, callerText } from '../core/cache-key.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { Grant } from '../core/ports.js';
 import { ManualClock } from '../testing/emulators/manual-clock.js';

@@ -1,7 +1,6 @@
 import type { AuditSink } from '../core/audit-events.js';
-import { callerText } from '../core/cache-key.js';
+import { type KeyedDigest, callerText } from '../core/cache-key.js';
 import { flawOf } from '../core/credentials.js';
-import type { KeyedDigest } from '../core/digest.js';
 import { XPayAuthError } from '../core/errors.js';
 import { Instrumentation } from '../core/instrumentation.js';
 import type { Purpose } from '../core/ports.js';

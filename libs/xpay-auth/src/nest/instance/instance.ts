@@ -1,8 +1,7 @@
 import { HttpService } from '@nestjs/axios';
 import { Logger } from '@nestjs/common';
 import { hostname } from 'node:os';
-import { lengthPrefixed } from '../../core/cache-key.js';
-import { KeyedDigest } from '../../core/digest.js';
+import { KeyedDigest, lengthPrefixed } from '../../core/cache-key.js';
 import { XPayAuthError } from '../../core/errors.js';
 import type { Store, StoreNotice } from '../../core/store.js';
 import { refreshShare } from '../../core/lifetime.js';
