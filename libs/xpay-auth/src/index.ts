@@ -45,8 +45,7 @@ export { XPaySessionService, type LoginContext } from './nest/services/session.s
 export { XPayAuditService } from './nest/services/audit.service.js';
 export type { Attempted, AuditEvent } from './core/audit-events.js';
 export type { Session } from './sessions/sessions.js';
-export { Principal, type PrincipalFacts } from './core/principal.js';
-export type { Scope, ScopeHierarchy, XPayScopes } from './core/scopes.js';
+export { Principal, type PrincipalFacts, type Scope, type ScopeHierarchy, type XPayScopes } from './core/principal.js';
 export type { Limit } from './rate-limit/attempts.js';
 export type { Range } from './async/backoff.js';
 

@@ -1,12 +1,14 @@
+import { XPayAuthError } from './errors.js';
+
 /** An authenticated caller. `@CurrentUser()` returns it; `request.user` holds it unless the app put another value there. */
 export class Principal {
-  /** The upstream's name for the user, which need not be the one that was typed. */
+  /** The upstream's name for the user, which may differ from the one that was presented. */
   readonly username: string;
-  /** What the upstream says they may do, and what that implies by `scopeHierarchy`. */
+  /** The scopes that the upstream states, and those that they imply by `scopeHierarchy`. */
   readonly scopes: readonly string[];
   /** Whether the upstream calls it a login by API rather than by a person. */
   readonly isAPI: boolean;
-  /** Ms since the epoch at which the upstream stops vouching for them; `undefined` when it does not say. */
+  /** Ms since the epoch at which the upstream's grant expires; `undefined` when it does not state an expiry. */
   readonly expiresAt: number | undefined;
   /** The instance of the module that made the check: its `name`, or `default`. */
   readonly instance: string;
@@ -23,27 +25,95 @@ export class Principal {
     Object.freeze(this);
   }
 
-  /** Whether it is a principal, and not somebody's object literal. */
+  /** Whether it is a principal, and not an object literal of the same shape. */
   static isPrincipal(value: unknown): value is Principal {
     return typeof value === 'object' && value !== null && #issuer in value;
   }
 
-  /** Whether this very instance of the module made it: another app's, or one made by hand, is somebody else's word. */
+  /** Whether this instance of the module made it. One of another app, or one made by hand, proves nothing. */
   static isIssuedBy(issuer: symbol, value: unknown): value is Principal {
     return Principal.isPrincipal(value) && value.#issuer === issuer;
   }
 }
 
-/** What a {@link Principal} is made of. */
+/** The facts of a {@link Principal}. */
 export interface PrincipalFacts {
   /** The upstream's name for the user. */
   readonly username: string;
-  /** Every scope they hold, implied ones included. */
+  /** Every scope of the caller, implied ones included. */
   readonly scopes: readonly string[];
   /** Whether the upstream calls it a login by API. */
   readonly isAPI: boolean;
-  /** Ms since the epoch at which the upstream stops vouching for them; `undefined` when it does not say. */
+  /** Ms since the epoch at which the upstream's grant expires; `undefined` when it does not state an expiry. */
   readonly expiresAt: number | undefined;
   /** The instance of the module: its `name`, or `default`. */
   readonly instance: string;
+}
+
+/**
+ * Add your own scope names here, so that the editor completes them:
+ *
+ * ```ts
+ * declare module 'nestjs-xpay-auth' {
+ *   interface XPayScopes {
+ *     'reports:read': true;
+ *   }
+ * }
+ * ```
+ */
+export interface XPayScopes {}
+
+/** A scope: one of xPay.stream's two, one of yours ({@link XPayScopes}), or any string of RFC 6749 §3.3. */
+export type Scope = 'tme_user' | 'tme_admin' | keyof XPayScopes | (string & {});
+
+/** The scopes that a scope implies, by its name. Implications are transitive. The default is none. */
+export type ScopeHierarchy = Readonly<Record<string, readonly string[]>>;
+
+/** RFC 6749 §3.3: `scope-token = 1*( %x21 / %x23-5B / %x5D-7E )`. */
+const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
+
+/** Whether a string may be a scope at all: printable ASCII without space, quote and backslash (RFC 6749 §3.3). */
+export function isScope(value: unknown): value is Scope {
+  return typeof value === 'string' && SCOPE_TOKEN.test(value);
+}
+
+/** The scopes that a route requires: every one of `all`, and one of `any` unless `any` is empty. */
+export interface ScopeRequirement {
+  readonly all: readonly string[];
+  readonly any: readonly string[];
+}
+
+/** Whether the scopes held meet the requirement. Exact and case-sensitive. */
+export function meets(held: readonly string[], required: ScopeRequirement): boolean {
+  return (
+    required.all.every((scope) => held.includes(scope)) &&
+    (required.any.length === 0 || required.any.some((scope) => held.includes(scope)))
+  );
+}
+
+/** Returns the scopes held and all that they imply. */
+export function expandScopes(held: readonly string[], hierarchy: ScopeHierarchy): readonly string[] {
+  const all = new Set<string>();
+  const visit = (scope: string): void => {
+    if (all.has(scope)) return;
+    all.add(scope);
+    if (Object.hasOwn(hierarchy, scope)) hierarchy[scope]?.forEach(visit);
+  };
+  held.forEach(visit);
+  return Object.freeze([...all]);
+}
+
+/** Throws `configuration` when a scope implies itself, directly or through others. */
+export function assertNoCycle(hierarchy: ScopeHierarchy): void {
+  const finished = new Set<string>();
+  const visit = (scope: string, path: readonly string[]): void => {
+    if (finished.has(scope)) return;
+    if (path.includes(scope)) {
+      const circle = [...path.slice(path.indexOf(scope)), scope].join(' → ');
+      throw new XPayAuthError('configuration', `scopeHierarchy runs in a circle: ${circle}. Remove one of its links.`);
+    }
+    if (Object.hasOwn(hierarchy, scope)) hierarchy[scope]?.forEach((implied) => visit(implied, [...path, scope]));
+    finished.add(scope);
+  };
+  Object.keys(hierarchy).forEach((scope) => visit(scope, []));
 }

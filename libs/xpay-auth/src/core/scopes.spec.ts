@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { assertNoCycle, expandScopes, isScope, meets } from './scopes.js';
+import { assertNoCycle, expandScopes, isScope, meets } from './principal.js';
 
 describe('scopes', () => {
   it('RFC 6749 §3.3 · what may be a scope', () => {

@@ -1,5 +1,5 @@
 import { XPayAuthError, asXPayAuthError } from '../../core/errors.js';
-import { isScope } from '../../core/scopes.js';
+import { isScope } from '../../core/principal.js';
 
 /** A caller whose credentials gift-stream has accepted. */
 export interface GiftStreamCaller {

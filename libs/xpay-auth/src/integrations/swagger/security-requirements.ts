@@ -1,5 +1,5 @@
 import type { SecurityRequirementObject } from '@nestjs/swagger';
-import { type ScopeHierarchy, type ScopeRequirement, expandScopes } from '../../core/scopes.js';
+import { type ScopeHierarchy, type ScopeRequirement, expandScopes } from '../../core/principal.js';
 import type { Requirement } from '../../nest/requirement/requirement.js';
 
 /**

@@ -1,7 +1,6 @@
 import type { ArgumentsHost, ExecutionContext } from '@nestjs/common';
 import { XPayAuthError } from '../../core/errors.js';
-import { Principal } from '../../core/principal.js';
-import { meets } from '../../core/scopes.js';
+import { Principal, meets } from '../../core/principal.js';
 import { toHttpException } from '../exceptions/http-exception.js';
 import type { XPayInstance } from '../instance/instance.js';
 import { DEFAULT_INSTANCE } from '../options/resolve-options.js';

@@ -1,5 +1,5 @@
 import { XPayAuthError } from '../../core/errors.js';
-import { isScope } from '../../core/scopes.js';
+import { isScope } from '../../core/principal.js';
 import { INSTANCE, DECLARED, type DeclaredRequirement } from '../requirement/requirement.js';
 
 /** A class, or a method by its descriptor. */

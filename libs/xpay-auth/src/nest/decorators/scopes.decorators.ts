@@ -1,5 +1,5 @@
 import { UseGuards, applyDecorators } from '@nestjs/common';
-import type { Scope } from '../../core/scopes.js';
+import type { Scope } from '../../core/principal.js';
 import { ScopesGuard, XPayAuthGuard } from '../guards/xpay-auth.guard.js';
 import { type MarkDecorator, declareRequirement, declareInstance, scopesOf } from './route-decorator.js';
 import type { DeclaredRequirement } from '../requirement/requirement.js';

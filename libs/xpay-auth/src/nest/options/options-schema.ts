@@ -4,7 +4,7 @@ import type { Agent as HttpsAgent } from 'node:https';
 import type { Clock } from '../../core/clock.js';
 import type { Credentials } from '../../core/credentials.js';
 import type { Dialect } from '../../core/ports.js';
-import { isScope } from '../../core/scopes.js';
+import { isScope } from '../../core/principal.js';
 import type { Store } from '../../core/store.js';
 import type { CredentialsExtractor } from '../request/extractors.js';
 

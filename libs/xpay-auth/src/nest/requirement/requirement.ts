@@ -1,4 +1,4 @@
-import type { ScopeRequirement } from '../../core/scopes.js';
+import type { ScopeRequirement } from '../../core/principal.js';
 
 /** Which callers are accepted: every caller, anonymous and valid ones, or valid ones. */
 export type Access = 'public' | 'optional' | 'authenticated';

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type Credentials, flawOf } from '../../core/credentials.js';
 import { XPayAuthError } from '../../core/errors.js';
-import type { Scope } from '../../core/scopes.js';
+import type { Scope } from '../../core/principal.js';
 
 /** A user who calls your app in a test. */
 export interface TestUser {
