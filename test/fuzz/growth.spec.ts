@@ -4,7 +4,7 @@ import { AccessToken, type UpstreamAnswer, giftStream, passwordLogin, xPay } fro
 import { claimsOf, msFromSeconds, upstreamWords } from 'nestjs-xpay-auth/dialect';
 import { parseAuthorization, parseBasic, parseBearer } from '../../libs/xpay-auth/src/core/authorization.js';
 import { callerText } from '../../libs/xpay-auth/src/core/cache-key.js';
-import { networkOf } from '../../libs/xpay-auth/src/rate-limit/counted-by.js';
+import { networkOf } from '../../libs/xpay-auth/src/rate-limit/client-address.js';
 import { normalizeBaseUrl } from '../../libs/xpay-auth/src/http/base-url.js';
 import { retryAfter } from '../../libs/xpay-auth/src/http/failure.js';
 import { parseHttpDate } from '../../libs/xpay-auth/src/http/answer.js';

@@ -30,7 +30,7 @@ const rules: Readonly<Record<string, Rule>> = {
   verification: { folders: ['core', 'async', 'rate-limit', 'cluster'], packages: [LRU_CACHE] },
   sessions: { folders: ['core', 'async', 'cluster', 'verification'], packages: [/^node:crypto$/, LRU_CACHE] },
   'nest/requirement': { folders: ['core'] },
-  'nest/request': { folders: ['core', 'rate-limit'], packages: [NODE, NEST, LRU_CACHE] },
+  'nest/request': { folders: ['core'], packages: [NODE, NEST] },
   'nest/exceptions': { folders: ['core'], packages: [/^@nestjs\/common(?:\/|$)/] },
   'nest/options': {
     folders: ['core', 'async', 'rate-limit', 'http', 'dialects', 'stores', 'nest/request'],
@@ -43,6 +43,7 @@ const rules: Readonly<Record<string, Rule>> = {
   'nest/strategy': {
     folders: [
       'core',
+      'rate-limit',
       'verification',
       'sessions',
       'nest/requirement',
@@ -69,7 +70,15 @@ const rules: Readonly<Record<string, Rule>> = {
     packages: [NODE, NEST],
   },
   'nest/contexts': {
-    folders: ['core', 'nest/exceptions', 'nest/instance', 'nest/options', 'nest/request', 'nest/requirement'],
+    folders: [
+      'core',
+      'rate-limit',
+      'nest/exceptions',
+      'nest/instance',
+      'nest/options',
+      'nest/request',
+      'nest/requirement',
+    ],
     packages: [NODE, NEST, /^rxjs$/, /^graphql$/],
   },
   'nest/filters': { folders: ['core', 'nest/contexts'], packages: [NEST] },
@@ -109,7 +118,16 @@ const rules: Readonly<Record<string, Rule>> = {
   // The emulators may know the shape of a clock, and nothing else that the dialects know.
   'testing/emulators': { folders: [], packages: [NODE] },
   'testing/kit': {
-    folders: ['core', 'async', 'http', 'nest/options', 'nest/instance', 'nest/module', 'testing/emulators'],
+    folders: [
+      'core',
+      'async',
+      'rate-limit',
+      'http',
+      'nest/options',
+      'nest/instance',
+      'nest/module',
+      'testing/emulators',
+    ],
     packages: [NODE, NEST],
   },
   testing: { folders: ['testing/emulators', 'testing/kit'] },

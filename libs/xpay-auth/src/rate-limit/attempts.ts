@@ -1,19 +1,18 @@
 import type { Attempted, AuditSink } from '../core/audit-events.js';
 import { lengthPrefixed } from '../core/cache-key.js';
 import { XPayAuthError } from '../core/errors.js';
-import { UNKNOWN_ADDRESS, foldedUsername, networkOf } from './counted-by.js';
+import { TrustedAddresses, UNKNOWN_ADDRESS, networkOf } from './client-address.js';
 import { type Limit, Limiter, type LimiterParts, type Spent } from './limiter.js';
-import { TrustedAddresses } from './trusted-addresses.js';
 
 export type { Limit } from './limiter.js';
 
 /** The option `attempts`: how many failures each counter takes. */
 export interface AttemptLimits {
-  /** Of one user name from one address. */
+  /** For one username from one address. */
   readonly perUserAndAddress: Limit;
-  /** From one address, whatever the names. */
+  /** From one address, for any usernames. */
   readonly perAddress: Limit;
-  /** Of one user name, from any address. */
+  /** For one username, from any address. */
   readonly perUser: Limit;
 }
 
@@ -25,13 +24,13 @@ export interface ReservedAttempt {
   refund(): Promise<void>;
   /** The upstream answered 429: the attempt stays counted for the user name, and is given back to the address. */
   refundAddress(): Promise<void>;
-  /** Whether this very user was authenticated from this address lately; `false` where neither we nor the store can tell. */
+  /** Whether this user was authenticated from this address recently; `false` where that is unknown. */
   isFromTrustedAddress(): Promise<boolean>;
 }
 
 /** Counts failures by reserving an attempt before the upstream is called: counting afterwards lets parallel guesses through. */
 export interface Attempts {
-  /** Throws `too_many_attempts`; `store_unavailable` when that depends on what the store alone knows. */
+  /** Throws `too_many_attempts`; `store_unavailable` where only the store could decide. */
   reserve(by: Attempted): Promise<ReservedAttempt>;
   /** Costs nothing: the renewal of a cached caller. */
   free(by: Attempted): ReservedAttempt;
@@ -40,7 +39,6 @@ export interface Attempts {
 }
 
 const nothing = (): Promise<void> => Promise.resolve();
-
 const uncounted: ReservedAttempt = {
   succeeded: nothing,
   refund: nothing,
@@ -57,7 +55,7 @@ export const unlimitedAttempts: Attempts = {
 
 export interface CountedAttemptsParts extends LimiterParts {
   readonly limits: AttemptLimits;
-  /** Names what is counted; the same on all instances where they count together. */
+  /** Digests the keys of the counters; the same on all instances that count together. */
   readonly digest: { of(text: string): string };
   readonly audit: AuditSink;
 }
@@ -83,14 +81,11 @@ export class CountedAttempts implements Attempts {
 
   async reserve(by: Attempted): Promise<ReservedAttempt> {
     const { digest } = this.parts;
+    const { address, origin } = this.#keysOf(by);
     const user = digest.of(lengthPrefixed(['user', foldedUsername(by.username)]));
-    const address = this.#addressOf(by);
     const both = address === undefined ? undefined : digest.of(lengthPrefixed([user, address]));
-    const origin = this.#originOf(by, address);
     const spent: Spent[] = [];
-    const refund = async (): Promise<void> => {
-      await Promise.all(spent.map((one) => one.refund()));
-    };
+    const attempt = this.#attempt(origin, spent, address);
     // The address first: one that is locked out touches no other counter, neither a user's budget nor the room for keys.
     for (const [limiter, key] of [
       [this.#perAddress, address],
@@ -105,55 +100,65 @@ export class CountedAttempts implements Attempts {
         if (limiter === this.#perUser && origin !== undefined && (await this.#trusted.has(origin))) continue;
         throw this.#lockedOut(by, limiter.name, one.waitMs);
       } catch (thrown) {
-        await refund();
+        await attempt.refund();
         throw thrown;
       }
     }
-    const refundAddress = async (): Promise<void> => {
-      if (address !== undefined) await spent[0]?.refund();
-    };
-    return this.#reserved(origin, refund, refundAddress);
+    return attempt;
   }
 
   free(by: Attempted): ReservedAttempt {
-    return this.#reserved(this.#originOf(by, this.#addressOf(by)), nothing, nothing);
+    return this.#attempt(this.#keysOf(by).origin, []);
   }
 
   republish(): void {
     this.#trusted.republish();
   }
 
-  #reserved(
-    origin: string | undefined,
-    refund: () => Promise<void>,
-    refundAddress: () => Promise<void>,
-  ): ReservedAttempt {
+  /** @param spent what to give back; the count of the address comes first, if there is one */
+  #attempt(origin: string | undefined, spent: readonly Spent[], address?: string): ReservedAttempt {
+    const refund = async (): Promise<void> => {
+      await Promise.all(spent.map((one) => one.refund()));
+    };
     return {
       succeeded: () => {
         if (origin !== undefined) this.#trusted.add(origin);
         return refund();
       },
       refund,
-      refundAddress,
+      refundAddress: async () => (address === undefined ? undefined : spent[0]?.refund()),
       isFromTrustedAddress: async () => origin !== undefined && this.#trusted.has(origin).catch(() => false),
     };
   }
 
-  #addressOf({ address }: Attempted): string | undefined {
-    return address === undefined ? undefined : this.parts.digest.of(lengthPrefixed(['from', networkOf(address)]));
-  }
-
   /**
-   * The pair of user and address that a success makes trusted. By the exact name: an account of a similar spelling is another
-   * one. The unknown address is never trusted: anyone who resets a connection has it.
+   * Returns the key of the address, and that of the pair of user and address that a success makes trusted. The pair has the
+   * exact username, because an account of a similar spelling is another one. The unknown address is never trusted: anyone
+   * who resets a connection has it.
    */
-  #originOf(by: Attempted, address: string | undefined): string | undefined {
-    if (address === undefined || by.address === UNKNOWN_ADDRESS) return undefined;
-    return this.parts.digest.of(lengthPrefixed(['came', by.username, address]));
+  #keysOf({ address: from, username }: Attempted): { readonly address?: string; readonly origin?: string } {
+    if (from === undefined) return {};
+    const { digest } = this.parts;
+    const address = digest.of(lengthPrefixed(['from', networkOf(from)]));
+    return from === UNKNOWN_ADDRESS
+      ? { address }
+      : { address, origin: digest.of(lengthPrefixed(['came', username, address])) };
   }
 
   #lockedOut(by: Attempted, limit: string, retryAfterMs: number): XPayAuthError {
     this.parts.audit({ type: 'locked-out', ...by, limit });
     return new XPayAuthError('too_many_attempts', `Too many failed attempts (attempts.${limit})`, { retryAfterMs });
   }
+}
+
+/**
+ * Returns the username without the differences that an upstream may ignore: case, width, accents, invisible characters, outer
+ * spaces. For keys of counters and cooldowns only. The upstream receives the username unchanged.
+ */
+export function foldedUsername(username: string): string {
+  return username
+    .normalize('NFKD')
+    .replace(/[\p{M}\p{Cf}]/gu, '')
+    .trim()
+    .toLowerCase();
 }

@@ -1,5 +1,4 @@
 import type { Clock } from '../core/clock.js';
-import { FixedWindowCounter } from '../core/fixed-window-counter.js';
 import type { Count, Store } from '../core/store.js';
 
 /** The most failures within a time. */
@@ -88,5 +87,49 @@ export class Limiter {
     } catch {
       if (this.#deferred.length < MOST_DEFERRED) this.#deferred.push({ id, window });
     }
+  }
+}
+
+interface Window {
+  count: number;
+  readonly id: string;
+  readonly until: number;
+}
+
+/** Counts in fixed windows, one for each key. A window opens with its first count. Instants are on the monotonic clock. */
+export class FixedWindowCounter {
+  /** The key that was counted least recently comes first. */
+  readonly #windows = new Map<string, Window>();
+  #opened = 0;
+
+  /** @param maxKeys keys that hold a count; beyond it the least recently counted one is dropped */
+  constructor(private readonly maxKeys = Infinity) {}
+
+  /** Keys that hold a count. */
+  get size(): number {
+    return this.#windows.size;
+  }
+
+  /** Adds one to the open window of this key, or opens one. */
+  count(key: string, windowMs: number, now: number): Count {
+    const open = this.#windows.get(key);
+    const isOpen = open !== undefined && open.until > now;
+    const window = isOpen ? open : { count: 0, id: String(++this.#opened), until: now + windowMs };
+    window.count++;
+    this.#windows.delete(key);
+    this.#windows.set(key, window);
+    const [oldest] = this.#windows.keys();
+    if (oldest !== undefined && this.#windows.size > this.maxKeys) this.#windows.delete(oldest);
+    return { count: window.count, remainingMs: window.until - now, window: window.id };
+  }
+
+  /** Takes one off again, if this is still the window of the key. A key without a count takes no room. */
+  uncount(key: string, id: string): void {
+    const window = this.#windows.get(key);
+    if (window?.id === id && --window.count <= 0) this.#windows.delete(key);
+  }
+
+  clear(): void {
+    this.#windows.clear();
   }
 }

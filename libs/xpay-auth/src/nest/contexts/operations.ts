@@ -5,7 +5,7 @@ import { toHttpException } from '../exceptions/http-exception.js';
 import type { XPayInstance } from '../instance/instance.js';
 import { DEFAULT_INSTANCE } from '../options/resolve-options.js';
 import { schemeOf } from '../request/caller-reader.js';
-import { addressOf } from '../request/client-addresses.js';
+import { addressOf } from '../../rate-limit/client-address.js';
 import { decideOnce, decided, decidedByPassport } from '../requirement/decisions.js';
 import { type Requirement, requirementOf } from '../requirement/requirement.js';
 import { graphqlContext } from './graphql.context.js';

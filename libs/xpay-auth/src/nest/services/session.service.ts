@@ -1,7 +1,7 @@
 import type { OnModuleDestroy } from '@nestjs/common';
 import { type AccessToken, type Credentials, SealedCredentials } from '../../core/credentials.js';
 import { XPayAuthError } from '../../core/errors.js';
-import { UNKNOWN_ADDRESS } from '../../rate-limit/counted-by.js';
+import { UNKNOWN_ADDRESS } from '../../rate-limit/client-address.js';
 import type { CredentialVerifier } from '../../verification/credential-verifier.js';
 import type { Session, Sessions } from '../../sessions/sessions.js';
 import type { IncomingRequest } from '../request/incoming-request.js';

@@ -12,7 +12,7 @@ import type { CredentialVerifier } from '../../verification/credential-verifier.
 import type { ReceivedCredentials } from '../../verification/presented-credentials.js';
 import type { Sessions } from '../../sessions/sessions.js';
 import { type CallerReader, type Presented, type PresentedSecret, schemeOf } from '../request/caller-reader.js';
-import { ClientAddresses } from '../request/client-addresses.js';
+import { ClientAddresses } from '../../rate-limit/client-address.js';
 import { toHttpException } from '../exceptions/http-exception.js';
 import { type IncomingRequest, isFromScript, soleAuthorizationOf } from '../request/incoming-request.js';
 import { recordPassport } from '../requirement/decisions.js';

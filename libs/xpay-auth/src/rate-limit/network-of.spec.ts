@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { networkOf } from './counted-by.js';
+import { networkOf } from './client-address.js';
 
 describe('the network of an address', () => {
   it('I5 · is itself for IPv4, however it is written', () => {

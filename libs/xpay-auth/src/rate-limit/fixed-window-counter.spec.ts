@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { FixedWindowCounter } from './fixed-window-counter.js';
+import { FixedWindowCounter } from './limiter.js';
 
 describe('FixedWindowCounter', () => {
   it('I5 · opens a window with the first count and closes it on time', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { addressOf } from './client-addresses.js';
+import { addressOf } from './client-address.js';
 
 const from = (peer: string, ip: string, headers: Record<string, string> = {}) =>
   addressOf({ headers, ip, socket: { remoteAddress: peer } });

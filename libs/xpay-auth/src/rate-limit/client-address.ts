@@ -1,0 +1,177 @@
+import { LRUCache } from 'lru-cache';
+import { BlockList, isIP, isIPv6 } from 'node:net';
+import type { Clock } from '../core/clock.js';
+import type { Store } from '../core/store.js';
+
+/** The parts of a request that determine the client's address. */
+export interface AddressedRequest {
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly socket?:
+    | {
+        readonly remoteAddress?: string | undefined;
+        readonly localAddress?: string | undefined;
+        readonly destroyed?: boolean | undefined;
+      }
+    | undefined;
+  readonly ip?: string | undefined;
+  readonly ips?: readonly string[] | undefined;
+  readonly raw?: unknown;
+  readonly rpc?: unknown;
+}
+
+/** The address of a connection whose peer the system cannot name (the `unknown` of RFC 7239 §6.2). */
+export const UNKNOWN_ADDRESS = 'unknown';
+
+/**
+ * The address to count failed attempts by. A connection whose peer cannot be named has the address `unknown`, so that it is
+ * counted; `undefined` means that attempts are not counted by address.
+ */
+export interface ClientAddress {
+  readonly address: string | undefined;
+  /** A proxy that the app does not trust hides the client's address. */
+  readonly untrustedProxy: boolean;
+}
+
+/** Private peers that are kept at once; the least recently seen make room. */
+const MOST_PEERS = 1_000;
+
+/**
+ * Finds the addresses of clients, for counting attempts. A private peer that forwards every request is a proxy that the app
+ * does not trust, so its address is not the client's. A peer that ever sent a request of its own is a client, and stays
+ * countable: the header does not switch the counting off.
+ */
+export class ClientAddresses {
+  readonly #clients = new LRUCache<string, true>({ max: MOST_PEERS });
+
+  of(request: AddressedRequest): ClientAddress {
+    const found = addressOf(request);
+    const peer = request.socket?.remoteAddress;
+    // Only private peers are tracked; public addresses would evict them.
+    if (peer === undefined || !isPrivate(peer)) return found;
+    if (!isForwarded(request)) this.#clients.set(peer, true);
+    else if (found.untrustedProxy && this.#clients.get(peer) === true) return { address: peer, untrustedProxy: false };
+    return found;
+  }
+}
+
+/** Returns the address by this request alone. */
+export function addressOf(request: AddressedRequest): ClientAddress {
+  // A message without a connection: the peer is a broker, or a service that passes on the messages of many users.
+  if (request.rpc !== undefined && request.socket === undefined) return { address: undefined, untrustedProxy: false };
+  const peer = request.socket?.remoteAddress;
+  const address = request.ip ?? peer;
+  // Anyone may send the header, but only a proxy of the app's own network sends it from a private address or a Unix socket.
+  // A trusted one may have a client at its own address.
+  const untrustedProxy =
+    isForwarded(request) && address === peer && isFromOwnNetwork(request) && !isByTrustedProxy(request);
+  return { address: untrustedProxy ? undefined : (address ?? UNKNOWN_ADDRESS), untrustedProxy };
+}
+
+/** Whether the request has a header of a proxy. */
+function isForwarded({ headers }: AddressedRequest): boolean {
+  return headers['x-forwarded-for'] !== undefined || headers['forwarded'] !== undefined;
+}
+
+/** A TCP connection that was reset has no peer either, but it is destroyed, or still has its local address. */
+function isFromOwnNetwork({ socket }: AddressedRequest): boolean {
+  if (socket?.remoteAddress !== undefined) return isPrivate(socket.remoteAddress);
+  return socket !== undefined && socket.localAddress === undefined && socket.destroyed !== true;
+}
+
+/** Whether the platform trusts the headers of this peer. */
+function isByTrustedProxy({ ips = [], raw }: AddressedRequest): boolean {
+  return ips.length > (raw === undefined ? 0 : 1);
+}
+
+/** Loopback, private (RFC 1918, RFC 4193), link-local (RFC 3927, RFC 4291), and shared by carriers and clouds (RFC 6598). */
+const PRIVATE = new BlockList();
+for (const [network, prefix] of [
+  ['127.0.0.0', 8],
+  ['10.0.0.0', 8],
+  ['172.16.0.0', 12],
+  ['192.168.0.0', 16],
+  ['169.254.0.0', 16],
+  ['100.64.0.0', 10],
+  ['::1', 128],
+  ['fc00::', 7],
+  ['fe80::', 10],
+] as const) {
+  PRIVATE.addSubnet(network, prefix, isIP(network) === 4 ? 'ipv4' : 'ipv6');
+}
+
+/** An IPv4 address mapped into IPv6 is judged as itself (RFC 4291 §2.5.5.2), and a zone id is left out (RFC 4007 §11). */
+function isPrivate(address: string): boolean {
+  const [bare = ''] = address.split('%');
+  return isIP(bare) !== 0 && PRIVATE.check(bare, isIP(bare) === 4 ? 'ipv4' : 'ipv6');
+}
+
+const WITH_PORT = /^(?:\[(?<v6>[^\]]+)\]|(?<v4>\d{1,3}(?:\.\d{1,3}){3}))(?::\d+)?$/;
+const MAPPED = /^::ffff:(?:(?<dotted>\d{1,3}(?:\.\d{1,3}){3})|(?<high>[\da-f]{1,4}):(?<low>[\da-f]{1,4}))$/;
+
+/**
+ * Returns the network that an address is counted by: the address itself for IPv4, its /64 for IPv6, because a subscriber has at
+ * least that many addresses (RFC 6177). A port is left out: some proxies add one, and it differs with every connection.
+ */
+export function networkOf(address: string): string {
+  const { v6, v4 } = WITH_PORT.exec(address)?.groups ?? {};
+  const bare = (v6 ?? v4 ?? address).split('%')[0]?.toLowerCase() ?? '';
+  const { dotted, high, low } = MAPPED.exec(bare)?.groups ?? {};
+  if (dotted !== undefined) return dotted;
+  if (high !== undefined && low !== undefined) {
+    return [high, low]
+      .flatMap((group) => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 255])
+      .join('.');
+  }
+  return isIPv6(bare) ? prefixOf(bare) : bare;
+}
+
+function prefixOf(address: string): string {
+  const [head = '', tail] = address.split('::');
+  const front = head === '' ? [] : head.split(':');
+  const back = tail === undefined || tail === '' ? [] : tail.split(':');
+  const gap = tail === undefined ? 0 : Math.max(0, 8 - front.length - back.length);
+  const groups = [...front, ...Array<string>(gap).fill('0'), ...back].slice(0, 4);
+  return `${groups.map((group) => Number.parseInt(group, 16).toString(16)).join(':')}::/64`;
+}
+
+/** Pairs of user and address that are trusted at once; the least recent make room. */
+const MOST_TRUSTED = 50_000;
+/** Ms for which a success makes an address trusted for the user who was authenticated from it: 30 days. */
+const TRUSTED_MS = 30 * 86_400_000;
+/** Ms after which a further success is written to the store again: a day, well before the entry there expires. */
+const REPUBLISH_AFTER_MS = 86_400_000;
+
+/** Addresses from which a user was authenticated lately. Shared through the store, if there is one, in the background. */
+export class TrustedAddresses {
+  /** When a user was last authenticated from an address, on the monotonic clock. */
+  readonly #here = new LRUCache<string, number>({ max: MOST_TRUSTED });
+  readonly #published = new LRUCache<string, number>({ max: MOST_TRUSTED });
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly store?: Store,
+  ) {}
+
+  add(key: string): void {
+    const now = this.clock.monotonic();
+    this.#here.set(key, now);
+    if (this.store === undefined || now - (this.#published.get(key) ?? -Infinity) < REPUBLISH_AFTER_MS) return;
+    this.#published.set(key, now);
+    // Generations of one pair only have to grow from day to day.
+    const entry = { value: '', generation: Math.floor(this.clock.now()), lifeMs: TRUSTED_MS };
+    void this.store.write({ kind: 'welcome', id: key }, entry).catch(() => this.#published.delete(key));
+  }
+
+  /** The store may have lost everything: the next success of each pair is written again. */
+  republish(): void {
+    this.#published.clear();
+  }
+
+  /** Throws `store_unavailable` when only the store could tell. */
+  async has(key: string): Promise<boolean> {
+    const trustedAt = this.#here.get(key);
+    if (trustedAt !== undefined) return this.clock.monotonic() - trustedAt < TRUSTED_MS;
+    if (this.store === undefined) return false;
+    return (await this.store.read({ kind: 'welcome', id: key })) !== undefined;
+  }
+}
