@@ -4,7 +4,7 @@ import { KeyedDigest } from '../../libs/xpay-auth/src/core/cache-key.js';
 import { unlimitedAttempts } from '../../libs/xpay-auth/src/rate-limit/attempts.js';
 import { CredentialVerifier } from '../../libs/xpay-auth/src/verification/credential-verifier.js';
 import { RevocationLog } from '../../libs/xpay-auth/src/cluster/revocation-log.js';
-import { Revocations } from '../../libs/xpay-auth/src/verification/revocations.js';
+import { Revocations } from '../../libs/xpay-auth/src/verification/upstream-check.js';
 import { type Session, Sessions } from '../../libs/xpay-auth/src/sessions/sessions.js';
 import { SharedCredentials } from '../../libs/xpay-auth/src/cluster/shared-credentials.js';
 import { SharedSessions } from '../../libs/xpay-auth/src/cluster/shared-sessions.js';

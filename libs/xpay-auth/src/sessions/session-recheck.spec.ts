@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { ManualClock } from 'nestjs-xpay-auth/testing';
 import { Principal } from '../core/principal.js';
-import { Revocations } from '../verification/revocations.js';
+import { Revocations } from '../verification/upstream-check.js';
 import { type AskedAt, SessionRecheck } from './session-recheck.js';
 import type { SessionRecord } from './session-records.js';
 import type { FoundSession } from '../cluster/shared-sessions.js';

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../core/clock.js';
-import type { Revocations, RevocationPosition } from '../verification/revocations.js';
+import type { RevocationPosition, Revocations } from '../verification/upstream-check.js';
 import type { SessionRecord } from './session-records.js';
 import type { FoundSession, SharedSessions } from '../cluster/shared-sessions.js';
 import { SingleFlight } from '../async/promises.js';

@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { AccessToken } from '../core/credentials.js';
 import type { Principal } from '../core/principal.js';
 import type { LogPosition } from '../cluster/revocation-log.js';
-import type { RevocationPosition } from '../verification/revocations.js';
+import type { RevocationPosition } from '../verification/upstream-check.js';
 
 /** A session as this process knows it. */
 export interface SessionRecord {

@@ -9,7 +9,7 @@ import type { AuditSink } from '../core/audit-events.js';
 import type { CredentialVerifier } from '../verification/credential-verifier.js';
 import type { ReceivedCredentials } from '../verification/presented-credentials.js';
 import type { RevocationLog } from '../cluster/revocation-log.js';
-import { Revocations } from '../verification/revocations.js';
+import { Revocations } from '../verification/upstream-check.js';
 import { type AskedAt, type NamedSession, SessionRecheck } from './session-recheck.js';
 import { type SessionRecord, SessionRecords } from './session-records.js';
 import type { SharedSessions } from '../cluster/shared-sessions.js';

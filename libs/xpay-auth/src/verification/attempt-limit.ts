@@ -3,8 +3,13 @@ import type { AuditSink } from '../core/audit-events.js';
 import type { Clock } from '../core/clock.js';
 import type { XPayAuthError } from '../core/errors.js';
 import type { Attempts, ReservedAttempt } from '../rate-limit/attempts.js';
-import type { Authenticator, PresentedCredentials, Verified } from './presented-credentials.js';
-import { isRejection, rejection } from './rejection.js';
+import {
+  type Authenticator,
+  type PresentedCredentials,
+  type Verified,
+  isRejection,
+  rejection,
+} from './presented-credentials.js';
 import { UpstreamCooldowns, type UpstreamCooldownsParts } from './upstream-cooldowns.js';
 
 export interface AttemptLimitParts extends UpstreamCooldownsParts {
@@ -14,27 +19,26 @@ export interface AttemptLimitParts extends UpstreamCooldownsParts {
   readonly next: Authenticator;
 }
 
-/** Counted credentials that are kept at once; the least recent make room, and are counted again. */
+/** Counted credentials that are kept at once. Beyond it the least recent ones are dropped, and counted again. */
 const MOST_COUNTED = 1_000;
 
 /**
- * Ms within which the same rejected credentials cost one attempt. A forgotten job with an old password repeats itself all
- * day: it guesses nothing, and must not use up the attempts of the person whose name it carries.
+ * Ms within which the same rejected credentials cost one attempt. A forgotten job with an old password does not guess, and must
+ * not use up the attempts of the user whose name it sends.
  */
 const COUNTED_ONCE_IN_MS = 3_600_000;
 
 /**
- * Third link: reserves one attempt for a flight, keeps to the cooldowns that the upstream asked for, and gives the attempt
- * back unless the answer is a rejection or a 429.
+ * Third link: reserves one attempt for a flight, checks nothing during a cooldown, and gives the attempt back unless the answer
+ * is a rejection or a 429.
  */
 export class AttemptLimit implements Authenticator {
-  readonly #cooldowns: UpstreamCooldowns;
-  /** When credentials last cost an attempt, by the key of the check. */
+  /** Created when the upstream first fails. */
+  #cooldowns: UpstreamCooldowns | undefined;
+  /** When credentials last cost an attempt, by {@link PresentedCredentials.checkKey}. */
   readonly #countedAt = new LRUCache<string, number>({ max: MOST_COUNTED });
 
-  constructor(private readonly parts: AttemptLimitParts) {
-    this.#cooldowns = new UpstreamCooldowns(parts);
-  }
+  constructor(private readonly parts: AttemptLimitParts) {}
 
   async authenticate(presented: PresentedCredentials): Promise<Verified> {
     const { attempts, audit, next } = this.parts;
@@ -45,8 +49,8 @@ export class AttemptLimit implements Authenticator {
       throw rejection(audit, presented, 'empty user name or secret');
     }
     const objection = isRenewal
-      ? this.#cooldowns.objectionToRenewal()
-      : await this.#cooldowns.objectionToGuess(by, () => attempt.isFromTrustedAddress());
+      ? this.#cooldowns?.objectionToRenewal()
+      : await this.#cooldowns?.objectionToGuess(by, () => attempt.isFromTrustedAddress());
     if (objection !== undefined) {
       await attempt.refund();
       throw this.#undecided(presented, objection);
@@ -57,24 +61,24 @@ export class AttemptLimit implements Authenticator {
     } catch (failure) {
       throw await this.#failed(presented, attempt, failure as XPayAuthError);
     }
-    this.#cooldowns.answered(by);
+    this.#cooldowns?.answered(by);
     await attempt.succeeded();
     audit({ type: 'verified', purpose, ...by, reference: verified.grant.reference });
     return verified;
   }
 
-  /** Returns what to throw. */
+  /** Returns the error to throw. */
   async #failed(
     presented: PresentedCredentials,
     attempt: ReservedAttempt,
     failure: XPayAuthError,
   ): Promise<XPayAuthError> {
-    this.#cooldowns.failed(failure, presented.by);
+    if (failure.trouble === 'upstream') this.#cooldowns ??= new UpstreamCooldowns(this.parts);
+    this.#cooldowns?.failed(failure, presented.by);
     const isRejected = isRejection(failure);
     if (isRejected) await this.#count(presented, attempt);
-    // A 429 may depend on the guess, so it is no free one for this name. It may as well be about the whole app, and then the
-    // callers behind one address must not use up its budget, and one who was authenticated from there must not use up their
-    // own: every instance counts once.
+    // A 429 may depend on the guess, so it counts for this username. It may also concern the whole app, so it counts neither for
+    // the address, which other callers share, nor for a user who was authenticated from this address.
     else if (failure.code === 'upstream_rate_limited' && !(await attempt.isFromTrustedAddress())) {
       await this.#count(presented, attempt, () => attempt.refundAddress());
     } else await attempt.refund();
@@ -82,7 +86,7 @@ export class AttemptLimit implements Authenticator {
     return rejection(this.parts.audit, presented, 'the upstream does not accept them', failure);
   }
 
-  /** The attempt stays counted, except for what `refundPart` gives back, unless the same credentials were counted lately. */
+  /** Keeps the attempt, but for what `refundPart` gives back. Refunds all of it if the same credentials were counted recently. */
   async #count(
     { checkKey }: PresentedCredentials,
     attempt: ReservedAttempt,

@@ -6,21 +6,25 @@ import { XPayAuthError } from '../core/errors.js';
 import { hardMargin } from '../core/lifetime.js';
 import type { Instrumentation } from '../core/instrumentation.js';
 import type { Principal } from '../core/principal.js';
-import { type CachedCaller, CachedCallers } from './cached-callers.js';
-import type { Authenticator, PresentedCredentials, Verified } from './presented-credentials.js';
-import { isRejection, rejection } from './rejection.js';
-import type { Revocations } from './revocations.js';
-import { type PeriodPolicy, VerificationPeriod } from './verification-period.js';
+import { type CachedCaller, CachedCallers, type PeriodPolicy, VerificationPeriod } from './cached-callers.js';
+import {
+  type Authenticator,
+  type PresentedCredentials,
+  type Verified,
+  isRejection,
+  rejection,
+} from './presented-credentials.js';
+import type { Revocations } from './upstream-check.js';
 
 export interface CredentialCacheParts {
   readonly instance: string;
   readonly dialect: string;
   readonly baseUrl: string;
-  /** Of the principals of this instance. */
+  /** The issuer of the principals. */
   readonly issuer: symbol;
   readonly clock: Clock;
   readonly policy: PeriodPolicy & {
-    /** Cached credentials at once. */
+    /** Credentials that are cached at once. */
     readonly maxEntries: number;
   };
   readonly revocations: Revocations;
@@ -34,9 +38,9 @@ export interface CredentialCacheParts {
 }
 
 /**
- * First link: answers for credentials that the upstream accepted within the period, renews them in the background, and with
- * `staleIfErrorMs` goes on with them during an outage. Every answer of the upstream passes through here, a login's included:
- * a rejection drops the entry of these credentials, an acceptance drops the user's entry under another secret.
+ * First link: returns the caller of credentials that the upstream accepted within the period, renews them in the background, and
+ * with `staleIfErrorMs` uses them longer during an outage. Every answer of the upstream passes through here, also for a login: a
+ * rejection drops the entry of these credentials, an acceptance drops the user's entry under another secret.
  */
 export class CredentialCache implements Authenticator {
   readonly #callers: CachedCallers;
@@ -52,7 +56,7 @@ export class CredentialCache implements Authenticator {
     return this.#hits;
   }
 
-  /** A caller of the present period; `now` is on the monotonic clock. */
+  /** Returns a caller whose period is not over; `now` is on the monotonic clock. */
   recall(key: string, now: number): CachedCaller | undefined {
     const caller = this.#callers.get(key);
     if (caller === undefined || !this.#period.holds(caller, now)) return undefined;
@@ -60,7 +64,7 @@ export class CredentialCache implements Authenticator {
     return caller;
   }
 
-  /** As {@link recall}, with the renewal that may be due. */
+  /** Like {@link recall}, and starts the renewal if it is due. */
   authenticated(presented: PresentedCredentials): Principal | undefined {
     const now = this.parts.clock.monotonic();
     const caller = this.recall(presented.key, now);
@@ -76,11 +80,12 @@ export class CredentialCache implements Authenticator {
     void this.#checkAndCache({ ...presented, isRenewal: true }).catch(() => undefined);
   }
 
-  /** For credentials that {@link authenticated} does not know: from the store, from the upstream, or stale. */
+  /** Authenticates a caller who is not cached: from the store, by the upstream, or from a stale entry. */
   async verify(presented: PresentedCredentials): Promise<Principal> {
     const now = this.parts.clock.monotonic();
-    const shared = presented.isEmpty ? undefined : await this.#recallShared(presented);
-    if (shared !== undefined) return shared;
+    const { shared } = this.parts;
+    const recalled = shared && !presented.isEmpty ? await this.#recallShared(presented, shared) : undefined;
+    if (recalled !== undefined) return recalled;
     const old = this.#stale(presented.key);
     if (old !== undefined && now < old.renewFrom) return this.#recalled('stale', old);
     try {
@@ -94,7 +99,7 @@ export class CredentialCache implements Authenticator {
     }
   }
 
-  /** Asks the next link, once more if the user was revoked meanwhile: the answer is from before. Caches nothing. */
+  /** Calls the next link, and once more if the user was revoked meanwhile. Caches nothing. */
   async authenticate(presented: PresentedCredentials): Promise<Verified> {
     const first = await this.#check(presented);
     if (!this.#isRevoked(first)) return first;
@@ -147,13 +152,12 @@ export class CredentialCache implements Authenticator {
     }
   }
 
-  /** What another instance has verified within the period; cached here too. */
-  async #recallShared(presented: PresentedCredentials): Promise<Principal | undefined> {
-    const { shared, revocations, clock, policy } = this.parts;
-    if (shared === undefined) return undefined;
+  /** Returns a caller whom another instance has verified within the period, and caches it here. */
+  async #recallShared(presented: PresentedCredentials, shared: SharedCredentials): Promise<Principal | undefined> {
+    const { revocations, clock, policy } = this.parts;
     const mark = revocations.position();
     const found = await shared.recall(this.#sharedId(presented), presented.key);
-    // What this instance has learnt meanwhile is newer.
+    // A revocation on this instance meanwhile is newer.
     if (found === undefined || revocations.revokedSince(mark, found.principal.username)) return undefined;
     const { principal, ageMs, vouchedMs = Infinity } = found;
     if (ageMs >= policy.periodMs) return undefined;
@@ -172,7 +176,7 @@ export class CredentialCache implements Authenticator {
     return principal;
   }
 
-  /** A caller past the period who may still be authenticated during an outage. */
+  /** Returns a caller past the period who may still be authenticated during an outage. */
   #stale(key: string): CachedCaller | undefined {
     const caller = this.#callers.get(key);
     const holds = caller !== undefined && this.#period.holdsInTrouble(caller, this.parts.clock.monotonic());
@@ -183,12 +187,12 @@ export class CredentialCache implements Authenticator {
     return this.parts.revocations.revokedSince(mark, principal.username);
   }
 
-  /** The upstream was called for this user again since, so its later answer holds. */
+  /** Whether the upstream was called for this user again since, so that the later answer holds. */
   #isOvertaken({ askedAt, principal }: Verified): boolean {
     return (this.#callers.checkedAtOf(principal.username) ?? -Infinity) > askedAt;
   }
 
-  /** Names these credentials in the store, together with the place where they are checked. */
+  /** Returns the text that names these credentials in the store, with the upstream that checks them. */
   #sharedId({ by, credentials }: PresentedCredentials): string {
     const { instance, dialect, baseUrl } = this.parts;
     const { username, secretKey } = credentials;

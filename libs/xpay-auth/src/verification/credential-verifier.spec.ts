@@ -7,7 +7,7 @@ import { ManualClock } from '../testing/emulators/manual-clock.js';
 import { unlimitedAttempts } from '../rate-limit/attempts.js';
 import { CredentialVerifier, type CredentialVerifierParts } from './credential-verifier.js';
 import type { ReceivedCredentials } from './presented-credentials.js';
-import { Revocations } from './revocations.js';
+import { Revocations } from './upstream-check.js';
 
 const policy = {
   periodMs: 60_000,

@@ -12,7 +12,7 @@ import { NegativeCache, type NegativeCacheParts } from './negative-cache.js';
 import type { PresentedCredentials, ReceivedCredentials, Verified } from './presented-credentials.js';
 import { UpstreamCheck, type UpstreamCheckParts, type VerificationFailure } from './upstream-check.js';
 
-/** What the chain is made of. */
+/** The parts of all links. */
 export type CredentialVerifierParts = Omit<
   CredentialCacheParts & NegativeCacheParts & AttemptLimitParts & UpstreamCheckParts,
   'instrumentation' | 'hasRoomForRenewal' | 'next'
@@ -24,7 +24,7 @@ export type CredentialVerifierParts = Omit<
 
 /**
  * Authenticates callers through a chain of links: credential cache → negative cache and single flight → attempt limit →
- * upstream check. The door of the chain: flaws are found and keys are computed here, once.
+ * upstream check. Builds the chain, refuses malformed credentials, and computes their keys once.
  */
 export class CredentialVerifier {
   readonly #cache: CredentialCache;
@@ -54,7 +54,7 @@ export class CredentialVerifier {
     return this.#cache.hits;
   }
 
-  /** A cached caller, by the digest of the header. From `renewFrom` on {@link renew} is to be called. */
+  /** Returns a cached caller, by the digest of the header. Call {@link renew} from `renewFrom` on. */
   recall(key: string, now: number): CachedCaller | undefined {
     return this.#cache.recall(key, now);
   }
@@ -64,7 +64,7 @@ export class CredentialVerifier {
     this.#cache.renew(caller, this.#present(received, 'verification'));
   }
 
-  /** The principal of these credentials, from the cache or by calling the upstream. */
+  /** Returns the principal of these credentials, from the cache or from the upstream. Looks up `header` no second time. */
   async verify(received: ReceivedCredentials): Promise<Principal> {
     const operation = { type: 'verify', scheme: received.scheme } as const;
     let presented: PresentedCredentials;
@@ -73,11 +73,13 @@ export class CredentialVerifier {
     } catch (unusable) {
       return this.#instrumentation.observe(operation, () => Promise.reject(unusable as XPayAuthError));
     }
-    const cached = this.#cache.authenticated(presented);
+    // The caller of this method has looked up the header already.
+    const isLookedUp = presented.key === received.header?.digest;
+    const cached = isLookedUp ? undefined : this.#cache.authenticated(presented);
     return cached ?? this.#instrumentation.observe(operation, () => this.#cache.verify(presented));
   }
 
-  /** The principal and what the upstream grants, for a login: never from the cache. */
+  /** Returns the principal and the grant of the upstream, for a login: never from the cache. */
   async login(received: ReceivedCredentials): Promise<Verified> {
     return this.#cache.authenticate(this.#present(received, 'login'));
   }
@@ -101,7 +103,7 @@ export class CredentialVerifier {
     const flaw = flawOf(credentials);
     if (flaw !== undefined && flaw !== 'empty') {
       const reason = `unusable credentials: ${flaw}`;
-      // Without the name: it may be the very thing that no log should hold.
+      // Without the username, which may be a secret in the wrong field.
       this.parts.audit({ type: 'refused', scheme, address, username: undefined, reason, reference: undefined });
       throw new XPayAuthError('invalid_request', `The request holds ${reason}`);
     }
@@ -112,7 +114,7 @@ export class CredentialVerifier {
       credentials,
       purpose,
       key,
-      // Read from its end, where the digest has a fixed length, it is one key for one check.
+      // Unambiguous: the digest at its end has a fixed length.
       checkKey: `${scheme.toLowerCase()}_${purpose} ${key}`,
       isEmpty: flaw === 'empty',
       isRenewal: false,

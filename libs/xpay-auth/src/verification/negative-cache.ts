@@ -3,8 +3,13 @@ import { SingleFlight } from '../async/promises.js';
 import type { AuditSink } from '../core/audit-events.js';
 import type { Clock } from '../core/clock.js';
 import type { Instrumentation } from '../core/instrumentation.js';
-import type { Authenticator, PresentedCredentials, Verified } from './presented-credentials.js';
-import { isRejection, rejection } from './rejection.js';
+import {
+  type Authenticator,
+  type PresentedCredentials,
+  type Verified,
+  isRejection,
+  rejection,
+} from './presented-credentials.js';
 
 export interface NegativeCacheParts {
   readonly clock: Clock;
@@ -17,15 +22,15 @@ export interface NegativeCacheParts {
   readonly next: Authenticator;
 }
 
-/** Rejected credentials that are kept at once; the least recent make room, and are checked again. */
+/** Rejected credentials that are kept at once. Beyond it the least recent ones are dropped, and checked again. */
 const MOST_REJECTED = 1_000;
 
 /**
- * Second link: rejects what was rejected a moment ago, and joins a check of the same credentials that is under way. Apart
- * from the credential cache, so that garbage evicts garbage only. Unknown users and wrong secrets take the same path.
+ * Second link: rejects credentials that were rejected recently, and joins a check of the same credentials that is under way. It
+ * is separate from the credential cache, so that wrong credentials evict no right ones.
  */
 export class NegativeCache implements Authenticator {
-  /** On the monotonic clock, by the key of the check. */
+  /** On the monotonic clock, by {@link PresentedCredentials.checkKey}. */
   readonly #rejectedAt = new LRUCache<string, number>({ max: MOST_REJECTED });
   readonly #flights: SingleFlight<Verified>;
 
@@ -44,7 +49,7 @@ export class NegativeCache implements Authenticator {
     return this.#flights.run(checkKey, () => this.#check(presented));
   }
 
-  /** Records a rejection before the flight ends, so that no caller finds neither of them. */
+  /** Records a rejection before the flight ends, so that every caller finds one of them. */
   async #check(presented: PresentedCredentials): Promise<Verified> {
     try {
       return await this.parts.next.authenticate(presented);

@@ -1,50 +1,51 @@
-import type { Attempted } from '../core/audit-events.js';
+import type { Attempted, AuditSink } from '../core/audit-events.js';
 import type { Credentials } from '../core/credentials.js';
+import { XPayAuthError } from '../core/errors.js';
 import type { Grant, Purpose } from '../core/ports.js';
 import type { Principal } from '../core/principal.js';
-import type { RevocationPosition } from './revocations.js';
+import type { RevocationPosition } from './upstream-check.js';
 
-/** Credentials as a request brings them. */
+/** Credentials as a request presents them. */
 export interface ReceivedCredentials {
-  /** By which they were presented, in any case of letters: `Basic`, `login`, or an extractor's own. */
+  /** The scheme, in any case of letters: `Basic`, `login`, or an extractor's own. */
   readonly scheme: string;
   readonly credentials: Credentials;
-  /** The client's address, for counting attempts by it; `undefined` when they are not counted by address. */
+  /** The client's address, for counting attempts; `undefined` when they are not counted by address. */
   readonly address: string | undefined;
   /** The `Authorization` header that was read already, and its digest. */
   readonly header?: { readonly text: string; readonly digest: string } | undefined;
 }
 
-/** Credentials without a flaw, with the keys by which every link of the chain knows them. */
+/** Valid credentials, with the keys that every link of the chain uses. */
 export interface PresentedCredentials {
-  /** What an auditor and the counters may know: everything but the secret. */
+  /** For audit events and counters: everything but the secret. */
   readonly by: Attempted;
   readonly credentials: Credentials;
   readonly purpose: Purpose;
   /**
-   * Digest of user name and secret. The key of the digest is random and belongs to one instance, so to one dialect and base
-   * URL; the name in a shared store has them in its text.
+   * Digest of username and secret. The digest belongs to one instance, and so to one dialect and base URL. In a shared store
+   * they are part of the name.
    */
   readonly key: string;
-  /** {@link key} with purpose and scheme: what makes two checks the same check. */
+  /** {@link key} with purpose and scheme. Two checks with the same one are the same check. */
   readonly checkKey: string;
-  /** The user name or the secret is empty: rejected without a call of the upstream, and counted. */
+  /** The username or the secret is empty: rejected without a call of the upstream, and counted. */
   readonly isEmpty: boolean;
-  /** Cached credentials are checked again: costs no attempt, and strangers cannot take all the places. */
+  /** Cached credentials are checked again: this costs no attempt, and has places of its own. */
   readonly isRenewal: boolean;
 }
 
-/** What a check brings. Instants are on the monotonic clock. */
+/** The result of a check. Instants are on the monotonic clock. */
 export interface Verified {
   readonly principal: Principal;
   readonly grant: Grant;
-  /** When in the order of revocations the upstream was called. */
+  /** Position in the order of revocations before the upstream was called. */
   readonly mark: RevocationPosition;
   readonly askedAt: number;
   /** By how many ms the wall clock was ahead of the monotonic one when the upstream was called. */
   readonly wallAheadMs: number;
   readonly answeredAt: number;
-  /** Ms from `answeredAt` for which the upstream vouches; `undefined` when it does not say. */
+  /** Lifetime of the grant in ms from `answeredAt`; `undefined` when the upstream does not state one. */
   readonly lifeMs: number | undefined;
 }
 
@@ -52,4 +53,19 @@ export interface Verified {
 export interface Authenticator {
   /** Rejects with `XPayAuthError`: `invalid_credentials`, `too_many_attempts`, or a failure that is not the caller's. */
   authenticate(presented: PresentedCredentials): Promise<Verified>;
+}
+
+/** Reports a rejection to the auditor, and returns it. */
+export function rejection(
+  audit: AuditSink,
+  { by }: PresentedCredentials,
+  reason: string,
+  { reference }: Pick<XPayAuthError, 'reference'> = {},
+): XPayAuthError {
+  audit({ type: 'refused', ...by, reason, reference });
+  return new XPayAuthError('invalid_credentials', `The credentials were refused: ${reason}`, { reference });
+}
+
+export function isRejection(failure: unknown): boolean {
+  return failure instanceof XPayAuthError && failure.code === 'invalid_credentials';
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Revocations } from './revocations.js';
+import { Revocations } from './upstream-check.js';
 
 describe('revocations', () => {
   it('I10 · end what began before, and nothing that began after', () => {

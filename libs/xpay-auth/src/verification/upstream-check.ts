@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { deadline } from '../async/promises.js';
 import type { Clock } from '../core/clock.js';
 import type { Credentials } from '../core/credentials.js';
@@ -5,9 +6,7 @@ import { XPayAuthError, type XPayAuthErrorCode, asXPayAuthError } from '../core/
 import { lifeFromNow } from '../core/lifetime.js';
 import type { Grant, Purpose } from '../core/ports.js';
 import { Principal, type ScopeHierarchy, expandScopes } from '../core/principal.js';
-import type { Authenticator, PresentedCredentials, Verified } from './presented-credentials.js';
-import { isRejection } from './rejection.js';
-import type { Revocations } from './revocations.js';
+import { type Authenticator, type PresentedCredentials, type Verified, isRejection } from './presented-credentials.js';
 
 export interface UpstreamCheckParts {
   readonly instance: string;
@@ -32,15 +31,15 @@ export interface VerificationFailure {
   readonly ageMs: number;
 }
 
-/** This share of the places, at least one where there is more than one, is for renewals alone. */
+/** The share of the places that is reserved for renewals: at least one place, if there is more than one. */
 const KEPT_FOR_RENEWALS = 1 / 4;
 
 /**
- * Last link: calls the upstream within a deadline, for so many credentials at once, detached from the callers who wait, and
- * decodes its grant into a principal. Nothing is known of users locally.
+ * Last link: calls the upstream within a deadline, for `maxConcurrent` credentials at once, detached from the callers who wait,
+ * and turns its grant into a principal.
  */
 export class UpstreamCheck implements Authenticator {
-  /** What ends each check under way. */
+  /** Ends each check under way. */
   readonly #underWay = new Set<AbortController>();
   readonly #placesForGuesses: number;
   #guesses = 0;
@@ -52,7 +51,7 @@ export class UpstreamCheck implements Authenticator {
     this.#placesForGuesses = Math.max(1, maxConcurrent - Math.max(1, Math.floor(maxConcurrent * KEPT_FOR_RENEWALS)));
   }
 
-  /** `undefined` when the last check was answered with yes or no. */
+  /** `undefined` when the upstream accepted or rejected the last credentials. */
   get failure(): VerificationFailure | undefined {
     return this.#failed && { code: this.#failed.code, ageMs: this.parts.clock.monotonic() - this.#failed.at };
   }
@@ -98,7 +97,7 @@ export class UpstreamCheck implements Authenticator {
       const answeredAt = clock.monotonic();
       const { accessToken, lifeMs: statedLifeMs, upstreamNow } = grant;
       const facts = { expiresAt: accessToken.expiresAt, lifeMs: statedLifeMs, upstreamNow };
-      // Throws for an expiry that is none: no one is authenticated by a grant that is already over.
+      // Throws for an invalid expiry: a grant that has expired authenticates no one.
       const lifeMs = lifeFromNow({ ...facts, elapsedMs: answeredAt - askedAt }, clock.now());
       return { principal: this.#principalOf(grant), grant, mark, askedAt, wallAheadMs, answeredAt, lifeMs };
     } finally {
@@ -116,9 +115,49 @@ export class UpstreamCheck implements Authenticator {
   }
 }
 
-/** A dialect rejects, or it fails: any other code that blames the caller (`invalid_token`, say) would log people out. */
+/** A dialect rejects, or it fails. Any other code that blames the caller, such as `invalid_token`, would log people out. */
 function judged(thrown: unknown): XPayAuthError {
   const failure = asXPayAuthError(thrown, 'upstream_malformed', 'The dialect failed in an unexpected way');
   if (failure.trouble !== 'caller' || isRejection(failure)) return failure;
   return new XPayAuthError('upstream_malformed', `The dialect answered ${failure.code}`, { cause: failure });
+}
+
+/** A position in the order of revocations. A revocation ends every check and session that began at an earlier one. */
+export type RevocationPosition = number;
+
+/** Revoked users that are kept. Beyond it all users are revoked, which is safe. */
+const MOST_USERS = 10_000;
+
+/**
+ * The revocations of one instance, in an order of their own rather than by time: a check or a session that began before a
+ * revocation is over, however late its answer arrives.
+ */
+export class Revocations {
+  #now: RevocationPosition = 0;
+  #everybodyAt: RevocationPosition = 0;
+  readonly #users = new LRUCache<string, RevocationPosition>({
+    max: MOST_USERS,
+    dispose: (at, _username, reason) => {
+      if (reason === 'evict') this.#everybodyAt = Math.max(this.#everybodyAt, at);
+    },
+  });
+
+  /** Returns the current position. Read it before the upstream is called. */
+  position(): RevocationPosition {
+    return this.#now;
+  }
+
+  revokeUser(username: string): void {
+    this.#users.set(username, ++this.#now);
+  }
+
+  revokeAll(): void {
+    this.#everybodyAt = ++this.#now;
+    this.#users.clear();
+  }
+
+  /** Whether this user was revoked after this position. */
+  revokedSince(mark: RevocationPosition, username: string): boolean {
+    return this.#everybodyAt > mark || (this.#users.get(username) ?? 0) > mark;
+  }
 }

@@ -2,18 +2,23 @@ import { LRUCache } from 'lru-cache';
 import { lengthPrefixed } from '../core/cache-key.js';
 import type { Clock } from '../core/clock.js';
 import type { XPayAuthError } from '../core/errors.js';
-import { type Range, type Backoff, COOLDOWN_MS, standingFailure } from '../async/backoff.js';
+import {
+  type Backoff,
+  COOLDOWN_MS,
+  PROBE_INTERVAL_MS,
+  type Range,
+  standingFailure,
+  withRetryAfter,
+} from '../async/backoff.js';
 import { foldedUsername } from '../rate-limit/attempts.js';
 import { networkOf } from '../rate-limit/client-address.js';
 import type { Attempted } from '../core/audit-events.js';
-import { HalfOpenCooldown } from './half-open-cooldown.js';
-import { RecentDistinct } from './recent-distinct.js';
 
 /** Failures that are answers, neither 429 nor 503. */
 const ANSWERS: ReadonlySet<string> = new Set(['invalid_credentials', 'upstream_malformed', 'upstream_business_error']);
-/** User names in a cooldown at once; the least recent make room, and are checked again. */
+/** Usernames in a cooldown at once. Beyond it the least recent ones are dropped, and checked again. */
 const MOST_USERNAMES = 10_000;
-/** 429s for so many user names … */
+/** 429s for so many usernames … */
 const LIMITED_USERNAMES = 5;
 /** … from so many addresses … */
 const LIMITED_ADDRESSES = 3;
@@ -30,9 +35,9 @@ export interface UpstreamCooldownsParts {
 }
 
 /**
- * When the upstream is not called because it asked for that. A 429 (RFC 6585 §4) can be about one user name, which anyone
- * can present: it stops the checks of that name alone. 429s for several names from several addresses, and a 503 with
- * `Retry-After`, stop the checks of all but one caller a second. Renewals of cached callers go on.
+ * Stops checks when the upstream asks for that. A 429 (RFC 6585 §4) can be about one username, which anyone can present, so it
+ * stops the checks of that username alone. 429s for several usernames from several addresses, and a 503 with `Retry-After`,
+ * stop the checks of all but one caller a second. Renewals of cached callers go on.
  */
 export class UpstreamCooldowns {
   readonly #usernames = new LRUCache<string, Backoff>({ max: MOST_USERNAMES });
@@ -46,9 +51,9 @@ export class UpstreamCooldowns {
   }
 
   /**
-   * Why this guess may not be checked now, with the ms to wait; `undefined`: it may, and counts as the one of its second.
+   * Returns why this guess may not be checked now, with the ms to wait. `undefined`: it may, and is the one of its second.
    *
-   * @param isTrusted whether the user was authenticated from this address lately; called only where that decides
+   * @param isTrusted whether the user was authenticated from this address recently; called only where that decides
    */
   async objectionToGuess(by: Source, isTrusted: () => Promise<boolean>): Promise<XPayAuthError | undefined> {
     const now = this.parts.clock.monotonic();
@@ -59,7 +64,7 @@ export class UpstreamCooldowns {
     return this.#everyone.admit(trusted, this.parts.clock.monotonic());
   }
 
-  /** As {@link objectionToGuess}, of a renewal: only an upstream that is unavailable holds it back, to one call a second. */
+  /** Like {@link objectionToGuess}, for a renewal. Only an unavailable upstream stops renewals, to one call a second. */
   objectionToRenewal(): XPayAuthError | undefined {
     const now = this.parts.clock.monotonic();
     return this.#everyone.failure(now)?.code === 'upstream_unavailable' ? this.#everyone.admit(true, now) : undefined;
@@ -94,7 +99,7 @@ export class UpstreamCooldowns {
     const manyUsernames = this.#limitedUsernames.add(key, now);
     const manyAddresses = this.#limitedAddresses.add(this.#addressOf(by), now);
     if (manyUsernames && manyAddresses) this.#everyone.start(error, until, now);
-    // It answers, so it is not unavailable.
+    // The upstream answers, so it is not unavailable.
     else if (this.#everyone.failure(now)?.code === 'upstream_unavailable') this.#everyone.end();
   }
 
@@ -107,5 +112,79 @@ export class UpstreamCooldowns {
     return this.parts.digest.of(
       lengthPrefixed(['limited address', ...(address === undefined ? [] : [networkOf(address)])]),
     );
+  }
+}
+
+/** Ms for which the next probe is kept for a trusted address that was refused with a `Retry-After` of a second. */
+const KEPT_FOR_TRUSTED_MS = 1_000;
+
+/**
+ * A cooldown of all checks, half-open: one check a second passes, so that the answer to it can end the cooldown. Addresses
+ * with a recent success come first. After a 503 only they pass: it says that the service is unavailable to everyone
+ * (RFC 9110 §15.6.4). Times are on the monotonic clock.
+ */
+class HalfOpenCooldown {
+  #current: Backoff | undefined;
+  #nextProbeAt = -Infinity;
+  #keptUntil = -Infinity;
+
+  /** Starts the cooldown. One for the same failure is prolonged, one for another failure is replaced. */
+  start(error: XPayAuthError, until: number, now: number): void {
+    const current = this.failure(now);
+    if (current === undefined) this.#nextProbeAt = now + PROBE_INTERVAL_MS;
+    const earlier = current?.code === error.code ? this.#current?.until : undefined;
+    this.#current = { error, until: Math.max(until, earlier ?? -Infinity) };
+  }
+
+  /** Returns the failure that caused the cooldown; `undefined` without one. */
+  failure(now: number): XPayAuthError | undefined {
+    return standingFailure(this.#current, now);
+  }
+
+  end(): void {
+    this.#current = undefined;
+  }
+
+  /** Returns `undefined` for one check a second. Any other is refused with the failure, and the ms to wait. */
+  admit(isTrusted: boolean, now: number): XPayAuthError | undefined {
+    const failure = this.failure(now);
+    if (failure === undefined) return undefined;
+    const mayProbe = isTrusted || (failure.code !== 'upstream_unavailable' && now >= this.#keptUntil);
+    if (mayProbe && now >= this.#nextProbeAt) {
+      this.#nextProbeAt = now + PROBE_INTERVAL_MS;
+      this.#keptUntil = -Infinity;
+      return undefined;
+    }
+    if (!isTrusted) return failure;
+    this.#keptUntil = this.#nextProbeAt + KEPT_FOR_TRUSTED_MS;
+    return withRetryAfter(failure, Math.min(this.#nextProbeAt - now, failure.retryAfterMs ?? Infinity));
+  }
+}
+
+/** Whether so many different keys were added within a time. Keeps no more keys than that. */
+class RecentDistinct {
+  /** When each key was added last, the oldest first. */
+  readonly #addedAt = new Map<string, number>();
+
+  /** @param windowMs the longest time between the first of these keys and the last */
+  constructor(
+    private readonly count: number,
+    private readonly windowMs: number,
+  ) {}
+
+  /** Adds a key, and returns whether `count` different ones were added within `windowMs`. `now` never decreases. */
+  add(key: string, now: number): boolean {
+    this.#addedAt.delete(key);
+    this.#addedAt.set(key, now);
+    let [oldest] = this.#addedAt;
+    if (oldest !== undefined && this.#addedAt.size > this.count) {
+      this.#addedAt.delete(oldest[0]);
+      [oldest] = this.#addedAt;
+    }
+    return oldest !== undefined && this.#addedAt.size === this.count && now - oldest[1] <= this.windowMs;
+  }
+
+  clear(): void {
+    this.#addedAt.clear();
   }
 }

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { ManualClock } from 'nestjs-xpay-auth/testing';
 import { Principal } from '../core/principal.js';
-import { VerificationPeriod } from './verification-period.js';
+import { VerificationPeriod } from './cached-callers.js';
 
 const principal = new Principal({
   username: 'ada',

@@ -11,13 +11,12 @@ import { CountedAttempts, unlimitedAttempts } from '../../rate-limit/attempts.js
 import type { AuditSink } from '../../core/audit-events.js';
 import { CredentialVerifier } from '../../verification/credential-verifier.js';
 import { RevocationLog } from '../../cluster/revocation-log.js';
-import { Revocations } from '../../verification/revocations.js';
+import { Revocations, type VerificationFailure } from '../../verification/upstream-check.js';
 import { Sessions } from '../../sessions/sessions.js';
 import { SharedCredentials } from '../../cluster/shared-credentials.js';
 import { SharedSessions } from '../../cluster/shared-sessions.js';
 import { SharedToken } from '../../cluster/shared-token.js';
 import { createTokenChain } from '../../token/token-chain.js';
-import type { VerificationFailure } from '../../verification/upstream-check.js';
 import { createAxios } from '../../http/axios.js';
 import { UpstreamClient, upstreamCalls } from '../../http/upstream-client.js';
 import { XPayAuditService } from '../services/audit.service.js';
