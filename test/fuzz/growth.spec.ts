@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { AccessToken, type UpstreamAnswer, giftStream, passwordLogin, xPay } from 'nestjs-xpay-auth';
 import { claimsOf, msFromSeconds, upstreamWords } from 'nestjs-xpay-auth/dialect';
-import { parseAuthorization, parseBasic, parseBearer } from '../../libs/xpay-auth/src/core/authorization.js';
+import { parseAuthorization, parseBasic, parseBearer } from '../../libs/xpay-auth/src/nest/request/caller-reader.js';
 import { callerText } from '../../libs/xpay-auth/src/core/cache-key.js';
 import { networkOf } from '../../libs/xpay-auth/src/rate-limit/client-address.js';
 import { normalizeBaseUrl } from '../../libs/xpay-auth/src/http/base-url.js';

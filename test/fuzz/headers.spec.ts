@@ -1,11 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { AccessToken, type IncomingRequest } from 'nestjs-xpay-auth';
-import { parseAuthorization, parseBasic, parseBearer } from '../../libs/xpay-auth/src/core/authorization.js';
+import {
+  CallerReader,
+  parseAuthorization,
+  parseBasic,
+  parseBearer,
+  schemeOf,
+  soleAuthorizationOf,
+  stripCredentials,
+} from '../../libs/xpay-auth/src/nest/request/caller-reader.js';
 import { flawOf } from '../../libs/xpay-auth/src/core/credentials.js';
 import { addressOf, networkOf } from '../../libs/xpay-auth/src/rate-limit/client-address.js';
-import { CallerReader, schemeOf } from '../../libs/xpay-auth/src/nest/request/caller-reader.js';
-import { soleAuthorizationOf, stripCredentials } from '../../libs/xpay-auth/src/nest/request/incoming-request.js';
 import { holds } from '../support/property.js';
 import { outcomeOf } from './outcome.js';
 

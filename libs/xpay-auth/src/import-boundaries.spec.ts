@@ -70,19 +70,14 @@ const rules: Readonly<Record<string, Rule>> = {
     packages: [NODE, NEST],
   },
   'nest/contexts': {
-    folders: [
-      'core',
-      'rate-limit',
-      'nest/exceptions',
-      'nest/instance',
-      'nest/options',
-      'nest/request',
-      'nest/requirement',
-    ],
+    folders: ['core', 'nest/exceptions', 'nest/instance', 'nest/options', 'nest/request', 'nest/requirement'],
     packages: [NODE, NEST, /^rxjs$/, /^graphql$/],
   },
-  'nest/filters': { folders: ['core', 'nest/contexts'], packages: [NEST] },
-  'nest/guards': { folders: ['nest/contexts'], packages: [NEST] },
+  'nest/guards': {
+    folders: ['core', 'rate-limit', 'nest/instance', 'nest/request', 'nest/requirement', 'nest/contexts'],
+    packages: [NEST],
+  },
+  'nest/filters': { folders: ['core', 'nest/contexts', 'nest/guards'], packages: [NEST] },
   'nest/decorators': { folders: ['core', 'nest/contexts', 'nest/guards', 'nest/requirement'], packages: [NEST] },
   'nest/module': {
     folders: [
@@ -93,7 +88,6 @@ const rules: Readonly<Record<string, Rule>> = {
       'nest/services',
       'nest/strategy',
       'nest/instance',
-      'nest/contexts',
       'nest/filters',
       'nest/guards',
       'nest/decorators',

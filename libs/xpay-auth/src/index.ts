@@ -39,7 +39,7 @@ export { ScopesGuard, XPayAuthGuard } from './nest/guards/xpay-auth.guard.js';
 export { AnyScope, Authenticated, OptionalAuth, Public, Scopes, UseXPay } from './nest/decorators/scopes.decorators.js';
 export type { MarkDecorator } from './nest/decorators/route-decorator.js';
 export { CurrentUser } from './nest/decorators/current-user.decorator.js';
-export { XPayHandshake } from './nest/contexts/handshake.service.js';
+export { XPayHandshake } from './nest/guards/handshake.service.js';
 export { XPayAuthFilter } from './nest/filters/xpay-auth.filter.js';
 export { XPaySessionService, type LoginContext } from './nest/services/session.service.js';
 export { XPayAuditService } from './nest/services/audit.service.js';
@@ -113,6 +113,11 @@ export type {
   UpstreamRequest,
 } from './core/ports.js';
 export type { ChallengeScheme } from './core/challenge.js';
-export type { CredentialsExtractor, ExtractedCredentials } from './nest/request/extractors.js';
-export type { Handshake, IncomingRequest, RpcMessage } from './nest/request/incoming-request.js';
+export type {
+  CredentialsExtractor,
+  ExtractedCredentials,
+  Handshake,
+  IncomingRequest,
+  RpcMessage,
+} from './nest/request/incoming-request.js';
 export type { UpgradeRequest } from './nest/contexts/handshakes.js';

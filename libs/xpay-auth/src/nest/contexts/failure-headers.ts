@@ -3,7 +3,7 @@ import { XPayAuthError } from '../../core/errors.js';
 import type { IncomingRequest } from '../request/incoming-request.js';
 import type { XPayInstances } from '../instance/xpay-instances.js';
 import { headersOf } from '../exceptions/http-exception.js';
-import { headersOfException } from './http.context.js';
+import { headersOfException } from './contexts.js';
 
 /** The instances of each app in this process, by the object that its platform puts on requests. */
 const instancesByApp = new WeakMap<object, XPayInstances>();

@@ -4,8 +4,7 @@ import { XPayAuthError } from '../../core/errors.js';
 import { detailsOf, headersOf } from '../exceptions/http-exception.js';
 import type { IncomingRequest } from '../request/incoming-request.js';
 import { type RequestContext, withCause } from './request-context.js';
-import { setUser } from './http.context.js';
-import { argumentsOf, operationOf } from './graphql-operation.js';
+import { setUser } from '../requirement/requirement.js';
 import { type UpgradeRequest, holdHandshake, isRequest } from './handshakes.js';
 import { takeOff, wholeRequest } from './held-request.js';
 import { loadGraphQL } from './packages.js';
@@ -106,4 +105,43 @@ function noRequest(): XPayAuthError {
     'configuration',
     'The GraphQL context holds no HTTP request. Let the option `context` return { req }, or { request, reply } of Fastify.',
   );
+}
+
+/** Keys of events, by `variableValues`, then by root value. */
+const events = new WeakMap<object, WeakMap<object, object>>();
+
+/**
+ * Returns an object that belongs to one operation, or to one event of a subscription: `info.variableValues`, which graphql-js
+ * creates for each execution. Requests and contexts are shared by the operations of a batch and of a connection, and
+ * `info.operation` by all executions of a document that a server keeps. Throws `configuration` where the driver has none.
+ */
+function operationOf(host: ArgumentsHost): object {
+  const { variableValues, rootValue } = argumentsOf(host).info;
+  if (isObject(variableValues)) return isObject(rootValue) ? eventOf(variableValues, rootValue) : variableValues;
+  throw new XPayAuthError('configuration', 'The GraphQL driver hands over no info.variableValues for its operations');
+}
+
+/** Executors such as that of graphql-tools use one `variableValues` for all events of a subscription; an event is the root value. */
+function eventOf(variableValues: object, rootValue: object): object {
+  let ofExecution = events.get(variableValues);
+  if (ofExecution === undefined) events.set(variableValues, (ofExecution = new WeakMap()));
+  let event = ofExecution.get(rootValue);
+  if (event === undefined) ofExecution.set(rootValue, (event = {}));
+  return event;
+}
+
+interface ResolverArguments {
+  readonly context: unknown;
+  readonly info: { readonly variableValues?: unknown; readonly rootValue?: unknown };
+}
+
+/** The last two arguments of a resolver. A reference resolver of a federation has one argument before them, others have two. */
+function argumentsOf(host: ArgumentsHost): ResolverArguments {
+  const args: readonly unknown[] = host.getArgs();
+  const [context, info] = args.slice(args.length === 3 ? 1 : 2);
+  return { context, info: isObject(info) ? info : {} };
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
 }

@@ -1,3 +1,4 @@
+import type { XPayAuthError } from '../../core/errors.js';
 import { type RequestContext, withCause } from './request-context.js';
 import { failureMessage } from '../exceptions/http-exception.js';
 import { loadWebSockets } from './packages.js';
@@ -28,3 +29,36 @@ export const socketContext: RequestContext = {
     }
   },
 };
+
+/** A socket of socket.io or of ws: how each is closed, and reports that it is. */
+interface AnySocket {
+  emit?(event: string, message: unknown): unknown;
+  once?(event: string, listener: () => void): unknown;
+  close?(code: number, reason: string): void;
+  disconnect?(close: boolean): void;
+}
+
+/** RFC 6455 §7.4.1: the caller was rejected; an error of this app. */
+const POLICY_VIOLATION = 1008;
+const INTERNAL_ERROR = 1011;
+/** Registered with IANA since. */
+const TRY_AGAIN_LATER = 1013;
+
+/** Sends the failure as Nest sends an exception, and closes the socket; one of socket.io with all of its namespaces. */
+export async function disconnect(socket: AnySocket, failure: XPayAuthError): Promise<void> {
+  const { BaseWsExceptionFilter, WsException } = await loadWebSockets();
+  const filter = new BaseWsExceptionFilter({ includeCause: false });
+  filter.handleError(socket, new WsException(failureMessage(failure)), { pattern: '', data: undefined });
+  if (socket.disconnect !== undefined) socket.disconnect(true);
+  else socket.close?.(closeCodeOf(failure), failure.code);
+}
+
+/** Calls back when the socket is closed, from either end: socket.io emits `disconnect`, ws emits `close`. */
+export function onDisconnect(socket: AnySocket, callback: () => void): void {
+  socket.once?.(socket.disconnect === undefined ? 'close' : 'disconnect', callback);
+}
+
+function closeCodeOf({ code, trouble }: XPayAuthError): number {
+  if (code === 'configuration') return INTERNAL_ERROR;
+  return trouble === 'caller' && code !== 'too_many_attempts' ? POLICY_VIOLATION : TRY_AGAIN_LATER;
+}

@@ -1,6 +1,6 @@
 import { type ExecutionContext, createParamDecorator } from '@nestjs/common';
 import { XPayAuthError } from '../../core/errors.js';
-import { callerOf } from '../contexts/operations.js';
+import { callerOf } from '../contexts/contexts.js';
 import { requirementOf } from '../requirement/requirement.js';
 
 /**

@@ -1,6 +1,6 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter, Inject } from '@nestjs/common';
 import { XPayAuthError } from '../../core/errors.js';
-import { AccessControl } from '../contexts/access-control.js';
+import { AccessControl } from '../guards/xpay-auth.guard.js';
 import { GraphQLRejection } from '../contexts/graphql.context.js';
 
 /**

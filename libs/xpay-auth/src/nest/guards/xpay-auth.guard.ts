@@ -1,6 +1,171 @@
-import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
-import { AccessControl } from '../contexts/access-control.js';
-import { authenticate, authorize } from '../contexts/operations.js';
+import {
+  type ArgumentsHost,
+  type CanActivate,
+  type ExecutionContext,
+  Inject,
+  Injectable,
+  Logger,
+  type OnModuleInit,
+} from '@nestjs/common';
+import { HttpAdapterHost } from '@nestjs/core';
+import { XPayAuthError, asXPayAuthError } from '../../core/errors.js';
+import { Principal, meets } from '../../core/principal.js';
+import { addressOf } from '../../rate-limit/client-address.js';
+import { contextOf } from '../contexts/contexts.js';
+import { registerApp } from '../contexts/failure-headers.js';
+import type { Denial, RequestContext } from '../contexts/request-context.js';
+import type { XPayInstance } from '../instance/instance.js';
+import { XPayInstances } from '../instance/xpay-instances.js';
+import { schemeOf } from '../request/caller-reader.js';
+import { type Requirement, decideOnce, decided, requirementOf } from '../requirement/requirement.js';
+
+/** One step of the decision about an operation that is not public. Throws or rejects with an `XPayAuthError`. */
+type Step = (
+  host: ExecutionContext,
+  context: RequestContext,
+  requirement: Requirement,
+  instance: XPayInstance,
+) => true | Promise<true>;
+
+/** Authenticates the caller. Returns without a promise when the caller is cached. */
+export const authenticate: Step = (host, context, { access }, instance) => {
+  const { options, issuer, strategy } = instance;
+  const { name, verification } = options;
+  const decision = decideOnce(context.operationOf(host), { name, issuer }, () =>
+    strategy.validate(context.requestOf(host)),
+  );
+  const accept = (caller: Principal | undefined): true => {
+    context.accept?.(host, caller, verification.stripCredentials);
+    return true;
+  };
+  if (!(decision instanceof Promise)) return accept(decision);
+  return decision.then(accept, (thrown: unknown) => {
+    const isAnonymous = thrown instanceof XPayAuthError && thrown.code === 'missing_credentials';
+    if (isAnonymous && access === 'optional') return accept(undefined);
+    // The strategy counts every other rejection. Only the route knows whether anonymous callers are accepted.
+    if (isAnonymous && host.getType() === 'http')
+      instance.instrumentation.record({ type: 'refused', code: thrown.code });
+    throw thrown;
+  });
+};
+
+/** Checks the scopes. Accepts only a caller that this instance authenticated for this operation. */
+export const authorize: Step = (host, context, { access, all, any }, { options, issuer, audit }) => {
+  // `@OptionalAuth()` accepts anonymous callers and names no scope.
+  if (access === 'optional') return true;
+  const caller = decided(context.operationOf(host), options.name);
+  if (!Principal.isIssuedBy(issuer, caller)) {
+    throw new XPayAuthError('missing_credentials', 'No XPayAuthGuard of this instance authenticated a caller');
+  }
+  if (meets(caller.scopes, { all, any })) return true;
+  const requiredScopes = [...all, ...any];
+  const { address } = addressOf(context.requestOf(host));
+  audit({ type: 'denied', username: caller.username, address, requiredScopes });
+  throw new XPayAuthError('insufficient_scope', `The caller lacks ${requiredScopes.join(' ')}`, { requiredScopes });
+};
+
+/**
+ * Records that a handler rejects its authenticated caller: with `insufficient_scope`, where it knows the required scopes and no
+ * decorator does, or with `invalid_request`. Any other rejection that leaves a handler comes from a check that has recorded it.
+ */
+function auditRejection(failure: XPayAuthError, host: ArgumentsHost, instances: readonly XPayInstance[]): void {
+  const { code, requiredScopes = [], message: reason, reference } = failure;
+  if (code !== 'insufficient_scope' && code !== 'invalid_request') return;
+  const context = contextOf(host);
+  const operation = context.operationOf(host);
+  for (const { options, audit } of instances) {
+    const username = decided(operation, options.name)?.username;
+    if (username === undefined) continue;
+    const request = context.requestOf(host);
+    const { address } = addressOf(request);
+    if (code === 'insufficient_scope') audit({ type: 'denied', username, address, requiredScopes });
+    else audit({ type: 'refused', scheme: schemeOf(request), username, address, reason, reference });
+    return;
+  }
+}
+
+/** Decides whether a caller may run an operation, the same way in every context. Guards, filter and handshake use it. */
+@Injectable()
+export class AccessControl implements OnModuleInit {
+  readonly #logger = new Logger('XPayAuth');
+  readonly #instances = new WeakMap<Requirement, XPayInstance>();
+
+  constructor(
+    @Inject(XPayInstances) private readonly instances: XPayInstances,
+    @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
+  ) {}
+
+  onModuleInit(): void {
+    // A microservice has no adapter.
+    const { httpAdapter } = this.adapterHost as Partial<HttpAdapterHost>;
+    registerApp(httpAdapter?.getInstance(), this.instances);
+  }
+
+  /** Answers a failure that left a handler, for the filter. */
+  answer(failure: XPayAuthError, host: ArgumentsHost): unknown {
+    const isLogged = failure.trouble === 'caller' || failure.code === 'configuration';
+    if (!isLogged) this.#logger.warn(describe(failure));
+    try {
+      auditRejection(failure, host, this.instances.all());
+    } catch {
+      // A context whose operation cannot be read is answered nevertheless.
+    }
+    return contextOf(host).answer(this.#denialOf(failure, host, this.instances.answering()));
+  }
+
+  /** Returns anything thrown as a failure. Logs `configuration`, because its reason is not sent to the caller. */
+  failureOf(thrown: unknown): XPayAuthError {
+    const failure = asXPayAuthError(thrown, 'configuration', 'The check of the caller failed in an unexpected way');
+    if (failure.code === 'configuration') this.#logger.error(describe(failure));
+    return failure;
+  }
+
+  /**
+   * Runs a step of the decision about this operation: `authenticate` or `authorize`. Returns without a promise if the step
+   * does. Throws the context's own exception, with the `XPayAuthError` as its cause.
+   */
+  decide(host: ExecutionContext, step: Step): true | Promise<true> {
+    const requirement = requirementOf(host.getClass(), host.getHandler());
+    if (requirement.access === 'public') return true;
+    let instance = this.#instances.get(requirement);
+    try {
+      if (instance === undefined)
+        this.#instances.set(requirement, (instance = this.instances.get(requirement.instance)));
+      const decider = instance;
+      const outcome = step(host, contextOf(host), requirement, decider);
+      if (outcome === true) return true;
+      return outcome.catch((thrown: unknown) => this.#throw(thrown, host, decider));
+    } catch (thrown) {
+      return this.#throw(thrown, host, instance);
+    }
+  }
+
+  #throw(thrown: unknown, host: ArgumentsHost, instance: XPayInstance | undefined): Promise<never> {
+    const exception = contextOf(host).exceptionOf(this.#denialOf(thrown, host, instance));
+    if (exception instanceof Error) throw exception;
+    return exception.then((loaded) => Promise.reject(loaded));
+  }
+
+  #denialOf(thrown: unknown, host: ArgumentsHost, instance: XPayInstance | undefined): Denial {
+    const failure = this.failureOf(thrown);
+    return { failure, host, challenge: challengeOf(host, instance), adapter: this.adapterHost.httpAdapter };
+  }
+}
+
+/** Returns no challenge where the request cannot be read. */
+function challengeOf(host: ArgumentsHost, instance: XPayInstance | undefined): Denial['challenge'] {
+  try {
+    return instance?.strategy.challengeContext(contextOf(host).requestOf(host));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Returns a failure as one line of the log. */
+function describe(failure: XPayAuthError): string {
+  const references = Object.entries(failure.reference ?? {}).map(([name, value]) => ` ${name}=${String(value)}`);
+  return `${failure.code}: ${failure.message}${references.join('')}`;
+}
 
 /** Authenticates the caller. `@CurrentUser()` returns the `Principal`; on HTTP `request.user` holds it as well. */
 @Injectable()

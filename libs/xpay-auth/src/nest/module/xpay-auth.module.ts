@@ -4,8 +4,8 @@ import { APP_FILTER, APP_GUARD, DiscoveryModule } from '@nestjs/core';
 import { XPayAuthError } from '../../core/errors.js';
 import { XPayAuditService } from '../services/audit.service.js';
 import { BootReport } from './boot-report.js';
-import { AccessControl } from '../contexts/access-control.js';
-import { XPayHandshake } from '../contexts/handshake.service.js';
+import { AccessControl, ScopesGuard, XPayAuthGuard } from '../guards/xpay-auth.guard.js';
+import { XPayHandshake } from '../guards/handshake.service.js';
 import { XPayHttpService } from '../services/http.service.js';
 import { getXPayInjectionToken } from '../instance/injection.js';
 import { type XPayInstance, openInstance } from '../instance/instance.js';
@@ -22,7 +22,6 @@ import { XPaySessionService } from '../services/session.service.js';
 import { XPayTokenService } from '../services/token.service.js';
 import { UpstreamStandIn } from '../instance/upstream-stand-in.js';
 import { XPayAuthFilter } from '../filters/xpay-auth.filter.js';
-import { ScopesGuard, XPayAuthGuard } from '../guards/xpay-auth.guard.js';
 import { XPayInstances } from '../instance/xpay-instances.js';
 import { XPayStrategy } from '../strategy/xpay.strategy.js';
 

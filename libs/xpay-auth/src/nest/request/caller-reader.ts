@@ -1,9 +1,13 @@
+import { SealedCredentials, type Credentials } from '../../core/credentials.js';
 import type { ChallengeScheme } from '../../core/challenge.js';
-import { parseAuthorization, parseBasic, parseBearer } from '../../core/authorization.js';
-import { type Credentials, SealedCredentials } from '../../core/credentials.js';
 import { XPayAuthError } from '../../core/errors.js';
-import { type CredentialsExtractor, HEADER_SCHEMES } from './extractors.js';
-import { type IncomingRequest, authorizationOf } from './incoming-request.js';
+import type { CredentialsExtractor, IncomingRequest } from './incoming-request.js';
+
+/** The two schemes of the `Authorization` header, as a challenge offers them (RFC 7617 §2.1, RFC 6750 §3). */
+export const HEADER_SCHEMES: Readonly<Record<'basic' | 'bearer', ChallengeScheme>> = {
+  basic: { scheme: 'Basic', parameters: { charset: 'UTF-8' } },
+  bearer: { scheme: 'Bearer' },
+};
 
 /** Credentials to check. */
 export interface PresentedSecret {
@@ -11,23 +15,16 @@ export interface PresentedSecret {
   readonly credentials: Credentials;
 }
 
-/** What a request presents: credentials to check, or a bearer token. */
+/** Presented credentials to check, or a bearer token. */
 export type Presented = PresentedSecret | { readonly scheme: string; readonly token: string };
 
-/**
- * Schemes that are told by name to an auditor beside those that are accepted: of IANA's registry, and some that people use.
- * Where nobody wrote a scheme, the first word is the secret itself.
- */
-const KNOWN_SCHEME =
-  /^(?:apikey|basic|bearer|digest|dpop|gnap|hoba|mutual|negotiate|ntlm|oauth|privatetoken|scram-sha-(?:1|256)|token|vapid)$/i;
-
-/** Reads what a request presents, by the schemes that an instance accepts. */
+/** Reads the credentials of a request, by the schemes that an instance accepts. */
 export class CallerReader {
-  /** What a challenge offers, in the order of the option. */
+  /** The schemes that a challenge offers, in the order of the option. */
   readonly schemes: readonly ChallengeScheme[];
-  /** Nothing but the `Authorization` header is read, so that its digest alone names a caller. */
+  /** Only the `Authorization` header is read, so that its digest identifies a caller. */
   readonly headerOnly: boolean;
-  /** A bearer token of this app may stand in the `Authorization` header. */
+  /** The `Authorization` header may have a bearer token of this app. */
   readonly takesBearer: boolean;
   readonly #own: readonly CredentialsExtractor[];
   readonly #accepted: ReadonlySet<string>;
@@ -42,7 +39,7 @@ export class CallerReader {
     this.takesBearer = this.#accepted.has('bearer');
   }
 
-  /** Throws `missing_credentials`, `invalid_request`, or `invalid_credentials` for a scheme nobody here speaks. */
+  /** Throws `missing_credentials`, `invalid_request`, or `invalid_credentials` for a scheme that is not accepted. */
   read(request: IncomingRequest): Presented {
     const found = this.#own.flatMap((extractor): Presented[] => {
       const extracted = extractor.extract(request);
@@ -72,9 +69,99 @@ export class CallerReader {
   }
 }
 
-/** The scheme that a request names, for an auditor: an accepted or a well-known one, `unknown` for whatever else was sent. */
+/**
+ * Schemes whose names appear in audit events, beside the accepted ones: those of IANA's registry, and some in common use. In a
+ * header without a scheme the first word may be the secret.
+ */
+const KNOWN_SCHEME =
+  /^(?:apikey|basic|bearer|digest|dpop|gnap|hoba|mutual|negotiate|ntlm|oauth|privatetoken|scram-sha-(?:1|256)|token|vapid)$/i;
+
+/** Returns the scheme of a request for an audit event: an accepted or a well-known one, `unknown` for any other. */
 export function schemeOf({ headers }: IncomingRequest, accepted: readonly ChallengeScheme[] = []): string {
   const [named = ''] = /^\S{1,32}(?= |$)/.exec(headers.authorization ?? '') ?? [];
   const isAccepted = accepted.some(({ scheme }) => scheme.toLowerCase() === named.toLowerCase());
   return isAccepted || KNOWN_SCHEME.test(named) ? named : 'unknown';
+}
+
+/** Whether a script in a browser sent the request (`fetch`, `XMLHttpRequest`): no login box may open (Fetch Metadata, W3C). */
+export function isFromScript(request: IncomingRequest): boolean {
+  return request.headers['sec-fetch-dest'] === 'empty';
+}
+
+/** Returns the value of the only `Authorization` line; `undefined` when there is none or more than one. Never throws. */
+export function soleAuthorizationOf(request: IncomingRequest): string | undefined {
+  return countAuthorizationLines(request) > 1 ? undefined : request.headers.authorization;
+}
+
+/** Returns the only `Authorization` line. Throws `invalid_request` when there are two. */
+export function authorizationOf(request: IncomingRequest): string | undefined {
+  if (countAuthorizationLines(request) > 1) {
+    throw new XPayAuthError('invalid_request', 'The request has two Authorization lines');
+  }
+  return request.headers.authorization;
+}
+
+/** Counts the `Authorization` lines. Node's `headers` has only the first one. */
+function countAuthorizationLines(request: IncomingRequest): number {
+  // In this order, because reading the missing `raw` of an Express request takes as long as reading all the lines.
+  const lines = request.rawHeaders ?? request.raw?.rawHeaders ?? [];
+  let count = 0;
+  for (let i = 0; i < lines.length; i += 2) {
+    const name = lines[i];
+    if (name?.length === 13 && name.toLowerCase() === 'authorization') count++;
+  }
+  return count;
+}
+
+/** Removes the credentials from a request, so that no controller, log or proxied call repeats them. */
+export function stripCredentials(request: IncomingRequest): void {
+  delete request.headers.authorization;
+  if (request.raw?.headers !== undefined) delete request.raw.headers.authorization;
+  const lines = (request.raw?.rawHeaders ?? request.rawHeaders ?? []) as string[];
+  for (let i = lines.length - 2; i >= 0; i -= 2) if (lines[i]?.toLowerCase() === 'authorization') lines.splice(i, 2);
+}
+
+const SCHEME = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+)(?: +|$)/;
+/** RFC 9110 §11.2 `token68`, which is also RFC 6750's `b64token`. */
+const TOKEN68 = /^[A-Za-z0-9\-._~+/]+=*$/;
+/** Characters of the longest header that is parsed: two fields of 4 KiB in base64, and some more. */
+const LONGEST_HEADER = 12_288;
+
+/** Returns the scheme of an `Authorization` header in lower case, and the rest (RFC 9110 §11.4). Throws `invalid_request`. */
+export function parseAuthorization(header: string): { readonly scheme: string; readonly rest: string } {
+  const match = header.length > LONGEST_HEADER ? null : SCHEME.exec(header);
+  if (match === null) throw malformed('The Authorization header is malformed or too long');
+  return { scheme: (match[1] ?? '').toLowerCase(), rest: header.slice(match[0].length).trimEnd() };
+}
+
+const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+/**
+ * Returns Basic credentials (RFC 7617 §2): base64, UTF-8, split at the first colon, every byte unchanged. Throws
+ * `invalid_request` for anything else, also for base64 that is not canonical (RFC 4648 §3.5): credentials have one spelling.
+ */
+export function parseBasic(rest: string): Credentials {
+  const bytes = TOKEN68.test(rest) ? Buffer.from(rest, 'base64') : Buffer.alloc(0);
+  if (bytes.length === 0 || bytes.toString('base64') !== rest) {
+    throw malformed('Basic credentials must be base64 with its padding');
+  }
+  let text: string;
+  try {
+    text = utf8.decode(bytes);
+  } catch {
+    throw malformed('Basic credentials must be UTF-8');
+  }
+  const colon = text.indexOf(':');
+  if (colon < 0) throw malformed('Basic credentials must hold a colon');
+  return new SealedCredentials(text.slice(0, colon), text.slice(colon + 1));
+}
+
+/** Returns the token of a Bearer header (RFC 6750 §2.1). Throws `invalid_request` where it cannot be a token. */
+export function parseBearer(rest: string): string {
+  if (!TOKEN68.test(rest)) throw malformed('A bearer token must be one b64token');
+  return rest;
+}
+
+function malformed(message: string): XPayAuthError {
+  return new XPayAuthError('invalid_request', message);
 }

@@ -1,8 +1,8 @@
-import type { ArgumentsHost } from '@nestjs/common';
 import type { IncomingHttpHeaders } from 'node:http';
-import { XPayAuthError } from '../../core/errors.js';
+import type { ChallengeScheme } from '../../core/challenge.js';
+import type { Credentials } from '../../core/credentials.js';
 
-/** The parts of an HTTP request that Express, Fastify and Node agree on, and the one where they do not. */
+/** The parts of an HTTP request that this library reads, of Express, Fastify and Node. */
 export interface IncomingRequest {
   /** Node's headers: names in lower case. */
   headers: IncomingHttpHeaders;
@@ -24,22 +24,22 @@ export interface IncomingRequest {
     /** The connection is closed. */
     readonly destroyed?: boolean | undefined;
   };
-  /** The client's address as the platform's trusted-proxy setting has it. */
+  /** The client's address by the platform's trusted-proxy setting. */
   readonly ip?: string | undefined;
-  /** Addresses that trusted proxies passed on. Fastify begins with the peer's own, and has none when it trusts nobody. */
+  /** Addresses that trusted proxies passed on. Fastify begins with the peer's own, and has none when it trusts no proxy. */
   readonly ips?: readonly string[] | undefined;
-  /** Where Passport keeps who is calling. */
+  /** The caller, by Passport's convention. */
   user?: unknown;
-  /** On a socket: what its handshake brought beside headers, for extractors. */
+  /** On a socket: the handshake without its headers, for extractors. */
   readonly handshake?: Handshake | undefined;
   /** In a microservice: the message, for extractors. Its string metadata, if any, are the `headers`. */
   readonly rpc?: RpcMessage | undefined;
 }
 
-/** What a socket's handshake brings beside headers. */
+/** The handshake of a socket, without its headers. */
 export interface Handshake {
   /**
-   * What socket.io's client sent as `auth` (GraphQL subscriptions: `connectionParams`), without `username`, `secretKey` and
+   * The `auth` of socket.io's client (GraphQL subscriptions: `connectionParams`), without `username`, `secretKey` and
    * `token`, which are read without an extractor.
    */
   readonly auth: Readonly<Record<string, unknown>>;
@@ -55,45 +55,19 @@ export interface RpcMessage {
   readonly context: object;
 }
 
-/** The request of an HTTP context. Without `switchToHttp()`, which hangs three functions on the context each time. */
-export function requestOf(context: ArgumentsHost): IncomingRequest {
-  return context.getArgByIndex<IncomingRequest>(0);
-}
+/** The result of an extractor: credentials to check, or a bearer token of this app. */
+export type ExtractedCredentials =
+  | Credentials
+  | {
+      /** A bearer token of this app, as `XPaySessionService.login()` gave it. */
+      readonly token: string;
+    };
 
-/** The value of the one `Authorization` line; `undefined` when there is none, and when there are several. Never throws. */
-export function soleAuthorizationOf(request: IncomingRequest): string | undefined {
-  return countAuthorizationLines(request) > 1 ? undefined : request.headers.authorization;
-}
-
-/** The one `Authorization` line of a request. Throws `invalid_request` when there are two. */
-export function authorizationOf(request: IncomingRequest): string | undefined {
-  if (countAuthorizationLines(request) > 1) {
-    throw new XPayAuthError('invalid_request', 'The request has two Authorization lines');
-  }
-  return request.headers.authorization;
-}
-
-/** Node's `headers` has the first line alone. */
-function countAuthorizationLines(request: IncomingRequest): number {
-  // In this order: Express' requests have no `raw`, and to find that out takes as long as a look at all the lines.
-  const lines = request.rawHeaders ?? request.raw?.rawHeaders ?? [];
-  let count = 0;
-  for (let i = 0; i < lines.length; i += 2) {
-    const name = lines[i];
-    if (name?.length === 13 && name.toLowerCase() === 'authorization') count++;
-  }
-  return count;
-}
-
-/** Removes the credentials from a request, so that no controller, log or proxied call repeats them. */
-export function stripCredentials(request: IncomingRequest): void {
-  delete request.headers.authorization;
-  if (request.raw?.headers !== undefined) delete request.raw.headers.authorization;
-  const lines = (request.raw?.rawHeaders ?? request.rawHeaders ?? []) as string[];
-  for (let i = lines.length - 2; i >= 0; i -= 2) if (lines[i]?.toLowerCase() === 'authorization') lines.splice(i, 2);
-}
-
-/** The request is sent by a script in a browser (`fetch`, `XMLHttpRequest`): no login box may open (Fetch Metadata, W3C). */
-export function isFromScript(request: IncomingRequest): boolean {
-  return request.headers['sec-fetch-dest'] === 'empty';
+/**
+ * Another place to present credentials: a header of your own, a cookie, the handshake of a socket (`request.handshake`), a
+ * message (`request.rpc`). Extractors must not read the `Authorization` header: `'basic'` and `'bearer'` do.
+ */
+export interface CredentialsExtractor extends ChallengeScheme {
+  /** Returns `undefined` when the request has none. Throw an `XPayAuthError`, `invalid_request`, for malformed credentials. */
+  extract(request: IncomingRequest): ExtractedCredentials | undefined;
 }

@@ -11,11 +11,18 @@ import type { AuditSink } from '../../core/audit-events.js';
 import type { CredentialVerifier } from '../../verification/credential-verifier.js';
 import type { ReceivedCredentials } from '../../verification/presented-credentials.js';
 import type { Sessions } from '../../sessions/sessions.js';
-import { type CallerReader, type Presented, type PresentedSecret, schemeOf } from '../request/caller-reader.js';
+import {
+  type CallerReader,
+  type Presented,
+  type PresentedSecret,
+  isFromScript,
+  schemeOf,
+  soleAuthorizationOf,
+} from '../request/caller-reader.js';
 import { ClientAddresses } from '../../rate-limit/client-address.js';
 import { toHttpException } from '../exceptions/http-exception.js';
-import { type IncomingRequest, isFromScript, soleAuthorizationOf } from '../request/incoming-request.js';
-import { recordPassport } from '../requirement/decisions.js';
+import type { IncomingRequest } from '../request/incoming-request.js';
+import { recordPassport } from '../requirement/requirement.js';
 import { DEFAULT_INSTANCE } from '../options/resolve-options.js';
 
 export interface XPayStrategyParts {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { authorizationOf, isFromScript, soleAuthorizationOf, stripCredentials } from './incoming-request.js';
+import { authorizationOf, isFromScript, soleAuthorizationOf, stripCredentials } from './caller-reader.js';
 
 describe('an incoming request', () => {
   it('I9 · one Authorization line is read, two are not', () => {

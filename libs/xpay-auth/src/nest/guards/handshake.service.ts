@@ -5,10 +5,10 @@ import { XPayAuthError } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
 import { XPayInstances } from '../instance/xpay-instances.js';
 import { requirementOf } from '../requirement/requirement.js';
-import { AccessControl } from './access-control.js';
-import { authenticate, authorize, callerOf } from './operations.js';
-import { type UpgradeRequest, handshakeOf } from './handshakes.js';
-import { disconnect, onDisconnect } from './socket-line.js';
+import { callerOf } from '../contexts/contexts.js';
+import { type UpgradeRequest, handshakeOf } from '../contexts/handshakes.js';
+import { disconnect, onDisconnect } from '../contexts/socket.context.js';
+import { AccessControl, authenticate, authorize } from './xpay-auth.guard.js';
 
 /** How often an open socket is checked in a verification period, from the cache while the period lasts. */
 const CHECKS_PER_PERIOD = 8;

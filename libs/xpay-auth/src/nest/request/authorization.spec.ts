@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { parseAuthorization, parseBasic, parseBearer } from './authorization.js';
-import { XPayAuthError } from './errors.js';
+import { parseAuthorization, parseBasic, parseBearer } from './caller-reader.js';
+import { XPayAuthError } from '../../core/errors.js';
 
 const read = (header: string) => {
   const { scheme, rest } = parseAuthorization(header);
