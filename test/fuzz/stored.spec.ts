@@ -166,8 +166,10 @@ describe('a decrypted value with any content', () => {
   });
 
   it('I10 · is not a principal if its revocation position is infinite', () => {
-    expect(readPrincipal({ ...writtenPrincipal, mark })).toBeDefined();
-    expect(readPrincipal({ ...writtenPrincipal, mark: { ...mark, position: Infinity } })).toBeUndefined();
+    expect(readPrincipal({ ...writtenPrincipal, mark }, 'default', Symbol('an instance'))).toBeDefined();
+    expect(
+      readPrincipal({ ...writtenPrincipal, mark: { ...mark, position: Infinity } }, 'default', Symbol('an instance')),
+    ).toBeUndefined();
   });
 
   it.each<[EntryKind]>([['token'], ['pause']])('C1 · as a %s returns a token, or a documented code', async (which) => {

@@ -2,25 +2,21 @@ import { AccessToken } from '../core/credentials.js';
 import { lengthPrefixed } from '../core/cache-key.js';
 import type { Clock } from '../core/clock.js';
 import { isAbsent, isObject, isOptionalNumber, isText, isTexts, parseObject } from '../core/json-object.js';
-import { Principal } from '../core/principal.js';
 import type { EntryName, Store } from '../core/store.js';
 import { asNewest } from './as-newest.js';
-import type { RevocationLog, LogPosition } from './revocation-log.js';
-import { readPrincipal } from './stored-principal.js';
+import type { LogPosition, RevocationLog } from './revocation-log.js';
+import { type StoredPrincipal, readPrincipal, storedFields } from './stored-principal.js';
 
-/** A session as the instances share it. */
-export interface SharedSession {
-  readonly principal: Principal;
-  /** When in the order of revocations the upstream was asked. */
-  readonly mark: LogPosition;
-  /** Where `session.keepUpstreamToken` keeps it. */
+/** A session in the store. */
+export interface SharedSession extends StoredPrincipal {
+  /** Only with `session.keepUpstreamToken`. */
   readonly upstreamToken: AccessToken | undefined;
 }
 
-/** The same, as it was found. */
+/** A session that was read from the store. */
 export interface FoundSession extends SharedSession {
   readonly generation: number;
-  /** Ms for which it will live. */
+  /** Ms until it ends. */
   readonly remainingMs: number;
 }
 
@@ -32,20 +28,20 @@ export interface SharedSessionsParts {
   readonly issuer: symbol;
   readonly periodMs: number;
   readonly idleMs: number | undefined;
-  /** The upstream's own tokens are bearers: the same one may begin a session again. */
+  /** The bearers are tokens of the upstream, so the same one may begin a session again. */
   readonly bearersMayRepeat: boolean;
 }
 
-/** Sessions in the store, which all instances read. Everything here may throw `store_unavailable`. */
+/** Sessions in the store, which all instances read. Every method may throw `store_unavailable`. */
 export class SharedSessions {
   constructor(private readonly parts: SharedSessionsParts) {}
 
-  /** The name of this token's session among the instances. */
+  /** Returns the name of this token's session, the same on all instances. */
   indexOf(token: string): string {
     return this.parts.store.indexOf(lengthPrefixed(['session', ...this.parts.scope, token]));
   }
 
-  /** Hears which sessions were ended on any instance, if the news arrive. Returns what ends it. */
+  /** Receives the sessions that any instance has ended; a notification may be lost. Returns a function that ends it. */
   onEnded(listener: (index: string, generation: number) => void): () => void {
     return this.parts.store.subscribe(this.#topic, (message) => {
       const [index = '', generation] = message.split(' ');
@@ -53,7 +49,7 @@ export class SharedSessions {
     });
   }
 
-  /** To be taken before the upstream is asked. Looks at the revocations first, so that a login after one counts. */
+  /** Returns the position after all revocations, so that a later login holds. Read it before the upstream is called. */
   async mark(): Promise<LogPosition> {
     const { log } = this.parts;
     await log.catchUp();
@@ -73,7 +69,7 @@ export class SharedSessions {
     return generation;
   }
 
-  /** The session of this token, if it lives. Its use is noted. */
+  /** Returns the session of this token, unless it has ended. Records its use. */
   async read(token: string): Promise<FoundSession | undefined> {
     const { store, log, idleMs, scope, issuer } = this.parts;
     const [entry, seen] = await Promise.all([
@@ -84,7 +80,7 @@ export class SharedSessions {
     if (entry === undefined || (idleMs !== undefined && seen === undefined)) return undefined;
     const session = decode(entry.value, scope[0] ?? '', issuer);
     if (session === undefined || log.ended(session.mark, log.indexOf(session.principal.username))) return undefined;
-    // Noted so seldom that a busy session costs next to nothing, and so often that it never ends while it is used.
+    // A tenth of the idle time is seldom enough for a busy session, and often enough for one in use never to end.
     if (seen !== undefined && idleMs !== undefined && seen.remainingMs < idleMs * 0.9) {
       void this.#touch(token, seen.generation).catch(() => undefined);
     }
@@ -101,7 +97,7 @@ export class SharedSessions {
     const name = this.#nameOf('session', token);
     let last: number | undefined;
     const discard = async (generation: number): Promise<boolean> => {
-      // Kept for a repetition: where the discard was done and only its answer got lost, a login may have followed.
+      // Kept for a repetition: if only the answer of the discard was lost, a login may have followed it.
       last = generation;
       await store.discard(name, generation, periodMs);
       return true;
@@ -117,7 +113,7 @@ export class SharedSessions {
     });
   }
 
-  /** Records a use. That record outlives a logout, so its generation grows from login to login as well. */
+  /** Records a use. The record survives a logout, so its generation increases from login to login as well. */
   async #touch(token: string, generation: number): Promise<void> {
     const { store, idleMs = 0 } = this.parts;
     await store.write(this.#nameOf('seen', token), { value: '', generation: generation + 1, lifeMs: idleMs });
@@ -132,29 +128,18 @@ export class SharedSessions {
   }
 }
 
-function encode({ principal, mark, upstreamToken }: SharedSession): string {
-  const { username, scopes, isAPI, expiresAt } = principal;
-  const token = upstreamToken && {
-    value: upstreamToken.value,
-    expiresAt: upstreamToken.expiresAt,
-    scopes: upstreamToken.scopes,
-  };
-  return JSON.stringify({ username, scopes, isAPI, expiresAt, mark, token });
+function encode(session: SharedSession): string {
+  const { value, expiresAt, scopes } = session.upstreamToken ?? {};
+  const token = value === undefined ? undefined : { value, expiresAt, scopes };
+  return JSON.stringify({ ...storedFields(session), token });
 }
 
 function decode(text: string, instance: string, issuer: symbol): SharedSession | undefined {
-  const said = parseObject(text);
-  const written = readPrincipal(said);
-  const upstreamToken = readToken(said?.['token']);
-  if (written === undefined || upstreamToken === 'unreadable') return undefined;
-  const { mark, ...facts } = written;
-  const scopes = Object.freeze([...facts.scopes]);
-  return { principal: new Principal({ ...facts, scopes, instance }, issuer), mark, upstreamToken };
-}
-
-function readToken(token: unknown): AccessToken | undefined | 'unreadable' {
-  if (isAbsent(token)) return undefined;
+  const fields = parseObject(text);
+  const stored = readPrincipal(fields, instance, issuer);
+  const token = fields?.['token'];
+  if (stored === undefined || isAbsent(token)) return stored && { ...stored, upstreamToken: undefined };
   const { value, expiresAt, scopes } = isObject(token) ? token : {};
-  if (!isText(value) || !isOptionalNumber(expiresAt) || !isTexts(scopes)) return 'unreadable';
-  return new AccessToken(value, { expiresAt: expiresAt ?? undefined, scopes });
+  if (!isText(value) || !isOptionalNumber(expiresAt) || !isTexts(scopes)) return undefined;
+  return { ...stored, upstreamToken: new AccessToken(value, { expiresAt: expiresAt ?? undefined, scopes }) };
 }

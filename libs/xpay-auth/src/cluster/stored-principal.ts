@@ -1,25 +1,33 @@
 import { isNumber, isObject, isOptionalNumber, isText, isTexts } from '../core/json-object.js';
+import { Principal } from '../core/principal.js';
 import type { LogPosition } from './revocation-log.js';
 
-/** Who somebody is, as it stands in the store. */
+/** A principal in the store, and the position in the log of revocations before the upstream was called. */
 export interface StoredPrincipal {
-  readonly username: string;
-  readonly scopes: readonly string[];
-  readonly isAPI: boolean;
-  readonly expiresAt: number | undefined;
-  /** When in the order of revocations the upstream was asked. */
+  readonly principal: Principal;
   readonly mark: LogPosition;
 }
 
+/** Returns the fields to store. */
+export function storedFields({ principal, mark }: StoredPrincipal): Readonly<Record<string, unknown>> {
+  const { username, scopes, isAPI, expiresAt } = principal;
+  return { username, scopes, isAPI, expiresAt, mark };
+}
+
 /**
- * The store's seal vouches that one of us has written it; of which version of this library nobody knows. `undefined` for what
- * cannot be understood: nobody is let in on a guess.
+ * Returns the principal of such fields; `undefined` where one of them is invalid. The seal of the store proves that an instance
+ * wrote them, but not which version of this library.
  */
-export function readPrincipal(said: Readonly<Record<string, unknown>> | undefined): StoredPrincipal | undefined {
-  const { username, scopes, isAPI, expiresAt, mark } = said ?? {};
+export function readPrincipal(
+  fields: Readonly<Record<string, unknown>> | undefined,
+  instance: string,
+  issuer: symbol,
+): StoredPrincipal | undefined {
+  const { username, scopes, isAPI, expiresAt, mark } = fields ?? {};
   const { epoch, position } = isObject(mark) ? mark : {};
   if (!isText(username) || !isTexts(scopes) || typeof isAPI !== 'boolean' || !isOptionalNumber(expiresAt))
     return undefined;
   if (!isText(epoch) || !isNumber(position)) return undefined;
-  return { username, scopes, isAPI, expiresAt: expiresAt ?? undefined, mark: { epoch, position } };
+  const facts = { username, scopes: Object.freeze([...scopes]), isAPI, expiresAt: expiresAt ?? undefined, instance };
+  return { principal: new Principal(facts, issuer), mark: { epoch, position } };
 }

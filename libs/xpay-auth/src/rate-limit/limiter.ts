@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import type { Count, Store } from '../core/store.js';
 
-/** The most failures within a time. */
+/** The maximum number of failures within a time. */
 export interface Limit {
   /** Failed attempts. */
   readonly attempts: number;
@@ -19,19 +19,19 @@ export interface Spent {
 
 export interface LimiterParts {
   readonly clock: Clock;
-  /** Where all instances count together. */
+  /** The store in which all instances count together. */
   readonly store?: Store | undefined;
 }
 
-/** Keys that hold a count in this process; the least recently counted make room. */
+/** Keys with a count in this process. Beyond it the least recently counted ones are dropped. */
 const MOST_KEYS = 50_000;
-/** Refunds and unanswered counts kept for a store that is away; beyond it counts stay until their window closes. */
+/** Refunds and unanswered counts that are kept for an unavailable store. Beyond it counts stay until their window closes. */
 const MOST_DEFERRED = 10_000;
 
 /**
- * Counts attempts by key, in the store if there is one. While the store is away or full, this process counts for itself: a
- * guesser then has a budget on each instance. A refund that did not reach the store, and a count that it may have made before
- * it fell silent, are given back when it answers again, so that its outage locks no owner out.
+ * Counts attempts by key, in the store if there is one. While the store is unavailable or full, each instance counts alone. A
+ * refund that did not reach the store, and a count that the store may have made without an answer, are given back when the
+ * store answers again, so that its outage locks no user out.
  */
 export class Limiter {
   readonly #here: FixedWindowCounter;
@@ -56,29 +56,29 @@ export class Limiter {
 
   /** Counts one attempt, also one that may not be made. */
   async spend(key: string): Promise<Spent> {
-    const { store } = this.parts;
-    if (store === undefined) return this.#spendHere(key);
-    const id = `attempts ${this.name} ${key}`;
+    const { store, clock } = this.parts;
+    const shared = store && (await this.#spendShared(store, `attempts ${this.name} ${key}`));
+    if (shared !== undefined) return shared;
+    const { count, remainingMs, window } = this.#here.count(key, this.limit.windowMs, clock.monotonic());
+    return { waitMs: this.#waitMs(count, remainingMs), refund: async () => this.#here.uncount(key, window) };
+  }
+
+  async #spendShared(store: Store, id: string): Promise<Spent | undefined> {
     await Promise.all(this.#deferred.splice(0).map((one) => this.#uncount(store, one.id, one.window)));
     try {
-      const counted = await store.count(id, this.limit.windowMs);
-      const inDoubt = Math.min(this.#unanswered.get(id) ?? 0, counted.count - 1);
+      const { count, remainingMs, window } = await store.count(id, this.limit.windowMs);
+      const inDoubt = Math.min(this.#unanswered.get(id) ?? 0, count - 1);
       this.#unanswered.delete(id);
-      for (let i = 0; i < inDoubt; i++) void this.#uncount(store, id, counted.window);
-      return this.#spent(counted, inDoubt, () => this.#uncount(store, id, counted.window));
+      for (let i = 0; i < inDoubt; i++) void this.#uncount(store, id, window);
+      return { waitMs: this.#waitMs(count - inDoubt, remainingMs), refund: () => this.#uncount(store, id, window) };
     } catch {
       if (this.#unanswered.size < MOST_DEFERRED) this.#unanswered.set(id, (this.#unanswered.get(id) ?? 0) + 1);
-      return this.#spendHere(key);
+      return undefined;
     }
   }
 
-  #spendHere(key: string): Spent {
-    const counted = this.#here.count(key, this.limit.windowMs, this.parts.clock.monotonic());
-    return this.#spent(counted, 0, async () => this.#here.uncount(key, counted.window));
-  }
-
-  #spent({ count, remainingMs }: Count, inDoubt: number, refund: () => Promise<void>): Spent {
-    return { waitMs: count - inDoubt > this.limit.attempts ? Math.ceil(remainingMs) : 0, refund };
+  #waitMs(count: number, remainingMs: number): number {
+    return count > this.limit.attempts ? Math.ceil(remainingMs) : 0;
   }
 
   async #uncount(store: Store, id: string, window: string): Promise<void> {

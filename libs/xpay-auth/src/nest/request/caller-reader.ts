@@ -50,7 +50,7 @@ export class CallerReader {
         : [{ scheme, credentials: SealedCredentials.of(extracted) }];
     });
     const header = authorizationOf(request);
-    if (header !== undefined) found.push(this.#readHeader(header));
+    if (header !== undefined) found.push(this.readHeader(header));
     const [first, second] = found;
     if (second !== undefined) {
       throw new XPayAuthError('invalid_request', 'The request presents two kinds of credentials');
@@ -59,7 +59,8 @@ export class CallerReader {
     return first;
   }
 
-  #readHeader(header: string): Presented {
+  /** Reads the credentials of the `Authorization` header. Throws like {@link read}. */
+  readHeader(header: string): Presented {
     const { scheme, rest } = parseAuthorization(header);
     if (this.#accepted.has(scheme)) {
       if (scheme === 'basic') return { scheme: 'Basic', credentials: parseBasic(rest) };

@@ -142,7 +142,8 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
     const { verifier, sessions } = this.#parts;
     let presented: Presented | undefined;
     try {
-      presented = this.#parts.reader.read(request);
+      const { reader } = this.#parts;
+      presented = header === undefined ? reader.read(request) : reader.readHeader(header.text);
       if ('token' in presented) return await sessions.verify(presented.token);
     } catch (thrown) {
       const failure = unexpected(thrown);
