@@ -1,6 +1,7 @@
 import { type Credentials, type Principal, type Store, XPayAuthError } from 'nestjs-xpay-auth';
 import { SealedCredentials } from '../../libs/xpay-auth/src/core/credentials.js';
 import { KeyedDigest } from '../../libs/xpay-auth/src/core/cache-key.js';
+import { Instrumentation } from '../../libs/xpay-auth/src/core/instrumentation.js';
 import { unlimitedAttempts } from '../../libs/xpay-auth/src/rate-limit/attempts.js';
 import { CredentialVerifier } from '../../libs/xpay-auth/src/verification/credential-verifier.js';
 import { RevocationLog } from '../../libs/xpay-auth/src/cluster/revocation-log.js';
@@ -416,6 +417,7 @@ export class InboundWorld implements World {
         onEverybody: () => sessions.everyoneRevoked(),
       });
     const share = this.setting.share && store && log;
+    const instrumentation = new Instrumentation();
     const verifier = new CredentialVerifier({
       instance: 'default',
       issuer,
@@ -425,6 +427,7 @@ export class InboundWorld implements World {
       digest,
       revocations,
       audit: nothing,
+      instrumentation,
       attempts: unlimitedAttempts,
       scopeHierarchy: {},
       policy: {
@@ -445,6 +448,7 @@ export class InboundWorld implements World {
       verifier,
       revocations,
       audit: nothing,
+      instrumentation,
       policy: { periodMs: SESSION_MS, idleMs: undefined, token: 'opaque', keepUpstreamToken: false },
       shared: store &&
         log && {

@@ -17,7 +17,7 @@ const LRU_CACHE = /^lru-cache$/;
 
 /** A folder is listed after every folder that it imports from, so imports run one way. */
 const rules: Readonly<Record<string, Rule>> = {
-  core: { folders: [], packages: [/^node:(?:crypto|util)$/, /^@nestjs\/common$/] },
+  core: { folders: [], packages: [/^node:(?:crypto|http|util)$/, /^@nestjs\/common$/] },
   async: { folders: ['core'], packages: [/^node:os$/] },
   http: { folders: ['core'], packages: [NODE, /^axios$/] },
   dialects: { folders: ['core', 'http'], packages: [NODE] },
@@ -33,11 +33,11 @@ const rules: Readonly<Record<string, Rule>> = {
   'nest/request': { folders: ['core'], packages: [NODE, NEST] },
   'nest/exceptions': { folders: ['core'], packages: [/^@nestjs\/common(?:\/|$)/] },
   'nest/options': {
-    folders: ['core', 'async', 'rate-limit', 'http', 'dialects', 'stores', 'nest/request'],
+    folders: ['core', 'async', 'rate-limit', 'http', 'dialects', 'stores'],
     packages: [NODE, NEST, /^zod$/],
   },
   'nest/services': {
-    folders: ['core', 'async', 'rate-limit', 'token', 'verification', 'sessions', 'nest/request'],
+    folders: ['core', 'async', 'rate-limit', 'token', 'verification', 'sessions'],
     packages: [NODE, NEST, /^rxjs$/, /^axios$/],
   },
   'nest/strategy': {
@@ -135,7 +135,6 @@ const rules: Readonly<Record<string, Rule>> = {
       'rate-limit',
       'dialects',
       'sessions',
-      'nest/request',
       'nest/exceptions',
       'nest/options',
       'nest/services',

@@ -119,5 +119,5 @@ export type {
   Handshake,
   IncomingRequest,
   RpcMessage,
-} from './nest/request/incoming-request.js';
+} from './core/incoming-request.js';
 export type { UpgradeRequest } from './nest/contexts/handshakes.js';

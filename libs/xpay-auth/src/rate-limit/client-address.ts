@@ -1,23 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import { BlockList, isIP, isIPv6 } from 'node:net';
 import type { Clock } from '../core/clock.js';
+import type { IncomingRequest } from '../core/incoming-request.js';
 import type { Store } from '../core/store.js';
-
-/** The parts of a request that determine the client's address. */
-export interface AddressedRequest {
-  readonly headers: Readonly<Record<string, unknown>>;
-  readonly socket?:
-    | {
-        readonly remoteAddress?: string | undefined;
-        readonly localAddress?: string | undefined;
-        readonly destroyed?: boolean | undefined;
-      }
-    | undefined;
-  readonly ip?: string | undefined;
-  readonly ips?: readonly string[] | undefined;
-  readonly raw?: unknown;
-  readonly rpc?: unknown;
-}
 
 /** The address of a connection whose peer the system cannot name (the `unknown` of RFC 7239 §6.2). */
 export const UNKNOWN_ADDRESS = 'unknown';
@@ -43,7 +28,7 @@ const MOST_PEERS = 1_000;
 export class ClientAddresses {
   readonly #clients = new LRUCache<string, true>({ max: MOST_PEERS });
 
-  of(request: AddressedRequest): ClientAddress {
+  of(request: IncomingRequest): ClientAddress {
     const found = addressOf(request);
     const peer = request.socket?.remoteAddress;
     // Only private peers are tracked; public addresses would evict them.
@@ -55,7 +40,7 @@ export class ClientAddresses {
 }
 
 /** Returns the address by this request alone. */
-export function addressOf(request: AddressedRequest): ClientAddress {
+export function addressOf(request: IncomingRequest): ClientAddress {
   // A message without a connection: the peer is a broker, or a service that passes on the messages of many users.
   if (request.rpc !== undefined && request.socket === undefined) return { address: undefined, untrustedProxy: false };
   const peer = request.socket?.remoteAddress;
@@ -68,18 +53,18 @@ export function addressOf(request: AddressedRequest): ClientAddress {
 }
 
 /** Whether the request has a header of a proxy. */
-function isForwarded({ headers }: AddressedRequest): boolean {
-  return headers['x-forwarded-for'] !== undefined || headers['forwarded'] !== undefined;
+function isForwarded({ headers }: IncomingRequest): boolean {
+  return headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined;
 }
 
 /** A TCP connection that was reset has no peer either, but it is destroyed, or still has its local address. */
-function isFromOwnNetwork({ socket }: AddressedRequest): boolean {
+function isFromOwnNetwork({ socket }: IncomingRequest): boolean {
   if (socket?.remoteAddress !== undefined) return isPrivate(socket.remoteAddress);
   return socket !== undefined && socket.localAddress === undefined && socket.destroyed !== true;
 }
 
 /** Whether the platform trusts the headers of this peer. */
-function isByTrustedProxy({ ips = [], raw }: AddressedRequest): boolean {
+function isByTrustedProxy({ ips = [], raw }: IncomingRequest): boolean {
   return ips.length > (raw === undefined ? 0 : 1);
 }
 

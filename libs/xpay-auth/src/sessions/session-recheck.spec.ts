@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { Instrumentation } from '../core/instrumentation.js';
 import { ManualClock } from 'nestjs-xpay-auth/testing';
 import { Principal } from '../core/principal.js';
 import { Revocations } from '../verification/upstream-check.js';
@@ -47,6 +48,7 @@ function stage(record: SessionRecord | undefined) {
     own: new Revocations(),
     alive,
     take,
+    instrumentation: new Instrumentation(),
   });
   return { clock, answers, taken, recheck, listeners };
 }

@@ -9,16 +9,16 @@ import type { Instrumentation } from '../core/instrumentation.js';
 export interface SessionRecheckParts {
   readonly clock: Clock;
   readonly sessions: Pick<SharedSessions, 'read' | 'indexOf' | 'onEnded'>;
-  /** What was revoked on this instance. */
+  /** The revocations of this instance. */
   readonly own: Revocations;
-  /** The session under this key, if this process knows it and it has not ended. */
+  /** Returns the session of this key, if this process knows it and it has not ended. */
   readonly alive: (key: string) => SessionRecord | undefined;
-  /** Takes what the store holds under this key; `undefined`: nothing any more. */
+  /** Receives the entry of the store; `undefined`: there is none any more. */
   readonly take: (key: string, found: NamedSession | undefined, asked: AskedAt) => void;
-  readonly instrumentation?: Instrumentation | undefined;
+  readonly instrumentation: Instrumentation;
 }
 
-/** A session that was found, by its name among the instances. */
+/** A session of the store, with its name among the instances. */
 export type NamedSession = FoundSession & { readonly index: string };
 
 /** The moment before a read, on the monotonic clock and in the order of this instance's revocations. */
@@ -27,23 +27,23 @@ export interface AskedAt {
   readonly mark: RevocationPosition;
 }
 
-/** A shared session that was read so long ago is read again. */
+/** Ms after which a shared session is read again. */
 const RECHECK_AFTER_MS = 1_000;
-/** While the store is away, a session goes on for so long after it was last read. */
+/** Ms after its last read for which a session continues while the store is unavailable. */
 const ALONE_MS = 60_000;
-/** Who has a session here does not wait longer for the store. */
+/** Maximum wait for the store in ms, for a session that this process knows. */
 const BUDGET_MS = 50;
-/** A read is over, and a session read again, long before so many others have logged out. */
+/** Ended sessions that are kept. A read finishes long before so many others have ended. */
 const MOST_ENDED = 10_000;
 
 /** Reads shared sessions again every second, one read at a time for each, and goes on without a store that is slow or away. */
 export class SessionRecheck {
   readonly #reads = new SingleFlight<void>(() =>
-    this.parts.instrumentation?.record({ type: 'joined', flight: 'session' }),
+    this.parts.instrumentation.record({ type: 'joined', flight: 'session' }),
   );
-  /** Sessions that were ended on any instance, with their generation; what a read under way still brings of them is not taken. */
+  /** Generations of sessions that any instance has ended, by name. A read that began before does not bring them back. */
   readonly #ended = new LRUCache<string, number>({ max: MOST_ENDED });
-  /** Sessions whose logout here has not reached the store yet, so that their generation is unknown. */
+  /** Names of sessions whose logout here has not reached the store yet, so that their generation is unknown. */
   readonly #ending = new LRUCache<string, true>({ max: MOST_ENDED });
   readonly #unsubscribe: () => void;
 
@@ -51,12 +51,12 @@ export class SessionRecheck {
     this.#unsubscribe = parts.sessions.onEnded((index, generation) => this.ended(index, generation));
   }
 
-  /** Whether this record was read so lately that the store need not be asked. */
+  /** Whether this record was read so recently that the store is not read again. */
   isRecent(record: SessionRecord, now: number): boolean {
     return record.shared !== undefined && now - record.shared.checkedAt < RECHECK_AFTER_MS;
   }
 
-  /** The session of this token. Throws `store_unavailable` when only the store could tell. */
+  /** Returns the session of this token. Throws `store_unavailable` where only the store could decide. */
   async run(key: string, token: string): Promise<SessionRecord | undefined> {
     const reading = this.#reads.run(key, () => this.#read(key, token));
     const here = this.parts.alive(key);
@@ -74,7 +74,7 @@ export class SessionRecheck {
     this.#ending.set(index, true);
   }
 
-  /** The logout here has reached the store and ended all up to this generation; `undefined`: there was no session. */
+  /** The logout here has reached the store and ended all sessions up to this generation; `undefined`: there was none. */
   settled(index: string, generation: number | undefined): void {
     this.#ending.delete(index);
     if (generation !== undefined) this.ended(index, generation);
@@ -103,7 +103,7 @@ export class SessionRecheck {
     take(key, isOver ? undefined : { ...found, index }, asked);
   }
 
-  /** Over when the store has answered, or when it is too slow for a session that was read lately. */
+  /** Resolves when the store has answered, or when it is too slow for a session that was read recently. */
   #inTime(reading: Promise<void>, { shared }: SessionRecord): Promise<void> {
     const { clock } = this.parts;
     if (clock.monotonic() - (shared?.checkedAt ?? -Infinity) >= ALONE_MS) return reading;

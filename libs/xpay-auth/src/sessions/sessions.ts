@@ -4,7 +4,7 @@ import type { Clock } from '../core/clock.js';
 import type { KeyedDigest } from '../core/cache-key.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { Principal } from '../core/principal.js';
-import { Instrumentation } from '../core/instrumentation.js';
+import type { Instrumentation } from '../core/instrumentation.js';
 import type { AuditSink } from '../core/audit-events.js';
 import type { CredentialVerifier } from '../verification/credential-verifier.js';
 import type { ReceivedCredentials } from '../verification/presented-credentials.js';
@@ -16,11 +16,11 @@ import type { SharedSessions } from '../cluster/shared-sessions.js';
 
 /** The option `session`, resolved. */
 export interface SessionPolicy {
-  /** Ms that a session lives at most. */
+  /** Maximum lifetime of a session, in ms. */
   readonly periodMs: number;
-  /** Ms without use after which it ends; `undefined`: it does not. */
+  /** Ms without use after which a session ends; `undefined`: no limit. */
   readonly idleMs: number | undefined;
-  /** What the caller is given as a bearer: random bits, or the upstream's own token. */
+  /** The bearer of the caller: random bits, or the upstream's own token. */
   readonly token: 'opaque' | 'upstream';
   /** Whether the upstream's token is kept beside the session. */
   readonly keepUpstreamToken: boolean;
@@ -33,54 +33,51 @@ export interface SessionsParts {
   readonly verifier: CredentialVerifier;
   readonly revocations: Revocations;
   readonly audit: AuditSink;
-  /** Where sessions are shared with other instances. */
+  /** Shares sessions with other instances. */
   readonly shared?: { readonly sessions: SharedSessions; readonly log: RevocationLog } | undefined;
-  readonly instrumentation?: Instrumentation | undefined;
+  readonly instrumentation: Instrumentation;
 }
 
-/** What a login brings: a bearer token of our own, shown this once. */
+/** The result of a login: a bearer token of this app, which is returned only once. */
 export interface Session {
-  /** What the caller presents as `Authorization: Bearer …`. Only its digest is kept here. */
+  /** The caller presents it as `Authorization: Bearer …`. This process keeps only its digest. */
   readonly accessToken: string;
   /** The scheme to present it by (RFC 6750 §2.1). */
   readonly tokenType: 'Bearer';
   /** Ms since the epoch at which the session ends at the latest. */
   readonly expiresAt: number;
-  /** Who logged in. */
+  /** The caller who logged in. */
   readonly principal: Principal;
 }
 
 /**
- * Logins that live for a period: a random bearer of which only a digest is kept. They end by their period, idleness, logout
- * or revocation, and with this process, whose memory they live in; unless they are shared, and this memory is in front.
+ * Logins with a random bearer, of which only a digest is kept. A session ends by its period, idleness, logout or revocation. It
+ * also ends with this process, unless sessions are shared: then this memory is a cache in front of the store.
  */
 export class Sessions {
   readonly #records = new SessionRecords();
   readonly #recheck: SessionRecheck | undefined;
-  /** Where sessions are shared, the log has the revocations; this has those of this instance that are not in it yet. */
+  /** With shared sessions, the revocations of this instance that the log does not have yet. */
   readonly #own = new Revocations();
-  readonly #instrumentation: Instrumentation;
   #hits = 0;
   #rereads = 0;
 
   constructor(private readonly parts: SessionsParts) {
-    const { clock, shared, instrumentation } = parts;
-    this.#instrumentation = instrumentation ?? new Instrumentation();
+    const { shared } = parts;
     this.#recheck =
       shared &&
       new SessionRecheck({
-        clock,
+        ...parts,
         sessions: shared.sessions,
         own: this.#own,
         alive: (key) => this.#alive(key),
         take: (key, found, asked) => this.#take(key, found, asked),
-        instrumentation,
       });
   }
 
-  /** Throws what the check of the credentials does, and `store_unavailable` where sessions are shared. */
+  /** Throws the failures of the check, and `store_unavailable` where sessions are shared. */
   login(received: ReceivedCredentials): Promise<Session> {
-    return this.#instrumentation.observe({ type: 'login' }, () => this.#login(received));
+    return this.parts.instrumentation.observe({ type: 'login' }, () => this.#login(received));
   }
 
   async #login(received: ReceivedCredentials): Promise<Session> {
@@ -110,17 +107,17 @@ export class Sessions {
     return { accessToken, tokenType: 'Bearer', expiresAt, principal };
   }
 
-  /** How often a session was found. */
+  /** The number of times that a session was found. */
   get hits(): number {
     return this.#hits;
   }
 
-  /** How often of these the shared store was read first. */
+  /** The number of these for which the shared store was read first. */
   get rereads(): number {
     return this.#rereads;
   }
 
-  /** The session's principal, by the digest of its `Authorization` header. Reads no store, so it knows a shared one for a second. */
+  /** Returns the principal of a session, by the digest of its header. Reads no store, so it knows a shared session for a second. */
   recall(key: string): Principal | undefined {
     const record = this.#alive(key);
     if (record === undefined) return undefined;
@@ -128,13 +125,13 @@ export class Sessions {
     return this.#recheck?.isRecent(record, now) === false ? undefined : this.#recognised(record, now);
   }
 
-  /** The session's principal. Throws `invalid_token`, or `store_unavailable` when only the store could tell. */
+  /** Returns the principal of a session. Throws `invalid_token`, or `store_unavailable` where only the store could decide. */
   verify(token: string): Principal | Promise<Principal> {
     const key = this.parts.digest.of(bearerHeader(token));
     const principal = this.recall(key);
     if (principal !== undefined) return principal;
     if (this.#recheck === undefined) throw unknownBearer();
-    return this.#instrumentation.observe({ type: 'read session' }, () => this.#reread(key, token));
+    return this.parts.instrumentation.observe({ type: 'read session' }, () => this.#reread(key, token));
   }
 
   async #reread(key: string, token: string): Promise<Principal> {
@@ -144,14 +141,14 @@ export class Sessions {
     return this.#recognised(record, this.parts.clock.monotonic());
   }
 
-  /** The upstream's token of a live session, where `session.keepUpstreamToken` keeps it. */
+  /** Returns the upstream's token of a session, with `session.keepUpstreamToken`. */
   upstreamToken(token: string): AccessToken | undefined {
     return this.#alive(this.parts.digest.of(bearerHeader(token)))?.upstreamToken;
   }
 
   /**
-   * Ends every session of this token that was begun before, on all instances: with `session.token: 'upstream'` several logins
-   * may hold equal tokens. Throws `store_unavailable` when it has ended here, and elsewhere will once the store is back.
+   * Ends every earlier session of this token, on all instances: with `session.token: 'upstream'` several logins may have equal
+   * tokens. Throws `store_unavailable` when the session has ended here, and will end elsewhere once the store is back.
    */
   async logout(token: string): Promise<void> {
     const { digest, audit, shared } = this.parts;
@@ -166,7 +163,7 @@ export class Sessions {
     await shared.sessions.end(token, record?.shared?.generation, settled);
   }
 
-  /** As {@link logout}, for all that a user has. */
+  /** Like {@link logout}, for all sessions of a user. */
   async revokeUser(username: string): Promise<void> {
     this.#own.revokeUser(username);
     this.userRevoked(username);
@@ -174,7 +171,7 @@ export class Sessions {
     await this.parts.shared?.log.revokeUser(username);
   }
 
-  /** As {@link logout}, for all users. */
+  /** Like {@link logout}, for all users. */
   async revokeAll(): Promise<void> {
     this.#own.revokeAll();
     this.everyoneRevoked();
@@ -182,7 +179,7 @@ export class Sessions {
     await this.parts.shared?.log.revokeAll();
   }
 
-  /** Stops following what ends on other instances. */
+  /** Stops receiving notifications of other instances. */
   stop(): void {
     this.#recheck?.stop();
   }
@@ -200,7 +197,7 @@ export class Sessions {
     this.#records.clear();
   }
 
-  /** What the store holds under this key is what holds here. */
+  /** Replaces the record of this key by the entry of the store. */
   #take(key: string, found: NamedSession | undefined, { checkedAt, mark }: AskedAt): void {
     const { clock, shared } = this.parts;
     if (found === undefined || shared === undefined) return this.#records.delete(key);
@@ -229,7 +226,7 @@ export class Sessions {
     const { clock, policy } = this.parts;
     const now = clock.monotonic();
     const idle = policy.idleMs !== undefined && now - record.seenAt >= policy.idleMs;
-    // The monotonic clock may stand still while a machine sleeps: whichever clock is there first ends the session.
+    // The monotonic clock may stand still while a machine sleeps, so the first of the two clocks ends the session.
     const over = now >= record.endsAt || clock.now() >= record.expiresAt;
     if (!over && !idle && !this.#isRevoked(record)) return record;
     this.#records.delete(key);
@@ -249,7 +246,7 @@ function unknownBearer(): XPayAuthError {
   return new XPayAuthError('invalid_token', 'The bearer token is unknown, expired or revoked');
 }
 
-/** The one spelling of a bearer header: sessions and raw headers meet in its digest. */
+/** Returns the only accepted spelling of a bearer header, whose digest is the key of a session. */
 function bearerHeader(token: string): string {
   return `Bearer ${token}`;
 }

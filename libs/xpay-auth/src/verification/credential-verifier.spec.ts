@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { AccessToken } from '../core/credentials.js';
 import { KeyedDigest, callerText } from '../core/cache-key.js';
 import { XPayAuthError } from '../core/errors.js';
+import { Instrumentation } from '../core/instrumentation.js';
 import type { Grant } from '../core/ports.js';
 import { ManualClock } from '../testing/emulators/manual-clock.js';
 import { unlimitedAttempts } from '../rate-limit/attempts.js';
@@ -38,6 +39,7 @@ function verifierOf(parts: Partial<CredentialVerifierParts>) {
     scopeHierarchy: {},
     authenticate: ({ username }) => Promise.resolve(grant(username)),
     attempts: unlimitedAttempts,
+    instrumentation: new Instrumentation(),
     revocations: new Revocations(),
     audit: () => undefined,
     ...parts,

@@ -2,7 +2,7 @@ import type { AuditSink } from '../core/audit-events.js';
 import { type KeyedDigest, callerText } from '../core/cache-key.js';
 import { flawOf } from '../core/credentials.js';
 import { XPayAuthError } from '../core/errors.js';
-import { Instrumentation } from '../core/instrumentation.js';
+import type { Instrumentation } from '../core/instrumentation.js';
 import type { Purpose } from '../core/ports.js';
 import type { Principal } from '../core/principal.js';
 import { AttemptLimit, type AttemptLimitParts } from './attempt-limit.js';
@@ -15,11 +15,11 @@ import { UpstreamCheck, type UpstreamCheckParts, type VerificationFailure } from
 /** The parts of all links. */
 export type CredentialVerifierParts = Omit<
   CredentialCacheParts & NegativeCacheParts & AttemptLimitParts & UpstreamCheckParts,
-  'instrumentation' | 'hasRoomForRenewal' | 'next'
+  'hasRoomForRenewal' | 'next'
 > & {
   readonly digest: KeyedDigest;
   readonly audit: AuditSink;
-  readonly instrumentation?: Instrumentation | undefined;
+  readonly instrumentation: Instrumentation;
 };
 
 /**
@@ -29,16 +29,13 @@ export type CredentialVerifierParts = Omit<
 export class CredentialVerifier {
   readonly #cache: CredentialCache;
   readonly #upstream: UpstreamCheck;
-  readonly #instrumentation: Instrumentation;
 
   constructor(private readonly parts: CredentialVerifierParts) {
-    const instrumentation = (this.#instrumentation = parts.instrumentation ?? new Instrumentation());
     const upstream = (this.#upstream = new UpstreamCheck(parts));
     const attemptLimit = new AttemptLimit({ ...parts, next: upstream });
-    const negativeCache = new NegativeCache({ ...parts, instrumentation, next: attemptLimit });
+    const negativeCache = new NegativeCache({ ...parts, next: attemptLimit });
     this.#cache = new CredentialCache({
       ...parts,
-      instrumentation,
       hasRoomForRenewal: () => upstream.hasRoomFor(true),
       next: negativeCache,
     });
@@ -71,12 +68,12 @@ export class CredentialVerifier {
     try {
       presented = this.#present(received, 'verification');
     } catch (unusable) {
-      return this.#instrumentation.observe(operation, () => Promise.reject(unusable as XPayAuthError));
+      return this.parts.instrumentation.observe(operation, () => Promise.reject(unusable as XPayAuthError));
     }
     // The caller of this method has looked up the header already.
     const isLookedUp = presented.key === received.header?.digest;
     const cached = isLookedUp ? undefined : this.#cache.authenticated(presented);
-    return cached ?? this.#instrumentation.observe(operation, () => this.#cache.verify(presented));
+    return cached ?? this.parts.instrumentation.observe(operation, () => this.#cache.verify(presented));
   }
 
   /** Returns the principal and the grant of the upstream, for a login: never from the cache. */

@@ -1,6 +1,6 @@
 import type { DocumentBuilder, SecuritySchemeObject } from '@nestjs/swagger';
 import { HEADER_SCHEMES } from '../../nest/request/caller-reader.js';
-import type { CredentialsExtractor } from '../../nest/request/incoming-request.js';
+import type { CredentialsExtractor } from '../../core/incoming-request.js';
 import type { XPayInstance } from '../../nest/instance/instance.js';
 import { DEFAULT_INSTANCE } from '../../nest/options/resolve-options.js';
 

@@ -4,7 +4,7 @@ import type { Principal } from '../../core/principal.js';
 import { headersOf, toHttpException } from '../exceptions/http-exception.js';
 import { DEFAULT_INSTANCE } from '../options/resolve-options.js';
 import { stripCredentials } from '../request/caller-reader.js';
-import type { IncomingRequest } from '../request/incoming-request.js';
+import type { IncomingRequest } from '../../core/incoming-request.js';
 import { decided, decidedByPassport, requirementOf, setUser } from '../requirement/requirement.js';
 import { graphqlContext } from './graphql.context.js';
 import type { Denial, RequestContext } from './request-context.js';

@@ -1,6 +1,6 @@
 import { type ArgumentsHost, HttpException } from '@nestjs/common';
 import { XPayAuthError } from '../../core/errors.js';
-import type { IncomingRequest } from '../request/incoming-request.js';
+import type { IncomingRequest } from '../../core/incoming-request.js';
 import type { XPayInstances } from '../instance/xpay-instances.js';
 import { headersOf } from '../exceptions/http-exception.js';
 import { headersOfException } from './contexts.js';

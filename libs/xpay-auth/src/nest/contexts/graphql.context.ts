@@ -2,7 +2,7 @@ import { type ArgumentsHost, HttpStatus } from '@nestjs/common';
 import type { ChallengeContext } from '../../core/challenge.js';
 import { XPayAuthError } from '../../core/errors.js';
 import { detailsOf, headersOf } from '../exceptions/http-exception.js';
-import type { IncomingRequest } from '../request/incoming-request.js';
+import type { IncomingRequest } from '../../core/incoming-request.js';
 import { type RequestContext, withCause } from './request-context.js';
 import { setUser } from '../requirement/requirement.js';
 import { type UpgradeRequest, holdHandshake, isRequest } from './handshakes.js';

@@ -3,7 +3,7 @@ import type { ChallengeContext } from '../../core/challenge.js';
 import type { XPayAuthError } from '../../core/errors.js';
 import type { FailureStatus } from '../../core/failures.js';
 import { detailsOf, failureMessage, headersOf, type FailureMessage } from '../exceptions/http-exception.js';
-import type { IncomingRequest } from '../request/incoming-request.js';
+import type { IncomingRequest } from '../../core/incoming-request.js';
 
 /** Metadata of grpc-js, which this library never loads. */
 interface GrpcMetadata {

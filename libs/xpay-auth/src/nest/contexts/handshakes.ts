@@ -1,6 +1,6 @@
 import { XPayAuthError } from '../../core/errors.js';
 import { isAbsent } from '../../core/json-object.js';
-import type { IncomingRequest } from '../request/incoming-request.js';
+import type { IncomingRequest } from '../../core/incoming-request.js';
 import { type HeldRequest, takeOff } from './held-request.js';
 
 /** The request that opened a socket, in the terms of Node's `http.IncomingMessage`. */

@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import { NonPrinting } from '../../core/credentials.js';
-import type { Handshake, IncomingRequest } from '../request/incoming-request.js';
+import type { Handshake, IncomingRequest } from '../../core/incoming-request.js';
 import { stripCredentials } from '../request/caller-reader.js';
 
 /** The headers and the handshake of a request, credentials included. Does not print. */

@@ -3,7 +3,7 @@ import type { AbstractHttpAdapter } from '@nestjs/core';
 import type { ChallengeContext } from '../../core/challenge.js';
 import type { XPayAuthError } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
-import type { IncomingRequest } from '../request/incoming-request.js';
+import type { IncomingRequest } from '../../core/incoming-request.js';
 
 /** A failure, with what a context may need to report it. */
 export interface Denial {

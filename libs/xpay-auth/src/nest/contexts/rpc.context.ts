@@ -2,7 +2,7 @@ import type { ArgumentsHost } from '@nestjs/common';
 import type { RpcException } from '@nestjs/microservices';
 import { type Observable, from, mergeMap, of } from 'rxjs';
 import { XPayAuthError } from '../../core/errors.js';
-import type { IncomingRequest } from '../request/incoming-request.js';
+import type { IncomingRequest } from '../../core/incoming-request.js';
 import { type Denial, type RequestContext, withCause } from './request-context.js';
 import { failureMessage } from '../exceptions/http-exception.js';
 import { endStreamCall, grpcCallOf, grpcFailure, requestOfCall } from './grpc-call.js';

@@ -6,7 +6,7 @@ import type { Credentials } from '../../core/credentials.js';
 import type { Dialect } from '../../core/ports.js';
 import { isScope } from '../../core/principal.js';
 import type { Store } from '../../core/store.js';
-import type { CredentialsExtractor } from '../request/incoming-request.js';
+import type { CredentialsExtractor } from '../../core/incoming-request.js';
 
 const ms = z.int().min(0);
 const duration = z.int().min(1);

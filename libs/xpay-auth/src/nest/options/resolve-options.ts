@@ -10,7 +10,13 @@ import { giftStream } from '../../dialects/gift-stream/gift-stream.dialect.js';
 import { passwordLogin } from '../../dialects/password-login/password-login.dialect.js';
 import { xPay } from '../../dialects/xpay/xpay.dialect.js';
 import { flawOfBaseUrl, normalizeBaseUrl } from '../../http/base-url.js';
-import { ENVIRONMENT, type OpenStore, type ReadVariable, optionsFromEnvironment, storeFromEnvironment } from './environment.js';
+import {
+  ENVIRONMENT,
+  type OpenStore,
+  type ReadVariable,
+  optionsFromEnvironment,
+  storeFromEnvironment,
+} from './environment.js';
 import { ASSIGNMENT, explainIssue, valueAt } from './explain-issue.js';
 import { optionsSchema } from './options-schema.js';
 import type { XPayAuthFactoryOptions, XPayAuthInstanceOptions, XPayAuthOptions } from './xpay-auth-options.js';

@@ -7,7 +7,7 @@ import type { Dialect } from '../../core/ports.js';
 import type { Store } from '../../core/store.js';
 import type { Range } from '../../async/backoff.js';
 import type { Limit } from '../../rate-limit/attempts.js';
-import type { CredentialsExtractor } from '../request/incoming-request.js';
+import type { CredentialsExtractor } from '../../core/incoming-request.js';
 
 /** The names of the built-in dialects. `password-login` has no default `baseUrl`. */
 export type DialectName = 'xpay' | 'gift-stream' | 'password-login';

@@ -1,7 +1,7 @@
 import { SealedCredentials, type Credentials } from '../../core/credentials.js';
 import type { ChallengeScheme } from '../../core/challenge.js';
 import { XPayAuthError } from '../../core/errors.js';
-import type { CredentialsExtractor, IncomingRequest } from './incoming-request.js';
+import type { CredentialsExtractor, IncomingRequest } from '../../core/incoming-request.js';
 
 /** The two schemes of the `Authorization` header, as a challenge offers them (RFC 7617 §2.1, RFC 6750 §3). */
 export const HEADER_SCHEMES: Readonly<Record<'basic' | 'bearer', ChallengeScheme>> = {

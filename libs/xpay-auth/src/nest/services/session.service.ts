@@ -4,7 +4,7 @@ import { XPayAuthError } from '../../core/errors.js';
 import { UNKNOWN_ADDRESS } from '../../rate-limit/client-address.js';
 import type { CredentialVerifier } from '../../verification/credential-verifier.js';
 import type { Session, Sessions } from '../../sessions/sessions.js';
-import type { IncomingRequest } from '../request/incoming-request.js';
+import type { IncomingRequest } from '../../core/incoming-request.js';
 
 /** Where a login comes from. */
 export interface LoginContext {

@@ -21,7 +21,7 @@ import {
 } from '../request/caller-reader.js';
 import { ClientAddresses } from '../../rate-limit/client-address.js';
 import { toHttpException } from '../exceptions/http-exception.js';
-import type { IncomingRequest } from '../request/incoming-request.js';
+import type { IncomingRequest } from '../../core/incoming-request.js';
 import { recordPassport } from '../requirement/requirement.js';
 import { DEFAULT_INSTANCE } from '../options/resolve-options.js';
 

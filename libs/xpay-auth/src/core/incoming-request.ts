@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { ChallengeScheme } from '../../core/challenge.js';
-import type { Credentials } from '../../core/credentials.js';
+import type { ChallengeScheme } from './challenge.js';
+import type { Credentials } from './credentials.js';
 
 /** The parts of an HTTP request that this library reads, of Express, Fastify and Node. */
 export interface IncomingRequest {
