@@ -41,7 +41,7 @@ const failures: readonly [string, Record<string, string>, Prepare, number, strin
     { authorization: 'Basic !' },
     nothing,
     status.INVALID_ARGUMENT,
-    'The credentials are malformed or ambiguous',
+    'The request is malformed or ambiguous',
     {},
   ],
   [
