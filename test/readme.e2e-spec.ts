@@ -90,7 +90,7 @@ describe("the README's whole program", () => {
   });
 
   it('logs the configured upstream and whether there is an app account', () => {
-    expect(program.output()).toContain(`[XPayAuth] Upstream: xpay at ${xpay.url}, with an account of its own`);
+    expect(program.output()).toContain(`[XPayAuth] Upstream: xpay at ${xpay.url}, with an app account`);
     expect(program.output()).not.toContain(APP.secretKey);
   });
 

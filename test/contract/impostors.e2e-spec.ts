@@ -148,7 +148,7 @@ describe('a lost decorator stops the boot', () => {
     ['a decorator above it replaced the method', WrappedController],
     ['a subclass overrode the method without a decorator', OverridingController],
   ])('%s', async (_, controller) => {
-    await expect(boot(controller)).rejects.toThrow(/GET \/ \(\w+\.read\): its mark is lost/);
+    await expect(boot(controller)).rejects.toThrow(/GET \/ \(\w+\.read\): its access decorator is lost/);
   });
 
   it('and only in these cases', async () => {

@@ -5,7 +5,7 @@ import { dirname, join, relative, resolve } from 'node:path';
 const root = resolve(import.meta.dirname, '../../..');
 const library = join(root, 'libs/xpay-auth/src');
 
-/** What a folder may import from, beside itself: other folders, and packages. */
+/** The folders and packages that a folder may import from, beside itself. */
 interface Rule {
   readonly folders: readonly string[];
   readonly packages?: readonly RegExp[];
@@ -125,7 +125,7 @@ const rules: Readonly<Record<string, Rule>> = {
     packages: [NODE, NEST],
   },
   testing: { folders: ['testing/emulators', 'testing/kit'] },
-  // Runs in the CLI, without the library: what it needs of Nest is the app's.
+  // Runs in the CLI, without the library, with the app's packages of Nest.
   schematics: { folders: [], packages: [NODE, /^typescript$/] },
   index: {
     folders: [
@@ -171,7 +171,7 @@ function importsOf(file: string): Import[] {
   ];
 }
 
-/** The folder of a file; of `nest`, `integrations` and `testing` the inner one. An entry point is a folder of its own. */
+/** The folder of a file; of `nest`, `integrations` and `testing` the inner one. An entry point counts as a folder. */
 function folderOf(file: string): string {
   const [first = '', second = ''] = relative(library, file).split('/');
   if (first.endsWith('.ts')) return first.slice(0, -3);

@@ -1,4 +1,4 @@
-// The table of contents: what the package offers, listed by hand.
+// The public exports of the package, listed by hand.
 /**
  * The module, its services, strategy, guards and decorators; the dialects; the errors; the types for extensions.
  * @module nestjs-xpay-auth
@@ -21,7 +21,7 @@ export type {
 } from './nest/options/xpay-auth-options.js';
 export { InjectXPay, getXPayInjectionToken } from './nest/instance/injection.js';
 
-// outbound: the app's own token
+// outbound: the app token
 export { XPayTokenService, type GetTokenOptions } from './nest/services/token.service.js';
 export {
   XPayHttpService,
@@ -33,7 +33,7 @@ export { attachXPayBearer, type XPayBearerOptions } from './nest/services/axios-
 export { AccessToken, type AccessTokenFacts, type Credentials, Secret } from './core/credentials.js';
 export type { TokenEvent, TokenStatus } from './core/token-events.js';
 
-// inbound: who calls us, and may they
+// inbound: authentication and authorization of callers
 export { XPayStrategy } from './nest/strategy/xpay.strategy.js';
 export { ScopesGuard, XPayAuthGuard } from './nest/guards/xpay-auth.guard.js';
 export { AnyScope, Authenticated, OptionalAuth, Public, Scopes, UseXPay } from './nest/decorators/scopes.decorators.js';

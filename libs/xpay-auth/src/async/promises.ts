@@ -82,7 +82,7 @@ export function unanswered(ms: number): XPayAuthError {
   return new XPayAuthError('upstream_timeout', `The upstream did not answer within ${ms} ms`);
 }
 
-/** Allows one run per key at a time: concurrent callers share its result or failure. Nothing is kept once it has settled. */
+/** Allows one run per key at a time: concurrent callers share its result or failure. A settled result is not kept. */
 export class SingleFlight<T> {
   readonly #flights = new Map<string, Promise<T>>();
 

@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.js';
 import type { Store } from '../core/store.js';
 import { abortable } from '../async/promises.js';
 
-/** What happened to an account: it has a new token, its token was rejected, or a backoff began. */
+/** An event of an account: a new token, a rejected token, or the start of a backoff. */
 export type AccountEvent = 'token' | 'rejected' | 'pause';
 
 /** Receives an event of an account. `event` may be any text: the sender may run another version of this library. */

@@ -19,7 +19,7 @@ import { readBackoff, readToken, writeBackoff, writeToken } from './stored-token
 export interface SharedTokenParts {
   readonly store: Store;
   readonly clock: Clock;
-  /** What instances must have in common, beside the account, to share a token. */
+  /** The settings that instances must share, beside the account, to share a token. */
   readonly scope: readonly string[];
   readonly hardMarginMs: number | undefined;
 }

@@ -20,7 +20,7 @@ export type AuditEvent =
   | (Attempted & {
       /** The upstream accepted the credentials. */
       readonly type: 'verified';
-      /** What they were presented for. */
+      /** The purpose for which they were presented. */
       readonly purpose: Purpose;
       /** The upstream's own references of the check. */
       readonly reference: UpstreamReference | undefined;
@@ -38,7 +38,7 @@ export type AuditEvent =
   | (Attempted & {
       /** The check failed: the upstream is down, slow, unreadable or busy. The caller is not authenticated and not blamed. */
       readonly type: 'undecided';
-      /** What the credentials were presented for. */
+      /** The purpose for which the credentials were presented. */
       readonly purpose: Purpose;
       /** An `XPayAuthErrorCode`. */
       readonly reason: string;

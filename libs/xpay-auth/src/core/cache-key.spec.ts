@@ -72,7 +72,7 @@ describe('cache keys', () => {
     expect(digest.of(`Bearer ${start}a`)).not.toBe(digest.of(`Bearer ${start}b`));
   });
 
-  it('B11 · nothing goes through as it is: digests, empty and harmless-looking texts are hashed like any other', () => {
+  it('B11 · hashes every text, also a digest, an empty text and a harmless-looking one', () => {
     const digest = new KeyedDigest();
     for (const text of ['', 'a', digest.of('a'), 'A'.repeat(43) + '=', '0'.repeat(64)]) {
       expect(digest.of(text)).toMatch(/^[\0-\xff]{32}$/);

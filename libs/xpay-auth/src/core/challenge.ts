@@ -8,7 +8,7 @@ export interface ChallengeScheme {
   readonly parameters?: Readonly<Record<string, string>>;
 }
 
-/** What a 401 has to offer to one request. */
+/** The facts that the challenge of a 401 depends on. */
 export interface ChallengeContext {
   /** The option `verification.realm`. */
   readonly realm: string;

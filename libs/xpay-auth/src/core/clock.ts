@@ -79,7 +79,7 @@ export class SleepAwareClock implements Clock {
     // Without a boot clock this is no number.
     if (!(bootGainMs > COARSEST_UPTIME_MS)) return;
     this.#bootAheadMs += bootGainMs;
-    // Of what the boot clock may have lost by its resolution, the wall clock tells.
+    // The resolution of the boot clock may hide up to a second; the wall clock shows it.
     this.#sleptMs += Math.max(bootGainMs, Math.min(wallGainMs, bootGainMs + COARSEST_UPTIME_MS));
   }
 

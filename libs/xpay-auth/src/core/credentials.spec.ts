@@ -18,7 +18,7 @@ describe('credentials', () => {
     for (const fine of [' ada ', 'é', 'e\u0301', '😀', '\ufeff', 'a:b']) expect(of(fine)).toBeUndefined();
   });
 
-  it('what is merely empty is otherwise fit to be counted and logged', () => {
+  it('reports another flaw before an empty secret', () => {
     expect([of('a\nb', ''), of('n'.repeat(5_000), '')]).toEqual(['control', 'too_long']);
   });
 

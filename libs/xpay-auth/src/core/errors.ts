@@ -58,7 +58,7 @@ export class XPayAuthError extends HttpException {
     return { ...(super.getResponse() as FailureBody) };
   }
 
-  /** Whose fault it is: the caller's, the upstream's or this application's. */
+  /** The party at fault: the caller, the upstream or this application. */
   get trouble(): Trouble {
     return FAILURES[this.code].trouble;
   }

@@ -25,7 +25,7 @@ export interface FailureBody {
   readonly errorCode: string;
 }
 
-/** Whose fault a failure is. A failure of the upstream is never the caller's fault. */
+/** The party at fault. A failure of the upstream is never the caller's fault. */
 export type Trouble = 'caller' | 'upstream' | 'ours';
 
 interface FailureKind {

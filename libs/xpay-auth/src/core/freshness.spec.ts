@@ -33,7 +33,7 @@ describe('freshness', () => {
     );
   });
 
-  it('O11 · a token of any life is usable when it arrives, and expired before its end', () => {
+  it('O11 · a token of any lifetime is usable on arrival and expires before its end', () => {
     fc.assert(
       fc.property(life, share, ownMargin, (lifeMs, at, margin) => {
         expect(stateAt(lifeMs, 0, at, 0, margin)).toBe('fresh');
@@ -77,7 +77,7 @@ describe('freshness', () => {
     expect(stateAt(3_600_000, 3_569_999, 0.7, 1)).toBe('stale');
   });
 
-  it('turns stale at the share of the life, and expired at the margin', () => {
+  it('turns stale at the share of the lifetime, and expires at the margin', () => {
     expect([stateAt(3_600_000, 2_519_999), stateAt(3_600_000, 2_520_000)]).toEqual(['fresh', 'stale']);
     expect([stateAt(3_600_000, 3_569_999), stateAt(3_600_000, 3_570_000)]).toEqual(['stale', 'expired']);
   });
@@ -99,11 +99,11 @@ describe('hardMargin', () => {
     ['30 s', 30_000, 2_000],
     ['5 s', 5_000, 500],
     ['2 s', 2_000, 200],
-  ])('of a life of %s', (_, lifeMs, marginMs) => {
+  ])('the margin of a lifetime of %s', (_, lifeMs, marginMs) => {
     expect(hardMargin(lifeMs)).toBe(marginMs);
   });
 
-  it('of your own is kept to half of the life', () => {
+  it('a configured margin takes at most half of the lifetime', () => {
     expect([hardMargin(60_000, 10_000), hardMargin(60_000, 50_000), hardMargin(60_000, 0)]).toEqual([
       10_000, 30_000, 0,
     ]);

@@ -28,7 +28,7 @@ class Witness implements Observer {
 
   #do(part: 'begin' | 'end' | 'note', what?: unknown): void {
     this.seen.push(what ?? part);
-    if (this.trouble === part) throw new Error('of the onlooker');
+    if (this.trouble === part) throw new Error('of the observer');
   }
 }
 
@@ -38,8 +38,8 @@ function watchedBy(witness: Witness): Instrumentation {
   return instrumentation;
 }
 
-describe('Watch', () => {
-  it('runs an act once, and returns what it brings, whether or not somebody looks on', async () => {
+describe('Instrumentation', () => {
+  it('runs an operation once and returns its result, with or without an observer', async () => {
     for (const instrumentation of [new Instrumentation(), watchedBy(new Witness())]) {
       let runs = 0;
       expect(await instrumentation.observe(act, () => Promise.resolve(++runs))).toBe(1);
@@ -76,7 +76,7 @@ describe('Watch', () => {
     ]);
   });
 
-  it.each(['begin', 'end', 'note'] as const)('an onlooker whose %s throws troubles nobody', async (trouble) => {
+  it.each(['begin', 'end', 'note'] as const)('swallows an error that %s of an observer throws', async (trouble) => {
     const instrumentation = watchedBy(new Witness(trouble));
     let runs = 0;
     expect(await instrumentation.observe(act, () => Promise.resolve(++runs))).toBe(1);
@@ -86,7 +86,7 @@ describe('Watch', () => {
     expect(runs).toBe(1);
   });
 
-  it('takes one onlooker, and another one after it has left', async () => {
+  it('takes one observer, and another one after the first has left', async () => {
     const instrumentation = new Instrumentation();
     const first = new Witness();
     const leave = instrumentation.attach(first);

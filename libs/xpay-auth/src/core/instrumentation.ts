@@ -21,7 +21,7 @@ export type Operation =
   /** One HTTP request. `template` is its path, as far as it may be shown. */
   | { readonly type: 'exchange'; readonly method: string; readonly url: string; readonly template: string | undefined };
 
-/** What the dialect does. */
+/** The operations of a dialect. */
 export type UpstreamOperation = 'authenticate' | 'refresh' | 'api';
 
 /** How an operation ended. `aborted`: by the caller's signal. */
@@ -30,7 +30,7 @@ export type Outcome = 'ok' | 'token_rejected' | 'aborted' | XPayAuthErrorCode;
 /** The end of an observed operation. */
 export interface SpanEnd {
   readonly outcome: Outcome;
-  /** Of an exchange: the HTTP status of the answer. */
+  /** The HTTP status of the response, for an exchange. */
   readonly status?: number;
 }
 

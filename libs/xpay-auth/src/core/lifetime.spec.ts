@@ -8,7 +8,7 @@ const HOUR_MS = 3_600_000;
 
 describe('clockSkew', () => {
   it.each([
-    ['nothing to compare', {}, 0],
+    ['without a date to compare', {}, 0],
     ['the same', { upstreamNow: WALL }, 0],
     ['2 s ahead, which whole seconds may explain', { upstreamNow: WALL + 2_000 }, 0],
     ['more than that', { upstreamNow: WALL + 2_001 }, 2_001],
@@ -69,7 +69,7 @@ describe('lifeFromNow', () => {
     ['over just now', { expiresAt: WALL }, /0 ms before/],
     ['over by both clocks', { expiresAt: WALL - 5, upstreamNow: WALL + 1_000 }, /5 ms before/],
     [
-      'over by our clock, after an answer that took longer than the life',
+      'over by our clock, after a response that took longer than the lifetime',
       { expiresAt: WALL - 5, upstreamNow: WALL - 2_000, elapsedMs: 2_000 },
       /5 ms before/,
     ],
@@ -89,7 +89,7 @@ describe('lifeFromNow', () => {
     expect(() => lifeFromNow(facts, WALL)).toThrow(XPayAuthError);
   });
 
-  it('O12 · whatever is said, a life is positive and ends', () => {
+  it('O12 · a lifetime is positive and finite for any expiry', () => {
     const any = fc.option(fc.double(), { nil: undefined });
     fc.assert(
       fc.property(any, any, any, (expiresAt, lifeMs, upstreamNow) => {

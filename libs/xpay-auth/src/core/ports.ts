@@ -115,8 +115,8 @@ export interface ApiLanguage {
   /** Returns the meaning of the answer. Throws `upstream_business_error` where the upstream reports an error that is not about the token. */
   decode(answer: UpstreamAnswer, call: ApiCall, token: AccessToken): ApiOutcome;
   /**
-   * What telemetry may show of a path: one of few, without ids, names or secrets, such as `/giftcard/{identifier}`.
-   * @default nothing is shown
+   * Returns the template of a path for telemetry, without ids, names or secrets, such as `/giftcard/{identifier}`.
+   * @default telemetry shows no path
    */
   template?(path: string): string | undefined;
 }

@@ -56,7 +56,7 @@ export interface TokenStatus {
   readonly expiresAt: number | undefined;
   /** Ms for which the token at hand will still be handed out; 0 without one, and when `expired`. */
   readonly usableForMs: number;
-  /** Ms since the epoch from which the next caller sets off a renewal; `undefined`: nothing is planned. */
+  /** Time in ms since the epoch from which the next call starts a renewal. `undefined` if no renewal is planned. */
   readonly nextRefreshAt: number | undefined;
   /** Failed attempts in a row. */
   readonly failures: number;

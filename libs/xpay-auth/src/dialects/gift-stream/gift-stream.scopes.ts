@@ -34,7 +34,7 @@ export function scopesReader(
   }
   return async (caller) => {
     try {
-      return checked(await scopesFor(caller), 'what scopesFor returned');
+      return checked(await scopesFor(caller), 'the result of scopesFor');
     } catch (thrown) {
       throw asXPayAuthError(thrown, 'configuration', 'giftStream: the option `scopesFor` failed');
     }

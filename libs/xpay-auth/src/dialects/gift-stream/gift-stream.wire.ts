@@ -61,7 +61,7 @@ export function upstreamNow(answer: UpstreamAnswer): number | undefined {
   return at >= EARLIEST && at < LATEST ? at : answer.upstreamNow;
 }
 
-/** Renews without the password and never expires by itself. One that is no JWT is ignored. */
+/** Renews without the password and has no expiry. Ignored if it is no JWT. */
 function nestedRefreshToken(claims: Readonly<Record<string, unknown>>): Secret | undefined {
   const nested = claims['refresh-token'];
   return isToken(nested) && claimsOf(nested) !== undefined ? new Secret(nested) : undefined;

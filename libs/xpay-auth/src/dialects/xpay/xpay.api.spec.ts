@@ -99,7 +99,7 @@ describe("xPay.stream's API", () => {
     });
   });
 
-  describe('I6 · reports an error of its own', () => {
+  describe('I6 · reports a business error', () => {
     it.each(['insufficient token balance', 'Invalid Token', 'invalid token id', 'maintenance', 'invalid credentials'])(
       '%p is not about the bearer',
       async (message) => {

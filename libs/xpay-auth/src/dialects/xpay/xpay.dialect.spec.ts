@@ -14,7 +14,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{1
 const EVE = { username: 'eve@example.test', secretKey: 'key-of-eve-90317' };
 const AUTHENTICATE = '/client/authenticate';
 
-describe('xPay.stream: who is this', () => {
+describe('xPay.stream: authentication', () => {
   let xpay: XPayEmulator;
   beforeEach(async () => {
     xpay = await startXPayEmulator({ accounts: [{ ...EVE, scopes: ['tme_user', 'reports:read'] }] });
@@ -126,7 +126,7 @@ describe('xPay.stream: who is this', () => {
     });
 
     it.each(['expiryInSeconds', 'expiryInThePast'] as const)(
-      'O12 · with an expiry that is none (%s) has no life',
+      'O12 · with an invalid expiry (%s) has no lifetime',
       async (name) => {
         xpay.faults.next(xpayMalformed[name]);
         const { accessToken, upstreamNow } = await authenticate();
@@ -137,8 +137,8 @@ describe('xPay.stream: who is this', () => {
     );
   });
 
-  describe('I6 · a refusal is', () => {
-    it('a wrong key, and nobody known: 200 with `error`, with the references of both', async () => {
+  describe('I6 · rejects', () => {
+    it('a wrong key and an unknown user: 200 with `error`, with both references', async () => {
       const wrongKey = await failure(xPay(), { ...EVE, secretKey: 'key-of-nobody' });
       const nobody = await failure(xPay(), { username: 'nobody@example.test', secretKey: 'key-of-nobody' });
       for (const [i, refused] of [wrongKey, nobody].entries()) {
@@ -158,7 +158,7 @@ describe('xPay.stream: who is this', () => {
       expect(await failure()).toMatchObject({ code: 'invalid_credentials' });
     });
 
-    it('what isRefusal says it is, instead of the words', async () => {
+    it('whatever isRefusal recognises, instead of the known messages', async () => {
       const dialect = xPay({ isRefusal: ({ message, data }) => message === 'locked' && data === 7 });
       says(200, { error: { message: 'locked', data: 7 } });
       expect(await failure(dialect)).toMatchObject({ code: 'invalid_credentials' });
@@ -195,7 +195,7 @@ describe('xPay.stream: who is this', () => {
     });
   });
 
-  describe('I6 · an envelope on a status of trouble is that trouble, whatever it says:', () => {
+  describe('I6 · an error status decides, whatever its envelope contains:', () => {
     const invalid = { message: 'invalid credentials', data: { invalid: true } };
     it.each([
       [429, 'upstream_rate_limited'],
@@ -241,7 +241,7 @@ describe('xPay.stream: who is this', () => {
     });
   });
 
-  describe('I6 · upstream_malformed, and nobody is let in, is a grant', () => {
+  describe('I6 · fails with upstream_malformed and accepts no caller for a grant', () => {
     const broken: Record<string, Fault> = {
       'beside an error': xpayMalformed.bothKeys,
       'without an envelope': xpayMalformed.noKeys,
@@ -254,10 +254,10 @@ describe('xPay.stream: who is this', () => {
       'with an empty token': inData({ access_token: '' }),
       'to nobody': inData({ user: { username: '', scopes: ['tme_user'] } }),
       'to a name that forges a line of the log': inData({ user: { username: 'a\nb', scopes: ['tme_user'] } }),
-      'whose scopes are a text': inData({ user: { username: 'eve', scopes: 'tme_admin' } }),
-      'whose scopes are numbers': inData({ user: { username: 'eve', scopes: [1] } }),
-      'of 101 scopes': inData({ user: { username: 'eve', scopes: Array.from({ length: 101 }, (_, i) => `s${i}`) } }),
-      'of a scope of 257 characters': inData({ user: { username: 'eve', scopes: ['s'.repeat(257)] } }),
+      'with scopes that are a text': inData({ user: { username: 'eve', scopes: 'tme_admin' } }),
+      'with scopes that are numbers': inData({ user: { username: 'eve', scopes: [1] } }),
+      'with 101 scopes': inData({ user: { username: 'eve', scopes: Array.from({ length: 101 }, (_, i) => `s${i}`) } }),
+      'with a scope of 257 characters': inData({ user: { username: 'eve', scopes: ['s'.repeat(257)] } }),
     };
 
     it.each(Object.keys(broken))('%s', async (name) => {

@@ -54,7 +54,7 @@ const anyJson = fc.oneof(
 );
 const anyStatus = fc.constantFrom(200, 201, 204, 302, 400, 401, 403, 404, 422, 429, 500, 502, 503);
 
-describe('what xPay.stream answers', () => {
+describe('the response of xPay.stream', () => {
   it('is decoded to a value or thrown as one of the upstream_… codes, whatever it is', () => {
     fc.assert(
       fc.property(anyJson, anyStatus, (text, status) => {

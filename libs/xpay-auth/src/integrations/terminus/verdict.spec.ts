@@ -39,7 +39,7 @@ describe('the health verdict', () => {
     ['before the first request for one', facts({ state: 'none', usableForMs: 0 })],
     ['after one expired without requests', facts({ state: 'expired', usableForMs: 0 })],
     ['without an account', facts(failed('configuration', 0), { hasAccount: false, isResting: true })],
-    ['with trouble that is a minute old', facts({}, { trouble: { code: 'upstream_timeout', ageMs: 60_000 } })],
+    ['with a failure that is a minute old', facts({}, { trouble: { code: 'upstream_timeout', ageMs: 60_000 } })],
   ])('is up %s', (_which, known) => {
     expect(verdictOf(known)).toEqual({ status: 'up', reasons: [] });
   });
@@ -51,7 +51,7 @@ describe('the health verdict', () => {
       ['the token is not renewed: upstream_timeout'],
     ],
     [
-      'a refused account while the token lasts',
+      'a rejected account while the token is valid',
       facts(failed('credentials_rejected', 5_000), { isResting: true }),
       ['the token is not renewed: credentials_rejected'],
     ],
@@ -72,7 +72,7 @@ describe('the health verdict', () => {
   });
 
   it.each(['credentials_rejected', 'configuration'] as const)(
-    'is down while the account rests after %s without a token, and no longer',
+    'is down during the backoff after %s without a token, and up afterwards',
     (code) => {
       const known = facts(failed(code, 0), { isResting: true });
       expect(verdictOf(known)).toEqual({ status: 'down', reasons: [`no usable token: ${code}`] });

@@ -84,7 +84,7 @@ function isUpgrade(request: IncomingRequest): boolean {
   return upgrade === true;
 }
 
-/** What a graphql-ws connection was opened with, if this is one: its context is where HTTP has the request. */
+/** Returns the connection parameters of a graphql-ws connection. Its context is where HTTP has the request. */
 function subscriptionSocket(context: object): IncomingRequest | undefined {
   const { req } = context as { req?: unknown };
   for (const connection of [req, context]) {

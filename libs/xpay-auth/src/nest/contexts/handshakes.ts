@@ -9,7 +9,7 @@ export interface UpgradeRequest extends IncomingRequest {
   readonly url?: string | undefined;
 }
 
-/** What each socket presented when it was opened. An entry goes when its socket does. */
+/** The handshake of each open socket. An entry is removed with its socket. */
 const handshakes = new WeakMap<object, HeldRequest>();
 
 /**
@@ -45,7 +45,7 @@ export function isRequest(value: unknown): value is UpgradeRequest {
   return typeof headers === 'object' && headers !== null && !('get' in headers && typeof headers.get === 'function');
 }
 
-/** What this library reads of a handshake's `auth` without an extractor, and takes off it. */
+/** The fields of a handshake's `auth` that the library reads without an extractor, and removes. */
 const OWN = ['username', 'secretKey', 'token'] as const;
 
 interface ReadAuth {
@@ -56,8 +56,8 @@ interface ReadAuth {
 }
 
 /**
- * Reads `{ username, secretKey }` and `{ token }` of a handshake's `auth`, and deletes them there. `null` is absent: it is
- * what a browser's storage holds before the first login. What cannot be one of them becomes a line that no reader accepts.
+ * Reads `{ username, secretKey }` and `{ token }` of a handshake's `auth`, and deletes them there. `null` counts as absent: a
+ * browser's storage holds it before the first login. Any other value becomes a line that every reader rejects.
  */
 function authorizationsIn(auth: unknown): ReadAuth {
   if (typeof auth !== 'object' || auth === null) return { authorizations: [], rest: {} };
@@ -70,7 +70,7 @@ function authorizationsIn(auth: unknown): ReadAuth {
   return { authorizations, rest };
 }
 
-/** `Basic` alone, which is malformed, for what the scheme cannot carry without becoming somebody else's (RFC 7617 §2). */
+/** Returns a malformed `Basic` for a name that the scheme cannot carry: a colon would change the user name (RFC 7617 §2). */
 function basicOf(username: unknown, secretKey: unknown): string {
   if (typeof username !== 'string' || typeof secretKey !== 'string' || username.includes(':')) return 'Basic';
   if (!username.isWellFormed() || !secretKey.isWellFormed()) return 'Basic';

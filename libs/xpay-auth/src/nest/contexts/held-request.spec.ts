@@ -20,7 +20,7 @@ describe('a held request', () => {
     expect(wholeRequest(request())).not.toBe(held);
   });
 
-  it('takes every Authorization line off, and remembers that there were two', () => {
+  it('removes every Authorization line, and keeps that there were two', () => {
     const given = request();
     given.rawHeaders.push('authorization', 'Bearer other');
     const held = takeOff(given);

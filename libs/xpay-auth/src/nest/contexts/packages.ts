@@ -1,8 +1,8 @@
 import { fromForeignError, type XPayAuthError } from '../../core/errors.js';
 
-// Optional peers, loaded when the first caller of their context is refused: whose app has the context has the package.
+// Optional peers, loaded when the first caller of their context is rejected: an app with the context has the package.
 // Literal names, so that a bundle has the one copy whose classes Nest recognises. Within `try`, so that a bundler that does
-// not find one goes on (esbuild silently, webpack with a warning). The types stay inside: what is published names none.
+// not find one goes on (esbuild silently, webpack with a warning). Published types name none of them.
 
 export async function loadGraphQL(): Promise<typeof import('graphql')> {
   try {

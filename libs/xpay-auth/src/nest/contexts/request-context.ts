@@ -9,7 +9,7 @@ import type { IncomingRequest } from '../../core/incoming-request.js';
 export interface Denial {
   readonly failure: XPayAuthError;
   readonly host: ArgumentsHost;
-  /** What a 401 offers; `undefined` where no instance answers or the request cannot be read. */
+  /** The facts of the challenge of a 401; `undefined` without an instance or a readable request. */
   readonly challenge: ChallengeContext | undefined;
   /** The HTTP adapter of the app. Only HTTP may use it: a microservice has none. */
   readonly adapter: AbstractHttpAdapter;
@@ -18,11 +18,11 @@ export interface Denial {
 /** Adapter for a kind of context (HTTP, GraphQL, WebSocket, RPC): reads what is presented, and reports failures. */
 export interface RequestContext {
   /**
-   * What one decision holds for: an HTTP request, a GraphQL operation, or a message. Returns the same object to each of its
-   * guards and parameters, and another one for every other operation, also over the same connection, request or context.
+   * Returns the operation that one decision is for: an HTTP request, a GraphQL operation, or a message. Returns the same
+   * object to each of its guards and parameters, and another one for every other operation, also over the same connection, request or context.
    */
   operationOf(host: ArgumentsHost): object;
-  /** What the caller presents. Throws `configuration` where it cannot be read. */
+  /** Returns the caller's request. Throws `configuration` if it cannot be read. */
   requestOf(host: ArgumentsHost): IncomingRequest;
   /**
    * Called when a guard accepts this caller; `undefined` is an anonymous one. For contexts that have a request to write to.
@@ -32,7 +32,7 @@ export interface RequestContext {
   accept?(host: ArgumentsHost, principal: Principal | undefined, strip: boolean): void;
   /** The context's own exception, with the failure as its cause. Only HTTP has it without loading a package. */
   exceptionOf(denial: Denial): Error | Promise<Error>;
-  /** What a filter of this context does with a failure that left a handler. */
+  /** Returns the result of an exception filter for a failure that left a handler. */
   answer(denial: Denial): unknown;
 }
 

@@ -14,7 +14,7 @@ import { loadMicroservices } from './packages.js';
  * metadata (gRPC, TCP and Redis), or wherever an extractor finds them.
  */
 export const rpcContext: RequestContext = {
-  // At the end, where Nest reads nothing: payload and context come first. A call of gRPC is an object of its own.
+  // At the end, where Nest reads nothing: payload and context come first. A gRPC call is its own operation.
   operationOf: (host) => grpcCallOf(host) ?? MessageKey.in(host.getArgs(), Infinity),
 
   requestOf(host): IncomingRequest {

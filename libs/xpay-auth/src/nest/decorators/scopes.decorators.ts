@@ -5,8 +5,8 @@ import { type MarkDecorator, declareRequirement, declareInstance, scopesOf } fro
 import type { DeclaredRequirement } from '../requirement/requirement.js';
 
 /**
- * Accepts callers who hold all of these scopes. Adds the guards by itself, so a decorated route is never open. On a class it
- * holds for every method without a decorator of its own. Throws at once when it names no scope.
+ * Accepts callers who hold all of these scopes. Adds the guards too, so a decorated route is never open. On a class it
+ * applies to every method without such a decorator. Throws at once when it names no scope.
  *
  * ```ts
  * @Scopes('tme_admin')

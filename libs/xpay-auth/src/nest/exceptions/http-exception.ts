@@ -15,7 +15,7 @@ export function toHttpException(failure: XPayAuthError): HttpException {
   return Exception === undefined ? new HttpException(body, status, options) : new Exception(body, options);
 }
 
-/** `Retry-After` where a failure that may be retried has no time of its own. */
+/** The `Retry-After` of a failure that may be retried and states no time. */
 const DEFAULT_RETRY_AFTER_MS = 1_000;
 /** Longest `Retry-After` of an upstream that is passed on. Lockouts by the option `attempts` are reported in full. */
 const LONGEST_UPSTREAM_RETRY_AFTER_MS = 300_000;
@@ -39,7 +39,7 @@ export function headersOf(failure: XPayAuthError, context: ChallengeContext | un
   };
 }
 
-/** What a WebSocket or RPC client receives for a failure. It holds what HTTP has headers for. */
+/** The body of a failure for a WebSocket or RPC client. It contains the facts that HTTP has in headers. */
 export interface FailureMessage extends FailureBody {
   /** As in Nest's own errors of these contexts. */
   readonly status: 'error';

@@ -39,7 +39,7 @@ export class XPayHandshake implements OnModuleDestroy {
    *
    * From then on the socket is checked eight times in each verification period, and disconnected as soon as its caller would
    * be rejected: revoked, expired, or not accepted any more. Guards judge its messages by the same handshake, which is taken
-   * off the socket. With ws, call it before any `await`: nothing else knows the request.
+   * off the socket. With ws, call it before any `await`: the request is not available later.
    *
    * @param gateway `this` of the gateway
    * @param request ws: the second argument of `handleConnection`; a socket of socket.io has its own

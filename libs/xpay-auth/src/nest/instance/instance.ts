@@ -31,7 +31,7 @@ import { XPayStrategy } from '../strategy/xpay.strategy.js';
 /** One instance of the module, put together. Its services are what Nest injects. */
 export interface XPayInstance {
   readonly options: ResolvedOptions;
-  /** What its principals carry, and no other's. */
+  /** Identifies the principals of this instance. */
   readonly issuer: symbol;
   readonly tokens: XPayTokenService;
   readonly http: XPayHttpService;
@@ -39,17 +39,17 @@ export interface XPayInstance {
   readonly strategy: XPayStrategy;
   readonly auditing: XPayAuditService;
   readonly audit: AuditSink;
-  /** Where telemetry looks on. */
+  /** Reports operations and events to telemetry. */
   readonly instrumentation: Instrumentation;
-  /** How often a caller was known without a question to the upstream, and how often the store was asked for it. */
+  /** Numbers of cache hits for credentials and sessions, and of reads of the store. */
   readonly recalls: () => { readonly credentials: number; readonly sessions: number; readonly rereads: number };
-  /** What troubles the verification of callers; `undefined` when the last check was answered. */
+  /** The last failure of a verification; `undefined` if the upstream has decided since. */
   readonly trouble: () => VerificationFailure | undefined;
   /** Nest calls it, after everything that uses the store has stopped. */
   onApplicationShutdown(): Promise<void>;
 }
 
-/** What an instance is given by who puts it together. */
+/** The parts of an instance that do not come from its options. */
 export interface InstanceSurroundings {
   readonly store?: Store | undefined;
   /** Answers where no socket may open. */
@@ -61,7 +61,7 @@ export interface InstanceSurroundings {
  * not read shows there, and nowhere else before the first caller.
  */
 export async function openInstance(options: ResolvedOptions): Promise<XPayInstance> {
-  const account = options.credentials === undefined ? 'without an account of its own' : 'with an account of its own';
+  const account = options.credentials === undefined ? 'without an app account' : 'with an app account';
   loggerOf(options).debug(`Upstream: ${options.dialect.name} at ${options.baseUrl}, ${account}`);
   return createInstance(options, { store: await options.store?.(options.clock) });
 }

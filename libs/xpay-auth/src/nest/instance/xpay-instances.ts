@@ -14,10 +14,7 @@ export class XPayInstances {
     const { name, globalGuards } = instance.options;
     if (this.#byName.has(name)) {
       const which = name === DEFAULT_INSTANCE ? 'unnamed instances' : `instances named "${name}"`;
-      throw new XPayAuthError(
-        'configuration',
-        `XPayAuthModule option name: two ${which}. Give each a name of its own.`,
-      );
+      throw new XPayAuthError('configuration', `XPayAuthModule option name: two ${which}. Give each another name.`);
     }
     const other = [...this.#byName.values()].find(({ options }) => options.globalGuards);
     if (globalGuards && other !== undefined) {
@@ -30,7 +27,7 @@ export class XPayInstances {
     for (const listener of this.#listeners) listener(instance);
   }
 
-  /** Hears of every instance, those that are here already included. Nest makes them in an order of its own. */
+  /** Calls the listener for every instance, existing ones included. Nest creates them in any order. */
   onEach(listener: (instance: XPayInstance) => void): void {
     this.all().forEach(listener);
     this.#listeners.push(listener);
@@ -49,7 +46,7 @@ export class XPayInstances {
     );
   }
 
-  /** Who answers for a failure that does not say which instance it comes from: the only one, or the unnamed one. */
+  /** Returns the instance for a failure that does not name one: the only instance, or the unnamed one. */
   answering(): XPayInstance | undefined {
     const [first, ...others] = this.#byName.values();
     return others.length === 0 ? first : this.#byName.get(DEFAULT_INSTANCE);

@@ -25,7 +25,7 @@ export class BootReport implements OnApplicationBootstrap {
   onApplicationBootstrap(): void {
     const options = this.instances.all().map((instance) => instance.options);
     const globally = options.some(({ globalGuards }) => globalGuards);
-    // A hybrid app keeps its global guards from its microservices, unless it was told otherwise.
+    // Global guards of a hybrid app do not apply to its microservices, unless it sets `inheritAppConfig`.
     const hybrid = Boolean(this.adapterHost.httpAdapter);
     const found = entryPoints(this.discovery, this.scanner);
     const fieldsToo = guardsFields(this.discovery);
@@ -40,14 +40,14 @@ export class BootReport implements OnApplicationBootstrap {
     }
     if (!fieldsToo) this.#assertFieldsGuarded(found.filter(({ kind }) => kind === 'field'));
     if (undeclared.length === 0) return;
-    const message = `No guard of this module and no @Public() on ${undeclared.join(', ')}. Mark them, or set globalGuards.`;
+    const message = `No guard of this module and no @Public() on ${undeclared.join(', ')}. Decorate them, or set globalGuards.`;
     if (options.some(({ undeclaredRoutes }) => undeclaredRoutes === 'deny')) {
       throw new XPayAuthError('configuration', `XPayAuthModule option undeclaredRoutes: 'deny'. ${message}`);
     }
     if (options.some(({ undeclaredRoutes }) => undeclaredRoutes === 'warn')) this.#logger.warn(message);
   }
 
-  /** Nest runs no guards before the fields of an object type unless it is told to, and does not say which it leaves out. */
+  /** By default Nest runs no guards before the fields of an object type, and does not report them. */
   #assertFieldsGuarded(fields: readonly EntryPoint[]): void {
     const guardedBy = (by: EntryPoint['guardedBy']): string =>
       fields.flatMap((field) => (field.guardedBy === by ? [field.place] : [])).join(', ');
@@ -56,7 +56,7 @@ export class BootReport implements OnApplicationBootstrap {
       throw new XPayAuthError('configuration', `Nest runs no guards before ${byMethod}. ${FIELDS_REMEDY}`);
     }
     if (byClass === '') return;
-    this.#logger.warn(`The mark of their class does not protect the fields ${byClass}. ${FIELDS_REMEDY}`);
+    this.#logger.warn(`The decorator of their class does not protect the fields ${byClass}. ${FIELDS_REMEDY}`);
   }
 
   #assertInstance({ label, requirement }: EntryPoint): void {
@@ -83,7 +83,7 @@ function describe({ requirement }: EntryPoint, guarded: boolean): string {
 function lost(label: string): XPayAuthError {
   return new XPayAuthError(
     'configuration',
-    `${label}: its mark is lost. A decorator between the mark and the route replaced the method (write the mark above it), ` +
-      'or a subclass overrode it (mark the override, with @Public() if it is to be open).',
+    `${label}: its access decorator is lost. A decorator between it and the route replaced the method (write it above that one), ` +
+      'or a subclass overrode the method (decorate the override, with @Public() if it is to be open).',
   );
 }

@@ -27,7 +27,7 @@ import { XPayStrategy } from '../strategy/xpay.strategy.js';
 
 const SHARED = [XPayInstances, AccessControl, XPayAuthGuard, ScopesGuard, XPayHandshake];
 
-/** What all instances of an app share: the registry, the guards, the filter. Global, so that guards resolve anywhere. */
+/** The providers that all instances of an app share: registry, guards, filter. Global, so that guards resolve anywhere. */
 @Global()
 @Module({
   imports: [DiscoveryModule],
@@ -98,7 +98,7 @@ function defineModule(
           instances: XPayInstances,
           standIn: unknown,
         ) => {
-          // What a mocker of @nestjs/testing makes up for everything that is missing is none.
+          // A mocker of @nestjs/testing may provide any object for a missing token.
           const whole =
             standIn instanceof UpstreamStandIn
               ? standIn.createInstance(options, beside)

@@ -79,7 +79,7 @@ const ROWS: Record<OptionPath, Row> = {
   'token.refreshAt': {
     default: [0.65, 0.75],
     bad: [0.9, 0.1],
-    says: 'token.refreshAt: [0.9,0.1] is not allowed; expected two shares of the life, the smaller one first',
+    says: 'token.refreshAt: [0.9,0.1] is not allowed; expected two shares of the lifetime, the smaller one first',
   },
   'token.hardMarginMs': {
     default: undefined,

@@ -85,7 +85,7 @@ export const optionsSchema = z.strictObject({
     .strictObject({
       refreshAt: z
         .tuple([fraction, fraction])
-        .refine(([from, to]) => from <= to, 'two shares of the life, the smaller one first')
+        .refine(([from, to]) => from <= to, 'two shares of the lifetime, the smaller one first')
         .default([0.65, 0.75]),
       hardMarginMs: ms.optional(),
       backoffMs: range.default({ min: 1_000, max: 30_000 }),

@@ -9,7 +9,7 @@ const read = (header: string) => {
   return { scheme, username, secretKey };
 };
 
-/** What a parser does with this, which may be a value or an XPayAuthError, and nothing else. */
+/** Returns the value of a parser, or its XPayAuthError. Any other error fails the test. */
 const outcome = (parse: () => unknown): unknown => {
   try {
     return parse();
@@ -74,7 +74,7 @@ describe('Authorization', () => {
     }
   });
 
-  it('I8 · property: what was encoded comes out byte for byte, split at the first colon', () => {
+  it('I8 · property: decodes byte for byte, and splits at the first colon', () => {
     const name = fc.string({ unit: 'binary' }).filter((text) => !text.includes(':') && text.isWellFormed());
     const secret = fc.string({ unit: 'binary' }).filter((text) => text.isWellFormed());
     fc.assert(
@@ -84,7 +84,7 @@ describe('Authorization', () => {
     );
   });
 
-  it('property: whatever is sent, the answer is a value or an XPayAuthError', () => {
+  it('property: any header gives a value or an XPayAuthError', () => {
     const anything = fc.oneof(
       fc.string({ unit: 'binary' }),
       fc.string({ unit: 'binary' }).map((text) => `Basic ${text}`),

@@ -5,7 +5,7 @@ import { Principal, type ScopeRequirement } from '../../core/principal.js';
 /** Which callers are accepted: every caller, anonymous and valid ones, or valid ones. */
 export type Access = 'public' | 'optional' | 'authenticated';
 
-/** What the decorators of one class or one method declare. */
+/** The requirement that the decorators of one class or one method declare. */
 export interface DeclaredRequirement extends Partial<ScopeRequirement> {
   readonly access: Access;
   /** The decorator that wrote it, for the error of another that contradicts it. */
@@ -130,7 +130,7 @@ function isRejection(thrown: unknown): boolean {
 }
 
 /**
- * Sets `request.user`, which is Passport's convention. What the app put there stays. `undefined`, for an anonymous caller,
+ * Sets `request.user`, which is Passport's convention. A value of the app stays. `undefined`, for an anonymous caller,
  * removes only a principal.
  */
 export function setUser(request: { user?: unknown }, principal: Principal | undefined): void {

@@ -7,7 +7,7 @@ import type { AuditEvent, AuditSink } from '../../core/audit-events.js';
  * request that presents nothing is no event, and one that is answered from memory is only counted.
  */
 export class XPayAuditService implements OnModuleDestroy {
-  /** What happens to callers, as it happens. An observer that throws is an uncaught error of the app. */
+  /** Audit events of callers, as they occur. An error thrown by an observer is an uncaught error of the app. */
   readonly events: Observable<AuditEvent>;
   readonly #events = new Subject<AuditEvent>();
 
@@ -19,7 +19,7 @@ export class XPayAuditService implements OnModuleDestroy {
     this.events = this.#events.asObservable();
   }
 
-  /** How many requests were answered from memory: remembered credentials and sessions. */
+  /** Number of requests answered from the caches of credentials and sessions. */
   get cacheHits(): number {
     return this.readCacheHits();
   }
@@ -29,7 +29,7 @@ export class XPayAuditService implements OnModuleDestroy {
     try {
       this.#log(event);
     } catch {
-      // A full disk under the app's logger is not the caller's trouble.
+      // A failure of the app's logger must not fail the request.
     }
     try {
       this.#events.next(event);
@@ -52,8 +52,8 @@ export class XPayAuditService implements OnModuleDestroy {
 }
 
 /**
- * JSON escapes what ends a line in ASCII. Terminals and log viewers also heed the C1 controls, the Unicode line ends and
- * the marks that reverse the direction of writing: a user name must not forge a line with any of them.
+ * Escapes also the C1 controls, the Unicode line ends and the bidirectional controls, which JSON does not escape. A user
+ * name must not forge a line in a terminal or log viewer.
  */
 function onOneLine(json: string): string {
   return json.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (char) =>

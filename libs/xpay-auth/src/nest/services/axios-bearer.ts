@@ -31,7 +31,7 @@ interface Use {
 type Config = InternalAxiosRequestConfig & { [MARK]?: Use };
 
 /**
- * Puts the app's own token on the requests of an axios you keep yourself (otherwise `XPayHttpService` is the shorter way):
+ * Adds the app token to the requests of your own axios instance. `XPayHttpService` is shorter if you need none.
  *
  * ```ts
  * const detach = attachXPayBearer(httpService.axiosRef, tokens);
@@ -60,13 +60,13 @@ export function attachXPayBearer(
   const attach = async (config: Config): Promise<Config> => {
     const spokenFor = config.headers.has('authorization') || config.auth !== undefined;
     if (spokenFor || originOf(axios, config) !== origin) return config;
-    // Taken before the wait for a token, and used for the repeat: what the app does to its object changes neither.
+    // Copied before the wait for a token, for both attempts: later changes by the app affect neither.
     config.data = snapshotOf(config.data);
     if (config.params !== undefined) config.params = snapshotOf(config.params);
     const token = await tokens.getToken(config.signal instanceof AbortSignal ? { signal: config.signal } : {});
     config.headers.set('authorization', `Bearer ${token.value}`);
     config.maxRedirects = 0;
-    // An older axios with its fetch adapter heeds this alone.
+    // The fetch adapter of older versions of axios only reads this option.
     config.fetchOptions = { ...config.fetchOptions, redirect: 'manual' };
     config[MARK] = { ...config[MARK], token };
     return config;

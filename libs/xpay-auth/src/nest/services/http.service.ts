@@ -56,7 +56,7 @@ export class XPayHttpService implements OnModuleDestroy {
   /**
    * Posts to the upstream's API and returns the data of the answer (xPay.stream: `success.data`, which may be `null`).
    *
-   * @throws XPayAuthError `upstream_business_error` when the upstream reports an error of its own, `shutting_down`
+   * @throws XPayAuthError `upstream_business_error` when the upstream reports a business error, `shutting_down`
    * when the module is destroyed meanwhile, `configuration` before anything is sent for a body that the dialect cannot
    * encode, and as `getToken()` does.
    */

@@ -31,7 +31,7 @@ export class XPaySessionService implements OnModuleDestroy {
    *
    * @param context Where the login comes from. Without it, failed attempts are counted by user name alone. Leave it out if the
    * app does not trust the proxy in front of it: all callers would have the proxy's address.
-   * @throws XPayAuthError `invalid_credentials`, `invalid_request`, `too_many_attempts`, or what troubles the upstream.
+   * @throws XPayAuthError `invalid_credentials`, `invalid_request`, `too_many_attempts`, or a failure of the upstream.
    */
   async login(credentials: Credentials, context?: LoginContext): Promise<Session> {
     if (!isCredentials(credentials)) {
@@ -60,8 +60,8 @@ export class XPaySessionService implements OnModuleDestroy {
   }
 
   /**
-   * Ends every session of a user and forgets their remembered credentials, checks under way included. Not a ban: valid
-   * credentials begin anew. Users go by the upstream's name for them, `principal.username`. With a `store`, the other
+   * Ends every session of a user and drops their cached credentials, checks under way included. This is not a ban: valid
+   * credentials are accepted again. Users go by the upstream's name for them, `principal.username`. With a `store`, the other
    * instances follow within a second.
    *
    * @throws XPayAuthError as {@link logout}.
@@ -70,7 +70,7 @@ export class XPaySessionService implements OnModuleDestroy {
     return this.sessions.revokeUser(username);
   }
 
-  /** Ends every session and forgets every remembered credential. Throws as {@link logout}. */
+  /** Ends every session and drops all cached credentials. Throws as {@link logout}. */
   revokeAll(): Promise<void> {
     return this.sessions.revokeAll();
   }
@@ -80,7 +80,7 @@ export class XPaySessionService implements OnModuleDestroy {
     return this.sessions.upstreamToken(accessToken);
   }
 
-  /** Nest calls it; everybody who waits for a check is told `shutting_down`. */
+  /** Called by Nest. Checks under way fail with `shutting_down`. */
   onModuleDestroy(): void {
     this.verifier.stop();
   }

@@ -131,7 +131,7 @@ export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
         break;
       case 'expired':
         if (event.failures > 0) this.logger.error('The access token expired before it could be renewed');
-        else this.logger.debug('The access token expired while nobody used it');
+        else this.logger.debug('The access token expired while it was not in use');
         break;
     }
   }

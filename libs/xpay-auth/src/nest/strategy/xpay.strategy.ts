@@ -38,7 +38,7 @@ export interface XPayStrategyParts {
   readonly instrumentation: Instrumentation;
 }
 
-/** What Passport puts on a strategy, in types that do not ask for Express' request. */
+/** The methods that Passport adds to a strategy, without Express' request types. */
 interface PassportDoor {
   /** Passport's name of the strategy. */
   name: string;
@@ -53,7 +53,7 @@ interface PassportDoor {
 }
 
 /**
- * Who presents the credentials of a request. `XPayAuthGuard` calls {@link validate} on the instance of its own app; to
+ * Authenticates the caller of a request. `XPayAuthGuard` calls {@link validate} on the instance of its own app; to
  * Passport it is the strategy `xpay` (a named instance's is `xpay-` and its name), for `AuthGuard('xpay')`.
  */
 export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown as new () => PassportDoor) {
@@ -71,9 +71,9 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
   }
 
   /**
-   * The caller of this request; at once, without a promise, when remembered. Rejects with `XPayAuthError`:
-   * `missing_credentials`, `invalid_credentials`, `invalid_token`, `invalid_request`, `too_many_attempts`, or what troubles
-   * the upstream.
+   * Returns the principal of this request, without a promise if it is cached. Rejects with `XPayAuthError`:
+   * `missing_credentials`, `invalid_credentials`, `invalid_token`, `invalid_request`, `too_many_attempts`, or a failure
+   * of the upstream.
    */
   validate(request: IncomingRequest): Principal | Promise<Principal> {
     const { clock, digest, reader, verifier, sessions } = this.#parts;
@@ -93,7 +93,7 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
     return caller.principal;
   }
 
-  /** What a 401 of this instance offers to this request. @internal */
+  /** Returns the facts of the challenge of a 401 to this request. @internal */
   challengeContext(request: IncomingRequest): ChallengeContext {
     return { realm: this.#parts.realm, schemes: this.#parts.reader.schemes, fromScript: isFromScript(request) };
   }
@@ -123,7 +123,7 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
       return principal;
     })()
       .then((principal) => this.success(principal), failed)
-      // What goes wrong while the outcome is told may not float: it would end the process.
+      // A failure of a callback must not become an unhandled rejection, which ends the process.
       .catch((thrown: unknown) => this.error(toHttpException(unexpected(thrown))));
   }
 
@@ -166,7 +166,7 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
     this.#parts.instrumentation.record({ type: 'refused', code });
   }
 
-  /** A refusal that no verifier has seen. Who presents nothing has not tried. */
+  /** Audits a rejection that no verifier reported. A request without credentials is no attempt. */
   #audited(
     failure: XPayAuthError,
     request: IncomingRequest,

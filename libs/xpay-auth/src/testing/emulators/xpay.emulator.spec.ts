@@ -68,7 +68,7 @@ describe('startXPayEmulator', () => {
     ['true', true, 1000],
     [false, false, 365],
     [undefined, false, 365],
-  ])('takes isAPI %p, replies with the boolean %p and a life of %p days', async (isAPI, shown, days) => {
+  ])('takes isAPI %p, replies with the boolean %p and a lifetime of %p days', async (isAPI, shown, days) => {
     const before = Date.now();
     const data = jsonAt(await login({ isAPI }), 'success', 'data');
     expect(data).toHaveProperty('user.isAPI', shown);

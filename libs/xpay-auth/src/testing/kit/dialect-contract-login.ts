@@ -65,7 +65,7 @@ export const loginCases: Readonly<Record<string, Play>> = {
         const failure = await rig.failureOf(() => Promise.reject(thrown), what);
         assert.equal(failure.code, 'upstream_malformed', what);
       }
-      // A grant without an expiry gets the fallback life.
+      // A grant without an expiry gets the fallback lifetime.
       assert.equal(lifeMs, undefined, `${what}: expected upstream_malformed or no expiry at all`);
     }
   },
@@ -117,7 +117,7 @@ function assertReadable(grant: Grant): void {
   assert.ok(Array.isArray(grant.scopes) && grant.scopes.every((scope) => typeof scope === 'string'), 'scopes: strings');
   assert.equal(typeof grant.isAPI, 'boolean', 'isAPI');
   const lifeMs = lifeOf(grant);
-  assert.ok(lifeMs === undefined || (lifeMs > 0 && lifeMs <= CENTURY_MS), `its life is ${lifeMs} ms`);
+  assert.ok(lifeMs === undefined || (lifeMs > 0 && lifeMs <= CENTURY_MS), `its lifetime is ${lifeMs} ms`);
 }
 
 function lifeOf({ accessToken, lifeMs, upstreamNow }: Grant): number | undefined {

@@ -73,7 +73,7 @@ describe('dialectContract', () => {
       'throws upstream_unavailable for a 500, after one request and without a secret',
     ],
     [
-      'calls a refusal the upstream’s trouble',
+      'reports a rejection as a failure of the upstream',
       failing(() => new XPayAuthError('upstream_malformed', 'no')),
       'rejects a wrong secret and an unknown user with invalid_credentials',
     ],
@@ -83,7 +83,7 @@ describe('dialectContract', () => {
       'throws upstream_rate_limited for a 429 with Retry-After, after one request and without a secret',
     ],
     [
-      'throws errors of its own',
+      'throws errors that are no XPayAuthError',
       failing(() => new Error('no')),
       'rejects a wrong secret and an unknown user with invalid_credentials',
     ],
@@ -100,7 +100,7 @@ describe('dialectContract', () => {
       'hides a secret that the upstream repeats',
     ],
     [
-      'asks again by itself',
+      'repeats the call',
       {
         ...sound,
         authenticate: (credentials, upstream, purpose) =>
@@ -111,7 +111,7 @@ describe('dialectContract', () => {
       'throws upstream_unavailable for a 500, after one request and without a secret',
     ],
     [
-      'remembers a login',
+      'caches a login',
       (() => {
         let first: ReturnType<Dialect['authenticate']> | undefined;
         return { ...sound, authenticate: (...asked) => (first ??= sound.authenticate(...asked)) };
@@ -128,7 +128,7 @@ describe('dialectContract', () => {
       'sends every character of a secret unchanged',
     ],
     [
-      'makes any expiry a long life',
+      'turns any expiry into a long lifetime',
       {
         ...sound,
         authenticate: async (...asked) => ({ ...(await sound.authenticate(...asked)), lifeMs: 3_600_000 }),

@@ -19,7 +19,7 @@ export class TestStandIn extends UpstreamStandIn implements OnModuleInit {
 
   constructor(@Inject(XPayTestUpstream) private readonly upstream: XPayTestUpstream) {
     super();
-    // Credentials of asUser() are valid in this process only. Production must not accept them all the same.
+    // Credentials of asUser() are valid in this process only. Production must not accept them.
     if (process.env['NODE_ENV'] === 'production') {
       throw misused('it is for tests, and does not start with NODE_ENV=production.');
     }
