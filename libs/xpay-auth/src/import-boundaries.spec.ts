@@ -56,6 +56,7 @@ const rules: Readonly<Record<string, Rule>> = {
   'nest/instance': {
     folders: [
       'core',
+      'async',
       'http',
       'rate-limit',
       'token',

@@ -5,7 +5,7 @@ import { KeyedDigest, lengthPrefixed } from '../../core/cache-key.js';
 import { XPayAuthError } from '../../core/errors.js';
 import type { Store, StoreNotice } from '../../core/store.js';
 import { refreshShare } from '../../core/lifetime.js';
-import { SleepAwareClock } from '../../core/clock.js';
+import { SleepAwareClock } from '../../async/system-clock.js';
 import { Instrumentation } from '../../core/instrumentation.js';
 import { CountedAttempts, unlimitedAttempts } from '../../rate-limit/attempts.js';
 import type { AuditSink } from '../../core/audit-events.js';

@@ -1,9 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { systemClock } from '../../async/system-clock.js';
+import { SleepAwareClock, systemClock } from '../../async/system-clock.js';
 import { lengthPrefixed } from '../../core/cache-key.js';
 import { XPayAuthError } from '../../core/errors.js';
 import { FixedWindowCounter } from '../../rate-limit/limiter.js';
-import { type Clock, SleepAwareClock } from '../../core/clock.js';
+import type { Clock } from '../../core/clock.js';
 import {
   type Count,
   type Entry,

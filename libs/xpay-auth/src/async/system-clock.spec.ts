@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { type Clock, SleepAwareClock } from './clock.js';
+import type { Clock } from '../core/clock.js';
+import { SleepAwareClock } from './system-clock.js';
 
 /** A machine in the hands of a test, with a boot clock in steps of `resolutionMs`; `undefined`: without one. */
 function machine(resolutionMs: number | undefined, startMs = 0) {

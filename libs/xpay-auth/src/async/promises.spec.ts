@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import { ManualClock } from 'nestjs-xpay-auth/testing';
 import { XPayAuthError } from '../core/errors.js';
-import { SleepAwareClock } from '../core/clock.js';
+import { SleepAwareClock } from './system-clock.js';
 import { type DeadlineOptions, abortable, deadline } from './promises.js';
 
 /** A promise to be settled by hand. */
