@@ -199,7 +199,7 @@ describe('an upstream that fails', () => {
     await app.tokens.getToken();
     expect(app.events.map(({ type }) => type)).toEqual(['obtained', 'refreshed', 'expired', 'refreshed']);
     expect(app.lines.filter((line) => line.includes('expired'))).toEqual([
-      expect.stringMatching(/^debug .*nobody used it/),
+      expect.stringMatching(/^debug .*was not in use/),
     ]);
   });
 

@@ -44,7 +44,7 @@ export class NegativeCache implements Authenticator {
     const { checkKey } = presented;
     const rejectedAt = this.#rejectedAt.get(checkKey) ?? -Infinity;
     if (clock.monotonic() - rejectedAt < policy.refusedPeriodMs) {
-      throw rejection(audit, presented, 'refused a moment ago');
+      throw rejection(audit, presented, 'rejected a moment ago');
     }
     return this.#flights.run(checkKey, () => this.#check(presented));
   }
