@@ -16,12 +16,13 @@ const FOLDERS = {
     'src/verification',
     'inbound/(attempts|rate-limited|remem|stale|upstream|sleep|answers)',
     'conformance',
+    'observability/metrics',
   ],
-  sessions: ['src/sessions', 'inbound/sessions', 'cluster/(sessions|equal)'],
-  cluster: ['src/cluster', 'cluster/(store|sessions|token|shared|equal|alone)'],
+  sessions: ['src/sessions', 'inbound/sessions', 'cluster/(sessions|equal)', 'observability/metrics'],
+  cluster: ['src/cluster', 'cluster/(store|sessions|token|shared|equal|alone)', 'observability/metrics'],
   'nest/guards': ['inbound/(scopes|named)'],
   'nest/requirement': ['inbound/(scopes|request-user|isolation|passport|named)', 'contexts/(two|concurrent|graphql)'],
-  'nest/contexts': ['nest/contexts', 'inbound/(scopes|named)', 'test/contexts', 'filters', 'inbound/(answers|broken)'],
+  'nest/contexts': ['nest/contexts', 'inbound/(scopes|named)', 'test/contexts', 'test/filters', 'inbound/(answers|broken)'],
   'nest/request': ['nest/request', 'inbound/(named|addresses|presenting|hostile)', 'contexts/websocket'],
 };
 
@@ -38,7 +39,7 @@ const all = folders.flatMap(mutantsIn);
 const mutants = all.toSorted(by(({ id }) => sha256(values.seed + id))).slice(0, Number(values.sample));
 const results = copyTree();
 console.log(`${mutants.length} of ${all.length} mutants`);
-for (const mutant of mutants.sort(by(({ folder, file }) => folders.indexOf(folder) + file))) {
+for (const mutant of mutants.toSorted(by(({ folder, file }) => folders.indexOf(folder) + file))) {
   results[mutant.id] ??= await outcomeOf(mutant);
   writeFileSync(resultsFile, JSON.stringify(results));
   console.log(`${results[mutant.id].padEnd(8)}  ${describe(mutant)}`);
@@ -64,11 +65,13 @@ function mutantsIn(folder) {
 /** Copies what the specs read. Returns the results of earlier runs of the same code and specs. */
 function copyTree() {
   rmSync(tree, { recursive: true, force: true });
-  const filter = (path) => !/[\\/](?:node_modules|dist)$/.test(path);
   for (const part of ['libs', 'src', 'test', 'examples', 'package.json', 'jest.config.mjs'])
-    cpSync(join(root, part), join(tree, part), { recursive: true, filter });
+    cpSync(join(root, part), join(tree, part), { recursive: true, filter: isSource });
   const files = readdirSync(tree, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  const version = sha256(files.map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'utf8')).join('\0'));
+  const version = sha256(
+    JSON.stringify(FOLDERS) +
+      files.map(({ parentPath, name }) => readFileSync(join(parentPath, name), 'utf8')).join('\0'),
+  );
   symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'), 'junction');
   const known = existsSync(resultsFile) ? JSON.parse(readFileSync(resultsFile, 'utf8')) : {};
   return known.version === version ? known : { version };
@@ -115,6 +118,7 @@ function kill(child) {
 function summarize(title, isIn) {
   const count = (outcome) => mutants.filter((one) => isIn(one) && results[one.id] === outcome).length;
   const [killed, timeout, survived] = [count('killed'), count('timeout'), count('survived')];
+  if (killed + timeout + survived === 0) return;
   const score = ((100 * (killed + timeout)) / (killed + timeout + survived)).toFixed(0);
   console.log(`${title}: ${killed} killed, ${timeout} timeouts, ${survived} survived (${score} %)`);
 }
@@ -125,6 +129,10 @@ function describe({ file, line, from, to }) {
 
 function sha256(input) {
   return createHash('sha256').update(input).digest('hex');
+}
+
+function isSource(path) {
+  return !/[\\/](?:node_modules|dist)$/.test(path);
 }
 
 function by(key) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { ada, asAda, asRoot, startInbound } from '../support/inbound-app.js';
+import { ada, asAda, asRoot, startInbound, wrong } from '../support/inbound-app.js';
 import { platforms } from '../support/start-app.js';
 
 describe.each(platforms)('stale-if-error on %s', (platform) => {
@@ -29,6 +29,15 @@ describe.each(platforms)('stale-if-error on %s', (platform) => {
     app.xpay.faults.always({ kind: 'unavailable' });
     await app.clock.advance(5_000);
     expect(await app.status('/me', asAda)).toBe(503);
+  });
+
+  it('I6 · never instead of a 429: too many failed attempts are no outage', async () => {
+    const attempts = { perUserAndAddress: { attempts: 1, windowMs: 3_600_000 } };
+    await using app = await startInbound(platform, { options: { ...options, attempts } });
+    await app.status('/me', asAda);
+    expect(await app.status('/me', wrong())).toBe(401);
+    await app.clock.advance(60_000);
+    expect(await app.status('/me', asAda)).toBe(429);
   });
 
   it("I6 · never after a revocation, and never past the expiry of the upstream's grant", async () => {
