@@ -22,7 +22,13 @@ const FOLDERS = {
   cluster: ['src/cluster', 'cluster/(store|sessions|token|shared|equal|alone)', 'observability/metrics'],
   'nest/guards': ['inbound/(scopes|named)'],
   'nest/requirement': ['inbound/(scopes|request-user|isolation|passport|named)', 'contexts/(two|concurrent|graphql)'],
-  'nest/contexts': ['nest/contexts', 'inbound/(scopes|named)', 'test/contexts', 'test/filters', 'inbound/(answers|broken)'],
+  'nest/contexts': [
+    'nest/contexts',
+    'inbound/(scopes|named)',
+    'test/contexts',
+    'test/filters',
+    'inbound/(answers|broken)',
+  ],
   'nest/request': ['nest/request', 'inbound/(named|addresses|presenting|hostile)', 'contexts/websocket'],
 };
 

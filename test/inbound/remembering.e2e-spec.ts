@@ -145,6 +145,20 @@ describe.each(platforms)('caching on %s', (platform) => {
     expect(await app.status('/me', wrong('later'))).toBe(401);
   });
 
+  it('I2 · a cached caller is renewed while new callers use all places except the one for renewals', async () => {
+    await using app = await startInbound(platform, { options: { verification: { maxConcurrent: 2 } } });
+    await app.status('/me', asAda);
+    await app.clock.advance(45_000);
+    app.xpay.faults.next({ kind: 'delay', ms: 4_000 });
+    const flood = app.status('/me', wrong());
+    await app.xpay.waitForRequests(2);
+    expect([await app.status('/me', asRoot), await app.status('/me', asAda)]).toEqual([503, 200]);
+    await app.xpay.waitForRequests(3);
+    await settled(() => app.events.filter(({ type }) => type === 'verified').length === 2);
+    await app.clock.advance(4_000);
+    expect(await flood).toBe(401);
+  });
+
   it('I2 · a cached caller is renewed as soon as a check is free', async () => {
     await using app = await startInbound(platform, { options: { verification: { maxConcurrent: 1 } } });
     await app.status('/me', asAda);
