@@ -155,6 +155,8 @@ describe.each(platforms)('caching on %s', (platform) => {
     expect([await app.status('/me', asRoot), await app.status('/me', asAda)]).toEqual([503, 200]);
     await app.xpay.waitForRequests(3);
     await settled(() => app.events.filter(({ type }) => type === 'verified').length === 2);
+    // The renewal has given back its own place only.
+    expect(await app.status('/me', asRoot)).toBe(503);
     await app.clock.advance(4_000);
     expect(await flood).toBe(401);
   });
