@@ -45,4 +45,51 @@ describe('RevocationLog', () => {
     expect(log.ended(log.position(), log.indexOf('ada'))).toBe(false);
     log.stop();
   });
+
+  it('I10 C5 · two revocations of a user that wait for the store hold until both are recorded, and no longer', async () => {
+    const clock = new ManualClock();
+    const store = new MemoryStore(clock);
+    const log = new RevocationLog({ store, clock, scope: 'xpay', onUser: nobody, onEverybody: nobody });
+    await log.catchUp();
+    store.goAway();
+    for (let i = 0; i < 2; i++) await expect(log.revokeUser('ada')).rejects.toThrow();
+    expect(log.ended(log.position(), log.indexOf('ada'))).toBe(true);
+    store.comeBack();
+    await clock.advance(1_000);
+    await clock.advance(1_000);
+    expect(log.ended(log.position(), log.indexOf('ada'))).toBe(false);
+    log.stop();
+  });
+
+  it('C5 · notifies other instances of a revocation, not the one that made it: a login may have followed there', async () => {
+    const clock = new ManualClock();
+    const store = new MemoryStore(clock);
+    const [here, there] = [jest.fn(), jest.fn()];
+    const parts = { store, clock, scope: 'xpay', onEverybody: nobody };
+    const one = new RevocationLog({ ...parts, onUser: here });
+    const other = new RevocationLog({ ...parts, onUser: there });
+    await one.catchUp();
+    await other.catchUp();
+    await one.revokeUser('ada');
+    await other.catchUp();
+    expect([here.mock.calls, there.mock.calls]).toEqual([[], [['ada']]]);
+    for (const log of [one, other]) log.stop();
+  });
+
+  it('C5 · after more revocations than it keeps for an unavailable store, revokes all users on all instances', async () => {
+    const clock = new ManualClock();
+    const store = new MemoryStore(clock);
+    const onEverybody = jest.fn();
+    const one = new RevocationLog({ store, clock, scope: 'xpay', onUser: nobody, onEverybody: nobody });
+    const other = new RevocationLog({ store, clock, scope: 'xpay', onUser: nobody, onEverybody });
+    await one.catchUp();
+    await other.catchUp();
+    store.goAway();
+    for (let i = 0; i <= 1_000; i++) await one.revokeUser(`user-${i}`).catch(() => undefined);
+    store.comeBack();
+    await one.catchUp();
+    await other.catchUp();
+    expect(onEverybody).toHaveBeenCalledTimes(1);
+    for (const log of [one, other]) log.stop();
+  });
 });
