@@ -18,8 +18,8 @@ const FOLDERS = {
     'conformance',
     'observability/metrics',
   ],
-  sessions: ['src/sessions', 'inbound/sessions', 'cluster/(sessions|equal)', 'observability/metrics'],
-  cluster: ['src/cluster', 'cluster/(store|sessions|token|shared|equal|alone)', 'observability/metrics'],
+  sessions: ['src/sessions', 'inbound/sessions', 'cluster/(sessions|equal)', 'fuzz/stored|observability/metrics'],
+  cluster: ['src/cluster', 'cluster/(store|sessions|token|shared|equal|alone)', 'fuzz/stored|observability/metrics'],
   'nest/guards': ['inbound/(scopes|named)'],
   'nest/requirement': ['inbound/(scopes|request-user|isolation|passport|named)', 'contexts/(two|concurrent|graphql)'],
   'nest/contexts': [

@@ -39,6 +39,16 @@ describe('sessions of all instances', () => {
     expect(logins(xpay, ADA.username)).toBe(1);
   });
 
+  it('I10 · the upstream token that a session keeps is known to every instance that has accepted it', async () => {
+    await using one = await instances.boot({ session: { keepUpstreamToken: true } });
+    await using other = await instances.boot({ session: { keepUpstreamToken: true } });
+    const { accessToken } = await one.sessions.login(ADA);
+    expect(await other.who(`Bearer ${accessToken}`)).toBe(ADA.username);
+    const kept = one.sessions.upstreamToken(accessToken)?.value;
+    expect(kept).toBeDefined();
+    expect(other.sessions.upstreamToken(accessToken)?.value).toBe(kept);
+  });
+
   it('C5 · revokeUser on one instance ends sessions and cached credentials on all', async () => {
     await using all = await instances.bootMany(3);
     const [one, ...others] = all;
