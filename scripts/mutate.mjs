@@ -25,7 +25,7 @@ const FOLDERS = {
   'nest/contexts': [
     'nest/contexts',
     'inbound/(scopes|named)',
-    'test/contexts',
+    'test/contexts/(graphql|micro|two|unknown|concurrent|websocket)',
     'test/filters',
     'inbound/(answers|broken)',
   ],
