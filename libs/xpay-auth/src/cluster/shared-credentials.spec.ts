@@ -4,11 +4,12 @@ import { Principal } from '../core/principal.js';
 import { RevocationLog } from './revocation-log.js';
 import { SharedCredentials } from './shared-credentials.js';
 
+const nothing = (): void => undefined;
+
 describe('SharedCredentials', () => {
   it('I6 · does not accept what was verified before this instance received a rejection, also if the store kept it', async () => {
     const clock = new ManualClock();
     const store = new MemoryStore(clock);
-    const nothing = (): void => undefined;
     const log = new RevocationLog({ store, clock, scope: 'xpay', onUser: nothing, onEverybody: nothing });
     await log.catchUp();
     const issuer = Symbol('issuer');
