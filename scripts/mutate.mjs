@@ -24,7 +24,7 @@ const FOLDERS = {
   'nest/requirement': ['inbound/(scopes|request-user|isolation|passport|named)', 'contexts/(two|concurrent|graphql)'],
   'nest/contexts': [
     'nest/contexts',
-    'inbound/(scopes|named)',
+    'inbound/(scopes|named|request-user)',
     'test/contexts/(graphql|micro|two|unknown|concurrent|websocket)',
     'test/filters',
     'inbound/(answers|broken)',
