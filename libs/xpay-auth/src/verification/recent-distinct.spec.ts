@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { RecentDistinct } from './recent-distinct.js';
+import { RecentDistinct } from './upstream-cooldowns.js';
 
 /** Adds each key at its time, and returns the last answer. */
 function added(keys: readonly (readonly [string, number])[]): boolean {

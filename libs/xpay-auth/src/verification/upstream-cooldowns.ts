@@ -162,7 +162,7 @@ class HalfOpenCooldown {
 }
 
 /** Whether so many different keys were added within a time. Keeps no more keys than that. */
-class RecentDistinct {
+export class RecentDistinct {
   /** When each key was added last, the oldest first. */
   readonly #addedAt = new Map<string, number>();
 
