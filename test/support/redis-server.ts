@@ -1,7 +1,7 @@
 import { Redis } from 'ioredis';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './free-port.js';
@@ -10,6 +10,7 @@ import { freePort } from './free-port.js';
 export class RedisServer implements AsyncDisposable {
   #process: ChildProcess | undefined;
   #client: Redis | undefined;
+  #sentinel: string | undefined;
   readonly #folder = mkdtempSync(join(tmpdir(), 'redis-'));
 
   private constructor(
@@ -22,6 +23,15 @@ export class RedisServer implements AsyncDisposable {
     const server = new RedisServer(await freePort(), settings);
     await server.resume();
     return server;
+  }
+
+  /** Starts a Sentinel that watches the server at this port under the name `primary`, and decides alone. */
+  static async startSentinel(port: number): Promise<RedisServer> {
+    const sentinel = new RedisServer(await freePort(), []);
+    const watched = [`monitor primary 127.0.0.1 ${port} 1`, 'down-after-milliseconds primary 1000'];
+    sentinel.#sentinel = watched.map((line) => `sentinel ${line}\n`).join('');
+    await sentinel.resume();
+    return sentinel;
   }
 
   get url(): string {
@@ -37,7 +47,8 @@ export class RedisServer implements AsyncDisposable {
   /** Starts it on the same port as before. */
   async resume(): Promise<void> {
     const where = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#folder];
-    const server = spawn('redis-server', [...where, '--save', '', '--appendonly', 'no', ...this.settings], {
+    const data = ['--save', '', '--appendonly', 'no', ...this.settings];
+    const server = spawn('redis-server', this.#sentinel === undefined ? [...where, ...data] : this.#asSentinel(where), {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     this.#process = server;
@@ -47,9 +58,16 @@ export class RedisServer implements AsyncDisposable {
       server.once('exit', () => reject(new Error(`redis-server ended: ${said}`)));
       server.stdout.on('data', (chunk: Buffer) => {
         said += chunk.toString();
-        if (said.includes('Ready to accept connections')) resolve();
+        if (/Ready to accept connections|Sentinel ID is/.test(said)) resolve();
       });
     });
+  }
+
+  /** A Sentinel rewrites its configuration, so it has a file. */
+  #asSentinel(where: readonly string[]): string[] {
+    const file = join(this.#folder, 'sentinel.conf');
+    writeFileSync(file, this.#sentinel ?? '');
+    return [file, '--sentinel', ...where];
   }
 
   /** Kills it, so its data is lost. */

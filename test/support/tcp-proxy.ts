@@ -15,7 +15,8 @@ export class TcpProxy implements AsyncDisposable {
   heard = '';
   #open = true;
 
-  private constructor(private readonly target: number) {}
+  /** @param target port of the server that new connections lead to */
+  private constructor(public target: number) {}
 
   static async before(target: number): Promise<TcpProxy> {
     const proxy = new TcpProxy(target);

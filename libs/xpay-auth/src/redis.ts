@@ -3,5 +3,5 @@
  * @module nestjs-xpay-auth/redis
  */
 export { redisStore } from './stores/redis.store.js';
-export type { RedisStoreOptions } from './stores/redis-connection.js';
+export type { RedisStoreOptions } from './stores/redis-options.js';
 export type { EncryptionKey, EncryptionKeys } from './stores/key-ring.js';

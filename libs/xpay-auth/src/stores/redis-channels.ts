@@ -1,8 +1,7 @@
-import type { Cluster, Redis } from 'ioredis';
-import { duplicate } from './redis-connection.js';
+import type { RedisConnection, RedisSubscriber } from './redis-connection.js';
 
 export interface RedisChannelsParts {
-  readonly client: Redis | Cluster;
+  readonly connection: RedisConnection;
   /** Opens a message of this channel; `undefined`: it is not ours. */
   readonly open: (channel: string, sealed: string) => string | undefined;
 }
@@ -10,7 +9,7 @@ export interface RedisChannelsParts {
 /** The listeners of each channel, over one connection that is opened for the first of them. */
 export class RedisChannels {
   readonly #listeners = new Map<string, Set<(message: string) => void>>();
-  #subscriber: Redis | Cluster | undefined;
+  #subscriber: RedisSubscriber | undefined;
 
   constructor(private readonly parts: RedisChannelsParts) {}
 
@@ -29,17 +28,20 @@ export class RedisChannels {
     };
   }
 
-  close(): void {
-    this.#subscriber?.disconnect();
+  /** The address may lead to another server by now. */
+  reconnect(): void {
+    this.#subscriber?.reconnect();
   }
 
-  #connection(): Redis | Cluster {
-    this.#subscriber ??= duplicate(this.parts.client)
-      .on('error', () => undefined)
-      .on('message', (channel: string, sealed: string) => {
-        const message = this.parts.open(channel, sealed);
-        if (message !== undefined) this.#listeners.get(channel)?.forEach((listener) => listener(message));
-      });
+  close(): void {
+    this.#subscriber?.close();
+  }
+
+  #connection(): RedisSubscriber {
+    this.#subscriber ??= this.parts.connection.subscriber((channel, sealed) => {
+      const message = this.parts.open(channel, sealed);
+      if (message !== undefined) this.#listeners.get(channel)?.forEach((listener) => listener(message));
+    });
     return this.#subscriber;
   }
 }

@@ -1,81 +1,37 @@
-import { Cluster, type ClusterNode, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
-import type { Clock } from '../core/clock.js';
-import { XPayAuthError } from '../core/errors.js';
-import type { EncryptionKeys } from './key-ring.js';
-
-/** Options of `redisStore`. Exactly one of `client`, `url` and `cluster` is required. */
-export interface RedisStoreOptions {
-  /** Your own connection, ioredis' `Redis` or `Cluster`. The store does not close it. */
-  client?: Redis | Cluster;
-  /** Such as `redis://127.0.0.1:6379`, or `rediss://user:password@redis.example.test:6380/0`. */
-  url?: string;
-  /** Nodes of a Redis Cluster. */
-  cluster?: readonly ClusterNode[];
-  /** ioredis' own options, such as TLS, for a connection that the store opens. With `cluster`: its `redisOptions`. */
-  redisOptions?: RedisOptions;
-  /**
-   * Encryption keys: the first seals, all of them open. `[{ id, key }]`, or `id:base64,id:base64`. 32 random bytes each.
-   */
-  encryptionKeys: EncryptionKeys;
-  /**
-   * The key for names that must be found after a rotation. It must not change while a session is alive.
-   * @default the key called `index`, or the last one of `encryptionKeys`
-   */
-  indexKey?: string | Uint8Array;
-  /**
-   * The prefix of all keys in Redis. Apps with the same prefix and the same encryption keys share everything. @default 'xpay:'
-   */
-  prefix?: string;
-  /**
-   * Ms for opening a connection. @default 2_000
-   */
-  connectTimeoutMs?: number;
-  /**
-   * Ms for a reply; after that the server counts as away. @default 1_000
-   */
-  commandTimeoutMs?: number;
-  /**
-   * Source of time. @default the system clock
-   */
-  clock?: Clock;
+/** What a connection reports. */
+export interface ConnectionListener {
+  /** It can be used. */
+  readonly ready: () => void;
+  /** It was closed, or could not be opened. It is opened again by itself. */
+  readonly lost: () => void;
+  /** Why, before `lost`. */
+  readonly failed: (error: Error) => void;
 }
 
-/** Returns the client of the options, or a new one that neither queues nor repeats commands. Throws `configuration`. */
-export function connect(
-  { client, url, cluster, redisOptions }: RedisStoreOptions,
-  connectTimeoutMs: number,
-): Redis | Cluster {
-  if ([client, url, cluster].filter((way) => way !== undefined).length !== 1) {
-    throw new XPayAuthError('configuration', 'redisStore: expected exactly one of client, url and cluster');
-  }
-  if (client !== undefined) return client;
-  const own: RedisOptions = {
-    connectTimeout: connectTimeoutMs,
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
-    maxRetriesPerRequest: 0,
-    retryStrategy: backoff,
-    ...redisOptions,
-  };
-  if (url !== undefined) return new Redis(addressOf(url), own);
-  const options: ClusterOptions = { redisOptions: own, enableOfflineQueue: false, clusterRetryStrategy: backoff };
-  return new Cluster([...(cluster ?? [])], options);
+/** A connection to Redis, of either client package. */
+export interface RedisConnection {
+  readonly isReady: boolean;
+  /** Opens it, if that was not done yet. */
+  open(): void;
+  /** Returns a function that removes the listener. */
+  listen(listener: ConnectionListener): () => void;
+  evalSha(sha: string, keys: readonly string[], args: readonly string[]): Promise<unknown>;
+  eval(script: string, keys: readonly string[], args: readonly string[]): Promise<unknown>;
+  publish(channel: string, message: string): Promise<unknown>;
+  ping(): Promise<unknown>;
+  /** Returns the section `memory` of `INFO`. */
+  memoryInfo(): Promise<string>;
+  /** Closes it and opens it again: its address may lead to another server by now. */
+  reconnect(): void;
+  /** Closes it, after the answers under way if `inTurn`. Does nothing to a client of the app. */
+  close(inTurn: boolean): Promise<void>;
+  /** Returns a second connection, for subscriptions. It waits for the server without limit: no caller waits for it. */
+  subscriber(onMessage: (channel: string, message: string) => void): RedisSubscriber;
 }
 
-/** Returns a second connection, which waits for the server without limit: no caller waits for it. */
-export function duplicate(client: Redis | Cluster): Redis | Cluster {
-  return client instanceof Cluster
-    ? client.duplicate([], { enableOfflineQueue: true, lazyConnect: false })
-    : client.duplicate({ enableOfflineQueue: true, maxRetriesPerRequest: null, lazyConnect: false });
-}
-
-function addressOf(url: string): string {
-  if (/^rediss?:\/\/[^/]/.test(url) && URL.canParse(url)) return url;
-  // It may hold a password, so it is not shown.
-  const message = 'redisStore url (XPAY_REDIS_URL): expected redis:// or rediss:// and a host';
-  throw new XPayAuthError('configuration', message);
-}
-
-function backoff(times: number): number {
-  return Math.min(50 * 2 ** Math.min(times, 10), 1_000);
+/** A connection with subscriptions, which it repeats on every new connection. */
+export interface RedisSubscriber {
+  subscribe(channel: string): Promise<unknown>;
+  reconnect(): void;
+  close(): void;
 }

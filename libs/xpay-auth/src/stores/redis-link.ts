@@ -1,12 +1,16 @@
-import type { Cluster, Redis } from 'ioredis';
 import { deadline } from '../async/promises.js';
 import type { Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { StoreNotice } from '../core/store.js';
-import type { Script } from './redis-scripts.js';
+import type { RedisConnection } from './redis-connection.js';
+import { PROBE, type Script } from './redis-scripts.js';
 
 export interface RedisLinkParts {
-  readonly client: Redis | Cluster;
+  readonly connection: RedisConnection;
+  /** A key of this store, which a probe writes. */
+  readonly probeKey: string;
+  /** Opens the other connections again: the address leads to another server. */
+  readonly onReconnect: () => void;
   readonly clock: Clock;
   readonly connectTimeoutMs: number;
   readonly commandTimeoutMs: number;
@@ -16,8 +20,10 @@ export interface RedisLinkParts {
 /** While the server is away, one timer probes it this often; the callers do not. */
 const PROBE_EVERY_MS = 1_000;
 
-/** Replies by which a server refuses a write. It is not away. */
-const REFUSES_WRITES = /^(?:OOM|MISCONF|READONLY|NOREPLICAS)(?= )/;
+/** Replies by which a server that is not away rejects a write. */
+const REJECTS_WRITES = /^(?:OOM|MISCONF|NOREPLICAS)(?= )/;
+/** The server became a replica: the primary is another one. */
+const IS_REPLICA = 'READONLY';
 const OTHER_INDEX_KEY = /^XPAYINDEX /;
 
 /**
@@ -33,13 +39,13 @@ export class RedisLink {
   readonly #unlisten: () => void;
 
   constructor(private readonly parts: RedisLinkParts) {
-    const { client } = parts;
-    const onGone = (): void => this.#leave(this.#lastError ?? 'the connection was closed');
-    const onReady = (): void => void this.#probe();
-    client.on('error', (error: Error) => (this.#lastError = reasonOf(error)));
-    client.on('close', onGone).on('end', onGone).on('ready', onReady);
-    if (client.status === 'ready') void this.#inspect();
-    this.#unlisten = () => client.off('close', onGone).off('end', onGone).off('ready', onReady);
+    const { connection } = parts;
+    this.#unlisten = connection.listen({
+      ready: () => void this.#probe(),
+      lost: () => this.#leave(this.#lastError ?? 'the connection was closed'),
+      failed: (error) => (this.#lastError = reasonOf(error)),
+    });
+    if (connection.isReady) void this.#inspect();
   }
 
   /** Why the server is away; `undefined` while it is not. */
@@ -49,12 +55,12 @@ export class RedisLink {
 
   /** Runs a script. `late` receives a result that arrives after the deadline. */
   run(script: Script, keys: readonly string[], args: readonly (string | number)[], late?: (r: unknown) => void) {
-    return this.call(() => evaluate(this.parts.client, script, keys, args), late);
+    return this.call(() => evaluate(this.parts.connection, script, keys, args), late);
   }
 
   /** Runs a script even while the server is away. Never rejects. */
   async send(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<void> {
-    await this.#inTime(() => evaluate(this.parts.client, script, keys, args)).catch(() => undefined);
+    await this.#inTime(() => evaluate(this.parts.connection, script, keys, args)).catch(() => undefined);
   }
 
   /** Calls the server within the deadline. Throws `store_unavailable`. */
@@ -69,17 +75,16 @@ export class RedisLink {
     }
   }
 
-  /** Stops probing and calling. Waits for answers under way if the connection is `ours` to close, unless the server is away. */
-  async close(ours: boolean): Promise<void> {
-    const { client } = this.parts;
+  /** Stops probing and calling. Waits for answers under way, unless the server is away. */
+  async close(): Promise<void> {
+    const { connection } = this.parts;
     this.#closed = true;
     this.#cancelProbe?.();
     this.#unlisten();
-    if (!ours) return;
-    if (client.status === 'ready' && this.#reason === undefined) {
-      await this.#inTime(() => client.quit()).catch(() => undefined);
+    if (connection.isReady && this.#reason === undefined) {
+      await this.#inTime(() => connection.close(true)).catch(() => undefined);
     }
-    client.disconnect();
+    await connection.close(false);
   }
 
   #failed(thrown: unknown): XPayAuthError {
@@ -91,7 +96,7 @@ export class RedisLink {
       );
       return unavailable('it was used with another index key');
     }
-    const [code] = REFUSES_WRITES.exec(message) ?? [];
+    const [code] = REJECTS_WRITES.exec(message) ?? [];
     if (code !== undefined) {
       this.#warn(`Redis takes no writes (${code}); what needs one goes on without it`);
       return unavailable(`it takes no writes (${code})`);
@@ -109,17 +114,15 @@ export class RedisLink {
 
   /** Waits for the first connection. After a lost one callers do not wait: the server is away. */
   async #connected(): Promise<void> {
-    const { client, connectTimeoutMs } = this.parts;
-    if (client.status === 'ready') return;
-    if (client.status === 'wait') client.connect().catch(() => undefined);
-    const listening = new AbortController();
+    const { connection, connectTimeoutMs } = this.parts;
+    if (connection.isReady) return;
+    connection.open();
+    let unlisten = (): void => undefined;
     const ready = new Promise<void>((resolve, reject) => {
       const lost = (): void => reject(new Error(this.#lastError ?? 'no connection'));
-      client.once('ready', resolve).once('close', lost).once('end', lost);
-      const unlisten = (): unknown => client.off('ready', resolve).off('close', lost).off('end', lost);
-      listening.signal.addEventListener('abort', unlisten);
+      unlisten = connection.listen({ ready: resolve, lost, failed: () => undefined });
     });
-    await this.#inTime(() => ready, undefined, connectTimeoutMs).finally(() => listening.abort());
+    await this.#inTime(() => ready, undefined, connectTimeoutMs).finally(() => unlisten());
   }
 
   #inTime<T>(run: () => Promise<T>, late?: (answer: T) => void, ms = this.parts.commandTimeoutMs): Promise<T> {
@@ -130,37 +133,61 @@ export class RedisLink {
     if (this.#closed || this.#reason !== undefined) return;
     this.#reason = reason;
     this.parts.notify({ type: 'away', reason });
+    if (reason === IS_REPLICA) this.#reconnect();
     this.#probeLater();
   }
 
   #probeLater(): void {
     this.#cancelProbe?.();
-    this.#cancelProbe = this.parts.clock.setTimer(() => void this.#probe(), PROBE_EVERY_MS);
+    this.#cancelProbe = this.parts.clock.setTimer(() => {
+      // The probe follows when it is ready.
+      if (this.#reason === IS_REPLICA && this.parts.connection.isReady) this.#reconnect();
+      else void this.#probe();
+    }, PROBE_EVERY_MS);
+  }
+
+  /** The address of the server, a proxy, or Sentinel may lead to the new primary by now. */
+  #reconnect(): void {
+    this.parts.connection.reconnect();
+    this.parts.onReconnect();
   }
 
   async #probe(): Promise<void> {
     if (this.#closed) return;
-    const { client, notify } = this.parts;
-    try {
-      if (client.status !== 'ready') throw new Error('not connected');
-      await this.#inTime(() => client.ping());
-    } catch {
-      if (this.#reason === undefined) this.#leave('no answer to PING');
-      else if (!this.#closed) this.#probeLater();
+    const reason = await this.#whyAway();
+    if (reason !== undefined) {
+      if (this.#reason === undefined) this.#leave(reason);
+      else if (!this.#closed) {
+        this.#reason = reason;
+        this.#probeLater();
+      }
       return;
     }
     this.#lastError = undefined;
     const wasAway = this.#reason !== undefined;
     this.#reason = undefined;
     this.#cancelProbe?.();
-    if (wasAway) notify({ type: 'back' });
+    if (wasAway) this.parts.notify({ type: 'back' });
     void this.#inspect();
+  }
+
+  /** Writes, because a replica answers PING. `undefined`: the server takes part. */
+  async #whyAway(): Promise<string | undefined> {
+    const { connection, probeKey } = this.parts;
+    if (!connection.isReady) return this.#lastError ?? 'not connected';
+    try {
+      await this.#inTime(() => evaluate(connection, PROBE, [probeKey], []));
+      return undefined;
+    } catch (thrown) {
+      const message = thrown instanceof Error ? thrown.message : '';
+      return REJECTS_WRITES.test(message) ? undefined : reasonOf(thrown);
+    }
   }
 
   /** Warns of a server that evicts entries when it is full: sessions and revocations may be among them. */
   async #inspect(): Promise<void> {
     // Some hosted servers refuse INFO.
-    const info = await this.parts.client.info('memory').catch(() => '');
+    const info = await this.parts.connection.memoryInfo().catch(() => '');
     const policy = /maxmemory_policy:(\S+)/.exec(info)?.[1] ?? 'noeviction';
     if (policy === 'noeviction') return;
     this.#warn(
@@ -170,16 +197,17 @@ export class RedisLink {
 }
 
 async function evaluate(
-  client: Redis | Cluster,
+  connection: RedisConnection,
   { sha, text }: Script,
   keys: readonly string[],
   args: readonly (string | number)[],
 ): Promise<unknown> {
+  const texts = args.map(String);
   try {
-    return await client.evalsha(sha, keys.length, ...keys, ...args);
+    return await connection.evalSha(sha, keys, texts);
   } catch (thrown) {
     if (!(thrown instanceof Error) || !thrown.message.startsWith('NOSCRIPT')) throw thrown;
-    return client.eval(text, keys.length, ...keys, ...args);
+    return connection.eval(text, keys, texts);
   }
 }
 

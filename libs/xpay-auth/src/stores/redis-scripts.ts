@@ -48,6 +48,10 @@ local g = string.format('%.0f', math.max(last + 1, written + 1, now))
 redis.call('SET', KEYS[2], g, 'PX', 2592000000)
 return {1, g}`);
 
+/** a key of its own: fails where the other scripts that write would */
+export const PROBE = script(`
+return redis.call('SET', KEYS[1], '1', 'PX', 1000)`);
+
 /** lease; owner */
 export const RELEASE = script(`
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end

@@ -1,4 +1,3 @@
-import type { Cluster, Redis } from 'ioredis';
 import { createHash, randomBytes } from 'node:crypto';
 import { systemClock } from '../async/system-clock.js';
 import { XPayAuthError } from '../core/errors.js';
@@ -17,8 +16,9 @@ import type {
 import { Codec, type Place } from './codec.js';
 import { keyRing } from './key-ring.js';
 import { RedisChannels } from './redis-channels.js';
-import { type RedisStoreOptions, connect } from './redis-connection.js';
+import type { RedisConnection } from './redis-connection.js';
 import { RedisLink } from './redis-link.js';
+import { type RedisStoreOptions, connect } from './redis-options.js';
 import * as scripts from './redis-scripts.js';
 import { SeenGenerations } from './seen-generations.js';
 
@@ -34,8 +34,7 @@ export function redisStore(options: RedisStoreOptions): Store {
 class RedisStore implements Store {
   readonly #codec: Codec;
   readonly #prefix: string;
-  readonly #client: Redis | Cluster;
-  readonly #isOurs: boolean;
+  readonly #connection: RedisConnection;
   readonly #link: RedisLink;
   readonly #seen = new SeenGenerations();
   readonly #notified = new Set<(notice: StoreNotice) => void>();
@@ -52,13 +51,21 @@ class RedisStore implements Store {
     }
     this.#prefix = prefix;
     this.#codec = new Codec(keyRing(options.encryptionKeys, options.indexKey), prefix);
-    this.#isOurs = options.client === undefined;
-    this.#client = connect(options, connectTimeoutMs);
+    const connection = connect(options, connectTimeoutMs);
+    this.#connection = connection;
     const open = (channel: string, sealed: string): string | undefined =>
       this.#open({ kind: 'notice', name: channel, generation: 0 }, sealed);
-    this.#channels = new RedisChannels({ client: this.#client, open });
+    this.#channels = new RedisChannels({ connection, open });
     const notify = (notice: StoreNotice): void => this.#notify(notice);
-    this.#link = new RedisLink({ client: this.#client, clock, connectTimeoutMs, commandTimeoutMs, notify });
+    this.#link = new RedisLink({
+      connection,
+      probeKey: this.#key(this.indexOf('probe'), 'p'),
+      onReconnect: () => this.#channels.reconnect(),
+      clock,
+      connectTimeoutMs,
+      commandTimeoutMs,
+      notify,
+    });
   }
 
   indexOf(text: string): string {
@@ -128,7 +135,7 @@ class RedisStore implements Store {
   async publish(topic: string, message: string): Promise<void> {
     const channel = this.#channelOf(topic);
     const sealed = this.#codec.seal({ kind: 'notice', name: channel, generation: 0 }, message);
-    await this.#link.call(() => this.#client.publish(channel, sealed));
+    await this.#link.call(() => this.#connection.publish(channel, sealed));
   }
 
   subscribe(topic: string, listener: (message: string) => void): () => void {
@@ -150,7 +157,7 @@ class RedisStore implements Store {
 
   async close(): Promise<void> {
     this.#channels.close();
-    await this.#link.close(this.#isOurs);
+    await this.#link.close();
   }
 
   async #callLog(log: string, script: scripts.Script, args: readonly (string | number)[]): Promise<LogPage> {

@@ -1,0 +1,75 @@
+import type { Cluster, Redis } from 'ioredis';
+import type { ConnectionListener, RedisConnection, RedisSubscriber } from './redis-connection.js';
+
+/** A connection of `ioredis`. */
+export class IoRedisConnection implements RedisConnection {
+  constructor(
+    private readonly client: Redis | Cluster,
+    private readonly isOurs: boolean,
+  ) {}
+
+  get isReady(): boolean {
+    return this.client.status === 'ready';
+  }
+
+  open(): void {
+    if (this.client.status === 'wait') this.client.connect().catch(() => undefined);
+  }
+
+  listen({ ready, lost, failed }: ConnectionListener): () => void {
+    const { client } = this;
+    // An `error` without a listener would end the process, also after the store was closed.
+    client.on('error', failed).on('ready', ready).on('close', lost).on('end', lost);
+    return () => client.off('ready', ready).off('close', lost).off('end', lost);
+  }
+
+  evalSha(sha: string, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    return this.client.evalsha(sha, keys.length, ...keys, ...args);
+  }
+
+  eval(script: string, keys: readonly string[], args: readonly string[]): Promise<unknown> {
+    return this.client.eval(script, keys.length, ...keys, ...args);
+  }
+
+  publish(channel: string, message: string): Promise<unknown> {
+    return this.client.publish(channel, message);
+  }
+
+  ping(): Promise<unknown> {
+    return this.client.ping();
+  }
+
+  memoryInfo(): Promise<string> {
+    return this.client.info('memory');
+  }
+
+  reconnect(): void {
+    this.client.disconnect(true);
+  }
+
+  async close(inTurn: boolean): Promise<void> {
+    if (!this.isOurs) return;
+    if (inTurn) await this.client.quit();
+    else this.client.disconnect();
+  }
+
+  subscriber(onMessage: (channel: string, message: string) => void): RedisSubscriber {
+    const { client } = this;
+    // A cluster has another `duplicate`, and there may be two copies of the package, so not by `instanceof`.
+    const own = 'nodes' in client ? duplicateCluster(client) : duplicateSingle(client);
+    own.on('error', () => undefined).on('message', onMessage);
+    return {
+      subscribe: (channel) => own.subscribe(channel),
+      reconnect: () => own.disconnect(true),
+      close: () => own.disconnect(),
+    };
+  }
+}
+
+function duplicateCluster(client: Cluster): Cluster {
+  return client.duplicate([], { enableOfflineQueue: true, lazyConnect: false });
+}
+
+function duplicateSingle(client: Redis): Redis {
+  return client.duplicate({ enableOfflineQueue: true, maxRetriesPerRequest: null, lazyConnect: false });
+}

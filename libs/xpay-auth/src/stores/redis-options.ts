@@ -1,0 +1,76 @@
+import { Cluster, type ClusterNode, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
+import type { Clock } from '../core/clock.js';
+import { XPayAuthError } from '../core/errors.js';
+import { IoRedisConnection } from './ioredis-connection.js';
+import type { EncryptionKeys } from './key-ring.js';
+import type { RedisConnection } from './redis-connection.js';
+
+/** Options of `redisStore`. Exactly one of `client`, `url` and `cluster` is required. */
+export interface RedisStoreOptions {
+  /** Your own connection, ioredis' `Redis` or `Cluster`. The store does not close it. */
+  client?: Redis | Cluster;
+  /** Such as `redis://127.0.0.1:6379`, or `rediss://user:password@redis.example.test:6380/0`. */
+  url?: string;
+  /** Nodes of a Redis Cluster. */
+  cluster?: readonly ClusterNode[];
+  /** ioredis' own options, such as TLS, for a connection that the store opens. With `cluster`: its `redisOptions`. */
+  redisOptions?: RedisOptions;
+  /**
+   * Encryption keys: the first seals, all of them open. `[{ id, key }]`, or `id:base64,id:base64`. 32 random bytes each.
+   */
+  encryptionKeys: EncryptionKeys;
+  /**
+   * The key for names that must be found after a rotation. It must not change while a session is alive.
+   * @default the key called `index`, or the last one of `encryptionKeys`
+   */
+  indexKey?: string | Uint8Array;
+  /**
+   * The prefix of all keys in Redis. Apps with the same prefix and the same encryption keys share everything. @default 'xpay:'
+   */
+  prefix?: string;
+  /**
+   * Ms for opening a connection. @default 2_000
+   */
+  connectTimeoutMs?: number;
+  /**
+   * Ms for a reply; after that the server counts as away. @default 1_000
+   */
+  commandTimeoutMs?: number;
+  /**
+   * Source of time. @default the system clock
+   */
+  clock?: Clock;
+}
+
+/** Returns a connection with the client of the options, or with a new one that neither queues nor repeats commands. Throws `configuration`. */
+export function connect(
+  { client, url, cluster, redisOptions }: RedisStoreOptions,
+  connectTimeoutMs: number,
+): RedisConnection {
+  if ([client, url, cluster].filter((way) => way !== undefined).length !== 1) {
+    throw new XPayAuthError('configuration', 'redisStore: expected exactly one of client, url and cluster');
+  }
+  if (client !== undefined) return new IoRedisConnection(client, false);
+  const own: RedisOptions = {
+    connectTimeout: connectTimeoutMs,
+    enableOfflineQueue: false,
+    autoResendUnfulfilledCommands: false,
+    maxRetriesPerRequest: 0,
+    retryStrategy: backoff,
+    ...redisOptions,
+  };
+  if (url !== undefined) return new IoRedisConnection(new Redis(addressOf(url), own), true);
+  const options: ClusterOptions = { redisOptions: own, enableOfflineQueue: false, clusterRetryStrategy: backoff };
+  return new IoRedisConnection(new Cluster([...(cluster ?? [])], options), true);
+}
+
+function addressOf(url: string): string {
+  if (/^rediss?:\/\/[^/]/.test(url) && URL.canParse(url)) return url;
+  // It may hold a password, so it is not shown.
+  const message = 'redisStore url (XPAY_REDIS_URL): expected redis:// or rediss:// and a host';
+  throw new XPayAuthError('configuration', message);
+}
+
+function backoff(times: number): number {
+  return Math.min(50 * 2 ** Math.min(times, 10), 1_000);
+}
