@@ -113,9 +113,12 @@ export type StoreNotice =
 
 /** The state of a store, for a health page. */
 export interface StoreStatus {
-  /** `away`: it cannot be reached. It is probed at intervals, and until it is back every call fails at once. */
-  readonly state: 'ready' | 'away';
-  /** Why it is away, without a secret. */
+  /**
+   * `away`: it cannot be reached. It is probed at intervals, and until it is back every call fails at once. `misconfigured`: it
+   * answers, but rejects calls because of a wrong setting, which is not repaired by waiting.
+   */
+  readonly state: 'ready' | 'away' | 'misconfigured';
+  /** Why it is not ready, without a secret. */
   readonly reason: string | undefined;
   /** Number of values that could not be read: edited, moved, replayed, or sealed with an unknown key. */
   readonly unreadable: number;

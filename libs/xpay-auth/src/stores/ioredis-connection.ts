@@ -35,10 +35,6 @@ export class IoRedisConnection implements RedisConnection {
     return this.client.publish(channel, message);
   }
 
-  ping(): Promise<unknown> {
-    return this.client.ping();
-  }
-
   memoryInfo(): Promise<string> {
     return this.client.info('memory');
   }

@@ -4,6 +4,8 @@ export interface RedisChannelsParts {
   readonly connection: RedisConnection;
   /** Opens a message of this channel; `undefined`: it is not ours. */
   readonly open: (channel: string, sealed: string) => string | undefined;
+  /** Receives the failure to subscribe. May throw. */
+  readonly onRejected: (thrown: unknown) => void;
 }
 
 /** The listeners of each channel, over one connection that is opened for the first of them. */
@@ -20,6 +22,8 @@ export class RedisChannels {
       this.#listeners.set(channel, listeners);
       this.#connection()
         .subscribe(channel)
+        .catch((thrown) => this.parts.onRejected(thrown))
+        // The connection subscribes again when it is back.
         .catch(() => undefined);
     }
     listeners.add(listener);

@@ -18,7 +18,6 @@ export interface RedisConnection {
   evalSha(sha: string, keys: readonly string[], args: readonly string[]): Promise<unknown>;
   eval(script: string, keys: readonly string[], args: readonly string[]): Promise<unknown>;
   publish(channel: string, message: string): Promise<unknown>;
-  ping(): Promise<unknown>;
   /** Returns the section `memory` of `INFO`. */
   memoryInfo(): Promise<string>;
   /** Closes it and opens it again: its address may lead to another server by now. */

@@ -7,6 +7,8 @@ import { PROBE, type Script } from './redis-scripts.js';
 
 export interface RedisLinkParts {
   readonly connection: RedisConnection;
+  /** The prefix of all keys and channels. */
+  readonly prefix: string;
   /** A key of this store, which a probe writes. */
   readonly probeKey: string;
   /** Opens the other connections again: the address leads to another server. */
@@ -24,7 +26,10 @@ const PROBE_EVERY_MS = 1_000;
 const REJECTS_WRITES = /^(?:OOM|MISCONF|NOREPLICAS)(?= )/;
 /** The server became a replica: the primary is another one. */
 const IS_REPLICA = 'READONLY';
+/** Begins the reply of a script to an instance with another index key. */
 const OTHER_INDEX_KEY = /^XPAYINDEX /;
+/** Replies to a user without a right (Redis 7.0 words it differently inside a script). */
+const DENIED = /^NOPERM |^ERR The user executing the script/;
 
 /**
  * The connection, with a circuit breaker: a server that does not answer in time, or cannot be reached, costs one deadline, and
@@ -32,6 +37,8 @@ const OTHER_INDEX_KEY = /^XPAYINDEX /;
  */
 export class RedisLink {
   #reason: string | undefined;
+  /** The script that the server rejects because of a wrong setting, until it succeeds. */
+  #fault: { readonly script: Script; readonly reason: string } | undefined;
   #lastError: string | undefined;
   #closed = false;
   #cancelProbe: (() => void) | undefined;
@@ -53,9 +60,38 @@ export class RedisLink {
     return this.#reason;
   }
 
+  /** The wrong setting because of which a server that is not away rejects a script; `undefined` if there is none. */
+  get fault(): string | undefined {
+    return this.#fault?.reason;
+  }
+
   /** Runs a script. `late` receives a result that arrives after the deadline. */
   run(script: Script, keys: readonly string[], args: readonly (string | number)[], late?: (r: unknown) => void) {
-    return this.call(() => evaluate(this.parts.connection, script, keys, args), late);
+    return this.call(async () => {
+      try {
+        const result = await evaluate(this.parts.connection, script, keys, args);
+        if (this.#fault?.script === script) this.#fault = undefined;
+        return result;
+      } catch (thrown) {
+        const reason = faultOf(thrown);
+        if (reason !== undefined) this.#fault = { script, reason };
+        throw thrown;
+      }
+    }, late);
+  }
+
+  /** Sends a message. It may be lost, so a missing right costs a warning alone. */
+  async publish(channel: string, message: string): Promise<void> {
+    await this.call(() => this.parts.connection.publish(channel, message).catch((thrown) => this.deniedChannel(thrown)));
+  }
+
+  /** Warns if a right to the channels is missing; throws any other error. */
+  deniedChannel(thrown: unknown): void {
+    if (faultOf(thrown) !== NO_RIGHT) throw thrown;
+    this.#warn(
+      'The user of Redis lacks a right to the channels (NOPERM), so other instances learn of a revocation up to a second ' +
+        `late. Grant it: &${this.parts.prefix}* +publish +subscribe`,
+    );
   }
 
   /** Runs a script even while the server is away. Never rejects. */
@@ -89,12 +125,10 @@ export class RedisLink {
 
   #failed(thrown: unknown): XPayAuthError {
     const message = thrown instanceof Error ? thrown.message : String(thrown);
-    if (OTHER_INDEX_KEY.test(message)) {
-      this.#warn(
-        'The index key is not the one that this Redis was used with, so revocations cannot be read. When keys are rotated ' +
-          'the first index key must stay: keep it in XPAY_ENCRYPTION_KEYS as index:<its base64>.',
-      );
-      return unavailable('it was used with another index key');
+    const fault = faultOf(thrown);
+    if (fault !== undefined) {
+      this.#warn(fault === NO_RIGHT ? this.#missingRight() : WRONG_INDEX_KEY);
+      return unavailable(fault);
     }
     const [code] = REJECTS_WRITES.exec(message) ?? [];
     if (code !== undefined) {
@@ -104,6 +138,14 @@ export class RedisLink {
     const reason = reasonOf(thrown);
     this.#leave(reason);
     return unavailable(reason);
+  }
+
+  #missingRight(): string {
+    const { prefix } = this.parts;
+    return (
+      `The user of Redis lacks a right (NOPERM), so the store cannot be used. Grant ~${prefix}* and the commands that ` +
+      'docs/scale.md lists. ACL LOG shows the command that was rejected.'
+    );
   }
 
   /** Warns once. */
@@ -171,7 +213,7 @@ export class RedisLink {
     void this.#inspect();
   }
 
-  /** Writes, because a replica answers PING. `undefined`: the server takes part. */
+  /** Writes, because a replica answers PING. `undefined`: the server answers. */
   async #whyAway(): Promise<string | undefined> {
     const { connection, probeKey } = this.parts;
     if (!connection.isReady) return this.#lastError ?? 'not connected';
@@ -180,7 +222,7 @@ export class RedisLink {
       return undefined;
     } catch (thrown) {
       const message = thrown instanceof Error ? thrown.message : '';
-      return REJECTS_WRITES.test(message) ? undefined : reasonOf(thrown);
+      return REJECTS_WRITES.test(message) || faultOf(thrown) !== undefined ? undefined : reasonOf(thrown);
     }
   }
 
@@ -194,6 +236,19 @@ export class RedisLink {
       `Redis has maxmemory-policy ${policy} and may throw away sessions and revocations when it is full. Set noeviction.`,
     );
   }
+}
+
+const NO_RIGHT = 'the user of Redis lacks a right (NOPERM)';
+const OTHER_KEY = 'it was used with another index key';
+const WRONG_INDEX_KEY =
+  'The index key is not the one that this Redis was used with, so revocations cannot be read. When keys are rotated ' +
+  'the first index key must stay: keep it in XPAY_ENCRYPTION_KEYS as index:<its base64>.';
+
+/** Returns the wrong setting that a reply is about; `undefined` for any other error. */
+function faultOf(thrown: unknown): string | undefined {
+  const message = thrown instanceof Error ? thrown.message : '';
+  if (OTHER_INDEX_KEY.test(message)) return OTHER_KEY;
+  return DENIED.test(message) ? NO_RIGHT : undefined;
 }
 
 async function evaluate(

@@ -16,7 +16,6 @@ import type {
 import { Codec, type Place } from './codec.js';
 import { keyRing } from './key-ring.js';
 import { RedisChannels } from './redis-channels.js';
-import type { RedisConnection } from './redis-connection.js';
 import { RedisLink } from './redis-link.js';
 import { type RedisStoreOptions, connect } from './redis-options.js';
 import * as scripts from './redis-scripts.js';
@@ -34,7 +33,6 @@ export function redisStore(options: RedisStoreOptions): Store {
 class RedisStore implements Store {
   readonly #codec: Codec;
   readonly #prefix: string;
-  readonly #connection: RedisConnection;
   readonly #link: RedisLink;
   readonly #seen = new SeenGenerations();
   readonly #notified = new Set<(notice: StoreNotice) => void>();
@@ -52,13 +50,13 @@ class RedisStore implements Store {
     this.#prefix = prefix;
     this.#codec = new Codec(keyRing(options.encryptionKeys, options.indexKey), prefix);
     const connection = connect(options, connectTimeoutMs);
-    this.#connection = connection;
     const open = (channel: string, sealed: string): string | undefined =>
       this.#open({ kind: 'notice', name: channel, generation: 0 }, sealed);
-    this.#channels = new RedisChannels({ connection, open });
+    this.#channels = new RedisChannels({ connection, open, onRejected: (thrown) => this.#link.deniedChannel(thrown) });
     const notify = (notice: StoreNotice): void => this.#notify(notice);
     this.#link = new RedisLink({
       connection,
+      prefix,
       probeKey: this.#key(this.indexOf('probe'), 'p'),
       onReconnect: () => this.#channels.reconnect(),
       clock,
@@ -89,7 +87,7 @@ class RedisStore implements Store {
     const name = this.#codec.nameOf(entry);
     const sealed = this.#codec.seal({ kind: entry.kind, name, generation }, value);
     const args = [generation, sealed, Math.max(1, Math.floor(lifeMs))];
-    return (await this.#link.run(scripts.WRITE, [this.#key(name, 'e')], args)) === 1;
+    return Number(await this.#link.run(scripts.WRITE, [this.#key(name, 'e')], args)) === 1;
   }
 
   async discard(entry: EntryName, generation: number, keepMs: number): Promise<void> {
@@ -105,8 +103,8 @@ class RedisStore implements Store {
     const release = (): Promise<void> => this.#link.send(scripts.RELEASE, [this.#key(name, 'l')], [owner]);
     // A reply that comes too late may have given us a lease that we would not use.
     const args = [owner, Math.ceil(leaseMs)];
-    const answer = (await this.#link.run(scripts.ACQUIRE, keys, args, () => void release())) as [number, unknown];
-    if (answer[0] === 1) return { kind: 'acquired', generation: Number(answer[1]), release };
+    const answer = (await this.#link.run(scripts.ACQUIRE, keys, args, () => void release())) as unknown[];
+    if (Number(answer[0]) === 1) return { kind: 'acquired', generation: Number(answer[1]), release };
     return { kind: 'held', remainingMs: Math.max(0, Number(answer[1])) };
   }
 
@@ -135,7 +133,7 @@ class RedisStore implements Store {
   async publish(topic: string, message: string): Promise<void> {
     const channel = this.#channelOf(topic);
     const sealed = this.#codec.seal({ kind: 'notice', name: channel, generation: 0 }, message);
-    await this.#link.call(() => this.#connection.publish(channel, sealed));
+    await this.#link.publish(channel, sealed);
   }
 
   subscribe(topic: string, listener: (message: string) => void): () => void {
@@ -143,8 +141,10 @@ class RedisStore implements Store {
   }
 
   status(): StoreStatus {
-    const { reason } = this.#link;
-    return { state: reason === undefined ? 'ready' : 'away', reason, unreadable: this.#unreadable };
+    const { reason, fault } = this.#link;
+    const unreadable = this.#unreadable;
+    if (reason !== undefined) return { state: 'away', reason, unreadable };
+    return { state: fault === undefined ? 'ready' : 'misconfigured', reason: fault, unreadable };
   }
 
   onNotice(listener: (notice: StoreNotice) => void): () => void {
@@ -163,8 +163,8 @@ class RedisStore implements Store {
   async #callLog(log: string, script: scripts.Script, args: readonly (string | number)[]): Promise<LogPage> {
     const first = [newEpoch(), this.indexOf('check of the index key')];
     const answer = (await this.#link.run(script, this.#logKeys(log), [...first, ...args])) as unknown[];
-    const records = (answer[3] as string[]).map((record) => {
-      const [position = '', index = '', sealed = ''] = record.split('|');
+    const records = (answer[3] as unknown[]).map((record) => {
+      const [position = '', index = '', sealed = ''] = String(record).split('|');
       const value = this.#open({ kind: 'revocation', name: `${log} ${index}`, generation: 0 }, sealed);
       return { position: Number(position), index, value };
     });

@@ -35,7 +35,8 @@ export type XPayHealth = {
  * - `up`: no problem, or nothing was requested yet.
  * - `degraded` (HTTP 200): serving, with a problem: the upstream fails, or the store is unavailable. terminus 11 does not have
  *   this status and gets `up`, with the `reasons`.
- * - `down` (HTTP 503): the app account is rejected or cannot be read, and no usable token is left.
+ * - `down` (HTTP 503): the app account is rejected or cannot be read, and no usable token is left; or the store rejects calls
+ *   because of a wrong setting, such as another index key.
  *
  * Use it for readiness, not for liveness: a restart fixes none of these problems.
  */

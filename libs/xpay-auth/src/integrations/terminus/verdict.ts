@@ -29,6 +29,9 @@ export const RECENT_MS = 60_000;
  * attempt. The cause is this deployment: another one may have the right key. After the backoff the next caller tries again,
  * so the status is *degraded* then. An instance that gets no requests while it is down could never recover.
  *
+ * Also *down*: the store rejects calls because of a wrong setting, such as another index key. No session can be read, and
+ * waiting does not repair it.
+ *
  * *degraded*: the instance serves callers, with a problem. A failing upstream is no more than that, with a token or without: it
  * fails for all instances, and an app without any healthy instance serves no one.
  */
@@ -39,9 +42,11 @@ export function verdictOf({ token, hasAccount, isResting, trouble }: HealthFacts
   if (hasAccount && lastError !== undefined)
     reasons.push(`${usableForMs > 0 ? 'the token is not renewed' : 'no usable token'}: ${lastError}`);
   if (store?.state === 'away') reasons.push('store away');
+  if (store?.state === 'misconfigured') reasons.push(`store misconfigured: ${store.reason}`);
   if (trouble !== undefined && trouble.ageMs < RECENT_MS) reasons.push(`callers cannot be verified: ${trouble.code}`);
 
   const isOurs = lastError !== undefined && FAILURES[lastError].trouble === 'ours';
+  if (store?.state === 'misconfigured') return { status: 'down', reasons };
   if (hasAccount && isResting && usableForMs === 0 && isOurs) return { status: 'down', reasons };
   return { status: reasons.length === 0 ? 'up' : 'degraded', reasons };
 }
