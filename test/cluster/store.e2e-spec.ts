@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Redis } from 'ioredis';
 import { redisStore } from 'nestjs-xpay-auth/redis';
-import { ManualClock, MemoryStore, storeContract } from 'nestjs-xpay-auth/testing';
+import { ManualClock, MemoryStore, startXPayEmulator, storeContract } from 'nestjs-xpay-auth/testing';
+import { APP, InstanceFactory, logins } from '../support/cluster.js';
 import { newKey } from '../support/encryption-keys.js';
 import { RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
@@ -32,6 +33,29 @@ describe('the contract of a store', () => {
   })) {
     it(title, run);
   }
+});
+
+describe('S3 · the contract with a client that returns numbers as strings', () => {
+  for (const { title, run } of storeContract('stringNumbers', async () => {
+    await redis.client.flushall();
+    const encryptionKeys = [{ id: 'k1', key: newKey() }];
+    const redisOptions = { stringNumbers: true };
+    return { open: () => redisStore({ url: redis.url, encryptionKeys, redisOptions }), stop: () => undefined };
+  })) {
+    it(title, run);
+  }
+
+  it('getToken() obtains a token', async () => {
+    await redis.client.flushall();
+    const client = new Redis(redis.port, '127.0.0.1', { stringNumbers: true });
+    await using xpay = await startXPayEmulator({ accounts: [APP] });
+    await using one = await new InstanceFactory(xpay, '').boot({
+      store: redisStore({ client, encryptionKeys: [{ id: 'k1', key: newKey() }] }),
+    });
+    await one.tokens.getToken();
+    expect(logins(xpay)).toBe(1);
+    client.disconnect();
+  });
 });
 
 const open = (encryptionKeys: string): ReturnType<typeof redisStore> => redisStore({ url: redis.url, encryptionKeys });

@@ -1,4 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
+import { redisStore } from 'nestjs-xpay-auth/redis';
 import { Controller, Get, Logger } from '@nestjs/common';
 import { HealthCheck, HealthCheckService, TerminusModule } from '@nestjs/terminus';
 import {
@@ -17,9 +18,14 @@ import {
   startXPayEmulator,
 } from 'nestjs-xpay-auth/testing';
 import { ada, asAda, RoutesController } from '../support/inbound-app.js';
+import { newKey } from '../support/encryption-keys.js';
+import { RedisServer } from '../support/redis-server.js';
+import { until } from '../support/until.js';
 import { type Platform, type RunningApp, basic, platforms, startApp } from '../support/start-app.js';
 
 const APP = { username: 'this-app@example.test', secretKey: 'key-of-app-1' };
+/** Instances with one upstream share their log of revocations. */
+const UPSTREAM = 'http://127.0.0.1:9';
 const HOUR_MS = 3_600_000;
 
 @Public()
@@ -192,6 +198,20 @@ describe.each(platforms)('the health of an app on %s', (platform) => {
     });
     store.comeBack();
     expect((await app.ready()).status).toBe('ok');
+  });
+
+  it('S4 · is not ready with another index key than the store was used with, and says so', async () => {
+    await using redis = await RedisServer.start();
+    const open = () => redisStore({ url: redis.url, encryptionKeys: [{ id: 'k1', key: newKey() }] });
+    await using one = await startProbed(platform, { credentials: APP, store: open(), baseUrl: UPSTREAM });
+    await until(async () => (await one.ready()).code === 200, 'the first one is ready');
+    await using other = await startProbed(platform, { credentials: APP, store: open(), baseUrl: UPSTREAM });
+    await until(async () => (await other.ready()).code === 503, 'the other one is not ready');
+    expect(await other.ready()).toMatchObject({
+      status: 'error',
+      xpay: { status: 'down', reasons: ['store misconfigured: it was used with another index key'] },
+    });
+    expect((await one.ready()).code).toBe(200);
   });
 
   it('contains no secrets and names in any state', async () => {

@@ -82,7 +82,9 @@ export class RedisLink {
 
   /** Sends a message. It may be lost, so a missing right costs a warning alone. */
   async publish(channel: string, message: string): Promise<void> {
-    await this.call(() => this.parts.connection.publish(channel, message).catch((thrown) => this.deniedChannel(thrown)));
+    await this.call(() =>
+      this.parts.connection.publish(channel, message).catch((thrown) => this.deniedChannel(thrown)),
+    );
   }
 
   /** Warns if a right to the channels is missing; throws any other error. */
