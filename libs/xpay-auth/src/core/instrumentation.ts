@@ -45,6 +45,8 @@ export type InstrumentationEvent =
   /** An operation of the shared store failed. */
   | { readonly type: 'store failed'; readonly operation: StoreOperation };
 
+type StoreMethod = Exclude<keyof Store, 'deadlineMs'>;
+
 /** Every method of a store, with the operation that it is in metrics. `undefined`: it does not call the store. */
 const STORE_METHODS = {
   indexOf: undefined,
@@ -62,10 +64,10 @@ const STORE_METHODS = {
   status: undefined,
   onNotice: undefined,
   close: undefined,
-} as const satisfies Record<keyof Store, string | undefined>;
+} as const satisfies Record<StoreMethod, string | undefined>;
 
 /** An operation of a store that may fail. */
-export type StoreOperation = NonNullable<(typeof STORE_METHODS)[keyof Store]>;
+export type StoreOperation = NonNullable<(typeof STORE_METHODS)[StoreMethod]>;
 export const STORE_OPERATIONS = Object.values(STORE_METHODS).filter((operation) => operation !== undefined);
 
 /** Observes one instance. Errors that it throws are swallowed. */
@@ -112,7 +114,7 @@ export class Instrumentation {
   /** Returns the same store, with its failed operations reported to the observer. */
   observeStore(store: Store): Store {
     const methods = Object.entries(STORE_METHODS).map(([name, operation]) => {
-      const method = (...args: unknown[]): unknown => (store[name as keyof Store] as Method).apply(store, args);
+      const method = (...args: unknown[]): unknown => (store[name as StoreMethod] as Method).apply(store, args);
       const observed = async (...args: unknown[]): Promise<unknown> => {
         try {
           return await method(...args);

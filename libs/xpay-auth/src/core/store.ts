@@ -134,6 +134,11 @@ export interface StoreStatus {
  * @experimental until stores of other people have proven it
  */
 export interface Store {
+  /**
+   * Ms within which the store itself ends every call. Without it, the instance ends a call after 3 s, and then treats the
+   * store as away until a call is answered.
+   */
+  readonly deadlineMs?: number;
   /** Returns a keyed name for a text, the same on every instance, which does not change when keys are rotated. */
   indexOf(text: string): string;
   /** Reads the entry of this name. An entry that cannot be read counts as absent. */

@@ -31,6 +31,7 @@ export function redisStore(options: RedisStoreOptions): Store {
 }
 
 class RedisStore implements Store {
+  readonly deadlineMs: number;
   readonly #codec: Codec;
   readonly #prefix: string;
   readonly #link: RedisLink;
@@ -47,6 +48,7 @@ class RedisStore implements Store {
       const message = 'redisStore prefix: must hold no braces, which tell a cluster its slots';
       throw new XPayAuthError('configuration', message);
     }
+    this.deadlineMs = connectTimeoutMs + commandTimeoutMs;
     this.#prefix = prefix;
     this.#codec = new Codec(keyRing(options.encryptionKeys, options.indexKey), prefix);
     const connection = connect(options, connectTimeoutMs);

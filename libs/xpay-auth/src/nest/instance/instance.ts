@@ -10,6 +10,7 @@ import { Instrumentation } from '../../core/instrumentation.js';
 import { CountedAttempts, unlimitedAttempts } from '../../rate-limit/attempts.js';
 import type { AuditSink } from '../../core/audit-events.js';
 import { CredentialVerifier } from '../../verification/credential-verifier.js';
+import { guardedStore } from '../../cluster/guarded-store.js';
 import { RevocationLog } from '../../cluster/revocation-log.js';
 import { Revocations, type VerificationFailure } from '../../verification/upstream-check.js';
 import { Sessions } from '../../sessions/sessions.js';
@@ -87,8 +88,9 @@ export function createInstance(
   const questions = upstreamCalls(dialect, client, instrumentation);
 
   if (opened !== undefined) retainStore(opened);
-  const unheard = opened?.onNotice((notice) => logNotice(logger, notice));
-  const store = opened && instrumentation.observeStore(opened);
+  const guarded = opened && guardedStore(opened, clock);
+  const unheard = guarded?.onNotice((notice) => logNotice(logger, notice));
+  const store = guarded && instrumentation.observeStore(guarded);
   const { hardMarginMs } = options.token;
   const scope = [name, dialect.name, baseUrl];
   const tokens = new XPayTokenService(logger, { baseUrl, warmUp: options.token.warmUp, store }, (emit) => {
