@@ -24,6 +24,7 @@ export class ProcessGate {
     return new Proxy(world, {
       get: (target, name) => {
         const member = target[name as keyof Store];
+        if (typeof member !== 'function') return member;
         // A dead process has sent its call and receives no response.
         const through = (...given: unknown[]): unknown =>
           this.#dead

@@ -218,7 +218,7 @@ describe('an upstream that fails', () => {
     const lines = app.lines.filter((line) => line.endsWith('XPayAuth'));
     expect(lines).toEqual(
       [
-        'debug Upstream: xpay at http://127\\.0\\.0\\.1:\\d+, with an app account XPayAuth',
+        'log Upstream: xpay at http://127\\.0\\.0\\.1:\\d+, with an app account XPayAuth',
         `log Access token obtained, good for 3599 s \\(uuid ${uuid}\\) XPayAuth`,
         `warn No new access token: upstream_business_error, 1 in a row: The upstream reported an error that is not a refusal \\(uuid ${uuid}, tag ${uuid}\\); the present one is good for 689 s XPayAuth`,
         'error The access token expired before it could be renewed XPayAuth',

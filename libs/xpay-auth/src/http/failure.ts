@@ -24,7 +24,8 @@ function meaningOf(code: string, message: string, origin: string): [XPayAuthErro
   if (/^(?:Z_|ERR__ERROR_)/.test(code)) {
     return ['upstream_malformed', 'The answer is not compressed in the way it says'];
   }
-  return ['upstream_unavailable', `${origin} cannot be reached (${code || 'no reason given'})`];
+  const next = 'Check baseUrl (XPAY_BASE_URL) and the network';
+  return ['upstream_unavailable', `${origin} cannot be reached (${code || 'no reason given'}). ${next}`];
 }
 
 /** What an answer means that the dialect cannot read: 429 and 5xx mean what their status says, the rest is malformed. */

@@ -27,6 +27,7 @@ import { XPayHttpService } from '../services/http.service.js';
 import { DEFAULT_INSTANCE, type ResolvedOptions } from '../options/resolve-options.js';
 import { XPaySessionService } from '../services/session.service.js';
 import { XPayTokenService } from '../services/token.service.js';
+import { warnOfFailures } from './verification-warnings.js';
 import { XPayStrategy } from '../strategy/xpay.strategy.js';
 
 /** One instance of the module, put together. Its services are what Nest injects. */
@@ -57,13 +58,13 @@ export interface InstanceSurroundings {
   readonly standIn?: Pick<UpstreamClient, 'send'> | undefined;
 }
 
-/**
- * An instance with the store of its options, if they name one. Says at debug level where its upstream is: a `.env` that was
- * not read shows there, and nowhere else before the first caller.
- */
+/** Opens an instance with the store of its options, and logs where its upstream is. */
 export async function openInstance(options: ResolvedOptions): Promise<XPayInstance> {
   const account = options.credentials === undefined ? 'without an app account' : 'with an app account';
-  loggerOf(options).debug(`Upstream: ${options.dialect.name} at ${options.baseUrl}, ${account}`);
+  const origin = options.usesDefaultHost
+    ? '. This is the default host; set baseUrl (XPAY_BASE_URL) for another one'
+    : '';
+  loggerOf(options).log(`Upstream: ${options.dialect.name} at ${options.baseUrl}, ${account}${origin}`);
   return createInstance(options, { store: await options.store?.(options.clock) });
 }
 
@@ -140,7 +141,7 @@ export function createInstance(
     digest,
     policy: { ...options.verification, deadlineMs: http.timeoutMs },
     scopeHierarchy: options.scopeHierarchy,
-    authenticate: questions.authenticate,
+    authenticate: warnOfFailures(questions.authenticate, baseUrl, clock, logger),
     attempts,
     revocations,
     audit,

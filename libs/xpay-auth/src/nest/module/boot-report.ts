@@ -1,7 +1,10 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { DiscoveryService, HttpAdapterHost, MetadataScanner } from '@nestjs/core';
+import { ConfigService } from '@nestjs/config';
 import { XPayAuthError, asXPayAuthError } from '../../core/errors.js';
 import { XPayInstances } from '../instance/xpay-instances.js';
+import type { ResolvedOptions } from '../options/resolve-options.js';
+import { unreadVariables } from '../options/unread-variables.js';
 import { type EntryPoint, entryPoints, guardsFields } from './entry-points.js';
 
 const FIELDS_REMEDY = "Set fieldResolverEnhancers: ['guards'] in the options of GraphQLModule.";
@@ -19,11 +22,13 @@ export class BootReport implements OnApplicationBootstrap {
     @Inject(DiscoveryService) private readonly discovery: DiscoveryService,
     @Inject(MetadataScanner) private readonly scanner: MetadataScanner,
     @Inject(XPayInstances) private readonly instances: XPayInstances,
+    @Inject(ConfigService) private readonly config: ConfigService,
     @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
   ) {}
 
   onApplicationBootstrap(): void {
     const options = this.instances.all().map((instance) => instance.options);
+    options.forEach((one) => this.#warnOfUnreadVariables(one));
     const globally = options.some(({ globalGuards }) => globalGuards);
     // Global guards of a hybrid app do not apply to its microservices, unless it sets `inheritAppConfig`.
     const hybrid = Boolean(this.adapterHost.httpAdapter);
@@ -57,6 +62,13 @@ export class BootReport implements OnApplicationBootstrap {
     }
     if (byClass === '') return;
     this.#logger.warn(`The decorator of their class does not protect the fields ${byClass}. ${FIELDS_REMEDY}`);
+  }
+
+  /** The real upstream may be another one than the default, and would be sent the keys of callers. */
+  #warnOfUnreadVariables({ envPrefix, inCode }: ResolvedOptions): void {
+    const read = (name: string): string | undefined => this.config.get<string>(name);
+    const message = unreadVariables(envPrefix, this.config, read, (option) => inCode.has(option));
+    if (message !== undefined) this.#logger.warn(message);
   }
 
   #assertInstance({ label, requirement }: EntryPoint): void {

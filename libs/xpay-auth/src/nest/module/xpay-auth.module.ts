@@ -30,7 +30,7 @@ const SHARED = [XPayInstances, AccessControl, XPayAuthGuard, ScopesGuard, XPayHa
 /** The providers that all instances of an app share: registry, guards, filter. Global, so that guards resolve anywhere. */
 @Global()
 @Module({
-  imports: [DiscoveryModule],
+  imports: [DiscoveryModule, ConfigModule],
   providers: [...SHARED, BootReport, PeerAddresses, { provide: APP_FILTER, useClass: XPayAuthFilter }],
   exports: SHARED,
 })

@@ -31,6 +31,12 @@ export interface ResolvedOptions extends Omit<Parsed, Replaced> {
   readonly name: string;
   readonly dialect: Dialect;
   readonly baseUrl: string;
+  /** Whether `baseUrl` is the default of the dialect. */
+  readonly usesDefaultHost: boolean;
+  /** The prefix of the variables that the instance reads; empty: it reads none. */
+  readonly envPrefix: string;
+  /** The options that are set in code. */
+  readonly inCode: ReadonlySet<string>;
   readonly credentials: SealedCredentials | (() => Credentials | Promise<Credentials>) | undefined;
   readonly verification: Parsed['verification'] & {
     /** Not an option. The testing module sets it, so that a failed upstream recovers at once. */
@@ -73,10 +79,11 @@ export function resolveOptions(
     throw new XPayAuthError('configuration', lines.join('\n'));
   }
   const openStore = prefix === '' || explicit.store !== undefined ? undefined : storeFromEnvironment(prefix, read);
-  return complete(parsed.data, openStore);
+  const inCode = Object.entries(explicit).flatMap(([option, value]) => (value === undefined ? [] : [option]));
+  return { ...complete(parsed.data, openStore), envPrefix: prefix, inCode: new Set(inCode) };
 }
 
-function complete(options: Parsed, openStore: OpenStore | undefined): ResolvedOptions {
+function complete(options: Parsed, openStore: OpenStore | undefined): Omit<ResolvedOptions, 'envPrefix' | 'inCode'> {
   const dialect = typeof options.dialect === 'string' ? dialects[options.dialect]() : options.dialect;
   const { credentials, session, http, store } = options;
   assertNoCycle(options.scopeHierarchy);
@@ -91,6 +98,7 @@ function complete(options: Parsed, openStore: OpenStore | undefined): ResolvedOp
     name: options.name ?? DEFAULT_INSTANCE,
     dialect,
     baseUrl: baseUrlOf(options.baseUrl ?? dialect.defaultBaseUrl, dialect, http.allowInsecureHosts),
+    usesDefaultHost: options.baseUrl === undefined,
     credentials: typeof credentials === 'object' ? SealedCredentials.of(credentials) : credentials,
     store: store === undefined ? openStore : () => store,
     clock: options.clock ?? systemClock,
