@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createCluster } from 'redis';
 import { redisStore } from 'nestjs-xpay-auth/redis';
 import { startXPayEmulator, storeContract } from 'nestjs-xpay-auth/testing';
 import { ADA, APP, InstanceFactory, logins } from '../support/cluster.js';
@@ -45,6 +46,15 @@ describe('a Redis Cluster of three nodes', () => {
     await flush();
     const encryptionKeys = [{ id: 'k1', key: newKey() }];
     return { open: () => redisStore({ cluster: cluster(), encryptionKeys }), stop: () => undefined };
+  })) {
+    it(title, run);
+  }
+
+  for (const { title, run } of storeContract('in a Redis Cluster, with node-redis', async () => {
+    await flush();
+    const encryptionKeys = [{ id: 'k1', key: newKey() }];
+    const client = createCluster({ rootNodes: nodes.map(({ url }) => ({ url })) });
+    return { open: () => redisStore({ client, encryptionKeys }), stop: () => undefined };
   })) {
     it(title, run);
   }

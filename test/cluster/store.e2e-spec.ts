@@ -3,7 +3,9 @@ import { Redis } from 'ioredis';
 import { redisStore } from 'nestjs-xpay-auth/redis';
 import { ManualClock, MemoryStore, startXPayEmulator, storeContract } from 'nestjs-xpay-auth/testing';
 import { APP, InstanceFactory, logins } from '../support/cluster.js';
+import { createClientPool } from 'redis';
 import { newKey } from '../support/encryption-keys.js';
+import { CLIENTS } from '../support/redis-clients.js';
 import { RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
@@ -33,6 +35,31 @@ describe('the contract of a store', () => {
   })) {
     it(title, run);
   }
+});
+
+describe.each(Object.entries(CLIENTS))('the contract with %s', (name, connect) => {
+  for (const { title, run } of storeContract(name, async () => {
+    await redis.client.flushall();
+    const opened: AsyncDisposable[] = [];
+    const open = () => {
+      const store = connect(redis.port);
+      opened.push(store);
+      return store;
+    };
+    return { open, stop: () => Promise.all(opened.map((store) => store[Symbol.asyncDispose]())) };
+  })) {
+    it(title, run);
+  }
+});
+
+it.each([
+  ['the options of one', { host: '127.0.0.1' }],
+  ['a pool of node-redis', createClientPool()],
+  ['nothing', null],
+])('a client that is %s is refused, and the message names those that are accepted', (_, client) => {
+  const encryptionKeys = [{ id: 'k1', key: newKey() }];
+  const open = (): unknown => redisStore({ client: client as unknown as Redis, encryptionKeys });
+  expect(open).toThrow(/^redisStore client: expected .*ioredis.*createClient\(\)/);
 });
 
 describe('S3 · the contract with a client that returns numbers as strings', () => {

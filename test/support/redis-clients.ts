@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { type RedisStoreOptions, redisStore } from 'nestjs-xpay-auth/redis';
+import { createClient } from 'redis';
 import type { Store } from 'nestjs-xpay-auth';
 import { newKey } from './encryption-keys.js';
 
@@ -17,6 +18,10 @@ export const CLIENTS: Readonly<Record<string, OpenStore>> = {
   "an ioredis client of the app's own": (port, settings) => {
     const client = new Redis(port, '127.0.0.1').on('error', () => undefined);
     return disposable(redisStore({ client, encryptionKeys, ...settings }), () => client.disconnect());
+  },
+  'a node-redis client': (port, settings) => {
+    const client = createClient({ url: `redis://127.0.0.1:${port}` });
+    return disposable(redisStore({ client, encryptionKeys, ...settings }));
   },
 };
 

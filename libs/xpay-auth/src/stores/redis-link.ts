@@ -218,7 +218,10 @@ export class RedisLink {
   /** Writes, because a replica answers PING. `undefined`: the server answers. */
   async #whyAway(): Promise<string | undefined> {
     const { connection, probeKey } = this.parts;
-    if (!connection.isReady) return this.#lastError ?? 'not connected';
+    if (!connection.isReady) {
+      connection.open();
+      return this.#lastError ?? 'not connected';
+    }
     try {
       await this.#inTime(() => evaluate(connection, PROBE, [probeKey], []));
       return undefined;

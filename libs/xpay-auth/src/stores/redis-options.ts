@@ -1,14 +1,19 @@
-import { Cluster, type ClusterNode, type ClusterOptions, Redis, type RedisOptions } from 'ioredis';
+import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis';
 import type { Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import { IoRedisConnection } from './ioredis-connection.js';
 import type { EncryptionKeys } from './key-ring.js';
+import { loadIoRedis } from './load-ioredis.js';
+import { type NodeRedisClient, NodeRedisConnection } from './node-redis-connection.js';
 import type { RedisConnection } from './redis-connection.js';
 
 /** Options of `redisStore`. Exactly one of `client`, `url` and `cluster` is required. */
 export interface RedisStoreOptions {
-  /** Your own connection, ioredis' `Redis` or `Cluster`. The store does not close it. */
-  client?: Redis | Cluster;
+  /**
+   * Your own client. One of ioredis, `Redis` or `Cluster`, is used and never closed. Of one of node-redis, made by
+   * `createClient`, `createCluster` or `createSentinel`, the store duplicates the options for connections of its own.
+   */
+  client?: Redis | Cluster | NodeRedisClient;
   /** Such as `redis://127.0.0.1:6379`, or `rediss://user:password@redis.example.test:6380/0`. */
   url?: string;
   /** Nodes of a Redis Cluster. */
@@ -50,7 +55,9 @@ export function connect(
   if ([client, url, cluster].filter((way) => way !== undefined).length !== 1) {
     throw new XPayAuthError('configuration', 'redisStore: expected exactly one of client, url and cluster');
   }
-  if (client !== undefined) return new IoRedisConnection(client, false);
+  if (client !== undefined) return connectionOf(client);
+  const address = url === undefined ? undefined : addressOf(url);
+  const ioredis = loadIoRedis();
   const own: RedisOptions = {
     connectTimeout: connectTimeoutMs,
     enableOfflineQueue: false,
@@ -59,9 +66,21 @@ export function connect(
     retryStrategy: backoff,
     ...redisOptions,
   };
-  if (url !== undefined) return new IoRedisConnection(new Redis(addressOf(url), own), true);
+  if (address !== undefined) return new IoRedisConnection(new ioredis.Redis(address, own), true);
   const options: ClusterOptions = { redisOptions: own, enableOfflineQueue: false, clusterRetryStrategy: backoff };
-  return new IoRedisConnection(new Cluster([...(cluster ?? [])], options), true);
+  return new IoRedisConnection(new ioredis.Cluster([...(cluster ?? [])], options), true);
+}
+
+function connectionOf(client: unknown): RedisConnection {
+  const methods = (client ?? {}) as Record<string, unknown>;
+  const has = (method: string): boolean => typeof methods[method] === 'function';
+  if (has('duplicate') && has('evalSha')) return new NodeRedisConnection(client as NodeRedisClient);
+  if (has('duplicate') && has('evalsha')) return new IoRedisConnection(client as Redis | Cluster, false);
+  throw new XPayAuthError(
+    'configuration',
+    'redisStore client: expected `new Redis()` or `new Cluster()` of ioredis, or what `createClient()`, `createCluster()` or ' +
+      '`createSentinel()` of node-redis returns',
+  );
 }
 
 function addressOf(url: string): string {

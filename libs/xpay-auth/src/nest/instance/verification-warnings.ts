@@ -1,12 +1,12 @@
 import type { Logger } from '@nestjs/common';
 import type { Clock } from '../../core/clock.js';
 import { XPayAuthError, asXPayAuthError } from '../../core/errors.js';
-import type { UpstreamCalls } from '../../http/upstream-client.js';
+import type { upstreamCalls } from '../../http/upstream-client.js';
 
 /** Ms between two warnings of one kind: an outage fails every caller. */
 const EVERY_MS = 60_000;
 
-type Authenticate = UpstreamCalls['authenticate'];
+type Authenticate = ReturnType<typeof upstreamCalls>['authenticate'];
 
 /** Returns the same call. Warns of a failure that is not the caller's, at most once a minute for each code. */
 export function warnOfFailures(authenticate: Authenticate, origin: string, clock: Clock, logger: Logger): Authenticate {

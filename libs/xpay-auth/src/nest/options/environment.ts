@@ -59,21 +59,10 @@ export function storeFromEnvironment(prefix: string, read: ReadVariable): OpenSt
   if (!url) return undefined;
   const encryptionKeys = read(`${prefix}ENCRYPTION_KEYS`) ?? '';
   return async (clock) => {
-    const { redisStore } = await importRedis(prefix);
+    const { redisStore } = await import('../../stores/redis.store.js');
     // Without keys its error message says how to make one.
     return redisStore({ url, encryptionKeys, clock });
   };
-}
-
-/** `ioredis` is an optional peer dependency. */
-async function importRedis(prefix: string): Promise<typeof import('../../stores/redis.store.js')> {
-  try {
-    return await import('../../stores/redis.store.js');
-  } catch (thrown) {
-    if (!(thrown instanceof Error) || !/ioredis/.test(thrown.message)) throw thrown;
-    const message = `${prefix}REDIS_URL is set, but the package "ioredis" is not installed. Run: npm install ioredis`;
-    throw new XPayAuthError('configuration', message);
-  }
 }
 
 /** Throws `configuration` if a variable is set without another one that it needs. */
