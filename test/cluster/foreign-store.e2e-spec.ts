@@ -4,7 +4,18 @@ import { ManualClock, MemoryStore, type XPayEmulator, startXPayEmulator } from '
 import { ADA, APP, InstanceFactory, logins } from '../support/cluster.js';
 import { basic } from '../support/start-app.js';
 
-const CALLS = ['read', 'write', 'discard', 'acquire', 'count', 'uncount', 'append', 'readLog', 'renewEpoch', 'publish'] as const;
+const CALLS = [
+  'read',
+  'write',
+  'discard',
+  'acquire',
+  'count',
+  'uncount',
+  'append',
+  'readLog',
+  'renewEpoch',
+  'publish',
+] as const;
 
 let clock: ManualClock;
 let xpay: XPayEmulator;
@@ -35,7 +46,12 @@ async function settled<T>(promise: Promise<T>): Promise<{ readonly outcome: T | 
 describe('E9 · a store that fails in ways of its own', () => {
   it.each([
     ['rejects with an error of its own', () => Promise.reject(new TypeError('db password is hunter2'))],
-    ['throws an error of its own', () => { throw new TypeError('db password is hunter2'); }],
+    [
+      'throws an error of its own',
+      () => {
+        throw new TypeError('db password is hunter2');
+      },
+    ],
     ['never answers', () => new Promise<never>(() => undefined)],
   ] as const)('that %s: the upstream is called, and the store is named', async (_, call) => {
     const store = foreignStore(call);
@@ -46,7 +62,10 @@ describe('E9 · a store that fails in ways of its own', () => {
     expect(logins(xpay)).toBe(1);
     expect((await settled(one.who(basic(ADA.username, ADA.secretKey).authorization))).outcome).toBe(ADA.username);
     const login = await settled(one.sessions.login(ADA));
-    expect(login.outcome).toMatchObject({ code: 'store_unavailable', message: expect.stringContaining('shared store') });
+    expect(login.outcome).toMatchObject({
+      code: 'store_unavailable',
+      message: expect.stringContaining('shared store'),
+    });
     const named = one.lines.filter((line) => line.includes('shared store'));
     expect(named.length).toBeGreaterThan(0);
     expect(one.lines.join('\n')).not.toContain('hunter2');
