@@ -48,6 +48,7 @@ try {
 
   cpSync(join(root, 'test/packages/entry-points.mjs'), join(place, 'entry-points.mjs'));
   run('node', ['entry-points.mjs'], place);
+  checkRedisClients();
   checkOlderSurface();
 
   for (const node of NODES) {
@@ -62,6 +63,19 @@ try {
   console.log('check:packages: everything passed');
 } finally {
   rmSync(place, { recursive: true, force: true });
+}
+
+/** The oldest and the newest supported versions of both clients of Redis. */
+function checkRedisClients() {
+  cpSync(join(root, 'test/packages/redis-clients.mjs'), join(place, 'redis-clients.mjs'));
+  for (const clients of [
+    ['ioredis@5.4.0', 'redis@5.0.0'],
+    ['ioredis@5', 'redis@5'],
+    ['ioredis@6', 'redis@6'],
+  ]) {
+    run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error', ...clients], place);
+    run('node', ['redis-clients.mjs'], place);
+  }
 }
 
 /**

@@ -6,7 +6,10 @@ export class IoRedisConnection implements RedisConnection {
   constructor(
     private readonly client: Redis | Cluster,
     private readonly isOurs: boolean,
-  ) {}
+  ) {
+    // Errors also occur while no one listens, and after the store was closed.
+    if (isOurs) client.on('error', () => undefined);
+  }
 
   get isReady(): boolean {
     return this.client.status === 'ready';
@@ -18,9 +21,8 @@ export class IoRedisConnection implements RedisConnection {
 
   listen({ ready, lost, failed }: ConnectionListener): () => void {
     const { client } = this;
-    // An `error` without a listener would end the process, also after the store was closed.
     client.on('error', failed).on('ready', ready).on('close', lost).on('end', lost);
-    return () => client.off('ready', ready).off('close', lost).off('end', lost);
+    return () => client.off('error', failed).off('ready', ready).off('close', lost).off('end', lost);
   }
 
   evalSha(sha: string, keys: readonly string[], args: readonly string[]): Promise<unknown> {
