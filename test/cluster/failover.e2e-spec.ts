@@ -121,7 +121,7 @@ describe('S1 · a failover keeps the connections to the old primary, which is re
         'the primary is a replica',
         20_000,
       );
-      await until(async () => (await write().catch(() => false)) === true, 'a write');
+      await until(() => write().catch(() => false), 'a write');
       expect(store.status().state).toBe('ready');
     },
     60_000,

@@ -65,7 +65,7 @@ export class NodeRedisConnection implements RedisConnection {
   }
 
   async memoryInfo(): Promise<string> {
-    return String((await this.#client.info?.('memory')) ?? '');
+    return (await this.#client.info?.('memory')) ?? '';
   }
 
   reconnect(): void {
