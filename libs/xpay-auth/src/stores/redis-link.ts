@@ -161,12 +161,12 @@ export class RedisLink {
     const { connection, connectTimeoutMs } = this.parts;
     if (connection.isReady) return;
     connection.open();
-    let unlisten = (): void => undefined;
+    let unlisten: (() => void) | undefined;
     const ready = new Promise<void>((resolve, reject) => {
       const lost = (): void => reject(new Error(this.#lastError ?? 'no connection'));
       unlisten = connection.listen({ ready: resolve, lost, failed: () => undefined });
     });
-    await this.#inTime(() => ready, undefined, connectTimeoutMs).finally(() => unlisten());
+    await this.#inTime(() => ready, undefined, connectTimeoutMs).finally(() => unlisten?.());
   }
 
   #inTime<T>(run: () => Promise<T>, late?: (answer: T) => void, ms = this.parts.commandTimeoutMs): Promise<T> {
