@@ -40,9 +40,8 @@ const ROWS: Record<OptionPath, Row> = {
   },
   isGlobal: { default: true, bad: 'yes', says: notBoolean('isGlobal') },
   globalGuards: { default: false, bad: 'yes', says: notBoolean('globalGuards') },
-  // environment.spec.ts tests its default.
   envPrefix: {
-    default: undefined,
+    default: 'XPAY_',
     bad: '',
     says: 'envPrefix: "" is not allowed; expected string to have >=1 characters',
   },
