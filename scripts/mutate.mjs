@@ -103,7 +103,7 @@ async function limitOf(specs) {
   return 30_000 + 4 * (performance.now() - startedAt);
 }
 
-/** In a process group of its own: the programs that specs start must end with it. */
+/** Runs in a separate process group, so that the programs that specs start end with it. */
 function runJest(specs, limitMs) {
   const flags = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js', '--bail', '-w', '1'];
   return new Promise((settle) => {
@@ -117,7 +117,7 @@ function kill(child) {
   try {
     if (child !== undefined) process.kill(-child.pid, 'SIGKILL');
   } catch {
-    // Nothing is left of the group.
+    // The group has ended.
   }
 }
 

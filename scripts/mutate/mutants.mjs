@@ -43,7 +43,7 @@ function mutate(node, replace) {
     const { left, operatorToken: operator, right } = node;
     const isText = [left, right].some((side) => /['"`]/.test(side.getText())) && operator.kind === K.PlusToken;
     if (operator.kind === K.QuestionQuestionToken) replace(node, left.getText());
-    // Of a whole condition, `true` and `false` are the other equality.
+    // For a whole condition, the mutants `true` and `false` cover the other equality.
     else if (SWAPPED.has(operator.kind) && !isText && !(isCondition && operator.getText().length === 3))
       replace(operator, SWAPPED.get(operator.kind));
   } else if (ts.isPrefixUnaryExpression(node) && node.operator === K.ExclamationToken && !isCondition) {

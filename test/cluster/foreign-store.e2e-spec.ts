@@ -43,11 +43,11 @@ async function settled<T>(promise: Promise<T>): Promise<{ readonly outcome: T | 
   return { outcome: outcomes[0] ?? new Error('it did not settle'), tookMs: clock.monotonic() - startedAt };
 }
 
-describe('E9 · a store that fails in ways of its own', () => {
+describe('E9 · a custom store that fails', () => {
   it.each([
-    ['rejects with an error of its own', () => Promise.reject(new TypeError('db password is hunter2'))],
+    ['rejects with a foreign error', () => Promise.reject(new TypeError('db password is hunter2'))],
     [
-      'throws an error of its own',
+      'throws a foreign error',
       () => {
         throw new TypeError('db password is hunter2');
       },

@@ -77,7 +77,7 @@ describe('S2 · a user of Redis without the right to its channels', () => {
     await one.sessions.login(ADA);
     await until(async () => (await other.who(`Bearer ${accessToken}`)) === 'invalid_token', 'the other one polls');
     const lines = [...one.lines, ...other.lines];
-    // Each instance has a store of its own.
+    // Each instance opens a separate store.
     const once = expect.stringMatching(/NOPERM.*&xpay:\*/);
     expect(lines.filter((line) => line.includes('NOPERM'))).toEqual([once, once]);
     expect(lines.filter((line) => line.includes('is away'))).toEqual([]);

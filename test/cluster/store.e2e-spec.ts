@@ -301,7 +301,7 @@ describe('C3 · an unreachable Redis', () => {
     await store.discard(token, 1, 60_000);
     expect(await store.read(token)).toBeUndefined();
     expect(store.status().state).toBe('ready');
-    expect(notices).toEqual([{ type: 'warning', message: expect.stringContaining('takes no writes') }]);
+    expect(notices).toEqual([{ type: 'warning', message: expect.stringContaining('refuses writes') }]);
   });
 
   it('warns about a Redis that evicts when it is full', async () => {

@@ -130,7 +130,7 @@ function withSafeRelease<T extends Lease | Held>(taken: T): T {
     try {
       await taken.release();
     } catch {
-      // The lease expires by itself.
+      // The lease expires without a call.
     }
   };
   return { ...taken, release };

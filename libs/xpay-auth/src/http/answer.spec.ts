@@ -42,7 +42,7 @@ describe('a body', () => {
   });
 });
 
-describe('what may be a token or a name', () => {
+describe('the syntax of tokens and names', () => {
   it('a token is visible ASCII without a space, so that it fits a header', () => {
     expect(isToken('eyJhbGciOiJIUzI1NiJ9.e30.c2ln')).toBe(true);
     for (const value of ['', 'two words', 'line\r\nbreak', 'é', undefined, 5]) expect(isToken(value)).toBe(false);

@@ -11,7 +11,7 @@ describe('encodeJson', () => {
     );
   });
 
-  it('E1 · property: what it writes reads as JSON, and what it refuses is a matter of configuration', () => {
+  it('E1 · property: the output is valid JSON, and any rejection has the code configuration', () => {
     const anything = fc.anything({
       withBigInt: true,
       withDate: true,
@@ -49,7 +49,7 @@ describe('encodeJson', () => {
 });
 
 describe('encodeForm', () => {
-  it('property: what is written is read back, byte for byte', () => {
+  it('property: the output decodes to the input, byte for byte', () => {
     const texts = fc.dictionary(fc.string({ unit: 'grapheme', minLength: 1 }), fc.string({ unit: 'grapheme' }));
     fc.assert(
       fc.property(texts, (fields) => {

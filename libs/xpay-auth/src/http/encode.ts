@@ -50,7 +50,7 @@ function textOf(name: string, value: unknown): string {
  * members that are `undefined` are left out.
  *
  * Throws `configuration` for what `JSON.stringify` would empty, drop or change without an error: `Map`, `Set`, `FormData`,
- * `URLSearchParams`, `Blob`, streams, bytes, errors and instances of classes without members of their own; functions and
+ * `URLSearchParams`, `Blob`, streams, bytes, errors and instances of classes without own members; functions and
  * symbols; `NaN`, `Infinity` and invalid dates; `undefined` in an array or as the whole body. Likewise for a `bigint`, a
  * circular object and a `toJSON` that throws. The message has the type and the member's name, never the value.
  */
@@ -77,7 +77,7 @@ function checked(this: unknown, key: string, value: unknown): unknown {
   throw unsendable('JSON', where, what, JSON_VALUES);
 }
 
-/** What JSON cannot express about a value, or `undefined`. */
+/** Returns the part of a value that JSON cannot express, or `undefined`. */
 function flawOf(original: unknown, value: unknown, inArray: boolean): string | undefined {
   // Two whose `toJSON` is of no use: {"type":"Buffer","data":[…]}, and null.
   if (ArrayBuffer.isView(original)) return describeType(original);
@@ -108,7 +108,7 @@ function holdsMembers(value: object): boolean {
   return Object.keys(value).length > 0;
 }
 
-/** What a value is, for a message: its type and never its content. */
+/** Returns the type of a value for a message, never its content. */
 function describeType(value: unknown): string {
   if (value === null || value === undefined) return String(value);
   if (typeof value === 'number' && !Number.isFinite(value)) return 'a number that is not finite';

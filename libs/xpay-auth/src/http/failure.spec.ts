@@ -42,7 +42,7 @@ describe('O13 · Retry-After', () => {
   });
 });
 
-describe('an answer that nobody can read', () => {
+describe('an unreadable answer', () => {
   it.each([
     [429, 'upstream_rate_limited'],
     [500, 'upstream_unavailable'],
@@ -88,7 +88,7 @@ describe('no answer at all', () => {
     expect(transportFailure(thrown(code))).toMatchObject({ code: expected });
   });
 
-  it('O17 · of what was thrown nothing is kept but its code', () => {
+  it('O17 · keeps only the code of a thrown error', () => {
     const failure = transportFailure(
       Object.assign(thrown('ECONNREFUSED', 'connect key-1'), { config: { data: 'key-1' }, request: { data: 'key-1' } }),
     );

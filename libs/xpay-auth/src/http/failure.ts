@@ -28,7 +28,7 @@ function meaningOf(code: string, message: string, origin: string): [XPayAuthErro
   return ['upstream_unavailable', `${origin} cannot be reached (${code || 'no reason given'}). ${next}`];
 }
 
-/** What an answer means that the dialect cannot read: 429 and 5xx mean what their status says, the rest is malformed. */
+/** Returns the failure for an answer that the dialect cannot read: by its status for 429 and 5xx, otherwise malformed. */
 export function unreadable(answer: UpstreamAnswer, expected: string, reference?: UpstreamReference): XPayAuthError {
   const { status } = answer;
   if (status !== 429 && status < 500) {

@@ -183,13 +183,13 @@ describe('a request to the upstream', () => {
       expect(await failure).toMatchObject({ code: 'upstream_timeout' });
     });
 
-    it('because it was given up before it began: nothing is sent', async () => {
+    it('because it was aborted before it began: sends nothing', async () => {
       expect(await failureOf(clientOf(xpay.url), AbortSignal.abort())).toMatchObject({ code: 'upstream_timeout' });
       expect(xpay.requests()).toBe(0);
     });
   });
 
-  describe('O17 · whose answer is longer than http.maxResponseBytes is malformed', () => {
+  describe('O17 · with an answer longer than http.maxResponseBytes is malformed', () => {
     it.each([true, false])('length declared: %p', async (declareLength) => {
       xpay.faults.next({ kind: 'oversized', bytes: 20_000, declareLength });
       expect(await failureOf(clientOf(xpay.url))).toMatchObject({ code: 'upstream_malformed' });

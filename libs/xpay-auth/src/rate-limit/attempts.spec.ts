@@ -59,7 +59,7 @@ describe('attempts', () => {
     expect(await guess('ada')).toBe(0);
   });
 
-  it('I5 · successes and trouble are given back, and no credit comes of a late one', async () => {
+  it('I5 · refunds successes and upstream failures, and a late refund adds no credit', async () => {
     const { reserve, guess, clock } = counters({ perUser: limit(2) });
     for (let i = 0; i < 10; i++) await (await reserve('ada')).succeeded();
     for (let i = 0; i < 10; i++) await (await reserve('ada')).refund();
@@ -75,7 +75,7 @@ describe('attempts', () => {
     expect([await guess('bob'), await guess('bob')]).toEqual([0, 60_000]);
   });
 
-  it("I5 · who is locked out by address touches nobody's budget", async () => {
+  it('I5 · an address that is locked out uses up the budget of no user', async () => {
     const { guess, events } = counters({ perAddress: limit(3), perUser: limit(10) });
     for (let i = 0; i < 100; i++) await guess('ada', '192.0.2.1');
     for (let i = 0; i < 7; i++) expect(await guess('ada', `198.51.100.${i}`)).toBe(0);
@@ -106,7 +106,7 @@ describe('attempts', () => {
     expect(await guess('ada', '192.0.2.1')).toBeGreaterThan(0);
   });
 
-  it("I5 · an account whose name is spelled alike makes its address welcome to nobody else's", async () => {
+  it('I5 · an account with a similar name makes its address trusted for that account only', async () => {
     const { reserve, guess } = counters({ perUser: limit(1) });
     await (await reserve('Áda', '192.0.2.1')).succeeded();
     await guess('ada', '198.51.100.1');
@@ -114,7 +114,7 @@ describe('attempts', () => {
     expect(await guess('Áda', '192.0.2.1')).toBe(0);
   });
 
-  it('I5 · an address stays welcome as long as its caller is renewed behind, which costs no attempt', async () => {
+  it('I5 · an address stays trusted while its caller is renewed in the background, which costs no attempt', async () => {
     const limits = { perUser: limit(1, 2 ** 31 - 1) };
     const { reserve, free, guess, clock } = counters(limits);
     await (await reserve('ada', '192.0.2.1')).succeeded();

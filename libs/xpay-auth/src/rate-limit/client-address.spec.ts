@@ -5,7 +5,7 @@ const from = (peer: string, ip: string, headers: Record<string, string> = {}) =>
   addressOf({ headers, ip, socket: { remoteAddress: peer } });
 
 describe('addressOf', () => {
-  it('I5 · the address is what the platform says; nobody else is believed', () => {
+  it('I5 · uses only the address that the platform reports', () => {
     expect(from('192.0.2.1', '192.0.2.1')).toEqual({ address: '192.0.2.1', untrustedProxy: false });
     expect(from('10.0.0.1', '192.0.2.9', { 'x-forwarded-for': '192.0.2.9' })).toEqual({
       address: '192.0.2.9',

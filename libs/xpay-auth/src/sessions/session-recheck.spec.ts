@@ -63,7 +63,7 @@ class Answer {
   });
 }
 
-/** What became of it by now. */
+/** The result so far. */
 async function outcome(asked: Promise<unknown>): Promise<unknown> {
   const settled = asked.then(
     (value) => value ?? 'nothing',
@@ -73,7 +73,7 @@ async function outcome(asked: Promise<unknown>): Promise<unknown> {
 }
 
 describe('SessionRecheck', () => {
-  it('C3 · who has a session here waits 50 ms for the store, and no longer', async () => {
+  it('C3 · a caller with a session on this instance waits at most 50 ms for the store', async () => {
     const { clock, recheck } = stage(known);
     const asked = recheck.run('key', 'token');
     await clock.advance(49);
@@ -114,7 +114,7 @@ describe('SessionRecheck', () => {
     expect(taken).toEqual([[undefined, { checkedAt: askedAt, mark: 0 }]]);
   });
 
-  it('I10 · what a read brings of a session that was ended meanwhile is not taken', async () => {
+  it('I10 · discards a read of a session that ended during the read', async () => {
     const { recheck, answers, taken } = stage(undefined);
     const asked = recheck.run('key', 'token');
     expect(await outcome(asked)).toBe('waiting');
@@ -125,7 +125,7 @@ describe('SessionRecheck', () => {
     expect(taken.map(([found]) => found)).toEqual([undefined]);
   });
 
-  it('I10 · hears what was ended elsewhere, and knows a later session of the same bearer from it', () => {
+  it('I10 · receives the end of a session from another instance, and distinguishes a later session with the same bearer', () => {
     const { recheck, listeners } = stage(known);
     listeners.forEach((listener) => listener('i', 4));
     expect([recheck.hasEnded('i', 4), recheck.hasEnded('i', 5), recheck.hasEnded('another', 1)]).toEqual([

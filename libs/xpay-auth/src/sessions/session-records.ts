@@ -10,16 +10,16 @@ export interface SessionRecord {
   readonly mark: RevocationPosition;
   /** On the monotonic clock. */
   readonly endsAt: number;
-  /** On the wall clock, as the login was told. */
+  /** Time on the wall clock that the login returned. */
   readonly expiresAt: number;
   /** When it was used last, on the monotonic clock. */
   seenAt: number;
   readonly upstreamToken: AccessToken | undefined;
-  /** Where sessions are shared: what the store holds of it. */
+  /** The facts in the store, where sessions are shared. */
   readonly shared?: SharedFacts | undefined;
 }
 
-/** What is known of a session that other instances may know too. */
+/** The facts of a session that other instances share. */
 export interface SharedFacts {
   readonly mark: LogPosition;
   /** Of the user, in the log of revocations. */

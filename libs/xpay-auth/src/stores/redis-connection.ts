@@ -1,8 +1,8 @@
-/** What a connection reports. */
+/** Events of a connection. */
 export interface ConnectionListener {
   /** It can be used. */
   readonly ready: () => void;
-  /** It was closed, or could not be opened. It is opened again by itself. */
+  /** The connection was closed or could not be opened. It reconnects without a call. */
   readonly lost: () => void;
   /** Why, before `lost`. */
   readonly failed: (error: Error) => void;

@@ -134,7 +134,7 @@ export class RedisLink {
     }
     const [code] = REJECTS_WRITES.exec(message) ?? [];
     if (code !== undefined) {
-      this.#warn(`Redis takes no writes (${code}); what needs one goes on without it`);
+      this.#warn(`Redis refuses writes (${code}). Operations that need a write continue without it.`);
       return unavailable(`it takes no writes (${code})`);
     }
     const reason = reasonOf(thrown);

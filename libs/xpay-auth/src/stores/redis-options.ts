@@ -10,8 +10,8 @@ import type { RedisConnection } from './redis-connection.js';
 /** Options of `redisStore`. Exactly one of `client`, `url` and `cluster` is required. */
 export interface RedisStoreOptions {
   /**
-   * Your own client. One of ioredis, `Redis` or `Cluster`, is used and never closed. Of one of node-redis, made by
-   * `createClient`, `createCluster` or `createSentinel`, the store duplicates the options for connections of its own.
+   * Your own client. One of ioredis, `Redis` or `Cluster`, is used and never closed. For a client of node-redis, from
+   * `createClient`, `createCluster` or `createSentinel`, the store opens separate connections with the same options.
    */
   client?: Redis | Cluster | NodeRedisClient;
   /** Such as `redis://127.0.0.1:6379`, or `rediss://user:password@redis.example.test:6380/0`. */

@@ -48,7 +48,7 @@ local g = string.format('%.0f', math.max(last + 1, written + 1, now))
 redis.call('SET', KEYS[2], g, 'PX', 2592000000)
 return {1, g}`);
 
-/** a key of its own: fails where the other scripts that write would */
+/** Writes a separate key. Fails if the other scripts that write would fail. */
 export const PROBE = script(`
 return redis.call('SET', KEYS[1], '1', 'PX', 1000)`);
 

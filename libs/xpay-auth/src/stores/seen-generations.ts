@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 
-/** Number of names that are remembered; the least recently used are dropped. */
+/** Maximum number of names; the least recently used ones are dropped. */
 const MAX_NAMES = 20_000;
 
 /**
@@ -10,7 +10,7 @@ const MAX_NAMES = 20_000;
 export class SeenGenerations {
   readonly #newest = new LRUCache<string, number>({ max: MAX_NAMES });
 
-  /** Whether no newer generation was seen. Remembers this one. */
+  /** Whether no newer generation was seen. Records this one. */
   accepts(name: string, generation: number): boolean {
     if (generation < (this.#newest.get(name) ?? -Infinity)) return false;
     this.#newest.set(name, generation);

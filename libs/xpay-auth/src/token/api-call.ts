@@ -68,7 +68,7 @@ function encodeCall(api: ApiLanguage, call: ApiCall): (token: AccessToken) => Up
   };
 }
 
-/** Every error of an encoder becomes `configuration`: nothing was sent, and no caller of the app is at fault. */
+/** Every error of an encoder becomes `configuration`: no request was sent, and no caller of the app is at fault. */
 function encode(api: ApiLanguage, call: ApiCall, token: AccessToken): UpstreamRequest {
   try {
     return api.encode(call, token);

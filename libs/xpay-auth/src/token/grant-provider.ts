@@ -40,7 +40,7 @@ export interface StoredName {
   readonly generation: number;
 }
 
-/** What the cached token asks for. */
+/** A request of the cached token. */
 export interface TokenRequest {
   /** The grant whose token is handed out now. */
   readonly current: LiveGrant | undefined;
@@ -56,7 +56,7 @@ export interface Attempt extends TokenRequest {
   readonly credentials: Credentials;
   /** It is repeated with other credentials, because the first ones were rejected. */
   readonly isRepeat: boolean;
-  /** What it waits for at the moment. */
+  /** The current step of the attempt. */
   readonly progress: { waitsFor: 'credentials' | 'upstream' };
   /** Whether the upstream has rejected this token, no matter which instance obtained it. */
   readonly isRejected: (token: AccessToken) => boolean;

@@ -9,7 +9,7 @@ import {
 } from '../core/lifetime.js';
 import type { LiveGrant } from './grant-provider.js';
 
-/** Number of callers in one ms of the wall clock for whom both clocks are read. */
+/** Number of calls in one ms of the wall clock that read both clocks. */
 const FULL_LOOKS = 16;
 
 /** The current token, with the turning points of its lifetime computed once. */

@@ -152,7 +152,7 @@ export class CredentialCache implements Authenticator {
     }
   }
 
-  /** Returns a caller whom another instance has verified within the period, and caches it here. */
+  /** Returns a caller that another instance has verified within the period, and caches it here. */
   async #recallShared(presented: PresentedCredentials, shared: SharedCredentials): Promise<Principal | undefined> {
     const { revocations, clock, policy } = this.parts;
     const mark = revocations.position();

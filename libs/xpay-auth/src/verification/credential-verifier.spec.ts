@@ -77,7 +77,7 @@ describe('the credential verifier', () => {
     expect(recall(present('ada', 'old'))).toBeUndefined();
   });
 
-  it('I6 · what a dialect throws that is no XPayAuthError is its failure, without what it carries', async () => {
+  it('I6 · a foreign error of a dialect counts as its failure, without the properties of the error', async () => {
     const secretCarrier = Object.assign(new Error('boom'), { config: { data: 'a-secret-key' } });
     const { verifier } = verifierOf({ authenticate: () => Promise.reject(secretCarrier) });
     const failure = (await verifier.verify(present('ada', 'k')).catch((thrown: unknown) => thrown)) as XPayAuthError;

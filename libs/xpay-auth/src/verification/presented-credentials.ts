@@ -31,7 +31,7 @@ export interface PresentedCredentials {
   readonly checkKey: string;
   /** The username or the secret is empty: rejected without a call of the upstream, and counted. */
   readonly isEmpty: boolean;
-  /** Cached credentials are checked again: this costs no attempt, and has places of its own. */
+  /** Cached credentials are checked again: this costs no attempt and has reserved places. */
   readonly isRenewal: boolean;
 }
 

@@ -14,7 +14,7 @@ describe('revocations', () => {
     expect(revocations.revokedSince(revocations.position(), 'ada')).toBe(false);
   });
 
-  it('I10 · none is ever lost: when there are too many, everybody who began before logs in again', () => {
+  it('I10 · none is ever lost: beyond the limit, every caller that began before logs in again', () => {
     const revocations = new Revocations();
     const before = revocations.position();
     revocations.revokeUser('ada');

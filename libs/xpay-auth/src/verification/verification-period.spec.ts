@@ -11,7 +11,7 @@ const principal = new Principal({
   instance: 'default',
 });
 
-/** An answer that the upstream was asked for at this very moment, and how it ages. */
+/** An answer of the upstream to a call made now, and its age over time. */
 function begin({ staleIfErrorMs = 0, vouchedMs = Infinity } = {}) {
   const clock = new ManualClock();
   const period = new VerificationPeriod({ clock, policy: { periodMs: 60_000, staleIfErrorMs } });
@@ -41,7 +41,7 @@ describe('the period of a caller', () => {
     expect(holds()).toBe(false);
   });
 
-  it('I1 · is renewed behind the caller after three quarters, and while that fails after half of what is left', async () => {
+  it('I1 · is renewed in the background after three quarters, and after half of the rest while the renewal fails', async () => {
     const { clock, caller, checkedAt, nextRenewalInMs } = begin();
     expect(caller.renewFrom - checkedAt).toBe(45_000);
     await clock.advance(45_000);
@@ -51,7 +51,7 @@ describe('the period of a caller', () => {
     expect(nextRenewalInMs()).toBe(3_750);
   });
 
-  it('I6 · goes on while nobody can be asked, by `staleIfErrorMs` alone', async () => {
+  it('I6 · continues while the upstream cannot be called, by `staleIfErrorMs` alone', async () => {
     const [without, withIt] = [begin(), begin({ staleIfErrorMs: 5_000 })];
     for (const { clock } of [without, withIt]) await clock.advance(60_000);
     expect([without.holdsInTrouble(), withIt.holds(), withIt.holdsInTrouble()]).toEqual([false, false, true]);

@@ -56,7 +56,7 @@ type Decision = Principal | Promise<Principal>;
 /** Returns its argument, so that a subclass adds its private field to an object that exists already. */
 class Existing {
   constructor(object: object) {
-    // oxlint-disable-next-line no-constructor-return -- the purpose of this class
+    // oxlint-disable-next-line no-constructor-return -- returning the given object is what puts the private field on it
     return object;
   }
 }
