@@ -5,6 +5,7 @@ import { ensureBuilt } from '../support/built-app.js';
 import { type Fault, faultsOf } from './faults.js';
 import { Journal } from './journal.js';
 import { Load } from './load.js';
+import { ResettingClient } from './resetting-client.js';
 import { APP, Stage, USERS } from './stage.js';
 import { Truth } from './truth.js';
 
@@ -21,7 +22,8 @@ it(
     const journal = new Journal();
     await using stage = await Stage.start();
     const load = new Load(stage.url, truth, journal);
-    const running = load.run(8);
+    const resetting = new ResettingClient(stage.allPorts, (username) => truth.keyOf(username));
+    const running = Promise.all([load.run(8), resetting.run()]);
     const faults = shuffled(faultsOf(stage, truth));
     const endsAt = performance.now() + SECONDS * 1_000;
     // The short run injects every fault at least once. In the long run faults last long enough to affect every caller.
@@ -30,10 +32,12 @@ it(
       await suffer(faults[at % faults.length] as Fault, journal, spanMs);
     }
     load.stop();
+    resetting.stop();
     await running;
 
     if (REPORT !== undefined) writeFileSync(REPORT, JSON.stringify(reportOf(stage, journal), undefined, 2));
     expect(journal.wrong).toEqual([]);
+    expect(resetting.resets).toBeGreaterThan(0);
     for (const [scenario, { right }] of journal.byScenario()) expect([scenario, right]).not.toEqual([scenario, 0]);
     expect(journal.faults()).toHaveLength(faults.length);
   },

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { Agent, type IncomingMessage, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Journal, Verdict } from './journal.js';
@@ -45,6 +46,7 @@ export class Load {
         // Logins and logouts are rare, as in production.
         if (turn % 40 === 0) await this.#login();
         else if (turn % 97 === 0) await this.#logout();
+        else if (turn % 151 === 0) await this.#logoutFlood();
         else await scenarios[turn % scenarios.length]?.();
         await sleep(10);
       }
@@ -145,8 +147,7 @@ export class Load {
     });
   }
 
-  async #logout(): Promise<void> {
-    const login = this.#logins.find(({ loggedOutAt }) => loggedOutAt === Infinity);
+  async #logout(login = this.#logins.find(({ loggedOutAt }) => loggedOutAt === Infinity)): Promise<void> {
     if (login === undefined) return;
     const headers = { authorization: `Bearer ${login.accessToken}` };
     // A 401 is correct from the moment the logout is sent. Once acknowledged, the logout must hold.
@@ -156,6 +157,23 @@ export class Load {
       else this.#logins.splice(this.#logins.indexOf(login), 1);
       return status === 204 || status === 401 ? RIGHT : unserved(status, body);
     });
+  }
+
+  /** Ends ten sessions and fifty that never existed, all at once. */
+  async #logoutFlood(): Promise<void> {
+    for (let i = 0; i < 10; i++) await this.#login();
+    const sessions = this.#logins.slice(-10).filter(({ loggedOutAt }) => loggedOutAt === Infinity);
+    await Promise.all([
+      ...sessions.map((login) => this.#logout(login)),
+      ...Array.from({ length: 50 }, () => this.#unknownLogout()),
+    ]);
+  }
+
+  #unknownLogout(): Promise<void> {
+    const headers = { authorization: `Bearer ${randomBytes(32).toString('base64url')}` };
+    return this.#ask('a logout of an unknown session', 'POST', '/auth/logout', headers, ({ status, body }) =>
+      status === 401 ? RIGHT : unserved(status, body),
+    );
   }
 
   #outbound(): Promise<void> {

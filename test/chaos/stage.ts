@@ -60,6 +60,11 @@ export class Stage implements AsyncDisposable {
     return this.nginx.url;
   }
 
+  /** The ports of nginx and of the instances. */
+  get allPorts(): readonly number[] {
+    return [Number(new URL(this.url).port), ...this.ports];
+  }
+
   /** Starts an instance on the port that nginx uses for it. */
   async boot(at: number): Promise<void> {
     const app = await spawnBuiltApp({
