@@ -230,6 +230,64 @@ describe('C6 · attempts', () => {
   });
 });
 
+describe('D9 · attempts through short outages of the store', () => {
+  const MINUTE = 60_000;
+  const perUserAndAddress = { attempts: 10, windowMs: 15 * MINUTE };
+
+  it.each(['keeps its data', 'loses its data'])(
+    '80 guesses in 15 min reach the upstream 10 times; the store %s',
+    async (data) => {
+      await using one = await instances.boot({ store, attempts: { perUserAndAddress } });
+      for (let i = 0; i < 80; i++) {
+        if (i % 4 === 2) store.goAway();
+        if (i % 4 === 0) store.comeBack();
+        if (i % 4 === 0 && data === 'loses its data') store.flush();
+        await one.who(basic(ADA.username, `guess ${i}`).authorization, '198.51.100.9');
+        await clock.advance(10_000);
+      }
+      expect(logins(xpay, ADA.username)).toBe(10);
+      store.comeBack();
+      await clock.advance(2 * MINUTE);
+      expect(await one.who(basic(ADA.username, ADA.secretKey).authorization, '198.51.100.9')).toBe(ADA.username);
+    },
+  );
+
+  it('an outage locks out no owner whose reservations it interrupts', async () => {
+    await using one = await instances.boot({ store, attempts: { perUserAndAddress }, verification: { periodMs: 1 } });
+    const asAda = basic(ADA.username, ADA.secretKey).authorization;
+    for (let i = 0; i < 9; i++) await one.who(basic(ADA.username, `typo ${i}`).authorization, '192.0.2.7');
+    for (let i = 0; i < 20; i++) {
+      if (i % 4 === 1) store.goAway();
+      if (i % 4 === 3) store.comeBack();
+      expect(await one.who(asAda, '192.0.2.7')).toBe(ADA.username);
+      await clock.advance(1_000);
+    }
+  });
+
+  it('a lockout by failures on one instance is 429 on the others, and no call of the store repeats it', async () => {
+    await using one = await instances.boot({ store, attempts: { perUserAndAddress } });
+    await using other = await instances.boot({ store, attempts: { perUserAndAddress } });
+    const guess = (who: Instance['who'], i: number) =>
+      who(basic(ADA.username, `guess ${i}`).authorization, '198.51.100.9');
+    for (let i = 0; i < 10; i++) await guess(one.who, i);
+    expect(await guess(other.who, 10)).toBe('too_many_attempts');
+    const count = jest.spyOn(store, 'count');
+    for (let i = 11; i < 100; i++) expect(await guess(i % 2 === 0 ? one.who : other.who, i)).toBe('too_many_attempts');
+    expect(count).not.toHaveBeenCalled();
+    expect(logins(xpay, ADA.username)).toBe(10);
+  });
+
+  it('empty user names and keys put no counter into the store', async () => {
+    await using one = await instances.boot({ store, attempts: { perAddress: { attempts: 50, windowMs: MINUTE } } });
+    const count = jest.spyOn(store, 'count');
+    const outcomes: string[] = [];
+    for (let i = 0; i < 100; i++) outcomes.push(await one.who(basic(`user-${i}`, '').authorization, '198.51.100.9'));
+    for (let i = 0; i < 100; i++) outcomes.push(await one.who(basic('', `key ${i}`).authorization, '198.51.100.9'));
+    expect(outcomes.filter((outcome) => outcome === 'invalid_credentials')).toHaveLength(50);
+    expect(count).not.toHaveBeenCalled();
+  });
+});
+
 describe('C7 · upstream load', () => {
   it.each([1, 4, 16])(
     'sends the same number of requests with %i instances, for 50 users who log in and call every instance for an hour',

@@ -52,9 +52,20 @@ export function isScopeList(value: unknown): value is readonly string[] {
   );
 }
 
-/** Whether this is a username: not empty, and without characters that could forge a line of a log or a header. */
+const MAX_NAME_LENGTH = 1_024;
+
+/**
+ * Whether this is a username: not empty, at most 1,024 characters, because it is kept and sent with every principal, and
+ * without characters that could forge a line of a log or a header.
+ */
 export function isName(value: unknown): value is string {
-  return typeof value === 'string' && value !== '' && !/\p{Cc}/u.test(value) && value.isWellFormed();
+  return (
+    typeof value === 'string' &&
+    value !== '' &&
+    value.length <= MAX_NAME_LENGTH &&
+    !/\p{Cc}/u.test(value) &&
+    value.isWellFormed()
+  );
 }
 
 /**

@@ -152,11 +152,17 @@ export class TrustedAddresses {
     this.#published.clear();
   }
 
-  /** Throws `store_unavailable` when only the store could tell. */
-  async has(key: string): Promise<boolean> {
-    const trustedAt = this.#here.get(key);
+  /** Returns `undefined` when only the store could tell. Calls no store. */
+  known(key: string | undefined): boolean | undefined {
+    const trustedAt = key === undefined ? undefined : this.#here.get(key);
     if (trustedAt !== undefined) return this.clock.monotonic() - trustedAt < TRUSTED_MS;
-    if (this.store === undefined) return false;
-    return (await this.store.read({ kind: 'welcome', id: key })) !== undefined;
+    return key === undefined || this.store === undefined ? false : undefined;
+  }
+
+  /** Throws `store_unavailable` when only the store could tell. */
+  async has(key: string | undefined): Promise<boolean> {
+    const known = this.known(key);
+    if (known !== undefined || key === undefined) return known ?? false;
+    return (await this.store?.read({ kind: 'welcome', id: key })) !== undefined;
   }
 }

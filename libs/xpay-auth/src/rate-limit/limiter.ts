@@ -1,5 +1,7 @@
 import type { Clock } from '../core/clock.js';
-import type { Count, Store } from '../core/store.js';
+import type { Store } from '../core/store.js';
+import { type AttemptWindow, AttemptWindows } from './attempt-windows.js';
+import { SharedCounter } from './shared-counter.js';
 
 /** The maximum number of failures within a time. */
 export interface Limit {
@@ -9,12 +11,12 @@ export interface Limit {
   readonly windowMs: number;
 }
 
-/** One attempt, counted for one key. */
-export interface Spent {
-  /** Ms until the next attempt may be made; 0 when this one may. */
-  readonly waitMs: number;
-  /** Gives it back, if its window is still open. Never rejects. */
+/** One attempt, reserved for one key. Call one of the two methods, once. Neither rejects. */
+export interface Reservation {
+  /** Gives it back, if its window is still open. */
   refund(): Promise<void>;
+  /** Keeps it counted, as a failure. */
+  failed(): Promise<void>;
 }
 
 export interface LimiterParts {
@@ -23,21 +25,19 @@ export interface LimiterParts {
   readonly store?: Store | undefined;
 }
 
-/** Keys with a count in this process. Beyond it the least recently counted ones are dropped. */
+/** Keys in each table of this process. Beyond it the least recently used ones are dropped. */
 const MOST_KEYS = 50_000;
-/** Refunds and unanswered counts that are kept for an unavailable store. Beyond it counts stay until their window closes. */
-const MOST_DEFERRED = 10_000;
 
 /**
- * Counts attempts by key, in the store if there is one. While the store is unavailable or full, each instance counts alone. A
- * refund that did not reach the store, and a count that the store may have made without an answer, are given back when the
- * store answers again, so that its outage locks no user out.
+ * Limits failures by key, in the store if there is one. While the store is unavailable or full, each instance counts alone, on
+ * top of the failures that it knows from the store.
  */
 export class Limiter {
-  readonly #here: FixedWindowCounter;
-  #deferred: { readonly id: string; readonly window: string }[] = [];
-  /** Calls of `count` that the store has not answered, by counter. */
-  readonly #unanswered = new Map<string, number>();
+  readonly #shared: SharedCounter | undefined;
+  /** Attempts that the store has counted, as far as this process knows them. */
+  readonly #mirror: AttemptWindows;
+  /** Attempts that only this process has counted. */
+  readonly #alone: AttemptWindows;
 
   /** @param name that of its option: `perUserAndAddress`, `perAddress` or `perUser` */
   constructor(
@@ -46,90 +46,102 @@ export class Limiter {
     private readonly parts: LimiterParts,
     maxKeys = MOST_KEYS,
   ) {
-    this.#here = new FixedWindowCounter(maxKeys);
+    this.#shared = parts.store && new SharedCounter(parts.store, limit);
+    this.#mirror = new AttemptWindows(maxKeys);
+    this.#alone = new AttemptWindows(maxKeys);
   }
 
-  /** Keys that hold a count in this process. */
+  /** Windows that this process holds. */
   get size(): number {
-    return this.#here.size;
+    return this.#mirror.size + this.#alone.size;
   }
 
-  /** Counts one attempt, also one that may not be made. */
-  async spend(key: string): Promise<Spent> {
-    const { store, clock } = this.parts;
-    const shared = store && (await this.#spendShared(store, `attempts ${this.name} ${key}`));
-    if (shared !== undefined) return shared;
-    const { count, remainingMs, window } = this.#here.count(key, this.limit.windowMs, clock.monotonic());
-    return { waitMs: this.#waitMs(count, remainingMs), refund: async () => this.#here.uncount(key, window) };
-  }
-
-  async #spendShared(store: Store, id: string): Promise<Spent | undefined> {
-    await Promise.all(this.#deferred.splice(0).map((one) => this.#uncount(store, one.id, one.window)));
-    try {
-      const { count, remainingMs, window } = await store.count(id, this.limit.windowMs);
-      const inDoubt = Math.min(this.#unanswered.get(id) ?? 0, count - 1);
-      this.#unanswered.delete(id);
-      for (let i = 0; i < inDoubt; i++) void this.#uncount(store, id, window);
-      return { waitMs: this.#waitMs(count - inDoubt, remainingMs), refund: () => this.#uncount(store, id, window) };
-    } catch {
-      if (this.#unanswered.size < MOST_DEFERRED) this.#unanswered.set(id, (this.#unanswered.get(id) ?? 0) + 1);
-      return undefined;
+  /** Returns the ms until failures known to this process no longer use up the limit; 0 while they do not. Calls no store. */
+  lockedOutMs(key: string): number {
+    const windows = this.#windowsOf(key).sort((one, other) => one.until - other.until);
+    let failed = windows.reduce((sum, window) => sum + window.failed, 0);
+    let waitMs = 0;
+    for (const window of windows) {
+      if (failed < this.limit.attempts) break;
+      failed -= window.failed;
+      waitMs = Math.ceil(window.until - this.#now());
     }
+    return waitMs;
   }
 
-  #waitMs(count: number, remainingMs: number): number {
-    return count > this.limit.attempts ? Math.ceil(remainingMs) : 0;
+  /**
+   * Reserves one attempt. Returns `undefined` if the limit is reached: by failures if {@link lockedOutMs} is not 0 then,
+   * otherwise only because reservations are still open.
+   */
+  async reserve(key: string): Promise<Reservation | undefined> {
+    if (this.#isFull(key)) return undefined;
+    const shared = this.#shared && (await this.#reserveShared(this.#shared, key));
+    if (shared !== undefined) return shared === 'full' ? undefined : shared;
+    // Other reservations may have been made while the store did not answer.
+    return this.#isFull(key) ? undefined : this.reserveAlone(key);
   }
 
-  async #uncount(store: Store, id: string, window: string): Promise<void> {
-    try {
-      await store.uncount(id, window);
-    } catch {
-      if (this.#deferred.length < MOST_DEFERRED) this.#deferred.push({ id, window });
+  /** Reserves one attempt in this process only, whatever the limit. */
+  reserveAlone(key: string): Reservation {
+    const window = this.#alone.open(key, this.#now(), this.#now() + this.limit.windowMs);
+    window.open++;
+    return {
+      refund: async () => this.#alone.settle(key, window, false),
+      failed: async () => this.#alone.settle(key, window, true),
+    };
+  }
+
+  /** Returns `undefined` while the store is unavailable. */
+  async #reserveShared(shared: SharedCounter, key: string): Promise<Reservation | 'full' | undefined> {
+    const id = `attempts ${this.name} ${key}`;
+    const counted = await shared.count(id);
+    if (counted === undefined) return undefined;
+    const window = this.#mirrored(key, counted.window, counted.remainingMs);
+    window.open++;
+    const refund = (): Promise<void> => {
+      this.#mirror.settle(key, window, false);
+      return shared.uncount(id, window.id);
+    };
+    if (counted.count + this.#countedAlone(key) > this.limit.attempts) {
+      if (await shared.isLockedOut(id, window.id)) window.failed = Math.max(window.failed, this.limit.attempts);
+      await refund();
+      return 'full';
     }
-  }
-}
-
-interface Window {
-  count: number;
-  readonly id: string;
-  readonly until: number;
-}
-
-/** Counts in fixed windows, one for each key. A window opens with its first count. Instants are on the monotonic clock. */
-export class FixedWindowCounter {
-  /** The key that was counted least recently comes first. */
-  readonly #windows = new Map<string, Window>();
-  #opened = 0;
-
-  /** @param maxKeys keys that hold a count; beyond it the least recently counted one is dropped */
-  constructor(private readonly maxKeys = Infinity) {}
-
-  /** Keys that hold a count. */
-  get size(): number {
-    return this.#windows.size;
+    const failed = async (): Promise<void> => {
+      this.#mirror.settle(key, window, true);
+      const failures = await shared.countFailure(id, window.id, window.until - this.#now());
+      window.failed = Math.max(window.failed, failures);
+    };
+    return { refund, failed };
   }
 
-  /** Adds one to the open window of this key, or opens one. */
-  count(key: string, windowMs: number, now: number): Count {
-    const open = this.#windows.get(key);
-    const isOpen = open !== undefined && open.until > now;
-    const window = isOpen ? open : { count: 0, id: String(++this.#opened), until: now + windowMs };
-    window.count++;
-    this.#windows.delete(key);
-    this.#windows.set(key, window);
-    const [oldest] = this.#windows.keys();
-    if (oldest !== undefined && this.#windows.size > this.maxKeys) this.#windows.delete(oldest);
-    return { count: window.count, remainingMs: window.until - now, window: window.id };
+  /** Returns the copy of a window of the store. The failures of one that the store has lost are still counted. */
+  #mirrored(key: string, id: string, remainingMs: number): AttemptWindow {
+    const now = this.#now();
+    const before = this.#mirror.at(key, now);
+    if (before !== undefined && before.id !== id && before.failed > 0) {
+      this.#alone.open(key, now, before.until).failed += before.failed;
+    }
+    return this.#mirror.open(key, now, now + remainingMs, id);
   }
 
-  /** Takes one off again, if this is still the window of the key. A key without a count takes no room. */
-  uncount(key: string, id: string): void {
-    const window = this.#windows.get(key);
-    if (window?.id === id && --window.count <= 0) this.#windows.delete(key);
+  #countedAlone(key: string): number {
+    const { open, failed } = this.#alone.at(key, this.#now()) ?? { open: 0, failed: 0 };
+    return open + failed;
   }
 
-  clear(): void {
-    this.#windows.clear();
+  /** Whether the attempts that this process knows reach the limit. */
+  #isFull(key: string): boolean {
+    const attempts = this.#windowsOf(key).reduce((sum, { open, failed }) => sum + open + failed, 0);
+    return attempts >= this.limit.attempts;
+  }
+
+  #windowsOf(key: string): AttemptWindow[] {
+    const now = this.#now();
+    return [this.#mirror.at(key, now), this.#alone.at(key, now)].filter((window) => window !== undefined);
+  }
+
+  #now(): number {
+    return this.parts.clock.monotonic();
   }
 }

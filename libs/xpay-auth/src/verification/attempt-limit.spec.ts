@@ -22,6 +22,7 @@ function limitBefore(answer: { code: XPayAuthErrorCode }) {
   let [refunds, calls] = [0, 0];
   const attempt: ReservedAttempt = {
     succeeded: () => Promise.resolve(),
+    failed: () => Promise.resolve(),
     refund: async () => void refunds++,
     refundAddress: () => Promise.resolve(),
     isFromTrustedAddress: () => Promise.resolve(false),
@@ -30,7 +31,13 @@ function limitBefore(answer: { code: XPayAuthErrorCode }) {
     clock,
     digest: new KeyedDigest(),
     policy: {},
-    attempts: { reserve: () => Promise.resolve(attempt), free: () => attempt, republish: () => undefined },
+    attempts: {
+      refuseLockedOut: () => undefined,
+      reserve: () => Promise.resolve(attempt),
+      reserveEmpty: () => attempt,
+      free: () => attempt,
+      republish: () => undefined,
+    },
     audit: () => undefined,
     next: {
       authenticate: () => {

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { AuditSink } from '../core/audit-events.js';
 import type { Clock } from '../core/clock.js';
-import type { XPayAuthError } from '../core/errors.js';
+import { XPayAuthError } from '../core/errors.js';
 import type { Attempts, ReservedAttempt } from '../rate-limit/attempts.js';
 import {
   type Authenticator,
@@ -43,10 +43,13 @@ export class AttemptLimit implements Authenticator {
   async authenticate(presented: PresentedCredentials): Promise<Verified> {
     const { attempts, audit, next } = this.parts;
     const { by, purpose, isEmpty, isRenewal } = presented;
-    const attempt = isRenewal ? attempts.free(by) : await attempts.reserve(by);
     if (isEmpty) {
-      await this.#count(presented, attempt);
+      await this.#count(presented, attempts.reserveEmpty(by));
       throw rejection(audit, presented, 'empty user name or secret');
+    }
+    const attempt = isRenewal ? attempts.free(by) : await attempts.reserve(by);
+    if (attempt === undefined) {
+      throw new XPayAuthError('too_many_attempts', 'Other checks for this caller are open', { retryAfterMs: 1_000 });
     }
     const objection = isRenewal
       ? this.#cooldowns?.objectionToRenewal()
@@ -80,23 +83,23 @@ export class AttemptLimit implements Authenticator {
     // A 429 may depend on the guess, so it counts for this username. It may also concern the whole app, so it counts neither for
     // the address, which other callers share, nor for a user who was authenticated from this address.
     else if (failure.code === 'upstream_rate_limited' && !(await attempt.isFromTrustedAddress())) {
-      await this.#count(presented, attempt, () => attempt.refundAddress());
+      await this.#count(presented, attempt, 'refundAddress');
     } else await attempt.refund();
     if (!isRejected) return this.#undecided(presented, failure);
     return rejection(this.parts.audit, presented, 'the upstream does not accept them', failure);
   }
 
-  /** Keeps the attempt, but for what `refundPart` gives back. Refunds all of it if the same credentials were counted recently. */
+  /** Settles the attempt as failed. Refunds all of it if the same credentials were counted recently. */
   async #count(
     { checkKey }: PresentedCredentials,
     attempt: ReservedAttempt,
-    refundPart?: () => Promise<void>,
+    how: 'failed' | 'refundAddress' = 'failed',
   ): Promise<void> {
     const now = this.parts.clock.monotonic();
     const countedAt = this.#countedAt.get(checkKey) ?? -Infinity;
     if (now - countedAt < COUNTED_ONCE_IN_MS) return attempt.refund();
     this.#countedAt.set(checkKey, now);
-    await refundPart?.();
+    await attempt[how]();
   }
 
   #undecided({ by, purpose }: PresentedCredentials, failure: XPayAuthError): XPayAuthError {

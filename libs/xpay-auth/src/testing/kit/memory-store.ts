@@ -2,7 +2,6 @@ import { createHash, randomBytes } from 'node:crypto';
 import { SleepAwareClock, systemClock } from '../../async/system-clock.js';
 import { lengthPrefixed } from '../../core/cache-key.js';
 import { XPayAuthError } from '../../core/errors.js';
-import { FixedWindowCounter } from '../../rate-limit/limiter.js';
 import type { Clock } from '../../core/clock.js';
 import {
   type Count,
@@ -18,6 +17,7 @@ import {
   type StoreNotice,
   type StoreStatus,
 } from '../../core/store.js';
+import { FixedWindowCounter } from './fixed-window-counter.js';
 
 interface Kept {
   readonly generation: number;

@@ -4,9 +4,9 @@ import type { XPayAuthError } from '../core/errors.js';
 import type { Store } from '../core/store.js';
 import { MemoryStore } from '../testing/kit/memory-store.js';
 import { ManualClock } from '../testing/emulators/manual-clock.js';
-import { type AttemptLimits, CountedAttempts } from './attempts.js';
+import type { AttemptLimits, ReservedAttempt } from './attempts.js';
+import { CountedAttempts } from './counted-attempts.js';
 import type { AuditEvent } from '../core/audit-events.js';
-import { Limiter } from './limiter.js';
 
 const limit = (attempts: number, windowMs = 60_000) => ({ attempts, windowMs });
 const roomy = { perUserAndAddress: limit(1_000), perAddress: limit(1_000), perUser: limit(1_000) };
@@ -21,22 +21,43 @@ function counters(limits: Partial<AttemptLimits>, store?: Store) {
     audit: (event) => void events.push(event),
     store,
   });
-  const reserve = (username: string, address?: string) => attempts.reserve({ scheme: 'Basic', username, address });
+  const tryToReserve = (username: string, address?: string) => attempts.reserve({ scheme: 'Basic', username, address });
+  const reserve = async (username: string, address?: string): Promise<ReservedAttempt> => {
+    const attempt = await tryToReserve(username, address);
+    if (attempt === undefined) throw new Error('other reservations are open');
+    return attempt;
+  };
   const free = (username: string, address: string) => attempts.free({ scheme: 'Basic', username, address });
-  /** Ms to wait, or 0 for an attempt that was let through and stays counted. */
+  const refusesLockedOut = (username: string, address?: string): boolean => {
+    try {
+      attempts.refuseLockedOut({ scheme: 'Basic', username, address });
+      return false;
+    } catch {
+      return true;
+    }
+  };
+  /** Ms to wait, or 0 for an attempt that was let through and failed. */
   const guess = (username: string, address?: string): Promise<number> =>
     reserve(username, address).then(
-      () => 0,
+      (attempt) => attempt.failed().then(() => 0),
       (failure: XPayAuthError) => failure.retryAfterMs ?? -1,
     );
-  return { reserve, free, guess, events, clock };
+  return { attempts, tryToReserve, reserve, free, refusesLockedOut, guess, events, clock };
 }
 
 describe('attempts', () => {
-  it('I5 · of 1,000 at once 10 are let through', async () => {
-    const { guess } = counters({ perUserAndAddress: limit(10) });
-    const waits = await Promise.all(Array.from({ length: 1_000 }, () => guess('ada', '192.0.2.1')));
-    expect(waits.filter((wait) => wait === 0)).toHaveLength(10);
+  it('I5 · of 1,000 at once 10 are let through; the others wait until those have failed', async () => {
+    for (const store of [undefined, new MemoryStore()]) {
+      const { tryToReserve, guess, events } = counters({ perUserAndAddress: limit(10) }, store);
+      const attempts = await Promise.all(Array.from({ length: 1_000 }, () => tryToReserve('ada', '192.0.2.1')));
+      const reserved = attempts.filter((attempt) => attempt !== undefined);
+      expect([reserved.length, events.length]).toEqual([10, 0]);
+      await Promise.all(reserved.slice(1).map((attempt) => attempt.failed()));
+      expect(await tryToReserve('ada', '192.0.2.1')).toBeUndefined();
+      await reserved[0]?.succeeded();
+      expect([await guess('ada', '192.0.2.1'), await guess('ada', '192.0.2.1')]).toEqual([0, expect.any(Number)]);
+      expect(events).toMatchObject([{ type: 'locked-out', limit: 'perUserAndAddress' }]);
+    }
   });
 
   it('I5 · a window begins with its first failure and ends on time; the wait is what is left of it', async () => {
@@ -145,18 +166,42 @@ describe('attempts', () => {
   });
 });
 
-describe('Limiter', () => {
-  it('I5 · holds a bounded number of keys, and none of a caller who never fails', async () => {
-    const clock = new ManualClock();
-    const limiter = new Limiter('perUser', limit(1), { clock }, 100);
-    for (let i = 0; i < 1_000; i++) await limiter.spend(`key-${i}`);
-    expect(limiter.size).toBe(100);
-    expect((await limiter.spend('key-999')).waitMs).toBe(60_000);
-    expect((await limiter.spend('key-0')).waitMs).toBe(0);
+describe('what is known to be locked out', () => {
+  it('I5 · is refused without a call of the store, unless only the store knows whether the address is trusted', async () => {
+    const store = new MemoryStore();
+    const { reserve, guess, refusesLockedOut } = counters({ perUser: limit(1), perAddress: limit(2) }, store);
+    await (await reserve('ada', '192.0.2.1')).succeeded();
+    expect(refusesLockedOut('ada', '192.0.2.1')).toBe(false);
+    await guess('ada', '198.51.100.1');
+    const isRefused = [undefined, '192.0.2.1', '192.0.2.2'].map((address) => refusesLockedOut('ada', address));
+    expect(isRefused).toEqual([true, false, false]);
+    await guess('bob', '198.51.100.1');
+    expect(refusesLockedOut('eve', '198.51.100.1')).toBe(true);
+    expect(counters({}).refusesLockedOut('ada')).toBe(false);
+  });
 
-    const idle = new Limiter('perUser', limit(5), { clock });
-    for (let i = 0; i < 50; i++) await (await idle.spend(`key-${i}`)).refund();
-    expect(idle.size).toBe(0);
-    expect(clock.pendingTimers).toBe(0);
+  it('I5 · without a store, is refused unless the address is trusted here', async () => {
+    const { reserve, guess, refusesLockedOut } = counters({ perUser: limit(1) });
+    await (await reserve('ada', '192.0.2.1')).succeeded();
+    await guess('ada', '198.51.100.1');
+    expect(['192.0.2.1', '192.0.2.2'].map((address) => refusesLockedOut('ada', address))).toEqual([false, true]);
+  });
+
+  it('D3 · a 429 counts as a failure of the user name, and not of the address', async () => {
+    const { reserve, guess } = counters({ perUser: limit(2), perAddress: limit(1) });
+    await (await reserve('ada', '192.0.2.1')).refundAddress();
+    await (await reserve('ada', '192.0.2.1')).refundAddress();
+    expect([await guess('ada', '192.0.2.1'), await guess('bob', '192.0.2.1')]).toEqual([60_000, 0]);
+  });
+
+  it('I8 · empty credentials count against the address only, and against nothing without one', async () => {
+    const { attempts, guess } = counters({ perUser: limit(1), perAddress: limit(2) });
+    const empty = (address?: string) => attempts.reserveEmpty({ scheme: 'Basic', username: 'ada', address });
+    for (let i = 0; i < 10; i++) await empty().failed();
+    await empty('192.0.2.1').refund();
+    await empty('192.0.2.1').failed();
+    expect(await guess('ada', '192.0.2.1')).toBe(0);
+    expect(() => empty('192.0.2.1')).toThrow('perAddress');
+    expect(await guess('bob', '192.0.2.1')).toBe(60_000);
   });
 });

@@ -1,0 +1,85 @@
+import { describe, expect, it } from '@jest/globals';
+import { ManualClock } from '../testing/emulators/manual-clock.js';
+import { MemoryStore } from '../testing/kit/memory-store.js';
+import { Limiter } from './limiter.js';
+
+const limit = (attempts: number, windowMs = 60_000) => ({ attempts, windowMs });
+
+describe('Limiter', () => {
+  const fail = async (limiter: Limiter, key: string) => (await limiter.reserve(key))?.failed();
+
+  it('I5 · holds a bounded number of keys, and none of a caller who never fails', async () => {
+    const clock = new ManualClock();
+    const limiter = new Limiter('perUser', limit(1), { clock }, 100);
+    for (let i = 0; i < 1_000; i++) await fail(limiter, `key-${i}`);
+    expect([limiter.size, limiter.lockedOutMs('key-999'), limiter.lockedOutMs('key-0')]).toEqual([100, 60_000, 0]);
+
+    for (const store of [undefined, new MemoryStore(clock)]) {
+      const idle = new Limiter('perUser', limit(1), { clock, store });
+      for (let i = 0; i < 50; i++) await (await idle.reserve(`key-${i}`))?.refund();
+      const open = await idle.reserve('key');
+      expect([await idle.reserve('key'), idle.size]).toEqual([undefined, 1]);
+      await open?.refund();
+      expect(idle.size).toBe(0);
+    }
+    expect(clock.pendingTimers).toBe(0);
+  });
+
+  it('D5 · reservations of another instance that turn out right make callers wait, and lock no one out', async () => {
+    const clock = new ManualClock();
+    const store = new MemoryStore(clock);
+    const [one, other] = [1, 2].map(() => new Limiter('perUser', limit(2), { clock, store })) as [Limiter, Limiter];
+    const open = await Promise.all([one.reserve('key'), one.reserve('key')]);
+    expect([await other.reserve('key'), other.lockedOutMs('key'), other.size]).toEqual([undefined, 0, 0]);
+    await open[0]?.failed();
+    expect([await other.reserve('key'), other.lockedOutMs('key')]).toEqual([undefined, 0]);
+    await open[1]?.refund();
+    await fail(other, 'key');
+    expect([await one.reserve('key'), one.lockedOutMs('key'), other.lockedOutMs('key')]).toEqual([
+      undefined,
+      60_000,
+      60_000,
+    ]);
+  });
+
+  it('D9 · failures in an outage and failures in the store add up while both windows are open', async () => {
+    const clock = new ManualClock();
+    const store = new MemoryStore(clock);
+    const limiter = new Limiter('perUser', limit(3), { clock, store });
+    await fail(limiter, 'key');
+    await clock.advance(20_000);
+    store.goAway();
+    await fail(limiter, 'key');
+    store.comeBack();
+    await fail(limiter, 'key');
+    expect([await limiter.reserve('key'), limiter.lockedOutMs('key')]).toEqual([undefined, 40_000]);
+    await clock.advance(40_000);
+    expect(limiter.lockedOutMs('key')).toBe(0);
+    await fail(limiter, 'key');
+    await fail(limiter, 'key');
+    expect([await limiter.reserve('key'), limiter.lockedOutMs('key')]).toEqual([undefined, 20_000]);
+  });
+
+  it('D9 · the failures of a window that the store has lost stay counted until it would have closed', async () => {
+    const clock = new ManualClock();
+    const store = new MemoryStore(clock);
+    const limiter = new Limiter('perUser', limit(2), { clock, store });
+    await fail(limiter, 'key');
+    await clock.advance(50_000);
+    store.flush();
+    await fail(limiter, 'key');
+    expect([await limiter.reserve('key'), limiter.lockedOutMs('key')]).toEqual([undefined, 10_000]);
+  });
+
+  it('D9 · a failure that the store has not counted as one still uses up the limit', async () => {
+    const clock = new ManualClock();
+    const store = new MemoryStore(clock);
+    const [one, other] = [1, 2].map(() => new Limiter('perUser', limit(1), { clock, store })) as [Limiter, Limiter];
+    const reserved = await one.reserve('key');
+    store.goAway();
+    await reserved?.failed();
+    store.comeBack();
+    expect([await one.reserve('key'), one.lockedOutMs('key')]).toEqual([undefined, 60_000]);
+    expect([await other.reserve('key'), other.lockedOutMs('key')]).toEqual([undefined, 0]);
+  });
+});

@@ -1,0 +1,38 @@
+import type { Count } from '../../core/store.js';
+
+interface Window {
+  count: number;
+  readonly id: string;
+  readonly until: number;
+}
+
+/** Counts in fixed windows, one for each key. A window opens with its first count. Instants are on the monotonic clock. */
+export class FixedWindowCounter {
+  readonly #windows = new Map<string, Window>();
+  #opened = 0;
+
+  /** Keys that hold a count. */
+  get size(): number {
+    return this.#windows.size;
+  }
+
+  /** Adds one to the open window of this key, or opens one. */
+  count(key: string, windowMs: number, now: number): Count {
+    const open = this.#windows.get(key);
+    const isOpen = open !== undefined && open.until > now;
+    const window = isOpen ? open : { count: 0, id: String(++this.#opened), until: now + windowMs };
+    window.count++;
+    this.#windows.set(key, window);
+    return { count: window.count, remainingMs: window.until - now, window: window.id };
+  }
+
+  /** Takes one off again, if this is still the window of the key. A key without a count takes no room. */
+  uncount(key: string, id: string): void {
+    const window = this.#windows.get(key);
+    if (window?.id === id && --window.count <= 0) this.#windows.delete(key);
+  }
+
+  clear(): void {
+    this.#windows.clear();
+  }
+}
