@@ -113,16 +113,7 @@ const rules: Readonly<Record<string, Rule>> = {
   // The emulators may know the shape of a clock, and nothing else that the dialects know.
   'testing/emulators': { folders: [], packages: [NODE] },
   'testing/kit': {
-    folders: [
-      'core',
-      'async',
-      'rate-limit',
-      'http',
-      'nest/options',
-      'nest/instance',
-      'nest/module',
-      'testing/emulators',
-    ],
+    folders: ['core', 'async', 'http', 'nest/options', 'nest/instance', 'nest/module', 'testing/emulators'],
     packages: [NODE, NEST],
   },
   testing: { folders: ['testing/emulators', 'testing/kit'] },

@@ -38,8 +38,8 @@ export interface Attempts {
    */
   reserve(by: Attempted): Promise<ReservedAttempt | undefined>;
   /**
-   * Reserves one attempt for credentials without a user name or a secret. They cost no call of the upstream and guess nothing,
-   * so they are counted by address only, and in this process only. Throws `too_many_attempts`.
+   * Reserves one attempt for credentials without a user name or a secret, in this process only, because they cost no call of
+   * the upstream. Without an address nothing is counted: nothing would limit the number of names. Throws `too_many_attempts`.
    */
   reserveEmpty(by: Attempted): ReservedAttempt;
   /** Costs nothing: the renewal of a cached caller. */

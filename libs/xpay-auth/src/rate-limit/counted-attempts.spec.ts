@@ -194,8 +194,11 @@ describe('what is known to be locked out', () => {
     expect([await guess('ada', '192.0.2.1'), await guess('bob', '192.0.2.1')]).toEqual([60_000, 0]);
   });
 
-  it('I8 · empty credentials count against the address only, and against nothing without one', async () => {
-    const { attempts, guess } = counters({ perUser: limit(1), perAddress: limit(2) });
+  it('I8 · empty credentials are counted in this process only, and without an address not at all', async () => {
+    const store = new MemoryStore();
+    const limits = { perUser: limit(5), perAddress: limit(2) };
+    const { attempts, guess } = counters(limits, store);
+    const { guess: guessElsewhere } = counters(limits, store);
     const empty = (address?: string) => attempts.reserveEmpty({ scheme: 'Basic', username: 'ada', address });
     for (let i = 0; i < 10; i++) await empty().failed();
     await empty('192.0.2.1').refund();
@@ -203,5 +206,6 @@ describe('what is known to be locked out', () => {
     expect(await guess('ada', '192.0.2.1')).toBe(0);
     expect(() => empty('192.0.2.1')).toThrow('perAddress');
     expect(await guess('bob', '192.0.2.1')).toBe(60_000);
+    expect(await guessElsewhere('bob', '192.0.2.1')).toBe(0);
   });
 });

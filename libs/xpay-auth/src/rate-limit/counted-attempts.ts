@@ -73,11 +73,11 @@ export class CountedAttempts implements Attempts {
   }
 
   reserveEmpty(by: Attempted): ReservedAttempt {
-    const { address } = this.#keysOf(by);
-    if (address === undefined) return uncounted;
-    const waitMs = this.#perAddress.lockedOutMs(address);
-    if (waitMs > 0) throw this.#lockedOut(by, this.#perAddress.name, waitMs);
-    return { ...uncounted, ...this.#perAddress.reserveAlone(address) };
+    const keys = this.#keysOf(by);
+    this.#refuseLockedOut(by, keys);
+    const limiters = keys.address === undefined ? [] : this.#limitersOf(keys);
+    const reserved = limiters.map(([limiter, key]) => limiter.reserveAlone(key));
+    return this.#attempt({ address: keys.address }, reserved);
   }
 
   free(by: Attempted): ReservedAttempt {

@@ -49,6 +49,7 @@ export class AttemptLimit implements Authenticator {
     }
     const attempt = isRenewal ? attempts.free(by) : await attempts.reserve(by);
     if (attempt === undefined) {
+      audit({ type: 'locked-out', ...by, limit: 'perUserAndAddress' });
       throw new XPayAuthError('too_many_attempts', 'Other checks for this caller are open', { retryAfterMs: 1_000 });
     }
     const objection = isRenewal
