@@ -230,6 +230,10 @@ describe('C6 · attempts', () => {
   });
 });
 
+function guess(who: Instance['who'], i: number): Promise<string> {
+  return who(basic(ADA.username, `guess ${i}`).authorization, '198.51.100.9');
+}
+
 describe('D9 · attempts through short outages of the store', () => {
   const MINUTE = 60_000;
   const perUserAndAddress = { attempts: 10, windowMs: 15 * MINUTE };
@@ -242,7 +246,7 @@ describe('D9 · attempts through short outages of the store', () => {
         if (i % 4 === 2) store.goAway();
         if (i % 4 === 0) store.comeBack();
         if (i % 4 === 0 && data === 'loses its data') store.flush();
-        await one.who(basic(ADA.username, `guess ${i}`).authorization, '198.51.100.9');
+        await guess(one.who, i);
         await clock.advance(10_000);
       }
       expect(logins(xpay, ADA.username)).toBe(10);
@@ -267,8 +271,6 @@ describe('D9 · attempts through short outages of the store', () => {
   it('a lockout by failures on one instance is 429 on the others, and no call of the store repeats it', async () => {
     await using one = await instances.boot({ store, attempts: { perUserAndAddress } });
     await using other = await instances.boot({ store, attempts: { perUserAndAddress } });
-    const guess = (who: Instance['who'], i: number) =>
-      who(basic(ADA.username, `guess ${i}`).authorization, '198.51.100.9');
     for (let i = 0; i < 10; i++) await guess(one.who, i);
     expect(await guess(other.who, 10)).toBe('too_many_attempts');
     const count = jest.spyOn(store, 'count');

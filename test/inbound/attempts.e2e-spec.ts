@@ -105,6 +105,19 @@ describe.each(platforms)('attempts on %s', (platform) => {
     ]);
   });
 
+  it('I5 · letters, dots and invisible characters that an upstream may fold give no additional attempts', async () => {
+    await using app = await startInbound(platform, { options: { attempts: { ...roomy, perUser: limitOf(1) } } });
+    expect(await app.status('/me', basic('bjørn.strauß.ŧ@example.test', 'guess'))).toBe(401);
+    for (const name of [
+      'BJORN.STRAUSS.T@EXAMPLE.TEST',
+      'bjørn.strauß.ŧ@example.test.',
+      'bjørn\u3164.strauß.ŧ@example.test',
+    ]) {
+      expect(await app.status('/me', basic(name, 'guess'))).toBe(429);
+    }
+    expect(app.asked()).toBe(1);
+  });
+
   it('I5 · one address may not try many names', async () => {
     await using app = await startInbound(platform, { options: { attempts: { ...roomy, perAddress: limitOf(5) } } });
     for (let i = 0; i < 5; i++) expect(await app.status('/me', basic(`user-${i}`, 'guess'))).toBe(401);

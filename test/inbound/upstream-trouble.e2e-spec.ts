@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { XPayAuthError, xPay } from 'nestjs-xpay-auth';
 import { type Fault, xpayMalformed } from 'nestjs-xpay-auth/testing';
 import { ada, asAda, startInbound } from '../support/inbound-app.js';
-import { platforms } from '../support/start-app.js';
+import { basic, platforms } from '../support/start-app.js';
 
 type Row = readonly [what: string, fault: Fault, status: number, errorCode: string];
 
@@ -31,6 +31,13 @@ const rows: readonly Row[] = [
 ];
 
 describe.each(platforms)('failures of the upstream on %s', (platform) => {
+  it('I6 · accepts a user name of 1,024 characters from the upstream, and no longer one', async () => {
+    const accounts = [1_024, 1_025].map((length) => ({ username: 'x'.repeat(length), secretKey: 'key', scopes: [] }));
+    await using app = await startInbound(platform, { accounts });
+    const statuses = accounts.map(({ username, secretKey }) => app.status('/me', basic(username, secretKey)));
+    expect(await Promise.all(statuses)).toEqual([200, 502]);
+  });
+
   it.each(rows)('I6 · %s: %#', async (_what, fault, status, errorCode) => {
     await using app = await startInbound(platform);
     app.xpay.faults.always(fault);

@@ -39,7 +39,7 @@ export interface Attempts {
   reserve(by: Attempted): Promise<ReservedAttempt | undefined>;
   /**
    * Reserves one attempt for credentials without a user name or a secret, in this process only, because they cost no call of
-   * the upstream. Without an address nothing is counted: nothing would limit the number of names. Throws `too_many_attempts`.
+   * the upstream. Without an address they are not counted, because the number of names would have no limit. Throws `too_many_attempts`.
    */
   reserveEmpty(by: Attempted): ReservedAttempt;
   /** Costs nothing: the renewal of a cached caller. */
@@ -49,8 +49,7 @@ export interface Attempts {
 }
 
 const nothing = (): Promise<void> => Promise.resolve();
-/** Settles nothing. */
-export const uncounted: ReservedAttempt = {
+const uncounted: ReservedAttempt = {
   succeeded: nothing,
   failed: nothing,
   refund: nothing,

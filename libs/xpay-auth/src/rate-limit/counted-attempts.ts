@@ -1,8 +1,8 @@
 import type { Attempted, AuditSink } from '../core/audit-events.js';
 import { lengthPrefixed } from '../core/cache-key.js';
 import { XPayAuthError } from '../core/errors.js';
+import type { AttemptLimits, Attempts, ReservedAttempt } from './attempts.js';
 import { TrustedAddresses, UNKNOWN_ADDRESS, networkOf } from './client-address.js';
-import { type AttemptLimits, type Attempts, type ReservedAttempt, uncounted } from './attempts.js';
 import { foldedUsername } from './folded-username.js';
 import { Limiter, type LimiterParts, type Reservation } from './limiter.js';
 

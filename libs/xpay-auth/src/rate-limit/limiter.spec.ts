@@ -5,9 +5,9 @@ import { Limiter } from './limiter.js';
 
 const limit = (attempts: number, windowMs = 60_000) => ({ attempts, windowMs });
 
-describe('Limiter', () => {
-  const fail = async (limiter: Limiter, key: string) => (await limiter.reserve(key))?.failed();
+const fail = async (limiter: Limiter, key: string) => (await limiter.reserve(key))?.failed();
 
+describe('Limiter', () => {
   it('I5 · holds a bounded number of keys, and none of a caller who never fails', async () => {
     const clock = new ManualClock();
     const limiter = new Limiter('perUser', limit(1), { clock }, 100);

@@ -58,7 +58,7 @@ export class Limiter {
 
   /** Returns the ms until failures known to this process no longer use up the limit; 0 while they do not. Calls no store. */
   lockedOutMs(key: string): number {
-    const windows = this.#windowsOf(key).sort((one, other) => one.until - other.until);
+    const windows = this.#windowsOf(key).toSorted((one, other) => one.until - other.until);
     let failed = windows.reduce((sum, window) => sum + window.failed, 0);
     let waitMs = 0;
     for (const window of windows) {
