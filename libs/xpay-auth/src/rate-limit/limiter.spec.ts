@@ -25,7 +25,7 @@ describe('Limiter', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('D5 · reservations of another instance that turn out right make callers wait, and lock no one out', async () => {
+  it('I5 · reservations of another instance that turn out right make callers wait, and lock no one out', async () => {
     const clock = new ManualClock();
     const store = new MemoryStore(clock);
     const [one, other] = [1, 2].map(() => new Limiter('perUser', limit(2), { clock, store })) as [Limiter, Limiter];
