@@ -1,5 +1,4 @@
 import { describe, expect, it } from '@jest/globals';
-import type { AxiosInstance } from 'axios';
 import fc from 'fast-check';
 import { ManualClock } from 'nestjs-xpay-auth/testing';
 import { type ExpiryFacts, clockSkew, lifeFromNow } from '../../libs/xpay-auth/src/core/lifetime.js';
@@ -60,8 +59,13 @@ describe('the headers of any response', () => {
     await holdsInTime(
       fc.asyncProperty(timeText, timeText, async (after, date) => {
         const headers = { 'retry-after': after, date };
-        const axios = { request: () => Promise.resolve({ status: 503, headers, data: Buffer.alloc(0) }), defaults: {} };
-        const client = new UpstreamClient(axios as unknown as AxiosInstance, 'https://up.example.test', clock);
+        const transport = () => Promise.resolve({ status: 503, headers, body: Buffer.alloc(0) });
+        const client = new UpstreamClient({
+          transport,
+          baseUrl: 'https://up.example.test',
+          clock,
+          timeoutMs: 5_000,
+        });
         const answer = await client.send({ method: 'POST', path: '/login' });
         if (!HTTP_DATE.test(date)) expect(answer.upstreamNow).toBeUndefined();
         const waitMs = retryAfter(answer);

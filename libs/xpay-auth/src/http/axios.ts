@@ -1,16 +1,7 @@
 import axios, { type AxiosInstance, type CreateAxiosDefaults } from 'axios';
 import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
-
-/** The settings of the option `http` that concern a single request. */
-export interface AxiosSettings {
-  /** Ms for a whole request; see `UpstreamClient`. */
-  readonly timeoutMs: number;
-  /** Bytes of the longest body that is read, after decompression. */
-  readonly maxResponseBytes: number;
-  /** @default agents of our own that keep connections alive */
-  readonly agent?: { readonly http?: HttpAgent | undefined; readonly https?: HttpsAgent | undefined } | undefined;
-}
+import type { TransportSettings } from './transport.js';
 
 /** The options of Node's own global agents, which an app may have replaced. */
 const KEEP_ALIVE = { keepAlive: true, scheduling: 'lifo', timeout: 5_000 } as const;
@@ -20,7 +11,7 @@ const KEEP_ALIVE = { keepAlive: true, scheduling: 'lifo', timeout: 5_000 } as co
  * would send the secret elsewhere), uses no proxy except that of an agent in the settings, resolves for every status, and
  * transforms no body.
  */
-export function createAxios(settings: AxiosSettings): AxiosInstance {
+export function createAxios(settings: TransportSettings): AxiosInstance {
   const own = axios.create();
   // `create` has merged in the app's own `axios.defaults`: an adapter, headers, a proxy, transformations. All of it goes.
   for (const key of Reflect.ownKeys(own.defaults)) Reflect.deleteProperty(own.defaults, key);

@@ -2,19 +2,20 @@ import type { Credentials } from '../core/credentials.js';
 import { type UpstreamReference, XPayAuthError, type XPayAuthErrorCode } from '../core/errors.js';
 import type { UpstreamAnswer } from '../core/ports.js';
 import { parseHttpDate } from './answer.js';
+import { RESPONSE_TOO_LARGE } from './transport.js';
 
 /**
- * The failure of a request without a usable answer. Of an axios error, which holds the whole request, only the code is kept:
- * it is Node's or axios' own name for the reason.
+ * The failure of a request without a usable answer. Of the error of a transport only the code is kept: it is Node's own name
+ * for the reason, or that of the transport.
  */
 export function transportFailure(thrown: unknown, origin = 'The upstream'): XPayAuthError {
-  const { code, message = '' } = thrown instanceof Error ? (thrown as NodeJS.ErrnoException) : {};
+  const { code } = thrown instanceof Error ? (thrown as NodeJS.ErrnoException) : {};
   const cause = code === undefined ? undefined : Object.assign(new Error(code), { code });
-  return new XPayAuthError(...meaningOf(code ?? '', message, origin), { cause });
+  return new XPayAuthError(...meaningOf(code ?? '', origin), { cause });
 }
 
-function meaningOf(code: string, message: string, origin: string): [XPayAuthErrorCode, string] {
-  if (message.startsWith('maxContentLength')) {
+function meaningOf(code: string, origin: string): [XPayAuthErrorCode, string] {
+  if (code === RESPONSE_TOO_LARGE) {
     return ['upstream_malformed', 'The answer is larger than http.maxResponseBytes'];
   }
   if (code === 'ECONNABORTED' || code === 'ETIMEDOUT') return ['upstream_timeout', `${origin} did not answer in time`];

@@ -9,6 +9,7 @@ import { systemClock } from '../async/system-clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { UpstreamRequest } from '../core/ports.js';
 import { createAxios } from './axios.js';
+import { axiosTransport } from './axios-transport.js';
 import { UpstreamClient } from './upstream-client.js';
 
 const SECRET = 'key-of-bob-77131';
@@ -21,7 +22,12 @@ const REQUEST: UpstreamRequest = {
 };
 
 const clientOf = (baseUrl: string, timeoutMs = 5_000, maxResponseBytes = 10_000) =>
-  new UpstreamClient(createAxios({ timeoutMs, maxResponseBytes }), baseUrl, systemClock);
+  new UpstreamClient({
+    transport: axiosTransport(createAxios({ timeoutMs, maxResponseBytes })),
+    baseUrl,
+    clock: systemClock,
+    timeoutMs,
+  });
 
 /** The failure of a request that must fail; no word of it may be a secret. */
 async function failureOf(client: UpstreamClient, signal?: AbortSignal): Promise<XPayAuthError> {

@@ -6,6 +6,7 @@ import { AccessToken } from '../../core/credentials.js';
 import { systemClock } from '../../async/system-clock.js';
 import type { ApiCall, ApiOutcome } from '../../core/ports.js';
 import { createAxios } from '../../http/axios.js';
+import { axiosTransport } from '../../http/axios-transport.js';
 import { UpstreamClient } from '../../http/upstream-client.js';
 import { type XPayDialectOptions, xPay } from './xpay.dialect.js';
 
@@ -27,8 +28,9 @@ describe("xPay.stream's API", () => {
     options?: XPayDialectOptions,
     bearer = token,
   ): Promise<ApiOutcome> {
-    const axios = createAxios({ timeoutMs: 5_000, maxResponseBytes: 1_000_000 });
-    const client = new UpstreamClient(axios, xpay.url, systemClock);
+    const timeoutMs = 5_000;
+    const transport = axiosTransport(createAxios({ timeoutMs, maxResponseBytes: 1_000_000 }));
+    const client = new UpstreamClient({ transport, baseUrl: xpay.url, clock: systemClock, timeoutMs });
     const { api } = xPay(options);
     const whole: ApiCall = { method: 'POST', uuid: randomUUID(), ...asked };
     return api.decode(await client.send(api.encode(whole, bearer)), whole, bearer);

@@ -7,6 +7,7 @@ import { XPayAuthError } from '../../core/errors.js';
 import { lifeFromNow } from '../../core/lifetime.js';
 import type { Dialect, Grant, Purpose } from '../../core/ports.js';
 import { createAxios } from '../../http/axios.js';
+import { axiosTransport } from '../../http/axios-transport.js';
 import { UpstreamClient } from '../../http/upstream-client.js';
 import { xPay } from './xpay.dialect.js';
 
@@ -26,8 +27,9 @@ describe('xPay.stream: authentication', () => {
     credentials = EVE,
     purpose: Purpose = 'verification',
   ): Promise<Grant> {
-    const axios = createAxios({ timeoutMs: 5_000, maxResponseBytes: 1_000_000 });
-    return dialect.authenticate(credentials, new UpstreamClient(axios, xpay.url, systemClock), purpose);
+    const timeoutMs = 5_000;
+    const transport = axiosTransport(createAxios({ timeoutMs, maxResponseBytes: 1_000_000 }));
+    return dialect.authenticate(credentials, new UpstreamClient({ transport, baseUrl: xpay.url, clock: systemClock, timeoutMs }), purpose);
   }
 
   async function failure(dialect?: Dialect, credentials = EVE): Promise<XPayAuthError> {

@@ -20,7 +20,9 @@ import { SharedSessions } from '../../cluster/shared-sessions.js';
 import { SharedToken } from '../../cluster/shared-token.js';
 import { createTokenChain } from '../../token/token-chain.js';
 import { createAxios } from '../../http/axios.js';
-import { UpstreamClient, upstreamCalls } from '../../http/upstream-client.js';
+import { axiosTransport } from '../../http/axios-transport.js';
+import { upstreamCalls } from '../../http/upstream-calls.js';
+import { UpstreamClient } from '../../http/upstream-client.js';
 import { XPayAuditService } from '../services/audit.service.js';
 import { CallerReader } from '../request/caller-reader.js';
 import { retainStore, releaseStore } from './open-stores.js';
@@ -85,8 +87,9 @@ export function createInstance(
   const audit = auditing.record;
 
   const instrumentation = new Instrumentation();
-  const axios = new HttpService(createAxios(http)).axiosRef;
-  const client = standIn ?? new UpstreamClient(axios, baseUrl, clock, instrumentation);
+  const transport = axiosTransport(new HttpService(createAxios(http)).axiosRef);
+  const client =
+    standIn ?? new UpstreamClient({ transport, baseUrl, clock, timeoutMs: http.timeoutMs, instrumentation });
   const questions = upstreamCalls(dialect, client, instrumentation);
 
   if (opened !== undefined) retainStore(opened);

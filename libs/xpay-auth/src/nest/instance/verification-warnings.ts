@@ -1,7 +1,7 @@
 import type { Logger } from '@nestjs/common';
 import type { Clock } from '../../core/clock.js';
 import { XPayAuthError, asXPayAuthError } from '../../core/errors.js';
-import type { upstreamCalls } from '../../http/upstream-client.js';
+import type { upstreamCalls } from '../../http/upstream-calls.js';
 
 /** Ms between two warnings of one kind: an outage fails every caller. */
 const EVERY_MS = 60_000;

@@ -5,6 +5,7 @@ import { systemClock } from '../../async/system-clock.js';
 import { XPayAuthError } from '../../core/errors.js';
 import type { ApiCall, ApiOutcome, Dialect, Grant, Upstream } from '../../core/ports.js';
 import { createAxios } from '../../http/axios.js';
+import { axiosTransport } from '../../http/axios-transport.js';
 import { UpstreamClient } from '../../http/upstream-client.js';
 import { LoopbackServer } from '../emulators/loopback-server.js';
 import type { WireRequest } from '../emulators/wire-message.js';
@@ -175,7 +176,8 @@ export class Rig {
 
 /** An upstream behind the library's own HTTP client: any status, no redirects, a maximum length. */
 export function upstreamAt(baseUrl: string): Upstream {
-  const axios = createAxios({ timeoutMs: 5_000, maxResponseBytes: MOST_BYTES });
-  const client = new UpstreamClient(axios, baseUrl, systemClock);
+  const timeoutMs = 5_000;
+  const transport = axiosTransport(createAxios({ timeoutMs, maxResponseBytes: MOST_BYTES }));
+  const client = new UpstreamClient({ transport, baseUrl, clock: systemClock, timeoutMs });
   return { send: (request) => client.send(request) };
 }
