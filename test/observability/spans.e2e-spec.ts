@@ -61,7 +61,7 @@ describe('spans', () => {
     expect(app.spans.all.filter(hasFailed).map(({ name }) => name)).toEqual([LOGIN, 'xpay_auth.verify']);
 
     app.spans.reset();
-    app.xpay.faults.next({ kind: 'reset' });
+    app.xpay.faults.next({ kind: 'reset' }, { times: 2 });
     expect(await app.status('/me', asAda)).toBe(503);
     const [asked] = app.spans.all;
     expect(asked && told(asked)).toMatchObject({ 'error.type': 'upstream_unavailable' });

@@ -161,7 +161,7 @@ describe('a token service with faulty dialects, subscribers and loggers', () => 
         call.catch(() => undefined);
     });
     await app.tokens.getToken();
-    app.xpay.faults.next({ kind: 'reset' });
+    app.xpay.faults.next({ kind: 'unavailable' });
     await app.clock.advance(HOUR_MS);
     await failureOf(app.tokens.getToken());
     await app.clock.advance(1_000);

@@ -69,7 +69,7 @@ describe('an upstream that fails', () => {
     await using app = await startOutbound();
     await app.tokens.getToken();
     await app.clock.advance(COUNTED_HOUR_MS - 31_000);
-    app.xpay.faults.always({ kind: 'reset' });
+    app.xpay.faults.always({ kind: 'unavailable' });
     await app.tokens.getToken();
     await until(() => app.events.length === 2);
     const behind = app.logins();

@@ -143,7 +143,7 @@ describe('a jump of the wall clock without sleep', () => {
   it.each([2 * HOUR_MS, -2 * HOUR_MS])('E3 · of %i ms fails no caller while the upstream is down', async (step) => {
     await using app = await startOn(new SteppedBootClock(10, START));
     await served(100, () => app.tokens.getToken());
-    app.xpay.faults.always({ kind: 'reset' });
+    app.xpay.faults.always({ kind: 'unavailable' });
     app.clock.stepWall(step);
     app.xpay.clockSkewMs -= step;
     expect(await callers500(app)).toEqual({ live: 500 });
@@ -157,7 +157,7 @@ describe('a jump of the wall clock without sleep', () => {
     await using app = await startOn(new SleeplessBootClock(START));
     await app.tokens.getToken();
     await app.clock.advance(50 * MINUTE_MS);
-    app.xpay.faults.next({ kind: 'reset' });
+    app.xpay.faults.next({ kind: 'unavailable' });
     await app.tokens.getToken();
     await until(() => app.tokens.status().failures === 1);
     app.clock.sleep(2 * HOUR_MS);

@@ -46,7 +46,7 @@ class Exchange {
     return request;
   };
 
-  /** Of an axios error, which holds the whole request, only the code is kept. */
+  /** Keeps only the code of an axios error, which holds the whole request. */
   failure(thrown: unknown): TransportFailure {
     const { code, message = '' } = thrown instanceof Error ? (thrown as NodeJS.ErrnoException) : {};
     return new TransportFailure(

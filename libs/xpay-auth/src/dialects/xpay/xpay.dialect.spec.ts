@@ -29,7 +29,11 @@ describe('xPay.stream: authentication', () => {
   ): Promise<Grant> {
     const timeoutMs = 5_000;
     const transport = axiosTransport(createAxios({ timeoutMs, maxResponseBytes: 1_000_000 }));
-    return dialect.authenticate(credentials, new UpstreamClient({ transport, baseUrl: xpay.url, clock: systemClock, timeoutMs }), purpose);
+    return dialect.authenticate(
+      credentials,
+      new UpstreamClient({ transport, baseUrl: xpay.url, clock: systemClock, timeoutMs }),
+      purpose,
+    );
   }
 
   async function failure(dialect?: Dialect, credentials = EVE): Promise<XPayAuthError> {

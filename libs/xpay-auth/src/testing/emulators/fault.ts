@@ -23,7 +23,8 @@ export type Fault = FaultTiming &
       }
     | {
         /**
-         * - `reset`: the connection is reset (TCP RST) instead of an answer
+         * - `reset`: the connection is reset (TCP RST) instead of an answer. The library repeats a login once if its
+         *   connection had carried another request, so two resets in a row are needed for such a login to fail
          * - `hang`: no answer until the emulator stops or the client disconnects
          * - `html502`: 502 with the HTML page of a proxy
          * - `empty`: 200 without a body

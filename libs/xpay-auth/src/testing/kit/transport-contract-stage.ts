@@ -11,7 +11,7 @@ import {
 
 /** A transport, and what it supports. */
 export interface TransportStage {
-  /** Creates a transport with connections of its own. */
+  /** Creates a transport, which shares no connection with another one. */
   create(settings: TransportSettings): Transport;
   /** Whether it uses the `agent` of its settings. */
   readonly usesAgents: boolean;
@@ -23,7 +23,7 @@ export type Answer = (socket: Socket, request: string) => unknown;
 /** One case of the contract. */
 export type TransportPlay = (rig: TransportRig) => Promise<void>;
 
-/** Settings of the contract, where a case has none of its own. */
+/** Default settings of the contract. */
 export const SETTINGS = { timeoutMs: 5_000, maxResponseBytes: 10_000 } as const;
 
 /** A secret in every request. No failure may hold it. */
