@@ -166,7 +166,7 @@ describe('attempts', () => {
   });
 });
 
-describe('what is known to be locked out', () => {
+describe('a known lockout', () => {
   it('I5 · is refused without a call of the store, unless only the store knows whether the address is trusted', async () => {
     const store = new MemoryStore();
     const { reserve, guess, refusesLockedOut } = counters({ perUser: limit(1), perAddress: limit(2) }, store);

@@ -88,7 +88,7 @@ export class CountedAttempts implements Attempts {
     this.#trusted.republish();
   }
 
-  /** @param reserved what to settle; the one of the address comes first, if there is an address */
+  /** @param reserved reservations to settle; the one of the address comes first, if there is an address */
   #attempt({ address, origin }: Pick<Keys, 'address' | 'origin'>, reserved: readonly Reservation[]): ReservedAttempt {
     const refund = async (): Promise<void> => {
       await Promise.all(reserved.map((one) => one.refund()));

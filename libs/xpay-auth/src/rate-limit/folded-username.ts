@@ -48,7 +48,7 @@ const EQUATED: Readonly<Record<string, string>> = {
   '。': '.',
 };
 
-/** Accents and other marks, and characters that show nothing. */
+/** Combining characters, such as accents, and invisible characters. */
 const UNSEEN = /[\p{M}\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
 const NOT_ASCII = /[^\0-\x7f]/gu;
 const OUTER = /^\s+|[\s.]+$/gu;

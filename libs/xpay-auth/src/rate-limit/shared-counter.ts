@@ -45,7 +45,7 @@ export class SharedCounter {
    * Counts a failure once more, because the count of attempts does not show which of them have failed. Returns the failures in
    * this window; 0 if the store is unavailable. The instance whose failure uses up the limit writes that down for the others.
    *
-   * Calls that fail are not repeated. The attempt stays counted all the same, so no guess is gained: other instances only let
+   * Calls that fail are not repeated. The attempt stays counted, so no guess is gained: other instances only let
    * callers wait where this one rejects them.
    */
   async countFailure(id: string, window: string, remainingMs: number): Promise<number> {
