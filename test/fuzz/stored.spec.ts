@@ -216,6 +216,7 @@ function sharedBy(store: MemoryStore, log: RevocationLog, clock: ManualClock) {
     scope: ['s'],
     periodMs: 1,
     idleMs: undefined,
+    maxPerUser: 100,
     bearersMayRepeat: false,
   });
   return { callers: new SharedCredentials(shared), sessions, issuer };

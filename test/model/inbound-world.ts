@@ -449,7 +449,7 @@ export class InboundWorld implements World {
       revocations,
       audit: nothing,
       instrumentation,
-      policy: { periodMs: SESSION_MS, idleMs: undefined, token: 'opaque', keepUpstreamToken: false },
+      policy: { periodMs: SESSION_MS, idleMs: undefined, maxPerUser: 100, token: 'opaque', keepUpstreamToken: false },
       shared: store &&
         log && {
           sessions: new SharedSessions({
@@ -460,6 +460,7 @@ export class InboundWorld implements World {
             issuer,
             periodMs: SESSION_MS,
             idleMs: undefined,
+            maxPerUser: 100,
             bearersMayRepeat: false,
           }),
           log,

@@ -20,6 +20,8 @@ export function guardedStore(store: Store, clock: Clock): Store {
     read: (name) => guard.run('read', () => store.read(name)),
     write: (name, entry) => guard.run('write', () => store.write(name, entry)),
     discard: (...args) => guard.run('discard', () => store.discard(...args)),
+    enlist: (...args) => guard.run('enlist', () => store.enlist(...args)),
+    delist: (...args) => guard.run('delist', () => store.delist(...args)),
     acquire: async (...args) => withSafeRelease(await guard.run('acquire', () => store.acquire(...args), giveBack)),
     count: (...args) => guard.run('count', () => store.count(...args)),
     uncount: (...args) => guard.run('uncount', () => store.uncount(...args)),

@@ -1,5 +1,7 @@
 import type { Clock } from '../core/clock.js';
+import { XPayAuthError } from '../core/errors.js';
 import type { LogPage, LogRecord, Store } from '../core/store.js';
+import { type OwedAction, OwedActions } from './owed-actions.js';
 
 /** A position in the order of the revocations of all instances. */
 export interface LogPosition {
@@ -18,6 +20,8 @@ export interface RevocationLogParts {
   readonly onUser: (username: string) => void;
   /** All users were revoked, or the log can no longer tell which ones. */
   readonly onEverybody: () => void;
+  /** The log was stopped before the store was available again. The other instances never learn of these. */
+  readonly onLost?: (revokedUsers: readonly string[], logouts: number) => void;
 }
 
 /** Ms between two reads of the log, because notifications may be lost: half of the second within which all must know. */
@@ -27,7 +31,9 @@ const OLDEST_VIEW_MS = 1_000;
 /** Stands for all users in place of a user's index. */
 const EVERYBODY = '*';
 /** The most revocations kept for an unavailable store; beyond it all users are revoked. */
-const MOST_OWED = 1_000;
+const MOST_REVOCATIONS = 1_000;
+/** The most logouts kept for an unavailable store; beyond it a logout is rejected and not kept. */
+const MOST_LOGOUTS = 10_000;
 
 /**
  * The revocations of all instances in one order: a log in the store that every instance follows. It names users by an index
@@ -42,15 +48,15 @@ export class RevocationLog {
   #everybodyAt = 0;
   /** Position of the latest revocation, by the user's name in the log. */
   readonly #users = new Map<string, number>();
-  /** Positions of revocations made here and not read back yet. They are already applied. */
-  readonly #own = new Set<number>();
+  /** Positions of revocations made here and not read back yet, with their epoch. They are already applied. */
+  readonly #own = new Map<number, string>();
   /** The number of revocations made here that are not in the log yet, by index. */
   readonly #pending = new Map<string, number>();
   /** The time of the last read, on the monotonic clock. */
   #viewedAt = -Infinity;
   #looking: Promise<void> | undefined;
-  /** Actions to run when the store is available again. */
-  #owed: (() => Promise<void>)[] = [];
+  readonly #owedRevocations = new OwedActions();
+  readonly #owedLogouts = new OwedActions();
   #stopped = false;
   #cancel: () => void = () => undefined;
   readonly #unsubscribe: () => void;
@@ -102,21 +108,31 @@ export class RevocationLog {
     return this.#revoke(EVERYBODY, EVERYBODY);
   }
 
-  /** Runs the action now. If that fails, throws and runs it again when the store is available. */
-  async orRetryLater(action: () => Promise<void>): Promise<void> {
+  /**
+   * Runs a logout now. If the store is unavailable, throws and runs it again when the store is back; `onDropped`: too many
+   * logouts wait already, so this one was not kept.
+   */
+  async logout(run: () => Promise<void>, onDropped: () => void): Promise<void> {
     try {
-      await action();
+      await run();
     } catch (failure) {
-      this.#owed.push(action);
-      if (this.#owed.length > MOST_OWED) this.#owed = [() => this.#everybodyAtOnce()];
-      throw failure;
+      if (this.#owedLogouts.size < MOST_LOGOUTS) {
+        this.#owe(this.#owedLogouts, { run });
+        throw failure;
+      }
+      onDropped();
+      const message = `${MOST_LOGOUTS} logouts wait for the shared store, so this one was not kept. Repeat it later.`;
+      throw new XPayAuthError('store_unavailable', message, { cause: failure, retryAfterMs: 1_000 });
     }
   }
 
-  stop(): void {
+  /** Stops following the log, after one more attempt to send what waits for the store. */
+  async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancel();
     this.#unsubscribe();
+    await Promise.all([this.#owedRevocations.run(), this.#owedLogouts.run()]);
+    this.#reportLost();
   }
 
   get #topic(): string {
@@ -128,15 +144,35 @@ export class RevocationLog {
     if (!this.#stopped) this.#cancel = this.parts.clock.setTimer(() => void this.#follow(), POLL_EVERY_MS);
   }
 
-  #revoke(index: string, value: string): Promise<void> {
+  async #revoke(index: string, value: string): Promise<void> {
     this.#pending.set(index, (this.#pending.get(index) ?? 0) + 1);
-    return this.orRetryLater(async () => {
+    const run = async (): Promise<void> => {
       await this.#append(index, value);
       this.#settled(index);
-    });
+    };
+    try {
+      await run();
+    } catch (failure) {
+      this.#owe(this.#owedRevocations, { run, revokes: value });
+      if (this.#owedRevocations.size > MOST_REVOCATIONS) {
+        this.#owedRevocations.replaceBy({ run: () => this.#everybodyAtOnce(), revokes: EVERYBODY });
+      }
+      throw failure;
+    }
   }
 
-  /** Replaces all pending actions by one revocation of all users. */
+  #owe(owed: OwedActions, action: OwedAction): void {
+    owed.add(action);
+    if (this.#stopped) this.#reportLost();
+  }
+
+  #reportLost(): void {
+    const [users, logouts] = [this.#owedRevocations.revoked, this.#owedLogouts.size];
+    if (users.length + logouts > 0) this.parts.onLost?.(users, logouts);
+    for (const owed of [this.#owedRevocations, this.#owedLogouts]) owed.clear();
+  }
+
+  /** Revokes all users in place of each one. */
   async #everybodyAtOnce(): Promise<void> {
     await this.#append(EVERYBODY, EVERYBODY);
     this.#pending.clear();
@@ -150,9 +186,9 @@ export class RevocationLog {
 
   async #append(index: string, value: string): Promise<void> {
     const { store, scope } = this.parts;
-    const { newest } = await store.append(scope, { index, value });
+    const { epoch, newest } = await store.append(scope, { index, value });
     // Already applied here: it must not end a login that follows.
-    if (newest > this.#newest) this.#own.add(newest);
+    if (epoch !== this.#epoch || newest > this.#newest) this.#own.set(newest, epoch);
     await this.catchUp();
     void store.publish(this.#topic, 'revoked').catch(() => undefined);
   }
@@ -170,7 +206,8 @@ export class RevocationLog {
     }
     this.#apply(page);
     this.#viewedAt = askedAt;
-    for (const action of this.#owed.splice(0)) void this.orRetryLater(action).catch(() => undefined);
+    void this.#owedRevocations.run();
+    void this.#owedLogouts.run();
   }
 
   /** Whether the store has lost revocations that it had: an old copy of it was restored. */
@@ -185,6 +222,7 @@ export class RevocationLog {
       this.#left.add(this.#epoch ?? '');
       this.#users.clear();
       this.#everybodyAt = 0;
+      for (const [position, epoch] of this.#own) if (epoch !== page.epoch) this.#own.delete(position);
     }
     this.#epoch = page.epoch;
     this.#newest = page.newest;
@@ -194,11 +232,11 @@ export class RevocationLog {
     for (const record of page.records) this.#hear(record);
   }
 
-  #hear({ position, index, value }: LogRecord): void {
+  #hear({ position, index = EVERYBODY, value }: LogRecord): void {
     if (index === EVERYBODY) this.#everybodyAt = position;
     else this.#users.set(index, position);
-    if (this.#own.delete(position)) return;
-    // The name cannot be decrypted any more, so all users are revoked.
+    if (this.#own.get(position) === this.#epoch && this.#own.delete(position)) return;
+    // The name is unknown or cannot be decrypted any more, so all users are revoked.
     if (index === EVERYBODY || value === undefined) this.parts.onEverybody();
     else this.parts.onUser(value);
   }

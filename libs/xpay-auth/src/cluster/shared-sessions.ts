@@ -28,9 +28,14 @@ export interface SharedSessionsParts {
   readonly issuer: symbol;
   readonly periodMs: number;
   readonly idleMs: number | undefined;
+  /** Sessions of one user on all instances together. */
+  readonly maxPerUser: number;
   /** The bearers are tokens of the upstream, so the same one may begin a session again. */
   readonly bearersMayRepeat: boolean;
 }
+
+/** Ms for which an ended session of a random token stays discarded: the token never begins another one. */
+const KEPT_DISCARDED_MS = 1_000;
 
 /** Sessions in the store, which all instances read. Every method may throw `store_unavailable`. */
 export class SharedSessions {
@@ -56,9 +61,12 @@ export class SharedSessions {
     return log.position();
   }
 
-  /** Writes a new session, in place of an earlier one of the same token. Returns its generation. */
+  /**
+   * Writes a new session, in place of an earlier one of the same token, and deletes the oldest ones of this user beyond
+   * `maxPerUser`. Returns its generation.
+   */
   async write(token: string, session: SharedSession, lifeMs: number): Promise<number> {
-    const { store, idleMs, bearersMayRepeat } = this.parts;
+    const { store, idleMs, periodMs, maxPerUser, bearersMayRepeat } = this.parts;
     const name = this.#nameOf('session', token);
     const put = (generation: number): Promise<boolean> =>
       store.write(name, { value: encode(session), generation, lifeMs });
@@ -66,6 +74,8 @@ export class SharedSessions {
     if (bearersMayRepeat) generation = await asNewest(this.parts, name, put);
     else await put(generation);
     if (idleMs !== undefined) await this.#touch(token, generation);
+    // After the entries exist: another login could delete them before they are written.
+    await store.enlist(this.#listOf(session.principal.username), this.#entriesOf(token), maxPerUser, periodMs);
     return generation;
   }
 
@@ -89,28 +99,52 @@ export class SharedSessions {
 
   /**
    * Ends on all instances every session of this token that was written before, and none that is written afterwards. Throws
-   * `store_unavailable`, and does it once the store is back. `known`: the generation of a session that was seen here.
-   * `onEnded` receives the greatest generation that is over; `undefined`: there was no session.
+   * `store_unavailable`, and does it once the store is back. `known`: a session of this token that was seen here. `onEnded`
+   * receives the greatest generation that is over; `undefined`: there was none, or the logout is not kept for the store.
    */
-  end(token: string, known: number | undefined, onEnded: (generation: number | undefined) => void): Promise<void> {
+  end(
+    token: string,
+    known: { readonly generation: number; readonly username: string } | undefined,
+    onEnded: (generation: number | undefined) => void,
+  ): Promise<void> {
     const { store, log, periodMs, bearersMayRepeat } = this.parts;
     const name = this.#nameOf('session', token);
+    const keepMs = bearersMayRepeat ? periodMs : KEPT_DISCARDED_MS;
     let last: number | undefined;
     const discard = async (generation: number): Promise<boolean> => {
       // Kept for a repetition: if only the answer of the discard was lost, a login may have followed it.
       last = generation;
-      await store.discard(name, generation, periodMs);
+      await store.discard(name, generation, keepMs);
       return true;
     };
-    return log.orRetryLater(async () => {
-      const found = last ?? known ?? (await store.read(name))?.generation;
-      if (found === undefined) return onEnded(undefined);
+    const run = async (): Promise<void> => {
+      const found = known ?? (last === undefined ? await this.#find(name) : undefined);
+      if (found === undefined && last === undefined) return onEnded(undefined);
       // Another instance may have written a later session of the same token.
       if (bearersMayRepeat && last === undefined) await asNewest(this.parts, name, discard);
-      else await discard(found);
+      else await discard(last ?? found?.generation ?? 0);
       onEnded(last);
       void store.publish(this.#topic, `${this.indexOf(token)} ${last}`).catch(() => undefined);
-    });
+      if (found !== undefined) this.#forget(token, found.username);
+    };
+    return log.logout(run, () => onEnded(undefined));
+  }
+
+  /** Removes what is left of a session that has ended, in the background. */
+  #forget(token: string, username: string): void {
+    const { store, idleMs, bearersMayRepeat } = this.parts;
+    const ignore = (): void => undefined;
+    void store.delist(this.#listOf(username), this.#entriesOf(token)).catch(ignore);
+    if (idleMs === undefined || bearersMayRepeat) return;
+    void store.discard(this.#nameOf('seen', token), Number.MAX_SAFE_INTEGER, KEPT_DISCARDED_MS).catch(ignore);
+  }
+
+  async #find(name: EntryName): Promise<{ readonly generation: number; readonly username: string } | undefined> {
+    const { store, scope, issuer } = this.parts;
+    const entry = await store.read(name);
+    if (entry === undefined) return undefined;
+    const username = decode(entry.value, scope[0] ?? '', issuer)?.principal.username ?? '';
+    return { generation: entry.generation, username };
   }
 
   /** Records a use. The record survives a logout, so its generation increases from login to login as well. */
@@ -121,6 +155,16 @@ export class SharedSessions {
 
   get #topic(): string {
     return `sessions ${lengthPrefixed(this.parts.scope)}`;
+  }
+
+  /** The entries of a session, which are deleted together. */
+  #entriesOf(token: string): readonly EntryName[] {
+    const session = this.#nameOf('session', token);
+    return this.parts.idleMs === undefined ? [session] : [session, this.#nameOf('seen', token)];
+  }
+
+  #listOf(username: string): EntryName {
+    return { kind: 'sessions', id: lengthPrefixed([...this.parts.scope, username]) };
   }
 
   #nameOf(kind: 'session' | 'seen', token: string): EntryName {

@@ -53,6 +53,8 @@ const STORE_METHODS = {
   read: 'read',
   write: 'write',
   discard: 'discard',
+  enlist: 'enlist',
+  delist: 'delist',
   acquire: 'acquire',
   count: 'count',
   uncount: 'uncount',

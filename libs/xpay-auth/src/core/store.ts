@@ -2,11 +2,13 @@
  * The kind of an entry. Each kind is sealed with its own key, so an entry of one kind is never read as another.
  *
  * - `token`: the app token · `pause`: the backoff after a failure, with its reason
- * - `session`: a login · `seen`: the last use of a session · `caller`: verified credentials
+ * - `session`: a login · `seen`: the last use of a session · `sessions`: the list of a user's sessions
+ * - `caller`: verified credentials
  * - `welcome`: an address from which a user has authenticated · `notice`: a message to the other instances
  * - `revocation`: a record of the log of revocations
  */
-export type EntryKind = 'token' | 'pause' | 'session' | 'seen' | 'caller' | 'welcome' | 'notice' | 'revocation';
+export type EntryKind =
+  'token' | 'pause' | 'session' | 'seen' | 'sessions' | 'caller' | 'welcome' | 'notice' | 'revocation';
 
 /** The name of an entry. `id` may be anything, also a secret: a store never shows it. */
 export interface EntryName {
@@ -86,8 +88,11 @@ export interface LogPage {
 export interface LogRecord {
   /** Increases by one from record to record of an epoch. */
   readonly position: number;
-  /** A result of {@link Store.indexOf}, which does not change when keys are rotated. */
-  readonly index: string;
+  /**
+   * A result of {@link Store.indexOf}, which does not change when keys are rotated. `undefined`: the record at this position is
+   * not the one that was written there, so it may have named any user.
+   */
+  readonly index: string | undefined;
   /** `undefined` when it cannot be read with the keys at hand. */
   readonly value: string | undefined;
 }
@@ -147,6 +152,13 @@ export interface Store {
   write(name: EntryName, entry: NewEntry): Promise<boolean>;
   /** For `keepMs`, prevents reads and writes of this generation and older ones under this name. */
   discard(name: EntryName, generation: number, keepMs: number): Promise<void>;
+  /**
+   * Adds written entries to a list, as its newest item. Deletes the entries of the oldest items beyond
+   * `most`. `keepMs` after the last call for it, the list ends.
+   */
+  enlist(list: EntryName, entries: readonly EntryName[], most: number, keepMs: number): Promise<void>;
+  /** Removes an item from a list, without its entries. */
+  delist(list: EntryName, entries: readonly EntryName[]): Promise<void>;
   /** Acquires the lease to renew the entry of this name. It expires after `leaseMs`. */
   acquire(name: EntryName, leaseMs: number): Promise<Lease | Held>;
   /** Counts one unit. The first unit opens a window of `windowMs`. */

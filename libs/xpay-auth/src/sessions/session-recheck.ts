@@ -31,12 +31,10 @@ export interface AskedAt {
 const RECHECK_AFTER_MS = 1_000;
 /** Ms after its last read for which a session continues while the store is unavailable. */
 const ALONE_MS = 60_000;
-/** Maximum wait for the store in ms, for a session that this process knows. */
-const BUDGET_MS = 50;
 /** Ended sessions that are kept. A read finishes long before so many others have ended. */
 const MOST_ENDED = 10_000;
 
-/** Reads shared sessions again every second, one read at a time for each, and goes on without a store that is slow or away. */
+/** Reads shared sessions again every second, one read at a time for each, and continues for a while without a store that fails. */
 export class SessionRecheck {
   readonly #reads = new SingleFlight<void>(() =>
     this.parts.instrumentation.record({ type: 'joined', flight: 'session' }),
@@ -60,7 +58,12 @@ export class SessionRecheck {
   async run(key: string, token: string): Promise<SessionRecord | undefined> {
     const reading = this.#reads.run(key, () => this.#read(key, token));
     const here = this.parts.alive(key);
-    await (here === undefined ? reading : this.#inTime(reading, here));
+    try {
+      // However slow the answer is: the session may have ended elsewhere since it was read. The store limits the wait.
+      await reading;
+    } catch (failure) {
+      if (!this.#continuesAlone(here)) throw failure;
+    }
     return this.parts.alive(key);
   }
 
@@ -103,17 +106,9 @@ export class SessionRecheck {
     take(key, isOver ? undefined : { ...found, index }, asked);
   }
 
-  /** Resolves when the store has answered, or when it is too slow for a session that was read recently. */
-  #inTime(reading: Promise<void>, { shared }: SessionRecord): Promise<void> {
-    const { clock } = this.parts;
-    if (clock.monotonic() - (shared?.checkedAt ?? -Infinity) >= ALONE_MS) return reading;
-    return new Promise((resolve) => {
-      const cancel = clock.setTimer(resolve, BUDGET_MS);
-      const goOn = (): void => {
-        cancel();
-        resolve();
-      };
-      reading.then(goOn, goOn);
-    });
+  /** Whether this session was read so recently that it continues without the store. */
+  #continuesAlone(here: SessionRecord | undefined): boolean {
+    const checkedAt = here?.shared?.checkedAt ?? -Infinity;
+    return this.parts.clock.monotonic() - checkedAt < ALONE_MS;
   }
 }

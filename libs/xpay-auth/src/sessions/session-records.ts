@@ -34,9 +34,6 @@ export interface SharedFacts {
 
 /** Sessions alive at once in one process; beyond it the least recently used end. */
 const MOST_SESSIONS = 100_000;
-/** Sessions of one user; beyond it that user's oldest ends, so that no account can crowd out the others. */
-const MOST_OF_A_USER = 100;
-
 /** The sessions of one process, by the digest of their `Authorization` header. */
 export class SessionRecords {
   /** Of each user the keys, oldest login first. */
@@ -45,6 +42,9 @@ export class SessionRecords {
     max: MOST_SESSIONS,
     dispose: ({ principal }, key) => this.#untie(principal.username, key),
   });
+
+  /** @param maxPerUser sessions of one user; beyond it that user's oldest ends, so that no account can crowd out the others */
+  constructor(private readonly maxPerUser: number) {}
 
   get(key: string): SessionRecord | undefined {
     return this.#byKey.get(key);
@@ -56,7 +56,7 @@ export class SessionRecords {
     const keys = this.#keysOfUser.get(username) ?? new Set();
     this.#keysOfUser.set(username, keys.add(key));
     const [oldest] = keys;
-    if (keys.size > MOST_OF_A_USER && oldest !== undefined) this.#byKey.delete(oldest);
+    if (keys.size > this.maxPerUser && oldest !== undefined) this.#byKey.delete(oldest);
   }
 
   delete(key: string): void {

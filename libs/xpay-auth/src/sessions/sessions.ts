@@ -1,15 +1,16 @@
 import { randomBytes } from 'node:crypto';
 import type { AccessToken } from '../core/credentials.js';
 import type { Clock } from '../core/clock.js';
-import type { KeyedDigest } from '../core/cache-key.js';
+import { type KeyedDigest, callerText } from '../core/cache-key.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { Principal } from '../core/principal.js';
 import type { Instrumentation } from '../core/instrumentation.js';
 import type { AuditSink } from '../core/audit-events.js';
 import type { CredentialVerifier } from '../verification/credential-verifier.js';
-import type { ReceivedCredentials } from '../verification/presented-credentials.js';
+import type { ReceivedCredentials, Verified } from '../verification/presented-credentials.js';
 import type { RevocationLog } from '../cluster/revocation-log.js';
 import { Revocations } from '../verification/upstream-check.js';
+import { LoginGroups } from './login-groups.js';
 import { type AskedAt, type NamedSession, SessionRecheck } from './session-recheck.js';
 import { type SessionRecord, SessionRecords } from './session-records.js';
 import type { SharedSessions } from '../cluster/shared-sessions.js';
@@ -22,6 +23,8 @@ export interface SessionPolicy {
   readonly idleMs: number | undefined;
   /** The bearer of the caller: random bits, or the upstream's own token. */
   readonly token: 'opaque' | 'upstream';
+  /** Sessions of one user; a login beyond it ends that user's oldest one. */
+  readonly maxPerUser: number;
   /** Whether the upstream's token is kept beside the session. */
   readonly keepUpstreamToken: boolean;
 }
@@ -55,7 +58,8 @@ export interface Session {
  * also ends with this process, unless sessions are shared: then this memory is a cache in front of the store.
  */
 export class Sessions {
-  readonly #records = new SessionRecords();
+  readonly #records: SessionRecords;
+  readonly #groups = new LoginGroups<Verified>();
   readonly #recheck: SessionRecheck | undefined;
   /** With shared sessions, the revocations of this instance that the log does not have yet. */
   readonly #own = new Revocations();
@@ -63,7 +67,8 @@ export class Sessions {
   #rereads = 0;
 
   constructor(private readonly parts: SessionsParts) {
-    const { shared } = parts;
+    const { shared, policy } = parts;
+    this.#records = new SessionRecords(policy.maxPerUser);
     this.#recheck =
       shared &&
       new SessionRecheck({
@@ -77,15 +82,22 @@ export class Sessions {
 
   /** Throws the failures of the check, and `store_unavailable` where sessions are shared. */
   login(received: ReceivedCredentials): Promise<Session> {
-    return this.parts.instrumentation.observe({ type: 'login' }, () => this.#login(received));
+    return this.parts.instrumentation.observe({ type: 'login' }, async () => {
+      // The user may be revoked during the login. Then the credentials are checked once more.
+      const session = (await this.#login(received)) ?? (await this.#login(received));
+      if (session !== undefined) return session;
+      const message = 'The user was revoked again during the login, or a revocation waits for the shared store';
+      throw new XPayAuthError('store_unavailable', message, { retryAfterMs: 1_000 });
+    });
   }
 
-  async #login(received: ReceivedCredentials): Promise<Session> {
-    const { clock, policy, verifier, digest, audit, shared } = this.parts;
+  /** Returns `undefined` if the session was over when it was written. */
+  async #login(received: ReceivedCredentials): Promise<Session | undefined> {
+    const { clock, policy, digest, audit, shared } = this.parts;
     const ownMark = this.#own.position();
     // If the store is away, fail before the upstream is called.
     const sharedMark = await shared?.sessions.mark();
-    const { principal, grant, mark, answeredAt, lifeMs = Infinity } = await verifier.login(received);
+    const { principal, grant, mark, answeredAt, lifeMs = Infinity } = await this.#check(received);
     const now = clock.monotonic();
     const periodMs = Math.min(policy.periodMs, answeredAt + lifeMs - now);
     const expiresAt = Math.floor(clock.now() + periodMs);
@@ -95,9 +107,13 @@ export class Sessions {
     const key = digest.of(bearerHeader(accessToken));
     if (shared === undefined || sharedMark === undefined) this.#records.set(key, record);
     else {
-      const generation = await shared.sessions.write(accessToken, { ...record, mark: sharedMark }, periodMs);
-      const index = shared.sessions.indexOf(accessToken);
       const userIndex = shared.log.indexOf(principal.username);
+      const isRevoked = (): boolean =>
+        this.#own.revokedSince(ownMark, principal.username) || shared.log.ended(sharedMark, userIndex);
+      if (isRevoked()) return undefined;
+      const generation = await shared.sessions.write(accessToken, { ...record, mark: sharedMark }, periodMs);
+      if (isRevoked()) return undefined;
+      const index = shared.sessions.indexOf(accessToken);
       this.#recheck?.began(index);
       const facts = { mark: sharedMark, userIndex, index, generation, checkedAt: now };
       this.#records.set(key, { ...record, mark: ownMark, shared: facts });
@@ -105,6 +121,11 @@ export class Sessions {
     const { scheme, address } = received;
     audit({ type: 'login', scheme, username: principal.username, address, reference: grant.reference });
     return { accessToken, tokenType: 'Bearer', expiresAt, principal };
+  }
+
+  #check(received: ReceivedCredentials): Promise<Verified> {
+    const { digest, verifier } = this.parts;
+    return this.#groups.run(digest.of(callerText(received.credentials)), () => verifier.login(received));
   }
 
   /** The number of times that a session was found. */
@@ -160,7 +181,11 @@ export class Sessions {
     const index = shared.sessions.indexOf(token);
     this.#recheck?.ending(index);
     const settled = (generation: number | undefined): void => this.#recheck?.settled(index, generation);
-    await shared.sessions.end(token, record?.shared?.generation, settled);
+    const known = record?.shared && {
+      generation: record.shared.generation,
+      username: record.principal.username,
+    };
+    await shared.sessions.end(token, known, settled);
   }
 
   /** Like {@link logout}, for all sessions of a user. */

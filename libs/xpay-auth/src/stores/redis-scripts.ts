@@ -30,13 +30,32 @@ return 1`);
 
 /** entry; generation, ms. A server that is full may still take away. */
 export const DISCARD = script(`
-local g = redis.call('HGET', KEYS[1], 'g')
-if g and tonumber(g) > tonumber(ARGV[1]) then return 0 end
-local left = math.max(redis.call('PTTL', KEYS[1]), tonumber(ARGV[2]))
+local e = redis.call('HMGET', KEYS[1], 'g', 'v')
+if e[1] and tonumber(e[1]) > tonumber(ARGV[1]) then return 0 end
+local left = tonumber(ARGV[2])
+if e[2] == '' then left = math.max(redis.call('PTTL', KEYS[1]), left) end
 local marked = redis.pcall('HSET', KEYS[1], 'g', ARGV[1], 'v', '')
 if type(marked) == 'table' and marked.err then redis.call('DEL', KEYS[1]) return 2 end
 redis.call('PEXPIRE', KEYS[1], left)
 return 1`);
+
+/** list; item, the most items, ms → the items beyond them, oldest first. They leave the list when their entries are deleted. */
+export const ENLIST = script(`
+redis.call('LREM', KEYS[1], 0, ARGV[1])
+local length = redis.call('RPUSH', KEYS[1], ARGV[1])
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+local most = tonumber(ARGV[2])
+if length <= most then return {} end
+return redis.call('LRANGE', KEYS[1], 0, length - most - 1)`);
+
+/** list; items */
+export const DELIST = script(`
+for _, item in ipairs(ARGV) do redis.call('LREM', KEYS[1], 0, item) end
+return #ARGV`);
+
+/** entry */
+export const DELETE = script(`
+return redis.call('DEL', KEYS[1])`);
 
 /** lease, its generations, entry; owner, ms → 1 and the generation, or 0 and the ms left. A month without a lease resets nothing: time goes on. */
 export const ACQUIRE = script(`
@@ -84,12 +103,19 @@ elseif m[3] ~= ARGV[2] then
   return redis.error_reply('XPAYINDEX another index key')
 end`;
 
-/** log, its records; epoch if it begins, check of the index key, index, value → epoch, newest, oldest, no records */
+/**
+ * log, its records; epoch if it begins, check of the index key, epoch and position of the record, record → epoch, newest, oldest,
+ * the record if it was appended. Appends it only at its position.
+ */
 export const APPEND = script(`${OPEN_LOG}
-n = redis.call('HINCRBY', KEYS[1], 'n', 1)
-redis.call('RPUSH', KEYS[2], string.format('%.0f', n) .. '|' .. ARGV[3] .. '|' .. ARGV[4])
-redis.call('LTRIM', KEYS[2], -${LONGEST_LOG}, -1)
-return {e, n, n - redis.call('LLEN', KEYS[2]) + 1, {}}`);
+local appended = {}
+if e == ARGV[3] and n + 1 == tonumber(ARGV[4]) then
+  n = redis.call('HINCRBY', KEYS[1], 'n', 1)
+  redis.call('RPUSH', KEYS[2], ARGV[5])
+  redis.call('LTRIM', KEYS[2], -${LONGEST_LOG}, -1)
+  appended = {ARGV[5]}
+end
+return {e, n, n - redis.call('LLEN', KEYS[2]) + 1, appended}`);
 
 /** log, its records; epoch if it begins, check of the index key, position → epoch, newest, oldest, records after it */
 export const READ_LOG = script(`${OPEN_LOG}

@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { systemClock } from '../async/system-clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import type {
@@ -17,6 +17,7 @@ import { Codec, type Place } from './codec.js';
 import { keyRing } from './key-ring.js';
 import { RedisChannels } from './redis-channels.js';
 import { RedisLink } from './redis-link.js';
+import { RedisLogs } from './redis-log.js';
 import { type RedisStoreOptions, connect } from './redis-options.js';
 import * as scripts from './redis-scripts.js';
 import { SeenGenerations } from './seen-generations.js';
@@ -35,6 +36,7 @@ class RedisStore implements Store {
   readonly #codec: Codec;
   readonly #prefix: string;
   readonly #link: RedisLink;
+  readonly #logs: RedisLogs;
   readonly #seen = new SeenGenerations();
   readonly #notified = new Set<(notice: StoreNotice) => void>();
   readonly #channels: RedisChannels;
@@ -65,6 +67,12 @@ class RedisStore implements Store {
       connectTimeoutMs,
       commandTimeoutMs,
       notify,
+    });
+    this.#logs = new RedisLogs({
+      link: this.#link,
+      codec: this.#codec,
+      keyOf: (name, part) => this.#key(name, part),
+      onUnreadable: () => this.#unreadable++,
     });
   }
 
@@ -119,17 +127,30 @@ class RedisStore implements Store {
     await this.#link.run(scripts.UNCOUNT, [this.#key(this.indexOf(id), 'c')], [window]);
   }
 
+  async enlist(list: EntryName, entries: readonly EntryName[], most: number, keepMs: number): Promise<void> {
+    const key = this.#key(this.#codec.nameOf(list), 's');
+    const args = [this.#itemOf(entries), most, Math.max(1, Math.ceil(keepMs))];
+    const excess = ((await this.#link.run(scripts.ENLIST, [key], args)) as unknown[]).map(String);
+    if (excess.length === 0) return;
+    const names = excess.flatMap((item) => item.split(' '));
+    await Promise.all(names.map((name) => this.#link.run(scripts.DELETE, [this.#key(name, 'e')], [])));
+    await this.#link.run(scripts.DELIST, [key], excess);
+  }
+
+  async delist(list: EntryName, entries: readonly EntryName[]): Promise<void> {
+    await this.#link.run(scripts.DELIST, [this.#key(this.#codec.nameOf(list), 's')], [this.#itemOf(entries)]);
+  }
+
   append(log: string, { index, value }: { readonly index: string; readonly value: string }): Promise<LogPage> {
-    const sealed = this.#codec.seal({ kind: 'revocation', name: `${log} ${index}`, generation: 0 }, value);
-    return this.#callLog(log, scripts.APPEND, [index, sealed]);
+    return this.#logs.append(log, index, value);
   }
 
   readLog(log: string, after: number): Promise<LogPage> {
-    return this.#callLog(log, scripts.READ_LOG, [after]);
+    return this.#logs.read(log, after);
   }
 
-  async renewEpoch(log: string, lostEpoch: string): Promise<void> {
-    await this.#link.run(scripts.RENEW_EPOCH, this.#logKeys(log), [lostEpoch, newEpoch()]);
+  renewEpoch(log: string, lostEpoch: string): Promise<void> {
+    return this.#logs.renewEpoch(log, lostEpoch);
   }
 
   async publish(topic: string, message: string): Promise<void> {
@@ -162,26 +183,14 @@ class RedisStore implements Store {
     await this.#link.close();
   }
 
-  async #callLog(log: string, script: scripts.Script, args: readonly (string | number)[]): Promise<LogPage> {
-    const first = [newEpoch(), this.indexOf('check of the index key')];
-    const answer = (await this.#link.run(script, this.#logKeys(log), [...first, ...args])) as unknown[];
-    const records = (answer[3] as unknown[]).map((record) => {
-      const [position = '', index = '', sealed = ''] = String(record).split('|');
-      const value = this.#open({ kind: 'revocation', name: `${log} ${index}`, generation: 0 }, sealed);
-      return { position: Number(position), index, value };
-    });
-    return { epoch: String(answer[0]), newest: Number(answer[1]), oldest: Number(answer[2]), records };
+  /** Names alone, without what they were made of: an item may be read by anyone who can read the server. */
+  #itemOf(entries: readonly EntryName[]): string {
+    return entries.map((entry) => this.#codec.nameOf(entry)).join(' ');
   }
 
   /** The braces put all keys of one name into one slot of a cluster. */
   #key(name: string, part: string): string {
     return `${this.#prefix}{${name}}:${part}`;
-  }
-
-  /** Named without a key: an instance with the wrong index key must find the log, to be told that its key is wrong. */
-  #logKeys(log: string): readonly string[] {
-    const name = createHash('sha256').update(log).digest('base64url');
-    return [this.#key(name, 'm'), this.#key(name, 'r')];
   }
 
   #channelOf(topic: string): string {
@@ -199,8 +208,4 @@ class RedisStore implements Store {
     if (this.#notified.size === 0) this.#missed = [...this.#missed, notice].slice(-10);
     this.#notified.forEach((listener) => listener(notice));
   }
-}
-
-function newEpoch(): string {
-  return randomBytes(9).toString('base64url');
 }

@@ -33,6 +33,9 @@ import { XPayTokenService } from '../services/token.service.js';
 import { warnOfFailures } from './verification-warnings.js';
 import { XPayStrategy } from '../strategy/xpay.strategy.js';
 
+/** Users that a line of the log names at most. */
+const MOST_NAMED = 20;
+
 /** One instance of the module, put together. Its services are what Nest injects. */
 export interface XPayInstance {
   readonly options: ResolvedOptions;
@@ -135,6 +138,7 @@ export function createInstance(
         sessions.everyoneRevoked();
         attempts.republish();
       },
+      onLost: (users, logouts) => logger.error(lossOf(users, logouts)),
     });
   const verifier = new CredentialVerifier({
     instance: name,
@@ -156,7 +160,7 @@ export function createInstance(
     instrumentation,
   });
   const bearersMayRepeat = options.session.token === 'upstream';
-  const { periodMs, idleMs } = options.session;
+  const { periodMs, idleMs, maxPerUser } = options.session;
   const sessions: Sessions = new Sessions({
     clock,
     digest,
@@ -166,7 +170,17 @@ export function createInstance(
     audit,
     shared: store &&
       log && {
-        sessions: new SharedSessions({ store, log, clock, scope, issuer, periodMs, idleMs, bearersMayRepeat }),
+        sessions: new SharedSessions({
+          store,
+          log,
+          clock,
+          scope,
+          issuer,
+          periodMs,
+          idleMs,
+          maxPerUser,
+          bearersMayRepeat,
+        }),
         log,
       },
     instrumentation,
@@ -203,12 +217,25 @@ export function createInstance(
     recalls: () => ({ credentials: verifier.hits, sessions: sessions.hits, rereads: sessions.rereads }),
     trouble: () => verifier.failure,
     onApplicationShutdown: async () => {
-      log?.stop();
+      await log?.stop();
       sessions.stop();
       unheard?.();
       if (opened !== undefined) await releaseStore(opened);
     },
   };
+}
+
+/** Says what an app that stops during an outage of the store could not tell the other instances. */
+function lossOf(users: readonly string[], logouts: number): string {
+  const calls = users
+    .slice(0, MOST_NAMED)
+    .map((user) => (user === '*' ? 'revokeAll()' : `revokeUser(${JSON.stringify(user)})`));
+  if (users.length > MOST_NAMED) calls.push(`${users.length - MOST_NAMED} more revocations`);
+  if (logouts > 0) calls.push(`${logouts} logout${logouts === 1 ? '' : 's'}`);
+  return (
+    `Stopped while the shared store is away. The other instances did not receive: ${calls.join(', ')}. ` +
+    'These sessions stay valid there until they end; call revokeUser again once the store is back.'
+  );
 }
 
 function missingAccount({ name }: ResolvedOptions): () => Promise<never> {

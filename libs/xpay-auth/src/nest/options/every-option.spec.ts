@@ -160,6 +160,7 @@ const ROWS: Record<OptionPath, Row> = {
     bad: 'jwt',
     says: 'session.token: "jwt" is not allowed; expected one of "opaque"|"upstream"',
   },
+  'session.maxPerUser': { default: 100, bad: 0, says: notPositive('session.maxPerUser') },
   'session.keepUpstreamToken': { default: false, bad: 'yes', says: notBoolean('session.keepUpstreamToken') },
   attempts: {
     default: {

@@ -125,6 +125,7 @@ export const optionsSchema = z.strictObject({
       idleMs: duration.optional(),
       token: z.enum(['opaque', 'upstream']).default('opaque'),
       keepUpstreamToken: z.boolean().default(false),
+      maxPerUser: z.int().min(1).max(100_000).default(100),
     })
     .prefault({}),
   attempts: z

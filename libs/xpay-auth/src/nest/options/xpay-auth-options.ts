@@ -195,6 +195,11 @@ export interface SessionOptions {
    * Keep the upstream token with the session, for `XPaySessionService.upstreamToken()`. @default false
    */
   keepUpstreamToken?: boolean;
+  /**
+   * Maximum number of sessions of one user, on all instances that share a `store` together. A login beyond it ends the oldest
+   * session of this user. @default 100
+   */
+  maxPerUser?: number;
 }
 
 /**

@@ -27,6 +27,18 @@ interface Kept {
   readonly until: number;
 }
 
+/** An item of a list: the keys of its entries. */
+interface Item {
+  readonly key: string;
+  readonly entries: readonly string[];
+}
+
+interface List {
+  items: Item[];
+  /** On the monotonic clock. */
+  readonly until: number;
+}
+
 interface Log {
   epoch: string;
   newest: number;
@@ -39,6 +51,7 @@ interface Log {
  */
 export class MemoryStore implements Store {
   readonly #entries = new Map<string, Kept>();
+  readonly #lists = new Map<string, List>();
   readonly #leases = new Map<string, { readonly owner: symbol; readonly until: number }>();
   readonly #generations = new Map<string, number>();
   readonly #counter = new FixedWindowCounter();
@@ -68,7 +81,8 @@ export class MemoryStore implements Store {
 
   /** Deletes everything, as `FLUSHALL` does. */
   flush(): void {
-    for (const table of [this.#entries, this.#leases, this.#generations, this.#counter, this.#logs]) table.clear();
+    for (const table of [this.#entries, this.#lists, this.#leases, this.#generations, this.#counter, this.#logs])
+      table.clear();
   }
 
   indexOf(text: string): string {
@@ -96,8 +110,29 @@ export class MemoryStore implements Store {
     const key = keyOf(name);
     const kept = this.#kept(key);
     if (kept !== undefined && kept.generation > generation) return;
-    const until = Math.max(kept?.until ?? 0, this.#clock.monotonic() + keepMs);
+    const earlier = kept?.value === undefined ? kept?.until : undefined;
+    const until = Math.max(earlier ?? 0, this.#clock.monotonic() + keepMs);
     this.#entries.set(key, { value: undefined, generation, until });
+  }
+
+  async enlist(list: EntryName, entries: readonly EntryName[], most: number, keepMs: number): Promise<void> {
+    this.#assertReady();
+    const now = this.#clock.monotonic();
+    const item = itemOf(entries);
+    const known = this.#lists.get(keyOf(list));
+    const earlier = known === undefined || known.until <= now ? [] : known.items;
+    const items = [...earlier.filter(({ key }) => key !== item.key), item];
+    for (const { entries: oldest } of items.splice(0, Math.max(0, items.length - most))) {
+      oldest.forEach((name) => this.#entries.delete(name));
+    }
+    this.#lists.set(keyOf(list), { items, until: now + keepMs });
+  }
+
+  async delist(list: EntryName, entries: readonly EntryName[]): Promise<void> {
+    this.#assertReady();
+    const { key } = itemOf(entries);
+    const known = this.#lists.get(keyOf(list));
+    if (known !== undefined) known.items = known.items.filter((item) => item.key !== key);
   }
 
   async acquire(name: EntryName, leaseMs: number): Promise<Lease | Held> {
@@ -186,6 +221,11 @@ export class MemoryStore implements Store {
 
 function keyOf({ kind, id }: EntryName): string {
   return lengthPrefixed([kind, id]);
+}
+
+function itemOf(entries: readonly EntryName[]): Item {
+  const keys = entries.map(keyOf);
+  return { key: lengthPrefixed(keys), entries: keys };
 }
 
 function pageOf({ epoch, newest, records }: Log, after: number): LogPage {

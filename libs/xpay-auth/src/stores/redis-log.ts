@@ -1,0 +1,119 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { lengthPrefixed } from '../core/cache-key.js';
+import type { LogPage, LogRecord } from '../core/store.js';
+import type { Codec } from './codec.js';
+import type { RedisLink } from './redis-link.js';
+import * as scripts from './redis-scripts.js';
+
+export interface RedisLogsParts {
+  readonly link: Pick<RedisLink, 'run'>;
+  readonly codec: Codec;
+  /** Returns the key of one part of a name. */
+  readonly keyOf: (name: string, part: string) => string;
+  /** A record cannot be read. */
+  readonly onUnreadable: () => void;
+}
+
+/** Where the next record of a log belongs. */
+interface End {
+  readonly epoch: string;
+  readonly newest: number;
+}
+
+/**
+ * The logs of a store. Each record is sealed for its epoch and its position, so one that was edited, moved or copied to another
+ * position is noticed. The seal has two parts: a MAC by the index key, which outlives a rotation, and the encrypted value, which
+ * can be opened at its own position alone. Without the second part a record could pass as one of 0.1.0, which has no MAC.
+ */
+export class RedisLogs {
+  readonly #ends = new Map<string, End>();
+  readonly #appending = new Map<string, Promise<unknown>>();
+
+  constructor(private readonly parts: RedisLogsParts) {}
+
+  /** Appends one record after the other, because a record must know its position before it is sealed. */
+  append(log: string, index: string, value: string): Promise<LogPage> {
+    const before = this.#appending.get(log) ?? Promise.resolve();
+    const appended = before.catch(() => undefined).then(() => this.#append(log, index, value));
+    this.#appending.set(log, appended);
+    return appended;
+  }
+
+  async read(log: string, after: number): Promise<LogPage> {
+    const [epoch, newest, oldest, lines] = await this.#call(log, scripts.READ_LOG, [after]);
+    const first = newest - lines.length + 1;
+    // A deleted record shifts those behind it, so all positions are compared.
+    const records = lines.map((line, i) => this.#open(log, { epoch, position: first + i }, line));
+    return { epoch, newest, oldest, records };
+  }
+
+  async renewEpoch(log: string, lostEpoch: string): Promise<void> {
+    await this.parts.link.run(scripts.RENEW_EPOCH, this.#keysOf(log), [lostEpoch, newEpoch()]);
+  }
+
+  async #append(log: string, index: string, value: string): Promise<LogPage> {
+    let end = this.#ends.get(log) ?? (await this.read(log, Number.MAX_SAFE_INTEGER));
+    for (;;) {
+      const place = { epoch: end.epoch, position: end.newest + 1 };
+      const sealed = this.parts.codec.seal(placeOf(log, place, index), value);
+      const record = [String(place.position), index, sealed, this.#mac(log, place, index, sealed)].join('|');
+      const [epoch, newest, oldest, appended] = await this.#call(log, scripts.APPEND, [
+        place.epoch,
+        place.position,
+        record,
+      ]);
+      if (appended.length > 0) return { epoch, newest, oldest, records: [] };
+      // Another instance was faster. Each failed attempt is a successful one of another instance.
+      end = { epoch, newest };
+    }
+  }
+
+  async #call(
+    log: string,
+    script: scripts.Script,
+    args: readonly (string | number)[],
+  ): Promise<[epoch: string, newest: number, oldest: number, lines: string[]]> {
+    const { link, codec } = this.parts;
+    const first = [newEpoch(), codec.indexOf('check of the index key')];
+    const answer = (await link.run(script, this.#keysOf(log), [...first, ...args])) as unknown[];
+    const [epoch, newest, oldest] = [String(answer[0]), Number(answer[1]), Number(answer[2])];
+    this.#ends.set(log, { epoch, newest });
+    return [epoch, newest, oldest, (answer[3] as unknown[]).map(String)];
+  }
+
+  #open(log: string, place: { epoch: string; position: number }, line: string): LogRecord {
+    const { codec, onUnreadable } = this.parts;
+    const { position } = place;
+    const [written, index = '', sealed = '', mac] = line.split('|');
+    const isOf010 = mac === undefined;
+    const value = codec.open(isOf010 ? placeOf010(log, index) : placeOf(log, place, index), sealed);
+    if (value === undefined) onUnreadable();
+    const isGenuine = isOf010 ? value !== undefined : mac === this.#mac(log, place, index, sealed);
+    if (written === String(position) && isGenuine) return { position, index, value };
+    if (value !== undefined) onUnreadable();
+    return { position, index: undefined, value: undefined };
+  }
+
+  #mac(log: string, { epoch, position }: { epoch: string; position: number }, index: string, sealed: string): string {
+    return this.parts.codec.indexOf(lengthPrefixed(['log record', log, epoch, String(position), index, sealed]));
+  }
+
+  /** Named without a key: an instance with the wrong index key must find the log, to be told that its key is wrong. */
+  #keysOf(log: string): readonly string[] {
+    const name = createHash('sha256').update(log).digest('base64url');
+    return [this.parts.keyOf(name, 'm'), this.parts.keyOf(name, 'r')];
+  }
+}
+
+function placeOf(log: string, { epoch, position }: { epoch: string; position: number }, index: string) {
+  return { kind: 'revocation', name: lengthPrefixed([log, epoch, index]), generation: position } as const;
+}
+
+/** Version 0.1.0 sealed a record for any position. */
+function placeOf010(log: string, index: string) {
+  return { kind: 'revocation', name: `${log} ${index}`, generation: 0 } as const;
+}
+
+function newEpoch(): string {
+  return randomBytes(9).toString('base64url');
+}
