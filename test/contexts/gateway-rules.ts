@@ -1,6 +1,7 @@
 import { expect, it } from '@jest/globals';
 import { WsException } from '@nestjs/websockets';
 import { Principal, XPayAuthError, XPayHandshake } from 'nestjs-xpay-auth';
+import { WebSocket } from 'ws';
 import { ClosedGateway, startGateways } from '../support/gateway-app.js';
 import type { Received, Transport } from '../support/gateway-client.js';
 import { ada, asAda, asRoot, root, wrong } from '../support/inbound-app.js';
@@ -223,4 +224,24 @@ function describeHandshake(transport: Transport): void {
     await settled(() => app.seen.accepted.length === 1);
     expect(app.clock.pendingTimers).toBe(0);
   });
+
+  it('D8 · a socket that is closed before the app accepts it causes no upstream call and is not rechecked', async () => {
+    await using app = await startGateways(transport);
+    let goOn = (): void => undefined;
+    app.seen.beforeAccept = new Promise<void>((resolve) => (goOn = resolve));
+    const client = await app.open({ path: '/late', headers: asAda });
+    await settled(() => app.seen.sockets.length === 1);
+    await client.close();
+    await settled(() => isGone(app.seen.sockets[0]));
+    goOn();
+    await settled(() => app.seen.accepted.length === 1);
+    await app.clock.advance(600_000);
+    expect([app.asked(), app.clock.pendingTimers, app.seen.accepted]).toEqual([0, 0, [undefined]]);
+  });
+}
+
+/** Whether the server knows that this socket is closed. */
+function isGone(socket: object | undefined): boolean {
+  const { readyState, connected } = socket as { readyState?: number; connected?: boolean };
+  return readyState === WebSocket.CLOSED || connected === false;
 }

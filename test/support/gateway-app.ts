@@ -24,6 +24,8 @@ export class Seen {
   readonly sockets: object[] = [];
   readonly accepted: (Principal | undefined)[] = [];
   readonly exceptions: WsException[] = [];
+  /** The late gateway waits for this before it accepts a socket. */
+  beforeAccept: Promise<unknown> = Promise.resolve();
 }
 
 const answer = (data: unknown) => ({ event: 'answer', data });
@@ -127,6 +129,21 @@ export class ClosedGateway {
   }
 }
 
+/** Does something of its own before it accepts a socket. */
+@WebSocketGateway({ path: '/late' })
+class LateGateway {
+  constructor(
+    @Inject(Seen) private readonly seen: Seen,
+    @Inject(XPayHandshake) private readonly handshake: XPayHandshake,
+  ) {}
+
+  async handleConnection(client: object, request?: IncomingMessage): Promise<void> {
+    this.seen.sockets.push(client);
+    await this.seen.beforeAccept;
+    this.seen.accepted.push(await this.handshake.accept(this, client, request));
+  }
+}
+
 /** Accepts no one, and has no filter. */
 @WebSocketGateway({ path: '/bare' })
 class BareGateway {
@@ -152,7 +169,7 @@ export interface GatewayApp extends ContextApp {
 export async function startGateways(transport: Transport, options: XPayAuthOptions = {}): Promise<GatewayApp> {
   const app = await startContextApp({
     options,
-    providers: [Seen, OpenGateway, ClosedGateway, BareGateway],
+    providers: [Seen, OpenGateway, ClosedGateway, LateGateway, BareGateway],
     configure: (nest) => nest.useWebSocketAdapter(transport === 'ws' ? new WsAdapter(nest) : new IoAdapter(nest)),
   });
   return { ...app, seen: app.app.get(Seen), open: (opening) => openSocket(transport, app.url, opening) };

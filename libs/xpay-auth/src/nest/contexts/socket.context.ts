@@ -32,11 +32,18 @@ export const socketContext: RequestContext = {
 
 /** A socket of socket.io or of ws: how each is closed, and reports that it is. */
 interface AnySocket {
+  /** socket.io */
+  readonly connected?: boolean;
+  /** ws */
+  readonly readyState?: number;
   emit?(event: string, message: unknown): unknown;
   once?(event: string, listener: () => void): unknown;
   close?(code: number, reason: string): void;
   disconnect?(close: boolean): void;
 }
+
+/** `readyState` of ws: `CLOSING`. `CLOSED` is greater. */
+const CLOSING = 2;
 
 /** RFC 6455 §7.4.1: the caller was rejected; an error of this app. */
 const POLICY_VIOLATION = 1008;
@@ -51,6 +58,11 @@ export async function disconnect(socket: AnySocket, failure: XPayAuthError): Pro
   filter.handleError(socket, new WsException(failureMessage(failure)), { pattern: '', data: undefined });
   if (socket.disconnect !== undefined) socket.disconnect(true);
   else socket.close?.(closeCodeOf(failure), failure.code);
+}
+
+/** Whether the client has disconnected. Then the socket reports nothing any more. */
+export function isDisconnected({ connected, readyState }: AnySocket): boolean {
+  return connected === false || (readyState !== undefined && readyState >= CLOSING);
 }
 
 /** Calls back when the socket is closed, from either end: socket.io emits `disconnect`, ws emits `close`. */

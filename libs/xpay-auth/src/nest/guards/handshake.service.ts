@@ -7,7 +7,7 @@ import { XPayInstances } from '../instance/xpay-instances.js';
 import { requirementOf } from '../requirement/requirement.js';
 import { callerOf } from '../contexts/contexts.js';
 import { type UpgradeRequest, handshakeOf } from '../contexts/handshakes.js';
-import { disconnect, onDisconnect } from '../contexts/socket.context.js';
+import { disconnect, isDisconnected, onDisconnect } from '../contexts/socket.context.js';
 import { AccessControl, authenticate, authorize } from './xpay-auth.guard.js';
 
 /** How often an open socket is checked in a verification period, from the cache while the period lasts. */
@@ -44,7 +44,7 @@ export class XPayHandshake implements OnModuleDestroy {
    * @param gateway `this` of the gateway
    * @param request ws: the second argument of `handleConnection`; a socket of socket.io has its own
    * @returns `undefined` for an anonymous caller (under `@OptionalAuth()`), under `@Public()`, and for a caller who was
-   *   disconnected. Never rejects.
+   *   disconnected or has left already. Never rejects.
    */
   async accept(gateway: object, client: object, request?: UpgradeRequest): Promise<Principal | undefined> {
     const reject = async (thrown: unknown): Promise<undefined> => {
@@ -56,7 +56,8 @@ export class XPayHandshake implements OnModuleDestroy {
     try {
       handshakeOf(client, request);
       const { access, instance } = requirementOf(...handlerOf(gateway));
-      if (access === 'public') return undefined;
+      // A client may leave while the app waits for something else.
+      if (access === 'public' || isDisconnected(client)) return undefined;
       const watch = this.#watcher(client, instance, () => this.#check(gateway, client), reject);
       const caller = await this.#check(gateway, client);
       if (caller !== undefined) watch();
@@ -98,6 +99,8 @@ export class XPayHandshake implements OnModuleDestroy {
     };
     const isOpen = (): boolean => this.#stops.has(stop);
     const schedule = (): void => {
+      // The app may have removed the listener.
+      if (isDisconnected(client)) stop();
       if (!isOpen()) return;
       cancel = clock.setTimer(
         () => void check().then(schedule, (thrown: unknown) => isOpen() && onFailure(thrown)),
