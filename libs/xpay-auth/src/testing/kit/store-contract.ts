@@ -116,6 +116,42 @@ const plays: Readonly<Record<string, Play>> = {
     assert.equal(rest.epoch, empty.epoch);
     assert.equal((await other.readLog('another log', 0)).newest, 0);
   },
+  'keeps every record of concurrent appends, each at its own position': async (one, other) => {
+    const names = Array.from({ length: 20 }, (_, i) => `user ${i}`);
+    await Promise.all(names.map((value, i) => (i % 2 === 0 ? one : other).append('log', { index: value, value })));
+    const { newest, records } = await other.readLog('log', 0);
+    assert.equal(newest, 20);
+    assert.deepEqual(
+      records.map(({ position }) => position),
+      names.map((_, i) => i + 1),
+    );
+    assert.deepEqual(new Set(records.map(({ value }) => value)), new Set(names));
+  },
+  'deletes the entries of the oldest items of a list beyond its limit': async (one, other) => {
+    const list = { kind: 'sessions', id: 'ada' } as const;
+    const namesOf = (id: string) => [{ kind: 'session', id } as const, { kind: 'seen', id } as const];
+    const add = async (store: Store, id: string): Promise<void> => {
+      for (const name of namesOf(id)) await store.write(name, { value: id, generation: 1, lifeMs: 60_000 });
+      await store.enlist(list, namesOf(id), 3, 60_000);
+    };
+    const kept = async (): Promise<string> => {
+      const found: string[] = [];
+      for (const id of ['a', 'b', 'c', 'd', 'e']) {
+        const values = await Promise.all(namesOf(id).map((name) => one.read(name)));
+        assert.equal(values[0] === undefined, values[1] === undefined);
+        if (values[0] !== undefined) found.push(id);
+      }
+      return found.join();
+    };
+    for (const id of ['a', 'b', 'c']) await add(id === 'b' ? other : one, id);
+    assert.equal(await kept(), 'a,b,c');
+    await add(one, 'a');
+    await add(other, 'd');
+    assert.equal(await kept(), 'a,c,d', 'an item that is added again is the newest one');
+    await one.delist(list, namesOf('c'));
+    await add(one, 'e');
+    assert.equal(await kept(), 'a,c,d,e', 'an item that was removed does not count, and its entries stay');
+  },
   'begins a new epoch of a log once for concurrent requests': async (one, other) => {
     await one.append('log', { index: 'a', value: 'a' });
     const { epoch } = await one.readLog('log', 0);
