@@ -168,7 +168,7 @@ describe('C3 · sessions without the store', () => {
     await until(async () => (await one.who(`Bearer ${there.accessToken}`)) === ADA.username, 'it knows the other one');
   });
 
-  it('does not wait for a slow or silent store when the session is known, and does not call one that is away', async () => {
+  it('a known session is accepted by a slow store and continues without a silent one, which is not called while it is away', async () => {
     await using proxy = await TcpProxy.before(redis.port);
     await using one = await instances.boot({}, proxy.url);
     const { accessToken } = await one.sessions.login(ADA);

@@ -149,7 +149,7 @@ const ROWS: Record<OptionPath, Row> = {
   },
   'verification.stripCredentials': { default: false, bad: 'yes', says: notBoolean('verification.stripCredentials') },
   session: {
-    default: { periodMs: 43_200_000, token: 'opaque', keepUpstreamToken: false },
+    default: { periodMs: 43_200_000, token: 'opaque', keepUpstreamToken: false, maxPerUser: 100 },
     bad: false,
     says: 'session: false is not allowed; expected object',
   },
