@@ -33,7 +33,7 @@ async function recordsKey(): Promise<string> {
   return key;
 }
 
-/** What somebody does who can write to Redis and has no key. The log holds the revocations of Ada, Bob and Bob again. */
+/** Changes by an attacker who can write to Redis and has no key. The log holds the revocations of Ada, Bob and Bob again. */
 const tampering: Readonly<Record<string, (key: string, records: readonly string[]) => Promise<unknown>>> = {
   'overwritten with a copy of another one': (key, [, bobs = '']) => redis.client.lset(key, 0, bobs),
   'overwritten with a copy of another one, with its own position': (key, [, bobs = '']) =>

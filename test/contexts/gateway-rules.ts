@@ -1,6 +1,7 @@
 import { expect, it } from '@jest/globals';
 import { WsException } from '@nestjs/websockets';
 import { Principal, XPayAuthError, XPayHandshake } from 'nestjs-xpay-auth';
+import { EventEmitter, once } from 'node:events';
 import { WebSocket } from 'ws';
 import { ClosedGateway, startGateways } from '../support/gateway-app.js';
 import type { Received, Transport } from '../support/gateway-client.js';
@@ -227,13 +228,13 @@ function describeHandshake(transport: Transport): void {
 
   it('D8 · a socket that is closed before the app accepts it causes no upstream call and is not rechecked', async () => {
     await using app = await startGateways(transport);
-    let goOn = (): void => undefined;
-    app.seen.beforeAccept = new Promise<void>((resolve) => (goOn = resolve));
+    const ready = new EventEmitter();
+    app.seen.beforeAccept = once(ready, 'ready');
     const client = await app.open({ path: '/late', headers: asAda });
     await settled(() => app.seen.sockets.length === 1);
     await client.close();
     await settled(() => isGone(app.seen.sockets[0]));
-    goOn();
+    ready.emit('ready');
     await settled(() => app.seen.accepted.length === 1);
     await app.clock.advance(600_000);
     expect([app.asked(), app.clock.pendingTimers, app.seen.accepted]).toEqual([0, 0, [undefined]]);

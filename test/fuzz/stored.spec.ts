@@ -162,7 +162,7 @@ describe('a decrypted value with any content', () => {
     const principal = expect.objectContaining({ username: 'ada', expiresAt: undefined });
     expect(await callers.recall('an id', 'a key')).toMatchObject({ principal, vouchedMs: undefined });
     expect(await sessions.read('a token')).toMatchObject({ principal, upstreamToken: undefined });
-    log.stop();
+    await log.stop();
   });
 
   it('I10 · is not a principal if its revocation position is infinite', () => {
@@ -201,7 +201,7 @@ describe('a decrypted value with any content', () => {
         for (const found of [await sessions.read('a token'), await callers.recall('an id', 'a key')]) {
           if (found !== undefined) expect(Principal.isIssuedBy(issuer, found.principal)).toBe(true);
         }
-        log.stop();
+        await log.stop();
       }),
     );
   });

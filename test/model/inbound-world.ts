@@ -236,7 +236,7 @@ export class InboundWorld implements World {
   #stop({ verifier, sessions, log }: Process): void {
     verifier.stop();
     sessions.stop();
-    log?.stop();
+    void log?.stop();
   }
 
   async #follow<T>(

@@ -26,7 +26,7 @@ describe('RevocationLog', () => {
     expect(renewed).toHaveBeenCalledWith('xpay', before.epoch);
     expect(log.ended(before, log.indexOf('ada'))).toBe(true);
     expect(onEverybody).toHaveBeenCalledTimes(1);
-    log.stop();
+    await log.stop();
   });
 
   it('I10 C5 · a revocation holds here from the moment it is asked for, however long the store takes', async () => {
@@ -43,7 +43,7 @@ describe('RevocationLog', () => {
     await clock.advance(1_000);
     expect(log.ended(before, log.indexOf('ada'))).toBe(true);
     expect(log.ended(log.position(), log.indexOf('ada'))).toBe(false);
-    log.stop();
+    await log.stop();
   });
 
   it('I10 C5 · two revocations of a user that wait for the store hold until both are recorded, and no longer', async () => {
@@ -58,7 +58,7 @@ describe('RevocationLog', () => {
     await clock.advance(1_000);
     await clock.advance(1_000);
     expect(log.ended(log.position(), log.indexOf('ada'))).toBe(false);
-    log.stop();
+    await log.stop();
   });
 
   it('C5 · notifies other instances of a revocation, not the one that made it: a login may have followed there', async () => {
@@ -73,7 +73,7 @@ describe('RevocationLog', () => {
     await one.revokeUser('ada');
     await other.catchUp();
     expect([here.mock.calls, there.mock.calls]).toEqual([[], [['ada']]]);
-    for (const log of [one, other]) log.stop();
+    for (const log of [one, other]) await log.stop();
   });
 
   it('C5 · after more revocations than it keeps for an unavailable store, revokes all users on all instances', async () => {
@@ -90,6 +90,6 @@ describe('RevocationLog', () => {
     await one.catchUp();
     await other.catchUp();
     expect(onEverybody).toHaveBeenCalledTimes(1);
-    for (const log of [one, other]) log.stop();
+    for (const log of [one, other]) await log.stop();
   });
 });

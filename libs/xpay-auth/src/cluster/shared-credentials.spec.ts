@@ -27,6 +27,6 @@ describe('SharedCredentials', () => {
     await clock.advance(1_000);
     shared.remember('id', { ...verified, vouchedMs: undefined });
     expect(await recalls()).toBe(true);
-    log.stop();
+    await log.stop();
   });
 });

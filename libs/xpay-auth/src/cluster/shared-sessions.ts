@@ -37,6 +37,8 @@ export interface SharedSessionsParts {
 /** Ms for which an ended session of a random token stays discarded: the token never begins another one. */
 const KEPT_DISCARDED_MS = 1_000;
 
+const ignore = (): void => undefined;
+
 /** Sessions in the store, which all instances read. Every method may throw `store_unavailable`. */
 export class SharedSessions {
   constructor(private readonly parts: SharedSessionsParts) {}
@@ -133,7 +135,6 @@ export class SharedSessions {
   /** Removes what is left of a session that has ended, in the background. */
   #forget(token: string, username: string): void {
     const { store, idleMs, bearersMayRepeat } = this.parts;
-    const ignore = (): void => undefined;
     void store.delist(this.#listOf(username), this.#entriesOf(token)).catch(ignore);
     if (idleMs === undefined || bearersMayRepeat) return;
     void store.discard(this.#nameOf('seen', token), Number.MAX_SAFE_INTEGER, KEPT_DISCARDED_MS).catch(ignore);

@@ -14,6 +14,8 @@ export interface StoreStage {
 /** One case: two instances on an empty store, and a function that opens more. */
 type Play = (one: Store, other: Store, open: () => Promise<Store>) => Promise<void>;
 
+const namesOf = (id: string) => [{ kind: 'session', id } as const, { kind: 'seen', id } as const];
+
 const token = { kind: 'token', id: 'an account' } as const;
 
 const plays: Readonly<Record<string, Play>> = {
@@ -129,7 +131,6 @@ const plays: Readonly<Record<string, Play>> = {
   },
   'deletes the entries of the oldest items of a list beyond its limit': async (one, other) => {
     const list = { kind: 'sessions', id: 'ada' } as const;
-    const namesOf = (id: string) => [{ kind: 'session', id } as const, { kind: 'seen', id } as const];
     const add = async (store: Store, id: string): Promise<void> => {
       for (const name of namesOf(id)) await store.write(name, { value: id, generation: 1, lifeMs: 60_000 });
       await store.enlist(list, namesOf(id), 3, 60_000);
