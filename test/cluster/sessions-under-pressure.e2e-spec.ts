@@ -50,8 +50,12 @@ describe('D7 · the sessions of one user', () => {
       expect(await who(bearer(last))).toBe(EVE.username);
       await until(async () => (await who(tokens[0] ?? '')) === 'invalid_token', 'the oldest session has ended');
     }
-    const valid = (await Promise.all(tokens.map((token) => one.who(token)))).filter((who) => who === EVE.username);
-    expect(valid).toHaveLength(99);
+    // A session that was read within the last second is not read again.
+    const valid = async (): Promise<number> => {
+      const seen = await Promise.all(tokens.map((token) => one.who(token)));
+      return seen.filter((who) => who === EVE.username).length;
+    };
+    await until(async () => (await valid()) === 99, '99 of these sessions are valid, and the last one');
   }, 120_000);
 
   it('D7 · a login ends the oldest session on every instance, and a logout makes room for another one', async () => {
