@@ -77,7 +77,14 @@ export class SharedSessions {
     else await put(generation);
     if (idleMs !== undefined) await this.#touch(token, generation);
     // After the entries exist: another login could delete them before they are written.
-    await store.enlist(this.#listOf(session.principal.username), this.#entriesOf(token), maxPerUser, periodMs);
+    const list = this.#listOf(session.principal.username);
+    try {
+      await store.enlist(list, this.#entriesOf(token), maxPerUser, periodMs);
+    } catch (failure) {
+      // Otherwise a server that is full would keep a session that no list counts.
+      await store.discard(name, generation, KEPT_DISCARDED_MS).catch(ignore);
+      throw failure;
+    }
     return generation;
   }
 
