@@ -63,7 +63,7 @@ class Answer {
   });
 }
 
-/** The result so far. */
+/** Returns the outcome so far. */
 async function outcome(asked: Promise<unknown>): Promise<unknown> {
   const settled = asked.then(
     (value) => value ?? 'nothing',
@@ -112,7 +112,7 @@ describe('SessionRecheck', () => {
     expect(taken).toEqual([[undefined, { checkedAt: askedAt, mark: 0 }]]);
   });
 
-  it('I10 · discards a read of a session that ended during the read', async () => {
+  it('I10 · a read that began before a session ended does not bring it back', async () => {
     const { recheck, answers, taken } = stage(undefined);
     const asked = recheck.run('key', 'token');
     expect(await outcome(asked)).toBe('waiting');
@@ -123,7 +123,7 @@ describe('SessionRecheck', () => {
     expect(taken.map(([found]) => found)).toEqual([undefined]);
   });
 
-  it('I10 · receives the end of a session from another instance, and distinguishes a later session with the same bearer', () => {
+  it('I10 · receives the ends of other instances, and accepts a later session of the same bearer', () => {
     const { recheck, listeners } = stage(known);
     listeners.forEach((listener) => listener('i', 4));
     expect([recheck.hasEnded('i', 4), recheck.hasEnded('i', 5), recheck.hasEnded('another', 1)]).toEqual([

@@ -10,16 +10,16 @@ export interface SessionRecord {
   readonly mark: RevocationPosition;
   /** On the monotonic clock. */
   readonly endsAt: number;
-  /** Time on the wall clock that the login returned. */
+  /** On the wall clock, as the login returned it. */
   readonly expiresAt: number;
   /** When it was used last, on the monotonic clock. */
   seenAt: number;
   readonly upstreamToken: AccessToken | undefined;
-  /** The facts in the store, where sessions are shared. */
+  /** Where sessions are shared: the facts in the store. */
   readonly shared?: SharedFacts | undefined;
 }
 
-/** The facts of a session that other instances share. */
+/** The facts of a session that other instances may know too. */
 export interface SharedFacts {
   readonly mark: LogPosition;
   /** Of the user, in the log of revocations. */
