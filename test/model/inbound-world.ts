@@ -437,6 +437,8 @@ export class InboundWorld implements World {
         deadlineMs: 5_000,
         maxEntries: 100,
         maxConcurrent: 1_000,
+        maxQueued: 1_000,
+        queueTimeoutMs: 5_000,
       },
       authenticate: (credentials, purpose, signal) =>
         this.#ask(() => process, credentials, purpose === 'login' ? 'login' : 'verification', signal),

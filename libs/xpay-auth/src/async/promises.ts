@@ -82,29 +82,79 @@ export function unanswered(ms: number): XPayAuthError {
   return new XPayAuthError('upstream_timeout', `The upstream did not answer within ${ms} ms`);
 }
 
+/** Calls `leave` once a caller has left, at once if it has. Returns a function that ends the wait. */
+export type OnLeave = (leave: () => void) => () => void;
+
+/** The callers of one run. */
+export interface Callers {
+  /**
+   * Calls `leave` once all callers have left, at once if they have. The run must then reject: the next caller starts another.
+   * Returns a function that ends the wait.
+   */
+  readonly onDeserted: OnLeave;
+}
+
+interface Flight<T> {
+  readonly result: Promise<T>;
+  callers: number;
+  /** Set while the run can be left. */
+  leave?: (() => void) | undefined;
+}
+
 /** Allows one run per key at a time: concurrent callers share its result or failure. A settled result is not kept. */
 export class SingleFlight<T> {
-  readonly #flights = new Map<string, Promise<T>>();
+  readonly #flights = new Map<string, Flight<T>>();
 
   /** @param joined called for each caller who joins a run in progress */
   constructor(private readonly joined?: () => void) {}
 
-  /** Joins the run of this key, or starts one. */
-  run(key: string, fly: () => Promise<T>): Promise<T> {
+  /**
+   * Joins the run of this key, or starts one.
+   *
+   * @param onLeave reports that this caller has left. Without it the caller stays
+   */
+  run(key: string, fly: (callers: Callers) => Promise<T>, onLeave?: OnLeave): Promise<T> {
     const underWay = this.#flights.get(key);
-    if (underWay !== undefined) {
-      this.joined?.();
-      return underWay;
-    }
-    const flight = Promise.resolve()
-      .then(fly)
-      .finally(() => this.#flights.delete(key));
-    this.#flights.set(key, flight);
-    return flight;
+    if (underWay !== undefined) this.joined?.();
+    const flight = underWay ?? this.#start(key, fly);
+    flight.callers++;
+    const stay = onLeave?.(() => {
+      flight.callers--;
+      this.#leaveIfDeserted(key, flight);
+    });
+    if (stay !== undefined) void flight.result.then(stay, stay);
+    return flight.result;
   }
 
   /** Whether a run of this key is in progress. */
   has(key: string): boolean {
     return this.#flights.has(key);
+  }
+
+  #start(key: string, fly: (callers: Callers) => Promise<T>): Flight<T> {
+    const onDeserted: OnLeave = (leave) => {
+      flight.leave = leave;
+      this.#leaveIfDeserted(key, flight);
+      return () => {
+        flight.leave = undefined;
+      };
+    };
+    const result = Promise.resolve()
+      .then(() => fly({ onDeserted }))
+      .finally(() => this.#end(key, flight));
+    const flight: Flight<T> = { result, callers: 0 };
+    this.#flights.set(key, flight);
+    return flight;
+  }
+
+  #leaveIfDeserted(key: string, flight: Flight<T>): void {
+    if (flight.callers > 0 || flight.leave === undefined) return;
+    // Before it rejects, so that no one joins it.
+    this.#end(key, flight);
+    flight.leave();
+  }
+
+  #end(key: string, flight: Flight<T>): void {
+    if (this.#flights.get(key) === flight) this.#flights.delete(key);
   }
 }

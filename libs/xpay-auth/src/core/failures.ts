@@ -56,7 +56,7 @@ export const FAILURES = {
   upstream_unavailable: { status: 503, trouble: 'upstream', message: 'The authentication service is unavailable' },
   /** The upstream returned 429. */
   upstream_rate_limited: { status: 503, trouble: 'upstream', message: 'The authentication service is busy' },
-  /** The number of concurrent checks has reached `verification.maxConcurrent`. */
+  /** Too many checks are under way: the queue is full, the wait took too long, or too many were not decided. */
   overloaded: { status: 503, trouble: 'ours', message: 'Too many checks at once' },
   /** The shared store is unavailable, and the request cannot be decided without it. */
   store_unavailable: { status: 503, trouble: 'ours', message: 'The session store is unavailable' },

@@ -132,6 +132,11 @@ export class VerificationPeriod {
     return Math.min(this.parts.policy.periodMs, endsAt - checkedAt);
   }
 
+  /** Returns when the answer no longer holds. */
+  endOf(answer: Answer): number {
+    return answer.checkedAt + this.lengthOf(answer);
+  }
+
   /** Returns when the first renewal may begin. */
   renewalOf(answer: Answer): number {
     return answer.checkedAt + this.lengthOf(answer) * RENEW_AFTER;

@@ -32,10 +32,13 @@ export interface CredentialCacheParts {
   /** Where verified credentials are shared with other instances. */
   readonly shared?: SharedCredentials | undefined;
   readonly instrumentation: Instrumentation;
-  /** Whether a renewal could be checked now. */
-  readonly hasRoomForRenewal: () => boolean;
+  /** Whether a renewal could be checked now, or soon if it is urgent. */
+  readonly hasRoomForRenewal: (isUrgent: boolean) => boolean;
   readonly next: Authenticator;
 }
+
+/** Ms before the end of its period from which the renewal of a caller comes before callers who are not cached. */
+const URGENT_MS = 2_000;
 
 /**
  * First link: returns the caller of credentials that the upstream accepted within the period, renews them in the background, and
@@ -75,7 +78,8 @@ export class CredentialCache implements Authenticator {
   /** Checks a cached caller again in the background; only a rejection ends the entry early. */
   renew(caller: CachedCaller, presented: PresentedCredentials): void {
     // Without room the next request of this caller tries again, so that a flood cannot make it miss its renewal.
-    if (!this.parts.hasRoomForRenewal()) return;
+    const isUrgent = this.#period.endOf(caller) - this.parts.clock.monotonic() <= URGENT_MS;
+    if (!this.parts.hasRoomForRenewal(isUrgent)) return;
     this.#callers.postpone(presented.key, this.#period.nextRenewalOf(caller));
     void this.#checkAndCache({ ...presented, isRenewal: true }).catch(() => undefined);
   }

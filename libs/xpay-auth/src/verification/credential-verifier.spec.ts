@@ -15,6 +15,8 @@ const policy = {
   refusedPeriodMs: 5_000,
   maxEntries: 10,
   maxConcurrent: 8,
+  maxQueued: 1_000,
+  queueTimeoutMs: 5_000,
   staleIfErrorMs: 0,
   deadlineMs: 5_000,
 };

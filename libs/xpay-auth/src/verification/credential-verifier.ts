@@ -8,13 +8,14 @@ import type { Principal } from '../core/principal.js';
 import { AttemptLimit, type AttemptLimitParts } from './attempt-limit.js';
 import type { CachedCaller } from './cached-callers.js';
 import { CredentialCache, type CredentialCacheParts } from './credential-cache.js';
+import { FairQueue, type FairQueueParts } from './fair-queue.js';
 import { NegativeCache, type NegativeCacheParts } from './negative-cache.js';
 import type { PresentedCredentials, ReceivedCredentials, Verified } from './presented-credentials.js';
 import { UpstreamCheck, type UpstreamCheckParts, type VerificationFailure } from './upstream-check.js';
 
 /** The parts of all links. */
 export type CredentialVerifierParts = Omit<
-  CredentialCacheParts & NegativeCacheParts & AttemptLimitParts & UpstreamCheckParts,
+  CredentialCacheParts & NegativeCacheParts & FairQueueParts & AttemptLimitParts & UpstreamCheckParts,
   'hasRoomForRenewal' | 'next'
 > & {
   readonly digest: KeyedDigest;
@@ -23,20 +24,22 @@ export type CredentialVerifierParts = Omit<
 };
 
 /**
- * Authenticates callers through a chain of links: credential cache → negative cache and single flight → attempt limit →
- * upstream check. Builds the chain, refuses malformed credentials, and computes their keys once.
+ * Authenticates callers through a chain of links: credential cache → negative cache and single flight → fair queue →
+ * attempt limit → upstream check. Builds the chain, refuses malformed credentials, and computes their keys once.
  */
 export class CredentialVerifier {
   readonly #cache: CredentialCache;
+  readonly #queue: FairQueue;
   readonly #upstream: UpstreamCheck;
 
   constructor(private readonly parts: CredentialVerifierParts) {
     const upstream = (this.#upstream = new UpstreamCheck(parts));
     const attemptLimit = new AttemptLimit({ ...parts, next: upstream });
-    const negativeCache = new NegativeCache({ ...parts, next: attemptLimit });
+    const queue = (this.#queue = new FairQueue({ ...parts, next: attemptLimit }));
+    const negativeCache = new NegativeCache({ ...parts, next: queue });
     this.#cache = new CredentialCache({
       ...parts,
-      hasRoomForRenewal: () => upstream.hasRoomFor(true),
+      hasRoomForRenewal: (isUrgent) => queue.hasRoomForRenewal(isUrgent),
       next: negativeCache,
     });
   }
@@ -44,6 +47,11 @@ export class CredentialVerifier {
   /** The last failure of the upstream check; `undefined` when the upstream accepted or rejected since. */
   get failure(): VerificationFailure | undefined {
     return this.#upstream.failure;
+  }
+
+  /** The number of checks that wait for a place at the upstream. */
+  get waiting(): number {
+    return this.#queue.waiting;
   }
 
   /** How often a cached caller was authenticated without a call of the upstream. */
@@ -90,13 +98,15 @@ export class CredentialVerifier {
     this.#cache.forgetAll();
   }
 
-  /** Ends every check under way. */
+  /** Ends every check under way, and refuses those that wait. */
   stop(): void {
+    this.#queue.stop();
     this.#upstream.stop();
   }
 
   /** Throws `invalid_request` for credentials that no upstream would be called with. */
-  #present({ scheme, credentials, address, header }: ReceivedCredentials, purpose: Purpose): PresentedCredentials {
+  #present(received: ReceivedCredentials, purpose: Purpose): PresentedCredentials {
+    const { scheme, credentials, address, header, onDisconnect } = received;
     const flaw = flawOf(credentials);
     if (flaw !== undefined && flaw !== 'empty') {
       const reason = `unusable credentials: ${flaw}`;
@@ -115,6 +125,7 @@ export class CredentialVerifier {
       checkKey: `${scheme.toLowerCase()}_${purpose} ${key}`,
       isEmpty: flaw === 'empty',
       isRenewal: false,
+      onDisconnect,
     };
   }
 }

@@ -46,7 +46,9 @@ export class NegativeCache implements Authenticator {
     if (clock.monotonic() - rejectedAt < policy.refusedPeriodMs) {
       throw rejection(audit, presented, 'rejected a moment ago');
     }
-    return this.#flights.run(checkKey, () => this.#check(presented));
+    // A renewal goes on without its client.
+    const onLeave = presented.isRenewal ? undefined : presented.onDisconnect;
+    return this.#flights.run(checkKey, (callers) => this.#check({ ...presented, callers }), onLeave);
   }
 
   /** Records a rejection before the flight ends, so that every caller finds one of them. */

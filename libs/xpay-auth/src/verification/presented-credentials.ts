@@ -1,4 +1,5 @@
 import type { Attempted, AuditSink } from '../core/audit-events.js';
+import type { Callers, OnLeave } from '../async/promises.js';
 import type { Credentials } from '../core/credentials.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { Grant, Purpose } from '../core/ports.js';
@@ -14,6 +15,8 @@ export interface ReceivedCredentials {
   readonly address: string | undefined;
   /** The `Authorization` header that was read already, and its digest. */
   readonly header?: { readonly text: string; readonly digest: string } | undefined;
+  /** Reports that the client has disconnected; `undefined` where that is not known. */
+  readonly onDisconnect?: OnLeave | undefined;
 }
 
 /** Valid credentials, with the keys that every link of the chain uses. */
@@ -33,6 +36,10 @@ export interface PresentedCredentials {
   readonly isEmpty: boolean;
   /** Cached credentials are checked again: this costs no attempt and has reserved places. */
   readonly isRenewal: boolean;
+  /** Reports that the client of this request has disconnected. */
+  readonly onDisconnect?: OnLeave | undefined;
+  /** All callers who wait for this check. Set once they share a flight. */
+  readonly callers?: Callers | undefined;
 }
 
 /** The result of a check. Instants are on the monotonic clock. */
@@ -53,6 +60,13 @@ export interface Verified {
 export interface Authenticator {
   /** Rejects with `XPayAuthError`: `invalid_credentials`, `too_many_attempts`, or a failure that is not the caller's. */
   authenticate(presented: PresentedCredentials): Promise<Verified>;
+}
+
+/** Thrown when a limit is reached only by checks that are still under way. The caller waits until one of them is over. */
+export class ReservationsOpen extends Error {
+  constructor() {
+    super('a limit is reached by checks that are under way');
+  }
 }
 
 /** Reports a rejection to the auditor, and returns it. */

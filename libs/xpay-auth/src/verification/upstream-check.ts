@@ -14,8 +14,6 @@ export interface UpstreamCheckParts {
   readonly issuer: symbol;
   readonly clock: Clock;
   readonly policy: {
-    /** Checks at the upstream at once. */
-    readonly maxConcurrent: number;
     /** Ms that one check may take. */
     readonly deadlineMs: number;
   };
@@ -31,35 +29,20 @@ export interface VerificationFailure {
   readonly ageMs: number;
 }
 
-/** The share of the places that is reserved for renewals: at least one place, if there is more than one. */
-const KEPT_FOR_RENEWALS = 1 / 4;
-
 /**
- * Last link: calls the upstream within a deadline, for `maxConcurrent` credentials at once, detached from the callers who wait,
- * and turns its grant into a principal.
+ * Last link: calls the upstream within a deadline, detached from the callers who wait, and turns its grant into a principal.
  */
 export class UpstreamCheck implements Authenticator {
   /** Ends each check under way. */
   readonly #underWay = new Set<AbortController>();
-  readonly #placesForGuesses: number;
-  #guesses = 0;
   #stopped: XPayAuthError | undefined;
   #failed: { readonly code: XPayAuthErrorCode; readonly at: number } | undefined;
 
-  constructor(private readonly parts: UpstreamCheckParts) {
-    const { maxConcurrent } = parts.policy;
-    this.#placesForGuesses = Math.max(1, maxConcurrent - Math.max(1, Math.floor(maxConcurrent * KEPT_FOR_RENEWALS)));
-  }
+  constructor(private readonly parts: UpstreamCheckParts) {}
 
   /** `undefined` when the upstream accepted or rejected the last credentials. */
   get failure(): VerificationFailure | undefined {
     return this.#failed && { code: this.#failed.code, ageMs: this.parts.clock.monotonic() - this.#failed.at };
-  }
-
-  /** Whether another check could begin now. */
-  hasRoomFor(isRenewal: boolean): boolean {
-    if (this.#underWay.size >= this.parts.policy.maxConcurrent) return false;
-    return isRenewal || this.#guesses < this.#placesForGuesses;
   }
 
   async authenticate(presented: PresentedCredentials): Promise<Verified> {
@@ -80,15 +63,11 @@ export class UpstreamCheck implements Authenticator {
     for (const check of this.#underWay) check.abort(reason);
   }
 
-  async #check({ credentials, purpose, isRenewal }: PresentedCredentials): Promise<Verified> {
+  async #check({ credentials, purpose }: PresentedCredentials): Promise<Verified> {
     const { clock, policy, revocations, authenticate } = this.parts;
-    if (!this.hasRoomFor(isRenewal)) {
-      throw new XPayAuthError('overloaded', `verification.maxConcurrent: ${this.#underWay.size} checks are under way`);
-    }
     if (this.#stopped !== undefined) throw this.#stopped;
     const check = new AbortController();
     this.#underWay.add(check);
-    if (!isRenewal) this.#guesses++;
     try {
       const [mark, askedAt] = [revocations.position(), clock.monotonic()];
       const wallAheadMs = clock.now() - askedAt;
@@ -102,7 +81,6 @@ export class UpstreamCheck implements Authenticator {
       return { principal: this.#principalOf(grant), grant, mark, askedAt, wallAheadMs, answeredAt, lifeMs };
     } finally {
       this.#underWay.delete(check);
-      if (!isRenewal) this.#guesses--;
     }
   }
 

@@ -111,6 +111,7 @@ export class InstanceTelemetry implements Observer {
         observe(name as CounterName, count + (countedElsewhere[name]?.[what] ?? 0), { ...ours, ...described });
       }
     }
+    observe('waiting', this.instance.waiting(), ours);
     if (has.account) observe('validity', usableForMs / 1_000, ours);
     if (has.account) observe('failures', failures, ours);
     if (store !== undefined) observe('storeAvailable', store.state === 'ready' ? 1 : 0, ours);

@@ -119,6 +119,11 @@ export const COUNTERS = {
 
 /** All gauges. */
 export const GAUGES = {
+  waiting: {
+    name: 'xpay_auth.verification.waiting',
+    unit: '{check}',
+    description: 'Checks of callers that wait for a place at the upstream',
+  },
   validity: {
     name: 'xpay_auth.token.validity',
     unit: 's',

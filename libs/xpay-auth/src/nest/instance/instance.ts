@@ -51,6 +51,8 @@ export interface XPayInstance {
   readonly instrumentation: Instrumentation;
   /** Numbers of cache hits for credentials and sessions, and of reads of the store. */
   readonly recalls: () => { readonly credentials: number; readonly sessions: number; readonly rereads: number };
+  /** The number of checks that wait for a place at the upstream. */
+  readonly waiting: () => number;
   /** The last failure of a verification; `undefined` if the upstream has decided since. */
   readonly trouble: () => VerificationFailure | undefined;
   /** Nest calls it, after everything that uses the store has stopped. */
@@ -147,7 +149,11 @@ export function createInstance(
     baseUrl,
     clock,
     digest,
-    policy: { ...options.verification, deadlineMs: http.timeoutMs },
+    policy: {
+      ...options.verification,
+      deadlineMs: http.timeoutMs,
+      maxUndecided: options.attempts === false ? undefined : options.attempts.perAddress.attempts,
+    },
     scopeHierarchy: options.scopeHierarchy,
     authenticate: warnOfFailures(questions.authenticate, baseUrl, clock, logger),
     attempts,
@@ -215,6 +221,7 @@ export function createInstance(
     audit,
     instrumentation,
     recalls: () => ({ credentials: verifier.hits, sessions: sessions.hits, rereads: sessions.rereads }),
+    waiting: () => verifier.waiting,
     trouble: () => verifier.failure,
     onApplicationShutdown: async () => {
       await log?.stop();

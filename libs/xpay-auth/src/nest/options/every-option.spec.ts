@@ -108,6 +108,8 @@ const ROWS: Record<OptionPath, Row> = {
       refusedPeriodMs: 5_000,
       maxEntries: 10_000,
       maxConcurrent: 64,
+      maxQueued: 10_000,
+      queueTimeoutMs: 5_000,
       staleIfErrorMs: 0,
       share: false,
       extractors: ['basic', 'bearer'],
@@ -129,6 +131,12 @@ const ROWS: Record<OptionPath, Row> = {
   },
   'verification.maxEntries': { default: 10_000, bad: 0, says: notPositive('verification.maxEntries') },
   'verification.maxConcurrent': { default: 64, bad: -1, says: notPositive('verification.maxConcurrent', -1) },
+  'verification.maxQueued': {
+    default: 10_000,
+    bad: -1,
+    says: 'verification.maxQueued: -1 is not allowed; expected number to be >=0',
+  },
+  'verification.queueTimeoutMs': { default: 5_000, bad: 0, says: notPositive('verification.queueTimeoutMs') },
   'verification.staleIfErrorMs': {
     default: 0,
     bad: Number.NaN,

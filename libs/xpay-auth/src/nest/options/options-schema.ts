@@ -101,6 +101,8 @@ export const optionsSchema = z.strictObject({
       refusedPeriodMs: ms.max(300_000).default(5_000),
       maxEntries: z.int().min(1).max(10_000_000).default(10_000),
       maxConcurrent: z.int().min(1).default(64),
+      maxQueued: z.int().min(0).default(10_000),
+      queueTimeoutMs: duration.default(5_000),
       staleIfErrorMs: ms.default(0),
       share: z.boolean().default(false),
       extractors: z

@@ -147,10 +147,20 @@ export interface VerificationOptions {
    */
   maxEntries?: number;
   /**
-   * Concurrent checks at the upstream; further checks fail with 503 `overloaded`. A quarter, at least one, is reserved for the
-   * renewal of cached credentials. @default 64
+   * Concurrent checks at the upstream; further checks wait. A quarter, at least one, is reserved for the renewal of cached
+   * credentials. @default 64
    */
   maxConcurrent?: number;
+  /**
+   * Maximum number of callers who wait for a check; beyond it 503 `overloaded`. The newest caller of the address with the most
+   * waiting callers makes room. `0`: no one waits. @default 10_000
+   */
+  maxQueued?: number;
+  /**
+   * Milliseconds that a caller waits for a check before 503 `overloaded`. A caller waits as long again if more than half of the
+   * callers before it have been served by then. @default 5_000
+   */
+  queueTimeoutMs?: number;
   /**
    * Milliseconds after the period for which cached credentials are still accepted while the upstream fails; never after
    * a rejection.

@@ -4,11 +4,15 @@ import { XPayAuthError } from '../../core/errors.js';
 import { UNKNOWN_ADDRESS } from '../../rate-limit/client-address.js';
 import type { CredentialVerifier } from '../../verification/credential-verifier.js';
 import type { Session, Sessions } from '../../sessions/sessions.js';
+import { disconnectOf } from '../request/disconnect.js';
 import type { IncomingRequest } from '../../core/incoming-request.js';
 
 /** Where a login comes from. */
 export interface LoginContext {
-  /** The request of Express or Fastify that asks for the login: its client's address is found as the guards find theirs. */
+  /**
+   * The request of Express or Fastify that asks for the login: its client's address is found as the guards find theirs. A login
+   * that waits for a place at the upstream is given up when this client disconnects.
+   */
   readonly request?: IncomingRequest | undefined;
   /**
    * The client's address, for counting failed attempts, when there is no `request`. When neither has one, the login counts as
@@ -41,6 +45,7 @@ export class XPaySessionService implements OnModuleDestroy {
       scheme: 'login',
       credentials: SealedCredentials.of(credentials),
       address: context && this.#addressIn(context),
+      onDisconnect: context?.request && disconnectOf(context.request),
     });
   }
 

@@ -19,6 +19,7 @@ import {
   schemeOf,
   soleAuthorizationOf,
 } from '../request/caller-reader.js';
+import { disconnectOf } from '../request/disconnect.js';
 import { ClientAddresses } from '../../rate-limit/client-address.js';
 import { toHttpException } from '../exceptions/http-exception.js';
 import type { IncomingRequest } from '../../core/incoming-request.js';
@@ -159,7 +160,8 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
     { scheme, credentials }: PresentedSecret,
     header: ReceivedCredentials['header'],
   ): ReceivedCredentials {
-    return { scheme, credentials, address: this.countedAddressOf(request), header };
+    const address = this.countedAddressOf(request);
+    return { scheme, credentials, address, header, onDisconnect: disconnectOf(request) };
   }
 
   #refused({ code }: XPayAuthError): void {

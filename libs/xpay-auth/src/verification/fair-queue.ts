@@ -1,0 +1,217 @@
+import type { AuditSink } from '../core/audit-events.js';
+import type { CancelTimer, Clock } from '../core/clock.js';
+import { XPayAuthError } from '../core/errors.js';
+import type { Attempts } from '../rate-limit/attempts.js';
+import { networkOf } from '../rate-limit/client-address.js';
+import type { NetworkLine, Waiter } from './network-line.js';
+import { type NetworkKey, Places, type PlacesPolicy } from './places.js';
+import {
+  type Authenticator,
+  type PresentedCredentials,
+  ReservationsOpen,
+  type Verified,
+  isRejection,
+} from './presented-credentials.js';
+
+export interface FairQueueParts {
+  readonly clock: Clock;
+  readonly policy: PlacesPolicy & {
+    /** Ms that a caller waits. */
+    readonly queueTimeoutMs: number;
+  };
+  readonly attempts: Pick<Attempts, 'refuseLockedOut'>;
+  readonly audit: AuditSink;
+  readonly next: Authenticator;
+}
+
+/** Ms after which a caller whose limit is full of open reservations tries again: they may belong to other instances. */
+const RETRY_MS = 100;
+/** A check of the upstream that takes longer is slow, in ms. */
+const SLOW_MS = 500;
+
+/** One flight on its way through the queue. */
+interface Passage {
+  readonly presented: PresentedCredentials;
+  readonly network: NetworkKey;
+  /** When it must have a place, on the monotonic clock. */
+  endsAt: number;
+  isExtended: boolean;
+}
+
+/**
+ * Third link: waits for one of the places at the upstream. Refuses a caller with `overloaded` when the queue is full or the
+ * wait takes too long, and leaves the queue when no one waits for the check any more.
+ */
+export class FairQueue implements Authenticator {
+  readonly #places: Places;
+  readonly #retries = new Map<NetworkKey, CancelTimer>();
+  #stopped: XPayAuthError | undefined;
+
+  constructor(private readonly parts: FairQueueParts) {
+    this.#places = new Places(parts.policy);
+  }
+
+  /** The number of checks that wait. */
+  get waiting(): number {
+    return this.#places.waiting;
+  }
+
+  /** Whether a renewal would run or wait now. @param isUrgent the period of the caller is about to end */
+  hasRoomForRenewal(isUrgent: boolean): boolean {
+    return this.#places.hasRoomForRenewal(isUrgent);
+  }
+
+  async authenticate(presented: PresentedCredentials): Promise<Verified> {
+    const { attempts, clock, next, policy } = this.parts;
+    const { by, isEmpty, isRenewal } = presented;
+    if (!isRenewal) attempts.refuseLockedOut(by);
+    // Rejected without a call of the upstream.
+    if (isEmpty) return next.authenticate(presented);
+    const network = by.address === undefined ? undefined : networkOf(by.address);
+    const endsAt = clock.monotonic() + policy.queueTimeoutMs;
+    const passage: Passage = { presented, network, endsAt, isExtended: false };
+    if (isRenewal) return this.#renew(passage);
+    let isParked = this.#places.hasParked(network, by.username);
+    for (;;) {
+      await (isParked ? this.#park(passage) : this.#arrive(passage));
+      const verified = await this.#check(passage);
+      if (verified !== undefined) return verified;
+      isParked = true;
+    }
+  }
+
+  /** Refuses everyone who waits. */
+  stop(): void {
+    this.#stopped = new XPayAuthError('shutting_down', 'The application is shutting down');
+    this.#places.stop(this.#stopped);
+    for (const cancel of this.#retries.values()) cancel();
+    this.#retries.clear();
+  }
+
+  async #renew(passage: Passage): Promise<Verified> {
+    await this.#wait(passage, (waiter) => this.#places.renew(waiter));
+    try {
+      return await this.parts.next.authenticate(passage.presented);
+    } finally {
+      this.#places.releaseRenewal();
+    }
+  }
+
+  /** Returns `undefined` when the limit of the caller is reached only by reservations that are open. Releases the place. */
+  async #check({ presented, network }: Passage): Promise<Verified | undefined> {
+    const { clock, next } = this.parts;
+    const startedAt = clock.monotonic();
+    const isQuick = (): boolean => clock.monotonic() - startedAt <= SLOW_MS;
+    let quick: boolean | undefined;
+    try {
+      const verified = await next.authenticate(presented);
+      quick = isQuick();
+      this.#settled(presented, network);
+      return verified;
+    } catch (failure) {
+      if (failure instanceof ReservationsOpen) return undefined;
+      quick = isRejection(failure) && isQuick();
+      this.#settled(presented, network);
+      throw failure;
+    } finally {
+      this.#places.release(network, quick);
+    }
+  }
+
+  /** A reservation of this network is no longer open: lets one caller try again for each counter that it was in. */
+  #settled({ by }: PresentedCredentials, network: NetworkKey): void {
+    this.#places.unpark(network, by.username);
+    this.#places.unpark(network);
+  }
+
+  #arrive(passage: Passage): Promise<void> {
+    let line: NetworkLine | undefined;
+    let [ahead, served] = [0, 0];
+    // A line that moved so fast that as much time again will do is worth waiting in.
+    const isMoving = (): boolean => line !== undefined && line.served - served > ahead / 2;
+    return this.#wait(
+      passage,
+      (waiter) => {
+        line = this.#places.arrive(passage.network, waiter);
+        [ahead, served] = [line.ready, line.served];
+      },
+      isMoving,
+    );
+  }
+
+  #park(passage: Passage): Promise<void> {
+    const { network } = passage;
+    const parked = this.#wait(passage, (waiter) => this.#places.park(network, waiter));
+    if (!this.#retries.has(network)) this.#retryLater(network);
+    return parked;
+  }
+
+  #retryLater(network: NetworkKey): void {
+    if (!this.#places.hasParked(network)) return void this.#retries.delete(network);
+    const retry = (): void => {
+      this.#places.unpark(network);
+      this.#retryLater(network);
+    };
+    this.#retries.set(network, this.parts.clock.setTimer(retry, RETRY_MS));
+  }
+
+  /** Resolves with a place. @param enter puts the waiter where it waits; it may have its place at once */
+  #wait(passage: Passage, enter: (waiter: Waiter) => void, isMoving: () => boolean = () => false): Promise<void> {
+    const { attempts, clock, policy } = this.parts;
+    const { presented, network } = passage;
+    const { by, callers } = presented;
+    if (this.#stopped !== undefined) return Promise.reject(this.#undecided(presented, this.#stopped));
+    return new Promise<void>((resolve, reject) => {
+      let cancel: CancelTimer | undefined;
+      let stay: (() => void) | undefined;
+      let isOver = false;
+      const end = (): void => {
+        isOver = true;
+        cancel?.();
+        stay?.();
+        this.#places.leave(network, waiter);
+      };
+      const refused = (failure: XPayAuthError): void => {
+        end();
+        reject(this.#undecided(presented, failure));
+      };
+      const leave = (why: string): void => refused(new XPayAuthError('overloaded', why));
+      const timedOut = (): void => {
+        if (passage.isExtended || !isMoving()) {
+          return leave(`verification.queueTimeoutMs: no place within ${policy.queueTimeoutMs} ms`);
+        }
+        passage.isExtended = true;
+        passage.endsAt += policy.queueTimeoutMs;
+        cancel = clock.setTimer(timedOut, policy.queueTimeoutMs);
+      };
+      const waiter: Waiter = {
+        username: by.username,
+        granted: () => {
+          end();
+          resolve();
+        },
+        refused,
+        mayGoOn: () => {
+          try {
+            attempts.refuseLockedOut(by);
+            return true;
+          } catch (lockedOut) {
+            end();
+            reject(lockedOut as XPayAuthError);
+            return false;
+          }
+        },
+      };
+      enter(waiter);
+      if (isOver) return;
+      cancel = clock.setTimer(timedOut, Math.max(0, passage.endsAt - clock.monotonic()));
+      stay = callers?.onDeserted(() => leave('The client disconnected while it waited'));
+    });
+  }
+
+  #undecided({ by, purpose }: PresentedCredentials, failure: XPayAuthError): XPayAuthError {
+    const { code: reason, reference } = failure;
+    this.parts.audit({ type: 'undecided', purpose, ...by, reason, reference });
+    return failure;
+  }
+}
