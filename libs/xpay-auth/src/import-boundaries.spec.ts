@@ -30,7 +30,7 @@ const rules: Readonly<Record<string, Rule>> = {
   verification: { folders: ['core', 'async', 'rate-limit', 'cluster'], packages: [LRU_CACHE] },
   sessions: { folders: ['core', 'async', 'cluster', 'verification'], packages: [/^node:crypto$/, LRU_CACHE] },
   'nest/requirement': { folders: ['core'] },
-  'nest/request': { folders: ['core'], packages: [NODE, NEST] },
+  'nest/request': { folders: ['core', 'async'], packages: [NODE, NEST] },
   'nest/exceptions': { folders: ['core'], packages: [/^@nestjs\/common(?:\/|$)/] },
   'nest/options': {
     folders: ['core', 'async', 'rate-limit', 'http', 'dialects', 'stores'],

@@ -24,6 +24,7 @@ import { axiosTransport } from '../../http/axios-transport.js';
 import { upstreamCalls } from '../../http/upstream-calls.js';
 import { UpstreamClient } from '../../http/upstream-client.js';
 import { XPayAuditService } from '../services/audit.service.js';
+import { disconnectOf } from '../request/disconnect.js';
 import { CallerReader } from '../request/caller-reader.js';
 import { retainStore, releaseStore } from './open-stores.js';
 import { XPayHttpService } from '../services/http.service.js';
@@ -215,7 +216,12 @@ export function createInstance(
     issuer,
     tokens,
     http: new XPayHttpService({ tokens: tokens.source, api: dialect.api, send: questions.sendApi, instrumentation }),
-    sessions: new XPaySessionService(sessions, verifier, (request) => strategy.countedAddressOf(request)),
+    sessions: new XPaySessionService(
+      sessions,
+      verifier,
+      (request) => strategy.countedAddressOf(request),
+      disconnectOf,
+    ),
     strategy,
     auditing,
     audit,

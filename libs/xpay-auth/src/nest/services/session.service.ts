@@ -2,9 +2,9 @@ import type { OnModuleDestroy } from '@nestjs/common';
 import { type AccessToken, type Credentials, SealedCredentials } from '../../core/credentials.js';
 import { XPayAuthError } from '../../core/errors.js';
 import { UNKNOWN_ADDRESS } from '../../rate-limit/client-address.js';
+import type { ReceivedCredentials } from '../../verification/presented-credentials.js';
 import type { CredentialVerifier } from '../../verification/credential-verifier.js';
 import type { Session, Sessions } from '../../sessions/sessions.js';
-import { disconnectOf } from '../request/disconnect.js';
 import type { IncomingRequest } from '../../core/incoming-request.js';
 
 /** Where a login comes from. */
@@ -28,6 +28,7 @@ export class XPaySessionService implements OnModuleDestroy {
     private readonly sessions: Sessions,
     private readonly verifier: CredentialVerifier,
     private readonly addressOf: (request: IncomingRequest) => string | undefined,
+    private readonly disconnectOf: (request: IncomingRequest) => ReceivedCredentials['onDisconnect'],
   ) {}
 
   /**
@@ -45,7 +46,7 @@ export class XPaySessionService implements OnModuleDestroy {
       scheme: 'login',
       credentials: SealedCredentials.of(credentials),
       address: context && this.#addressIn(context),
-      onDisconnect: context?.request && disconnectOf(context.request),
+      onDisconnect: context?.request && this.disconnectOf(context.request),
     });
   }
 
