@@ -1,10 +1,22 @@
 import { describe, expect, it } from '@jest/globals';
-import { once } from 'node:events';
-import { Agent, request as send } from 'node:http';
-import { connect } from 'node:net';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
+import { EventEmitter, once } from 'node:events';
+import { Agent, type Server, request as send } from 'node:http';
+import { type ClientHttp2Stream, connect as connectHttp2, constants } from 'node:http2';
+import { type Socket, connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Dialect, xPay } from 'nestjs-xpay-auth';
-import { type InboundApp, type InboundSetting, ada, asAda, root, startInbound, wrong } from '../support/inbound-app.js';
+import { Controller, Get, Req } from '@nestjs/common';
+import { type Dialect, type IncomingRequest, Public, XPaySessionService, xPay } from 'nestjs-xpay-auth';
+import {
+  type InboundApp,
+  type InboundSetting,
+  RoutesController,
+  ada,
+  asAda,
+  root,
+  startInbound,
+  wrong,
+} from '../support/inbound-app.js';
 import { type Platform, basic, platforms } from '../support/start-app.js';
 import { settled } from '../support/settled.js';
 import { until } from '../support/until.js';
@@ -20,9 +32,44 @@ const asUser = (i: number) => basic(`user-${i}@example.test`, 'key');
 const from = (address: string, headers: Record<string, string>) => ({ ...headers, 'x-forwarded-for': address });
 const addressOf = (i: number) => `198.51.${Math.floor(i / 250)}.${(i % 250) + 1}`;
 
-function start(platform: Platform, accounts: number, options: InboundSetting['options'] = {}): Promise<InboundApp> {
-  return startInbound(platform, { options, trustProxy: true, accounts: [ada, root, ...accountsOf(accounts)] });
+/** A login with the credentials of the `Authorization` header. */
+@Controller()
+class LoginController {
+  constructor(private readonly sessions: XPaySessionService) {}
+
+  @Public()
+  @Get('login')
+  async login(@Req() request: IncomingRequest): Promise<object> {
+    const [username = '', secretKey = ''] = atob(request.headers.authorization?.slice(6) ?? '').split(':');
+    const { principal } = await this.sessions.login({ username, secretKey }, { request });
+    return principal;
+  }
 }
+
+async function start(
+  platform: Platform,
+  accounts: number,
+  options: InboundSetting['options'] = {},
+  serving: InboundSetting['serving'] = {},
+) {
+  const app = await startInbound(platform, {
+    options,
+    serving,
+    trustProxy: true,
+    accounts: [ada, root, ...accountsOf(accounts)],
+    controllers: [RoutesController, LoginController],
+  });
+  let arrived = 0;
+  (app.app.getHttpServer() as Server).on('request', () => arrived++);
+  /** Waits until so many requests have arrived, and have gone as far as they can. */
+  const arrivals = async (count: number): Promise<void> => {
+    await until(() => arrived === count, `${count} requests arrive`, 60_000);
+    await app.clock.advance(0);
+  };
+  return { ...app, arrivals };
+}
+
+type Calls = ReturnType<typeof counting>['calls'];
 
 /** Sends all requests at once, on connections of their own that stay open. Returns the statuses in the order of the requests. */
 async function statusesOf({ url }: InboundApp, requests: readonly Record<string, string>[]): Promise<number[]> {
@@ -52,9 +99,9 @@ async function pump({ clock }: InboundApp, stepMs: number, work: Promise<unknown
   }
 }
 
-/** The xPay dialect, with the largest number of checks that it had at once. */
+/** The xPay dialect, with the number of checks that it has and had at once. */
 function counting() {
-  const calls = { atOnce: 0, most: 0 };
+  const calls = { atOnce: 0, most: 0, over: 0 };
   const dialect = xPay();
   const authenticate: Dialect['authenticate'] = async (...args) => {
     calls.most = Math.max(calls.most, ++calls.atOnce);
@@ -62,9 +109,32 @@ function counting() {
       return await dialect.authenticate(...args);
     } finally {
       calls.atOnce--;
+      calls.over++;
     }
   };
   return { calls, dialect: { ...dialect, authenticate } };
+}
+
+/** Lets the upstream answer in rounds of 50 ms, each once all the calls of the app have arrived there. */
+async function answerInRounds(app: InboundApp, calls: Calls, count: number): Promise<void> {
+  while (calls.over < count) {
+    await settled(() => calls.atOnce > 0 && app.asked() === calls.over + calls.atOnce);
+    const asked = app.asked();
+    await app.clock.advance(50);
+    await settled(() => calls.over >= asked);
+  }
+}
+
+/** Sends these requests on one connection, without waiting for answers. */
+function requestOn({ url }: InboundApp, requests: readonly { authorization: string }[], path = '/me'): Socket {
+  const { hostname, port } = new URL(url);
+  const socket = connect(Number(port), hostname).on('error', () => undefined);
+  for (const headers of requests) socket.write(requestText(headers, path));
+  return socket;
+}
+
+function requestText({ authorization }: { authorization: string }, path = '/me'): string {
+  return `GET ${path} HTTP/1.1\r\nhost: x\r\nauthorization: ${authorization}\r\n\r\n`;
 }
 
 /** Counts of each value. */
@@ -80,19 +150,24 @@ describe.each(platforms)('a crowd of first-seen callers on %s', (platform) => {
     ['one address', 50, () => '192.0.2.1'],
     ['200 addresses', 5_000, (i: number) => addressOf(i % 200)],
     ['one address', 5_000, () => '192.0.2.1'],
-  ])('D5 · from %s: %i at once wait and are served, with at most 48 calls at once', async (_, count, address) => {
-    const { calls, dialect } = counting();
-    await using app = await start(platform, count, { dialect });
-    app.xpay.faults.always({ kind: 'delay', ms: 50 });
-    const work = statusesOf(
-      app,
-      Array.from({ length: count }, (_each, i) => from(address(i), asUser(i))),
-    );
-    await pump(app, 50, work);
-    expect(tally(await work)).toEqual({ 200: count });
-    expect(calls.most).toBeLessThanOrEqual(48);
-    expect(app.asked()).toBe(count);
-  }, 180_000);
+  ])(
+    'D5 · from %s: %i at once wait and are served, with at most 48 calls at once',
+    async (_, count, address) => {
+      const { calls, dialect } = counting();
+      await using app = await start(platform, count, { dialect });
+      app.xpay.faults.always({ kind: 'delay', ms: 50 });
+      const work = statusesOf(
+        app,
+        Array.from({ length: count }, (_each, i) => from(address(i), asUser(i))),
+      );
+      await app.arrivals(count);
+      await answerInRounds(app, calls, count);
+      expect(tally(await work)).toEqual({ 200: count });
+      expect(calls.most).toBeLessThanOrEqual(48);
+      expect(app.asked()).toBe(count);
+    },
+    180_000,
+  );
 });
 
 describe.each(platforms)('an upstream that is slow for one address on %s', (platform) => {
@@ -135,3 +210,135 @@ describe.each(platforms)('an upstream that is slow for one address on %s', (plat
     expect(await app.status('/me', from('192.0.2.66', wrong(2)))).toBe(401);
   }, 60_000);
 });
+
+describe.each(platforms)('a queue for one check at a time on %s', (platform) => {
+  const verification = { maxConcurrent: 1 };
+
+  it('D5 · a client that disconnects leaves the queue', async () => {
+    await using app = await start(platform, 3, { verification });
+    app.xpay.faults.next(SLOW);
+    const slow = app.status('/me', asUser(0));
+    await app.xpay.waitForRequests(1);
+    const left = requestOn(app, [asUser(1)]);
+    const shared = [requestOn(app, [asUser(2)]), app.status('/me', asUser(2))] as const;
+    await app.arrivals(4);
+    left.destroy();
+    shared[0].destroy();
+    await until(() => app.events.some(({ type }) => type === 'undecided'), 'the client has left');
+    await app.clock.advance(4_000);
+    expect([await slow, await shared[1]]).toEqual([200, 200]);
+    expect(app.xpay.ledger.map(({ body }) => (body as { username: string }).username)).toEqual([
+      'user-0@example.test',
+      'user-2@example.test',
+    ]);
+    expect(app.events.filter(({ type }) => type === 'undecided')).toMatchObject([
+      { username: 'user-1@example.test', reason: 'overloaded' },
+    ]);
+  });
+
+  it('D5 · twenty requests that are pipelined on one connection wait with one listener, which is removed', async () => {
+    const warnings: Error[] = [];
+    const warn = (warning: Error): void => void warnings.push(warning);
+    process.on('warning', warn);
+    await using app = await start(platform, 21, { verification });
+    const connections: Socket[] = [];
+    (app.app.getHttpServer() as Server).on('connection', (socket: Socket) => connections.push(socket));
+    app.xpay.faults.next(SLOW);
+    const slow = app.status('/me', asUser(20));
+    await app.xpay.waitForRequests(1);
+    const piped = requestOn(app, []);
+    let answers = '';
+    piped.on('data', (chunk: Buffer) => (answers += chunk.toString('latin1')));
+    await until(() => connections.length === 2, 'the second connection');
+    const listeners = (): number => connections[1]?.listenerCount('close') ?? 0;
+    const before = listeners();
+    for (let i = 0; i < 20; i++) piped.write(requestText(asUser(i)));
+    await app.arrivals(21);
+    // Ours, and Node's own for the response that it writes.
+    expect(listeners()).toBe(before + 2);
+    await app.clock.advance(4_000);
+    expect(await slow).toBe(200);
+    await until(() => answers.split('HTTP/1.1 200').length === 21, 'twenty answers');
+    expect(listeners()).toBe(before);
+    piped.destroy();
+    process.off('warning', warn);
+    expect(warnings).toEqual([]);
+  });
+
+  it('D5 · an app that shuts down answers those who wait', async () => {
+    const app = await start(platform, 2, { verification });
+    app.xpay.faults.next({ kind: 'hang' });
+    const under = app.fetch('/me', { headers: asUser(0) });
+    await app.xpay.waitForRequests(1);
+    const waiting = app.fetch('/me', { headers: asUser(1) });
+    await app.arrivals(2);
+    const stopped = app.stop();
+    for (const answer of [await under, await waiting]) {
+      expect([answer.status, await answer.json()]).toMatchObject([503, { errorCode: 'shutting_down' }]);
+    }
+    await stopped;
+    expect(app.asked()).toBe(1);
+    await app.xpay.stop();
+  });
+
+  it('D5 · a wait of queueTimeoutMs ends in 503 with Retry-After, and costs no attempt', async () => {
+    await using app = await start(platform, 2, { verification, attempts: { ...roomy, perAddress: limitOf(2) } });
+    app.xpay.faults.next({ kind: 'hang' });
+    const under = app.status('/me', asUser(0));
+    await app.xpay.waitForRequests(1);
+    await app.clock.advance(1);
+    const waiting = Array.from({ length: 10 }, (_, i) => app.fetch('/me', { headers: wrong(i) }));
+    await app.arrivals(11);
+    app.xpay.faults.next({ kind: 'hang' });
+    await app.clock.advance(5_000);
+    // The place that was free at the last moment was the first one's.
+    const [first, ...others] = waiting;
+    for (const answer of await Promise.all(others)) {
+      expect([answer.status, answer.headers.get('retry-after'), await answer.json()]).toMatchObject([
+        503,
+        '1',
+        { errorCode: 'overloaded' },
+      ]);
+    }
+    expect(await under).toBe(504);
+    await app.clock.advance(60_000);
+    expect((await first)?.status).toBe(504);
+    for (const status of [401, 401, 429])
+      expect(await app.status('/me', wrong(`later-${status}-${app.asked()}`))).toBe(status);
+  });
+
+  it('D5 · a login whose client disconnects leaves the queue', async () => {
+    await using app = await start(platform, 3, { verification });
+    app.xpay.faults.next(SLOW);
+    const slow = app.status('/me', asUser(0));
+    await app.xpay.waitForRequests(1);
+    const left = requestOn(app, [asUser(1)], '/login');
+    await app.arrivals(2);
+    left.destroy();
+    await until(() => app.events.some(({ type }) => type === 'undecided'), 'the client has left');
+    await app.clock.advance(4_000);
+    expect([await slow, app.asked()]).toEqual([200, 1]);
+  });
+});
+
+describe('a queue behind HTTP/2', () => {
+  it('D5 · a request that is cancelled leaves the queue, the others on its connection stay', async () => {
+    const serving = { adapter: new FastifyAdapter({ http2: true }) };
+    await using app = await start('fastify', 3, { verification: { maxConcurrent: 1 } }, serving);
+    app.xpay.faults.next(SLOW);
+    const session = connectHttp2(app.url);
+    const [slow, left, other] = [0, 1, 2].map((i) => session.request({ ':path': '/me', ...asUser(i) }));
+    await app.arrivals(3);
+    left?.close(constants.NGHTTP2_CANCEL);
+    await until(() => app.events.some(({ type }) => type === 'undecided'), 'the client has left');
+    const statuses = Promise.all([slow, other].map((stream) => statusOfStream(stream)));
+    await app.clock.advance(4_000);
+    expect([await statuses, app.asked()]).toEqual([[200, 200], 2]);
+    session.destroy();
+  });
+});
+
+async function statusOfStream(stream: ClientHttp2Stream | undefined): Promise<unknown> {
+  const [headers] = (await once(stream ?? new EventEmitter(), 'response')) as [Record<string, unknown>];
+  return headers[':status'];
+}

@@ -62,7 +62,7 @@ describe.each(platforms)('hostile callers on %s', (platform) => {
 
   it('I2 · a flood of wrong keys leaves capacity to renew cached callers', async () => {
     await using app = await startInbound(platform, {
-      options: { verification: { maxConcurrent: 4 }, attempts: false },
+      options: { verification: { maxConcurrent: 4, maxQueued: 0 }, attempts: false },
     });
     await app.status('/me', asAda);
     await app.clock.advance(45_000);

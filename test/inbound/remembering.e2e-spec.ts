@@ -128,9 +128,12 @@ describe.each(platforms)('caching on %s', (platform) => {
     expect(app.asked()).toBe(102);
   });
 
-  it('I2 · concurrent checks beyond maxConcurrent, less the share reserved for renewals, are 503 and cost no attempt', async () => {
+  it('I2 · with maxQueued 0, checks beyond maxConcurrent, less the share reserved for renewals, are 503 and cost no attempt', async () => {
     await using app = await startInbound(platform, {
-      options: { verification: { maxConcurrent: 3 }, attempts: { perAddress: { attempts: 3, windowMs: 60_000 } } },
+      options: {
+        verification: { maxConcurrent: 3, maxQueued: 0 },
+        attempts: { perAddress: { attempts: 3, windowMs: 60_000 } },
+      },
     });
     app.xpay.faults.next({ kind: 'delay', ms: 1_000 }, { times: 2 });
     const slow = Promise.all([app.status('/me', asAda), app.status('/me', asRoot)]);

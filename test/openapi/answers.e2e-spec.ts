@@ -48,7 +48,7 @@ const answers: Record<string, readonly [Provoke, XPayAuthOptions?]> = {
       await waiting;
       return answer;
     },
-    { verification: { maxConcurrent: 2 } },
+    { verification: { maxConcurrent: 2, maxQueued: 0 } },
   ],
   store_unavailable: [
     async (app) => {

@@ -216,12 +216,7 @@ export function createInstance(
     issuer,
     tokens,
     http: new XPayHttpService({ tokens: tokens.source, api: dialect.api, send: questions.sendApi, instrumentation }),
-    sessions: new XPaySessionService(
-      sessions,
-      verifier,
-      (request) => strategy.countedAddressOf(request),
-      disconnectOf,
-    ),
+    sessions: new XPaySessionService(sessions, verifier, (request) => strategy.countedAddressOf(request), disconnectOf),
     strategy,
     auditing,
     audit,
