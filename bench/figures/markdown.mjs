@@ -102,6 +102,26 @@ export const RENDERERS = {
       ]),
     ),
 
+  crowd: ({ rows, upstreamMs }) =>
+    table(
+      [
+        `callers at once, upstream ${upstreamMs} ms`,
+        'addresses',
+        'refused',
+        'p50, ms',
+        'p99, ms',
+        'most upstream calls at once',
+      ],
+      rows.map(({ callers, addresses, refused, p50, p99, most }) => [
+        fixed(callers),
+        fixed(addresses),
+        fixed(refused.max),
+        range(p50),
+        range(p99),
+        fixed(most.max),
+      ]),
+    ),
+
   'forward-auth': ({ rows, problem, nginx }) =>
     problem === undefined
       ? table(
