@@ -141,21 +141,22 @@ describe('the fair queue', () => {
     expect(events.filter((event) => 'reason' in event && event.reason === 'overloaded')).toHaveLength(4);
   });
 
-  it('D5 · a caller who has waited for queueTimeoutMs is refused, but not one whose line moves', async () => {
+  it('D5 · a caller who has waited for queueTimeoutMs is refused, but not one whose line moves, up to four times that', async () => {
     const { come, clock, began, end } = queueOf();
     for (let i = 0; i < 3; i++) void come(`h${i}`, hog);
-    const waiting = Array.from({ length: 6 }, (_, i) => come(`w${i}`, hog));
+    const waiting = Array.from({ length: 12 }, (_, i) => come(`w${i}`, hog));
     await clock.advance(4_000);
     for (const name of ['h0', 'h1', 'h2']) await end(name);
     await clock.advance(1_000);
-    // Three of the line were served: of the six up to w5 no more than half, of the five up to w4 more.
+    // Three of the line were served, of the twelve up to w11 a quarter, of the eleven up to w10 more.
     expect(began).toEqual(['h0', 'h1', 'h2', 'w0', 'w1', 'w2']);
-    await clock.advance(4_999);
-    for (const name of ['w0', 'w1']) await end(name);
+    expect(await waiting[11]).toBe('overloaded');
+    await clock.advance(14_999);
+    for (let i = 0; i < 7; i++) await end(`w${i}`);
     await clock.advance(1);
-    expect(await waiting[5]).toBe('overloaded');
-    for (const name of ['w2', 'w3', 'w4']) await end(name);
-    expect(await Promise.all(waiting.slice(0, 5))).toEqual(Array(5).fill('ok'));
+    expect(await waiting[10]).toBe('overloaded');
+    for (let i = 7; i < 10; i++) await end(`w${i}`);
+    expect(await Promise.all(waiting.slice(0, 10))).toEqual(Array(10).fill('ok'));
     expect(clock.pendingTimers).toBe(0);
   });
 
@@ -172,7 +173,7 @@ describe('the fair queue', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('D5 · a check that no one waits for any more leaves the queue, one that somebody waits for stays', async () => {
+  it('D5 · a check that no one waits for any more leaves the queue, one that another client waits for stays', async () => {
     const { queue, come, began, end } = queueOf();
     for (let i = 0; i < 3; i++) void come(`h${i}`, hog);
     const flights = new SingleFlight<Verified>();
@@ -199,7 +200,7 @@ describe('the fair queue', () => {
     expect(queue.waiting).toBe(1);
     clients[2]?.leave();
     expect(queue.waiting).toBe(0);
-    // Whoever comes now starts another check.
+    // The next caller starts another check.
     const next = flights.run('w', () => queue.authenticate(presented('w', other)));
     expect(await Promise.all([first, second, third])).toEqual(['overloaded', 'overloaded', 'overloaded']);
     await end('h0');

@@ -26,6 +26,8 @@ export interface FairQueueParts {
 
 /** Ms after which a caller whose limit is full of open reservations tries again: they may belong to other instances. */
 const RETRY_MS = 100;
+/** How many times `queueTimeoutMs` a caller waits whose line moves fast enough to serve it by then. */
+const MOST_TIMEOUTS = 4;
 /** A check of the upstream that takes longer is slow, in ms. */
 const SLOW_MS = 500;
 
@@ -127,8 +129,7 @@ export class FairQueue implements Authenticator {
   #arrive(passage: Passage): Promise<void> {
     let line: NetworkLine | undefined;
     let [ahead, served] = [0, 0];
-    // A line that moved so fast that as much time again will do is worth waiting in.
-    const isMoving = (): boolean => line !== undefined && line.served - served > ahead / 2;
+    const isMoving = (): boolean => line !== undefined && (line.served - served) * MOST_TIMEOUTS > ahead;
     return this.#wait(
       passage,
       (waiter) => {
@@ -181,8 +182,9 @@ export class FairQueue implements Authenticator {
           return leave(`verification.queueTimeoutMs: no place within ${policy.queueTimeoutMs} ms`);
         }
         passage.isExtended = true;
-        passage.endsAt += policy.queueTimeoutMs;
-        cancel = clock.setTimer(timedOut, policy.queueTimeoutMs);
+        const moreMs = policy.queueTimeoutMs * (MOST_TIMEOUTS - 1);
+        passage.endsAt += moreMs;
+        cancel = clock.setTimer(timedOut, moreMs);
       };
       const waiter: Waiter = {
         username: by.username,

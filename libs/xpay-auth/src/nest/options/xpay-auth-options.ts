@@ -157,8 +157,8 @@ export interface VerificationOptions {
    */
   maxQueued?: number;
   /**
-   * Milliseconds that a caller waits for a check before 503 `overloaded`. A caller waits as long again if more than half of the
-   * callers before it have been served by then. @default 5_000
+   * Milliseconds that a caller waits for a check before 503 `overloaded`; up to four times as long while the callers before it
+   * are served fast enough. @default 5_000
    */
   queueTimeoutMs?: number;
   /**
