@@ -149,7 +149,7 @@ describe.each(platforms)('caching on %s', (platform) => {
   });
 
   it('I2 · a cached caller is renewed while new callers use all places except the one for renewals', async () => {
-    await using app = await startInbound(platform, { options: { verification: { maxConcurrent: 2 } } });
+    await using app = await startInbound(platform, { options: { verification: { maxConcurrent: 2, maxQueued: 0 } } });
     await app.status('/me', asAda);
     await app.clock.advance(45_000);
     app.xpay.faults.next({ kind: 'delay', ms: 4_000 });
