@@ -10,7 +10,9 @@ const YEAR_MS = 365 * 86_400_000;
 let atOnce = 0;
 let most = 0;
 
-const server = createServer(async (request, response) => {
+const server = createServer((request, response) => void respond(request, response));
+
+async function respond(request, response) {
   most = Math.max(most, ++atOnce);
   const { username } = JSON.parse(await text(request));
   await sleep(delayMs);
@@ -19,7 +21,7 @@ const server = createServer(async (request, response) => {
   atOnce--;
   response.setHeader('content-type', 'application/json');
   response.end(JSON.stringify({ success: { data } }));
-});
+}
 await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
 
 answer({ url: `http://127.0.0.1:${server.address().port}` }, { most: () => most });

@@ -90,10 +90,10 @@ async function statusesOf({ url }: InboundApp, requests: readonly Record<string,
 
 /** Moves the clock in steps until the work is done. */
 async function pump({ clock }: InboundApp, stepMs: number, work: Promise<unknown>): Promise<void> {
-  let isOver = false;
-  const end = (): void => void (isOver = true);
+  const state = { isOver: false };
+  const end = (): void => void (state.isOver = true);
   work.then(end, end);
-  while (!isOver) {
+  while (!state.isOver) {
     await clock.advance(stepMs);
     await sleep(1);
   }

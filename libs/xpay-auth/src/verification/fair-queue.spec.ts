@@ -31,7 +31,7 @@ function queueOf({ maxConcurrent = 4, maxQueued = 100, answer }: Setting = {}) {
         if (lockedOut.has(username)) throw new XPayAuthError('too_many_attempts', 'locked out');
       },
     },
-    audit: (event) => void events.push(event as AuditEvent),
+    audit: (event) => void events.push(event),
     next: {
       authenticate: ({ by: { username } }) => {
         began.push(username);
@@ -160,7 +160,7 @@ describe('the fair queue', () => {
     expect(clock.pendingTimers).toBe(0);
   });
 
-  it('D5 · a caller before whom no one is served is refused after queueTimeoutMs', async () => {
+  it('D5 · a caller is refused when none of those before it is served after queueTimeoutMs', async () => {
     const { come, clock } = queueOf();
     for (let i = 0; i < 3; i++) void come(`h${i}`, hog);
     const outcome = come('w', other);
@@ -177,7 +177,7 @@ describe('the fair queue', () => {
     const { queue, come, began, end } = queueOf();
     for (let i = 0; i < 3; i++) void come(`h${i}`, hog);
     const flights = new SingleFlight<Verified>();
-    const clients = Array.from({ length: 3 }, () => ({ leave: () => undefined as unknown }));
+    const clients = Array.from({ length: 3 }, () => ({ leave: (): unknown => undefined }));
     const [first, second, third] = clients.map((client) =>
       flights
         .run(

@@ -1,9 +1,7 @@
-import type { AuditSink } from '../core/audit-events.js';
-import type { CancelTimer, Clock } from '../core/clock.js';
+import type { CancelTimer } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
-import type { Attempts } from '../rate-limit/attempts.js';
-import { networkOf } from '../rate-limit/client-address.js';
-import type { NetworkLine, Waiter } from './network-line.js';
+import type { NetworkLine } from './network-line.js';
+import { MOST_TIMEOUTS, Passage, type PassageParts } from './passage.js';
 import { type NetworkKey, Places, type PlacesPolicy } from './places.js';
 import {
   type Authenticator,
@@ -13,32 +11,15 @@ import {
   isRejection,
 } from './presented-credentials.js';
 
-export interface FairQueueParts {
-  readonly clock: Clock;
-  readonly policy: PlacesPolicy & {
-    /** Ms that a caller waits. */
-    readonly queueTimeoutMs: number;
-  };
-  readonly attempts: Pick<Attempts, 'refuseLockedOut'>;
-  readonly audit: AuditSink;
+export interface FairQueueParts extends PassageParts {
+  readonly policy: PlacesPolicy & PassageParts['policy'];
   readonly next: Authenticator;
 }
 
 /** Ms after which a caller whose limit is full of open reservations tries again: they may belong to other instances. */
 const RETRY_MS = 100;
-/** How many times `queueTimeoutMs` a caller waits whose line moves fast enough to serve it by then. */
-const MOST_TIMEOUTS = 4;
 /** A check of the upstream that takes longer is slow, in ms. */
 const SLOW_MS = 500;
-
-/** One flight on its way through the queue. */
-interface Passage {
-  readonly presented: PresentedCredentials;
-  readonly network: NetworkKey;
-  /** When it must have a place, on the monotonic clock. */
-  endsAt: number;
-  isExtended: boolean;
-}
 
 /**
  * Third link: waits for one of the places at the upstream. Refuses a caller with `overloaded` when the queue is full or the
@@ -64,16 +45,14 @@ export class FairQueue implements Authenticator {
   }
 
   async authenticate(presented: PresentedCredentials): Promise<Verified> {
-    const { attempts, clock, next, policy } = this.parts;
+    const { attempts, next } = this.parts;
     const { by, isEmpty, isRenewal } = presented;
     if (!isRenewal) attempts.refuseLockedOut(by);
     // Rejected without a call of the upstream.
     if (isEmpty) return next.authenticate(presented);
-    const network = by.address === undefined ? undefined : networkOf(by.address);
-    const endsAt = clock.monotonic() + policy.queueTimeoutMs;
-    const passage: Passage = { presented, network, endsAt, isExtended: false };
+    const passage = new Passage(this.parts, presented, this.#places);
     if (isRenewal) return this.#renew(passage);
-    let isParked = this.#places.hasParked(network, by.username);
+    let isParked = this.#places.hasParked(passage.network, by.username);
     for (;;) {
       await (isParked ? this.#park(passage) : this.#arrive(passage));
       const verified = await this.#check(passage);
@@ -156,64 +135,7 @@ export class FairQueue implements Authenticator {
     this.#retries.set(network, this.parts.clock.setTimer(retry, RETRY_MS));
   }
 
-  /** Resolves with a place. @param enter puts the waiter where it waits; it may have its place at once */
-  #wait(passage: Passage, enter: (waiter: Waiter) => void, isMoving: () => boolean = () => false): Promise<void> {
-    const { attempts, clock, policy } = this.parts;
-    const { presented, network } = passage;
-    const { by, callers } = presented;
-    if (this.#stopped !== undefined) return Promise.reject(this.#undecided(presented, this.#stopped));
-    return new Promise<void>((resolve, reject) => {
-      let cancel: CancelTimer | undefined;
-      let stay: (() => void) | undefined;
-      let isOver = false;
-      const end = (): void => {
-        isOver = true;
-        cancel?.();
-        stay?.();
-        this.#places.leave(network, waiter);
-      };
-      const refused = (failure: XPayAuthError): void => {
-        end();
-        reject(this.#undecided(presented, failure));
-      };
-      const leave = (why: string): void => refused(new XPayAuthError('overloaded', why));
-      const timedOut = (): void => {
-        if (passage.isExtended || !isMoving()) {
-          return leave(`verification.queueTimeoutMs: no place within ${policy.queueTimeoutMs} ms`);
-        }
-        passage.isExtended = true;
-        const moreMs = policy.queueTimeoutMs * (MOST_TIMEOUTS - 1);
-        passage.endsAt += moreMs;
-        cancel = clock.setTimer(timedOut, moreMs);
-      };
-      const waiter: Waiter = {
-        username: by.username,
-        granted: () => {
-          end();
-          resolve();
-        },
-        refused,
-        mayGoOn: () => {
-          try {
-            attempts.refuseLockedOut(by);
-            return true;
-          } catch (lockedOut) {
-            end();
-            reject(lockedOut as XPayAuthError);
-            return false;
-          }
-        },
-      };
-      enter(waiter);
-      if (isOver) return;
-      cancel = clock.setTimer(timedOut, Math.max(0, passage.endsAt - clock.monotonic()));
-      stay = callers?.onDeserted(() => leave('The client disconnected while it waited'));
-    });
-  }
-
-  #undecided({ by, purpose }: PresentedCredentials, failure: XPayAuthError): XPayAuthError {
-    const { code: reason, reference } = failure;
-    this.parts.audit({ type: 'undecided', purpose, ...by, reason, reference });
-    return failure;
+  #wait(passage: Passage, ...how: Parameters<Passage['wait']>): Promise<void> {
+    return this.#stopped === undefined ? passage.wait(...how) : Promise.reject(passage.undecided(this.#stopped));
   }
 }

@@ -79,7 +79,7 @@ export class Places {
   /** Lets a parked caller of this network go on: the first with this username, or the one who has waited longest. */
   unpark(key: NetworkKey, username?: string): void {
     const line = this.#lines.get(key);
-    if (line === undefined || line.hasParked(username) !== true) return;
+    if (line === undefined || !line.hasParked(username)) return;
     this.#change(line, () => line.unpark(username));
     this.#grant();
   }

@@ -34,7 +34,7 @@ export interface PresentedCredentials {
   readonly checkKey: string;
   /** The username or the secret is empty: rejected without a call of the upstream, and counted. */
   readonly isEmpty: boolean;
-  /** Cached credentials are checked again: this costs no attempt and has reserved places. */
+  /** Cached credentials are checked again: this costs no attempt, and has separate places. */
   readonly isRenewal: boolean;
   /** Reports that the client of this request has disconnected. */
   readonly onDisconnect?: OnLeave | undefined;
