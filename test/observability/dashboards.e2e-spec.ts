@@ -93,7 +93,7 @@ describe('the dashboard and the alert rules', () => {
     expect(unknown).toEqual([]);
     const printed = [...page.matchAll(/^# TYPE (xpay_auth_\w+)/gm)].map(([, name = '']) => name);
     const spoken = expressions.flatMap(({ expression }) => spokenOf(expression).metrics).join(' ');
-    expect(printed.length).toBe(17);
+    expect(printed.length).toBe(18);
     expect(printed.filter((name) => !spoken.includes(name))).toEqual([]);
   });
 

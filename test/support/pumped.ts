@@ -3,15 +3,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
  * Moves a manual clock along with real time until the work is done, and returns its result: for instances that wait for
- * each other. The clock never runs ahead of real time, so no deadline passes early on a busy machine.
+ * each other. With steps of 1 ms the clock never runs ahead of real time, so no deadline passes early on a busy machine.
  */
-export async function pumped<T>(clock: ManualClock, work: Promise<T>): Promise<T> {
+export async function pumped<T>(clock: ManualClock, work: Promise<T>, stepMs = 1): Promise<T> {
   const pending = new Set([work]);
   const settled = work.finally(() => pending.clear());
   settled.catch(() => undefined);
   while (pending.size > 0) {
     await sleep(1);
-    await clock.advance(1);
+    await clock.advance(stepMs);
   }
   return settled;
 }
