@@ -24,12 +24,12 @@ export interface SharedTokenParts {
   readonly hardMarginMs: number | undefined;
 }
 
-/** Ms by which a lease outlasts the attempt of its holder: the store's own answers before and after it. */
+/** Ms by which a lease is longer than the attempt of its holder: time for the calls of the store before and after the attempt. */
 const LEASE_SLACK_MS = 3_000;
-/** Ms between two looks into the store while another instance has the lease: notifications may be lost. */
+/** Ms between two reads of the store while another instance has the lease, because notifications may be lost. */
 const POLL_MS = 500;
 
-/** The newest token of the account that was seen, used or not. */
+/** The newest token of the app account that this instance has read from the store or written to it. */
 interface Newest {
   readonly id: string;
   generation: number;
@@ -41,7 +41,10 @@ interface Newest {
  * unavailable every instance obtains its own token.
  */
 export class SharedToken implements SharingLink {
-  /** A lease and an attempt after it: an instance that waits for one that died still makes its own attempt. */
+  /**
+   * Time for two leases. If the instance with the first lease dies, an instance that waits for its token still has time for its own
+   * lease and attempt.
+   */
   readonly deadlineMs: number;
   readonly #leaseMs: number;
   readonly #channel: AccountChannel;
@@ -69,7 +72,7 @@ export class SharedToken implements SharingLink {
     return 'accessToken' in taken ? taken : this.#obtainWith(taken, newest, attempt);
   }
 
-  /** Removes the rejected token from the store, and notifies the other instances. */
+  /** Removes a token that the upstream rejected from the store, and notifies the other instances. */
   rejected({ stored }: LiveGrant): void {
     if (stored === undefined) return;
     const { id, generation } = stored;
@@ -101,7 +104,7 @@ export class SharedToken implements SharingLink {
         isKept = lease !== undefined;
         if (isKept) return lease;
         const taken = await store.acquire({ kind: 'token', id: newest.id }, this.#leaseMs);
-        // The instance that had it before may have written its token since the look: look again.
+        // The previous holder of the lease may have written its token after the read above, so read once more.
         if (taken.kind === 'acquired') lease = taken;
         else await this.#channel.next(received, Math.min(POLL_MS, taken.remainingMs + 1), attempt.signal);
       }
@@ -135,7 +138,7 @@ export class SharedToken implements SharingLink {
       sharing = this.#shareFailure(stored, attempt.failed(thrown));
       throw thrown;
     } finally {
-      // Callers do not wait for this. If the store does not take the result, the other instances obtain their own.
+      // Callers do not wait for the store. If the store does not accept the token, the other instances obtain their own.
       void sharing?.catch(() => undefined).then(() => lease.release());
     }
   }
@@ -149,7 +152,7 @@ export class SharedToken implements SharingLink {
     const { id, generation } = grant.stored;
     if (await writeToken(this.parts.store, grant.stored, grant)) await this.#channel.publish(id, 'token', generation);
     else if (this.#newest === newest) {
-      // We were slower than our lease, and another instance has written a newer token.
+      // The lease ended before this instance wrote its token, and another instance has written a newer token.
       newest.generation = -1;
       this.#adopt(newest);
     }
@@ -159,7 +162,7 @@ export class SharedToken implements SharingLink {
     this.#listener?.adopt(() => this.#newer(newest).catch(() => undefined));
   }
 
-  /** Changed credentials are another account, with names of their own in the store. */
+  /** Changed credentials count as another account, with separate entries in the store. */
   #newestFor({ credentials: { username, secretKey }, current }: Attempt): Newest {
     const id = lengthPrefixed([...this.parts.scope, username, secretKey]);
     this.#channel.follow(id, current?.stored?.id);

@@ -3,15 +3,15 @@ import { FAILURES, type FailureBody, type Trouble, type XPayAuthErrorCode, failu
 
 export { FAILURES, type Trouble, type XPayAuthErrorCode };
 
-/** The upstream's own names for a request. Quote them to its support. */
+/** The upstream's identifiers of a request. Quote them when you contact the upstream's support. */
 export interface UpstreamReference {
-  /** The upstream's name for the request (xPay.stream: `uuid`). */
+  /** The upstream's identifier of the request (xPay.stream: `uuid`). */
   readonly uuid?: string;
-  /** The upstream's name for the error (xPay.stream: `error.tag`). */
+  /** The upstream's identifier of the error (xPay.stream: `error.tag`). */
   readonly tag?: string;
 }
 
-/** Details of a failure beside its code and message. */
+/** Details of a failure in addition to its code and message. */
 export interface XPayAuthErrorDetails {
   /** The underlying error. Must hold no secret: never pass an axios error. */
   readonly cause?: unknown;
@@ -24,27 +24,27 @@ export interface XPayAuthErrorDetails {
 }
 
 /**
- * The one error class of this library. Switch on {@link code}. It is an `HttpException` of Nest with its public status and
- * body, so an exception filter of the app answers it like one of Nest's own. `message` is the text for the operator's log
- * and holds no secret; a caller is sent `getResponse()`.
+ * The only error class of this library. Switch on {@link code}. The error is an `HttpException` of Nest with a public status and
+ * body, so an exception filter of the app can handle it like an error of Nest. `message` is for the operator's log and contains
+ * no secret. Send `getResponse()` to callers, not `message`.
  */
 export class XPayAuthError extends HttpException {
-  /** One of the closed set of codes. */
+  /** The failure code, one of a closed set. */
   readonly code: XPayAuthErrorCode;
-  /** Ms after which to try again; becomes `Retry-After`. */
+  /** Ms after which to try again; sent to callers as `Retry-After`. */
   declare readonly retryAfterMs?: number;
   /** The upstream's own references of the failed request. */
   declare readonly reference?: UpstreamReference;
   /** With `insufficient_scope`: the scopes that the route requires. */
   declare readonly requiredScopes?: readonly string[];
 
-  /** For a dialect or an extractor of your own. `message` goes into the log and must hold no secret. */
+  /** For your own dialect or extractor. `message` is written to the log and must not contain a secret. */
   constructor(code: XPayAuthErrorCode, message: string, details: XPayAuthErrorDetails = {}) {
     // Without `cause`: `options` is enumerable, so JSON.stringify would print it.
     super(failureBody(code), FAILURES[code].status, { errorCode: code });
     this.name = 'XPayAuthError';
     this.code = code;
-    // As an Error has both. HttpException makes them enumerable, and filters serialize what they catch.
+    // Not enumerable, as in an `Error`. HttpException makes both enumerable, and filters may serialize the error.
     define(this, 'message', message);
     if (details.cause === undefined) delete this.cause;
     else define(this, 'cause', details.cause);
@@ -53,7 +53,7 @@ export class XPayAuthError extends HttpException {
     if (details.requiredScopes !== undefined) this.requiredScopes = details.requiredScopes;
   }
 
-  /** Returns a copy of the response body: one failure may be answered to many callers. */
+  /** Returns a copy of the response body, because several callers may receive the same failure. */
   override getResponse(): FailureBody {
     return { ...(super.getResponse() as FailureBody) };
   }
@@ -88,8 +88,8 @@ function define(error: Error, name: 'message' | 'cause', value: unknown): void {
 }
 
 /**
- * Returns what may be kept of an error of other code: its name and its code. Its message may quote a secret (`JSON.parse`
- * does, a vault's client might), and so may its other fields (an axios error's request).
+ * Returns an error with only the name and code of an error of other code. The message of that error may quote a secret
+ * (`JSON.parse` quotes its input), and so may its other fields (the request of an axios error).
  */
 function nameOnly(thrown: unknown): Error {
   if (!(thrown instanceof Error)) return new Error(`a thrown ${thrown === null ? 'null' : typeof thrown}`);

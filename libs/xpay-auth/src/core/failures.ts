@@ -21,7 +21,7 @@ export interface FailureBody {
   readonly error: string;
   /** A text for the caller. It does not mention accounts, upstreams or reasons. */
   readonly message: string;
-  /** One of the closed set of codes. Clients switch on it. */
+  /** The failure code, one of a closed set. Clients can switch on this field. */
   readonly errorCode: string;
 }
 
@@ -46,7 +46,7 @@ export const FAILURES = {
   invalid_credentials: { status: 401, trouble: 'caller', message: 'Invalid credentials' },
   /** The bearer token is unknown, expired or revoked. */
   invalid_token: { status: 401, trouble: 'caller', message: 'Invalid or expired token' },
-  /** The credentials are malformed, or the request has more than one kind. */
+  /** The credentials are malformed, or the request has more than one kind of credentials. */
   invalid_request: { status: 400, trouble: 'caller', message: 'The request is malformed or ambiguous' },
   /** The caller is authenticated but lacks a scope of the route. */
   insufficient_scope: { status: 403, trouble: 'caller', message: 'Insufficient scope' },
@@ -56,15 +56,15 @@ export const FAILURES = {
   upstream_unavailable: { status: 503, trouble: 'upstream', message: 'The authentication service is unavailable' },
   /** The upstream returned 429. */
   upstream_rate_limited: { status: 503, trouble: 'upstream', message: 'The authentication service is busy' },
-  /** Too many checks are under way: the queue is full, the wait took too long, or too many were not decided. */
-  overloaded: { status: 503, trouble: 'ours', message: 'Too many checks at once' },
-  /** The shared store is unavailable, and the request cannot be decided without it. */
+  /** The queue of checks is full, a check waited too long, or too many checks from one address were not decided. */
+  overloaded: { status: 503, trouble: 'ours', message: 'Too many concurrent checks' },
+  /** The shared store is unavailable, and the library cannot accept or reject the request without it. */
   store_unavailable: { status: 503, trouble: 'ours', message: 'The session store is unavailable' },
   /** The application is shutting down. */
   shutting_down: { status: 503, trouble: 'ours', message: 'The service is shutting down' },
   /** The upstream did not respond in time. */
   upstream_timeout: { status: 504, trouble: 'upstream', message: 'The authentication service did not answer in time' },
-  /** The response of the upstream cannot be parsed. */
+  /** The response of the upstream cannot be read. */
   upstream_malformed: {
     status: 502,
     trouble: 'upstream',
@@ -72,9 +72,9 @@ export const FAILURES = {
   },
   /** The upstream returned a business error that is not a rejection of credentials. */
   upstream_business_error: { status: 502, trouble: 'upstream', message: 'The upstream service reported an error' },
-  /** The upstream rejected the app account or its new token. */
+  /** The upstream rejected the app account, or a token that it has just issued to the app account. */
   credentials_rejected: { status: 502, trouble: 'ours', message: 'The upstream service refused this application' },
-  /** The configuration of the app is wrong; only the log contains the details. */
+  /** The configuration of the app is wrong. Only the log contains the details. */
   configuration: { status: 500, trouble: 'ours', message: 'Internal server error' },
 } as const satisfies Record<string, FailureKind>;
 
@@ -84,7 +84,7 @@ export const FAILURES = {
  */
 export type XPayAuthErrorCode = keyof typeof FAILURES;
 
-/** Returns the only body that a failure with this code is answered with. */
+/** Returns the response body of every failure with this code. */
 export function failureBody(errorCode: XPayAuthErrorCode): FailureBody {
   const { status, message } = FAILURES[errorCode];
   return { statusCode: status, error: STATUS_NAMES[status], message, errorCode };

@@ -11,7 +11,7 @@ export interface RedisLinkParts {
   readonly prefix: string;
   /** A key of this store, which a probe writes. */
   readonly probeKey: string;
-  /** Opens the other connections again: the address leads to another server. */
+  /** Reconnects the other connections too, because the address now leads to another server. */
   readonly onReconnect: () => void;
   readonly clock: Clock;
   readonly connectTimeoutMs: number;
@@ -19,21 +19,21 @@ export interface RedisLinkParts {
   readonly notify: (notice: StoreNotice) => void;
 }
 
-/** While the server is away, one timer probes it this often; the callers do not. */
+/** Ms between two probes of an unavailable server. A timer sends the probes; callers do not wait for them. */
 const PROBE_EVERY_MS = 1_000;
 
-/** Replies by which a server that is not away rejects a write. */
+/** Replies with which an available server rejects a write. */
 const REJECTS_WRITES = /^(?:OOM|MISCONF|NOREPLICAS)(?= )/;
-/** The server became a replica: the primary is another one. */
+/** Reply of a server that has become a replica. The primary is another server. */
 const IS_REPLICA = 'READONLY';
-/** Begins the reply of a script to an instance with another index key. */
+/** Start of a script's reply to an instance that has another index key than the store was used with. */
 const OTHER_INDEX_KEY = /^XPAYINDEX /;
-/** Replies to a user without a right (Redis 7.0 words it differently inside a script). */
+/** Replies to a Redis user who lacks a right. Redis 7.0 has a different text inside a script. */
 const DENIED = /^NOPERM |^ERR The user executing the script/;
 
 /**
- * The connection, with a circuit breaker: a server that does not answer in time, or cannot be reached, costs one deadline, and
- * after that nothing until it is back.
+ * The connection, with a circuit breaker. If the server is unreachable or does not answer in time, one call waits for the deadline.
+ * Later calls then fail without waiting, until the server is available again.
  */
 export class RedisLink {
   #reason: string | undefined;
@@ -55,12 +55,12 @@ export class RedisLink {
     if (connection.isReady) void this.#inspect();
   }
 
-  /** Why the server is away; `undefined` while it is not. */
+  /** The reason why the server is unavailable; `undefined` while it is available. */
   get reason(): string | undefined {
     return this.#reason;
   }
 
-  /** The wrong setting because of which a server that is not away rejects a script; `undefined` if there is none. */
+  /** The wrong setting because of which an available server rejects a script; `undefined` if there is none. */
   get fault(): string | undefined {
     return this.#fault?.reason;
   }
@@ -80,7 +80,7 @@ export class RedisLink {
     }, late);
   }
 
-  /** Sends a message. It may be lost, so a missing right costs a warning alone. */
+  /** Sends a message. Messages may be lost, so a missing right causes only a warning. */
   async publish(channel: string, message: string): Promise<void> {
     await this.call(() =>
       this.parts.connection.publish(channel, message).catch((thrown) => this.deniedChannel(thrown)),
@@ -96,7 +96,7 @@ export class RedisLink {
     );
   }
 
-  /** Runs a script even while the server is away. Never rejects. */
+  /** Runs a script even while the server is unavailable. Never rejects. */
   async send(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<void> {
     await this.#inTime(() => evaluate(this.parts.connection, script, keys, args)).catch(() => undefined);
   }
@@ -113,7 +113,7 @@ export class RedisLink {
     }
   }
 
-  /** Stops probing and calling. Waits for answers under way, unless the server is away. */
+  /** Stops probes and calls. Waits for the answers to calls in progress, unless the server is unavailable. */
   async close(): Promise<void> {
     const { connection } = this.parts;
     this.#closed = true;
@@ -135,7 +135,7 @@ export class RedisLink {
     const [code] = REJECTS_WRITES.exec(message) ?? [];
     if (code !== undefined) {
       this.#warn(`Redis refuses writes (${code}). Operations that need a write continue without it.`);
-      return unavailable(`it takes no writes (${code})`);
+      return unavailable(`it refuses writes (${code})`);
     }
     const reason = reasonOf(thrown);
     this.#leave(reason);
@@ -156,7 +156,7 @@ export class RedisLink {
     this.#warned.add(message);
   }
 
-  /** Waits for the first connection. After a lost one callers do not wait: the server is away. */
+  /** Waits for the first connection. After a connection was lost, callers do not wait, because the server counts as unavailable. */
   async #connected(): Promise<void> {
     const { connection, connectTimeoutMs } = this.parts;
     if (connection.isReady) return;
@@ -184,13 +184,13 @@ export class RedisLink {
   #probeLater(): void {
     this.#cancelProbe?.();
     this.#cancelProbe = this.parts.clock.setTimer(() => {
-      // The probe follows when it is ready.
+      // The `ready` event of the new connection sends the next probe.
       if (this.#reason === IS_REPLICA && this.parts.connection.isReady) this.#reconnect();
       else void this.#probe();
     }, PROBE_EVERY_MS);
   }
 
-  /** The address of the server, a proxy, or Sentinel may lead to the new primary by now. */
+  /** Connects again, because the address of the server, a proxy or Sentinel may now lead to the new primary. */
   #reconnect(): void {
     this.parts.connection.reconnect();
     this.parts.onReconnect();
@@ -215,7 +215,7 @@ export class RedisLink {
     void this.#inspect();
   }
 
-  /** Writes, because a replica answers PING. `undefined`: the server answers. */
+  /** Returns why the server is unavailable, or `undefined` if it is available. Probes with a write, because a replica answers PING. */
   async #whyAway(): Promise<string | undefined> {
     const { connection, probeKey } = this.parts;
     if (!connection.isReady) {
@@ -231,14 +231,14 @@ export class RedisLink {
     }
   }
 
-  /** Warns of a server that evicts entries when it is full: sessions and revocations may be among them. */
+  /** Warns if the server evicts entries when its memory is full, because it may then delete sessions and revocations. */
   async #inspect(): Promise<void> {
     // Some hosted servers refuse INFO.
     const info = await this.parts.connection.memoryInfo().catch(() => '');
     const policy = /maxmemory_policy:(\S+)/.exec(info)?.[1] ?? 'noeviction';
     if (policy === 'noeviction') return;
     this.#warn(
-      `Redis has maxmemory-policy ${policy} and may throw away sessions and revocations when it is full. Set noeviction.`,
+      `Redis has maxmemory-policy ${policy} and may delete sessions and revocations when its memory is full. Set noeviction.`,
     );
   }
 }
@@ -249,7 +249,7 @@ const WRONG_INDEX_KEY =
   'The index key is not the one that this Redis was used with, so revocations cannot be read. When keys are rotated ' +
   'the first index key must stay: keep it in XPAY_ENCRYPTION_KEYS as index:<its base64>.';
 
-/** Returns the wrong setting that a reply is about; `undefined` for any other error. */
+/** Returns the wrong setting that caused this reply; `undefined` for any other error. */
 function faultOf(thrown: unknown): string | undefined {
   const message = thrown instanceof Error ? thrown.message : '';
   if (OTHER_INDEX_KEY.test(message)) return OTHER_KEY;
@@ -271,11 +271,14 @@ async function evaluate(
   }
 }
 
-/** Returns what may be shown of an error: a client's message may quote the command with its keys and sealed values. */
+/**
+ * Returns the part of an error that may be logged. The whole message of a Redis client may quote the command, with its Redis keys
+ * and encrypted values.
+ */
 function reasonOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return 'it failed';
   if ('code' in thrown && typeof thrown.code === 'string') return thrown.code;
-  // A server repeats a command that it does not know, and AUTH has a password in it. The first word is a code.
+  // A server quotes a command that it does not know, and AUTH contains a password. Only the first word is safe: it is a code.
   if (thrown.name === 'ReplyError') return /^[A-Z]{2,32}(?= )/.exec(thrown.message)?.[0] ?? 'it answered with an error';
   return thrown.message.split('\n')[0]?.slice(0, 80) ?? 'it failed';
 }

@@ -27,7 +27,8 @@ export interface XPayAuthInstanceOptions {
    */
   isGlobal?: boolean;
   /**
-   * Protects every route of the app except those with `@Public()`. At most one instance can set it.
+   * Protects every controller route of the app, except those with `@Public()`. Routes outside controllers, such as Swagger UI and
+   * static files, are not protected. At most one instance can set this option.
    * @default false
    */
   globalGuards?: boolean;
@@ -41,7 +42,8 @@ export interface XPayAuthOptions extends XPayAuthInstanceOptions {
    */
   envPrefix?: string;
   /**
-   * The protocol of the upstream: a name, the result of a factory such as `xPay(…)`, or your own dialect. @default 'xpay'
+   * The protocol of the upstream: the name of a built-in dialect, the result of a factory such as `xPay(…)`, or your own dialect.
+   * @default 'xpay'
    */
   dialect?: DialectName | Dialect;
   /**
@@ -51,13 +53,13 @@ export interface XPayAuthOptions extends XPayAuthInstanceOptions {
   baseUrl?: string;
   /**
    * The app account, used for calls to the upstream, or a function that returns it. Not needed to verify callers. The function
-   * is called for each login, and once more if the upstream rejects the result. It can read a vault or a file, so that keys
-   * rotate without a restart.
+   * is called for each login, and once more if the upstream rejects the account that it returned. The function can read a vault or
+   * a file, so you can change the secret key without a restart.
    * @default none
    */
   credentials?: Credentials | (() => Credentials | Promise<Credentials>);
   /**
-   * Scopes that imply other scopes, such as `{ tme_admin: ['tme_user'] }`. Transitive. A cycle fails the boot.
+   * Scopes that imply other scopes, such as `{ tme_admin: ['tme_user'] }`. The option is transitive. A cycle fails the boot.
    * @default {} (no scope implies another)
    */
   scopeHierarchy?: Record<string, readonly string[]>;
@@ -69,25 +71,26 @@ export interface XPayAuthOptions extends XPayAuthInstanceOptions {
   session?: SessionOptions;
   /**
    * Limits on failed attempts, or `false` to disable them.
-   * @default by user and address 10 in 15 min, by address 100 in 1 h, by user 100 in 24 h
+   * @default 10 in 15 min per pair of user and address; 100 in 1 h per address; 100 in 24 h per user
    */
   attempts?: false | AttemptsOptions;
   /** Options of the HTTP client that calls the upstream. */
   http?: HttpOptions;
   /**
-   * Boot check for routes that have no decorator and no guard of this library: no action, a warning, or a failed boot.
+   * Effect at boot of a route that has no decorator and no guard of this library: `allow` does nothing, `warn` logs a warning, and
+   * `deny` fails the boot.
    * @default 'allow'
    */
   undeclaredRoutes?: 'allow' | 'warn' | 'deny';
   /**
-   * Store that several instances of the app share, for tokens, sessions, revocations and counts of failed attempts. For Redis
+   * Store in which several instances of the app share tokens, sessions, revocations and counts of failed attempts. For Redis
    * use `redisStore(…)` of `nestjs-xpay-auth/redis`. The store is closed with the last instance that uses it.
    * @default none: the memory of the process
    * @experimental
    */
   store?: Store;
   /**
-   * Where the time comes from. For tests: `new ManualClock()` of `nestjs-xpay-auth/testing`. In a `redisStore`, entries and the
+   * The clock that the library reads. For tests: `new ManualClock()` of `nestjs-xpay-auth/testing`. In a `redisStore`, entries and the
    * windows of `attempts` follow the server's clock.
    * @default the system's
    */
@@ -97,22 +100,24 @@ export interface XPayAuthOptions extends XPayAuthInstanceOptions {
 /** Options of the app token: when it is refreshed, and what happens while the upstream fails. Durations in milliseconds. */
 export interface TokenOptions {
   /**
-   * Range of the token lifetime, as two fractions, in which this instance refreshes the token in the background.
+   * Two fractions of the token lifetime. This instance refreshes the token in the background at a random time between them.
    * @default [0.65, 0.75]
    */
   refreshAt?: readonly [number, number];
   /**
-   * Milliseconds before the expiry during which the token is no longer used. At most half of the token lifetime.
+   * Milliseconds before the expiry from which on the token is no longer used. At most half of the token lifetime.
    * @default min(30 s, max(2 s, 5 % of the lifetime), 10 % of the lifetime)
    */
   hardMarginMs?: number;
   /**
-   * Milliseconds between attempts while the upstream fails, with full jitter. At most 1 s while there is no usable token.
+   * Milliseconds between attempts to obtain a token while the upstream fails, with full jitter. At most 1 s while there is no usable
+   * token.
    * @default { min: 1_000, max: 30_000 }
    */
   backoffMs?: Range;
   /**
-   * Milliseconds between attempts while the upstream rejects the app account: starts at `min` and doubles up to `max`.
+   * Milliseconds between attempts to obtain a token while the upstream rejects the app account. The wait starts at `min` and doubles
+   * up to `max`.
    * @default { min: 1_000, max: 60_000 }
    */
   rejectedRetryMs?: Range;
@@ -147,8 +152,8 @@ export interface VerificationOptions {
    */
   maxEntries?: number;
   /**
-   * Concurrent checks at the upstream; further checks wait. A quarter, at least one, is reserved for the renewal of cached
-   * credentials. @default 64
+   * Maximum number of concurrent checks at the upstream; further checks wait. A quarter, at least one, is reserved for the
+   * renewal of cached credentials. @default 64
    */
   maxConcurrent?: number;
   /**
@@ -168,7 +173,7 @@ export interface VerificationOptions {
    */
   staleIfErrorMs?: number;
   /**
-   * Share verified credentials through the `store`, so that all instances check a caller about once per period, not once each.
+   * Share verified credentials through the `store`, so that all instances together check a caller about once per period.
    * The store then holds usernames and scopes of callers, encrypted. @default false
    */
   share?: boolean;
@@ -194,7 +199,7 @@ export interface SessionOptions {
    */
   periodMs?: number;
   /**
-   * Milliseconds without a request after which a session ends. @default off
+   * Milliseconds without a request after which a session ends. @default off: sessions have no idle timeout
    */
   idleMs?: number;
   /**
@@ -228,7 +233,8 @@ export interface AttemptsOptions {
    */
   perAddress?: Limit;
   /**
-   * Failed attempts for one username from all addresses. Addresses with a recent success of that user can still try.
+   * Failed attempts for one username from all addresses. The user can still try from addresses where this user was authenticated
+   * within the last 30 days.
    * @default { attempts: 100, windowMs: 86_400_000 }
    */
   perUser?: Limit;
@@ -249,7 +255,7 @@ export interface HttpOptions {
    */
   allowInsecureHosts?: readonly string[];
   /**
-   * Agents of Node, for keep-alive, client certificates or a proxy; proxy variables such as `HTTP_PROXY` are ignored. The
+   * Agents of Node, for keep-alive, client certificates or a proxy. Proxy variables such as `HTTP_PROXY` are ignored. The
    * `axios.defaults` of the app and the global agents of Node are ignored too, so that credentials go only where this option
    * says. (Some releases of axios send an https request to such a proxy in clear.)
    * @default agents of this instance, with keep-alive
@@ -279,6 +285,6 @@ export interface XPayAuthAsyncOptions extends XPayAuthInstanceOptions, Pick<Modu
   inject?: NonNullable<FactoryProvider['inject']>;
   /** A class that creates the options. The module creates an instance of it. */
   useClass?: Type<XPayAuthOptionsFactory>;
-  /** A class that creates the options. The module uses the provider of this class that `imports` brings. */
+  /** A class that creates the options. The module uses the provider of this class from a module in `imports`. */
   useExisting?: Type<XPayAuthOptionsFactory>;
 }

@@ -43,24 +43,27 @@ export interface XPayStrategyParts {
 interface PassportDoor {
   /** Passport's name of the strategy. */
   name: string;
-  /** Passport's: the caller is known. */
+  /** Tells Passport that the caller is authenticated. */
   success(user: unknown): void;
-  /** Passport's: bad or missing credentials; the next strategy gets its turn. */
+  /** Tells Passport that the credentials are missing or rejected. Passport then tries the next strategy. */
   fail(challenge: string, status: number): void;
-  /** Passport's: it could not be decided. */
+  /** Tells Passport that the check failed, so the credentials were neither accepted nor rejected. */
   error(error: Error): void;
-  /** Passport calls it with each request. */
+  /** Passport calls this method for each request. */
   authenticate(request: unknown): void;
 }
 
 /**
- * Authenticates the caller of a request. `XPayAuthGuard` calls {@link validate} on the instance of its own app; to
- * Passport it is the strategy `xpay` (a named instance's is `xpay-` and its name), for `AuthGuard('xpay')`.
+ * Authenticates the caller of a request. `XPayAuthGuard` calls {@link validate} directly. For `AuthGuard('xpay')`, the class is
+ * also registered at Passport as the strategy `xpay`, or `xpay-` and the name of a named instance.
  */
 export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown as new () => PassportDoor) {
   readonly #parts: XPayStrategyParts;
   readonly #addresses = new ClientAddresses();
-  /** Passport works on an object derived from a strategy, which reaches this but none of the private members. */
+  /**
+   * Passport calls methods on an object whose prototype is the strategy. That object cannot access private members (`#`), so it
+   * uses this reference to the strategy.
+   */
   protected readonly self = this;
 
   /** @hidden */
@@ -94,12 +97,12 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
     return caller.principal;
   }
 
-  /** Returns the facts of the challenge of a 401 to this request. @internal */
+  /** Returns the values from which the challenge of a 401 to this request is built. @internal */
   challengeContext(request: IncomingRequest): ChallengeContext {
     return { realm: this.#parts.realm, schemes: this.#parts.reader.schemes, fromScript: isFromScript(request) };
   }
 
-  /** The client's address, for counting attempts; `undefined` where a proxy hides it. @internal */
+  /** Returns the client's address, for counting attempts; `undefined` if an untrusted proxy hides the address. @internal */
   countedAddressOf(request: IncomingRequest): string | undefined {
     const { address, untrustedProxy } = this.#addresses.of(request);
     if (untrustedProxy) this.#parts.onUntrustedProxy();
@@ -107,8 +110,8 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
   }
 
   /**
-   * Passport's door. Bad or missing credentials are a *fail*, so that the next strategy of `AuthGuard(['xpay', 'jwt'])` gets
-   * its turn; everything else is an *error* with its own status.
+   * Called by Passport. Calls `fail` for missing or rejected credentials, so that Passport tries the next strategy of
+   * `AuthGuard(['xpay', 'jwt'])`. Calls `error`, with the status of the failure, for every other failure.
    */
   override authenticate(request: IncomingRequest): void {
     const { self } = this;
@@ -128,13 +131,19 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
       .catch((thrown: unknown) => this.error(toHttpException(unexpected(thrown))));
   }
 
-  /** Nest calls it; another app's strategy of the same name, registered since, stays. */
+  /**
+   * Called by Nest. Removes this strategy from Passport's registry, unless another app has since registered a strategy with the
+   * same name.
+   */
   onModuleDestroy(): void {
     const registry = passport as { _strategy?(name: string): unknown };
     if (registry._strategy?.(this.name) === this) passport.unuse(this.name);
   }
 
-  /** The mixin would register every instance as `xpay` while it is being built; {@link XPayStrategy} does it by name. */
+  /**
+   * Disables the registration by `PassportStrategy`, which would register every instance as `xpay`. The constructor registers each
+   * instance under its own name instead.
+   */
   protected getPassportInstance(): { use(): void } {
     return { use: () => undefined };
   }
@@ -148,7 +157,7 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
       if ('token' in presented) return await sessions.verify(presented.token);
     } catch (thrown) {
       const failure = unexpected(thrown);
-      // Whether it matters that nothing was presented is the route's to say.
+      // Missing credentials are not recorded here, because the route may accept anonymous requests.
       if (failure.code !== 'missing_credentials') this.#refused(failure);
       throw this.#audited(failure, request, presented?.scheme);
     }
@@ -168,7 +177,7 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
     this.#parts.instrumentation.record({ type: 'refused', code });
   }
 
-  /** Audits a rejection that no verifier reported. A request without credentials is no attempt. */
+  /** Audits a rejection that no verifier has reported. A request without credentials is not audited. */
   #audited(
     failure: XPayAuthError,
     request: IncomingRequest,
