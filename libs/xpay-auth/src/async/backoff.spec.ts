@@ -7,7 +7,7 @@ const policy = { backoffMs: { min: 1_000, max: 30_000 }, rejectedRetryMs: { min:
 const failed = (about: Partial<FailedAttempt> & { retryAfterMs?: number } = {}): FailedAttempt => {
   const { retryAfterMs, ...rest } = about;
   const error = new XPayAuthError('upstream_unavailable', 'down', { retryAfterMs });
-  return { error, failures: 1, usableForMs: 0, tookMs: 0, ...rest };
+  return { error, failures: 1, usableForMs: 0, lifeMs: undefined, tookMs: 0, ...rest };
 };
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 const failures = fc.integer({ min: 1, max: 100_000 });

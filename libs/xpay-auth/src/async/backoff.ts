@@ -13,6 +13,8 @@ export interface Backoff {
   /** End of it, on the monotonic clock. */
   readonly until: number;
   readonly error: XPayAuthError;
+  /** Callers without a usable token wait for its end instead of failing. @default false */
+  readonly isAwaited?: boolean;
 }
 
 /** Returns the failure, with the ms that remain of the backoff; `undefined` once it is over. */
@@ -32,10 +34,12 @@ export class BackedOff extends Error {
   /**
    * @param failure caused the backoff, and is no new failure
    * @param rejections how often in a row another instance's account was rejected; 0: that is not the cause
+   * @param failures failed attempts in a row of the instance that shared the backoff; 0: it is not shared
    */
   constructor(
     readonly failure: XPayAuthError,
     readonly rejections = 0,
+    readonly failures = 0,
   ) {
     super('not attempted during a backoff');
   }
@@ -43,6 +47,10 @@ export class BackedOff extends Error {
 
 /** Cap of our own backoff while there is no usable token, in ms from the start of one attempt to the next. */
 export const MAX_BACKOFF_WITHOUT_TOKEN_MS = 1_000;
+/** While there is no usable token, callers wait for the end of a backoff of at most this many ms instead of failing. */
+const MAX_AWAITED_BACKOFF_MS = 250;
+/** Tokens with a lifetime below this, in ms, have a backoff in proportion. */
+const FULL_BACKOFF_LIFE_MS = 60_000;
 /** Cap of `Retry-After` while there is no usable token, in ms. */
 export const MAX_RETRY_AFTER_WITHOUT_TOKEN_MS = 60_000;
 /**
@@ -68,25 +76,34 @@ export interface FailedAttempt {
   readonly failures: number;
   /** Ms for which the current token may still be handed out; 0 without one. */
   readonly usableForMs: number;
+  /** Lifetime of the current or last token, in ms; `undefined` if there was none. */
+  readonly lifeMs: number | undefined;
   /** Ms that the attempt took. */
   readonly tookMs: number;
 }
 
 /**
  * Returns the ms until the next attempt. While a token is usable the backoff never outlasts it, so the attempt at its margin
- * is made at once. Without one, attempts are a second apart from start to start.
+ * is made at once. Without one, attempts are at most a second apart from start to start. A token that lives for less than a
+ * minute shortens the backoff in proportion, or a few failures would last longer than the token.
  */
 export function backoffAfter(attempt: FailedAttempt, policy: BackoffPolicy, random: () => number): number {
-  const { error, failures, usableForMs, tookMs } = attempt;
+  const { error, failures, usableForMs, lifeMs = FULL_BACKOFF_LIFE_MS, tookMs } = attempt;
   const { retryAfterMs } = error;
   if (retryAfterMs !== undefined && retryAfterMs > 0) {
     const askedMs = Math.max(retryAfterMs, policy.backoffMs.min);
     return Math.min(askedMs, usableForMs > 0 ? usableForMs : MAX_RETRY_AFTER_WITHOUT_TOKEN_MS);
   }
-  const backoffMs = fullJitter(policy.backoffMs, failures, random);
+  const share = Math.min(1, lifeMs / FULL_BACKOFF_LIFE_MS);
+  const backoffMs = share * fullJitter(policy.backoffMs, failures, random);
   return usableForMs > 0
     ? Math.min(backoffMs, usableForMs)
     : Math.max(0, Math.min(backoffMs, MAX_BACKOFF_WITHOUT_TOKEN_MS) - tookMs);
+}
+
+/** Whether callers without a usable token wait for the end of this backoff: a short one of our own, not one that was asked for. */
+export function isAwaited(error: XPayAuthError, backoffMs: number): boolean {
+  return error.retryAfterMs === undefined && backoffMs <= MAX_AWAITED_BACKOFF_MS;
 }
 
 /** Returns `min`, 2 `min`, 4 `min` … up to `max`, for the first, second, third … time in a row. */

@@ -99,8 +99,8 @@ export class SharedToken implements SharingLink {
           this.#newer(newest),
           readBackoff(store, newest.id, attempt.usableForMs()),
         ]);
-        if (grant !== undefined && !attempt.isRejected(grant.accessToken)) return grant;
-        if (backoff !== undefined) throw new BackedOff(backoff.failure, backoff.rejections);
+        if (grant !== undefined && attempt.rejectedForMs(grant.accessToken, grant.ageMs) === 0) return grant;
+        if (backoff !== undefined) throw new BackedOff(backoff.failure, backoff.rejections, backoff.failures);
         isKept = lease !== undefined;
         if (isKept) return lease;
         const taken = await store.acquire({ kind: 'token', id: newest.id }, this.#leaseMs);

@@ -2,6 +2,7 @@ import { AccessToken } from '../core/credentials.js';
 import { type Clock, readInstant } from '../core/clock.js';
 import { FAILURES, XPayAuthError, type XPayAuthErrorCode } from '../core/errors.js';
 import { isNumber, isOptionalNumber, isText, isTexts, parseObject } from '../core/json-object.js';
+import { remainingInStore } from '../core/lifetime.js';
 import type { Grant } from '../core/ports.js';
 import type { Store } from '../core/store.js';
 import { MAX_BACKOFF_WITHOUT_TOKEN_MS, MAX_RETRY_AFTER_WITHOUT_TOKEN_MS } from '../async/backoff.js';
@@ -19,7 +20,8 @@ export async function readToken(
   if (entry === undefined || grant === undefined) return undefined;
   const receivedAt = readInstant(clock);
   // The answer may be as old as the question.
-  const remainingMs = entry.remainingMs - (receivedAt.mono - askedAt);
+  const storeMs = entry.remainingMs - (receivedAt.mono - askedAt);
+  const remainingMs = remainingInStore(storeMs, grant.accessToken.expiresAt, receivedAt.wall);
   const ageMs = Math.max(0, grant.lifeMs - remainingMs);
   return { ...grant, receivedAt, ageMs, clockSkewMs: 0, stored: { id, generation: entry.generation } };
 }
@@ -47,6 +49,8 @@ export interface SharedBackoff {
   readonly failure: XPayAuthError;
   /** How often in a row the account was rejected; 0: that is not the cause. */
   readonly rejections: number;
+  /** Failed attempts in a row of the instance that wrote it. */
+  readonly failures: number;
 }
 
 /** A backoff is kept for this long after its end, so that the next rejection of an account is counted after the last. */
@@ -62,25 +66,25 @@ const NOT_SHARED: readonly XPayAuthErrorCode[] = ['configuration', 'store_unavai
 export async function readBackoff(store: Store, id: string, usableForMs: number): Promise<SharedBackoff | undefined> {
   const entry = await store.read({ kind: 'pause', id });
   if (entry === undefined) return undefined;
-  const { code, message, pauseMs, refusals, asked } = parseObject(entry.value) ?? {};
+  const { code, message, pauseMs, refusals, asked, failures } = parseObject(entry.value) ?? {};
   if (!isCode(code) || !isText(message) || !isCount(pauseMs) || !isCount(refusals)) return undefined;
   const remainingMs = entry.remainingMs - KEPT_MS;
   const longestMs = asked === true ? MAX_RETRY_AFTER_WITHOUT_TOKEN_MS : MAX_BACKOFF_WITHOUT_TOKEN_MS;
   const capMs = refusals > 0 || usableForMs > 0 ? Infinity : longestMs - (pauseMs - remainingMs);
   const retryAfterMs = Math.min(remainingMs, capMs);
   if (retryAfterMs <= 0) return undefined;
-  return { failure: new XPayAuthError(code, message, { retryAfterMs }), rejections: refusals };
+  return { failure: new XPayAuthError(code, message, { retryAfterMs }), rejections: refusals, failures: isCount(failures) ? failures : 0 };
 }
 
 /** Returns `false` if there was nothing to share, or the store has a newer one. Throws `store_unavailable`. */
 export async function writeBackoff(
   store: Store,
   { id, generation }: StoredName,
-  { error, backoffMs, rejections }: RecordedFailure,
+  { error, backoffMs, rejections, failures }: RecordedFailure,
 ): Promise<boolean> {
   const { code, message, retryAfterMs } = error;
   if (NOT_SHARED.includes(code) || backoffMs <= 0) return false;
-  const stored = { code, message, pauseMs: backoffMs, refusals: rejections, asked: retryAfterMs !== undefined };
+  const stored = { code, message, pauseMs: backoffMs, refusals: rejections, asked: retryAfterMs !== undefined, failures };
   return store.write({ kind: 'pause', id }, { value: JSON.stringify(stored), generation, lifeMs: backoffMs + KEPT_MS });
 }
 

@@ -25,6 +25,8 @@ const SMALLEST_SKEW_MS = 2_000;
 const LONGEST_LIFE_MS = 100 * 365 * 86_400_000;
 /** "Never" is written as the last moment of the year 9999; an expiry beyond it is a mistaken unit. */
 const LAST_EXPIRY = Date.UTC(10_000, 0) - 1;
+/** A write into the store is at most this late, in ms: longer than any attempt and its lease. */
+const LATEST_WRITE_MS = 30_000;
 /** Up to so much is cut off a clock of whole seconds, such as `Date` (RFC 9110 §5.6.7). */
 const CUT_MS = 1_000;
 
@@ -74,6 +76,15 @@ function lifeUntil(expiresAt: number, { upstreamNow = NaN, elapsedMs = 0 }: Expi
  */
 function lessAtMostHalf(lifeMs: number, lostMs: number): number {
   return lifeMs - Math.min(lostMs, Math.max(0, lifeMs / 2));
+}
+
+/**
+ * Returns the ms that remain of a stored token. The store counts from the moment of the write, which may come late: then the
+ * token's own expiry is closer, by our clock. A clock that differs by more is wrong, and does not count.
+ */
+export function remainingInStore(storeMs: number, expiresAt: number | undefined, wall: number): number {
+  const byExpiryMs = (expiresAt ?? Infinity) - wall;
+  return storeMs - byExpiryMs <= LATEST_WRITE_MS ? Math.min(storeMs, byExpiryMs) : storeMs;
 }
 
 function describe(lifeMs: number, expiresAt: number | undefined): string {

@@ -98,11 +98,12 @@ export class AppAccount implements GrantProvider {
     if (typeof accessToken.value !== 'string' || accessToken.value === '') {
       throw new XPayAuthError('upstream_malformed', 'The dialect brought no access token', { reference });
     }
-    if (attempt.isRejected(accessToken)) {
-      const message = 'The upstream issued the very token it had rejected';
-      throw new XPayAuthError('credentials_rejected', message, { reference });
-    }
     const elapsedMs = receivedAt.mono - askedAt;
+    const retryAfterMs = attempt.rejectedForMs(accessToken, elapsedMs);
+    if (retryAfterMs > 0) {
+      const message = 'The upstream issued the very token it had rejected';
+      throw new XPayAuthError('credentials_rejected', message, { reference, retryAfterMs });
+    }
     const facts = { expiresAt: accessToken.expiresAt, lifeMs: statedMs, upstreamNow, elapsedMs };
     const lifeMs = lifeFromNow(facts, receivedAt.wall) ?? policy.fallbackLifeMs;
     const clockSkewMs = clockSkew(facts, receivedAt.wall);

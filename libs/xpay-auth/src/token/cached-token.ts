@@ -99,7 +99,7 @@ export class CachedToken implements TokenListener {
     if (this.#flights.has('token') || this.#stop.signal.aborted) return;
     const adoption = this.#flights.run('token', async () => {
       const grant = await read();
-      if (grant === undefined || this.backoff.isRejected(grant.accessToken)) return undefined;
+      if (grant === undefined || this.backoff.rejectedForMs(grant.accessToken, grant.ageMs) > 0) return undefined;
       return this.#hold(grant, this.backoff.isRenewalOwed);
     });
     adoption.catch(() => undefined);
@@ -160,6 +160,7 @@ export class CachedToken implements TokenListener {
 
   #renew(): Promise<AccessToken | undefined> {
     return this.#flights.run('token', async () => {
+      if (this.#usableForMs() === 0) await this.backoff.awaitShort(this.#stop.signal);
       const standing = this.backoff.standing();
       if (standing === undefined) {
         return this.parts.instrumentation.observe({ type: 'renew token' }, () => this.#obtain());
@@ -197,7 +198,7 @@ export class CachedToken implements TokenListener {
     const leadMs = this.#held?.usableForMs(this.parts.clock.monotonic());
     this.#held = new HeldToken(grant, this.parts.policy);
     this.#clockSkewMs = clockSkewMs;
-    this.backoff.succeeded(isCausedByRejection);
+    this.backoff.succeeded(accessToken, isCausedByRejection);
     const { expiresAt } = accessToken;
     this.parts.emit({ type, expiresAt, lifeMs: lifeMs - (ageMs ?? 0), leadMs, clockSkewMs, reference });
     return accessToken;

@@ -58,8 +58,11 @@ export interface Attempt extends TokenRequest {
   readonly isRepeat: boolean;
   /** The current step of the attempt. */
   readonly progress: { waitsFor: 'credentials' | 'upstream' };
-  /** Whether the upstream has rejected this token, no matter which instance obtained it. */
-  readonly isRejected: (token: AccessToken) => boolean;
+  /**
+   * Returns for how many ms more a grant of this token is refused, because the upstream has rejected it, no matter which
+   * instance obtained it. `ageMs`: time since the grant was requested.
+   */
+  readonly rejectedForMs: (token: AccessToken, ageMs?: number) => number;
   /** Records, once, how the attempt failed. Returns `undefined` if there is nothing to back off from. */
   readonly failed: (thrown: unknown) => RecordedFailure | undefined;
 }
@@ -70,6 +73,8 @@ export interface RecordedFailure {
   readonly backoffMs: number;
   /** How often in a row the account has been rejected. */
   readonly rejections: number;
+  /** Failed attempts in a row. */
+  readonly failures: number;
 }
 
 /** Thrown when credentials were rejected that have changed since. */

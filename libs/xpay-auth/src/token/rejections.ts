@@ -36,9 +36,13 @@ const MAX_TOKENS = 8;
  * The tokens that the upstream rejected before they expired. A rejection causes one renewal at once. If that token is
  * rejected too, the next renewal comes 5 s after it: where an upstream keeps one token per account, two instances would
  * otherwise log in against each other without end.
+ *
+ * An upstream that keeps issuing the same token may have rejected it for one call only. Once 5 s have passed, a new grant of
+ * the token ends its rejection.
  */
 export class RejectedTokens {
   #values: readonly string[] = [];
+  #rejectedAt = -Infinity;
   #renewedAt = -Infinity;
   /** Whether the next renewal is one that a rejection causes. */
   isRenewalOwed = false;
@@ -47,9 +51,18 @@ export class RejectedTokens {
     return this.#values.includes(token.value);
   }
 
+  /** Returns for how many ms more a grant of this token is refused; 0: it is accepted. */
+  refusedForMs(token: AccessToken, mono: number, ageMs: number): number {
+    if (!this.has(token)) return 0;
+    // A grant that may be older than the rejection proves nothing.
+    const isOlder = ageMs > 0 && mono - ageMs <= this.#rejectedAt;
+    return isOlder ? RENEWAL_INTERVAL_MS : Math.max(0, this.#rejectedAt + RENEWAL_INTERVAL_MS - mono);
+  }
+
   /** Returns the backoff before the next renewal; `undefined`: it is due at once. */
   add(token: AccessToken, mono: number): Backoff | undefined {
     this.#values = [...this.#values, token.value].slice(-MAX_TOKENS);
+    this.#rejectedAt = mono;
     this.isRenewalOwed = true;
     const until = this.#renewedAt + RENEWAL_INTERVAL_MS;
     if (mono >= until) return undefined;
@@ -57,8 +70,9 @@ export class RejectedTokens {
     return { until, error: new XPayAuthError('credentials_rejected', message) };
   }
 
-  /** A token was obtained. `isCaused`: because another one had been rejected. */
-  renewed(isCaused: boolean, mono: number): void {
+  /** This token was obtained. `isCaused`: because another one had been rejected. */
+  renewed({ value }: AccessToken, isCaused: boolean, mono: number): void {
+    this.#values = this.#values.filter((rejected) => rejected !== value);
     this.isRenewalOwed = false;
     if (isCaused) this.#renewedAt = mono;
   }

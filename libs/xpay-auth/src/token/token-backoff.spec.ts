@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { ManualClock } from 'nestjs-xpay-auth/testing';
-import { SealedCredentials } from '../core/credentials.js';
+import { AccessToken, SealedCredentials } from '../core/credentials.js';
 import { XPayAuthError } from '../core/errors.js';
 import { BackedOff } from '../async/backoff.js';
 import { TokenBackoff } from './token-backoff.js';
@@ -26,7 +26,7 @@ describe('TokenBackoff', () => {
     for (let i = 0; i < 6; i++) waits.push(await failureOf(backoff));
     expect(waits).toMatchObject([2, 4, 8, 16, 30, 30].map((s) => ({ retryAfterMs: s * 1_000 })));
     expect([backoff.failures, backoff.lastError?.code]).toEqual([6, 'upstream_unavailable']);
-    backoff.succeeded(false);
+    backoff.succeeded(new AccessToken('t'), false);
     expect([backoff.failures, backoff.lastError, backoff.standing()]).toEqual([0, undefined, undefined]);
     expect(await failureOf(backoff)).toMatchObject({ retryAfterMs: 2_000 });
   });

@@ -7,10 +7,11 @@ import {
   type BackoffPolicy,
   backoffAfter,
   doubled,
+  isAwaited,
   standingFailure,
   withRetryAfter,
 } from '../async/backoff.js';
-import { deadline, unanswered } from '../async/promises.js';
+import { deadline, sleep, unanswered } from '../async/promises.js';
 import type { AppAccount } from './app-account.js';
 import {
   AccountChanged,
@@ -67,9 +68,22 @@ export class TokenBackoff {
     return failure;
   }
 
+  /** While a short backoff of our own lasts, resolves at its end; at once otherwise. */
+  async awaitShort(signal: AbortSignal): Promise<void> {
+    const { until, isAwaited } = this.#backoff ?? {};
+    const { clock } = this.parts;
+    const ms = isAwaited === true ? (until ?? 0) - clock.monotonic() : 0;
+    if (ms > 0) await sleep(clock, ms, signal);
+  }
+
   /** Whether the upstream has rejected this token. */
   isRejected(token: AccessToken): boolean {
     return this.#rejectedTokens?.has(token) === true;
+  }
+
+  /** Returns for how many ms more a grant of this token is refused, because the upstream has rejected it; 0: it is accepted. */
+  rejectedForMs(token: AccessToken, ageMs = 0): number {
+    return this.#rejectedTokens?.refusedForMs(token, this.parts.clock.monotonic(), ageMs) ?? 0;
   }
 
   /** Makes one attempt. Throws its failure with the ms to wait, and `BackedOff` if the attempt was not made. */
@@ -96,7 +110,7 @@ export class TokenBackoff {
       credentials,
       isRepeat: false,
       progress: run,
-      isRejected: (token) => this.isRejected(token),
+      rejectedForMs: (token, ageMs) => this.rejectedForMs(token, ageMs),
       failed: (thrown) => this.#record(thrown, run, request),
     };
     try {
@@ -108,9 +122,9 @@ export class TokenBackoff {
     }
   }
 
-  /** A token is at hand. `isCaused`: because another one had been rejected. */
-  succeeded(isCaused: boolean): void {
-    this.#rejectedTokens?.renewed(isCaused, this.parts.clock.monotonic());
+  /** This token is at hand. `isCaused`: because another one had been rejected. */
+  succeeded(token: AccessToken, isCaused: boolean): void {
+    this.#rejectedTokens?.renewed(token, isCaused, this.parts.clock.monotonic());
     this.#rejectedAccount = undefined;
     this.#backoff = undefined;
     this.failures = 0;
@@ -129,8 +143,9 @@ export class TokenBackoff {
     this.#backoff = this.#rejectedTokens.add(token, this.parts.clock.monotonic());
   }
 
-  #learn({ failure, rejections }: BackedOff, { credentials }: Run): void {
+  #learn({ failure, rejections, failures }: BackedOff, { credentials }: Run): void {
     this.lastError = failure;
+    this.failures = Math.max(this.failures, failures);
     if (rejections === 0) return;
     const until = this.parts.clock.monotonic() + (failure.retryAfterMs ?? 0);
     const changes = this.#rejectedAccount?.changes;
@@ -138,7 +153,7 @@ export class TokenBackoff {
   }
 
   /** Records a failure once, whichever link reports it first. */
-  #record(thrown: unknown, run: Run, { usableForMs }: TokenRequest): RecordedFailure | undefined {
+  #record(thrown: unknown, run: Run, { current, usableForMs }: TokenRequest): RecordedFailure | undefined {
     if (run.failure !== undefined || thrown instanceof AccountChanged || thrown instanceof BackedOff)
       return run.failure;
     const error = asOutboundFailure(thrown);
@@ -147,19 +162,22 @@ export class TokenBackoff {
     const mono = clock.monotonic();
     const failures = ++this.failures;
     this.lastError = error;
-    if (error.code === 'credentials_rejected') {
+    // With a time to wait, it is no rejection of the account: the upstream has issued a rejected token again.
+    if (error.code === 'credentials_rejected' && error.retryAfterMs === undefined) {
       const before = this.#rejectedAccount;
       const rejections = (before?.rejections ?? 0) + 1;
       const backoffMs = doubled(policy.rejectedRetryMs, rejections);
       const changes = before !== undefined && mono < before.backoff.until ? before.changes + 1 : 0;
       const backoff = { until: mono + backoffMs, error };
       this.#rejectedAccount = new RejectedAccount(run.credentials, rejections, backoff, changes);
-      return (run.failure = { error, backoffMs, rejections });
+      return (run.failure = { error, backoffMs, rejections, failures });
     }
-    const failed = { error, failures, usableForMs: usableForMs(), tookMs: mono - run.startedAt };
+    const tookMs = mono - run.startedAt;
+    const failed = { error, failures, usableForMs: usableForMs(), lifeMs: current?.lifeMs, tookMs };
     const backoffMs = backoffAfter(failed, policy, random);
-    this.#backoff = { until: Math.max(mono + backoffMs, this.#backoff?.until ?? -Infinity), error };
-    return (run.failure = { error, backoffMs, rejections: 0 });
+    const until = Math.max(mono + backoffMs, this.#backoff?.until ?? -Infinity);
+    this.#backoff = { until, error, isAwaited: isAwaited(error, until - mono) };
+    return (run.failure = { error, backoffMs, rejections: 0, failures });
   }
 }
 

@@ -66,7 +66,7 @@ const ROWS: Record<OptionPath, Row> = {
   token: {
     default: {
       refreshAt: [0.65, 0.75],
-      backoffMs: { min: 1_000, max: 30_000 },
+      backoffMs: { min: 125, max: 30_000 },
       rejectedRetryMs: { min: 1_000, max: 60_000 },
       fallbackLifeMs: 300_000,
       deadlineMs: 10_000,

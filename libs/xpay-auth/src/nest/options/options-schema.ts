@@ -88,7 +88,7 @@ export const optionsSchema = z.strictObject({
         .refine(([from, to]) => from <= to, 'two shares of the lifetime, the smaller one first')
         .default([0.65, 0.75]),
       hardMarginMs: ms.optional(),
-      backoffMs: range.default({ min: 1_000, max: 30_000 }),
+      backoffMs: range.default({ min: 125, max: 30_000 }),
       rejectedRetryMs: range.default({ min: 1_000, max: 60_000 }),
       fallbackLifeMs: duration.default(300_000),
       deadlineMs: duration.default(10_000),

@@ -110,9 +110,10 @@ export interface TokenOptions {
    */
   hardMarginMs?: number;
   /**
-   * Milliseconds between attempts to obtain a token while the upstream fails, with full jitter. At most 1 s while there is no usable
+   * Milliseconds between attempts to obtain a token while the upstream fails, with full jitter: from `min` to a bound that starts
+   * at twice `min` and doubles up to `max`. In proportion for tokens of less than a minute. At most 1 s while there is no usable
    * token.
-   * @default { min: 1_000, max: 30_000 }
+   * @default { min: 125, max: 30_000 }
    */
   backoffMs?: Range;
   /**
