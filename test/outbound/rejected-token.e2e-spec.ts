@@ -1,6 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
 import { figure } from './figures.js';
-import { APP, AUTHENTICATE, FIND, HOUR_MS, type Outbound, failureOf, startOutbound, until } from './outbound.js';
+import {
+  APP,
+  AUTHENTICATE,
+  FIND,
+  HOUR_MS,
+  type Outbound,
+  failureOf,
+  served,
+  startOutbound,
+  until,
+} from './outbound.js';
 
 const CALLERS = 1_000;
 
@@ -73,18 +83,30 @@ describe('a token that the API rejected', () => {
     expect(app.logins()).toBe(2);
   });
 
-  it('O3 · a rejected token that is issued again counts as a rejected account: it backs off, then tries again', async () => {
+  it('O3 · a rejected token that is issued again stays rejected, with one login in 5 s', async () => {
     await using app = await startOutbound({}, { equalTokensWithinASecond: true });
     const { value } = await app.tokens.getToken();
     await app.tokens.invalidate(value);
-    expect(await failureOf(app.tokens.getToken())).toMatchObject({ code: 'credentials_rejected', retryAfterMs: 1_000 });
-    expect(app.logins()).toBe(2);
-    await app.clock.advance(999);
+    expect(await failureOf(app.tokens.getToken())).toMatchObject({ code: 'credentials_rejected', retryAfterMs: 5_000 });
+    await app.clock.advance(4_999);
     expect(await failureOf(app.tokens.getToken())).toMatchObject({ code: 'credentials_rejected', retryAfterMs: 1 });
     expect(app.logins()).toBe(2);
     await app.clock.advance(1);
     expect((await app.tokens.getToken()).value).not.toBe(value);
     expect(app.logins()).toBe(3);
+  });
+
+  it('E5 · a new grant of the rejected token ends its rejection after 5 s', async () => {
+    await using app = await startOutbound({}, { tokenLifeMs: 25 * HOUR_MS });
+    const { value } = await app.tokens.getToken();
+    app.xpay.faults.always({ kind: 'transform', transform: (body) => withToken(body, value) }, { path: AUTHENTICATE });
+    app.xpay.faults.next({ kind: 'status', status: 401 }, { path: FIND });
+    expect(await failureOf(app.http.post(FIND, {}))).toMatchObject({ code: 'credentials_rejected' });
+    expect(await failureOf(app.http.post(FIND, {}))).toMatchObject({ code: 'credentials_rejected' });
+    await app.clock.advance(5_000);
+    const failed = 300 - (await served(300, () => app.http.post(FIND, {})));
+    expect([failed, app.logins()]).toEqual([0, 3]);
+    figure('E5', 'one 401, and an upstream that reissues the same token: calls fail for', '5 s');
   });
 
   it('O3 · a token rejected some renewals ago is not handed out either', async () => {

@@ -13,8 +13,6 @@ export interface Backoff {
   /** End of it, on the monotonic clock. */
   readonly until: number;
   readonly error: XPayAuthError;
-  /** Callers without a usable token wait for its end instead of failing. @default false */
-  readonly isAwaited?: boolean;
 }
 
 /** Returns the failure, with the ms that remain of the backoff; `undefined` once it is over. */
@@ -47,8 +45,6 @@ export class BackedOff extends Error {
 
 /** Cap of our own backoff while there is no usable token, in ms from the start of one attempt to the next. */
 export const MAX_BACKOFF_WITHOUT_TOKEN_MS = 1_000;
-/** While there is no usable token, callers wait for the end of a backoff of at most this many ms instead of failing. */
-const MAX_AWAITED_BACKOFF_MS = 250;
 /** Tokens with a lifetime below this, in ms, have a backoff in proportion. */
 const FULL_BACKOFF_LIFE_MS = 60_000;
 /** Cap of `Retry-After` while there is no usable token, in ms. */
@@ -99,11 +95,6 @@ export function backoffAfter(attempt: FailedAttempt, policy: BackoffPolicy, rand
   return usableForMs > 0
     ? Math.min(backoffMs, usableForMs)
     : Math.max(0, Math.min(backoffMs, MAX_BACKOFF_WITHOUT_TOKEN_MS) - tookMs);
-}
-
-/** Whether callers without a usable token wait for the end of this backoff: a short one of our own, not one that was asked for. */
-export function isAwaited(error: XPayAuthError, backoffMs: number): boolean {
-  return error.retryAfterMs === undefined && backoffMs <= MAX_AWAITED_BACKOFF_MS;
 }
 
 /** Returns `min`, 2 `min`, 4 `min` … up to `max`, for the first, second, third … time in a row. */

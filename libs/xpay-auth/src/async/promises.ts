@@ -41,17 +41,6 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefine
   });
 }
 
-/** Resolves after `ms`. Rejects with `signal.reason` when the signal aborts. */
-export async function sleep(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  let cancel = (): void => undefined;
-  const over = new Promise<void>((resolve) => (cancel = clock.setTimer(resolve, ms)));
-  try {
-    await abortable(over, signal);
-  } finally {
-    cancel();
-  }
-}
-
 /** Conditions that end a run early. */
 export interface DeadlineOptions<T> {
   readonly clock: Clock;

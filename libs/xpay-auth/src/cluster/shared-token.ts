@@ -49,6 +49,8 @@ export class SharedToken implements SharingLink {
   readonly #leaseMs: number;
   readonly #channel: AccountChannel;
   #newest: Newest | undefined;
+  /** Under which generation this instance shared its last failure. */
+  #failedAs: number | undefined;
   #listener: TokenListener | undefined;
 
   constructor(
@@ -100,7 +102,9 @@ export class SharedToken implements SharingLink {
           readBackoff(store, newest.id, attempt.usableForMs()),
         ]);
         if (grant !== undefined && attempt.rejectedForMs(grant.accessToken, grant.ageMs) === 0) return grant;
-        if (backoff !== undefined) throw new BackedOff(backoff.failure, backoff.rejections, backoff.failures);
+        // The backoff of our own failure is over, or this attempt would not be made.
+        if (backoff !== undefined && backoff.generation !== this.#failedAs)
+          throw new BackedOff(backoff.failure, backoff.rejections, backoff.failures);
         isKept = lease !== undefined;
         if (isKept) return lease;
         const taken = await store.acquire({ kind: 'token', id: newest.id }, this.#leaseMs);
@@ -145,6 +149,7 @@ export class SharedToken implements SharingLink {
 
   async #shareFailure(name: StoredName, failure: RecordedFailure | undefined): Promise<void> {
     const isWritten = failure !== undefined && (await writeBackoff(this.parts.store, name, failure));
+    if (isWritten) this.#failedAs = name.generation;
     if (isWritten) await this.#channel.publish(name.id, 'pause', name.generation);
   }
 

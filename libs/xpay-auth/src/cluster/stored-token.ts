@@ -51,6 +51,8 @@ export interface SharedBackoff {
   readonly rejections: number;
   /** Failed attempts in a row of the instance that wrote it. */
   readonly failures: number;
+  /** Of the lease under which it was written. */
+  readonly generation: number;
 }
 
 /** A backoff is kept for this long after its end, so that the next rejection of an account is counted after the last. */
@@ -73,7 +75,12 @@ export async function readBackoff(store: Store, id: string, usableForMs: number)
   const capMs = refusals > 0 || usableForMs > 0 ? Infinity : longestMs - (pauseMs - remainingMs);
   const retryAfterMs = Math.min(remainingMs, capMs);
   if (retryAfterMs <= 0) return undefined;
-  return { failure: new XPayAuthError(code, message, { retryAfterMs }), rejections: refusals, failures: isCount(failures) ? failures : 0 };
+  return {
+    failure: new XPayAuthError(code, message, { retryAfterMs }),
+    rejections: refusals,
+    failures: isCount(failures) ? failures : 0,
+    generation: entry.generation,
+  };
 }
 
 /** Returns `false` if there was nothing to share, or the store has a newer one. Throws `store_unavailable`. */
@@ -84,7 +91,14 @@ export async function writeBackoff(
 ): Promise<boolean> {
   const { code, message, retryAfterMs } = error;
   if (NOT_SHARED.includes(code) || backoffMs <= 0) return false;
-  const stored = { code, message, pauseMs: backoffMs, refusals: rejections, asked: retryAfterMs !== undefined, failures };
+  const stored = {
+    code,
+    message,
+    pauseMs: backoffMs,
+    refusals: rejections,
+    asked: retryAfterMs !== undefined,
+    failures,
+  };
   return store.write({ kind: 'pause', id }, { value: JSON.stringify(stored), generation, lifeMs: backoffMs + KEPT_MS });
 }
 

@@ -39,6 +39,7 @@ class Play {
   secretKey = 'k-0';
   readonly waiting: Promise<void>[] = [];
   readonly rejected = new Set<string>();
+  rejectedAt = -Infinity;
   readonly codes = new Set<XPayAuthErrorCode>();
   readonly #endsAt = new Map<string, number>();
   #underWay = 0;
@@ -90,6 +91,8 @@ class Play {
       if (this.mood === 'refuses') throw new XPayAuthError('invalid_credentials', 'no');
       if (this.mood !== 'repeats itself') this.#issued++;
       const value = `t-${this.#issued}`;
+      // A new grant ends the rejection of a token after 5 s.
+      if (this.clock.monotonic() >= this.rejectedAt + 5_000) this.rejected.delete(value);
       this.#endsAt.set(value, this.clock.monotonic() + LIFE_MS - MARGIN_MS + 1);
       const accessToken = new AccessToken(value, { expiresAt: this.clock.now() + LIFE_MS });
       return { accessToken, username: 'app@example.test', scopes: [], isAPI: true, upstreamNow: this.clock.now() };
@@ -126,6 +129,7 @@ async function perform(play: Play, action: Step): Promise<void> {
       const token = play.source.peek();
       if (token === undefined) break;
       play.rejected.add(token.value);
+      play.rejectedAt = play.clock.monotonic();
       play.source.invalidate(token);
       break;
     }

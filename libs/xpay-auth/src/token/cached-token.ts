@@ -160,7 +160,6 @@ export class CachedToken implements TokenListener {
 
   #renew(): Promise<AccessToken | undefined> {
     return this.#flights.run('token', async () => {
-      if (this.#usableForMs() === 0) await this.backoff.awaitShort(this.#stop.signal);
       const standing = this.backoff.standing();
       if (standing === undefined) {
         return this.parts.instrumentation.observe({ type: 'renew token' }, () => this.#obtain());

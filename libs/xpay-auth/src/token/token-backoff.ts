@@ -1,17 +1,16 @@
 import type { AccessToken, Credentials } from '../core/credentials.js';
 import type { Clock } from '../core/clock.js';
-import { XPayAuthError, asXPayAuthError } from '../core/errors.js';
+import { XPayAuthError, type XPayAuthErrorCode, asXPayAuthError } from '../core/errors.js';
 import {
   BackedOff,
   type Backoff,
   type BackoffPolicy,
   backoffAfter,
   doubled,
-  isAwaited,
   standingFailure,
   withRetryAfter,
 } from '../async/backoff.js';
-import { deadline, sleep, unanswered } from '../async/promises.js';
+import { deadline, unanswered } from '../async/promises.js';
 import type { AppAccount } from './app-account.js';
 import {
   AccountChanged,
@@ -66,14 +65,6 @@ export class TokenBackoff {
     const failure = standingFailure(this.#backoff, this.parts.clock.monotonic());
     this.lastError = failure ?? this.lastError;
     return failure;
-  }
-
-  /** While a short backoff of our own lasts, resolves at its end; at once otherwise. */
-  async awaitShort(signal: AbortSignal): Promise<void> {
-    const { until, isAwaited } = this.#backoff ?? {};
-    const { clock } = this.parts;
-    const ms = isAwaited === true ? (until ?? 0) - clock.monotonic() : 0;
-    if (ms > 0) await sleep(clock, ms, signal);
   }
 
   /** Whether the upstream has rejected this token. */
@@ -175,11 +166,17 @@ export class TokenBackoff {
     const tookMs = mono - run.startedAt;
     const failed = { error, failures, usableForMs: usableForMs(), lifeMs: current?.lifeMs, tookMs };
     const backoffMs = backoffAfter(failed, policy, random);
-    const until = Math.max(mono + backoffMs, this.#backoff?.until ?? -Infinity);
-    this.#backoff = { until, error, isAwaited: isAwaited(error, until - mono) };
+    // Without a token, the caller after a first brief failure need not fail too. Other instances back off.
+    const isRetriedAtOnce =
+      failures === 1 && failed.usableForMs === 0 && error.retryAfterMs === undefined && BRIEF.includes(error.code);
+    const until = isRetriedAtOnce ? mono : mono + backoffMs;
+    this.#backoff = { until: Math.max(until, this.#backoff?.until ?? -Infinity), error };
     return (run.failure = { error, backoffMs, rejections: 0, failures });
   }
 }
+
+/** Failures that the next attempt often does not have, unless the upstream asks for time. */
+const BRIEF: readonly XPayAuthErrorCode[] = ['upstream_unavailable', 'upstream_timeout'];
 
 /** The state of one attempt. */
 interface Run {
