@@ -117,9 +117,9 @@ async function withCard(at: World): Promise<void> {
 }
 
 /** A gift-stream 400 whose `timestamp` is set by the test, in seconds. */
-function refusal(message: string, timestamp: number): UpstreamAnswer {
+function refusal(message: string, timestamp: number, receivedAt = timestamp * 1_000): UpstreamAnswer {
   const text = JSON.stringify({ message, timestamp });
-  return { status: 400, text, receivedAt: 0, upstreamNow: undefined, header: () => undefined };
+  return { status: 400, text, receivedAt, upstreamNow: undefined, header: () => undefined };
 }
 
 describe('the token of gift-stream', () => {
@@ -266,6 +266,15 @@ describe('calls of gift-stream', () => {
       expect(() => api.decode(refusal('Missing Card Id', exp + 1), call, token)).toThrow(XPayAuthError);
     },
   );
+
+  it('E8 · a wrong timestamp of the upstream alone does not end a token', async () => {
+    await using at = await world();
+    const call = { method: 'GET', path: '/sites', uuid: '00000000-0000-4000-8000-000000000000' } as const;
+    const expiresAt = at.clock.now() + LIFE_MS;
+    const token = new AccessToken(unsignedJwt({ exp: expiresAt / 1_000 }), { expiresAt });
+    const fast = refusal('Something Went Wrong', expiresAt / 1_000 + 7_200, at.clock.now());
+    expect(() => giftStream().api.decode(fast, call, token)).toThrow('Something Went Wrong');
+  });
 
   it('reads a gift card with the header `Authorisation`, which only that path needs', async () => {
     await using at = await world({ requireAuthorisation: true });

@@ -53,10 +53,8 @@ export class RejectedTokens {
 
   /** Returns for how many ms more a grant of this token is refused; 0: it is accepted. */
   refusedForMs(token: AccessToken, mono: number, ageMs: number): number {
-    if (!this.has(token)) return 0;
-    // A grant that may be older than the rejection proves nothing.
-    const isOlder = ageMs > 0 && mono - ageMs <= this.#rejectedAt;
-    return isOlder ? RENEWAL_INTERVAL_MS : Math.max(0, this.#rejectedAt + RENEWAL_INTERVAL_MS - mono);
+    // A grant that was requested before says nothing new.
+    return this.has(token) ? Math.max(0, this.#rejectedAt + RENEWAL_INTERVAL_MS - (mono - ageMs)) : 0;
   }
 
   /** Returns the backoff before the next renewal; `undefined`: it is due at once. */

@@ -3,9 +3,10 @@ import { XPayAuthError } from '../../core/errors.js';
 import type { ApiCall, ApiLanguage, UpstreamAnswer } from '../../core/ports.js';
 import { FORM_HEADERS, encodeForm } from '../../http/encode.js';
 import { reportedError, unreadable } from '../../http/failure.js';
+import { type TokenRejectionOptions, isUnauthorized } from '../token-rejection.js';
 import { dataOf, messageOf, upstreamNow } from './gift-stream.wire.js';
 
-export interface GiftStreamApiOptions {
+export interface GiftStreamApiOptions extends TokenRejectionOptions {
   /**
    * Which message of a 400 means that the token was rejected. gift-stream answers 400 to every failure, and documents one such
    * message: `Missing Token`. Calls that move money are repeated after it, so the message must be about the token and nothing
@@ -29,6 +30,7 @@ const MISSING_FIELD = /^missing\b/i;
 
 /** gift-stream's API: forms in, `{ message, timestamp, data }` out, a bearer with each call, and 400 for any refusal. */
 export function giftStreamApi(options: GiftStreamApiOptions): ApiLanguage {
+  const isTokenRejected = options.isTokenRejected ?? isUnauthorized;
   const isTokenRejection = options.isTokenRejection ?? ((message) => TOKEN_REJECTION.test(message));
   return {
     encode(call, token) {
@@ -49,7 +51,9 @@ export function giftStreamApi(options: GiftStreamApiOptions): ApiLanguage {
     },
 
     decode(answer, call, token) {
-      if (answer.status === 401) return { kind: 'token rejected', untouched: true };
+      if (isTokenRejected(answer)) {
+        return { kind: 'token rejected', untouched: answer.status === 401 || call.method === 'GET' };
+      }
       const found = answer.status < 300 ? dataOf(answer) : undefined;
       if (found !== undefined) return { kind: 'data', data: found.data };
       const message = messageOf(answer);
@@ -79,9 +83,10 @@ const TEMPLATES: readonly (readonly [RegExp, string])[] = [
   [/^\/sites\/[^/?#]+$/, '/sites/{siteId}'],
 ];
 
-/** Whether the token has expired, by the upstream's clock if the answer states it. */
+/** Whether the token has expired, by our clock and by the upstream's if the answer states it: a gateway's `Date` may be wrong. */
 function isOver({ expiresAt }: AccessToken, answer: UpstreamAnswer): boolean {
-  return expiresAt !== undefined && expiresAt <= (upstreamNow(answer) ?? answer.receivedAt);
+  const { receivedAt } = answer;
+  return expiresAt !== undefined && expiresAt <= Math.min(receivedAt, upstreamNow(answer) ?? receivedAt);
 }
 
 function bodyOf({ method, body, encodedBody }: ApiCall): { body?: string } {

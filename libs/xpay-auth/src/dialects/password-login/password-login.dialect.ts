@@ -80,8 +80,9 @@ function nonRefusalError(answer: UpstreamAnswer): XPayAuthError {
 }
 
 /** An API with a bearer token: JSON (or a form, given as `URLSearchParams`) in, JSON out, and failures by HTTP status. */
-function passwordLoginApi({ tokenRejectedStatuses = [401] }: PasswordLoginDialectOptions): ApiLanguage {
-  const rejections: readonly number[] = tokenRejectedStatuses;
+function passwordLoginApi(options: PasswordLoginDialectOptions): ApiLanguage {
+  const statuses: readonly number[] = options.tokenRejectedStatuses ?? [401];
+  const isTokenRejected = options.isTokenRejected ?? ((answer: UpstreamAnswer) => statuses.includes(answer.status));
   return {
     encode(call, token) {
       const { method, path, headers } = call;
@@ -96,7 +97,7 @@ function passwordLoginApi({ tokenRejectedStatuses = [401] }: PasswordLoginDialec
 
     decode(answer, { method }, token) {
       const { status, text } = answer;
-      if (rejections.includes(status)) {
+      if (isTokenRejected(answer)) {
         return { kind: 'token rejected', untouched: status === 401 || method === 'GET' };
       }
       if (status < 300) return { kind: 'data', data: text === '' ? null : parsed(answer) };

@@ -1,8 +1,9 @@
 import { XPayAuthError } from '../../core/errors.js';
+import type { TokenRejectionOptions } from '../token-rejection.js';
 import { DEFAULT_TOKEN_AT } from './password-login.wire.js';
 
 /** Options of the dialect `passwordLogin`. */
-export interface PasswordLoginDialectOptions {
+export interface PasswordLoginDialectOptions extends TokenRejectionOptions {
   /**
    * Path of the login, below `baseUrl`. FastAPI answers 307 to a trailing slash too many, which is not followed.
    * @default '/auth/login'
@@ -55,7 +56,7 @@ export interface PasswordLoginDialectOptions {
    */
   refreshPath?: string;
   /**
-   * HTTP statuses of an API call by which the upstream rejects the token. Add 403 for FastAPI before 0.122, whose `HTTPBearer`
+   * HTTP statuses of an API call by which the upstream rejects the token, unless `isTokenRejected` is set. Add 403 for FastAPI before 0.122, whose `HTTPBearer`
    * answered it. A call that is not a GET is then not repeated, because a 403 may have other reasons.
    * @default [401] (RFC 6750 §3.1)
    */

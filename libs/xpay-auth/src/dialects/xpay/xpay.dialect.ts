@@ -4,10 +4,11 @@ import type { ApiLanguage, Dialect, Purpose } from '../../core/ports.js';
 import { isObject } from '../../http/answer.js';
 import { encodeJson } from '../../http/encode.js';
 import { rejectedCredentials, reportedError } from '../../http/failure.js';
+import { type TokenRejectionOptions, isUnauthorized } from '../token-rejection.js';
 import { decodeEnvelope, decodeGrant, type XPayError } from './xpay.wire.js';
 
 /** Options of the dialect {@link xPay}. */
-export interface XPayDialectOptions {
+export interface XPayDialectOptions extends TokenRejectionOptions {
   /**
    * The value of `isAPI` in logins at xPay.stream: one for all purposes, or one for each. @default true
    */
@@ -64,6 +65,7 @@ export function xPay(options: XPayDialectOptions = {}): Dialect {
 }
 
 function xPayApi(options: XPayDialectOptions): ApiLanguage {
+  const isTokenRejected = options.isTokenRejected ?? isUnauthorized;
   const rejections = options.tokenRejections ?? ['invalid token', 'token expired'];
   const isReadOnly = options.isReadOnly ?? ((path) => /\/(?:find|view|preview)$/.test(path));
   return {
@@ -80,15 +82,14 @@ function xPayApi(options: XPayDialectOptions): ApiLanguage {
     }),
 
     decode(answer, call, token) {
+      // Only the path counts: `…/confirm?back=/find` is a payment.
+      const isRead = (): boolean => isReadOnly(call.path.replace(/[?#].*$/s, ''));
       // The answer to a bad bearer is not documented. In HTTP it is a 401.
-      if (answer.status === 401) return { kind: 'token rejected', untouched: true };
+      if (isTokenRejected(answer)) return { kind: 'token rejected', untouched: answer.status === 401 || isRead() };
       const envelope = decodeEnvelope(answer);
       if (envelope.kind === 'success') return { kind: 'data', data: envelope.data, reference: envelope.reference };
       const { error, reference } = envelope;
-      if (rejections.includes(error.message)) {
-        // Only the path counts: `…/confirm?back=/find` is a payment.
-        return { kind: 'token rejected', untouched: isReadOnly(call.path.replace(/[?#].*$/s, '')), reference };
-      }
+      if (rejections.includes(error.message)) return { kind: 'token rejected', untouched: isRead(), reference };
       throw reportedError(error.message, token.value, { reference });
     },
 
