@@ -22,6 +22,8 @@ export class ModelStore extends MemoryStore {
   #disturbedAt = -Infinity;
   readonly #leased = new Map<string, number>();
   readonly #written = new Map<string, number>();
+  /** An entry that has expired refuses no earlier one. */
+  readonly #writtenUntil = new Map<string, number>();
 
   constructor(private readonly world: ModelClock) {
     super(new ServerClock(world));
@@ -48,6 +50,7 @@ export class ModelStore extends MemoryStore {
     super.flush();
     this.#disturb();
     this.#written.clear();
+    this.#writtenUntil.clear();
   }
 
   override read(name: EntryName): Promise<Entry | undefined> {
@@ -56,8 +59,11 @@ export class ModelStore extends MemoryStore {
 
   override write(name: EntryName, entry: NewEntry): Promise<boolean> {
     return this.#answered(async () => {
+      const key = `${name.kind} ${name.id}`;
+      if (this.world.monotonic() >= (this.#writtenUntil.get(key) ?? Infinity)) this.#written.delete(key);
       const isWritten = await super.write(name, entry);
       if (isWritten) this.#mustGrow(this.#written, name, entry.generation, 'written');
+      if (isWritten) this.#writtenUntil.set(key, this.world.monotonic() + entry.lifeMs);
       return isWritten;
     });
   }
