@@ -27,6 +27,8 @@ export class CachedToken implements TokenListener {
   /** The last token for which `expired` was emitted. */
   #expired: HeldToken | undefined;
   #clockSkewMs = 0;
+  /** Whether the attempt in progress was started while the token was usable. */
+  #isInBackground = false;
   /** Brings `undefined` when there was nothing to adopt. */
   readonly #flights: SingleFlight<AccessToken | undefined>;
   readonly #stop = new AbortController();
@@ -129,7 +131,10 @@ export class CachedToken implements TokenListener {
     const isBackedOff = this.parts.clock.monotonic() < this.backoff.until;
     if (isBackedOff || this.#flights.has('token') || this.#stop.signal.aborted) return;
     // Events, status and backoff report a failure; no caller waits for this promise.
-    this.#renew().catch(() => undefined);
+    this.#isInBackground = true;
+    this.#renew()
+      .catch(() => undefined)
+      .finally(() => (this.#isInBackground = false));
   }
 
   /** Returns the result of the attempt in progress, or of a new one, for one caller. */
@@ -140,10 +145,19 @@ export class CachedToken implements TokenListener {
       this.#expired = held;
       this.parts.emit({ type: 'expired', failures: this.backoff.failures });
     }
-    const token = await abortable(this.#renew(), signal);
+    const token = await abortable(this.#renewedInTime(), signal);
     if (token === undefined) return this.#renewed(signal);
     // It may have been rejected since it arrived.
     return this.backoff.isRejected(token) ? this.get(signal) : token;
+  }
+
+  /** Callers who join an attempt in the background, as the token expires, get one of their own if it fails. */
+  async #renewedInTime(): Promise<AccessToken | undefined> {
+    if (!this.#isInBackground) return this.#renew();
+    return this.#renew().catch((failure: unknown) => {
+      if (this.backoff.standing() !== undefined || this.#stop.signal.aborted) throw failure;
+      return this.#renew();
+    });
   }
 
   /** As {@link #renewed}, and the current token where that fails. Our own backoff started before the doubt, so it ends. */
