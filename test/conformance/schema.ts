@@ -9,7 +9,7 @@ const label = z.string().regex(/^[A-Z]\w*$/, 'a label begins with a capital');
 const range = z.union([z.number(), z.tuple([z.number(), z.number()])]);
 
 /** Answers of the upstream to a login. */
-const answer = z.enum(['badGateway', 'redirects']);
+const answer = z.enum(['badGateway', 'redirects', 'refuses', 'expired']);
 
 /** Changes of the upstream. Settings that are absent stay. */
 const upstream = z.strictObject({
@@ -52,6 +52,7 @@ const tokenStep = z.discriminatedUnion('do', [
     expect: tokenOutcome,
   }),
   z.strictObject({ do: z.literal('peek'), expect: tokenOutcome }),
+  z.strictObject({ do: z.literal('invalidate') }),
   ...commonSteps,
 ]);
 
@@ -60,7 +61,15 @@ export const tokenCases = z.strictObject({
   cases: z.array(
     z.strictObject({
       ...base,
-      given: z.strictObject({ upstream }).optional(),
+      given: z
+        .strictObject({
+          upstream: upstream.optional(),
+          /** Two tokens of one account and one second are equal. */
+          equalTokensWithinASecond: z.boolean().optional(),
+          /** Options of the module, in place of those that README.md states. */
+          token: z.strictObject({ refreshAt: z.tuple([z.number(), z.number()]), hardMarginMs: ms }).optional(),
+        })
+        .optional(),
       steps: z.array(tokenStep).min(1),
     }),
   ),

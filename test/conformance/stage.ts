@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Fault, ManualClock, XPayEmulator } from 'nestjs-xpay-auth/testing';
+import { type Fault, type ManualClock, type XPayEmulator, xpayMalformed } from 'nestjs-xpay-auth/testing';
 import type { CommonStep, Tally, UpstreamChanges } from './schema.js';
+
+type UpstreamAnswerName = NonNullable<UpstreamChanges['always']>;
 
 const LOGIN = '/client/authenticate';
 
@@ -31,8 +33,10 @@ export function changeUpstream(xpay: XPayEmulator, changes: UpstreamChanges): vo
   for (const [username, { secretKey }] of Object.entries(changes.accounts ?? {}))
     xpay.addAccount({ username, secretKey });
   if (changes.clear === true) xpay.faults.clear();
-  const faults: Record<'badGateway' | 'redirects', Fault> = {
+  const faults: Record<UpstreamAnswerName, Fault> = {
     badGateway: { kind: 'html502' },
+    refuses: { kind: 'transform', transform: () => ({ error: { message: 'invalid credentials', data: null } }) },
+    expired: xpayMalformed.expiryInThePast,
     redirects: { kind: 'redirect', location: xpay.url + LOGIN },
   };
   for (const answer of changes.next ?? []) xpay.faults.next(faults[answer], { path: LOGIN });

@@ -9,7 +9,8 @@ const NOT_RANDOM = { refreshAt: [0.7, 0.7], backoffMs: { min: 1_000, max: 1_000 
 
 /** Callers of `XPayTokenService`, with an emulated upstream. */
 export async function openTokenStage({ given }: TokenCase): Promise<Stage<TokenStep>> {
-  const app = await startOutbound({ token: NOT_RANDOM });
+  const { equalTokensWithinASecond = false } = given ?? {};
+  const app = await startOutbound({ token: { ...NOT_RANDOM, ...given?.token } }, { equalTokensWithinASecond });
   changeUpstream(app.xpay, given?.upstream ?? {});
   return new TokenStage(app);
 }
@@ -30,6 +31,7 @@ class TokenStage implements Stage<TokenStep> {
   async take(step: TokenStep): Promise<void> {
     const { tokens } = this.app;
     if (step.do === 'peek') return this.#check(tokens.peek(), step.expect);
+    if (step.do === 'invalidate') return tokens.invalidate(tokens.peek() ?? '');
     if (step.do !== 'ask') return takeCommonStep(this.#set, step);
     const rounds = step.inTurn === true ? step.callers : 1;
     for (let round = 0; round < rounds; round++) {
