@@ -26,6 +26,7 @@ const ROWS = {
   O19: 'module destroyed during a refresh: no timers, no sockets left',
   E3: 'the machine slept: no expired token',
   E4: 'wrong clocks, short lifetimes: no expired token',
+  E5: 'a rejected token is issued again: accepted after 5 s',
   E7: 'an expiry in the year 9999: accepted, capped',
 };
 
