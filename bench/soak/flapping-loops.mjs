@@ -26,14 +26,8 @@ const PEERS = {
   async azure() {
     const index = require.resolve('@azure/core-rest-pipeline');
     const { createTokenCycler } = await import(pathToFileURL(index.replace(/index\.js$/, 'util/tokenCycler.js')));
-    const getToken = async () => {
-      const response = await fetch(`${endpoint}/token`, { method: 'POST', body: 'grant_type=client_credentials' });
-      if (!response.ok) return null;
-      const { access_token: token, expires_in: life } = await response.json();
-      return { token, expiresOnTimestamp: Date.now() + life * 1_000 };
-    };
     const windows = { forcedRefreshWindowInMs: 200, refreshWindowInMs: 600, retryIntervalInMs: 100 };
-    const cycle = createTokenCycler({ getToken }, windows);
+    const cycle = createTokenCycler({ getToken: fetchToken }, windows);
     return async () => (await cycle(['scope'], {})).token;
   },
   async badgateway() {
@@ -76,3 +70,10 @@ answer(LIFE_S, {
     return counts;
   },
 });
+
+async function fetchToken() {
+  const response = await fetch(`${endpoint}/token`, { method: 'POST', body: 'grant_type=client_credentials' });
+  if (!response.ok) return null;
+  const { access_token: token, expires_in: life } = await response.json();
+  return { token, expiresOnTimestamp: Date.now() + life * 1_000 };
+}

@@ -21,7 +21,10 @@ export async function startUpstream(seed) {
     request.resume();
     // Both are drawn for every request, so that the n-th request has the same fate everywhere.
     const [share, kind] = [random(), Math.floor(random() * 3)];
-    if (share < FAILING_SHARE) return Object.values(FAULTS)[kind](request, response);
+    if (share < FAILING_SHARE) {
+      Object.values(FAULTS)[kind](request, response);
+      return;
+    }
     const body = {
       access_token: `${requests}.${Date.now() + LIFE_S * 1_000}`,
       token_type: 'Bearer',

@@ -19,7 +19,11 @@ describe('readToken', () => {
     const grant = { accessToken, username: 'app', scopes: [], isAPI: true, lifeMs, receivedAt, clockSkewMs: 0 };
     await clock.advance(lateMs);
     await writeToken(store, { id: 'account', generation: 1 }, grant);
-    const reader = { now: () => clock.now() + aheadMs, monotonic: () => clock.monotonic(), setTimer: clock.setTimer };
+    const reader = {
+      now: () => clock.now() + aheadMs,
+      monotonic: () => clock.monotonic(),
+      setTimer: clock.setTimer.bind(clock),
+    };
     const read = await readToken(store, reader, 'account');
     expect(lifeMs - (read?.ageMs ?? 0)).toBe(remainingMs);
   });

@@ -74,7 +74,7 @@ export const FAILURES = {
   upstream_business_error: { status: 502, trouble: 'upstream', message: 'The upstream service reported an error' },
   /** The upstream rejected the app account, or a token that it has just issued to the app account. */
   credentials_rejected: { status: 502, trouble: 'ours', message: 'The upstream service refused this application' },
-  /** The configuration of the app is wrong. Only the log contains the details. */
+  /** The configuration of the app is wrong; only the log contains the details. */
   configuration: { status: 500, trouble: 'ours', message: 'Internal server error' },
 } as const satisfies Record<string, FailureKind>;
 

@@ -59,7 +59,7 @@ export interface XPayAuthOptions extends XPayAuthInstanceOptions {
    */
   credentials?: Credentials | (() => Credentials | Promise<Credentials>);
   /**
-   * Scopes that imply other scopes, such as `{ tme_admin: ['tme_user'] }`. The option is transitive. A cycle fails the boot.
+   * Scopes that imply other scopes, such as `{ tme_admin: ['tme_user'] }`. Implied scopes can imply further scopes. A cycle fails the boot.
    * @default {} (no scope implies another)
    */
   scopeHierarchy?: Record<string, readonly string[]>;
@@ -100,7 +100,8 @@ export interface XPayAuthOptions extends XPayAuthInstanceOptions {
 /** Options of the app token: when it is refreshed, and what happens while the upstream fails. Durations in milliseconds. */
 export interface TokenOptions {
   /**
-   * Two fractions of the token lifetime. This instance refreshes the token in the background at a random time between them.
+   * Range of the token lifetime, as two fractions; each instance refreshes the token in the background at its own point in this
+   * range.
    * @default [0.65, 0.75]
    */
   refreshAt?: readonly [number, number];
@@ -117,7 +118,7 @@ export interface TokenOptions {
    */
   backoffMs?: Range;
   /**
-   * Milliseconds between attempts to obtain a token while the upstream rejects the app account. The wait starts at `min` and doubles
+   * Milliseconds between attempts to obtain a token while the upstream rejects the app account; the wait starts at `min` and doubles
    * up to `max`.
    * @default { min: 1_000, max: 60_000 }
    */
@@ -153,18 +154,18 @@ export interface VerificationOptions {
    */
   maxEntries?: number;
   /**
-   * Maximum number of concurrent checks at the upstream; further checks wait. A quarter, at least one, is reserved for the
-   * renewal of cached credentials. @default 64
+   * Maximum number of concurrent checks at the upstream; further checks wait. A quarter, at least one, is reserved for the renewal of
+   * cached credentials. @default 64
    */
   maxConcurrent?: number;
   /**
-   * Maximum number of callers who wait for a check; beyond it 503 `overloaded`. The newest caller of the address with the most
-   * waiting callers makes room. `0`: no one waits. @default 10_000
+   * Maximum number of callers who wait for a check; if more callers wait, the newest caller from the address with the most waiting
+   * callers gets 503 `overloaded`. With `0`, callers do not wait. @default 10_000
    */
   maxQueued?: number;
   /**
-   * Milliseconds that a caller waits for a check before 503 `overloaded`; up to four times as long while the callers before it
-   * are served fast enough. @default 5_000
+   * Milliseconds that a caller waits for a check before the caller gets 503 `overloaded`; the caller waits up to four times as long if
+   * the callers ahead are served fast enough. @default 5_000
    */
   queueTimeoutMs?: number;
   /**
@@ -256,7 +257,7 @@ export interface HttpOptions {
    */
   allowInsecureHosts?: readonly string[];
   /**
-   * Agents of Node, for keep-alive, client certificates or a proxy. Proxy variables such as `HTTP_PROXY` are ignored. The
+   * Agents of Node, for keep-alive, client certificates or a proxy; proxy variables such as `HTTP_PROXY` are ignored. The
    * `axios.defaults` of the app and the global agents of Node are ignored too, so that credentials go only where this option
    * says. (Some releases of axios send an https request to such a proxy in clear.)
    * @default agents of this instance, with keep-alive
