@@ -86,7 +86,7 @@ const ROWS: Record<OptionPath, Row> = {
     says: 'token.hardMarginMs: -1 is not allowed; expected number to be >=0',
   },
   'token.backoffMs': {
-    default: { min: 1_000, max: 30_000 },
+    default: { min: 125, max: 30_000 },
     bad: { min: 5, max: 1 },
     says: 'token.backoffMs: {"min":5,"max":1} is not allowed; expected min at most max',
   },
