@@ -26,7 +26,7 @@ const PROBE_EVERY_MS = 1_000;
 const REJECTS_WRITES = /^(?:OOM|MISCONF|NOREPLICAS)(?= )/;
 /** Reply of a server that has become a replica. The primary is another server. */
 const IS_REPLICA = 'READONLY';
-/** Start of a script's reply to an instance that has another index key than the store was used with. */
+/** Prefix of a script's reply when the index key of this instance differs from the one that wrote the store. */
 const OTHER_INDEX_KEY = /^XPAYINDEX /;
 /** Replies to a Redis user who lacks a right. Redis 7.0 has a different text inside a script. */
 const DENIED = /^NOPERM |^ERR The user executing the script/;
@@ -37,7 +37,7 @@ const DENIED = /^NOPERM |^ERR The user executing the script/;
  */
 export class RedisLink {
   #reason: string | undefined;
-  /** The script that the server rejects because of a wrong setting, until it succeeds. */
+  /** The script that the server last rejected because of a wrong setting. Cleared when that script succeeds. */
   #fault: { readonly script: Script; readonly reason: string } | undefined;
   #lastError: string | undefined;
   #closed = false;
@@ -134,7 +134,7 @@ export class RedisLink {
     }
     const [code] = REJECTS_WRITES.exec(message) ?? [];
     if (code !== undefined) {
-      this.#warn(`Redis refuses writes (${code}). Operations that need a write continue without it.`);
+      this.#warn(`Redis refuses writes (${code}). Operations that need a write continue without the store.`);
       return unavailable(`it refuses writes (${code})`);
     }
     const reason = reasonOf(thrown);
