@@ -29,7 +29,7 @@ export class CachedToken implements TokenListener {
   #clockSkewMs = 0;
   /** Whether the attempt in progress was started while the token was usable. */
   #isInBackground = false;
-  /** Brings `undefined` when there was nothing to adopt. */
+  /** The attempt in progress. Resolves to `undefined` if it only read the store and found no newer token. */
   readonly #flights: SingleFlight<AccessToken | undefined>;
   readonly #stop = new AbortController();
 
@@ -96,7 +96,7 @@ export class CachedToken implements TokenListener {
     this.#stop.abort(new XPayAuthError('shutting_down', 'The application is shutting down'));
   }
 
-  /** Takes the newer token of another instance, unless an attempt is in progress. Meanwhile callers start none. */
+  /** Takes the newer token of another instance, unless an attempt is in progress. Callers wait for this read and start no attempt. */
   adopt(read: () => Promise<LiveGrant | undefined>): void {
     if (this.#flights.has('token') || this.#stop.signal.aborted) return;
     const adoption = this.#flights.run('token', async () => {

@@ -24,7 +24,7 @@ export interface CredentialCacheParts {
   readonly issuer: symbol;
   readonly clock: Clock;
   readonly policy: PeriodPolicy & {
-    /** Credentials that are cached at once. */
+    /** Maximum number of cached credentials. */
     readonly maxEntries: number;
   };
   readonly revocations: Revocations;
@@ -32,7 +32,7 @@ export interface CredentialCacheParts {
   /** Where verified credentials are shared with other instances. */
   readonly shared?: SharedCredentials | undefined;
   readonly instrumentation: Instrumentation;
-  /** Whether a renewal could be checked now, or soon if it is urgent. */
+  /** Whether there is a place for a renewal now. An urgent renewal may also wait for one. */
   readonly hasRoomForRenewal: (isUrgent: boolean) => boolean;
   readonly next: Authenticator;
 }
@@ -77,7 +77,7 @@ export class CredentialCache implements Authenticator {
 
   /** Checks a cached caller again in the background; only a rejection ends the entry early. */
   renew(caller: CachedCaller, presented: PresentedCredentials): void {
-    // Without room the next request of this caller tries again, so that a flood cannot make it miss its renewal.
+    // If there is no room, the next request of this caller tries again. A flood therefore cannot postpone the renewal.
     const isUrgent = this.#period.endOf(caller) - this.parts.clock.monotonic() <= URGENT_MS;
     if (!this.parts.hasRoomForRenewal(isUrgent)) return;
     this.#callers.postpone(presented.key, this.#period.nextRenewalOf(caller));
@@ -161,7 +161,7 @@ export class CredentialCache implements Authenticator {
     const { revocations, clock, policy } = this.parts;
     const mark = revocations.position();
     const found = await shared.recall(this.#sharedId(presented), presented.key);
-    // A revocation on this instance meanwhile is newer.
+    // A revocation on this instance during the read is newer than the stored entry.
     if (found === undefined || revocations.revokedSince(mark, found.principal.username)) return undefined;
     const { principal, ageMs, vouchedMs = Infinity } = found;
     if (ageMs >= policy.periodMs) return undefined;
@@ -191,12 +191,12 @@ export class CredentialCache implements Authenticator {
     return this.parts.revocations.revokedSince(mark, principal.username);
   }
 
-  /** Whether the upstream was called for this user again since, so that the later answer holds. */
+  /** Whether the cache has an answer for this user from a later call of the upstream. The later answer counts. */
   #isOvertaken({ askedAt, principal }: Verified): boolean {
     return (this.#callers.checkedAtOf(principal.username) ?? -Infinity) > askedAt;
   }
 
-  /** Returns the text that names these credentials in the store, with the upstream that checks them. */
+  /** Returns the text that identifies these credentials in the store. It includes the upstream that checks them. */
   #sharedId({ by, credentials }: PresentedCredentials): string {
     const { instance, dialect, baseUrl } = this.parts;
     const { username, secretKey } = credentials;
