@@ -1,6 +1,6 @@
 import type { UpstreamAnswer } from '../core/ports.js';
 
-/** The option of every dialect for upstreams that reject a token in a way of their own. */
+/** The option of every dialect for upstreams that reject a token with another answer than 401. */
 export interface TokenRejectionOptions {
   /**
    * Whether the answer of an API call rejects the token, and for no other reason. Called with each answer, whatever its status.
