@@ -8,7 +8,8 @@ const HELP = `npm run bench -- [table …] [options]
 
 Tables: ${TABLES.join(', ')} (default: all except soak, which takes ten minutes)
 
---rounds <n>         fresh processes for each row (the default depends on the table, at least 5)
+--rounds <n>         fresh processes for each row (the default depends on the table, at least 3)
+--pairs <n>          pairs of slices of each row of the table inbound (40)
 --soak-minutes <n>   duration of the table soak (10)
 --resume             skips tables that were measured with the present build
 --only <id,…>        measures and prints these rows of the table inbound, without recording them
@@ -18,6 +19,7 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     rounds: { type: 'string' },
+    pairs: { type: 'string' },
     'soak-minutes': { type: 'string' },
     only: { type: 'string' },
     resume: { type: 'boolean' },
@@ -50,6 +52,7 @@ async function measureTable(table) {
   const only = values.only?.split(',');
   const measured = await measure({
     ...(values.rounds !== undefined && { rounds: Number(values.rounds) }),
+    ...(values.pairs !== undefined && { pairs: Number(values.pairs) }),
     ...(values['soak-minutes'] !== undefined && { minutes: Number(values['soak-minutes']) }),
     ...(only !== undefined && { only: ({ id }) => only.includes(id) }),
     say: (line) => console.error(`${table}: ${line}`),

@@ -14,15 +14,13 @@ const recordedInbound = readResults('inbound');
 const recordedOutbound = readResults('outbound');
 
 try {
-  const { ROWS } = await import('./inbound/rows.mjs');
-  const quick = new Set(ROWS.filter((row) => row.quick).map(({ id }) => id));
   const inbound = await import('./inbound/table.mjs');
-  const { rows: measured } = await inbound.measure({ rounds: 1, nodes: [], only: ({ id }) => quick.has(id), say });
-  for (const { platform, id, name, ratio } of measured) {
+  const { rows: measured } = await inbound.measure({ rounds: 1, pairs: 8, nodes: ['24'], others: [], say });
+  for (const { platform, node, id, name, ratio } of measured) {
     const recorded = recordedInbound?.rows.find(
-      (row) => row.id === id && row.platform === platform && row.node === recordedInbound.node,
+      (row) => row.id === id && row.platform === platform && row.node === node,
     );
-    compare(`${platform}, ${name.replaceAll('**', '')}: requests/s of unguarded`, recorded?.ratio, ratio?.median);
+    compare(`${platform}, ${name.replaceAll('**', '')}`, recorded?.ratio, ratio.median);
   }
   const outbound = await import('./outbound/table.mjs');
   const { rows: paces } = await outbound.measure({ rounds: 1, peers: ['ours'], crowds: false, say });

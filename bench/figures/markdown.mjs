@@ -1,9 +1,9 @@
 // Renders the figures of the bench as Markdown tables, one renderer for each table.
 import { targets } from './targets.mjs';
 
-/** A median with its extremes. */
-const range = (spread, digits) =>
-  `${fixed(spread.median, digits)} (${fixed(spread.min, digits)}–${fixed(spread.max, digits)})`;
+/** A median with its extremes, if there are several values. */
+const range = ({ median, min, max, of }, digits) =>
+  of === 1 ? fixed(median, digits) : `${fixed(median, digits)} (${fixed(min, digits)}–${fixed(max, digits)})`;
 
 const fixed = (value, digits = 0) => (digits === 0 ? Math.round(value).toLocaleString('en') : value.toFixed(digits));
 
@@ -27,14 +27,11 @@ export const RENDERERS = {
       ]),
     ),
 
-  inbound: ({ rows, node: here }) =>
-    [...new Set(rows.map(({ platform, node }) => `${platform} ${node}`))]
-      .map((key) => key.split(' '))
-      .toSorted((one, other) => Number(one[1] !== here) - Number(other[1] !== here))
-      .map(([platform, node]) => {
-        const title = `### ${PLATFORM_NAMES[platform]}, Node ${node}`;
-        return `${title}\n\n${inboundTable(rows.filter((row) => row.platform === platform && row.node === node))}`;
-      })
+  inbound: ({ rows }) =>
+    Object.keys(PLATFORM_NAMES)
+      .map((platform) => [PLATFORM_NAMES[platform], rows.filter((row) => row.platform === platform)])
+      .filter(([, ofPlatform]) => ofPlatform.length > 0)
+      .map(([name, ofPlatform]) => `### ${name}\n\n${inboundTable(ofPlatform)}`)
       .join('\n\n'),
 
   outbound: ({ rows, callers }) =>
@@ -192,25 +189,30 @@ export const RENDERERS = {
   },
 };
 
+/** Three columns for each version of Node. The last version, which is not judged, has the ratio alone. */
 function inboundTable(rows) {
+  const nodes = [...new Set(rows.map(({ node }) => node))];
+  const columns = nodes.flatMap((node, at) => [
+    [`Node ${node}`, node, ({ ratio, noisy }) => `${range(ratio, 2)}${noisy ? ', too noisy' : ''}`],
+    ...(at > 0 && at === nodes.length - 1 ? [] : DETAILS.map(([head, cell]) => [head, node, cell])),
+  ]);
+  const names = new Map(rows.map(({ id, name }) => [id, name]));
   return table(
-    ['route', 'requests/s', 'of unguarded', 'µs of CPU', 'added', 'p50, ms', 'p99, ms', 'p99 of unguarded'],
-    rows.map(({ name, problem, ratio, perSecond, cpu, addedCpu, p50, p99, p99Ratio }) =>
-      ratio === undefined
-        ? [name, `not measured: ${firstLine(problem)}`, '', '', '', '', '', '']
-        : [
-            name,
-            fixed(perSecond.median),
-            range(ratio, 2),
-            fixed(cpu.median, 1),
-            fixed(addedCpu.median, 1),
-            fixed(p50.median, 1),
-            fixed(p99.median, 1),
-            fixed(p99Ratio.median, 2),
-          ],
-    ),
+    ['CPU time of an unguarded request / a guarded one', ...columns.map(([head]) => head)],
+    [...names].map(([id, name]) => [
+      name,
+      ...columns.map(([, node, cell]) => {
+        const row = rows.find((each) => each.id === id && each.node === node);
+        return row === undefined ? '' : cell(row);
+      }),
+    ]),
   );
 }
+
+const DETAILS = [
+  ['µs added', ({ addedCpu, cpu }) => `${fixed(addedCpu.median, 1)} of ${fixed(cpu.median, 1)}`],
+  ['p99 / unguarded', ({ p99Ratio }) => fixed(p99Ratio.median, 2)],
+];
 
 /** Shortens an error, which may have a stack, to fit a cell. Removes the paths of this machine. */
 function firstLine(problem = 'no message') {

@@ -38,7 +38,8 @@ function put(text, name, rendered) {
   return `${text.slice(0, from)}${begin}\n\n${rendered}\n\n${text.slice(to)}`;
 }
 
-function footOf({ table, measuredAt, node, machine, pinned, rows }) {
+function footOf({ table, measuredAt, node, machine, pinned, rows, how }) {
+  if (how !== undefined) return `_\`npm run bench -- ${table}\`, ${measuredAt.slice(0, 10)}, ${machine}, ${how}._`;
   const processes = Math.max(0, ...rows.map((row) => Object.values(row).find((value) => value?.of)?.of ?? 0));
   const each =
     table !== 'soak' && processes > 0 ? ` Medians of ${processes} fresh processes each, extremes in brackets.` : '';

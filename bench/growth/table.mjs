@@ -1,7 +1,7 @@
 // Cost by number of callers: one to a million, with a limited cache.
 import { fileURLToPath } from 'node:url';
 import { spread } from '../figures/statistics.mjs';
-import { loadFor } from '../inbound/duel.mjs';
+import { loadFor } from '../machine/load-for.mjs';
 import { withProcesses } from '../machine/child.mjs';
 import { LOAD_CORE, SERVER_CORE } from '../machine/cores.mjs';
 

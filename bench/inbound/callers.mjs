@@ -8,7 +8,20 @@ export const caller = {
   scopes: ['tme_user', 'tme_admin'],
 };
 
-export const basic = `Basic ${Buffer.from(`${caller.username}:${caller.secretKey}`).toString('base64')}`;
+const basicOf = ({ username, secretKey }) => `Basic ${Buffer.from(`${username}:${secretKey}`).toString('base64')}`;
+
+export const basic = basicOf(caller);
+
+/** Callers with names of one length, and their headers. There are more than a cache for one connection would hold. */
+export const callers = Array.from({ length: 256 }, (_, i) => ({
+  ...caller,
+  username: `caller-${1_000 + i}@example.test`,
+}));
+export const basics = callers.map(basicOf);
+
+/** A check like those of the examples of the peers. */
+const secretKeys = new Map(callers.map(({ username, secretKey }) => [username, secretKey]));
+export const isCaller = (username, secretKey) => secretKeys.get(username) === secretKey;
 
 export const issuer = 'http://127.0.0.1/realms/bench';
 export const audience = 'bench';

@@ -1,54 +1,41 @@
 // The rows of the inbound tables. `make` names an export of a module in variants/.
 const EVERYWHERE = ['express', 'fastify'];
-const ROOMY = ['--max-semi-space-size=64'];
+const SCOPES = ['ours', 'oursScopes'];
 
-/** The baseline of each row: equally warm, on the same platform, with the same flags. */
-export const BASELINE = { id: 'unguarded', make: ['plain', 'unguarded'] };
+/** What every row is compared with. */
+export const BASELINE = ['plain', 'unguarded'];
 
-export const ROWS = [
-  row('unguarded-again', 'unguarded, measured like the others (noise)', ['plain', 'unguarded']),
-  row('always-true', 'a guard that returns true', ['plain', 'alwaysTrue']),
-  row('digest-alone', 'a guard that only digests the header', ['plain', 'digestAlone']),
-  row('ours-basic', '**ours**, cached Basic', ['ours', 'oursBasic'], { nodes: true, quick: true }),
-  row('ours-bearer', '**ours**, cached Bearer', ['ours', 'oursBearer']),
-  row('ours-scopes', '**ours**, Basic with `@Scopes`', ['ours', 'oursScopes'], { quick: true }),
-  row('ours-global', '**ours**, Basic in a global guard', ['ours', 'oursGlobal']),
-  row('ours-passport', '**ours**, Basic through `AuthGuard("xpay")`', ['ours', 'oursPassport']),
-  row('ours-roomy', '**ours**, cached Basic, with a larger young generation', ['ours', 'oursBasic'], { flags: ROOMY }),
-  row('passport-constant', 'Passport, a constant strategy', ['passport', 'passportConstant'], { nodes: true }),
-  row(
-    'passport-roomy',
-    'Passport, a constant strategy, with a larger young generation',
-    ['passport', 'passportConstant'],
-    {
-      flags: ROOMY,
-    },
-  ),
-  row('passport-http', 'passport-http', ['passport', 'passportHttp'], { peer: 'passport-http' }),
-  row('passport-jwt', 'passport-jwt and a scope guard, secret as a string', ['passport', 'passportJwtString'], {
-    peer: 'passport-jwt',
-  }),
-  row(
-    'passport-jwt-key',
-    'passport-jwt and a scope guard, secret as a KeyObject',
-    ['passport', 'passportJwtKeyObject'],
-    {
-      peer: 'passport-jwt',
-    },
-  ),
-  row('nest-jwt', '@nestjs/jwt, secret as a string', ['tokens', 'nestJwtString'], { peer: '@nestjs/jwt' }),
-  row('nest-jwt-key', '@nestjs/jwt, secret as a KeyObject', ['tokens', 'nestJwtKeyObject'], { peer: '@nestjs/jwt' }),
-  row('oauth2-jwt-bearer', 'express-oauth2-jwt-bearer', ['tokens', 'oauth2JwtBearer'], {
-    platforms: ['express'],
-    peer: 'express-oauth2-jwt-bearer',
-  }),
-  row('keycloak', 'nest-keycloak-connect, offline', ['tokens', 'keycloakOffline'], { peer: 'nest-keycloak-connect' }),
-  row('fastify-basic-auth', '@fastify/basic-auth', ['fastify', 'fastifyBasicAuth'], {
-    platforms: ['fastify'],
-    peer: '@fastify/basic-auth',
-  }),
+/** The row whose ratio would be 1 on a machine without noise. */
+export const NOISE = 'unguarded-again';
+
+/** The rows with a target. They are measured together, on every version of Node and with repeats. */
+export const TARGETS = [
+  row(NOISE, 'unguarded against itself (noise)', ['plain', 'unguarded']),
+  row('digest-alone', 'a guard that only computes one SHA-256', ['plain', 'digestAlone']),
+  row('ours-scopes', '**ours**, `@Scopes`, one caller per connection', SCOPES),
+  row('ours-rotating', '**ours**, `@Scopes`, callers rotating over shared connections', SCOPES, { rotate: true }),
 ];
 
-function row(id, name, make, { platforms = EVERYWHERE, flags = [], nodes = false, quick = false, peer } = {}) {
-  return { id, name, make, platforms, flags, nodes, quick, peer };
+/** The other rows, measured once on the first version of Node. Rows of one group have equally long headers. */
+export const OTHERS = [
+  [
+    row('always-true', 'a guard that returns true', ['plain', 'alwaysTrue']),
+    row('ours-basic', '**ours**, `@Authenticated`', ['ours', 'oursBasic']),
+    row('ours-passport', '**ours**, through `AuthGuard("xpay")`', ['ours', 'oursPassport']),
+    row('passport-constant', 'Passport, a constant strategy', ['passport', 'passportConstant']),
+    row('passport-http', 'passport-http', ['passport', 'passportHttp']),
+    row('fastify-basic-auth', '@fastify/basic-auth', ['fastify', 'fastifyBasicAuth'], { platforms: ['fastify'] }),
+  ],
+  [
+    row('passport-jwt', 'passport-jwt and a scope guard, secret as a string', ['passport', 'passportJwtString']),
+    row('passport-jwt-key', 'the same, secret as a KeyObject', ['passport', 'passportJwtKeyObject']),
+    row('nest-jwt-key', '@nestjs/jwt, secret as a KeyObject', ['tokens', 'nestJwtKeyObject']),
+    row('oauth2-jwt-bearer', 'express-oauth2-jwt-bearer', ['tokens', 'oauth2JwtBearer'], { platforms: ['express'] }),
+  ],
+  [row('ours-bearer', '**ours**, Bearer', ['ours', 'oursBearer'])],
+  [row('keycloak', 'nest-keycloak-connect, offline', ['tokens', 'keycloakOffline'])],
+];
+
+function row(id, name, make, { platforms = EVERYWHERE, rotate = false } = {}) {
+  return { id, name, make, platforms, rotate };
 }

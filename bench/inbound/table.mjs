@@ -1,99 +1,88 @@
 // Inbound: the cost of a guard on a small route, on Express and Fastify.
 import { startXPayEmulator } from 'nestjs-xpay-auth/testing';
-import { fileURLToPath } from 'node:url';
-import { withProcesses } from '../machine/child.mjs';
-import { LOAD_CORE, SERVER_CORE } from '../machine/cores.mjs';
-import { nodeOf } from '../machine/nodes.mjs';
 import { spread } from '../figures/statistics.mjs';
-import { caller } from './callers.mjs';
-import { duel, warmUp } from './duel.mjs';
-import { BASELINE, ROWS } from './rows.mjs';
+import { pinned, LOAD_CORE, SERVER_CORE } from '../machine/cores.mjs';
+import { nodeOf } from '../machine/nodes.mjs';
+import { callers } from './callers.mjs';
+import { measurePairs, SLICE_MS } from './pairs.mjs';
+import { NOISE, OTHERS, TARGETS } from './rows.mjs';
 
-const SERVER = fileURLToPath(new URL('server.mjs', import.meta.url));
-const LOAD = fileURLToPath(new URL('../machine/load.mjs', import.meta.url));
 const PLATFORMS = ['express', 'fastify'];
+/** Major versions of Node. The first one has all rows. */
+const NODES = ['24', '26', '20'];
+/** Each core runs servers and their load. Only the CPU time of a server counts, so the load may share its core. */
+const CORES = pinned ? [SERVER_CORE, LOAD_CORE] : [SERVER_CORE];
+/** Limits of the row that measures the unguarded route against itself. */
+const QUIET = { from: 0.97, to: 1.03 };
+const MOST_ATTEMPTS = 3;
 
-/** Major versions of Node in addition to the one that runs the bench. */
-export const OTHER_NODES = ['22', '24'];
-
-/** Measures every row against the unguarded route, in fresh processes each time. */
-export async function measure({ rounds = 5, seconds = 0.5, only, nodes = OTHER_NODES, say }) {
-  const emulator = await startXPayEmulator({ accounts: [caller] });
-  const results = new Map();
+/**
+ * Measures every row against the unguarded route.
+ *
+ * @param rounds repeats of the rows with a target, each in fresh processes
+ * @param pairs number of slices of each row in one repeat
+ */
+export async function measure({ rounds = 3, pairs = 40, only = () => true, nodes = NODES, others = OTHERS, say }) {
+  const emulator = await startXPayEmulator({ accounts: callers });
+  const tasks = tasksOf({ rounds, only, nodes: nodes.map(nodeOf).filter(({ version }) => version), others });
+  const samples = [];
+  const queue = tasks.entries();
+  const work = async (core) => {
+    for (const [at, task] of queue) {
+      const title = `${task.platform}, Node ${task.node.version}`;
+      say(`${at + 1} of ${tasks.length}: ${title}, ${task.rows.map(({ id }) => id).join(', ')}`);
+      const options = { ...task, core, pairs, env: { BENCH_UPSTREAM: emulator.url } };
+      samples.push(...(await measureQuietly(options, (line) => say(`${at + 1} of ${tasks.length}: ${line}`))));
+    }
+  };
   try {
-    await withProcesses(async (start) => {
-      const load = await start(LOAD, { core: LOAD_CORE });
-      const run = { load, seconds, env: { BENCH_UPSTREAM: emulator.url }, say };
-      const fields = fieldsOf(nodes, only);
-      for (let round = 0; round < rounds; round++) {
-        for (const field of fields) {
-          say(`round ${round + 1} of ${rounds}, ${field.platform}, Node ${field.node.version ?? field.node.problem}`);
-          await measureField(run, { ...field, rows: rotated(field.rows, round * 3) }, results);
-        }
-      }
-    });
+    await Promise.all(CORES.map(work));
   } finally {
     await emulator.stop();
   }
-  return { rows: [...results.values()].map(summarise) };
+  const how =
+    `${pairs} pairs of slices of ${SLICE_MS} ms; medians of ${rounds} repeats in fresh processes, extremes in brackets ` +
+    `(rows without brackets: one repeat)`;
+  return { pairs, how, rows: summarise(samples) };
 }
 
-/** A platform on a Node version, and its rows. */
-function fieldsOf(nodes, only = () => true) {
-  const here = { path: process.execPath, version: process.versions.node };
-  const others = nodes.map(nodeOf);
-  return PLATFORMS.flatMap((platform) => {
-    const rows = ROWS.filter((row) => row.platforms.includes(platform) && only(row));
-    return [
-      { platform, node: here, rows },
-      ...others.map((node) => ({ platform, node, rows: rows.filter((row) => row.nodes) })),
-    ];
-  });
-}
-
-async function measureField(run, { platform, node, rows }, results) {
-  if (node.problem !== undefined) return;
-  for (const row of rows) {
-    const key = [platform, node.version, row.id].join(' ');
-    const result = results.get(key) ?? { platform, node: node.version, id: row.id, name: row.name, pairs: [] };
-    results.set(key, result);
-    if (result.problem !== undefined) continue;
-    try {
-      // Both processes are equally old: a server that has run for longer is a few percent faster.
-      await withProcesses(async (start) => {
-        const serve = ({ make }) => {
-          const args = [platform, ...make];
-          return start(SERVER, { core: SERVER_CORE, args, flags: row.flags, node: node.path, env: run.env });
-        };
-        const [baseline, variant] = await Promise.all([serve(BASELINE), serve(row)]);
-        for (const server of [baseline, variant]) await warmUp(run.load, server, variant.ready.authorization);
-        result.pairs.push(await duel({ ...run, baseline, variant }));
-      });
-    } catch (failure) {
-      result.problem = failure.message;
-      run.say(`${key}: ${failure.message}`);
+/** One task for each group of rows, platform, version of Node and repeat. */
+function tasksOf({ rounds, only, nodes, others }) {
+  const tasks = [];
+  const add = (group, node) => {
+    for (const platform of PLATFORMS) {
+      const rows = group.filter((row) => row.platforms.includes(platform) && only(row));
+      if (rows.length > 0) tasks.push({ platform, node, rows });
     }
+  };
+  for (let round = 0; round < rounds; round++) for (const node of nodes) add(TARGETS, node);
+  for (const group of others) add(group, nodes[0]);
+  return tasks;
+}
+
+/** Measures a group again while its row of noise is outside of the limits. */
+async function measureQuietly(options, say) {
+  for (let attempt = 1; ; attempt++) {
+    const samples = await measurePairs(options);
+    const noise = samples.find(({ id }) => id === NOISE)?.ratio ?? 1;
+    const noisy = noise < QUIET.from || noise > QUIET.to;
+    if (noisy) say(`too noisy: unguarded against itself is ${noise.toFixed(3)}`);
+    if (!noisy || attempt === MOST_ATTEMPTS) return samples.map((each) => ({ ...each, noisy }));
   }
 }
 
-function summarise({ pairs, ...row }) {
-  const of = (pick) => spread(pairs.map(pick));
-  if (pairs.length === 0) return row;
-  return {
-    ...row,
-    ratio: of(({ baseline, variant }) => variant.perSecond / baseline.perSecond),
-    perSecond: of(({ variant }) => variant.perSecond),
-    cpu: of(({ variant }) => variant.cpu),
-    addedCpu: of(({ baseline, variant }) => variant.cpu - baseline.cpu),
-    cpuRatio: of(({ baseline, variant }) => baseline.cpu / variant.cpu),
-    p50: of(({ variant }) => variant.p50),
-    p99: of(({ variant }) => variant.p99),
-    p99Ratio: of(({ baseline, variant }) => variant.p99 / baseline.p99),
-    busy: of(({ variant }) => variant.busy),
-  };
-}
-
-function rotated(list, by) {
-  const at = list.length === 0 ? 0 : by % list.length;
-  return [...list.slice(at), ...list.slice(0, at)];
+/** One row for each platform, version of Node and route. */
+function summarise(samples) {
+  const rows = new Map();
+  for (const { platform, node, id, name, ...figures } of samples) {
+    const key = [platform, node, id].join(' ');
+    const row = rows.get(key) ?? { platform, node, id, name, repeats: [] };
+    row.repeats.push(figures);
+    rows.set(key, row);
+  }
+  return [...rows.values()].map(({ repeats, ...row }) => {
+    const of = (figure) => spread(repeats.map((each) => each[figure]));
+    const noisy = repeats.some((each) => each.noisy);
+    return { ...row, noisy, ratio: of('ratio'), cpu: of('cpu'), addedCpu: of('addedCpu'), p99Ratio: of('p99Ratio') };
+  });
 }

@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { chart } from '../figures/chart.mjs';
 import { spread } from '../figures/statistics.mjs';
-import { loadFor } from '../inbound/duel.mjs';
+import { loadFor } from '../machine/load-for.mjs';
 import { withProcesses } from '../machine/child.mjs';
 import { LOAD_CORE, SERVER_CORE } from '../machine/cores.mjs';
 

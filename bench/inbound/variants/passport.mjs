@@ -3,7 +3,7 @@ import { SetMetadata, UseGuards } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { AuthGuard, PassportStrategy } from '@nestjs/passport';
 import { createRequire } from 'node:module';
-import { basic, caller, hs256, secret, secretObject } from '../callers.mjs';
+import { basics, caller, isCaller, hs256, secret, secretObject } from '../callers.mjs';
 
 const require = createRequire(import.meta.url);
 const user = Object.freeze({ username: caller.username, scopes: caller.scopes });
@@ -20,7 +20,7 @@ export function passportConstant() {
     open: true,
     providers: [ConstantStrategy],
     marks: [UseGuards(AuthGuard('constant'))],
-    authorization: () => basic,
+    authorization: () => basics,
   };
 }
 
@@ -28,10 +28,10 @@ export function passportHttp() {
   const { BasicStrategy } = require('passport-http');
   class HttpStrategy extends PassportStrategy(BasicStrategy, 'basic') {
     validate(username, secretKey) {
-      return username === caller.username && secretKey === caller.secretKey ? user : null;
+      return isCaller(username, secretKey) ? user : null;
     }
   }
-  return { providers: [HttpStrategy], marks: [UseGuards(AuthGuard('basic'))], authorization: () => basic };
+  return { providers: [HttpStrategy], marks: [UseGuards(AuthGuard('basic'))], authorization: () => basics };
 }
 
 const passportJwt = (secretOrKey) => () => {

@@ -1,9 +1,9 @@
 // The baselines.
 import { hash, randomBytes } from 'node:crypto';
 import { UseGuards } from '@nestjs/common';
-import { basic } from '../callers.mjs';
+import { basics } from '../callers.mjs';
 
-const authorization = () => basic;
+const authorization = () => basics;
 
 export const unguarded = () => ({ open: true, authorization });
 

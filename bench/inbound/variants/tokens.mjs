@@ -7,7 +7,7 @@ import { audience, hs256, issuer, rs256, secret, secretObject } from '../callers
 const require = createRequire(import.meta.url);
 
 /** The guard of Nest's documentation. */
-const nestJwt = (key) => () => {
+export const nestJwtKeyObject = () => {
   let jwt;
   const guard = {
     async canActivate(context) {
@@ -23,15 +23,12 @@ const nestJwt = (key) => () => {
     },
   };
   return {
-    imports: [JwtModule.register({ secret: key, verifyOptions: { algorithms: ['HS256'] } })],
+    imports: [JwtModule.register({ secret: secretObject, verifyOptions: { algorithms: ['HS256'] } })],
     marks: [UseGuards(guard)],
     setUp: (app) => void (jwt = app.get(JwtService, { strict: false })),
     authorization: hs256,
   };
 };
-
-export const nestJwtString = nestJwt(secret);
-export const nestJwtKeyObject = nestJwt(secretObject);
 
 /** Express' middleware; it has no other form. */
 export function oauth2JwtBearer() {
