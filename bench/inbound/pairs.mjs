@@ -2,7 +2,7 @@
 import { fileURLToPath } from 'node:url';
 import { median } from '../figures/statistics.mjs';
 import { withProcesses } from '../machine/child.mjs';
-import { BASELINE } from './rows.mjs';
+import { BASELINE, NOISE } from './rows.mjs';
 
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 export const SLICE_MS = 250;
@@ -26,8 +26,10 @@ export function measurePairs({ platform, node, rows, core, pairs, env }) {
     const servers = new Map();
     for (const { make } of rows) if (!servers.has(make)) servers.set(make, await serve(make));
     const sides = rows.map(({ id, make, rotate }) => ({ ...servers.get(make), id, rotate }));
-    // The unguarded route gets the headers of the rows.
-    sides.push({ ...baseline, id: 'baseline', authorizations: sides[0].authorizations });
+    // The unguarded routes get the headers of the rows.
+    const { authorizations } = sides.at(-1);
+    sides.push({ ...baseline, id: 'baseline', authorizations });
+    sides.find(({ id }) => id === NOISE.id).authorizations = authorizations;
     const measureRound = async () => {
       const slices = {};
       for (const { id, ...side } of shuffled(sides)) slices[id] = await load.ask('slice', { ...side, ms: SLICE_MS });

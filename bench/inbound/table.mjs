@@ -20,18 +20,20 @@ const MOST_ATTEMPTS = 3;
  * Measures every row against the unguarded route.
  *
  * @param rounds repeats of the rows with a target, each in fresh processes
- * @param pairs number of slices of each row in one repeat
+ * @param pairs number of slices of each row with a target in one repeat. The other rows have half of it, and one repeat
  */
 export async function measure({ rounds = 3, pairs = 40, only = () => true, nodes = NODES, others = OTHERS, say }) {
   const emulator = await startXPayEmulator({ accounts: callers });
-  const tasks = tasksOf({ rounds, only, nodes: nodes.map(nodeOf).filter(({ version }) => version), others });
+  const found = nodes.map(nodeOf);
+  for (const { problem } of found) if (problem !== undefined) say(problem);
+  const tasks = tasksOf({ rounds, pairs, only, others, nodes: found.filter(({ version }) => version !== undefined) });
   const samples = [];
   const queue = tasks.entries();
   const work = async (core) => {
     for (const [at, task] of queue) {
       const title = `${task.platform}, Node ${task.node.version}`;
       say(`${at + 1} of ${tasks.length}: ${title}, ${task.rows.map(({ id }) => id).join(', ')}`);
-      const options = { ...task, core, pairs, env: { BENCH_UPSTREAM: emulator.url } };
+      const options = { ...task, core, env: { BENCH_UPSTREAM: emulator.url } };
       samples.push(...(await measureQuietly(options, (line) => say(`${at + 1} of ${tasks.length}: ${line}`))));
     }
   };
@@ -42,29 +44,29 @@ export async function measure({ rounds = 3, pairs = 40, only = () => true, nodes
   }
   const how =
     `${pairs} pairs of slices of ${SLICE_MS} ms; medians of ${rounds} repeats in fresh processes, extremes in brackets ` +
-    `(rows without brackets: one repeat)`;
+    `(rows without brackets: one repeat of ${Math.ceil(pairs / 2)} pairs)`;
   return { pairs, how, rows: summarise(samples) };
 }
 
 /** One task for each group of rows, platform, version of Node and repeat. */
-function tasksOf({ rounds, only, nodes, others }) {
+function tasksOf({ rounds, pairs, only, others, nodes }) {
   const tasks = [];
-  const add = (group, node) => {
+  const add = (group, node, count) => {
     for (const platform of PLATFORMS) {
       const rows = group.filter((row) => row.platforms.includes(platform) && only(row));
-      if (rows.length > 0) tasks.push({ platform, node, rows });
+      if (rows.length > 0) tasks.push({ platform, node, rows: [NOISE, ...rows], pairs: count });
     }
   };
-  for (let round = 0; round < rounds; round++) for (const node of nodes) add(TARGETS, node);
-  for (const group of others) add(group, nodes[0]);
+  for (let round = 0; round < rounds; round++) for (const node of nodes) add(TARGETS, node, pairs);
+  for (const group of others) add(group, nodes[0], Math.ceil(pairs / 2));
   return tasks;
 }
 
-/** Measures a group again while its row of noise is outside of the limits. */
+/** Measures a group again while its noise is outside of the limits. */
 async function measureQuietly(options, say) {
   for (let attempt = 1; ; attempt++) {
     const samples = await measurePairs(options);
-    const noise = samples.find(({ id }) => id === NOISE)?.ratio ?? 1;
+    const noise = samples.find(({ id }) => id === NOISE.id).ratio;
     const noisy = noise < QUIET.from || noise > QUIET.to;
     if (noisy) say(`too noisy: unguarded against itself is ${noise.toFixed(3)}`);
     if (!noisy || attempt === MOST_ATTEMPTS) return samples.map((each) => ({ ...each, noisy }));
