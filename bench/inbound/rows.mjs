@@ -2,7 +2,7 @@
 const EVERYWHERE = ['express', 'fastify'];
 const SCOPES = ['ours', 'oursScopes'];
 
-/** What every row is compared with. */
+/** The route that every row is compared with. */
 export const BASELINE = ['plain', 'unguarded'];
 
 /** A second unguarded server. Its ratio would be 1 on a machine without noise. Every group has this row. */
