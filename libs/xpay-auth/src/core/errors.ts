@@ -83,6 +83,11 @@ export function fromForeignError(thrown: unknown, code: XPayAuthErrorCode, messa
   return new XPayAuthError(code, `${message} (${cause.message})`, { cause });
 }
 
+/** Returns the failure for a mistake in the app or in its settings. `message` names the mistake and its remedy. */
+export function configurationError(message: string): XPayAuthError {
+  return new XPayAuthError('configuration', message);
+}
+
 function define(error: Error, name: 'message' | 'cause', value: unknown): void {
   Object.defineProperty(error, name, { value, enumerable: false, writable: true, configurable: true });
 }

@@ -1,15 +1,9 @@
-import {
-  type Attributes,
-  type Context,
-  SpanKind,
-  SpanStatusCode,
-  type Tracer,
-  context,
-  trace,
-} from '@opentelemetry/api';
+import { type Attributes, SpanKind, SpanStatusCode, type Tracer, context, trace } from '@opentelemetry/api';
 import type { Operation, SpanEnd, Span } from '../../core/instrumentation.js';
 import { FAILURES } from '../../core/errors.js';
-import { attributes } from './attributes.js';
+
+// Attributes in OpenTelemetry's semantic conventions (1.23 and later) have their name there; the others are `xpay_auth.…`. OpenTelemetry
+// ignores an attribute that is `undefined`.
 
 /** The span names, except that of an HTTP request, which is its method and path. `undefined`: no span. */
 const SPANS = {
@@ -28,9 +22,9 @@ export function beginSpan(tracer: Tracer, operation: Operation, instance: string
   if (name === undefined) return undefined;
   const kind = operation.type === 'exchange' ? SpanKind.CLIENT : SpanKind.INTERNAL;
   const parent = context.active();
-  const atStart = { ...attributes({ instance }), ...known(operation, dialect) };
-  const span = tracer.startSpan(name, { kind, attributes: atStart }, parent);
-  const inside: Context = trace.setSpan(parent, span);
+  const attributes = { 'xpay_auth.instance': instance, ...known(operation, dialect) };
+  const span = tracer.startSpan(name, { kind, attributes }, parent);
+  const inside = trace.setSpan(parent, span);
   return {
     run: (run) => context.with(inside, run),
     end: (ending) => {
@@ -47,26 +41,28 @@ function nameOf(operation: Operation): string | undefined {
 }
 
 function known(operation: Operation, dialect: string): Attributes {
-  if (operation.type === 'verify') return attributes({ scheme: operation.scheme });
+  if (operation.type === 'verify') return { 'xpay_auth.scheme': operation.scheme };
   if (operation.type !== 'exchange') return {};
   const { method, template } = operation;
-  const { hostname: address, port, protocol } = new URL(operation.url);
-  return attributes({
-    dialect,
-    method,
-    address: address.replace(/^\[|\]$/g, ''),
-    port: port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
-    template,
+  const { hostname, port, protocol } = new URL(operation.url);
+  return {
+    'xpay_auth.dialect': dialect,
+    'http.request.method': method,
+    'server.address': hostname.replace(/^\[|\]$/g, ''),
+    'server.port': port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
+    'url.template': template,
     // A template with a placeholder is not a path.
-    path: template?.includes('{') === true ? undefined : template,
-  });
+    'url.path': template?.includes('{') === true ? undefined : template,
+  };
 }
 
 /** The attributes at the end: the error, and the status of an exchange or the outcome of any other operation. */
 function learnt(operation: Operation, ending: SpanEnd): Attributes {
-  const errorType = errorOf(ending);
-  if (operation.type === 'exchange') return attributes({ status: ending.status, errorType });
-  return attributes({ outcome: ending.outcome, errorType });
+  const result =
+    operation.type === 'exchange'
+      ? { 'http.response.status_code': ending.status }
+      : { 'xpay_auth.outcome': ending.outcome };
+  return { ...result, 'error.type': errorOf(ending) };
 }
 
 /** The error type. A status of 400 or more is an error of a client span. A caller's mistake is not an error. */

@@ -1,13 +1,11 @@
-import type { Tracer } from '@opentelemetry/api';
+import type { Attributes, Tracer } from '@opentelemetry/api';
 import { Subscription } from 'rxjs';
 import type { AuditEvent } from '../../core/audit-events.js';
 import type { InstrumentationEvent, Observer, Operation, Span, SpanEnd } from '../../core/instrumentation.js';
 import type { TokenEvent } from '../../core/token-events.js';
 import type { XPayInstance } from '../../nest/instance/instance.js';
-import { attributes } from './attributes.js';
 import { beginSpan } from './instance-spans.js';
-import type { Instruments, Observe } from './instruments.js';
-import { COUNTERS, type CounterMetric } from './metrics.js';
+import { COUNTERS, type CounterMetric, type Instruments, type Observe } from './metrics.js';
 
 type CounterName = keyof typeof COUNTERS;
 
@@ -16,12 +14,14 @@ export class InstanceTelemetry implements Observer {
   /** The counts since the start, in plain numbers that are read at collection. */
   readonly #counts = new Map<string, Map<string, number>>();
   readonly #subscription = new Subscription();
+  readonly #ours: Attributes;
 
   constructor(
     private readonly instance: XPayInstance,
     private readonly tracer: Tracer,
     private readonly instruments: Instruments,
   ) {
+    this.#ours = { 'xpay_auth.instance': instance.options.name };
     for (const [name, { values = [''] }] of Object.entries<CounterMetric>(COUNTERS)) {
       this.#counts.set(name, new Map(values.map((value) => [value, 0])));
     }
@@ -45,10 +45,10 @@ export class InstanceTelemetry implements Observer {
   }
 
   record(event: InstrumentationEvent): void {
-    if (event.type === 'refused') this.#count('requests', event.code);
-    if (event.type === 'recalled') this.#count('cacheHits', `${event.what} ${event.level}`);
-    if (event.type === 'joined') this.#count('joined', event.flight);
-    if (event.type === 'store failed') this.#count('storeErrors', event.operation);
+    if (event.type === 'refused') this.#count('xpay_auth.requests', event.code);
+    if (event.type === 'recalled') this.#count('xpay_auth.cache.hits', `${event.what} ${event.level}`);
+    if (event.type === 'joined') this.#count('xpay_auth.flights.joined', event.flight);
+    if (event.type === 'store failed') this.#count('xpay_auth.store.errors', event.operation);
   }
 
   leave(): void {
@@ -56,31 +56,34 @@ export class InstanceTelemetry implements Observer {
   }
 
   #ended(operation: Operation, { outcome }: SpanEnd, seconds: number): void {
-    const { name: instance, dialect } = this.instance.options;
-    if (operation.type === 'login') this.#count('logins', outcome);
+    const attributes = { ...this.#ours, 'xpay_auth.outcome': outcome };
+    if (operation.type === 'login') this.#count('xpay_auth.logins', outcome);
     if (operation.type === 'verify') {
-      this.#count('requests', outcome === 'ok' ? 'admitted' : outcome);
-      this.instruments.record('verification', seconds, attributes({ instance, outcome }));
+      this.#count('xpay_auth.requests', outcome === 'ok' ? 'admitted' : outcome);
+      this.instruments.record('xpay_auth.verification.duration', seconds, attributes);
     }
     if (operation.type !== 'ask upstream') return;
-    const purpose = operation.purpose.replaceAll(' ', '_');
-    const about = { instance, dialect: dialect.name, operation: operation.operation, purpose, outcome };
-    this.instruments.record('upstream', seconds, attributes(about));
+    this.instruments.record('xpay_auth.upstream.duration', seconds, {
+      ...attributes,
+      'xpay_auth.dialect': this.instance.options.dialect.name,
+      'xpay_auth.operation': operation.operation,
+      'xpay_auth.purpose': operation.purpose.replaceAll(' ', '_'),
+    });
   }
 
   #onTokenEvent(event: TokenEvent): void {
-    if (event.type === 'rejected') this.#count('rejections');
-    else if (event.type === 'refresh-failed') this.#count('renewals', event.code);
-    else if (event.type !== 'expired') this.#count('renewals', event.type);
+    if (event.type === 'rejected') this.#count('xpay_auth.token.rejections');
+    else if (event.type === 'refresh-failed') this.#count('xpay_auth.token.renewals', event.code);
+    else if (event.type !== 'expired') this.#count('xpay_auth.token.renewals', event.type);
     // A token that expires while no one needs it is not a loss.
-    else if (event.failures > 0) this.#count('expirations');
+    else if (event.failures > 0) this.#count('xpay_auth.token.expirations');
     if (!('leadMs' in event) || event.leadMs === undefined) return;
-    this.instruments.record('lead', event.leadMs / 1_000, attributes({ instance: this.instance.options.name }));
+    this.instruments.record('xpay_auth.token.renewal.lead_time', event.leadMs / 1_000, this.#ours);
   }
 
   #onAuditEvent(event: AuditEvent): void {
-    if (event.type === 'denied') this.#count('denials');
-    if (event.type === 'locked-out') this.#count('attemptsRefused', event.limit);
+    if (event.type === 'denied') this.#count('xpay_auth.denials');
+    if (event.type === 'locked-out') this.#count('xpay_auth.attempts.refused', event.limit);
   }
 
   #count(metric: CounterName, what = ''): void {
@@ -89,31 +92,30 @@ export class InstanceTelemetry implements Observer {
   }
 
   #read(observe: Observe): void {
-    const { options, tokens, recalls } = this.instance;
+    const { options, tokens, sessionCache, verifier } = this.instance;
     const { store, usableForMs, failures } = tokens.status();
-    const { credentials, sessions, rereads } = recalls();
-    const ours = attributes({ instance: options.name });
+    const { hits, rereads } = sessionCache;
     const has = { account: options.credentials !== undefined, store: store !== undefined };
     const countedElsewhere: Partial<Record<string, Readonly<Record<string, number>>>> = {
-      requests: { admitted: credentials + sessions },
-      cacheHits: {
-        'credentials memory': credentials,
-        'session memory': sessions - rereads,
+      'xpay_auth.requests': { admitted: verifier.hits + hits },
+      'xpay_auth.cache.hits': {
+        'credentials memory': verifier.hits,
+        'session memory': hits - rereads,
         'session shared': rereads,
       },
-      storeUnreadable: { '': store?.unreadable ?? 0 },
+      'xpay_auth.store.unreadable': { '': store?.unreadable ?? 0 },
     };
     for (const [name, { by = [], onlyWith }] of Object.entries<CounterMetric>(COUNTERS)) {
       if (onlyWith !== undefined && !has[onlyWith]) continue;
       for (const [what, count] of this.#counts.get(name) ?? []) {
         const values = what.split(' ');
-        const described = attributes(Object.fromEntries(by.map((attribute, i) => [attribute, values[i]])));
-        observe(name as CounterName, count + (countedElsewhere[name]?.[what] ?? 0), { ...ours, ...described });
+        const described = Object.fromEntries(by.map((attribute, i) => [attribute, values[i]]));
+        observe(name as CounterName, count + (countedElsewhere[name]?.[what] ?? 0), { ...this.#ours, ...described });
       }
     }
-    observe('waiting', this.instance.waiting(), ours);
-    if (has.account) observe('validity', usableForMs / 1_000, ours);
-    if (has.account) observe('failures', failures, ours);
-    if (store !== undefined) observe('storeAvailable', store.state === 'ready' ? 1 : 0, ours);
+    observe('xpay_auth.verification.waiting', verifier.waiting, this.#ours);
+    if (has.account) observe('xpay_auth.token.validity', usableForMs / 1_000, this.#ours);
+    if (has.account) observe('xpay_auth.token.failures', failures, this.#ours);
+    if (store !== undefined) observe('xpay_auth.store.available', store.state === 'ready' ? 1 : 0, this.#ours);
   }
 }

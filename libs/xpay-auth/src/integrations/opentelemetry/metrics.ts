@@ -1,31 +1,17 @@
+import type { Attributes, Histogram, Meter, MetricOptions, Observable } from '@opentelemetry/api';
 import { FAILURES, type XPayAuthErrorCode } from '../../core/errors.js';
 import { STORE_OPERATIONS } from '../../core/instrumentation.js';
-import type { AttributeName } from './attributes.js';
-
-/** The definition of an instrument. */
-export interface Metric {
-  readonly name: string;
-  /** In UCUM, as OpenTelemetry requires. */
-  readonly unit: string;
-  readonly description: string;
-}
 
 /** A counter that is observed at collection. */
-export interface CounterMetric extends Metric {
+export interface CounterMetric extends MetricOptions {
   /** The attributes beside `xpay_auth.instance`. @default none */
-  readonly by?: readonly AttributeName[];
+  readonly by?: readonly string[];
   /**
    * Their values, several separated by a space. Each is reported from the start, as 0, so that a query sees the first increment.
    */
   readonly values?: readonly string[];
   /** Reported only by instances with an account, or with a shared store. @default by all instances */
   readonly onlyWith?: 'account' | 'store';
-}
-
-/** A histogram. */
-export interface HistogramMetric extends Metric {
-  /** Bucket boundaries, as advice to the SDK. */
-  readonly buckets: number[];
 }
 
 const CODES = Object.keys(FAILURES) as XPayAuthErrorCode[];
@@ -35,82 +21,77 @@ const INBOUND = CODES.filter((code) => code !== 'insufficient_scope' && code !==
 const OUTBOUND = CODES.filter((code) => FAILURES[code].trouble !== 'caller');
 
 /** The boundaries in OpenTelemetry's conventions for the duration of HTTP requests. */
-const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+const SECONDS = {
+  explicitBucketBoundaries: [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
+};
 /** Tokens live from seconds to years, and are renewed after about 70 % of that. */
-const LEADS = [0, 1, 5, 15, 60, 300, 900, 3_600, 21_600, 86_400, 604_800, 2_592_000, 15_552_000, 31_536_000];
+const LEADS = {
+  explicitBucketBoundaries: [
+    0, 1, 5, 15, 60, 300, 900, 3_600, 21_600, 86_400, 604_800, 2_592_000, 15_552_000, 31_536_000,
+  ],
+};
 
 /** All counters. docs/observability.md lists all metrics in a table. */
 export const COUNTERS = {
-  requests: {
-    name: 'xpay_auth.requests',
+  'xpay_auth.requests': {
     unit: '{request}',
     description: 'Requests by the result of authentication',
-    by: ['outcome'],
+    by: ['xpay_auth.outcome'],
     values: ['admitted', ...INBOUND],
   },
-  denials: {
-    name: 'xpay_auth.denials',
+  'xpay_auth.denials': {
     unit: '{request}',
     description: 'Requests of authenticated callers that lacked a scope',
   },
-  logins: {
-    name: 'xpay_auth.logins',
+  'xpay_auth.logins': {
     unit: '{login}',
     description: 'Login attempts',
-    by: ['outcome'],
+    by: ['xpay_auth.outcome'],
     values: ['ok', ...INBOUND],
   },
-  attemptsRefused: {
-    name: 'xpay_auth.attempts.refused',
+  'xpay_auth.attempts.refused': {
     unit: '{attempt}',
     description: 'Attempts that were rejected without calling the upstream, after too many failures',
-    by: ['limit'],
+    by: ['xpay_auth.limit'],
     values: ['perUserAndAddress', 'perAddress', 'perUser'],
   },
-  cacheHits: {
-    name: 'xpay_auth.cache.hits',
+  'xpay_auth.cache.hits': {
     unit: '{hit}',
     description: 'Requests that were authenticated without calling the upstream',
-    by: ['cache', 'level'],
+    by: ['xpay_auth.cache', 'xpay_auth.cache.level'],
     values: ['credentials memory', 'credentials shared', 'credentials stale', 'session memory', 'session shared'],
   },
-  joined: {
-    name: 'xpay_auth.flights.joined',
+  'xpay_auth.flights.joined': {
     unit: '{caller}',
     description: 'Callers that shared a request already in flight',
-    by: ['flight'],
+    by: ['xpay_auth.flight'],
     values: ['token', 'verification', 'session'],
   },
-  renewals: {
-    name: 'xpay_auth.token.renewals',
+  'xpay_auth.token.renewals': {
     unit: '{attempt}',
     description: "Attempts to obtain or renew the app's token",
-    by: ['outcome'],
+    by: ['xpay_auth.outcome'],
     values: ['obtained', 'refreshed', 'adopted', ...OUTBOUND],
     onlyWith: 'account',
   },
-  rejections: {
-    name: 'xpay_auth.token.rejections',
+  'xpay_auth.token.rejections': {
     unit: '{token}',
     description: 'Tokens that the upstream rejected before their expiry',
     onlyWith: 'account',
   },
-  expirations: {
-    name: 'xpay_auth.token.expirations',
+  'xpay_auth.token.expirations': {
     unit: '{token}',
     description: 'Tokens that expired while their renewal failed',
     onlyWith: 'account',
   },
-  storeErrors: {
-    name: 'xpay_auth.store.errors',
+  'xpay_auth.store.errors': {
     unit: '{error}',
     description: 'Calls to the shared store that failed, or were not made while it was unavailable',
-    by: ['storeOperation'],
+    by: ['xpay_auth.store.operation'],
     values: STORE_OPERATIONS,
     onlyWith: 'store',
   },
-  storeUnreadable: {
-    name: 'xpay_auth.store.unreadable',
+  'xpay_auth.store.unreadable': {
     unit: '{value}',
     description: 'Unreadable values in the shared store: edited, moved, replayed, or sealed with another key',
     onlyWith: 'store',
@@ -119,46 +100,82 @@ export const COUNTERS = {
 
 /** All gauges. */
 export const GAUGES = {
-  waiting: {
-    name: 'xpay_auth.verification.waiting',
+  'xpay_auth.verification.waiting': {
     unit: '{check}',
     description: 'Checks of callers that wait for a place at the upstream',
   },
-  validity: {
-    name: 'xpay_auth.token.validity',
+  'xpay_auth.token.validity': {
     unit: 's',
     description: "How long the app's current token may still be used; 0 without one",
   },
-  failures: {
-    name: 'xpay_auth.token.failures',
+  'xpay_auth.token.failures': {
     unit: '{attempt}',
     description: "Consecutive failed attempts to renew the app's token",
   },
-  storeAvailable: {
-    name: 'xpay_auth.store.available',
+  'xpay_auth.store.available': {
     unit: '{store}',
     description: 'Whether the shared store is reachable: 1, or 0 while this instance works without it',
   },
-} satisfies Record<string, Metric>;
+} satisfies Record<string, MetricOptions>;
 
 /** All histograms. */
 export const HISTOGRAMS = {
-  verification: {
-    name: 'xpay_auth.verification.duration',
+  'xpay_auth.verification.duration': {
     unit: 's',
     description: 'How long the verification of callers took that were not cached in memory',
-    buckets: SECONDS,
+    advice: SECONDS,
   },
-  upstream: {
-    name: 'xpay_auth.upstream.duration',
+  'xpay_auth.upstream.duration': {
     unit: 's',
     description: 'How long one call to the upstream took, until its answer was decoded',
-    buckets: SECONDS,
+    advice: SECONDS,
   },
-  lead: {
-    name: 'xpay_auth.token.renewal.lead_time',
+  'xpay_auth.token.renewal.lead_time': {
     unit: 's',
     description: 'How long the replaced token could still have been used when its successor arrived',
-    buckets: LEADS,
+    advice: LEADS,
   },
-} satisfies Record<string, HistogramMetric>;
+} satisfies Record<string, MetricOptions>;
+
+type ObservedName = keyof typeof COUNTERS | keyof typeof GAUGES;
+
+/** Reports one value at collection. */
+export type Observe = (metric: ObservedName, value: number, attributes: Attributes) => void;
+
+/** The instruments of all instances, created once from one meter. */
+export class Instruments {
+  readonly #histograms: ReadonlyMap<string, Histogram>;
+  readonly #observables: ReadonlyMap<string, Observable>;
+
+  constructor(private readonly meter: Meter) {
+    this.#histograms = created(HISTOGRAMS, (name, options) => meter.createHistogram(name, options));
+    this.#observables = new Map<string, Observable>([
+      ...created(COUNTERS, (name, options) => meter.createObservableCounter(name, options)),
+      ...created(GAUGES, (name, options) => meter.createObservableGauge(name, options)),
+    ]);
+  }
+
+  record(metric: keyof typeof HISTOGRAMS, value: number, attributes: Attributes): void {
+    this.#histograms.get(metric)?.record(value, attributes);
+  }
+
+  /** Calls `read` at every collection. Returns a function that ends the calls. */
+  onCollect(read: (observe: Observe) => void): () => void {
+    const observables = [...this.#observables.values()];
+    const callback: Parameters<Meter['addBatchObservableCallback']>[0] = (result) => {
+      read((metric, value, attributes) => {
+        const instrument = this.#observables.get(metric);
+        if (instrument !== undefined) result.observe(instrument, value, attributes);
+      });
+    };
+    this.meter.addBatchObservableCallback(callback, observables);
+    return () => this.meter.removeBatchObservableCallback(callback, observables);
+  }
+}
+
+function created<I>(
+  metrics: Readonly<Record<string, MetricOptions>>,
+  create: (name: string, options: MetricOptions) => I,
+): Map<string, I> {
+  return new Map(Object.entries(metrics).map(([name, options]) => [name, create(name, options)]));
+}

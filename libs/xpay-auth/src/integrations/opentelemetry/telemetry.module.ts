@@ -2,7 +2,7 @@ import { type DynamicModule, Module, type OnApplicationShutdown } from '@nestjs/
 import { type MeterProvider, type TracerProvider, metrics, trace } from '@opentelemetry/api';
 import { XPayInstances } from '../../nest/instance/xpay-instances.js';
 import { InstanceTelemetry } from './instance-telemetry.js';
-import { Instruments } from './instruments.js';
+import { Instruments } from './metrics.js';
 
 /** Options of {@link XPayTelemetryModule}. */
 export interface XPayTelemetryOptions {

@@ -66,10 +66,10 @@ export class XPayHealthIndicator {
   }
 
   #read(name: string | undefined): XPayHealth & { readonly status: Verdict['status'] } {
-    const { tokens, trouble: lastTrouble, options } = this.instances.get(name);
+    const { tokens, verifier, options } = this.instances.get(name);
     const status = tokens.status();
     const { store, ...token } = status;
-    const trouble = lastTrouble();
+    const trouble = verifier.failure;
     const hasAccount = options.credentials !== undefined;
     const isResting = token.nextRefreshAt !== undefined && token.nextRefreshAt > options.clock.now();
     return {

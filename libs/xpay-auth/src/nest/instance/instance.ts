@@ -2,18 +2,18 @@ import { HttpService } from '@nestjs/axios';
 import { Logger } from '@nestjs/common';
 import { hostname } from 'node:os';
 import { KeyedDigest, lengthPrefixed } from '../../core/cache-key.js';
-import { XPayAuthError } from '../../core/errors.js';
+import type { AuditSink } from '../../core/audit-events.js';
+import { configurationError } from '../../core/errors.js';
 import type { Store, StoreNotice } from '../../core/store.js';
 import { refreshShare } from '../../core/lifetime.js';
 import { SleepAwareClock } from '../../async/system-clock.js';
 import { Instrumentation } from '../../core/instrumentation.js';
 import { unlimitedAttempts } from '../../rate-limit/attempts.js';
 import { CountedAttempts } from '../../rate-limit/counted-attempts.js';
-import type { AuditSink } from '../../core/audit-events.js';
 import { CredentialVerifier } from '../../verification/credential-verifier.js';
 import { guardedStore } from '../../cluster/guarded-store.js';
 import { RevocationLog } from '../../cluster/revocation-log.js';
-import { Revocations, type VerificationFailure } from '../../verification/upstream-check.js';
+import { Revocations } from '../../verification/upstream-check.js';
 import { Sessions } from '../../sessions/sessions.js';
 import { SharedCredentials } from '../../cluster/shared-credentials.js';
 import { SharedSessions } from '../../cluster/shared-sessions.js';
@@ -34,10 +34,10 @@ import { XPayTokenService } from '../services/token.service.js';
 import { warnOfFailures } from './verification-warnings.js';
 import { XPayStrategy } from '../strategy/xpay.strategy.js';
 
-/** Users that a line of the log names at most. */
+/** Maximum number of users that one line of the log names. */
 const MOST_NAMED = 20;
 
-/** One instance of the module, put together. Its services are what Nest injects. */
+/** One instance of the module. Nest injects its services. */
 export interface XPayInstance {
   readonly options: ResolvedOptions;
   /** Identifies the principals of this instance. */
@@ -50,24 +50,22 @@ export interface XPayInstance {
   readonly audit: AuditSink;
   /** Reports operations and events to telemetry. */
   readonly instrumentation: Instrumentation;
-  /** Numbers of cache hits for credentials and sessions, and of reads of the store. */
-  readonly recalls: () => { readonly credentials: number; readonly sessions: number; readonly rereads: number };
-  /** The number of checks that wait for a place at the upstream. */
-  readonly waiting: () => number;
-  /** The last failure of a verification; `undefined` if the upstream has decided since. */
-  readonly trouble: () => VerificationFailure | undefined;
-  /** Nest calls it, after everything that uses the store has stopped. */
+  /** The cache hits, waiting checks and last failure of the verification of callers. */
+  readonly verifier: Pick<CredentialVerifier, 'hits' | 'waiting' | 'failure'>;
+  /** The numbers of cache hits for sessions, and of sessions read from the store. */
+  readonly sessionCache: Pick<Sessions, 'hits' | 'rereads'>;
+  /** Called by Nest after everything that uses the store has stopped. */
   onApplicationShutdown(): Promise<void>;
 }
 
 /** The parts of an instance that do not come from its options. */
 export interface InstanceSurroundings {
   readonly store?: Store | undefined;
-  /** Answers where no socket may open. */
+  /** Answers requests instead of the upstream, in tests that open no socket. */
   readonly standIn?: Pick<UpstreamClient, 'send'> | undefined;
 }
 
-/** Opens an instance with the store of its options, and logs where its upstream is. */
+/** Opens an instance with the store of its options, and logs the address of its upstream. */
 export async function openInstance(options: ResolvedOptions): Promise<XPayInstance> {
   const account = options.credentials === undefined ? 'without an app account' : 'with an app account';
   const origin = options.usesDefaultHost
@@ -81,55 +79,62 @@ function loggerOf({ name }: ResolvedOptions): Logger {
   return new Logger(name === DEFAULT_INSTANCE ? 'XPayAuth' : `XPayAuth:${name}`);
 }
 
-/** Puts an instance together: the one place where ports meet what fills them. */
+/** Creates all parts of an instance and connects them. */
 export function createInstance(
   options: ResolvedOptions,
   { store: opened, standIn }: InstanceSurroundings = {},
 ): XPayInstance {
-  const { name, dialect, baseUrl, http } = options;
+  const { name, dialect, baseUrl, http, token, session, verification, scopeHierarchy } = options;
   const clock = new SleepAwareClock(options.clock);
   const logger = loggerOf(options);
   const auditing = new XPayAuditService(logger, (): number => verifier.hits + sessions.hits);
-  const audit = auditing.record;
-
   const instrumentation = new Instrumentation();
   const transport = axiosTransport(new HttpService(createAxios(http)).axiosRef);
   const client =
     standIn ?? new UpstreamClient({ transport, baseUrl, clock, timeoutMs: http.timeoutMs, instrumentation });
-  const questions = upstreamCalls(dialect, client, instrumentation);
+  const { authenticate, refresh, sendApi } = upstreamCalls(dialect, client, instrumentation);
 
   if (opened !== undefined) retainStore(opened);
   const guarded = opened && guardedStore(opened, clock);
-  const unheard = guarded?.onNotice((notice) => logNotice(logger, notice));
+  const stopNotices = guarded?.onNotice((notice) => logNotice(logger, notice));
   const store = guarded && instrumentation.observeStore(guarded);
-  const { hardMarginMs } = options.token;
   const scope = [name, dialect.name, baseUrl];
-  const tokens = new XPayTokenService(logger, { baseUrl, warmUp: options.token.warmUp, store }, (emit) => {
-    return createTokenChain({
+  const tokens = new XPayTokenService(logger, { baseUrl, warmUp: token.warmUp, store }, (emit) =>
+    createTokenChain({
       clock,
-      policy: {
-        ...options.token,
-        refreshAt: refreshShare(options.token.refreshAt, `${hostname()} ${process.pid} ${name}`),
-      },
+      policy: { ...token, refreshAt: refreshShare(token.refreshAt, `${hostname()} ${process.pid} ${name}`) },
       credentials: options.credentials ?? missingAccount(options),
-      authenticate: questions.authenticate,
-      refresh: questions.refresh,
+      authenticate,
+      refresh,
       emit,
       random: Math.random,
-      share: store && ((next) => new SharedToken({ store, clock, scope, hardMarginMs }, next)),
+      share: store && ((next) => new SharedToken({ store, clock, scope, hardMarginMs: token.hardMarginMs }, next)),
       instrumentation,
-    });
-  });
+    }),
+  );
 
-  const issuer = Symbol(name);
   const digest = new KeyedDigest();
-  const revocations = new Revocations();
-  const names =
-    store === undefined ? digest : { of: (text: string) => store.indexOf(lengthPrefixed([...scope, text])) };
+  const issuer = Symbol(name);
+  /** The parts that verifier, sessions and strategy have in common. */
+  const common = {
+    instance: name,
+    issuer,
+    clock,
+    digest,
+    audit: auditing.record,
+    revocations: new Revocations(),
+    instrumentation,
+  };
+  const limits = options.attempts;
   const attempts =
-    options.attempts === false
+    limits === false
       ? unlimitedAttempts
-      : new CountedAttempts({ limits: options.attempts, clock, digest: names, audit, store });
+      : new CountedAttempts({
+          ...common,
+          limits,
+          store,
+          digest: store ? { of: (text: string) => store.indexOf(lengthPrefixed([...scope, text])) } : digest,
+        });
   const log =
     store &&
     new RevocationLog({
@@ -143,97 +148,71 @@ export function createInstance(
       },
       onLost: (users, logouts) => logger.error(lossOf(users, logouts)),
     });
+  const cluster = store && log && { ...common, store, log, scope };
   const verifier = new CredentialVerifier({
-    instance: name,
-    issuer,
+    ...common,
     dialect: dialect.name,
     baseUrl,
-    clock,
-    digest,
     policy: {
-      ...options.verification,
+      ...verification,
       deadlineMs: http.timeoutMs,
-      maxUndecided: options.attempts === false ? undefined : options.attempts.perAddress.attempts,
+      maxUndecided: limits === false ? undefined : limits.perAddress.attempts,
     },
-    scopeHierarchy: options.scopeHierarchy,
-    authenticate: warnOfFailures(questions.authenticate, baseUrl, clock, logger),
+    scopeHierarchy,
+    authenticate: warnOfFailures(authenticate, baseUrl, clock, logger),
     attempts,
-    revocations,
-    audit,
-    shared:
-      store && log && options.verification.share
-        ? new SharedCredentials({ store, log, clock, instance: name, issuer })
-        : undefined,
-    instrumentation,
+    shared: cluster && verification.share ? new SharedCredentials(cluster) : undefined,
   });
-  const bearersMayRepeat = options.session.token === 'upstream';
-  const { periodMs, idleMs, maxPerUser } = options.session;
+  const policy = { ...session, idleMs: session.idleMs };
   const sessions: Sessions = new Sessions({
-    clock,
-    digest,
-    policy: { ...options.session, idleMs },
+    ...common,
+    policy,
     verifier,
-    revocations,
-    audit,
-    shared: store &&
-      log && {
-        sessions: new SharedSessions({
-          store,
-          log,
-          clock,
-          scope,
-          issuer,
-          periodMs,
-          idleMs,
-          maxPerUser,
-          bearersMayRepeat,
-        }),
-        log,
-      },
-    instrumentation,
+    shared: cluster && {
+      log: cluster.log,
+      sessions: new SharedSessions({ ...cluster, ...policy, bearersMayRepeat: policy.token === 'upstream' }),
+    },
   });
 
+  let hasWarnedOfProxy = false;
   const strategy = new XPayStrategy({
-    instance: name,
-    realm: options.verification.realm,
-    reader: new CallerReader(options.verification.extractors),
-    clock,
-    digest,
+    ...common,
+    realm: verification.realm,
+    reader: new CallerReader(verification.extractors),
     verifier,
     sessions,
-    audit,
-    onUntrustedProxy: once(() => {
+    onUntrustedProxy: () => {
+      if (hasWarnedOfProxy) return;
+      hasWarnedOfProxy = true;
       logger.warn(
         'Requests come through a proxy this app does not trust, so failed attempts are not counted by address. ' +
           "Set Express' `trust proxy` or Fastify's `trustProxy`.",
       );
-    }),
-    instrumentation,
+    },
   });
 
   return {
     options,
     issuer,
     tokens,
-    http: new XPayHttpService({ tokens: tokens.source, api: dialect.api, send: questions.sendApi, instrumentation }),
+    http: new XPayHttpService({ tokens: tokens.source, api: dialect.api, send: sendApi, instrumentation }),
     sessions: new XPaySessionService(sessions, verifier, (request) => strategy.countedAddressOf(request), disconnectOf),
     strategy,
     auditing,
-    audit,
+    audit: auditing.record,
     instrumentation,
-    recalls: () => ({ credentials: verifier.hits, sessions: sessions.hits, rereads: sessions.rereads }),
-    waiting: () => verifier.waiting,
-    trouble: () => verifier.failure,
+    verifier,
+    sessionCache: sessions,
     onApplicationShutdown: async () => {
       await log?.stop();
       sessions.stop();
-      unheard?.();
+      stopNotices?.();
       if (opened !== undefined) await releaseStore(opened);
     },
   };
 }
 
-/** Says what an app that stops during an outage of the store could not tell the other instances. */
+/** The revocations that the other instances did not receive, for the log of an app that stops while the store is unavailable. */
 function lossOf(users: readonly string[], logouts: number): string {
   const calls = users
     .slice(0, MOST_NAMED)
@@ -249,15 +228,7 @@ function lossOf(users: readonly string[], logouts: number): string {
 function missingAccount({ name }: ResolvedOptions): () => Promise<never> {
   const how = name === DEFAULT_INSTANCE ? ', or XPAY_USERNAME and XPAY_SECRET_KEY' : '';
   const message = `XPayAuthModule option credentials: not set, so there is no account to obtain a token for. Set it${how}.`;
-  return () => Promise.reject(new XPayAuthError('configuration', message));
-}
-
-function once(action: () => void): () => void {
-  let done = false;
-  return () => {
-    if (!done) action();
-    done = true;
-  };
+  return () => Promise.reject(configurationError(message));
 }
 
 function logNotice(logger: Logger, notice: StoreNotice): void {
