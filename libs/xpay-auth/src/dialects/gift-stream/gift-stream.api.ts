@@ -1,5 +1,5 @@
 import type { AccessToken } from '../../core/credentials.js';
-import { XPayAuthError } from '../../core/errors.js';
+import { configurationError } from '../../core/errors.js';
 import type { ApiCall, ApiLanguage, UpstreamAnswer } from '../../core/ports.js';
 import { FORM_HEADERS, encodeForm } from '../../http/encode.js';
 import { reportedError, unreadable } from '../../http/failure.js';
@@ -92,5 +92,5 @@ function isOver({ expiresAt }: AccessToken, answer: UpstreamAnswer): boolean {
 function bodyOf({ method, body, encodedBody }: ApiCall): { body?: string } {
   if (body === undefined) return {};
   if (method !== 'GET') return { body: encodedBody ?? encodeForm(body) };
-  throw new XPayAuthError('configuration', 'gift-stream: a GET has no body; write what it asks for into its path');
+  throw configurationError('gift-stream: a GET has no body; write what it asks for into its path');
 }

@@ -1,4 +1,4 @@
-import { XPayAuthError } from '../../core/errors.js';
+import { XPayAuthError, configurationError } from '../../core/errors.js';
 import type { Dialect, UpstreamAnswer } from '../../core/ports.js';
 import { FORM_HEADERS, encodeForm } from '../../http/encode.js';
 import { refuseEmpty, rejectedCredentials, renewalFailure, unreadable } from '../../http/failure.js';
@@ -94,5 +94,5 @@ function checkedStatuses(statuses: readonly number[]): readonly number[] {
   });
   if (areValid && statuses.length > 0) return [...statuses];
   const message = 'giftStream: refusedStatuses must be HTTP statuses from 200 to 499, not 429';
-  throw new XPayAuthError('configuration', message);
+  throw configurationError(message);
 }

@@ -1,4 +1,4 @@
-import { XPayAuthError, asXPayAuthError } from '../../core/errors.js';
+import { asXPayAuthError, configurationError } from '../../core/errors.js';
 import { isScope } from '../../core/principal.js';
 
 /** A caller whose credentials gift-stream has accepted. */
@@ -30,7 +30,7 @@ export function scopesReader(
     return () => Promise.resolve(fixed);
   }
   if (options.scopes !== undefined) {
-    throw new XPayAuthError('configuration', 'giftStream: give `scopes` or `scopesFor`, not both');
+    throw configurationError('giftStream: give `scopes` or `scopesFor`, not both');
   }
   return async (caller) => {
     try {
@@ -43,5 +43,5 @@ export function scopesReader(
 
 function checked(scopes: unknown, what: string): readonly string[] {
   if (Array.isArray(scopes) && scopes.every(isScope)) return scopes;
-  throw new XPayAuthError('configuration', `giftStream: ${what} must be an array of scope names (RFC 6749 §3.3)`);
+  throw configurationError(`giftStream: ${what} must be an array of scope names (RFC 6749 §3.3)`);
 }

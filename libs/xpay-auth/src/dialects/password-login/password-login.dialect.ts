@@ -1,4 +1,4 @@
-import { XPayAuthError } from '../../core/errors.js';
+import { XPayAuthError, configurationError } from '../../core/errors.js';
 import type { ApiCall, ApiLanguage, Dialect, UpstreamAnswer, UpstreamRequest } from '../../core/ports.js';
 import { jsonObject } from '../../http/answer.js';
 import { FORM_HEADERS, encodeForm, encodeJson } from '../../http/encode.js';
@@ -110,7 +110,7 @@ function passwordLoginApi(options: PasswordLoginDialectOptions): ApiLanguage {
 function contentOf({ method, body, encodedBody }: ApiCall): { body?: string; 'content-type'?: string } {
   if (body === undefined) return {};
   if (method === 'GET') {
-    throw new XPayAuthError('configuration', 'password-login: a GET has no body; write what it asks for into its path');
+    throw configurationError('password-login: a GET has no body; write what it asks for into its path');
   }
   if (body instanceof URLSearchParams) return { ...FORM_HEADERS, body: encodedBody ?? encodeForm(body) };
   return { 'content-type': 'application/json', body: encodedBody ?? encodeJson(body) };

@@ -1,4 +1,4 @@
-import { XPayAuthError } from '../../core/errors.js';
+import { configurationError } from '../../core/errors.js';
 import type { TokenRejectionOptions } from '../token-rejection.js';
 import { DEFAULT_TOKEN_AT } from './password-login.wire.js';
 
@@ -124,5 +124,5 @@ function areTokenTypes(types: unknown): boolean {
 }
 
 function insist(condition: boolean, rule: string): void {
-  if (!condition) throw new XPayAuthError('configuration', `passwordLogin: ${rule}`);
+  if (!condition) throw configurationError(`passwordLogin: ${rule}`);
 }

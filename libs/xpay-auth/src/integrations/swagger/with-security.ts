@@ -2,7 +2,7 @@ import type { INestApplication } from '@nestjs/common';
 import { ApplicationConfig, DiscoveryService, MetadataScanner } from '@nestjs/core';
 import type { OpenAPIObject, PathItemObject } from '@nestjs/swagger';
 import { isDeepStrictEqual } from 'node:util';
-import { XPayAuthError } from '../../core/errors.js';
+import { type XPayAuthError, configurationError } from '../../core/errors.js';
 import { routeRules } from '../../nest/module/entry-points.js';
 import { XPayAuthGuard } from '../../nest/guards/xpay-auth.guard.js';
 import { XPayInstances } from '../../nest/instance/xpay-instances.js';
@@ -73,5 +73,5 @@ function isGuardedGlobally(app: INestApplication): boolean {
 function noRoute(method: string, path: string): XPayAuthError {
   const which = `${method.toUpperCase()} ${path} is no route of this app`;
   const advice = 'Call it on what createDocument returned, before paths are changed or added.';
-  return new XPayAuthError('configuration', `withXPaySecurity: ${which}. ${advice}`);
+  return configurationError(`withXPaySecurity: ${which}. ${advice}`);
 }

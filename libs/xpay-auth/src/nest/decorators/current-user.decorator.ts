@@ -1,5 +1,5 @@
 import { type ExecutionContext, createParamDecorator } from '@nestjs/common';
-import { XPayAuthError } from '../../core/errors.js';
+import { configurationError } from '../../core/errors.js';
 import { callerOf } from '../contexts/contexts.js';
 import { requirementOf } from '../requirement/requirement.js';
 
@@ -12,8 +12,7 @@ export const CurrentUser: () => ParameterDecorator = createParamDecorator((_: un
   const [controller, handler] = [context.getClass(), context.getHandler()];
   const caller = callerOf(context);
   if (caller !== undefined || requirementOf(controller, handler).access === 'optional') return caller;
-  throw new XPayAuthError(
-    'configuration',
+  throw configurationError(
     `@CurrentUser() in ${controller.name}.${handler.name}: no guard ran. Decorate the route, e.g. with @Authenticated().`,
   );
 });

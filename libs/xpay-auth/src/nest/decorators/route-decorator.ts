@@ -1,4 +1,4 @@
-import { XPayAuthError } from '../../core/errors.js';
+import { configurationError } from '../../core/errors.js';
 import { isScope } from '../../core/principal.js';
 import { INSTANCE, DECLARED, type DeclaredRequirement } from '../requirement/requirement.js';
 
@@ -17,7 +17,7 @@ export function declareRequirement(declared: DeclaredRequirement): MarkDecorator
 export function declareInstance(name: string): MarkDecorator {
   return onTarget((target, place) => {
     if (Reflect.hasOwnMetadata(INSTANCE, target))
-      throw invalidDecorator(`@UseXPay('${name}') on ${place}: it is there twice.`);
+      throw configurationError(`@UseXPay('${name}') on ${place}: it is there twice.`);
     Reflect.defineMetadata(INSTANCE, name, target);
   });
 }
@@ -25,11 +25,11 @@ export function declareInstance(name: string): MarkDecorator {
 /** Returns the scopes that a decorator was given. Throws where they cannot be scopes. */
 export function scopesOf(decorator: string, scopes: readonly string[]): readonly string[] {
   if (scopes.length === 0) {
-    throw invalidDecorator(`${decorator}() names no scope. For any valid caller write @Authenticated().`);
+    throw configurationError(`${decorator}() names no scope. For any valid caller write @Authenticated().`);
   }
   const bad = scopes.find((scope) => !isScope(scope));
   if (bad !== undefined) {
-    throw invalidDecorator(
+    throw configurationError(
       `${decorator}(${JSON.stringify(bad)}) is no scope (RFC 6749 §3.3): one word of printable ASCII.`,
     );
   }
@@ -39,10 +39,10 @@ export function scopesOf(decorator: string, scopes: readonly string[]): readonly
 function combine(present: DeclaredRequirement, added: DeclaredRequirement, target: string): DeclaredRequirement {
   const place = `${added.by} on ${target}`;
   if (present.access !== added.access) {
-    throw invalidDecorator(`${place} contradicts ${present.by} beside it. Keep one of them.`);
+    throw configurationError(`${place} contradicts ${present.by} beside it. Keep one of them.`);
   }
   if ((present.all && added.all) || (present.any && added.any)) {
-    throw invalidDecorator(`${place} is there twice. Write all scopes in one.`);
+    throw configurationError(`${place} is there twice. Write all scopes in one.`);
   }
   return { ...present, ...added };
 }
@@ -72,8 +72,4 @@ function onTarget(write: (target: object, place: string) => void): MarkDecorator
       declaredMethods.set(target, methods.add(key ?? ''));
     }
   };
-}
-
-function invalidDecorator(message: string): XPayAuthError {
-  return new XPayAuthError('configuration', message);
 }

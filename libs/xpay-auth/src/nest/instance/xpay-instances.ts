@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { XPayAuthError } from '../../core/errors.js';
+import { configurationError } from '../../core/errors.js';
 import type { XPayInstance } from './instance.js';
 import { DEFAULT_INSTANCE } from '../options/resolve-options.js';
 
@@ -14,12 +14,11 @@ export class XPayInstances {
     const { name, globalGuards } = instance.options;
     if (this.#byName.has(name)) {
       const which = name === DEFAULT_INSTANCE ? 'unnamed instances' : `instances named "${name}"`;
-      throw new XPayAuthError('configuration', `XPayAuthModule option name: two ${which}. Give each another name.`);
+      throw configurationError(`XPayAuthModule option name: two ${which}. Give each another name.`);
     }
     const other = [...this.#byName.values()].find(({ options }) => options.globalGuards);
     if (globalGuards && other !== undefined) {
-      throw new XPayAuthError(
-        'configuration',
+      throw configurationError(
         `XPayAuthModule option globalGuards: the instances "${other.options.name}" and "${name}" both set it. Keep one.`,
       );
     }
@@ -33,16 +32,15 @@ export class XPayInstances {
     this.#listeners.push(listener);
   }
 
-  /** Throws `configuration` when there is none of that name. */
-  get(name: string = DEFAULT_INSTANCE): XPayInstance {
+  /** Throws `configuration` if no instance has that name. The message starts with `place`. */
+  get(name: string = DEFAULT_INSTANCE, place = ''): XPayInstance {
     const instance = this.#byName.get(name);
     if (instance !== undefined) return instance;
     const known = [...this.#byName.keys()].join(', ') || 'none';
-    throw new XPayAuthError(
-      'configuration',
+    throw configurationError(
       name === DEFAULT_INSTANCE
-        ? `No unnamed XPayAuthModule is imported (there is: ${known}). Import one, or say which with @UseXPay(name).`
-        : `No XPayAuthModule named "${name}" is imported (there is: ${known}).`,
+        ? `${place}No unnamed XPayAuthModule is imported (there is: ${known}). Import one, or say which with @UseXPay(name).`
+        : `${place}No XPayAuthModule named "${name}" is imported (there is: ${known}).`,
     );
   }
 

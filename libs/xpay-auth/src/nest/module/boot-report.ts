@@ -1,12 +1,15 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
 import { DiscoveryService, HttpAdapterHost, MetadataScanner } from '@nestjs/core';
 import { ConfigService } from '@nestjs/config';
-import { XPayAuthError, asXPayAuthError } from '../../core/errors.js';
+import { configurationError } from '../../core/errors.js';
 import { XPayInstances } from '../instance/xpay-instances.js';
 import type { ResolvedOptions } from '../options/resolve-options.js';
 import { unreadVariables } from '../options/unread-variables.js';
 import { type EntryPoint, entryPoints, guardsFields } from './entry-points.js';
 
+const LOST_DECORATOR =
+  'its access decorator is lost. A decorator between it and the route replaced the method (write it above that one), ' +
+  'or a subclass overrode the method (decorate the override, with @Public() if it is to be open).';
 const FIELDS_REMEDY = "Set fieldResolverEnhancers: ['guards'] in the options of GraphQLModule.";
 
 /**
@@ -39,15 +42,15 @@ export class BootReport implements OnApplicationBootstrap {
       const { label, kind, requirement, guardedBy, lostDecorator } = point;
       const guarded = guardedBy !== undefined || (globally && !(kind === 'pattern' && hybrid));
       this.#logger.debug(`${label}: ${describe(point, guarded)}`);
-      if (lostDecorator) throw lost(label);
-      if (guarded && requirement.access !== 'public') this.#assertInstance(point);
+      if (lostDecorator) throw configurationError(`${label}: ${LOST_DECORATOR}`);
+      if (guarded && requirement.access !== 'public') this.instances.get(requirement.instance, `${label}: `);
       if (!guarded && !requirement.declared) undeclared.push(label);
     }
     if (!fieldsToo) this.#assertFieldsGuarded(found.filter(({ kind }) => kind === 'field'));
     if (undeclared.length === 0) return;
     const message = `No guard of this module and no @Public() on ${undeclared.join(', ')}. Decorate them, or set globalGuards.`;
     if (options.some(({ undeclaredRoutes }) => undeclaredRoutes === 'deny')) {
-      throw new XPayAuthError('configuration', `XPayAuthModule option undeclaredRoutes: 'deny'. ${message}`);
+      throw configurationError(`XPayAuthModule option undeclaredRoutes: 'deny'. ${message}`);
     }
     if (options.some(({ undeclaredRoutes }) => undeclaredRoutes === 'warn')) this.#logger.warn(message);
   }
@@ -58,7 +61,7 @@ export class BootReport implements OnApplicationBootstrap {
       fields.flatMap((field) => (field.guardedBy === by ? [field.place] : [])).join(', ');
     const [byMethod, byClass] = [guardedBy('method'), guardedBy('class')];
     if (byMethod !== '') {
-      throw new XPayAuthError('configuration', `Nest runs no guards before ${byMethod}. ${FIELDS_REMEDY}`);
+      throw configurationError(`Nest runs no guards before ${byMethod}. ${FIELDS_REMEDY}`);
     }
     if (byClass === '') return;
     this.#logger.warn(`The decorator of their class does not protect the fields ${byClass}. ${FIELDS_REMEDY}`);
@@ -69,15 +72,6 @@ export class BootReport implements OnApplicationBootstrap {
     const read = (name: string): string | undefined => this.config.get<string>(name);
     const message = unreadVariables(envPrefix, this.config, read, (option) => inCode.has(option));
     if (message !== undefined) this.#logger.warn(message);
-  }
-
-  #assertInstance({ label, requirement }: EntryPoint): void {
-    try {
-      this.instances.get(requirement.instance);
-    } catch (thrown) {
-      const { message } = asXPayAuthError(thrown, 'configuration', 'no such instance');
-      throw new XPayAuthError('configuration', `${label}: ${message}`);
-    }
   }
 }
 
@@ -90,12 +84,4 @@ function describe({ requirement }: EntryPoint, guarded: boolean): string {
     ...(any.length > 0 ? [`one of ${any.join(' ')}`] : []),
   ];
   return [access, ...scopes, ...(instance === undefined ? [] : [`by ${instance}`])].join(', ');
-}
-
-function lost(label: string): XPayAuthError {
-  return new XPayAuthError(
-    'configuration',
-    `${label}: its access decorator is lost. A decorator between it and the route replaced the method (write it above that one), ` +
-      'or a subclass overrode the method (decorate the override, with @Public() if it is to be open).',
-  );
 }

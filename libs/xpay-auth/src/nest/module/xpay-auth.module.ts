@@ -1,7 +1,7 @@
 import { type DynamicModule, Global, Module, type Provider } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
 import { APP_FILTER, APP_GUARD, DiscoveryModule } from '@nestjs/core';
-import { XPayAuthError } from '../../core/errors.js';
+import { configurationError } from '../../core/errors.js';
 import { XPayAuditService } from '../services/audit.service.js';
 import { BootReport } from './boot-report.js';
 import { AccessControl, ScopesGuard, XPayAuthGuard } from '../guards/xpay-auth.guard.js';
@@ -50,8 +50,7 @@ export class XPayAuthModule {
   static forRootAsync(options: XPayAuthAsyncOptions): DynamicModule {
     const stray = Object.keys(options).find((key) => !BESIDE_THE_FACTORY.has(key));
     if (stray !== undefined) {
-      throw new XPayAuthError(
-        'configuration',
+      throw configurationError(
         `XPayAuthModule.forRootAsync: ${stray} does not stand beside the factory. Return it from the factory.`,
       );
     }
@@ -63,26 +62,27 @@ const BESIDE_THE_FACTORY = new Set(
   'name isGlobal globalGuards imports inject useFactory useClass useExisting'.split(' '),
 );
 
+/** The classes of an instance that an app injects, each with its place in the instance. */
+const SERVICES = [
+  [XPayTokenService, 'tokens'],
+  [XPayHttpService, 'http'],
+  [XPaySessionService, 'sessions'],
+  [XPayAuditService, 'auditing'],
+  [XPayStrategy, 'strategy'],
+] as const;
+
 function defineModule(
   beside: XPayAuthInstanceOptions,
   source: Omit<XPayAuthAsyncOptions, keyof XPayAuthInstanceOptions>,
 ): DynamicModule {
   const { name, isGlobal = true, globalGuards = false } = beside;
-  const token = (type: Parameters<typeof getXPayInjectionToken>[0]) => getXPayInjectionToken(type, name);
   const given = Symbol('options that the factory of XPayAuthModule.forRootAsync makes');
   const instance = Symbol('instance of XPayAuthModule');
-  const part = (type: Parameters<typeof token>[0], pick: (whole: XPayInstance) => unknown): Provider => ({
-    provide: token(type),
-    useFactory: pick,
+  const services = SERVICES.map(([type, part]) => ({
+    provide: getXPayInjectionToken(type, name),
+    useFactory: (whole: XPayInstance): unknown => whole[part],
     inject: [instance],
-  });
-  const services = [
-    part(XPayTokenService, ({ tokens }) => tokens),
-    part(XPayHttpService, ({ http }) => http),
-    part(XPaySessionService, ({ sessions }) => sessions),
-    part(XPayAuditService, ({ auditing }) => auditing),
-    part(XPayStrategy, ({ strategy }) => strategy),
-  ];
+  }));
   return {
     module: XPayAuthModule,
     global: isGlobal,
@@ -115,7 +115,7 @@ function defineModule(
           ]
         : []),
     ],
-    exports: services.map((service) => (service as { provide: symbol }).provide),
+    exports: services.map(({ provide }) => provide),
   };
 }
 
@@ -126,8 +126,7 @@ function factoryProviders(
   const { useFactory, inject = [], useClass, useExisting } = source;
   const ways = [useFactory, useClass, useExisting].filter((way) => way !== undefined);
   if (ways.length !== 1) {
-    throw new XPayAuthError(
-      'configuration',
+    throw configurationError(
       `XPayAuthModule.forRootAsync: expected exactly one of useFactory, useClass and useExisting, found ${ways.length}.`,
     );
   }

@@ -1,5 +1,5 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
-import { XPayAuthError } from '../../core/errors.js';
+import { type XPayAuthError, configurationError } from '../../core/errors.js';
 import type { Dialect } from '../../core/ports.js';
 import { type XPayInstance, createInstance } from '../../nest/instance/instance.js';
 import { resolveOptions } from '../../nest/options/resolve-options.js';
@@ -77,7 +77,7 @@ function withBasic<T>(extractors: readonly (T | 'basic')[]): (T | 'basic')[] {
 }
 
 function misused(why: string): XPayAuthError {
-  return new XPayAuthError('configuration', `XPayAuthTestingModule: ${why}`);
+  return configurationError(`XPayAuthTestingModule: ${why}`);
 }
 
 /** The dialect of an {@link XPayTestUpstream}, in place of the app's own. */

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type Credentials, flawOf } from '../../core/credentials.js';
-import { XPayAuthError } from '../../core/errors.js';
+import { type XPayAuthError, configurationError } from '../../core/errors.js';
 import type { Scope } from '../../core/principal.js';
 
 /** A user who calls your app in a test. */
@@ -72,5 +72,5 @@ export function userOf({ username, secretKey }: Credentials): TestUser | undefin
 }
 
 function unusable(why: string): XPayAuthError {
-  return new XPayAuthError('configuration', `asUser: the user name ${why}; no caller could present it.`);
+  return configurationError(`asUser: the user name ${why}; no caller could present it.`);
 }
