@@ -8,9 +8,8 @@ export type { Fault, FaultTiming, RetryAfter } from './emulators/fault.js';
 export type { Script, ScriptScope } from './emulators/script.js';
 export type { LedgerEntry } from './emulators/ledger.js';
 export type { Outcome } from './emulators/wire-message.js';
-export type { EmulatedAccount } from './emulators/account-book.js';
 export type { EmulatorClock } from './emulators/emulator-clock.js';
-export type { Emulator, EmulatorOptions } from './emulators/emulator.js';
+export type { EmulatedAccount, Emulator, EmulatorOptions } from './emulators/emulator.js';
 export {
   type BadBearerAnswer,
   type MintedToken,

@@ -3,35 +3,28 @@ import type { Clock } from '../../core/clock.js';
 /** The clock of an emulator, such as a `ManualClock`. Without `setTimer`, delays take real time. */
 export type EmulatorClock = Pick<Clock, 'now'> & Partial<Pick<Clock, 'setTimer'>>;
 
-/** The emulator was paused or stopped during a delay. */
-export class Gone extends Error {}
-
-/** Delays of answers, which end early when the emulator is paused or stopped. */
-export class Waits {
-  readonly #cuts = new Set<() => void>();
+/** Delays of answers. They are cancelled when the emulator is paused or stopped. */
+export class Delays {
+  readonly #cancels = new Set<() => void>();
 
   constructor(private readonly clock: EmulatorClock) {}
 
-  /** Resolves after `ms`; rejects with `Gone` when cut. */
-  async wait(ms: number): Promise<void> {
-    await new Promise<void>((resolve, reject) => {
+  /** Resolves after `ms`. Never settles if the delay is cancelled. */
+  wait(ms: number): Promise<void> {
+    return new Promise((resolve) => {
       const done = (): void => {
-        this.#cuts.delete(cut);
+        this.#cancels.delete(cancel);
         resolve();
       };
       const cancel = this.clock.setTimer?.(done, ms) ?? realTimer(done, ms);
-      const cut = (): void => {
-        this.#cuts.delete(cut);
-        cancel();
-        reject(new Gone());
-      };
-      this.#cuts.add(cut);
+      this.#cancels.add(cancel);
     });
   }
 
-  /** Ends all pending delays. */
-  cut(): void {
-    for (const cut of this.#cuts) cut();
+  /** Cancels all pending delays. */
+  cancel(): void {
+    for (const cancel of this.#cancels) cancel();
+    this.#cancels.clear();
   }
 }
 

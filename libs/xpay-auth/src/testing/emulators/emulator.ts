@@ -1,16 +1,23 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import { AccountBook, type EmulatedAccount } from './account-book.js';
 import { writeAnswer } from './answer-writer.js';
 import { answerOfFault, emulatorError, transformed } from './fault-answer.js';
 import { type AnswerEncoding, type Fault, planFaults } from './fault.js';
-import { type EmulatorClock, Gone, Waits } from './emulator-clock.js';
+import { Delays, type EmulatorClock } from './emulator-clock.js';
 import { Ledger, type LedgerEntry } from './ledger.js';
 import { LoopbackServer } from './loopback-server.js';
-import { redactBody, redactHeaders } from './redaction.js';
+import { containsSecret, redactBody, redactHeaders } from './redaction.js';
 import { Script } from './script.js';
 import { type JwtHeader, TokenBook, type TokenRecord, signJwt } from './token-book.js';
 import { type WireAnswer, type WireRequest, submittedUsername } from './wire-message.js';
+
+/** An account of an emulated upstream, with the same two fields in every dialect. */
+export interface EmulatedAccount {
+  /** The user name or e-mail address of a login. */
+  readonly username: string;
+  /** Its password or secret key. Never shown in the ledger. */
+  readonly secretKey: string;
+}
 
 /** The fields of an emulator that are also options of its start: those that hold a string, a number or a boolean. */
 export type EmulatorSettings<E> = {
@@ -47,18 +54,20 @@ export abstract class Emulator<A extends EmulatedAccount> implements AsyncDispos
    */
   equalTokensWithinASecond = false;
 
-  protected readonly accountBook = new AccountBook<A>();
   protected readonly tokens = new TokenBook();
+  readonly #accounts = new Map<string, A>();
+  /** All secret keys so far, because a key that was changed is still a secret. */
+  readonly #secrets = new Set<string>();
   readonly #signingKey = randomBytes(64);
   readonly #clock: EmulatorClock;
   readonly #ledger: Ledger;
   readonly #server: LoopbackServer;
-  readonly #waits: Waits;
+  readonly #delays: Delays;
 
   /** Use the `start…Emulator` function, which also applies options that are fields, and listens. */
   constructor({ clock = { now: () => Date.now() }, ledgerSize = 10_000, port = 0, accounts = [] }: EmulatorOptions<A>) {
     this.#clock = clock;
-    this.#waits = new Waits(clock);
+    this.#delays = new Delays(clock);
     this.#ledger = new Ledger(ledgerSize);
     this.#server = new LoopbackServer(port, (request, response) => this.#serve(request, response));
     for (const account of accounts) this.addAccount(account);
@@ -99,23 +108,26 @@ export abstract class Emulator<A extends EmulatedAccount> implements AsyncDispos
 
   /** User names of the accounts. */
   get accounts(): readonly string[] {
-    return this.accountBook.usernames;
+    return [...this.#accounts.keys()];
   }
 
   /** Adds an account. Replaces one of the same name, whose tokens stay valid. */
   addAccount(account: A): void {
-    this.accountBook.put(account);
+    this.#secrets.add(account.secretKey);
+    this.#accounts.set(account.username, { ...account });
   }
 
   /** Removes an account and revokes its tokens. Returns `false` if there was none. */
   removeAccount(username: string): boolean {
     this.tokens.revokeAll(username);
-    return this.accountBook.remove(username);
+    return this.#accounts.delete(username);
   }
 
   /** Changes an account's password or key. Its tokens stay valid until they are revoked. */
   setSecret(username: string, newSecret: string): void {
-    this.accountBook.setSecret(username, newSecret);
+    const account = this.account(username);
+    if (account === undefined) throw new Error(`the emulator has no account named ${username}`);
+    this.addAccount({ ...account, secretKey: newSecret });
   }
 
   /** Revokes the tokens of one account, or all tokens. Returns how many. */
@@ -130,7 +142,7 @@ export abstract class Emulator<A extends EmulatedAccount> implements AsyncDispos
 
   /** Ends all connections and refuses new ones until `resume`. Accounts, tokens and ledger stay. */
   async pause(): Promise<void> {
-    this.#waits.cut();
+    this.#delays.cancel();
     await this.#server.close();
   }
 
@@ -149,6 +161,19 @@ export abstract class Emulator<A extends EmulatedAccount> implements AsyncDispos
     return this.stop();
   }
 
+  /** The account with this user name, or `undefined`. */
+  protected account(username: unknown): A | undefined {
+    return typeof username === 'string' ? this.#accounts.get(username) : undefined;
+  }
+
+  /** The account with this user name and key, or `undefined`. Revokes its tokens if an account has only one. */
+  protected logIn(username: unknown, secretKey: unknown): A | undefined {
+    const account = this.account(username);
+    if (account?.secretKey !== secretKey) return undefined;
+    if (account !== undefined && this.oneTokenPerAccount) this.tokens.revokeAll(account.username);
+    return account;
+  }
+
   /** Signs a JWT, with a `jti` unless tokens of one second are to be equal, and records it as live. */
   protected issueToken(record: TokenRecord, header: JwtHeader, claims: object): string {
     const jti = this.equalTokensWithinASecond ? {} : { jti: randomUUID() };
@@ -162,7 +187,7 @@ export abstract class Emulator<A extends EmulatedAccount> implements AsyncDispos
     try {
       await this.#respond(request, response, settle);
     } catch (error) {
-      if (error instanceof Gone || response.destroyed || response.headersSent) return;
+      if (response.destroyed || response.headersSent) return;
       settle({ status: 500, outcome: 'emulator_error' });
       await this.#write(response, emulatorError(error));
     }
@@ -175,7 +200,7 @@ export abstract class Emulator<A extends EmulatedAccount> implements AsyncDispos
   ): Promise<void> {
     const plan = planFaults(this.faults.take(request.path, submittedUsername(request)));
     const early = plan.processFirst ? await this.answer(request) : undefined;
-    if (plan.delayMs > 0) await this.#waits.wait(plan.delayMs);
+    if (plan.delayMs > 0) await this.#delays.wait(plan.delayMs);
     const replacement = plan.ending && answerOfFault(plan.ending);
     if (plan.ending !== undefined && replacement === undefined) {
       settle({ outcome: `fault:${plan.ending.kind}` });
@@ -194,7 +219,7 @@ export abstract class Emulator<A extends EmulatedAccount> implements AsyncDispos
 
   #entryOf(request: WireRequest): LedgerEntry {
     const holdsSecret = (text: string): boolean =>
-      this.tokens.find(text) !== undefined || this.accountBook.holdsSecret(text);
+      this.tokens.find(text) !== undefined || containsSecret(text, this.#secrets);
     const uuid = request.headers['uuid'];
     return {
       ...(typeof uuid === 'string' && { uuid }),

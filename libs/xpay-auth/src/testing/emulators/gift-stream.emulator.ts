@@ -1,5 +1,10 @@
-import type { EmulatedAccount } from './account-book.js';
-import { Emulator, type EmulatorOptions, type EmulatorSettings, startEmulator } from './emulator.js';
+import {
+  type EmulatedAccount,
+  Emulator,
+  type EmulatorOptions,
+  type EmulatorSettings,
+  startEmulator,
+} from './emulator.js';
 import { type GiftStreamReply, GiftStreamShop, type GiftStreamTransaction, segmentOf } from './gift-stream-shop.js';
 import { type Outcome, type WireAnswer, type WireRequest, bearerOf, formOf } from './wire-message.js';
 
@@ -71,11 +76,10 @@ export class GiftStreamEmulator extends Emulator<GiftStreamAccount> {
     if (request.method !== 'POST') return this.#error(400, 'Invalid Method', 'method_not_allowed');
     const { email = '', password = '' } = formOf(request);
     if (email === '') return this.#error(400, 'Missing Email', 'bad_request');
-    const known = this.accountBook.find(email)?.username;
+    const known = this.account(email)?.username;
     if (password === '') return this.#error(400, 'Missing Password', 'bad_request', known);
-    const account = this.accountBook.check(email, password);
+    const account = this.logIn(email, password);
     if (account === undefined) return this.#error(this.loginFailureStatus, this.loginFailureMessage, 'refused', known);
-    if (this.oneTokenPerAccount) this.tokens.revokeAll(account.username);
     return this.#grant(account, this.#newRefreshToken(account));
   }
 
@@ -83,7 +87,7 @@ export class GiftStreamEmulator extends Emulator<GiftStreamAccount> {
     if (request.method !== 'POST') return this.#error(400, 'Invalid Method', 'method_not_allowed');
     const username = this.#holder(request, 'refresh', false);
     if (typeof username !== 'string') return this.#error(400, username.refused, 'bad_bearer');
-    const account = this.accountBook.find(username);
+    const account = this.account(username);
     const used = bearerOf(request);
     if (account === undefined || used === undefined) return this.#error(400, 'Invalid Token', 'bad_bearer');
     if (this.refreshMode === 'omit') return this.#grant(account, undefined);

@@ -1,6 +1,11 @@
 import { randomBytes, randomInt } from 'node:crypto';
-import type { EmulatedAccount } from './account-book.js';
-import { Emulator, type EmulatorOptions, type EmulatorSettings, startEmulator } from './emulator.js';
+import {
+  type EmulatedAccount,
+  Emulator,
+  type EmulatorOptions,
+  type EmulatorSettings,
+  startEmulator,
+} from './emulator.js';
 import { fastApiError, fastApiJson, missingField, unprocessable, wrongGrantType } from './fastapi-answers.js';
 import { type LoginBody, formFields, readLogin } from './login-body.js';
 import { type WireAnswer, type WireRequest, bearerOf } from './wire-message.js';
@@ -82,9 +87,8 @@ export class PasswordLoginEmulator extends Emulator<PasswordLoginAccount> {
   async #login(request: WireRequest): Promise<WireAnswer> {
     const login = await readLogin(request, this.loginBody, this.strictGrantType);
     if ('errors' in login) return unprocessable(login.errors);
-    const account = this.accountBook.check(login.username, login.password);
-    if (account === undefined) return this.#refused(this.accountBook.find(login.username)?.username);
-    if (this.oneTokenPerAccount) this.tokens.revokeAll(account.username);
+    const account = this.logIn(login.username, login.password);
+    if (account === undefined) return this.#refused(this.account(login.username)?.username);
     return this.#granted(account, this.refreshTokens ? this.#newRefreshToken(account.username) : undefined);
   }
 
@@ -95,7 +99,7 @@ export class PasswordLoginEmulator extends Emulator<PasswordLoginAccount> {
     if (missing.length > 0) return unprocessable(missing.map(([field]) => missingField(null, field)));
     if (grantType !== 'refresh_token') return unprocessable([wrongGrantType(grantType, '^refresh_token$')]);
     const record = this.tokens.live(used, this.now());
-    const account = record?.kind === 'refresh' ? this.accountBook.find(record.username) : undefined;
+    const account = record?.kind === 'refresh' ? this.account(record.username) : undefined;
     if (account === undefined) return invalidGrant();
     if (!this.rotateRefreshTokens) return this.#granted(account, undefined);
     this.tokens.revoke(used);

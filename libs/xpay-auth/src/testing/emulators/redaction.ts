@@ -7,9 +7,18 @@ const REDACTED = '[redacted]';
 const SECRET_NAME = /pass|secret|token|ticket|otp|credential|authoris|authoriz|cookie|api-?key/i;
 const KNOWN_SCHEME = /^(basic|bearer|digest) /i;
 const LONGEST_FIELD_NAME = 64;
+const MOST_SEARCHED_SECRETS = 100;
+const SHORTEST_SEARCHED_SECRET = 6;
 
 /** Whether a text contains a secret of the emulator: an account's key or a token that it has issued. */
 export type HoldsSecret = (text: string) => boolean;
+
+/** Whether a text is or contains one of these secrets. A short secret, and one of many, must be the whole text. */
+export function containsSecret(text: string, secrets: ReadonlySet<string>): boolean {
+  if (secrets.has(text)) return true;
+  if (secrets.size > MOST_SEARCHED_SECRETS) return false;
+  return [...secrets].some((secret) => secret.length >= SHORTEST_SEARCHED_SECRET && text.includes(secret));
+}
 
 /** The headers of a request, with credentials reduced to their scheme. */
 export function redactHeaders(headers: IncomingHttpHeaders, holdsSecret: HoldsSecret): Record<string, string> {

@@ -1,6 +1,11 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import type { EmulatedAccount } from './account-book.js';
-import { Emulator, type EmulatorOptions, type EmulatorSettings, startEmulator } from './emulator.js';
+import {
+  type EmulatedAccount,
+  Emulator,
+  type EmulatorOptions,
+  type EmulatorSettings,
+  startEmulator,
+} from './emulator.js';
 import { Script, type ScriptScope } from './script.js';
 import { type WireAnswer, type WireRequest, bearerOf, isRecord, jsonOf, submittedUsername } from './wire-message.js';
 import { XPayBusiness, type XPayPayment } from './xpay-business.js';
@@ -121,9 +126,9 @@ export class XPayEmulator extends Emulator<XPayAccount> {
   #authenticate(call: XPayCall, body: Readonly<Record<string, unknown>>): WireAnswer {
     const missing = ['username', 'secretKey'].filter((field) => typeof body[field] !== 'string' || body[field] === '');
     if (missing.length > 0) return xpayError(call, 'missing fields', { missing }, 'bad_request');
-    const claimed = this.accountBook.find(body['username']);
+    const claimed = this.account(body['username']);
     const known = claimed === undefined ? call : { ...call, account: claimed.username };
-    const account = this.accountBook.check(body['username'], body['secretKey']);
+    const account = this.logIn(body['username'], body['secretKey']);
     if (account === undefined) return xpayError(known, 'invalid credentials', { invalid: true }, 'refused');
 
     const isAPI = body['isAPI'] === true || body['isAPI'] === 'true';
