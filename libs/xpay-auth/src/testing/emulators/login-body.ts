@@ -20,7 +20,11 @@ export async function formFields(request: WireRequest): Promise<Record<string, s
 
 /** Reads a login as FastAPI would. An empty field of a form counts as missing. */
 export async function readLogin(request: WireRequest, body: LoginBody, strictGrantType: boolean): Promise<ReadLogin> {
-  if (body === 'json') return readModel(submittedValue(request));
+  if (body === 'json') {
+    const isJson = request.mediaType === 'application/json' && request.body.length > 0;
+    // `undefined` for malformed JSON, '' without a body, the raw text for another media type.
+    return readModel(isJson ? jsonOf(request) : request.body.toString('utf8'));
+  }
   const fields = await formFields(request);
   if (body === 'form-model')
     return readModel(Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== '')));
@@ -31,12 +35,6 @@ export async function readLogin(request: WireRequest, body: LoginBody, strictGra
   if (!username) errors.push(missingField(null, 'username'));
   if (!password) errors.push(missingField(null, 'password'));
   return errors.length > 0 || !username || !password ? { errors } : { username, password };
-}
-
-/** The value of a JSON body; `undefined` for malformed JSON, '' without a body, the raw text for another media type. */
-function submittedValue(request: WireRequest): unknown {
-  const isJson = request.mediaType === 'application/json' && request.body.length > 0;
-  return isJson ? jsonOf(request) : request.body.toString('utf8');
 }
 
 function readModel(value: unknown): ReadLogin {

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
-import { RequestTooLarge, type WireRequest, readWireRequest } from './wire-message.js';
+import { type WireRequest, readWireRequest } from './wire-message.js';
 
 /** Answers one request. */
 type Serve = (request: WireRequest, response: ServerResponse) => unknown;
@@ -43,10 +43,11 @@ export class LoopbackServer {
 
   async #answer(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      await this.serve(await readWireRequest(incoming), response);
-    } catch (error) {
-      if (error instanceof RequestTooLarge) response.writeHead(413, { connection: 'close' }).end();
-      else response.destroy();
+      const request = await readWireRequest(incoming);
+      if (request === undefined) response.writeHead(413, { connection: 'close' }).end();
+      else await this.serve(request, response);
+    } catch {
+      response.destroy();
     }
   }
 }

@@ -18,20 +18,18 @@ export class TokenBook {
   put(token: string, record: TokenRecord): void {
     this.#tokens.delete(token);
     this.#tokens.set(token, record);
-    for (const oldest of this.#tokens.keys()) {
-      if (this.#tokens.size <= MOST_TOKENS) break;
-      this.#tokens.delete(oldest);
-    }
+    const [oldest] = this.#tokens.keys();
+    if (this.#tokens.size > MOST_TOKENS && oldest !== undefined) this.#tokens.delete(oldest);
   }
 
   /** The record, expired or not; `undefined` if the token was revoked or never issued. */
-  find(token: string): TokenRecord | undefined {
-    return this.#tokens.get(token);
+  find(token: string | undefined): TokenRecord | undefined {
+    return token === undefined ? undefined : this.#tokens.get(token);
   }
 
   /** The record of a token that is neither expired nor revoked. */
-  live(token: string, now: number): TokenRecord | undefined {
-    const record = this.#tokens.get(token);
+  live(token: string | undefined, now: number): TokenRecord | undefined {
+    const record = this.find(token);
     return record !== undefined && now < record.expiresAt ? record : undefined;
   }
 
@@ -48,19 +46,15 @@ export class TokenBook {
   }
 }
 
+/** The algorithms of JWTs, with Node's name of their hash. */
+const HASHES = { HS256: 'sha256', HS512: 'sha512' } as const;
+
 /** The header of a JWT (RFC 7519 §5). */
-export interface JwtHeader {
-  readonly alg: 'HS256' | 'HS512';
-  readonly typ: 'JWT';
-}
+export type JwtHeader = { readonly alg: keyof typeof HASHES; readonly typ: 'JWT' };
 
 /** A compact JWT. Header and claims keep the order of their keys, because some clients recognise a vendor's tokens by it. */
 export function signJwt(header: JwtHeader, claims: object, key: Buffer): string {
-  const signed = `${part(header)}.${part(claims)}`;
-  const signature = createHmac(header.alg === 'HS256' ? 'sha256' : 'sha512', key).update(signed);
-  return `${signed}.${signature.digest('base64url')}`;
-}
-
-function part(value: object): string {
-  return Buffer.from(JSON.stringify(value)).toString('base64url');
+  const parts = [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'));
+  const signed = parts.join('.');
+  return `${signed}.${createHmac(HASHES[header.alg], key).update(signed).digest('base64url')}`;
 }

@@ -46,16 +46,13 @@ export interface WireAnswer {
 /** Maximum size of a request. */
 const MOST_REQUEST_BYTES = 1024 * 1024;
 
-/** The request is larger than {@link MOST_REQUEST_BYTES}. */
-export class RequestTooLarge extends Error {}
-
-/** Reads a request to its end. */
-export async function readWireRequest(message: IncomingMessage): Promise<WireRequest> {
+/** Reads a request to its end; `undefined` if it is larger than {@link MOST_REQUEST_BYTES}. */
+export async function readWireRequest(message: IncomingMessage): Promise<WireRequest | undefined> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   for await (const chunk of message as AsyncIterable<Buffer>) {
     bytes += chunk.length;
-    if (bytes > MOST_REQUEST_BYTES) throw new RequestTooLarge();
+    if (bytes > MOST_REQUEST_BYTES) return undefined;
     chunks.push(chunk);
   }
   return {

@@ -14,14 +14,8 @@ export interface XPayPayment {
   readonly body: Readonly<Record<string, unknown>>;
 }
 
-interface Wallet {
-  readonly username: string;
-  readonly uuid: string;
-  tag: string;
-  readonly [field: string]: unknown;
-}
-
 type Body = Readonly<Record<string, unknown>>;
+type Wallet = Body & { readonly username: string; readonly uuid: string; tag: string };
 type Call = XPayCall & { readonly account: string };
 type Route = (call: Call, body: Body, now: number) => WireAnswer;
 

@@ -10,7 +10,7 @@ export interface XPayCall {
   readonly uuidPlacement: UuidPlacement;
   /** Adds `error: null` beside `success`, and `success: null` beside `error`. */
   readonly nullFields: boolean;
-  readonly account?: string;
+  readonly account?: string | undefined;
 }
 
 /** `{ success: { message, data }, uuid }` with status 200. The fields of `more` are siblings of `data`. */

@@ -111,8 +111,7 @@ export class XPayEmulator extends Emulator<XPayAccount> {
     if (body === undefined) return xpayError(call, 'malformed JSON', null, 'bad_request', 400);
     if (route === undefined) return this.#scripted(call, request) ?? this.#authenticate(call, body);
 
-    const token = bearerOf(request);
-    const holder = token === undefined ? undefined : this.tokens.live(token, this.now());
+    const holder = this.tokens.live(bearerOf(request), this.now());
     if (holder === undefined) return this.#badBearer(call);
     const known = { ...call, account: holder.username };
     return this.#scripted(known, request) ?? route(known, body, this.now());
@@ -126,25 +125,20 @@ export class XPayEmulator extends Emulator<XPayAccount> {
   #authenticate(call: XPayCall, body: Readonly<Record<string, unknown>>): WireAnswer {
     const missing = ['username', 'secretKey'].filter((field) => typeof body[field] !== 'string' || body[field] === '');
     if (missing.length > 0) return xpayError(call, 'missing fields', { missing }, 'bad_request');
-    const claimed = this.account(body['username']);
-    const known = claimed === undefined ? call : { ...call, account: claimed.username };
+    const known = { ...call, account: this.account(body['username'])?.username };
     const account = this.logIn(body['username'], body['secretKey']);
     if (account === undefined) return xpayError(known, 'invalid credentials', { invalid: true }, 'refused');
 
     const isAPI = body['isAPI'] === true || body['isAPI'] === 'true';
     const { token, expiresAt } = this.mintToken(account.username, isAPI);
     const scopes = [...(account.scopes ?? ['tme_user'])];
-    const data = {
-      success: true,
-      expiresAt,
-      user: {
-        username: account.displayName ?? account.username,
-        scopes: this.nullFields && scopes.length === 0 ? null : scopes,
-        isAPI,
-      },
-      ticket: randomBytes(16).toString('hex'),
-      access_token: token,
+    const user = {
+      username: account.displayName ?? account.username,
+      scopes: this.nullFields && scopes.length === 0 ? null : scopes,
+      isAPI,
     };
+    const ticket = randomBytes(16).toString('hex');
+    const data = { success: true, expiresAt, user, ticket, access_token: token };
     return xpaySuccess(known, 'Authenticated', data, 'granted');
   }
 

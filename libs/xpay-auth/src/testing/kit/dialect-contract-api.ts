@@ -1,42 +1,38 @@
 import assert from 'node:assert/strict';
 import { AccessToken } from '../../core/credentials.js';
-import type { ApiCall } from '../../core/ports.js';
 import { attempt } from './dialect-contract-spill.js';
-import { CALL_UUID, type Play } from './dialect-contract-stage.js';
+import type { Play } from './dialect-contract-stage.js';
+
+const TOKEN = new AccessToken('a-token.to-look.for');
+
+/** The names of the headers that have the token. */
+function carriersOf(headers: Readonly<Record<string, unknown>> = {}): string[] {
+  return Object.keys(headers).filter((name) => String(headers[name]).includes(TOKEN.value));
+}
 
 /** The requirements on calls of the upstream's API. */
 export const apiCases: Readonly<Record<string, Play>> = {
-  'sends the token of an API call in a header, and nowhere else': async ({ dialect, stage }) => {
-    const token = new AccessToken('a-token.to-look.for');
-    const { path, headers = {}, body = '' } = dialect.api.encode({ ...stage.call, uuid: CALL_UUID }, token);
-    assert.ok(
-      Object.values(headers).some((value) => value.includes(token.value)),
-      'no header has the token',
-    );
-    assert.ok(!path.includes(token.value) && !body.includes(token.value), 'the token is in the path or the body');
+  'sends the token of an API call in a header, and nowhere else': async (rig) => {
+    const { path, headers = {}, body = '' } = rig.encode(TOKEN);
+    assert.ok(carriersOf(headers).length > 0, 'no header has the token');
+    assert.ok(!`${path} ${body}`.includes(TOKEN.value), 'the token is in the path or the body');
   },
 
   'replaces a header of the caller that would carry the token': async (rig) => {
-    const token = new AccessToken('a-token.to-look.for');
-    const carriers = (headers: Readonly<Record<string, unknown>>): string[] =>
-      Object.keys(headers).filter((name) => String(headers[name]).includes(token.value));
-    const plain = rig.dialect.api.encode({ ...rig.stage.call, uuid: CALL_UUID }, token);
-    const expected = carriers(plain.headers ?? {}).map((name) => name.toLowerCase());
+    const expected = carriersOf(rig.encode(TOKEN).headers).map((name) => name.toLowerCase());
     for (const spell of [(name: string) => name, (name: string) => name.toUpperCase()]) {
       const headers = Object.fromEntries(expected.map((name) => [spell(name), 'Bearer of-somebody-else']));
       const upstream = rig.answering({ body: {} });
-      await upstream.send(rig.dialect.api.encode({ ...rig.stage.call, uuid: CALL_UUID, headers }, token));
-      assert.deepEqual(carriers(rig.server.requests.at(-1)?.headers ?? {}), expected);
+      await upstream.send(rig.encode(TOKEN, { headers }));
+      assert.deepEqual(carriersOf(rig.requests.at(-1)?.headers), expected);
     }
   },
 
   'sends every value in a body, or throws configuration': async (rig) => {
     rig.keepSecret(PROBE);
-    const { path } = rig.stage.call;
     for (const [type, make, text = PROBE] of HARD_BODIES) {
       for (const body of [make(), { member: make() }]) {
-        const encode = (): string | undefined =>
-          rig.dialect.api.encode({ method: 'POST', path, body, uuid: CALL_UUID }, new AccessToken('a.b.c')).body;
+        const encode = (): string | undefined => rig.encode(TOKEN, { method: 'POST', body }).body;
         if (attempt(encode).includes(text)) continue;
         const failure = await rig.failureOf(encode, `a body with a value of type ${type}`);
         assert.equal(failure.code, 'configuration');
@@ -44,16 +40,14 @@ export const apiCases: Readonly<Record<string, Play>> = {
     }
   },
 
-  'encodes the same body for every token': async ({ dialect, stage }) => {
-    const body = stage.call.body ?? stage.failingCall.body ?? { field: 'a text' };
-    const whole: ApiCall = { method: 'POST', path: stage.call.path, body, uuid: CALL_UUID };
-    const [one, two] = ['a.b.c', 'another-token'].map((value) => dialect.api.encode(whole, new AccessToken(value)));
-    assert.equal(one?.body, two?.body);
+  'encodes the same body for every token': async (rig) => {
+    const body = rig.stage.call.body ?? rig.stage.failingCall.body ?? { field: 'a text' };
+    const call = { method: 'POST', body } as const;
+    assert.equal(rig.encode(TOKEN, call).body, rig.encode(new AccessToken('another-token'), call).body);
   },
 
-  'stays below its base URL': async ({ dialect, stage }) => {
-    const { path } = dialect.api.encode({ ...stage.call, uuid: CALL_UUID }, new AccessToken('a.b.c'));
-    assert.match(path, /^\/(?!\/)/);
+  'stays below its base URL': async (rig) => {
+    assert.match(rig.encode(TOKEN).path, /^\/(?!\/)/);
   },
 
   'returns the data of an API call': async (rig) => {

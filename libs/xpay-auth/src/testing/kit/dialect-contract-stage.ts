@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
-import type { Credentials } from '../../core/credentials.js';
+import type { AccessToken, Credentials } from '../../core/credentials.js';
 import { systemClock } from '../../async/system-clock.js';
 import { XPayAuthError } from '../../core/errors.js';
-import type { ApiCall, ApiOutcome, Dialect, Grant, Upstream } from '../../core/ports.js';
+import type { ApiCall, ApiOutcome, Dialect, Grant, Upstream, UpstreamRequest } from '../../core/ports.js';
 import { createAxios } from '../../http/axios.js';
 import { axiosTransport } from '../../http/axios-transport.js';
 import { UpstreamClient } from '../../http/upstream-client.js';
@@ -66,40 +66,13 @@ export const MOST_BYTES = 65_536;
 /** Starts the stage, runs the case and stops the stage. */
 export async function playing(setup: () => DialectStage | Promise<DialectStage>, play: Play): Promise<void> {
   const stage = await setup();
-  const server = new CannedServer();
+  const rig = new Rig(stage);
   try {
-    await server.start();
-    await play(new Rig(stage, server));
+    await rig.server.open();
+    await play(rig);
   } finally {
-    await server.stop();
+    await rig.server.close();
     await stage.stop();
-  }
-}
-
-/** A server on 127.0.0.1 with scripted answers, which keeps the requests. */
-export class CannedServer {
-  answer: (request: WireRequest) => CannedAnswer = () => ({ status: 500 });
-  readonly requests: WireRequest[] = [];
-  readonly #server = new LoopbackServer(0, (request, response) => this.#serve(request, response));
-
-  get url(): string {
-    return this.#server.url;
-  }
-
-  start(): Promise<void> {
-    return this.#server.open();
-  }
-
-  stop(): Promise<void> {
-    return this.#server.close();
-  }
-
-  #serve(request: WireRequest, response: ServerResponse): void {
-    this.requests.push(request);
-    const { status = 200, headers = {}, body } = this.answer(request);
-    const isJson = typeof body === 'object';
-    response.writeHead(status, { ...(isJson && { 'content-type': 'application/json' }), ...headers });
-    response.end(isJson ? JSON.stringify(body) : (body ?? ''));
   }
 }
 
@@ -110,12 +83,14 @@ export class Rig {
   readonly bad: Credentials;
   /** The stand-in. */
   readonly live: Upstream;
+  /** The server with scripted answers, on 127.0.0.1. */
+  readonly server = new LoopbackServer(0, (request, response) => this.#serve(request, response));
+  /** The requests to that server. */
+  readonly requests: WireRequest[] = [];
   readonly #secrets: string[];
+  #answer: (request: WireRequest) => CannedAnswer = () => ({ status: 500 });
 
-  constructor(
-    readonly stage: DialectStage,
-    readonly server: CannedServer,
-  ) {
+  constructor(readonly stage: DialectStage) {
     this.dialect = stage.dialect;
     this.good = stage.good;
     this.bad = { username: stage.good.username, secretKey: `${stage.good.secretKey} but wrong` };
@@ -123,9 +98,17 @@ export class Rig {
     this.#secrets = [this.good.secretKey, this.bad.secretKey];
   }
 
+  #serve(request: WireRequest, response: ServerResponse): void {
+    this.requests.push(request);
+    const { status = 200, headers = {}, body } = this.#answer(request);
+    const isJson = typeof body === 'object';
+    response.writeHead(status, { ...(isJson && { 'content-type': 'application/json' }), ...headers });
+    response.end(isJson ? JSON.stringify(body) : (body ?? ''));
+  }
+
   /** An upstream with this answer to every request. */
   answering(answer: CannedAnswer | ((request: WireRequest) => CannedAnswer)): Upstream {
-    this.server.answer = typeof answer === 'function' ? answer : () => answer;
+    this.#answer = typeof answer === 'function' ? answer : () => answer;
     return upstreamAt(this.server.url);
   }
 
@@ -154,6 +137,11 @@ export class Rig {
     this.#secrets.push(...secrets.filter((secret) => secret !== undefined));
   }
 
+  /** Encodes an API call: that of the stage, except for the members of `more`. */
+  encode(token: AccessToken, more: Partial<ApiCall> = {}): UpstreamRequest {
+    return this.dialect.api.encode({ ...this.stage.call, uuid: CALL_UUID, ...more }, token);
+  }
+
   /** The failure of an action. Fails unless it is an `XPayAuthError` without a secret. */
   async failureOf(action: () => unknown, what: string): Promise<XPayAuthError> {
     let outcome: unknown;
@@ -178,6 +166,5 @@ export class Rig {
 export function upstreamAt(baseUrl: string): Upstream {
   const timeoutMs = 5_000;
   const transport = axiosTransport(createAxios({ timeoutMs, maxResponseBytes: MOST_BYTES }));
-  const client = new UpstreamClient({ transport, baseUrl, clock: systemClock, timeoutMs });
-  return { send: (request) => client.send(request) };
+  return new UpstreamClient({ transport, baseUrl, clock: systemClock, timeoutMs });
 }

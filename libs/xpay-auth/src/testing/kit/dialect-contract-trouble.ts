@@ -46,14 +46,14 @@ export const troubleCases: Readonly<Record<string, Play>> = {
       await eachAct(rig, [`a ${status}`, { status, headers }, 'upstream_malformed']);
     }
     assert.deepEqual(
-      rig.server.requests.filter(({ path }) => path.startsWith('/elsewhere')),
+      rig.requests.filter(({ path }) => path.startsWith('/elsewhere')),
       [],
     );
   },
 
   'throws upstream_unavailable if the upstream cannot be reached': async (rig) => {
     const gone = upstreamAt(rig.server.url);
-    await rig.server.stop();
+    await rig.server.close();
     for (const [act, play] of acts(rig)) {
       assert.equal((await rig.failureOf(() => play(gone), act)).code, 'upstream_unavailable', act);
     }
@@ -86,11 +86,11 @@ async function eachAct(rig: Rig, trouble: Trouble): Promise<void> {
   for (const [act, play] of acts(rig)) {
     if (act === 'an API call' && MALFORMED_GRANTS.includes(trouble)) continue;
     const upstream = rig.answering(answer);
-    const before = rig.server.requests.length;
+    const before = rig.requests.length;
     const failure = await rig.failureOf(() => play(upstream), `${act}, ${what}`);
     assert.equal(failure.code, code, `${act}, ${what}`);
     assert.equal(failure.retryAfterMs, retryAfterMs, `${act}, ${what}: retryAfterMs`);
-    assert.equal(rig.server.requests.length - before, 1, `${act}, ${what}: requests`);
+    assert.equal(rig.requests.length - before, 1, `${act}, ${what}: requests`);
   }
 }
 
