@@ -23,8 +23,7 @@ import { decodeGrant, refreshFields, saidReason, wordsOf } from './password-logi
  */
 export function passwordLogin(options: PasswordLoginDialectOptions = {}): Dialect {
   const settings = resolvePasswordLogin(options);
-  const { names, extraFields, tokenAt, tokenTypes, refreshPath } = settings;
-  const reading = { tokenAt, tokenTypes, keepRefreshToken: refreshPath !== undefined };
+  const { names, extraFields, refreshPath } = settings;
   return {
     name: 'password-login',
 
@@ -33,7 +32,7 @@ export function passwordLogin(options: PasswordLoginDialectOptions = {}): Dialec
       const { username, secretKey } = credentials;
       const fields = { ...extraFields, [names.username]: username, [names.secretKey]: secretKey };
       const answer = await upstream.send(post(settings.path, settings, fields));
-      const grant = decodeGrant(answer, { ...reading, username });
+      const grant = decodeGrant(answer, username, settings);
       if (grant !== undefined) return grant;
       throw isRefusal(answer, settings) ? rejectedCredentials() : nonRefusalError(answer);
     },
@@ -43,7 +42,7 @@ export function passwordLogin(options: PasswordLoginDialectOptions = {}): Dialec
         async refresh(refreshToken, upstream) {
           const fields = { ...extraFields, ...refreshFields(refreshToken) };
           const answer = await upstream.send(post(refreshPath, settings, fields));
-          const grant = decodeGrant(answer, { ...reading, username: '' });
+          const grant = decodeGrant(answer, '', settings);
           if (grant === undefined) throw renewalFailure(answer);
           return grant;
         },

@@ -63,21 +63,11 @@ export interface PasswordLoginDialectOptions extends TokenRejectionOptions {
   tokenRejectedStatuses?: readonly (401 | 403)[];
 }
 
-/** The options with their defaults. */
-export interface PasswordLoginSettings {
-  readonly path: string;
-  readonly body: 'form' | 'json';
-  readonly names: { readonly username: string; readonly secretKey: string };
-  readonly extraFields: Readonly<Record<string, string>>;
-  readonly tokenAt: readonly string[];
-  /** In lower case. */
-  readonly tokenTypes: readonly string[];
-  readonly refusedStatuses: readonly number[];
-  readonly refreshPath: string | undefined;
-}
+/** The options with their defaults. `tokenTypes` are in lower case. */
+export type PasswordLoginSettings = Readonly<ReturnType<typeof resolvePasswordLogin>>;
 
 /** Resolves the options. Throws `configuration` with the name of the option for an invalid value. */
-export function resolvePasswordLogin(options: PasswordLoginDialectOptions): PasswordLoginSettings {
+export function resolvePasswordLogin(options: PasswordLoginDialectOptions) {
   const { path = '/auth/login', body = 'form', extraFields = {}, refreshPath } = options;
   const names = {
     username: options.fields?.username ?? 'username',

@@ -2,20 +2,10 @@ import { XPayAuthError } from '../../core/errors.js';
 import type { Grant, UpstreamAnswer } from '../../core/ports.js';
 import { AccessToken, Secret } from '../../core/credentials.js';
 import { claimsOf, isAbsent, isObject, isScopeList, isToken, jsonObject, msFromSeconds } from '../../http/answer.js';
+import type { PasswordLoginSettings } from './password-login.options.js';
 
 /** OAuth's name for the token (RFC 6749 §5.1). */
 export const DEFAULT_TOKEN_AT = 'access_token';
-
-/** How a grant is read. */
-export interface GrantReading {
-  /** The path to the token, name by name. The other fields are beside it. */
-  readonly tokenAt: readonly string[];
-  /** The accepted values of `token_type`, in lower case. */
-  readonly tokenTypes: readonly string[];
-  readonly keepRefreshToken: boolean;
-  /** The username of the grant, because the answer has none. */
-  readonly username: string;
-}
 
 /** The fields of OAuth's refresh grant (RFC 6749 §6). */
 export const refreshFields = (refreshToken: Secret) => ({
@@ -27,11 +17,14 @@ export const refreshFields = (refreshToken: Secret) => ({
  * Returns the grant of a successful answer, or `undefined` when there is no token in its place. The lifetime is `expires_in`,
  * else that of the token's own `exp`, else unknown.
  *
+ * The username of the grant is `username`, because the answer has none. A refresh token is kept only with `refreshPath`.
+ *
  * Throws `upstream_malformed` for a token that cannot be used.
  */
 export function decodeGrant(
   answer: UpstreamAnswer,
-  { tokenAt, tokenTypes, keepRefreshToken, username }: GrantReading,
+  username: string,
+  { tokenAt, tokenTypes, refreshPath }: PasswordLoginSettings,
 ): Grant | undefined {
   const beside = answer.status < 300 ? follow(jsonObject(answer), tokenAt.slice(0, -1)) : undefined;
   const token = beside?.[tokenAt.at(-1) ?? ''];
@@ -56,7 +49,7 @@ export function decodeGrant(
     isAPI: false,
     lifeMs,
     upstreamNow: answer.upstreamNow,
-    ...(keepRefreshToken && isToken(refreshToken) && { refreshToken: new Secret(refreshToken) }),
+    ...(refreshPath !== undefined && isToken(refreshToken) && { refreshToken: new Secret(refreshToken) }),
   };
 }
 

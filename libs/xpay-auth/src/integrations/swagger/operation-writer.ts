@@ -8,6 +8,8 @@ import { type FailureFacts, type SharedResponses, failureResponses, shareRespons
 import { besideOthers, scopeExtension, scopeNote, securityOf, withoutSchemes } from './security-requirements.js';
 import { offeredSchemes } from './security-schemes.js';
 
+type Responses = OperationObject['responses'];
+
 /** Documents operations by their rules, and collects the responses that they share. */
 export class OperationWriter {
   /** All codes of the operations so far. */
@@ -35,7 +37,7 @@ export class OperationWriter {
       ...ownFailures(handler, instance),
     ];
     const requiredScopes = [...requirement.all, ...requirement.any];
-    const responses = this.#responses(operation, codes, factsOf(instance, requiredScopes));
+    const responses = this.#responses(operation.responses, codes, factsOf(instance, requiredScopes));
     if (requirement.access === 'public')
       return { ...operation, responses, security: this.#ofOthers(operation.security) };
     // This library does not guard the route, so the documentation of its security stays.
@@ -59,11 +61,7 @@ export class OperationWriter {
   }
 
   /** Our responses, merged with those of the user for the same status. */
-  #responses(
-    { responses: present }: OperationObject,
-    codes: readonly XPayAuthErrorCode[],
-    facts: FailureFacts,
-  ): OperationObject['responses'] {
+  #responses(present: Responses, codes: readonly XPayAuthErrorCode[], facts: FailureFacts): Responses {
     const all = { ...present };
     for (const [status, name, response] of failureResponses(codes, facts)) {
       const said = all[status];

@@ -3,13 +3,6 @@ import { ApplicationConfig } from '@nestjs/core';
 import { DECORATORS, type OpenAPIObject, type OperationObject, SwaggerModule } from '@nestjs/swagger';
 import type { RouteRule } from '../../nest/module/entry-points.js';
 
-/** The rule behind each operation, by `operationKey`. */
-export type RulesByOperation = ReadonlyMap<string, RouteRule>;
-
-export function operationKey(method: string, path: string): string {
-  return `${method} ${path}`;
-}
-
 /** All operations in the paths of a document. */
 export function operationsOf({ paths }: OpenAPIObject): [path: string, method: string, operation: OperationObject][] {
   return Object.entries(paths).flatMap(([path, item]) =>
@@ -20,7 +13,7 @@ export function operationsOf({ paths }: OpenAPIObject): [path: string, method: s
 }
 
 /**
- * The rule of each operation that @nestjs/swagger documents. A document does not name the class and the handler of an
+ * The rule of each operation, by its method and path such as `get /me`, that @nestjs/swagger documents. A document does not name the class and the handler of an
  * operation, and its path is made of prefixes, versions and modules. So @nestjs/swagger creates one more document, in which
  * the security of each class and handler is replaced by a number.
  */
@@ -28,7 +21,7 @@ export function rulesByOperation(
   app: INestApplication,
   { openapi, info }: OpenAPIObject,
   rules: readonly RouteRule[],
-): RulesByOperation {
+): ReadonlyMap<string, RouteRule> {
   const controllers = [...new Set(rules.map(({ controller }) => controller))];
   const handlers = [...new Set(rules.map(({ handler }) => handler))];
   const restore = [
@@ -45,7 +38,7 @@ export function rulesByOperation(
         const numberOf = (what: string): number => Number(security.flatMap((entry) => entry[what] ?? [])[0]);
         const [controller, handler] = [controllers[numberOf('controller')], handlers[numberOf('handler')]];
         const rule = rules.find((each) => each.controller === controller && each.handler === handler);
-        if (rule !== undefined) found.set(operationKey(method, path), rule);
+        if (rule !== undefined) found.set(`${method} ${path}`, rule);
       }
     }
     return found;

@@ -2,13 +2,13 @@ import type { INestApplication } from '@nestjs/common';
 import { ApplicationConfig, DiscoveryService, MetadataScanner } from '@nestjs/core';
 import type { OpenAPIObject, PathItemObject } from '@nestjs/swagger';
 import { isDeepStrictEqual } from 'node:util';
-import { type XPayAuthError, configurationError } from '../../core/errors.js';
+import { configurationError } from '../../core/errors.js';
 import { routeRules } from '../../nest/module/entry-points.js';
 import { XPayAuthGuard } from '../../nest/guards/xpay-auth.guard.js';
 import { XPayInstances } from '../../nest/instance/xpay-instances.js';
 import { FAILURE_SCHEMA, failureSchema } from './failure-responses.js';
 import { OperationWriter } from './operation-writer.js';
-import { operationKey, operationsOf, rulesByOperation } from './rules-by-operation.js';
+import { operationsOf, rulesByOperation } from './rules-by-operation.js';
 import { DEFAULT_SCHEMES, type OfferedScheme, offeredSchemes } from './security-schemes.js';
 
 /**
@@ -30,8 +30,13 @@ export function withXPaySecurity(app: INestApplication, document: OpenAPIObject)
 
   const paths: Record<string, PathItemObject> = { ...document.paths };
   for (const [path, method, operation] of operationsOf(document)) {
-    const rule = ruleOf.get(operationKey(method, path));
-    if (rule === undefined) throw noRoute(method, path);
+    const rule = ruleOf.get(`${method} ${path}`);
+    if (rule === undefined) {
+      throw configurationError(
+        `withXPaySecurity: ${method.toUpperCase()} ${path} is no route of this app. ` +
+          'Call it on what createDocument returned, before paths are changed or added.',
+      );
+    }
     paths[path] = { ...paths[path], [method]: writer.write(operation, rule) };
   }
 
@@ -68,10 +73,4 @@ function isGuardedGlobally(app: INestApplication): boolean {
   const guards = app.get(ApplicationConfig).getGlobalGuards();
   const instances = app.get(XPayInstances).all();
   return instances.some(({ options }) => options.globalGuards) || guards.some((each) => each instanceof XPayAuthGuard);
-}
-
-function noRoute(method: string, path: string): XPayAuthError {
-  const which = `${method.toUpperCase()} ${path} is no route of this app`;
-  const advice = 'Call it on what createDocument returned, before paths are changed or added.';
-  return configurationError(`withXPaySecurity: ${which}. ${advice}`);
 }

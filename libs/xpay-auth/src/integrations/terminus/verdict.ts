@@ -46,7 +46,6 @@ export function verdictOf({ token, hasAccount, isResting, trouble }: HealthFacts
   if (trouble !== undefined && trouble.ageMs < RECENT_MS) reasons.push(`callers cannot be verified: ${trouble.code}`);
 
   const isOurs = lastError !== undefined && FAILURES[lastError].trouble === 'ours';
-  if (store?.state === 'misconfigured') return { status: 'down', reasons };
-  if (hasAccount && isResting && usableForMs === 0 && isOurs) return { status: 'down', reasons };
-  return { status: reasons.length === 0 ? 'up' : 'degraded', reasons };
+  const isDown = store?.state === 'misconfigured' || (hasAccount && isResting && usableForMs === 0 && isOurs);
+  return { status: isDown ? 'down' : reasons.length === 0 ? 'up' : 'degraded', reasons };
 }

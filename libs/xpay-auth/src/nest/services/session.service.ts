@@ -42,17 +42,13 @@ export class XPaySessionService implements OnModuleDestroy {
     if (!isCredentials(credentials)) {
       throw new XPayAuthError('invalid_request', 'A login needs a user name and a secret key, both strings');
     }
+    const { request, address = request ? this.addressOf(request) : UNKNOWN_ADDRESS } = context ?? {};
     return this.sessions.login({
       scheme: 'login',
       credentials: SealedCredentials.of(credentials),
-      address: context && this.#addressIn(context),
-      onDisconnect: context?.request && this.disconnectOf(context.request),
+      address: context && address,
+      onDisconnect: request && this.disconnectOf(request),
     });
-  }
-
-  #addressIn({ request, address }: LoginContext): string | undefined {
-    if (address !== undefined) return address;
-    return request === undefined ? UNKNOWN_ADDRESS : this.addressOf(request);
   }
 
   /**
