@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { EXAMPLE_CLASS, EXAMPLE_FILE, exampleController, exampleSpec } from './example.js';
+import { EXAMPLE_CLASS, EXAMPLE_FILE, exampleSource, exampleSpec } from './example.js';
 import { ignoresEnvironment, withVariables } from './environment-file.js';
 import { type ModuleEntry, loadNestTools, withEntry } from './module-source.js';
 import { type PackageFile, neededBy, withDependencies } from './package-file.js';
@@ -46,15 +46,13 @@ async function addModule(
   if (!tree.exists(path)) throw byHand(`There is no ${path}`);
   const suffix = packageFileOf(tree).type === 'module' ? '.js' : '';
   const entries: ModuleEntry[] = [
-    // Loads .env into the environment, which configures the module.
-    ...(fileWith(tree, folder, /\bConfigModule\s*\.\s*forRoot/) === undefined
-      ? [{ list: 'imports', entry: 'ConfigModule.forRoot()', name: 'ConfigModule', from: '@nestjs/config' } as const]
-      : []),
     { list: 'imports', entry: 'XPayAuthModule.forRoot()', name: 'XPayAuthModule', from: PACKAGE },
-    ...(example
-      ? [{ list: 'controllers', entry: EXAMPLE_CLASS, name: EXAMPLE_CLASS, from: fromHere(module, suffix) } as const]
-      : []),
   ];
+  // Loads .env into the environment, which configures the module.
+  if (fileWith(tree, folder, /\bConfigModule\s*\.\s*forRoot/) === undefined)
+    entries.unshift({ list: 'imports', entry: 'ConfigModule.forRoot()', name: 'ConfigModule', from: '@nestjs/config' });
+  if (example)
+    entries.push({ list: 'controllers', entry: EXAMPLE_CLASS, name: EXAMPLE_CLASS, from: fromHere(module, suffix) });
   const tools = await loadNestTools(process.cwd());
   const source = entries.reduce((text, entry) => {
     const edited = withEntry(text, entry, tools);
@@ -66,7 +64,7 @@ async function addModule(
 }
 
 function addExample(tree: Tree, folder: string, suffix: string): void {
-  createMissing(tree, `${folder}/${EXAMPLE_FILE}.ts`, exampleController());
+  createMissing(tree, `${folder}/${EXAMPLE_FILE}.ts`, exampleSource('.ts'));
   const { devDependencies = {} } = packageFileOf(tree);
   const has = (name: string): boolean => name in devDependencies;
   if (!has('@nestjs/testing') || !has('supertest') || !(has('vitest') || has('jest'))) return;

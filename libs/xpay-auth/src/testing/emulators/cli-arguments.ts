@@ -3,14 +3,13 @@ import { parseArgs } from 'node:util';
 /** The upstreams that can be emulated. */
 export const DIALECTS = ['xpay', 'gift-stream', 'password-login'] as const;
 
-/** The request of the command line. */
+/** The request of the command line. `lifeMs` is the lifetime of a token in ms; `undefined`: that of the dialect. */
 export type CliRequest =
   | { readonly kind: 'help' }
   | {
       readonly kind: 'start';
       readonly dialect: (typeof DIALECTS)[number];
       readonly port: number;
-      /** Lifetime of a token in ms; `undefined`: that of the dialect. */
       readonly lifeMs: number | undefined;
     };
 
@@ -42,7 +41,7 @@ export function readArguments(args: readonly string[]): CliRequest {
   return { kind: 'start', dialect, port, lifeMs: life === undefined ? undefined : readTime(life) };
 }
 
-function parse(args: readonly string[]): { help: boolean; dialect: string; port: string; life?: string | undefined } {
+function parse(args: readonly string[]) {
   try {
     return parseArgs({
       args: [...args],

@@ -11,32 +11,26 @@ const STARTERS = {
   'password-login': startPasswordLoginEmulator,
 } as const;
 
-function say(line: string): void {
-  process.stdout.write(`${line}\n`);
-}
-
-function fail(message: string, exitCode: number): void {
-  process.stderr.write(`${message}\n`);
-  process.exitCode = exitCode;
-}
-
-async function start({ dialect, port, lifeMs }: Extract<CliRequest, { kind: 'start' }>): Promise<void> {
+/** Starts an emulator. Returns its address, its accounts and the variables for an app. */
+async function start({ dialect, port, lifeMs }: Extract<CliRequest, { kind: 'start' }>): Promise<string> {
   const accounts = demoAccounts();
   const emulator = await STARTERS[dialect]({ accounts, port, ...(lifeMs !== undefined && { tokenLifeMs: lifeMs }) });
   const stop = (): void => void emulator.stop();
   process.once('SIGINT', stop).once('SIGTERM', stop);
-  say(`emulated ${dialect} at ${emulator.url}`);
-  for (const { username, secretKey, scopes } of accounts)
-    say(`  ${username}  ${secretKey}${dialect === 'xpay' ? `  ${scopes?.join(' ')}` : ''}`);
-  const [account] = accounts;
-  if (account !== undefined) say(`for the .env of an app:\n${environmentLines(dialect, emulator.url, account)}`);
+  const shown = accounts.map(({ username, secretKey, scopes }) =>
+    [username, secretKey, ...(dialect === 'xpay' ? [scopes?.join(' ')] : [])].join('  '),
+  );
+  const variables = accounts.slice(0, 1).map((account) => environmentLines(dialect, emulator.url, account));
+  const lines = [`emulated ${dialect} at ${emulator.url}`, ...shown.map((line) => `  ${line}`)];
+  return [...lines, 'for the .env of an app:', ...variables].join('\n');
 }
 
 try {
   const request = readArguments(process.argv.slice(2));
-  if (request.kind === 'help') say(USAGE);
-  else await start(request);
+  process.stdout.write(`${request.kind === 'help' ? USAGE : await start(request)}\n`);
 } catch (error) {
-  if (error instanceof UsageError) fail(`${error.message}\n\n${USAGE}`, 2);
-  else fail(error instanceof Error ? error.message : String(error), 1);
+  const isUsage = error instanceof UsageError;
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(isUsage ? `${message}\n\n${USAGE}\n` : `${message}\n`);
+  process.exitCode = isUsage ? 2 : 1;
 }
