@@ -25,17 +25,6 @@ export interface EntryPoint {
   readonly lostDecorator: boolean;
 }
 
-/** Where Nest's packages write what a method is, read without the packages. */
-const METADATA = {
-  message: 'websockets:message_mapping',
-  messageName: 'message',
-  pattern: 'microservices:pattern',
-  resolverType: 'graphql:resolver_type',
-  resolverName: 'graphql:resolver_name',
-  resolvesField: 'graphql:resolve_property',
-  resolvesReference: 'graphql:resolve_reference',
-} as const;
-
 /** Every route, message, pattern and field of the app. */
 export function entryPoints(discovery: DiscoveryService, scanner: MetadataScanner): EntryPoint[] {
   const controllers = discovery.getControllers();
@@ -87,19 +76,20 @@ export function guardsFields(discovery: DiscoveryService): boolean {
   });
 }
 
+/** Reads the metadata of Nest's optional packages by its keys, because importing a package would require it. */
 function kindsBesideHttp(handler: object, name: string): Pick<EntryPoint, 'kind' | 'label'>[] {
   const read = (key: string): unknown => Reflect.getMetadata(key, handler);
-  if (read(METADATA.message) === true) {
-    return [{ kind: 'message', label: `message ${JSON.stringify(read(METADATA.messageName))}` }];
+  if (read('websockets:message_mapping') === true) {
+    return [{ kind: 'message', label: `message ${JSON.stringify(read('message'))}` }];
   }
-  const pattern = read(METADATA.pattern);
+  const pattern = read('microservices:pattern');
   if (pattern !== undefined) return [{ kind: 'pattern', label: `pattern ${JSON.stringify(pattern)}` }];
-  const type = read(METADATA.resolverType);
-  const field = (read(METADATA.resolverName) as string | undefined) ?? name;
+  const type = read('graphql:resolver_type');
+  const field = (read('graphql:resolver_name') as string | undefined) ?? name;
   if (type === 'Query' || type === 'Mutation' || type === 'Subscription') {
     return [{ kind: 'root', label: `${type} ${field}` }];
   }
-  const isField = read(METADATA.resolvesField) === true || read(METADATA.resolvesReference) === true;
+  const isField = read('graphql:resolve_property') === true || read('graphql:resolve_reference') === true;
   return isField ? [{ kind: 'field', label: `field ${field}` }] : [];
 }
 

@@ -82,7 +82,7 @@ export function attachXPayBearer(
     if (!isUnauthorized || isRepeat || !isReplayable(config.data)) return undefined;
     const headers = new AxiosHeaders(config.headers);
     headers.delete('authorization');
-    const again = { ...config, headers, transformRequest: [sameBytes], [MARK]: { isRepeat: true } };
+    const again = { ...config, headers, transformRequest: [(body: unknown) => body], [MARK]: { isRepeat: true } };
     return axios.request(again);
   };
 
@@ -115,15 +115,6 @@ function originOf(axios: AxiosInstance, config: Config): string | undefined {
 
 /** Whether a body that was sent once can be sent again. By now axios has turned objects into text. */
 function isReplayable(body: unknown): boolean {
-  return (
-    body === undefined ||
-    body === null ||
-    typeof body === 'string' ||
-    ArrayBuffer.isView(body) ||
-    body instanceof ArrayBuffer
-  );
-}
-
-function sameBytes(body: unknown): unknown {
-  return body;
+  const isText = body === undefined || body === null || typeof body === 'string';
+  return isText || ArrayBuffer.isView(body) || body instanceof ArrayBuffer;
 }

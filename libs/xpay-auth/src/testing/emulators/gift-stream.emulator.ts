@@ -58,14 +58,12 @@ export class GiftStreamEmulator extends Emulator<GiftStreamAccount> {
     if (request.path === '/refresh') return this.#refresh(request);
     const route = `${request.method} /${room}`;
     if (!['GET /giftcard', 'POST /giftcard', 'POST /transaction', 'GET /sites'].includes(route))
-      return this.#error(404, 'Not Found', 'not_found');
+      return this.#reply(404, 'Not Found', 'not_found');
 
     const holder = this.#holder(request, 'access', route === 'GET /giftcard');
-    if (typeof holder !== 'string') return this.#error(400, holder.refused, 'bad_bearer');
+    if (typeof holder !== 'string') return this.#reply(400, holder.refused, 'bad_bearer');
     const reply: GiftStreamReply = (status, message, more) =>
-      status === 200
-        ? this.#ok({ message, ...more }, 'ok', holder)
-        : this.#error(status, message, 'bad_request', holder);
+      this.#reply(status, message, status === 200 ? 'ok' : 'bad_request', holder, more);
     if (route === 'GET /giftcard') return this.#shop.findCard(reply, segmentOf(id));
     if (route === 'POST /giftcard') return this.#shop.createCard(reply, formOf(request));
     if (route === 'GET /sites') return this.#shop.findSites(reply, id);
@@ -73,23 +71,23 @@ export class GiftStreamEmulator extends Emulator<GiftStreamAccount> {
   }
 
   #authenticate(request: WireRequest): WireAnswer {
-    if (request.method !== 'POST') return this.#error(400, 'Invalid Method', 'method_not_allowed');
+    if (request.method !== 'POST') return this.#reply(400, 'Invalid Method', 'method_not_allowed');
     const { email = '', password = '' } = formOf(request);
-    if (email === '') return this.#error(400, 'Missing Email', 'bad_request');
+    if (email === '') return this.#reply(400, 'Missing Email', 'bad_request');
     const known = this.account(email)?.username;
-    if (password === '') return this.#error(400, 'Missing Password', 'bad_request', known);
+    if (password === '') return this.#reply(400, 'Missing Password', 'bad_request', known);
     const account = this.logIn(email, password);
-    if (account === undefined) return this.#error(this.loginFailureStatus, this.loginFailureMessage, 'refused', known);
+    if (account === undefined) return this.#reply(this.loginFailureStatus, this.loginFailureMessage, 'refused', known);
     return this.#grant(account, this.#newRefreshToken(account));
   }
 
   #refresh(request: WireRequest): WireAnswer {
-    if (request.method !== 'POST') return this.#error(400, 'Invalid Method', 'method_not_allowed');
+    if (request.method !== 'POST') return this.#reply(400, 'Invalid Method', 'method_not_allowed');
     const username = this.#holder(request, 'refresh', false);
-    if (typeof username !== 'string') return this.#error(400, username.refused, 'bad_bearer');
+    if (typeof username !== 'string') return this.#reply(400, username.refused, 'bad_bearer');
     const account = this.account(username);
     const used = bearerOf(request);
-    if (account === undefined || used === undefined) return this.#error(400, 'Invalid Token', 'bad_bearer');
+    if (account === undefined || used === undefined) return this.#reply(400, 'Invalid Token', 'bad_bearer');
     if (this.refreshMode === 'omit') return this.#grant(account, undefined);
     if (this.refreshMode === 'keep') return this.#grant(account, used);
     this.tokens.revoke(used);
@@ -103,7 +101,7 @@ export class GiftStreamEmulator extends Emulator<GiftStreamAccount> {
   #grant(account: GiftStreamAccount, refreshToken: string | undefined): WireAnswer {
     const exp = this.#seconds() + Math.ceil((this.tokenLifeMs ?? DEFAULT_LIFE_MS) / 1000);
     const accessToken = this.#issue(account, 'access', { 'refresh-token': refreshToken }, exp);
-    return this.#ok({ message: 'OK', accessToken, 'token-id': ++this.#tokenId }, 'granted', account.username);
+    return this.#reply(200, 'OK', 'granted', account.username, { accessToken, 'token-id': ++this.#tokenId });
   }
 
   /**
@@ -130,13 +128,9 @@ export class GiftStreamEmulator extends Emulator<GiftStreamAccount> {
     return this.now() < record.expiresAt ? record.username : { refused: 'Expired Token' };
   }
 
-  #ok({ message, ...rest }: Readonly<Record<string, unknown>>, outcome: Outcome, account: string): WireAnswer {
-    const value = { message, timestamp: this.#seconds(), ...rest };
-    return { status: 200, payload: { kind: 'json', value }, outcome, account };
-  }
-
-  #error(status: number, message: string, outcome: Outcome, account?: string): WireAnswer {
-    const value = { message, ...(this.errorTimestamps && { timestamp: this.#seconds() }) };
+  #reply(status: number, message: string, outcome: Outcome, account?: string, more: object = {}): WireAnswer {
+    const hasTimestamp = this.errorTimestamps || outcome === 'ok' || outcome === 'granted';
+    const value = { message, ...(hasTimestamp && { timestamp: this.#seconds() }), ...more };
     return { status, payload: { kind: 'json', value }, outcome, account };
   }
 

@@ -59,10 +59,8 @@ export class Ledger {
   /** The number of requests since the last reset, at one path or in total. */
   count(path?: string): number {
     if (path === undefined) return this.#total;
-    if (!path.endsWith('*')) return this.#byPath.get(path) ?? 0;
-    let sum = 0;
-    for (const [at, count] of this.#byPath) if (fitsPath(path, at)) sum += count;
-    return sum;
+    const matching = [...this.#byPath].filter(([at]) => fitsPath(path, at));
+    return matching.reduce((sum, [, count]) => sum + count, 0);
   }
 
   /** Resolves once `count` requests have arrived; rejects after `withinMs` of real time. */

@@ -6,11 +6,19 @@ import {
   type EmulatorSettings,
   startEmulator,
 } from './emulator.js';
-import { fastApiError, fastApiJson, missingField, unprocessable, wrongGrantType } from './fastapi-answers.js';
-import { type LoginBody, formFields, readLogin } from './login-body.js';
+import {
+  type LoginBody,
+  fastApiError,
+  fastApiJson,
+  fieldError,
+  formFields,
+  readLogin,
+  unprocessable,
+  wrongGrantType,
+} from './fastapi.js';
 import { type WireAnswer, type WireRequest, bearerOf } from './wire-message.js';
 
-export type { LoginBody } from './login-body.js';
+export type { LoginBody } from './fastapi.js';
 
 /** An account of the emulated `/auth/login`. */
 export interface PasswordLoginAccount extends EmulatedAccount {
@@ -95,8 +103,8 @@ export class PasswordLoginEmulator extends Emulator<PasswordLoginAccount> {
   /** RFC 6749 §6: `grant_type=refresh_token` and the token, both in the form. */
   async #refresh(request: WireRequest): Promise<WireAnswer> {
     const { grant_type: grantType = '', refresh_token: used = '' } = await formFields(request);
-    const missing = Object.entries({ grant_type: grantType, refresh_token: used }).filter(([, value]) => value === '');
-    if (missing.length > 0) return unprocessable(missing.map(([field]) => missingField(null, field)));
+    const missing = [...(grantType === '' ? ['grant_type'] : []), ...(used === '' ? ['refresh_token'] : [])];
+    if (missing.length > 0) return unprocessable(missing.map((field) => fieldError('missing', null, field)));
     if (grantType !== 'refresh_token') return unprocessable([wrongGrantType(grantType, '^refresh_token$')]);
     const record = this.tokens.live(used, this.now());
     const account = record?.kind === 'refresh' ? this.account(record.username) : undefined;

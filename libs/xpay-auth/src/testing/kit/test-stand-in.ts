@@ -44,7 +44,8 @@ export class TestStandIn extends UpstreamStandIn implements OnModuleInit {
       attempts: false as const,
       verification: {
         ...verification,
-        extractors: withBasic(verification.extractors),
+        // `asUser` sends Basic credentials, also to an app that accepts bearer tokens only.
+        extractors: [...new Set([...verification.extractors, 'basic' as const])],
         periodMs: 0,
         refusedPeriodMs: 0,
         staleIfErrorMs: 0,
@@ -69,11 +70,6 @@ function withBaseUrl(given: XPayAuthFactoryOptions): XPayAuthFactoryOptions {
   const { baseUrl, dialect } = given ?? {};
   const hasDefault = typeof dialect === 'object' ? dialect.defaultBaseUrl !== undefined : dialect !== 'password-login';
   return baseUrl !== undefined || hasDefault ? given : { ...given, baseUrl: NOWHERE };
-}
-
-/** `asUser` sends Basic credentials, also to an app that accepts bearer tokens only. */
-function withBasic<T>(extractors: readonly (T | 'basic')[]): (T | 'basic')[] {
-  return [...new Set([...extractors, 'basic' as const])];
 }
 
 function misused(why: string): XPayAuthError {
