@@ -1,9 +1,8 @@
 import type { AccessToken } from '../../core/credentials.js';
-import { configurationError } from '../../core/errors.js';
-import type { ApiCall, ApiLanguage, UpstreamAnswer } from '../../core/ports.js';
+import type { ApiLanguage, UpstreamAnswer } from '../../core/ports.js';
 import { FORM_HEADERS, encodeForm } from '../../http/encode.js';
 import { reportedError, unreadable } from '../../http/failure.js';
-import { type TokenRejectionOptions, isUnauthorized } from '../token-rejection.js';
+import { type TokenRejectionOptions, bearerRequest, isUnauthorized, refuseBodyOfGet } from '../bearer-api.js';
 import { dataOf, messageOf, upstreamNow } from './gift-stream.wire.js';
 
 export interface GiftStreamApiOptions extends TokenRejectionOptions {
@@ -34,20 +33,10 @@ export function giftStreamApi(options: GiftStreamApiOptions): ApiLanguage {
   const isTokenRejection = options.isTokenRejection ?? ((message) => TOKEN_REJECTION.test(message));
   return {
     encode(call, token) {
-      const { method, path, headers } = call;
-      const authorization = `Bearer ${token.value}`;
-      const british = options.authorisation !== false && method === 'GET' && path.startsWith('/giftcard/');
-      return {
-        method,
-        path,
-        headers: {
-          ...headers,
-          ...FORM_HEADERS,
-          authorization,
-          ...(british && { authorisation: authorization }),
-        },
-        ...bodyOf(call),
-      };
+      refuseBodyOfGet('gift-stream', call);
+      const isCard = call.method === 'GET' && call.path.startsWith('/giftcard/');
+      const british = isCard && options.authorisation !== false && { authorisation: `Bearer ${token.value}` };
+      return bearerRequest(call, token, { ...FORM_HEADERS, ...british }, encodeForm);
     },
 
     decode(answer, call, token) {
@@ -87,10 +76,4 @@ const TEMPLATES: readonly (readonly [RegExp, string])[] = [
 function isOver({ expiresAt }: AccessToken, answer: UpstreamAnswer): boolean {
   const { receivedAt } = answer;
   return expiresAt !== undefined && expiresAt <= Math.min(receivedAt, upstreamNow(answer) ?? receivedAt);
-}
-
-function bodyOf({ method, body, encodedBody }: ApiCall): { body?: string } {
-  if (body === undefined) return {};
-  if (method !== 'GET') return { body: encodedBody ?? encodeForm(body) };
-  throw configurationError('gift-stream: a GET has no body; write what it asks for into its path');
 }

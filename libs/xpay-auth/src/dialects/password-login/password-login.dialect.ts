@@ -1,8 +1,9 @@
-import { XPayAuthError, configurationError } from '../../core/errors.js';
-import type { ApiCall, ApiLanguage, Dialect, UpstreamAnswer, UpstreamRequest } from '../../core/ports.js';
+import { XPayAuthError } from '../../core/errors.js';
+import type { ApiLanguage, Dialect, UpstreamAnswer, UpstreamRequest } from '../../core/ports.js';
 import { jsonObject } from '../../http/answer.js';
 import { FORM_HEADERS, encodeForm, encodeJson } from '../../http/encode.js';
 import { refuseEmpty, rejectedCredentials, renewalFailure, reportedError, unreadable } from '../../http/failure.js';
+import { bearerRequest, refuseBodyOfGet } from '../bearer-api.js';
 import {
   type PasswordLoginDialectOptions,
   type PasswordLoginSettings,
@@ -52,10 +53,12 @@ export function passwordLogin(options: PasswordLoginDialectOptions = {}): Dialec
   };
 }
 
+const JSON_HEADERS = { 'content-type': 'application/json' };
+
 function post(path: string, { body }: PasswordLoginSettings, fields: Record<string, string>): UpstreamRequest {
   return body === 'form'
     ? { method: 'POST', path, headers: FORM_HEADERS, body: encodeForm(fields) }
-    : { method: 'POST', path, headers: { 'content-type': 'application/json' }, body: JSON.stringify(fields) };
+    : { method: 'POST', path, headers: JSON_HEADERS, body: JSON.stringify(fields) };
 }
 
 /** An error code in the body takes precedence over the status; a proxy's 400, 403 or 404 has no JSON. */
@@ -84,14 +87,10 @@ function passwordLoginApi(options: PasswordLoginDialectOptions): ApiLanguage {
   const isTokenRejected = options.isTokenRejected ?? ((answer: UpstreamAnswer) => statuses.includes(answer.status));
   return {
     encode(call, token) {
-      const { method, path, headers } = call;
-      const { body, ...content } = contentOf(call);
-      return {
-        method,
-        path,
-        headers: { ...headers, ...content, authorization: `Bearer ${token.value}` },
-        ...(body !== undefined && { body }),
-      };
+      refuseBodyOfGet('password-login', call);
+      const isForm = call.body instanceof URLSearchParams;
+      const content = isForm ? FORM_HEADERS : JSON_HEADERS;
+      return bearerRequest(call, token, call.body === undefined ? {} : content, isForm ? encodeForm : encodeJson);
     },
 
     decode(answer, { method }, token) {
@@ -104,15 +103,6 @@ function passwordLoginApi(options: PasswordLoginDialectOptions): ApiLanguage {
       throw reportedError(wordsOf(answer), token.value, { prefix: `The upstream answered ${status}` });
     },
   };
-}
-
-function contentOf({ method, body, encodedBody }: ApiCall): { body?: string; 'content-type'?: string } {
-  if (body === undefined) return {};
-  if (method === 'GET') {
-    throw configurationError('password-login: a GET has no body; write what it asks for into its path');
-  }
-  if (body instanceof URLSearchParams) return { ...FORM_HEADERS, body: encodedBody ?? encodeForm(body) };
-  return { 'content-type': 'application/json', body: encodedBody ?? encodeJson(body) };
 }
 
 function parsed(answer: UpstreamAnswer): unknown {

@@ -1,5 +1,5 @@
 import { configurationError } from '../../core/errors.js';
-import type { TokenRejectionOptions } from '../token-rejection.js';
+import type { TokenRejectionOptions } from '../bearer-api.js';
 import { DEFAULT_TOKEN_AT } from './password-login.wire.js';
 
 /** Options of the dialect `passwordLogin`. */

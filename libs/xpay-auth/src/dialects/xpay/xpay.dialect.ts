@@ -4,7 +4,7 @@ import type { ApiLanguage, Dialect, Purpose } from '../../core/ports.js';
 import { isObject } from '../../http/answer.js';
 import { encodeJson } from '../../http/encode.js';
 import { rejectedCredentials, reportedError } from '../../http/failure.js';
-import { type TokenRejectionOptions, isUnauthorized } from '../token-rejection.js';
+import { type TokenRejectionOptions, bearerRequest, isUnauthorized } from '../bearer-api.js';
 import { decodeEnvelope, decodeGrant, type XPayError } from './xpay.wire.js';
 
 /** Options of the dialect {@link xPay}. */
@@ -69,17 +69,10 @@ function xPayApi(options: XPayDialectOptions): ApiLanguage {
   const rejections = options.tokenRejections ?? ['invalid token', 'token expired'];
   const isReadOnly = options.isReadOnly ?? ((path) => /\/(?:find|view|preview)$/.test(path));
   return {
-    encode: ({ method, path, headers, body, encodedBody, uuid }, token) => ({
-      method,
-      path,
-      headers: {
-        ...headers,
-        'content-type': 'application/json',
-        authorization: `Bearer ${token.value}`,
-        uuid,
-      },
-      body: encodedBody ?? encodeJson(body === undefined ? {} : body),
-    }),
+    encode(call, token) {
+      const headers = { 'content-type': 'application/json', uuid: call.uuid };
+      return bearerRequest({ ...call, body: call.body === undefined ? {} : call.body }, token, headers, encodeJson);
+    },
 
     decode(answer, call, token) {
       // Only the path counts: `…/confirm?back=/find` is a payment.

@@ -99,7 +99,7 @@ export const COUNTERS = {
 } satisfies Record<string, CounterMetric>;
 
 /** All gauges. */
-export const GAUGES = {
+const GAUGES = {
   'xpay_auth.verification.waiting': {
     unit: '{check}',
     description: 'Checks of callers that wait for a place at the upstream',

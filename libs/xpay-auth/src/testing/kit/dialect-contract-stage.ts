@@ -58,7 +58,7 @@ export interface DialectStage {
 export type Play = (rig: Rig) => Promise<void>;
 
 /** The `uuid` of every API call of the contract. */
-export const CALL_UUID = '00000000-0000-4000-8000-000000000000';
+const CALL_UUID = '00000000-0000-4000-8000-000000000000';
 
 /** Maximum length of an answer in the contract. */
 export const MOST_BYTES = 65_536;
