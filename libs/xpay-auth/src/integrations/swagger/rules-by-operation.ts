@@ -1,7 +1,7 @@
 import type { INestApplication } from '@nestjs/common';
 import { ApplicationConfig } from '@nestjs/core';
 import { DECORATORS, type OpenAPIObject, type OperationObject, SwaggerModule } from '@nestjs/swagger';
-import type { RouteRule } from '../../nest/module/entry-points.js';
+import type { EntryPoint } from '../../nest/module/entry-points.js';
 
 /** All operations in the paths of a document. */
 export function operationsOf({ paths }: OpenAPIObject): [path: string, method: string, operation: OperationObject][] {
@@ -20,8 +20,8 @@ export function operationsOf({ paths }: OpenAPIObject): [path: string, method: s
 export function rulesByOperation(
   app: INestApplication,
   { openapi, info }: OpenAPIObject,
-  rules: readonly RouteRule[],
-): ReadonlyMap<string, RouteRule> {
+  rules: readonly EntryPoint[],
+): ReadonlyMap<string, EntryPoint> {
   const controllers = [...new Set(rules.map(({ controller }) => controller))];
   const handlers = [...new Set(rules.map(({ handler }) => handler))];
   const restore = [
@@ -29,7 +29,7 @@ export function rulesByOperation(
     ...handlers.map((handler, number) => replaceSecurity(handler, [{ handler: [String(number)] }])),
   ];
   try {
-    const found = new Map<string, RouteRule>();
+    const found = new Map<string, EntryPoint>();
     // A document may have been created without the prefix. If both have a path, the app's own path wins.
     const hasPrefix = app.get(ApplicationConfig).getGlobalPrefix() !== '';
     for (const ignoreGlobalPrefix of hasPrefix ? [true, false] : [false]) {

@@ -1,14 +1,22 @@
 import type { INestApplication } from '@nestjs/common';
 import { ApplicationConfig, DiscoveryService, MetadataScanner } from '@nestjs/core';
-import type { OpenAPIObject, PathItemObject } from '@nestjs/swagger';
+import type { OpenAPIObject, OperationObject, PathItemObject, ResponseObject } from '@nestjs/swagger';
 import { isDeepStrictEqual } from 'node:util';
-import { configurationError } from '../../core/errors.js';
-import { routeRules } from '../../nest/module/entry-points.js';
+import { type XPayAuthErrorCode, configurationError } from '../../core/errors.js';
 import { XPayAuthGuard } from '../../nest/guards/xpay-auth.guard.js';
+import type { XPayInstance } from '../../nest/instance/instance.js';
 import { XPayInstances } from '../../nest/instance/xpay-instances.js';
-import { FAILURE_SCHEMA, failureSchema } from './failure-responses.js';
-import { OperationWriter } from './operation-writer.js';
+import { type EntryPoint, entryPoints } from '../../nest/module/entry-points.js';
+import { guardFailures, ownFailures } from './failure-codes.js';
+import {
+  FAILURE_SCHEMA,
+  type FailureFacts,
+  failureResponses,
+  failureSchema,
+  shareResponse,
+} from './failure-responses.js';
 import { operationsOf, rulesByOperation } from './rules-by-operation.js';
+import { besideOthers, scopeExtension, scopeNote, securityOf, withoutSchemes } from './security-requirements.js';
 import { DEFAULT_SCHEMES, type OfferedScheme, offeredSchemes } from './security-schemes.js';
 
 /**
@@ -24,10 +32,52 @@ import { DEFAULT_SCHEMES, type OfferedScheme, offeredSchemes } from './security-
  */
 export function withXPaySecurity(app: INestApplication, document: OpenAPIObject): OpenAPIObject {
   const instances = app.get(XPayInstances);
-  const rules = routeRules(app.get(DiscoveryService), app.get(MetadataScanner), isGuardedGlobally(app));
-  const ruleOf = rulesByOperation(app, document, rules);
-  const writer = new OperationWriter(document, instances);
+  const schemes = instances.all().flatMap(offeredSchemes);
+  const names = new Set(schemes.map(({ name }) => name));
+  const isGlobal = isGuardedGlobally(app);
+  const withScopes = !document.openapi.startsWith('3.0');
+  const codes = new Set<XPayAuthErrorCode>();
+  const shared = { ...document.components?.responses };
 
+  const write = (operation: OperationObject, { requirement, guardedBy, handler }: EntryPoint): OperationObject => {
+    const { access, all, any } = requirement;
+    const asksCaller = (isGlobal || guardedBy !== undefined) && access !== 'public';
+    const instance = asksCaller ? instances.get(requirement.instance) : instances.answering();
+    const guards = asksCaller && instance !== undefined ? guardFailures(requirement, instance) : [];
+    const failures = [...guards, ...ownFailures(handler, instance)];
+    for (const code of failures) codes.add(code);
+    const responses = { ...operation.responses };
+    for (const [status, name, response] of failureResponses(failures, factsOf(instance, [...all, ...any]))) {
+      const said = responses[status];
+      if (said === undefined) responses[status] = shareResponse(shared, name, response);
+      else if (!('$ref' in said)) responses[status] = merged(response, said);
+    }
+    if (access === 'public')
+      return { ...operation, responses, security: withoutSchemes(operation.security ?? [], names) };
+    // This library does not guard the route, so the documentation of its security stays.
+    if (!asksCaller || instance === undefined) return { ...operation, responses };
+
+    const others = withoutSchemes(operation.security ?? document.security ?? [], names);
+    const ours = securityOf(
+      requirement,
+      offeredSchemes(instance).map(({ name }) => name),
+      withScopes,
+    );
+    const note = scopeNote(requirement, instance.options.scopeHierarchy);
+    return {
+      ...operation,
+      ...(note !== undefined && { description: [operation.description, note].filter(Boolean).join('\n\n') }),
+      ...(operation.parameters && { parameters: operation.parameters.filter((each) => !isAuthorization(each)) }),
+      responses,
+      security: besideOthers(others, ours),
+      ...scopeExtension(requirement),
+    };
+  };
+
+  const routes = entryPoints(app.get(DiscoveryService), app.get(MetadataScanner)).filter(
+    ({ kind }) => kind === 'route',
+  );
+  const ruleOf = rulesByOperation(app, document, routes);
   const paths: Record<string, PathItemObject> = { ...document.paths };
   for (const [path, method, operation] of operationsOf(document)) {
     const rule = ruleOf.get(`${method} ${path}`);
@@ -37,19 +87,18 @@ export function withXPaySecurity(app: INestApplication, document: OpenAPIObject)
           'Call it on what createDocument returned, before paths are changed or added.',
       );
     }
-    paths[path] = { ...paths[path], [method]: writer.write(operation, rule) };
+    paths[path] = { ...paths[path], [method]: write(operation, rule) };
   }
 
   const { components = {} } = document;
-  const schemes = instances.all().flatMap(offeredSchemes);
   return {
     ...document,
     paths,
     components: {
       ...components,
-      ...(writer.codes.size > 0 && {
-        schemas: { ...components.schemas, [FAILURE_SCHEMA]: failureSchema(writer.codes) },
-        responses: writer.responses,
+      ...(codes.size > 0 && {
+        schemas: { ...components.schemas, [FAILURE_SCHEMA]: failureSchema(codes) },
+        responses: shared,
       }),
       securitySchemes: withSchemes(components.securitySchemes, schemes),
     },
@@ -73,4 +122,27 @@ function isGuardedGlobally(app: INestApplication): boolean {
   const guards = app.get(ApplicationConfig).getGlobalGuards();
   const instances = app.get(XPayInstances).all();
   return instances.some(({ options }) => options.globalGuards) || guards.some((each) => each instanceof XPayAuthGuard);
+}
+
+/** OpenAPI ignores a parameter for this header, but Swagger UI shows it. The security requirement covers the header. */
+function isAuthorization(parameter: NonNullable<OperationObject['parameters']>[number]): boolean {
+  return 'in' in parameter && parameter.in === 'header' && parameter.name.toLowerCase() === 'authorization';
+}
+
+function merged(ours: ResponseObject, theirs: ResponseObject): ResponseObject {
+  return {
+    ...theirs,
+    description: theirs.description || ours.description,
+    headers: { ...ours.headers, ...theirs.headers },
+    content: theirs.content ?? ours.content ?? {},
+  };
+}
+
+function factsOf(instance: XPayInstance | undefined, requiredScopes: readonly string[]): FailureFacts {
+  const attempts = instance?.options.attempts;
+  return {
+    challenge: instance?.strategy.challengeContext({ headers: {} }),
+    requiredScopes,
+    lockoutMs: attempts === false ? undefined : attempts?.perUserAndAddress.windowMs,
+  };
 }

@@ -55,18 +55,6 @@ export function entryPoints(discovery: DiscoveryService, scanner: MetadataScanne
   });
 }
 
-/** A route of the app's controllers. */
-export interface RouteRule extends EntryPoint {
-  /** A guard of this library runs before it. */
-  readonly guarded: boolean;
-}
-
-/** Every route of the app's controllers, as the guards will decide about it. */
-export function routeRules(discovery: DiscoveryService, scanner: MetadataScanner, globally: boolean): RouteRule[] {
-  const routes = entryPoints(discovery, scanner).filter(({ kind }) => kind === 'route');
-  return routes.map((route) => ({ ...route, guarded: globally || route.guardedBy !== undefined }));
-}
-
 /** Whether every GraphQL module of the app runs guards before field resolvers. */
 export function guardsFields(discovery: DiscoveryService): boolean {
   const options = discovery.getProviders().filter(({ token }) => token === 'GqlModuleOptions');
