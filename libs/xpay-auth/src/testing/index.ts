@@ -30,13 +30,13 @@ export {
 } from './emulators/gift-stream.emulator.js';
 export type { GiftStreamTransaction } from './emulators/gift-stream-shop.js';
 export {
-  type LoginBody,
   type LoginFailure,
   type PasswordLoginAccount,
   type PasswordLoginEmulator,
   type PasswordLoginEmulatorOptions,
   startPasswordLoginEmulator,
 } from './emulators/password-login.emulator.js';
+export type { LoginBody } from './emulators/fastapi.js';
 export { demoAccounts } from './emulators/demo-accounts.js';
 
 // an app without its upstream

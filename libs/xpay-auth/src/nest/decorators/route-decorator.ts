@@ -5,7 +5,7 @@ import { INSTANCE, DECLARED, type DeclaredRequirement } from '../requirement/req
 /** A class, or a method by its descriptor. */
 export type MarkDecorator = ClassDecorator & MethodDecorator;
 
-/** Declares a requirement. Throws where it contradicts another one on the same class or method. */
+/** Declares a requirement. Throws if it contradicts another requirement on the same class or method. */
 export function declareRequirement(declared: DeclaredRequirement): MarkDecorator {
   return onTarget((target, place) => {
     const present = Reflect.getOwnMetadata(DECLARED, target) as DeclaredRequirement | undefined;
@@ -13,7 +13,7 @@ export function declareRequirement(declared: DeclaredRequirement): MarkDecorator
   });
 }
 
-/** Declares which instance decides. Throws where another one is named on the same class or method. */
+/** Declares which instance authenticates callers. Throws if the same class or method already names an instance. */
 export function declareInstance(name: string): MarkDecorator {
   return onTarget((target, place) => {
     if (Reflect.hasOwnMetadata(INSTANCE, target))
@@ -22,7 +22,7 @@ export function declareInstance(name: string): MarkDecorator {
   });
 }
 
-/** Returns the scopes that a decorator was given. Throws where they cannot be scopes. */
+/** Returns the scopes that a decorator was given. Throws if there are none, or if one is not a scope (RFC 6749 §3.3). */
 export function scopesOf(decorator: string, scopes: readonly string[]): readonly string[] {
   if (scopes.length === 0) {
     throw configurationError(`${decorator}() names no scope. For any valid caller write @Authenticated().`);
@@ -47,12 +47,15 @@ function combine(present: DeclaredRequirement, added: DeclaredRequirement, targe
   return { ...present, ...added };
 }
 
-/** Methods with a requirement, by prototype: another decorator that replaces a method leaves its metadata behind. */
+/**
+ * Names of the methods with a requirement, by prototype. The metadata of a method does not tell: a decorator that replaces the
+ * method loses it.
+ */
 const declaredMethods = new WeakMap<object, Set<string | symbol>>();
 
 /**
- * Whether a requirement was declared on this method, here or where it is inherited from, that the function now in its place
- * does not carry: another decorator replaced it, or a subclass overrode it without declaring one.
+ * Whether a method, or the method of a base class that it overrides, was declared with a requirement that the function
+ * `handler` does not have. Then another decorator replaced the function, or a subclass overrode it without a decorator.
  */
 export function hasLostDecorator(prototype: object, key: string, handler: object): boolean {
   if (Reflect.hasOwnMetadata(DECLARED, handler) || Reflect.hasOwnMetadata(INSTANCE, handler)) return false;

@@ -4,7 +4,7 @@ import { type ChallengeContext, challengeFor } from '../../core/challenge.js';
 import type { XPayAuthError } from '../../core/errors.js';
 import type { FailureBody } from '../../core/failures.js';
 
-/** Nest's own exception for each status, so that an app's filters recognise it. It has none for 429. */
+/** Nest's own exception for each status except 429, for which Nest has none. The filters of an app recognise these classes. */
 const EXCEPTIONS = HttpErrorByCode as Partial<Record<number, new (body: object, options: object) => HttpException>>;
 
 /** Returns Nest's exception for a failure, with the failure as its cause. */
@@ -15,9 +15,9 @@ export function toHttpException(failure: XPayAuthError): HttpException {
   return Exception === undefined ? new HttpException(body, status, options) : new Exception(body, options);
 }
 
-/** The `Retry-After` of a failure that may be retried and states no time. */
+/** The `Retry-After` of a failure that a retry may help and that states no time. */
 const DEFAULT_RETRY_AFTER_MS = 1_000;
-/** Longest `Retry-After` of an upstream that is passed on. Lockouts by the option `attempts` are reported in full. */
+/** Maximum `Retry-After` of an upstream that callers receive. Lockouts by the option `attempts` are reported in full. */
 const LONGEST_UPSTREAM_RETRY_AFTER_MS = 300_000;
 
 /** Milliseconds after which a caller may try again; `undefined` for a failure that a retry does not help. */
@@ -43,9 +43,9 @@ export function headersOf(failure: XPayAuthError, context: ChallengeContext | un
 export interface FailureMessage extends FailureBody {
   /** As in Nest's own errors of these contexts. */
   readonly status: 'error';
-  /** Where HTTP has `Retry-After`. */
+  /** Milliseconds after which to try again. HTTP has `Retry-After` instead. */
   readonly retryAfterMs?: number;
-  /** With `insufficient_scope`: the scopes that are required. */
+  /** The required scopes, with `insufficient_scope`. */
   readonly requiredScopes?: readonly string[];
 }
 
@@ -53,7 +53,7 @@ export function failureMessage(failure: XPayAuthError): FailureMessage {
   return { status: 'error', ...failure.getResponse(), ...detailsOf(failure) };
 }
 
-/** Returns what HTTP has headers for. */
+/** Returns the details that HTTP has in headers. */
 export function detailsOf(failure: XPayAuthError): Pick<FailureMessage, 'retryAfterMs' | 'requiredScopes'> {
   const retryAfterMs = retryAfterMsOf(failure);
   const { requiredScopes } = failure;

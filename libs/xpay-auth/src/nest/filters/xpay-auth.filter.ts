@@ -4,18 +4,20 @@ import { AccessControl } from '../guards/xpay-auth.guard.js';
 import { GraphQLRejection } from '../contexts/graphql.context.js';
 
 /**
- * Answers for an `XPayAuthError` that leaves a controller, by the same table as the guards; beside HTTP with the
- * context's own error. Nest asks no global filter about gateways: put it on them, `@UseFilters(XPayAuthFilter)`.
+ * Answers a request whose controller throws an `XPayAuthError`, with the same status and body as the guards. In GraphQL,
+ * WebSockets and microservices the answer is the error of that context. Nest does not apply global filters to gateways, so
+ * decorate a gateway with `@UseFilters(XPayAuthFilter)`.
  */
 @Catch(XPayAuthError, GraphQLRejection)
 export class XPayAuthFilter implements ExceptionFilter<Error> {
   /** @hidden */
   constructor(@Inject(AccessControl) private readonly access: AccessControl) {}
 
-  /** Nest calls it. */
+  /** Called by Nest. */
   catch(thrown: Error, host: ArgumentsHost): unknown {
     if (thrown instanceof XPayAuthError) return this.access.answer(thrown, host);
-    // Passed on as it is. Without a filter Nest would log it with its stack as an error of the app.
+    // A `GraphQLRejection` is thrown again unchanged. If no filter caught it, Nest would log it with its stack as an error of
+    // the app.
     throw thrown;
   }
 }

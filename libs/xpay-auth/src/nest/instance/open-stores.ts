@@ -1,15 +1,15 @@
 import type { Store } from '../../core/store.js';
 
-/** How many instances use a store, in all apps of this process. */
+/** The number of instances that use a store, in all apps of this process. */
 const users = new WeakMap<Store, number>();
 
-/** An instance begins to use a store. */
+/** Counts one more instance that uses a store. Returns the store. */
 export function retainStore(store: Store): Store {
   users.set(store, (users.get(store) ?? 0) + 1);
   return store;
 }
 
-/** An instance is done with a store: the last one closes it. */
+/** Counts one instance less, and closes the store if it was the last. */
 export async function releaseStore(store: Store): Promise<void> {
   const left = (users.get(store) ?? 1) - 1;
   users.set(store, left);

@@ -2,10 +2,10 @@ import type { XPayInstance } from './instance.js';
 import type { XPayAuthFactoryOptions, XPayAuthInstanceOptions } from '../options/xpay-auth-options.js';
 
 /**
- * Answers instead of the upstreams, for every instance of an app. Only `XPayAuthTestingModule` of
- * `nestjs-xpay-auth/testing` provides one; without it each instance calls its upstream.
+ * Creates the instances of an app with a stand-in for each upstream. Only `XPayAuthTestingModule` of
+ * `nestjs-xpay-auth/testing` provides one. In every other app each instance calls its upstream.
  */
 export abstract class UpstreamStandIn {
-  /** An instance with these options and with this for its upstream. */
+  /** Returns an instance with these options that calls the stand-in. */
   abstract createInstance(given: XPayAuthFactoryOptions, beside: XPayAuthInstanceOptions): XPayInstance;
 }

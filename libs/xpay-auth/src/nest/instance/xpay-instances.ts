@@ -3,7 +3,7 @@ import { configurationError } from '../../core/errors.js';
 import type { XPayInstance } from './instance.js';
 import { DEFAULT_INSTANCE } from '../options/resolve-options.js';
 
-/** The instances of one app, by name. One registry for each app, so that two apps in one process never meet. */
+/** The instances of one app, by name. Each app has a separate registry, so two apps in one process share no instance. */
 @Injectable()
 export class XPayInstances {
   readonly #byName = new Map<string, XPayInstance>();
@@ -26,7 +26,7 @@ export class XPayInstances {
     for (const listener of this.#listeners) listener(instance);
   }
 
-  /** Calls the listener for every instance, existing ones included. Nest creates them in any order. */
+  /** Calls the listener for every existing and future instance, because Nest creates the instances in any order. */
   onEach(listener: (instance: XPayInstance) => void): void {
     this.all().forEach(listener);
     this.#listeners.push(listener);

@@ -13,9 +13,9 @@ const LOST_DECORATOR =
 const FIELDS_REMEDY = "Set fieldResolverEnhancers: ['guards'] in the options of GraphQLModule.";
 
 /**
- * Reports at boot, at debug level, which requirement holds for each route, message, pattern and field. Stops the boot where
- * an instance does not exist or a decorator is lost. Applies `undeclaredRoutes` to those that are neither protected nor
- * declared public.
+ * Logs at boot, at debug level, the requirement of each route, message, pattern and field. Stops the boot if a requirement
+ * names an instance that does not exist, or if an access decorator is lost. Applies `undeclaredRoutes` to the routes, messages,
+ * patterns and fields that are neither protected nor declared public.
  */
 @Injectable()
 export class BootReport implements OnApplicationBootstrap {
@@ -55,7 +55,10 @@ export class BootReport implements OnApplicationBootstrap {
     if (options.some(({ undeclaredRoutes }) => undeclaredRoutes === 'warn')) this.#logger.warn(message);
   }
 
-  /** By default Nest runs no guards before the fields of an object type, and does not report them. */
+  /**
+   * Nest runs no guards before the fields of an object type unless `fieldResolverEnhancers` has `guards`. Without them a decorator
+   * on a field protects nothing, and Nest does not report that.
+   */
   #assertFieldsGuarded(fields: readonly EntryPoint[]): void {
     const guardedBy = (by: EntryPoint['guardedBy']): string =>
       fields.flatMap((field) => (field.guardedBy === by ? [field.place] : [])).join(', ');
@@ -67,7 +70,10 @@ export class BootReport implements OnApplicationBootstrap {
     this.#logger.warn(`The decorator of their class does not protect the fields ${byClass}. ${FIELDS_REMEDY}`);
   }
 
-  /** The real upstream may be another one than the default, and would be sent the keys of callers. */
+  /**
+   * Warns of variables that look meant for this instance but are not read. If one of them is the base URL, the default upstream
+   * would receive the secret keys of callers.
+   */
   #warnOfUnreadVariables({ envPrefix, inCode }: ResolvedOptions): void {
     const read = (name: string): string | undefined => this.config.get<string>(name);
     const message = unreadVariables(envPrefix, this.config, read, (option) => inCode.has(option));
@@ -75,7 +81,7 @@ export class BootReport implements OnApplicationBootstrap {
   }
 }
 
-/** The requirement, for a reader of the log. */
+/** The requirement as a text for the log. */
 function describe({ requirement }: EntryPoint, guarded: boolean): string {
   const { access, all, any, instance } = requirement;
   if (!guarded) return access === 'public' ? 'public' : 'NOT PROTECTED by this module';

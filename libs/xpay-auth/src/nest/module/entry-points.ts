@@ -5,23 +5,29 @@ import { hasLostDecorator } from '../decorators/route-decorator.js';
 import { XPayAuthGuard } from '../guards/xpay-auth.guard.js';
 import { type Requirement, requirementOf } from '../requirement/requirement.js';
 
-/** `root` is a query, mutation or subscription; `field` one of an object type; `pattern` a message of a microservice. */
+/**
+ * `root` is a query, mutation or subscription of GraphQL, `field` a field of an object type, `message` a message of a WebSocket
+ * gateway, and `pattern` a message of a microservice.
+ */
 type Kind = 'route' | 'message' | 'pattern' | 'root' | 'field';
 
-/** A handler that callers reach, and its requirement. */
+/** A handler that callers can reach, and its requirement. */
 export interface EntryPoint {
   readonly kind: Kind;
   /** Such as `GET /admin/report (ReportsController.adminReport)`. */
   readonly label: string;
   /** Such as `ReportsController.adminReport`. */
   readonly place: string;
-  /** The class, and the function that answers; subclasses share the functions they inherit. */
+  /** The class and the function of the handler. A subclass has the same functions as its base class, so both are needed. */
   readonly controller: object;
   readonly handler: object;
   readonly requirement: Requirement;
-  /** Where a guard of this library was put, global guards aside. Without one the requirement has no effect. */
+  /**
+   * Whether the method or the class has a guard of this library; `undefined`: neither has one, and the requirement applies only
+   * under global guards.
+   */
   readonly guardedBy: 'method' | 'class' | undefined;
-  /** A decorator was written here that no longer holds; see `hasLostDecorator`. */
+  /** Whether the handler has lost its access decorator; see `hasLostDecorator`. */
   readonly lostDecorator: boolean;
 }
 

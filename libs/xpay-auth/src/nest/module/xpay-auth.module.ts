@@ -27,7 +27,7 @@ import { XPayStrategy } from '../strategy/xpay.strategy.js';
 
 const SHARED = [XPayInstances, AccessControl, XPayAuthGuard, ScopesGuard, XPayHandshake];
 
-/** The providers that all instances of an app share: registry, guards, filter. Global, so that guards resolve anywhere. */
+/** The providers that all instances of an app share: registry, guards and filter. Global, so that every module can use the guards. */
 @Global()
 @Module({
   imports: [DiscoveryModule, ConfigModule],
@@ -39,14 +39,14 @@ export class XPayAuthCoreModule {}
 /** Import it once for each upstream: `XPayAuthModule.forRoot()`. */
 @Module({})
 export class XPayAuthModule {
-  /** An instance with options written out. Without any, the environment speaks: `XPAY_USERNAME`, `XPAY_SECRET_KEY` … */
+  /** Adds an instance. Options that are not set come from the environment: `XPAY_USERNAME`, `XPAY_SECRET_KEY` … */
   static forRoot(options?: XPayAuthOptions): DynamicModule {
     const said = options ?? {};
     const { name: _name, isGlobal: _isGlobal, globalGuards: _globalGuards, ...given } = said;
     return defineModule(besideOf(said), { useFactory: () => given });
   }
 
-  /** An instance whose options come from a factory; `name`, `isGlobal` and `globalGuards` stand beside it. */
+  /** Adds an instance whose options come from a factory. Set `name`, `isGlobal` and `globalGuards` beside the factory. */
   static forRootAsync(options: XPayAuthAsyncOptions): DynamicModule {
     const stray = Object.keys(options).find((key) => !BESIDE_THE_FACTORY.has(key));
     if (stray !== undefined) {
@@ -138,7 +138,7 @@ function factoryProviders(
   ];
 }
 
-/** Only what was said: an explicit `undefined` says nothing. */
+/** The options of {@link XPayAuthInstanceOptions} that are set. An explicit `undefined` counts as not set. */
 function besideOf(options: XPayAuthInstanceOptions): XPayAuthInstanceOptions {
   const { name, isGlobal, globalGuards } = options;
   return Object.fromEntries(

@@ -3,8 +3,9 @@ import { type Observable, Subject } from 'rxjs';
 import type { AuditEvent, AuditSink } from '../../core/audit-events.js';
 
 /**
- * Every check at the upstream, refusal, lockout, denial, login, logout and revocation, as it happens. Holds no secret. A
- * request that presents nothing is no event, and one that is answered from memory is only counted.
+ * Emits every check at the upstream, refusal, lockout, denial, login, logout and revocation when it happens. Events hold no
+ * secret. A request without credentials emits no event. A request that a cache answers emits none either, but is counted in
+ * {@link cacheHits}.
  */
 export class XPayAuditService implements OnModuleDestroy {
   /** Audit events of callers, as they occur. An error thrown by an observer is an uncaught error of the app. */
@@ -34,7 +35,7 @@ export class XPayAuditService implements OnModuleDestroy {
     try {
       this.#events.next(event);
     } catch {
-      // Nor is what a listener makes of it.
+      // Nor must an error of a listener.
     }
   };
 
@@ -45,7 +46,7 @@ export class XPayAuditService implements OnModuleDestroy {
     else this.logger.log(line);
   }
 
-  /** Nest calls it. */
+  /** Called by Nest. */
   onModuleDestroy(): void {
     this.#events.complete();
   }

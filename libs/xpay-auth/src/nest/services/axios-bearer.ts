@@ -9,20 +9,20 @@ import type { AccessToken } from '../../core/credentials.js';
 import { snapshotOf } from './body-snapshot.js';
 import type { XPayTokenService } from './token.service.js';
 
-/** How {@link attachXPayBearer} judges answers. */
+/** Options of {@link attachXPayBearer}. */
 export interface XPayBearerOptions {
   /**
-   * Which answers, beside every 401, say that the token was not accepted. The token is then renewed for the calls to come,
-   * but this one is not repeated: only a 401 is the protocol's own word that nothing was done, and some calls move money.
+   * Which answers other than a 401 mean that the token was rejected. The token is then renewed for later requests. This request
+   * is not repeated, because only a 401 guarantees that the request had no effect, and some requests move money.
    * @default none
    */
   isRejection?: (response: AxiosResponse) => boolean;
 }
 
-/** A config survives being merged and copied by its string keys alone. */
+/** A string, because axios drops symbol keys when it merges or copies a config. */
 const MARK = 'xpayBearer';
 
-/** How a request of ours came about. */
+/** The state of a request that carries the app token. */
 interface Use {
   readonly token?: AccessToken;
   readonly isRepeat?: boolean;
@@ -31,24 +31,26 @@ interface Use {
 type Config = InternalAxiosRequestConfig & { [MARK]?: Use };
 
 /**
- * Adds the app token to the requests of your own axios instance. `XPayHttpService` is shorter if you need none.
+ * Adds the app token to the requests of your own axios instance. Prefer `XPayHttpService` if you do not need that instance.
  *
  * ```ts
  * const detach = attachXPayBearer(httpService.axiosRef, tokens);
  * ```
  *
- * - Only requests to the origin of the instance's `baseUrl` get it; one that has an `Authorization` of its own is left alone.
- * - Such a request follows no redirect: a 3xx is its answer.
+ * - Only requests to the origin of the instance's `baseUrl` get the token. A request that already has `Authorization` is left
+ *   unchanged.
+ * - A request with the token follows no redirect: a 3xx is its answer.
  * - Bytes, `URLSearchParams`, arrays and plain objects in the body and in `params` are copied before the wait for a token, so
  *   changing them later has no effect. An instance of a class or an object with `toJSON` is read when axios encodes the body.
- * - After a 401 the token is renewed and the request repeated once with the very same bytes, unless its body is a stream or
- *   a form. The repeat passes through your other interceptors again, and what it brings is yours to judge.
- * - A request for which no token can be had is not sent: it rejects with `XPayAuthError`, as `getToken()` does.
- * - The error of such a request holds no token: its `Authorization` is taken out and its `request` emptied.
+ * - After a 401 the token is renewed and the request is repeated once with the same bytes, unless its body is a stream or a
+ *   form. The repeat passes through your other interceptors again. The answer to the repeat is returned whatever its status is.
+ * - If no token can be obtained, the request is not sent. It rejects with the `XPayAuthError` of `getToken()`.
+ * - The error of a request with the token holds no token: `Authorization` is removed from its headers and its `request` is
+ *   emptied.
  *
- * Attach it before interceptors that change a request's address: axios runs the last one first.
+ * Call it before you add interceptors that change the URL of a request, because axios runs the last request interceptor first.
  *
- * @returns takes it off again
+ * @returns a function that removes the interceptors
  */
 export function attachXPayBearer(
   axios: AxiosInstance,
@@ -72,7 +74,7 @@ export function attachXPayBearer(
     return config;
   };
 
-  /** The answer to the repeated request, where it was repeated. */
+  /** Repeats a request after a 401. Returns the answer to the repeat; `undefined` if the request was not repeated. */
   const repeated = async (response: AxiosResponse): Promise<AxiosResponse | undefined> => {
     const config: Config = response.config;
     const { token, isRepeat = false } = config[MARK] ?? {};

@@ -1,8 +1,7 @@
 /**
- * A copy of a body or a query that axios has not encoded yet: of bytes, `URLSearchParams`, and arrays and plain objects at any
- * depth.
- * Everything else (a stream, a form, an instance of a class, an object with `toJSON`) is the same object, because a copy might
- * not behave like it.
+ * Returns a copy of a body or a query that axios has not encoded yet. Copies bytes, `URLSearchParams`, and arrays and plain
+ * objects at any depth. Any other value (a stream, a form, an instance of a class, an object with `toJSON`) is returned itself,
+ * because a copy of it might behave differently.
  */
 export function snapshotOf(body: unknown): unknown {
   if (Buffer.isBuffer(body)) return Buffer.from(body);
@@ -12,12 +11,15 @@ export function snapshotOf(body: unknown): unknown {
   return copyOf(body, new Map());
 }
 
-/** Of the same type, as a `transformRequest` may expect. Its buffer ends where the view does: axios sends the whole buffer. */
+/**
+ * Returns a view of the same type, because a `transformRequest` may expect that type. The buffer of the copy has only the bytes of
+ * the view, because axios sends the whole buffer.
+ */
 function copyOfView({ buffer, byteOffset, byteLength, constructor }: ArrayBufferView): unknown {
   return Reflect.construct(constructor, [buffer.slice(byteOffset, byteOffset + byteLength)]);
 }
 
-/** @param copies by original, so that a circular object ends up circular: axios refuses it as it would without us */
+/** @param copies the copies by their originals. A circular object stays circular, and axios rejects it as without this copy. */
 function copyOf(value: unknown, copies: Map<object, object>): unknown {
   if ((!Array.isArray(value) && !isPlainObject(value)) || 'toJSON' in value) return value;
   const known = copies.get(value);

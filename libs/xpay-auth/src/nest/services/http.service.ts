@@ -12,7 +12,7 @@ export interface XPayCallOptions {
   /** Aborts the call, which then rejects with `signal.reason`. */
   readonly signal?: AbortSignal;
   /**
-   * A v4 UUID that names the call in the upstream's records. @default a fresh one
+   * A v4 UUID that identifies the call in the upstream's records. @default a new one
    */
   readonly uuid?: string;
 }
@@ -35,13 +35,13 @@ export interface XPayRequest extends XPayCallOptions {
 export interface XPayAnswer<T> {
   /** The answer without its envelope (xPay.stream: `success.data`, which may be `null`). */
   data: T;
-  /** The upstream's name for the request, or the one it was sent with: quote it when asking its support. */
+  /** The upstream's identifier of the request, or the one that was sent. Quote it to the upstream's support. */
   uuid: string;
 }
 
 /**
- * Calls the upstream's API with the app token: attaches it, unwraps the answer, and renews a rejected token. The call is then
- * repeated once, if it certainly had no effect.
+ * Calls the upstream's API with the app token, and unwraps the answer. If the upstream rejects the token, the token is renewed,
+ * and the call is repeated once if it certainly had no effect.
  *
  * Calls act with the rights of the app account: validate what a caller asks for before you pass it on.
  */
@@ -58,13 +58,13 @@ export class XPayHttpService implements OnModuleDestroy {
    *
    * @throws XPayAuthError `upstream_business_error` when the upstream reports a business error, `shutting_down`
    * when the module is destroyed meanwhile, `configuration` before anything is sent for a body that the dialect cannot
-   * encode, and as `getToken()` does.
+   * encode, and the failures of `getToken()`.
    */
   async post<T = unknown>(path: string, body?: unknown, options?: XPayCallOptions): Promise<T> {
     return (await this.request<T>({ ...options, path, body })).data;
   }
 
-  /** As {@link post}, with any method, and with the upstream's name for the request (`uuid`) beside the data. */
+  /** Like {@link post}, but with any method, and returns the upstream's identifier of the request (`uuid`) beside the data. */
   async request<T = unknown>(request: XPayRequest): Promise<XPayAnswer<T>> {
     const { method = 'POST', path, body, headers, signal, uuid = randomUUID() } = request;
     const call = { method, path, body, uuid, ...(headers !== undefined && { headers: { ...headers } }) };
@@ -89,7 +89,7 @@ export class XPayHttpService implements OnModuleDestroy {
     return { data: answer.data as T, uuid: answer.reference?.uuid ?? uuid };
   }
 
-  /** Called by Nest. Calls in progress end with `shutting_down`, and so do later ones. */
+  /** Called by Nest. Calls in progress and later calls fail with `shutting_down`. */
   onModuleDestroy(): void {
     this.#stopped = true;
     for (const call of this.#underWay) call.abort(shuttingDown());

@@ -7,21 +7,21 @@ import type { CredentialVerifier } from '../../verification/credential-verifier.
 import type { Session, Sessions } from '../../sessions/sessions.js';
 import type { IncomingRequest } from '../../core/incoming-request.js';
 
-/** Where a login comes from. */
+/** The origin of a login. */
 export interface LoginContext {
   /**
-   * The request of Express or Fastify that asks for the login: its client's address is found as the guards find theirs. A login
-   * that waits for a place at the upstream is given up when this client disconnects.
+   * The request of Express or Fastify for the login. The address of its client is determined as in the guards. A login that waits
+   * in the queue for the upstream is abandoned when this client disconnects.
    */
   readonly request?: IncomingRequest | undefined;
   /**
-   * The client's address, for counting failed attempts, when there is no `request`. When neither has one, the login counts as
-   * from one unknown address.
+   * The address of the client, by which failed attempts are counted. Takes precedence over that of `request`. Without both, the
+   * login counts as one from the unknown address, which all such logins share.
    */
   readonly address?: string | undefined;
 }
 
-/** Logins: exchanges credentials for a bearer token of this app, and ends it. */
+/** Starts sessions: exchanges credentials for a bearer token of this app. Ends sessions. */
 export class XPaySessionService implements OnModuleDestroy {
   /** @hidden */
   constructor(
@@ -32,10 +32,10 @@ export class XPaySessionService implements OnModuleDestroy {
   ) {}
 
   /**
-   * Checks the credentials at the upstream, always, and begins a session.
+   * Checks the credentials at the upstream, never in a cache, and starts a session.
    *
-   * @param context Where the login comes from. Without it, failed attempts are counted by user name alone. Leave it out if the
-   * app does not trust the proxy in front of it: all callers would have the proxy's address.
+   * @param context The origin of the login. Without it, failed attempts are counted by user name alone. Leave it out if the app
+   * does not trust the proxy in front of it, because all callers would have the address of the proxy.
    * @throws XPayAuthError `invalid_credentials`, `invalid_request`, `too_many_attempts`, or a failure of the upstream.
    */
   async login(credentials: Credentials, context?: LoginContext): Promise<Session> {
@@ -52,43 +52,44 @@ export class XPaySessionService implements OnModuleDestroy {
   }
 
   /**
-   * Ends one session, on every instance. An unknown token is no error. With `session.token: 'upstream'` logins that the upstream
-   * gave equal tokens are one session.
+   * Ends one session, on every instance. An unknown token is not an error. With `session.token: 'upstream'`, logins to which the
+   * upstream issued equal tokens are one session.
    *
-   * @throws XPayAuthError `store_unavailable`: ended on this instance, and on the others once the `store` is back.
+   * @throws XPayAuthError `store_unavailable`: the session has ended on this instance. It ends on the others once the `store` is
+   * available again.
    */
   logout(accessToken: string): Promise<void> {
     return this.sessions.logout(accessToken);
   }
 
   /**
-   * Ends every session of a user and drops their cached credentials, checks under way included. This is not a ban: valid
-   * credentials are accepted again. Users go by the upstream's name for them, `principal.username`. With a `store`, the other
-   * instances follow within a second.
+   * Ends every session of a user, deletes their cached credentials, and discards the results of checks in progress. This is not a
+   * ban: valid credentials are accepted again. `username` is the upstream's name for the user, `principal.username`. With a
+   * `store`, the other instances do the same within a second.
    *
-   * @throws XPayAuthError as {@link logout}.
+   * @throws XPayAuthError `store_unavailable`, as {@link logout} does.
    */
   revokeUser(username: string): Promise<void> {
     return this.sessions.revokeUser(username);
   }
 
-  /** Ends every session and drops all cached credentials. Throws as {@link logout}. */
+  /** Ends every session and deletes all cached credentials. Throws as {@link logout} does. */
   revokeAll(): Promise<void> {
     return this.sessions.revokeAll();
   }
 
-  /** The upstream's own token of a live session, where `session.keepUpstreamToken` keeps it. */
+  /** Returns the upstream's own token of a live session, with `session.keepUpstreamToken`; otherwise `undefined`. */
   upstreamToken(accessToken: string): AccessToken | undefined {
     return this.sessions.upstreamToken(accessToken);
   }
 
-  /** Called by Nest. Checks under way fail with `shutting_down`. */
+  /** Called by Nest. Checks in progress fail with `shutting_down`. */
   onModuleDestroy(): void {
     this.verifier.stop();
   }
 }
 
-/** A body that a controller hands on as it came may be anything. */
+/** A controller may pass on a body that it has not validated, so the value may be anything. */
 function isCredentials(value: unknown): value is Credentials {
   const { username, secretKey } = (value ?? {}) as Partial<Record<keyof Credentials, unknown>>;
   return typeof username === 'string' && typeof secretKey === 'string';

@@ -8,13 +8,13 @@ import type { CachedToken } from '../../token/cached-token.js';
 
 /** Options of `getToken()`. */
 export interface GetTokenOptions {
-  /** Aborts the wait of this caller, which rejects with `signal.reason`. The request goes on for the others. */
+  /** Aborts the wait of this caller, which rejects with `signal.reason`. The request continues for the other callers. */
   readonly signal?: AbortSignal;
 }
 
 /** Settings of the instance. */
 export interface TokenServiceSettings {
-  /** The token is sent to this origin and no other. */
+  /** The token is sent only to this origin. */
   readonly baseUrl: string;
   /** Whether to obtain the token at boot. */
   readonly warmUp: boolean;
@@ -23,8 +23,8 @@ export interface TokenServiceSettings {
 }
 
 /**
- * The app's access token for the upstream. Obtains it when it is first needed, renews it in the background, and never hands it
- * out past its margin.
+ * Provides the app's access token for the upstream. Obtains the token when it is first needed, and renews it in the background.
+ * Never returns a token whose remaining lifetime is shorter than the margin.
  */
 export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
   /** Events of the token. They hold no secret. */
@@ -72,8 +72,8 @@ export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
   }
 
   /**
-   * Reports that the upstream rejected this token. Does nothing unless it is still the current one, so a thousand callers that
-   * hold it cause one renewal: the first at once, then at most one in 5 s.
+   * Reports that the upstream rejected this token. Does nothing unless it is the current token, so a thousand callers that have the
+   * same token cause one renewal. The first renewal starts immediately, later ones at most once in 5 s.
    */
   invalidate(rejected: AccessToken | string): Promise<void> {
     this.source.invalidate(rejected);

@@ -4,7 +4,7 @@ import { writeAnswer } from './answer-writer.js';
 import { answerOfFault, emulatorError, transformed } from './fault-answer.js';
 import { type AnswerEncoding, type Fault, planFaults } from './fault.js';
 import { Delays, type EmulatorClock } from './emulator-clock.js';
-import { Ledger, type LedgerEntry } from './ledger.js';
+import { type LedgerEntry, RequestLedger } from './ledger.js';
 import { LoopbackServer } from './loopback-server.js';
 import { containsSecret, redactBody, redactHeaders } from './redaction.js';
 import { Script } from './script.js';
@@ -37,7 +37,7 @@ export interface EmulatorOptions<A extends EmulatedAccount> extends EmulatorSett
 }
 
 /** An emulated upstream: a real HTTP server on the loopback interface that a test scripts, inspects and stops. */
-export abstract class Emulator<A extends EmulatedAccount> implements AsyncDisposable {
+export abstract class Emulator<A extends EmulatedAccount> extends RequestLedger implements AsyncDisposable {
   /** Faults of coming requests. */
   readonly faults = new Script<Fault>();
   /** Lifetime in ms of tokens issued from now on; `undefined`: that of the dialect. @default the dialect's */
@@ -60,15 +60,14 @@ export abstract class Emulator<A extends EmulatedAccount> implements AsyncDispos
   readonly #secrets = new Set<string>();
   readonly #signingKey = randomBytes(64);
   readonly #clock: EmulatorClock;
-  readonly #ledger: Ledger;
   readonly #server: LoopbackServer;
   readonly #delays: Delays;
 
   /** Use the `start…Emulator` function, which also applies options that are fields, and listens. */
   constructor({ clock = { now: () => Date.now() }, ledgerSize = 10_000, port = 0, accounts = [] }: EmulatorOptions<A>) {
+    super(ledgerSize);
     this.#clock = clock;
     this.#delays = new Delays(clock);
-    this.#ledger = new Ledger(ledgerSize);
     this.#server = new LoopbackServer(port, (request, response) => this.#serve(request, response));
     for (const account of accounts) this.addAccount(account);
   }
@@ -84,26 +83,6 @@ export abstract class Emulator<A extends EmulatedAccount> implements AsyncDispos
   /** The upstream's time: ms since the epoch, skew included. */
   now(): number {
     return this.#clock.now() + this.clockSkewMs;
-  }
-
-  /** The latest requests, oldest first, with secrets redacted. */
-  get ledger(): readonly LedgerEntry[] {
-    return this.#ledger.entries;
-  }
-
-  /** The number of requests so far, at one path (`/client/wallets/*`: all below) or in total. Includes those with a fault. */
-  requests(path?: string): number {
-    return this.#ledger.count(path);
-  }
-
-  /** Resolves once `count` requests have arrived; rejects after `withinMs` of real time. @default 5_000 */
-  waitForRequests(count: number, path?: string, withinMs = 5_000): Promise<void> {
-    return this.#ledger.reach(count, path, withinMs);
-  }
-
-  /** Empties the ledger and sets all counts to 0. */
-  resetLedger(): void {
-    this.#ledger.reset();
   }
 
   /** User names of the accounts. */
@@ -183,7 +162,7 @@ export abstract class Emulator<A extends EmulatedAccount> implements AsyncDispos
   }
 
   async #serve(request: WireRequest, response: ServerResponse): Promise<void> {
-    const settle = this.#ledger.open(this.#entryOf(request));
+    const settle = this.record(this.#entryOf(request));
     try {
       await this.#respond(request, response, settle);
     } catch (error) {

@@ -1,7 +1,7 @@
 import { type Outcome, type WireAnswer, type WireRequest, formOf, isRecord, jsonOf } from './wire-message.js';
 
 /** One item of `detail` in a 422. In every other FastAPI error `detail` is a string. */
-export interface FieldError {
+interface FieldError {
   readonly type: string;
   readonly loc: readonly (string | number)[];
   readonly msg: string;
@@ -13,18 +13,18 @@ export interface FieldError {
 type More = Pick<WireAnswer, 'headers' | 'account'>;
 
 /** JSON as FastAPI sends it: without a charset in the media type. */
-export function fastApiJson(status: number, value: unknown, outcome: Outcome, more?: More): WireAnswer {
+export function json(status: number, value: unknown, outcome: Outcome, more?: More): WireAnswer {
   return { status, payload: { kind: 'json', value, contentType: 'application/json' }, outcome, ...more };
 }
 
 /** `{ "detail": "…" }` */
-export function fastApiError(status: number, detail: string, outcome: Outcome, more?: More): WireAnswer {
-  return fastApiJson(status, { detail }, outcome, more);
+export function error(status: number, detail: string, outcome: Outcome, more?: More): WireAnswer {
+  return json(status, { detail }, outcome, more);
 }
 
 /** 422 with one item per error. */
 export function unprocessable(errors: readonly FieldError[]): WireAnswer {
-  return fastApiJson(422, { detail: errors }, 'bad_request');
+  return json(422, { detail: errors }, 'bad_request');
 }
 
 /** The message of each type of error that has no `ctx`. */
@@ -61,7 +61,7 @@ function notJson(): FieldError {
 export type LoginBody = 'form' | 'form-model' | 'json';
 
 /** The credentials of a login, or the errors in its body. */
-export type ReadLogin = { readonly username: string; readonly password: string } | { readonly errors: FieldError[] };
+type ReadLogin = { readonly username: string; readonly password: string } | { readonly errors: FieldError[] };
 
 /** The fields of a form, urlencoded or multipart; a body of another media type has none. */
 export async function formFields(request: WireRequest): Promise<Record<string, string>> {

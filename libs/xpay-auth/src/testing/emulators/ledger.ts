@@ -29,55 +29,58 @@ type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
 /** Beyond this many distinct paths only the total is counted. */
 const MOST_PATHS = 10_000;
 
-/** Keeps the latest requests and counts all of them. */
-export class Ledger {
+/** Keeps the latest requests to an emulator and counts all of them. */
+export abstract class RequestLedger {
   #entries: Writable<LedgerEntry>[] = [];
   #total = 0;
   readonly #byPath = new Map<string, number>();
   readonly #arrivals = new EventEmitter().setMaxListeners(0);
+  readonly #size: number;
 
   /** @param size how many requests are kept. Counts have no limit. */
-  constructor(private readonly size: number) {}
-
-  /** The latest requests, oldest first. */
-  get entries(): readonly LedgerEntry[] {
-    return this.size === 0 ? [] : this.#entries.slice(-this.size);
+  constructor(size: number) {
+    this.#size = size;
   }
 
-  /** Records a request as it arrives. The returned function adds the outcome. */
-  open(entry: LedgerEntry): (ending: Partial<LedgerEntry>) => void {
-    const kept: Writable<LedgerEntry> = { ...entry };
-    this.#entries.push(kept);
-    if (this.#entries.length > this.size * 2) this.#entries = this.#entries.slice(this.#entries.length - this.size);
-    this.#total += 1;
-    const counted = this.#byPath.get(entry.path);
-    if (counted !== undefined || this.#byPath.size < MOST_PATHS) this.#byPath.set(entry.path, (counted ?? 0) + 1);
-    this.#arrivals.emit('request');
-    return (ending) => void Object.assign(kept, ending);
+  /** The latest requests, oldest first, with secrets redacted. */
+  get ledger(): readonly LedgerEntry[] {
+    return this.#size === 0 ? [] : this.#entries.slice(-this.#size);
   }
 
-  /** The number of requests since the last reset, at one path or in total. */
-  count(path?: string): number {
+  /** The number of requests so far, at one path (`/client/wallets/*`: all below) or in total. Includes those with a fault. */
+  requests(path?: string): number {
     if (path === undefined) return this.#total;
     const matching = [...this.#byPath].filter(([at]) => fitsPath(path, at));
     return matching.reduce((sum, [, count]) => sum + count, 0);
   }
 
-  /** Resolves once `count` requests have arrived; rejects after `withinMs` of real time. */
-  async reach(count: number, path: string | undefined, withinMs: number): Promise<void> {
+  /** Resolves once `count` requests have arrived; rejects after `withinMs` of real time. @default 5_000 */
+  async waitForRequests(count: number, path?: string, withinMs = 5_000): Promise<void> {
     const signal = AbortSignal.timeout(withinMs);
-    while (this.count(path) < count) {
+    while (this.requests(path) < count) {
       await once(this.#arrivals, 'request', { signal }).catch(() => {
         const where = `to ${path ?? 'any path'}`;
-        throw new Error(`${this.count(path)} of ${count} requests ${where} arrived in ${withinMs} ms`);
+        throw new Error(`${this.requests(path)} of ${count} requests ${where} arrived in ${withinMs} ms`);
       });
     }
   }
 
-  /** Deletes all entries and sets all counts to 0. */
-  reset(): void {
+  /** Empties the ledger and sets all counts to 0. */
+  resetLedger(): void {
     this.#entries = [];
     this.#total = 0;
     this.#byPath.clear();
+  }
+
+  /** Records a request as it arrives. The returned function adds the outcome. */
+  protected record(entry: LedgerEntry): (ending: Partial<LedgerEntry>) => void {
+    const kept: Writable<LedgerEntry> = { ...entry };
+    this.#entries.push(kept);
+    if (this.#entries.length > this.#size * 2) this.#entries = this.#entries.slice(this.#entries.length - this.#size);
+    this.#total += 1;
+    const counted = this.#byPath.get(entry.path);
+    if (counted !== undefined || this.#byPath.size < MOST_PATHS) this.#byPath.set(entry.path, (counted ?? 0) + 1);
+    this.#arrivals.emit('request');
+    return (ending) => void Object.assign(kept, ending);
   }
 }

@@ -6,19 +6,8 @@ import {
   type EmulatorSettings,
   startEmulator,
 } from './emulator.js';
-import {
-  type LoginBody,
-  fastApiError,
-  fastApiJson,
-  fieldError,
-  formFields,
-  readLogin,
-  unprocessable,
-  wrongGrantType,
-} from './fastapi.js';
+import * as fastApi from './fastapi.js';
 import { type WireAnswer, type WireRequest, bearerOf } from './wire-message.js';
-
-export type { LoginBody } from './fastapi.js';
 
 /** An account of the emulated `/auth/login`. */
 export interface PasswordLoginAccount extends EmulatedAccount {
@@ -56,7 +45,7 @@ export class PasswordLoginEmulator extends Emulator<PasswordLoginAccount> {
   /** Path of the refresh. Exists only with `refreshTokens`. @default '/auth/refresh' */
   refreshPath = '/auth/refresh';
   /** How the login reads its body. @default 'form' */
-  loginBody: LoginBody = 'form';
+  loginBody: fastApi.LoginBody = 'form';
   /** The answer to a wrong password. @default '401' */
   failure: LoginFailure = '401';
   /** Whether `grant_type=password` is required. A wrong one is rejected in either case. @default false */
@@ -87,14 +76,14 @@ export class PasswordLoginEmulator extends Emulator<PasswordLoginAccount> {
         return { status: 307, headers: { location: `${this.url}${path}` }, outcome: 'redirected' };
       if (request.path !== path) continue;
       if (request.method === method) return serve();
-      return fastApiError(405, 'Method Not Allowed', 'method_not_allowed', { headers: { allow: method } });
+      return fastApi.error(405, 'Method Not Allowed', 'method_not_allowed', { headers: { allow: method } });
     }
-    return fastApiError(404, 'Not Found', 'not_found');
+    return fastApi.error(404, 'Not Found', 'not_found');
   }
 
   async #login(request: WireRequest): Promise<WireAnswer> {
-    const login = await readLogin(request, this.loginBody, this.strictGrantType);
-    if ('errors' in login) return unprocessable(login.errors);
+    const login = await fastApi.readLogin(request, this.loginBody, this.strictGrantType);
+    if ('errors' in login) return fastApi.unprocessable(login.errors);
     const account = this.logIn(login.username, login.password);
     if (account === undefined) return this.#refused(this.account(login.username)?.username);
     return this.#granted(account, this.refreshTokens ? this.#newRefreshToken(account.username) : undefined);
@@ -102,10 +91,12 @@ export class PasswordLoginEmulator extends Emulator<PasswordLoginAccount> {
 
   /** RFC 6749 §6: `grant_type=refresh_token` and the token, both in the form. */
   async #refresh(request: WireRequest): Promise<WireAnswer> {
-    const { grant_type: grantType = '', refresh_token: used = '' } = await formFields(request);
+    const { grant_type: grantType = '', refresh_token: used = '' } = await fastApi.formFields(request);
     const missing = [...(grantType === '' ? ['grant_type'] : []), ...(used === '' ? ['refresh_token'] : [])];
-    if (missing.length > 0) return unprocessable(missing.map((field) => fieldError('missing', null, field)));
-    if (grantType !== 'refresh_token') return unprocessable([wrongGrantType(grantType, '^refresh_token$')]);
+    if (missing.length > 0)
+      return fastApi.unprocessable(missing.map((field) => fastApi.fieldError('missing', null, field)));
+    if (grantType !== 'refresh_token')
+      return fastApi.unprocessable([fastApi.wrongGrantType(grantType, '^refresh_token$')]);
     const record = this.tokens.live(used, this.now());
     const account = record?.kind === 'refresh' ? this.account(record.username) : undefined;
     if (account === undefined) return invalidGrant();
@@ -118,17 +109,17 @@ export class PasswordLoginEmulator extends Emulator<PasswordLoginAccount> {
     const status = this.badBearerStatus;
     const more = status === 401 ? { headers: CHALLENGE } : {};
     const token = bearerOf(request);
-    if (token === undefined) return fastApiError(status, 'Not authenticated', 'bad_bearer', more);
+    if (token === undefined) return fastApi.error(status, 'Not authenticated', 'bad_bearer', more);
     const record = this.tokens.live(token, this.now());
-    if (record?.kind !== 'access') return fastApiError(status, 'Could not validate credentials', 'bad_bearer', more);
+    if (record?.kind !== 'access') return fastApi.error(status, 'Could not validate credentials', 'bad_bearer', more);
     const { username } = record;
-    return fastApiJson(200, { username, user_id: this.#userId(username) }, 'ok', { account: username });
+    return fastApi.json(200, { username, user_id: this.#userId(username) }, 'ok', { account: username });
   }
 
   #refused(account?: string): WireAnswer {
     if (this.failure === 'invalid_grant') return invalidGrant(account);
     const [status, detail] = DETAILS[this.failure];
-    return fastApiError(status, detail, 'refused', { account, headers: status === 401 ? CHALLENGE : undefined });
+    return fastApi.error(status, detail, 'refused', { account, headers: status === 401 ? CHALLENGE : undefined });
   }
 
   #granted({ username, scope }: PasswordLoginAccount, refreshToken: string | undefined): WireAnswer {
@@ -145,7 +136,7 @@ export class PasswordLoginEmulator extends Emulator<PasswordLoginAccount> {
       ...(refreshToken !== undefined && { refresh_token: refreshToken }),
       ...(scope !== undefined && { scope }),
     };
-    return fastApiJson(200, reply, 'granted', { headers: NO_STORE, account: username });
+    return fastApi.json(200, reply, 'granted', { headers: NO_STORE, account: username });
   }
 
   #newRefreshToken(username: string): string {
@@ -163,7 +154,7 @@ export class PasswordLoginEmulator extends Emulator<PasswordLoginAccount> {
 
 /** RFC 6749 §5.2. */
 function invalidGrant(account?: string): WireAnswer {
-  return fastApiJson(400, { error: 'invalid_grant' }, 'refused', { account, headers: NO_STORE });
+  return fastApi.json(400, { error: 'invalid_grant' }, 'refused', { account, headers: NO_STORE });
 }
 
 /** Starts an emulated `POST /auth/login` on 127.0.0.1. */

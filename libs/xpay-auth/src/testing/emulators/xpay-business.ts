@@ -23,26 +23,83 @@ type Route = (call: Call, body: Body, now: number) => WireAnswer;
 export class XPayBusiness {
   readonly payments: XPayPayment[] = [];
   readonly #wallets = new Map<string, Wallet[]>();
-  readonly #bills = new Map<unknown, Readonly<Record<string, unknown>>>();
-  /** The routes by their path. */
-  readonly routes: ReadonlyMap<string, Route>;
+  readonly #bills = new Map<unknown, Body>();
 
   /** @param walletsPerAccount number of wallets that each account owns at the start */
-  constructor(private readonly walletsPerAccount: number) {
-    const transfers = (['tron', 'token', 'ln'] as const).flatMap((kind): [string, Route][] => [
-      [`/client/wallets/send/${kind}/preview`, preview],
-      [`/client/wallets/send/${kind}/confirm`, (call, body, now) => this.#confirm(kind, call, body, now)],
-    ]);
-    this.routes = new Map<string, Route>([
-      ['/client/wallets/find', (call, body, now) => page(call, this.#walletsOf(call.account, now), body)],
-      ['/client/wallets/view', (call, body, now) => this.#viewWallet(call, body, now)],
-      ['/client/wallets/save', (call, body, now) => this.#saveWallet(call, body, now)],
-      ['/client/bills/find', (call, body) => page(call, [...this.#bills.values()], body)],
-      ['/client/bills/view', (call, body) => this.#viewBill(call, body)],
-      ['/client/bills/save', (call, body, now) => this.#saveBill(call, body, now)],
-      ['/client/bills/cancel', (call, body) => this.#cancelBill(call, body)],
-      ...transfers,
-    ]);
+  constructor(private readonly walletsPerAccount: number) {}
+
+  /** The routes by their path. */
+  readonly routes: ReadonlyMap<string, Route> = new Map(
+    Object.entries<Route>({
+      '/client/wallets/find': (call, body, now) => page(call, this.#walletsOf(call.account, now), body),
+
+      '/client/wallets/view': (call, body, now) => {
+        const wallet = this.#walletsOf(call.account, now).find(({ uuid }) => uuid === body['wallet']);
+        if (wallet === undefined) return xpayError(call, 'wallet not found', null);
+        return xpaySuccess(call, 'Wallet Fetched', { ...wallet, resources: {}, bandwidth: 0, energy: 0 });
+      },
+
+      '/client/wallets/save': (call, body, now) => {
+        const wallets = this.#walletsOf(call.account, now);
+        const tag = typeof body['tag'] === 'string' ? body['tag'] : '';
+        if (body['wallet'] === undefined) {
+          const wallet = newWallet(call.account, tag, now);
+          wallets.push(wallet);
+          return xpaySuccess(call, 'Wallet Saved', wallet);
+        }
+        const wallet = wallets.find(({ uuid }) => uuid === body['wallet']);
+        if (wallet === undefined) return xpayError(call, 'wallet not found', null);
+        wallet.tag = tag;
+        return xpaySuccess(call, 'Wallet Saved', { uuid: wallet.uuid, tag });
+      },
+
+      '/client/bills/find': (call, body) => page(call, [...this.#bills.values()], body),
+
+      '/client/bills/view': (call, body) => {
+        const bill = this.#bills.get(body['reference']);
+        return bill === undefined ? xpayError(call, 'bill not found', null) : xpaySuccess(call, 'bill found', bill);
+      },
+
+      '/client/bills/save': (call, body, now) => {
+        const missing = ['amount', 'reference'].filter((field) => body[field] === undefined);
+        if (missing.length > 0) return xpayError(call, 'missing fields', { missing });
+        const minutes = Number(body['expireInMinutes'] ?? 30);
+        // The vendor's sample has `starting` one minute before `createdAt`, all three in ms.
+        const bill = {
+          uuid: randomUUID(),
+          reference: body['reference'],
+          amount: body['amount'],
+          tag: body['tag'] ?? '',
+          address: newAddress().base58,
+          createdAt: now,
+          starting: now - 60_000,
+          until: now + minutes * 60_000,
+        };
+        this.#bills.set(body['reference'], bill);
+        return xpaySuccess(call, 'bill created', bill);
+      },
+
+      '/client/bills/cancel': (call, body) => {
+        if (body['reference'] === undefined) return xpayError(call, 'missing fields', { missing: ['reference'] });
+        this.#bills.delete(body['reference']);
+        return xpaySuccess(call, 'Bill Canceled', null);
+      },
+
+      ...this.#transfers('tron'),
+      ...this.#transfers('token'),
+      ...this.#transfers('ln'),
+    }),
+  );
+
+  #transfers(kind: XPayPayment['kind']): Record<string, Route> {
+    const preview: Route = (call, body) => xpaySuccess(call, 'Transfer Preview', { ...body, isOTP: false });
+    return {
+      [`/client/wallets/send/${kind}/preview`]: preview,
+      [`/client/wallets/send/${kind}/confirm`]: (call, body, now) => {
+        this.payments.push({ at: now, username: call.account, kind, body });
+        return preview(call, body, now);
+      },
+    };
   }
 
   #walletsOf(username: string, now: number): Wallet[] {
@@ -53,65 +110,6 @@ export class XPayBusiness {
     }
     return wallets;
   }
-
-  #viewWallet(call: Call, body: Body, now: number): WireAnswer {
-    const wallet = this.#walletsOf(call.account, now).find(({ uuid }) => uuid === body['wallet']);
-    if (wallet === undefined) return xpayError(call, 'wallet not found', null);
-    return xpaySuccess(call, 'Wallet Fetched', { ...wallet, resources: {}, bandwidth: 0, energy: 0 });
-  }
-
-  #saveWallet(call: Call, body: Body, now: number): WireAnswer {
-    const wallets = this.#walletsOf(call.account, now);
-    const tag = typeof body['tag'] === 'string' ? body['tag'] : '';
-    if (body['wallet'] === undefined) {
-      const wallet = newWallet(call.account, tag, now);
-      wallets.push(wallet);
-      return xpaySuccess(call, 'Wallet Saved', wallet);
-    }
-    const wallet = wallets.find(({ uuid }) => uuid === body['wallet']);
-    if (wallet === undefined) return xpayError(call, 'wallet not found', null);
-    wallet.tag = tag;
-    return xpaySuccess(call, 'Wallet Saved', { uuid: wallet.uuid, tag });
-  }
-
-  #viewBill(call: XPayCall, body: Body): WireAnswer {
-    const bill = this.#bills.get(body['reference']);
-    return bill === undefined ? xpayError(call, 'bill not found', null) : xpaySuccess(call, 'bill found', bill);
-  }
-
-  #saveBill(call: XPayCall, body: Body, now: number): WireAnswer {
-    const missing = ['amount', 'reference'].filter((field) => body[field] === undefined);
-    if (missing.length > 0) return xpayError(call, 'missing fields', { missing });
-    const minutes = Number(body['expireInMinutes'] ?? 30);
-    // The vendor's sample has `starting` one minute before `createdAt`, all three in ms.
-    const bill = {
-      uuid: randomUUID(),
-      reference: body['reference'],
-      amount: body['amount'],
-      tag: body['tag'] ?? '',
-      address: newAddress().base58,
-      createdAt: now,
-      starting: now - 60_000,
-      until: now + minutes * 60_000,
-    };
-    this.#bills.set(body['reference'], bill);
-    return xpaySuccess(call, 'bill created', bill);
-  }
-
-  #cancelBill(call: XPayCall, body: Body): WireAnswer {
-    if (body['reference'] === undefined) return xpayError(call, 'missing fields', { missing: ['reference'] });
-    this.#bills.delete(body['reference']);
-    return xpaySuccess(call, 'Bill Canceled', null);
-  }
-
-  #confirm(kind: XPayPayment['kind'], call: Call, body: Body, now: number): WireAnswer {
-    this.payments.push({ at: now, username: call.account, kind, body });
-    return preview(call, body);
-  }
-}
-
-function preview(call: XPayCall, body: Body): WireAnswer {
-  return xpaySuccess(call, 'Transfer Preview', { ...body, isOTP: false });
 }
 
 /** `nextPage` is a sibling of `data`: the vendor names the flag but not its place. */
