@@ -5,10 +5,12 @@ import type { ApiCall, UpstreamAnswer, UpstreamRequest } from '../core/ports.js'
 /** The option of every dialect for upstreams that reject a token with another answer than 401. */
 export interface TokenRejectionOptions {
   /**
-   * Whether the answer of an API call rejects the token, and for no other reason. Called with each answer, whatever its status.
-   * The token is then renewed. After a 401 the call is repeated; after any other answer only a call that reads is.
+   * Whether the answer of an API call rejects the token, and for no other reason. Called with every answer, also with a 200. If it
+   * returns `true`, the token is renewed. After a 401 the call is repeated. After any other answer only a call that reads is
+   * repeated.
    *
-   * A 403 mostly means a missing permission, which no other token has either: accept only one that names the token.
+   * A 403 mostly means a missing permission, which a new token does not have either. Return `true` only for a 403 whose body
+   * names the token.
    * @default the status is 401 (RFC 6750 §3.1)
    * @example ({ status, text }) => status === 401 || (status === 403 && text.includes('"token_revoked"'))
    */

@@ -6,7 +6,7 @@ const LINES = `# xPay.stream, for nestjs-xpay-auth. This file holds a secret: ke
 #XPAY_BASE_URL=http://127.0.0.1:4010
 `;
 
-/** Adds our variables to the text of a `.env`, as comments to fill in. Leaves a text that names any of them unchanged. */
+/** Adds the variables of this library to the text of a `.env`, as comments. A text that names one of them stays unchanged. */
 export function withVariables(text: string): string {
   if (/\bXPAY_[A-Z]/.test(text)) return text;
   if (text === '') return LINES;

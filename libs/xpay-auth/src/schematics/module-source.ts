@@ -24,7 +24,7 @@ export async function loadNestTools(folder: string): Promise<NestTools> {
       const { MetadataManager } = (await import(pathToFileURL(schematics).href)) as Pick<NestTools, 'MetadataManager'>;
       return { MetadataManager, typescript: createRequire(schematics)('typescript') as typeof TypeScript };
     } catch {
-      // Not installed there. The next place may have them.
+      // The tools are not installed there. The next folder may have them.
     }
   }
   throw new Error('@nestjs/schematics, a development dependency of every Nest app, is not installed here.');

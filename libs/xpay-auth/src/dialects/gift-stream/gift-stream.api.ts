@@ -8,14 +8,14 @@ import { dataOf, messageOf, upstreamNow } from './gift-stream.wire.js';
 export interface GiftStreamApiOptions extends TokenRejectionOptions {
   /**
    * Which message of a 400 means that the token was rejected. gift-stream answers 400 to every failure, and documents one such
-   * message: `Missing Token`. Calls that move money are repeated after it, so the message must be about the token and nothing
-   * else: `Invalid Token Amount` is not.
-   * @default the whole message is `missing`, `invalid` or `expired` and `token`, in either order
+   * message: `Missing Token`. Calls that move money are repeated after such a message, so the message must be about the token
+   * alone. `Invalid Token Amount` is about an amount.
+   * @default the whole message consists of `missing`, `invalid` or `expired` and of `token`, in either order
    */
   isTokenRejection?: (message: string) => boolean;
   /**
-   * Also send the header spelled `Authorisation` with `GET /giftcard/…`, as the vendor's page for that call has it
-   * throughout. Switch it off where a proxy logs headers that it does not know.
+   * Whether `GET /giftcard/…` also has the token in a header `Authorisation`, the spelling on the vendor's page for that call. Set
+   * it to `false` if a proxy logs unknown headers.
    * @default true
    */
   authorisation?: boolean;
@@ -24,10 +24,13 @@ export interface GiftStreamApiOptions extends TokenRejectionOptions {
 const TOKEN_REJECTION =
   /^(?:(?:missing|invalid|expired) (?:access )?token|(?:access )?token (?:(?:is|has) )?(?:missing|invalid|expired))[.!]?$/i;
 
-/** `Missing Card Id` and the like: the request was processed, so the token had been accepted. */
+/** A message such as `Missing Card Id`. The upstream processed the request, so it had accepted the token. */
 const MISSING_FIELD = /^missing\b/i;
 
-/** gift-stream's API: forms in, `{ message, timestamp, data }` out, a bearer with each call, and 400 for any refusal. */
+/**
+ * gift-stream's API: requests are forms with a bearer token, answers are `{ message, timestamp, data }`, and every rejection has
+ * the status 400.
+ */
 export function giftStreamApi(options: GiftStreamApiOptions): ApiLanguage {
   const isTokenRejected = options.isTokenRejected ?? isUnauthorized;
   const isTokenRejection = options.isTokenRejection ?? ((message) => TOKEN_REJECTION.test(message));
@@ -51,7 +54,7 @@ export function giftStreamApi(options: GiftStreamApiOptions): ApiLanguage {
       if (answer.status === 400) {
         // The upstream rejects the token before it does anything else.
         if (isTokenRejection(message)) return { kind: 'token rejected', untouched: true };
-        // The reason of this 400 is not known, so only a read is repeated.
+        // The token has expired, but this 400 may have another reason, so only a read is repeated.
         if (isOver(token, answer) && !MISSING_FIELD.test(message)) {
           return { kind: 'token rejected', untouched: call.method === 'GET' };
         }
@@ -63,7 +66,7 @@ export function giftStreamApi(options: GiftStreamApiOptions): ApiLanguage {
   };
 }
 
-/** The vendor's paths. The identifier in a card's path is a secret: it is enough to use the card. */
+/** The vendor's paths. The identifier in the path of a card is a secret, because it is sufficient to use the card. */
 const TEMPLATES: readonly (readonly [RegExp, string])[] = [
   [/^\/giftcard$/, '/giftcard'],
   [/^\/giftcard\/[^/?#]+$/, '/giftcard/{identifier}'],
@@ -72,7 +75,10 @@ const TEMPLATES: readonly (readonly [RegExp, string])[] = [
   [/^\/sites\/[^/?#]+$/, '/sites/{siteId}'],
 ];
 
-/** Whether the token has expired, by our clock and by the upstream's if the answer states it: a gateway's `Date` may be wrong. */
+/**
+ * Whether the token has expired by our clock and also, if the answer states a time, by the upstream's clock. Both must agree, because
+ * the `Date` of a gateway may be wrong.
+ */
 function isOver({ expiresAt }: AccessToken, answer: UpstreamAnswer): boolean {
   const { receivedAt } = answer;
   return expiresAt !== undefined && expiresAt <= Math.min(receivedAt, upstreamNow(answer) ?? receivedAt);

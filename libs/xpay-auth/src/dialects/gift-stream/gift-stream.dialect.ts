@@ -10,8 +10,8 @@ import { decodeGrant, loginFields, messageOf, nameIn } from './gift-stream.wire.
 /** Options of the dialect {@link giftStream}. */
 export interface GiftStreamDialectOptions extends GiftStreamApiOptions, GiftStreamScopesOptions {
   /**
-   * HTTP statuses of a failed login, which the vendor does not document; 200 to 499 without 429. An answer with one of them
-   * and without `message` is no refusal but unreadable.
+   * HTTP statuses of a failed login, which the vendor does not document; 200 to 499 without 429. An answer with such a status but
+   * without `message` is a malformed answer, not a rejection.
    * @default [400]
    */
   refusedStatuses?: readonly number[];
@@ -19,20 +19,19 @@ export interface GiftStreamDialectOptions extends GiftStreamApiOptions, GiftStre
    * Which `message` of such an answer means that the credentials are wrong. The vendor does not document it, and answers 400
    * to every other failure too, so any other message is `upstream_business_error`. Set it if your gift-stream uses another
    * message.
-   * @default the whole message says of credentials, e-mail, password, user, account or login that they are invalid,
-   * incorrect, wrong, unknown, not found and the like: `Invalid Credentials`, `Wrong email or password`
+   * @default a message that only states that the credentials, e-mail address, password, user, account or login are invalid,
+   * incorrect, wrong, unknown or not found, such as `Invalid Credentials` or `Wrong email or password`
    */
   isRefusal?: (message: string) => boolean;
 }
 
 /**
- * gift-stream.com: `POST /authenticate` with an e-mail address and a password as a form, a token of three days, and
- * `POST /refresh` with the refresh token that travels inside it. Our `username` is its `email`, our `secretKey` its
- * `password`.
+ * The dialect of gift-stream.com. A login is `POST /authenticate` with a form of two fields: `email` is our `username`, `password`
+ * our `secretKey`. Its access token is valid for three days, and contains a refresh token for `POST /refresh`.
  *
- * Because of that inner token, which never expires, an access token is a long-lived secret here: it is not kept after a
- * caller's check and never returned to a caller. A full login is the fallback when a refresh is refused or there is no refresh
- * token. Username and expiry come from the claims of the token that gift-stream has just sent.
+ * The refresh token never expires, so an access token is a long-lived secret here. It is not kept after the check of a caller
+ * and never returned to a caller. If a refresh is rejected, or there is no refresh token, a full login follows. Username and
+ * expiry come from the claims of the token that gift-stream has just sent.
  *
  * Throws `configuration` for invalid options.
  * Source: https://developers.gift-stream.com/operation/operation-authenticate and …/operation-refresh
@@ -81,7 +80,7 @@ export function giftStream(options: GiftStreamDialectOptions = {}): Dialect {
   };
 }
 
-/** Without the upstream's words: it may repeat the password in more spellings than can be searched for. */
+/** The message leaves out the upstream's text, which may contain the password in more spellings than a search can find. */
 function nonRefusalError(answer: UpstreamAnswer, message: string | undefined): XPayAuthError {
   if (answer.status !== 400 || message === undefined) return unreadable(answer, 'an access token');
   const text = 'The upstream answered 400 to the login, in words that are no refusal';

@@ -5,7 +5,7 @@ const WRONG = words('invalid incorrect wrong bad unknown unrecognised unrecogniz
 /** Beside `not`, `no` or `cannot`: *not found*, *no such user*, *do not match*. */
 const DENIED = words('found such exist exists match valid correct recognised recognized');
 const DENIAL = words('not no cannot');
-/** Words that may be between them. A message with any other word is about something else. */
+/** Words that may be beside those above. A message with any other word is not about credentials. */
 const BETWEEN = words(
   'a an the this that these your you we and or of in for with is are was were be been do does did could can e address ' +
     'name combination given provided entered supplied please try again',
@@ -14,8 +14,8 @@ const BETWEEN = words(
 const KNOWN = new Set([...CREDENTIALS, ...WRONG, ...DENIED, ...DENIAL, ...BETWEEN]);
 
 /**
- * Whether a whole message means that credentials are wrong. gift-stream answers 400 to every failure and does not document its
- * messages, so this is a list of words that upstreams commonly use. A message with another word is no refusal.
+ * Whether a message means that the credentials are wrong. gift-stream answers 400 to every failure and does not document its
+ * messages, so the message is compared with words that upstreams commonly use. A message with any other word does not count.
  */
 export function saysWrongCredentials(message: string): boolean {
   const said =

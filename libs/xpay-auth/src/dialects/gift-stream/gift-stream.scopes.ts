@@ -3,7 +3,7 @@ import { isScope } from '../../core/principal.js';
 
 /** A caller whose credentials gift-stream has accepted. */
 export interface GiftStreamCaller {
-  /** gift-stream's own name for the user (an e-mail address), not what was typed. */
+  /** The e-mail address of the user as gift-stream states it, which may differ from the presented one. */
   readonly username: string;
 }
 
@@ -14,8 +14,8 @@ export interface GiftStreamScopesOptions {
    */
   scopes?: readonly string[];
   /**
-   * The scopes of this caller, instead of `scopes`. Called after each check at gift-stream; the result is cached with the
-   * check. If it throws, the check fails with `configuration`.
+   * Returns the scopes of a caller. Set it instead of `scopes`. Called after each check at gift-stream, and its result is cached with
+   * the check. If it throws, the check fails with `configuration`.
    */
   scopesFor?: (principal: GiftStreamCaller) => readonly string[] | Promise<readonly string[]>;
 }

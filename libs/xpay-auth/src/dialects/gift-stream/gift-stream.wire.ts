@@ -8,7 +8,7 @@ export const loginFields = (email: string, password: string) => ({ email, passwo
 
 /**
  * Returns the grant of `/authenticate` or `/refresh`, or `undefined` when there is none. Expiry, username and refresh token are
- * read from the claims of the token that the upstream has just sent. It has no scopes.
+ * read from the claims of the token that the upstream has just sent. The grant has no scopes.
  *
  * Throws `upstream_malformed` for a token that cannot be used.
  */
@@ -45,13 +45,13 @@ export function messageOf(answer: UpstreamAnswer): string | undefined {
   return typeof message === 'string' && message.trim() !== '' ? message.trim() : undefined;
 }
 
-/** Returns the `data` of an answer, or the whole answer if it has none. `undefined` when it is no JSON object. */
+/** Returns the `data` of an answer, or the whole answer if it has no `data`; `undefined` if the answer is not a JSON object. */
 export function dataOf(answer: UpstreamAnswer): { readonly data: unknown } | undefined {
   const body = jsonObject(answer);
   return body && { data: 'data' in body ? body['data'] : body };
 }
 
-/** The vendor's pages also show `"timestamp": "integer"`, so it is used only as seconds of this century and the next. */
+/** Limits of a `timestamp` in seconds. The vendor's pages also show `"timestamp": "integer"`, so any other value is ignored. */
 const [EARLIEST, LATEST] = [Date.UTC(2001, 0), Date.UTC(2200, 0)];
 
 /** Returns the upstream's clock in ms since the epoch: its `timestamp`, else its `Date`. */
@@ -61,7 +61,7 @@ export function upstreamNow(answer: UpstreamAnswer): number | undefined {
   return at >= EARLIEST && at < LATEST ? at : answer.upstreamNow;
 }
 
-/** Renews without the password and has no expiry. Ignored if it is no JWT. */
+/** Returns the refresh token in the claims, which never expires; `undefined` if there is none or it is not a JWT. */
 function nestedRefreshToken(claims: Readonly<Record<string, unknown>>): Secret | undefined {
   const nested = claims['refresh-token'];
   return isToken(nested) && claimsOf(nested) !== undefined ? new Secret(nested) : undefined;

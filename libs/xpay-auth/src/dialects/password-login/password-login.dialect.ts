@@ -13,11 +13,12 @@ import { decodeGrant, refreshFields, saidReason, wordsOf } from './password-logi
 
 /**
  * The generic password login: `POST /auth/login` with `username` and `password` as a form, answered with a bearer token, as in
- * OAuth2's password grant and FastAPI's tutorials. It is not specific to one upstream, so it has no default `baseUrl`, and
- * most of it is configurable.
+ * OAuth2's password grant and FastAPI's tutorials. The dialect is not specific to one upstream, so `baseUrl` has no default, and
+ * paths, fields and statuses are options.
  *
- * The lifetime of a token is that of the answer, else that of its own `exp`, else `token.fallbackLifeMs` (5 min). The scopes are
- * those of the answer. The username is the one that was presented, because the answer has none.
+ * The lifetime of a token is that of the answer; without one, that of the token's own `exp`; without both,
+ * `token.fallbackLifeMs` (5 min). The scopes are those of the answer. The username is the presented one, because the answer has
+ * none.
  *
  * Throws `configuration` for invalid options.
  * Source: RFC 6749 §4.3, §5 and §6; https://fastapi.tiangolo.com/tutorial/security/simple-oauth2/
@@ -61,7 +62,10 @@ function post(path: string, { body }: PasswordLoginSettings, fields: Record<stri
     : { method: 'POST', path, headers: JSON_HEADERS, body: JSON.stringify(fields) };
 }
 
-/** An error code in the body takes precedence over the status; a proxy's 400, 403 or 404 has no JSON. */
+/**
+ * Whether an answer rejects the credentials. An error code in the body takes precedence over the status. A 400, 403 or 404 without a
+ * JSON object is the answer of a proxy.
+ */
 function isRefusal(answer: UpstreamAnswer, { refusedStatuses }: PasswordLoginSettings): boolean {
   const { status } = answer;
   const reason = saidReason(answer);
@@ -70,7 +74,7 @@ function isRefusal(answer: UpstreamAnswer, { refusedStatuses }: PasswordLoginSet
   return refusedStatuses.includes(status) && (status === 401 || jsonObject(answer) !== undefined);
 }
 
-/** Without the words of the body: FastAPI's 422 repeats the password. */
+/** The message leaves out the text of the body, because FastAPI's 422 repeats the password. */
 function nonRefusalError(answer: UpstreamAnswer): XPayAuthError {
   const { status } = answer;
   if (status < 300 || status === 429 || status >= 500) return unreadable(answer, 'a token where tokenAt says');
@@ -81,7 +85,10 @@ function nonRefusalError(answer: UpstreamAnswer): XPayAuthError {
   );
 }
 
-/** An API with a bearer token: JSON (or a form, given as `URLSearchParams`) in, JSON out, and failures by HTTP status. */
+/**
+ * An API with a bearer token. Requests are JSON, or a form if the body is `URLSearchParams`. Answers are JSON, and failures have an
+ * HTTP status of 400 or more.
+ */
 function passwordLoginApi(options: PasswordLoginDialectOptions): ApiLanguage {
   const statuses: readonly number[] = options.tokenRejectedStatuses ?? [401];
   const isTokenRejected = options.isTokenRejected ?? ((answer: UpstreamAnswer) => statuses.includes(answer.status));

@@ -5,7 +5,7 @@ import { DEFAULT_TOKEN_AT } from './password-login.wire.js';
 /** Options of the dialect `passwordLogin`. */
 export interface PasswordLoginDialectOptions extends TokenRejectionOptions {
   /**
-   * Path of the login, below `baseUrl`. FastAPI answers 307 to a trailing slash too many, which is not followed.
+   * Path of the login, below `baseUrl`. FastAPI answers a superfluous trailing slash with a redirect (307), which is not followed.
    * @default '/auth/login'
    */
   path?: string;
@@ -43,9 +43,9 @@ export interface PasswordLoginDialectOptions extends TokenRejectionOptions {
    */
   tokenTypes?: readonly string[];
   /**
-   * HTTP statuses by which the login rejects credentials; every other one is a failure of the upstream. Other conventions in
-   * use: 400 (fastapi-users, the full-stack template), 403, 404. A 400, 403 or 404 counts only with a JSON object in it,
-   * because proxies answer them too. OAuth's `invalid_grant` counts with any status but 429 and 5xx.
+   * HTTP statuses by which the login rejects credentials. Every other status is a failure of the upstream. Some upstreams use 400
+   * (fastapi-users, the full-stack template), 403 or 404. Such an answer counts only with a JSON object as its body, because
+   * proxies send these statuses too. OAuth's `invalid_grant` counts with any status except 429 and 5xx.
    * @default [401], the convention of FastAPI's tutorial
    */
   refusedStatuses?: readonly (400 | 401 | 403 | 404)[];

@@ -25,15 +25,16 @@ export interface XPayDialectOptions extends TokenRejectionOptions {
    */
   tokenRejections?: readonly string[];
   /**
-   * Paths that only read. After a 200 that rejected the token, only these calls are repeated.
+   * Whether calls of a path only read. After a 200 that rejected the token, only these calls are repeated.
    * @default paths that end in `/find`, `/view` or `/preview`
    */
   isReadOnly?: (path: string) => boolean;
 }
 
 /**
- * xPay.stream: `POST /client/authenticate` with a user name and a secret key, and an all-POST JSON API behind a bearer.
- * It answers 200 to a wrong key, issues no refresh tokens, and signs its tokens with a key that it does not share.
+ * The dialect of xPay.stream. A login is `POST /client/authenticate` with a user name and a secret key. Its API accepts JSON by POST,
+ * with a bearer token. xPay.stream answers 200 to a wrong key, issues no refresh tokens, and signs its tokens with a key that it
+ * does not share.
  *
  * Source: https://docs.xpay.stream/authentication-api and https://docs.xpay.stream/prerequisites
  */
@@ -55,7 +56,7 @@ export function xPay(options: XPayDialectOptions = {}): Dialect {
       const { error, reference } = envelope;
       const isInvalid = isObject(error.data) && error.data['invalid'] === true;
       if (isInvalid || isRefusal(error)) throw rejectedCredentials(reference);
-      // Without its words: an upstream that repeats the key need not spell it as it was sent.
+      // The message leaves out the upstream's text, which may contain the key in another spelling than it was sent in.
       const message = 'The upstream reported an error that is not a refusal';
       throw new XPayAuthError('upstream_business_error', message, { reference });
     },
@@ -75,9 +76,9 @@ function xPayApi(options: XPayDialectOptions): ApiLanguage {
     },
 
     decode(answer, call, token) {
-      // Only the path counts: `…/confirm?back=/find` is a payment.
+      // The query is ignored, because `…/confirm?back=/find` is a payment.
       const isRead = (): boolean => isReadOnly(call.path.replace(/[?#].*$/s, ''));
-      // The answer to a bad bearer is not documented. In HTTP it is a 401.
+      // The vendor does not document the answer to a rejected token. RFC 6750 §3.1 requires a 401.
       if (isTokenRejected(answer)) return { kind: 'token rejected', untouched: answer.status === 401 || isRead() };
       const envelope = decodeEnvelope(answer);
       if (envelope.kind === 'success') return { kind: 'data', data: envelope.data, reference: envelope.reference };
@@ -86,7 +87,7 @@ function xPayApi(options: XPayDialectOptions): ApiLanguage {
       throw reportedError(error.message, token.value, { reference });
     },
 
-    // The vendor's documented paths hold no data. Another path might.
+    // The vendor's documented paths hold no data. Any other path may hold some, so it is not shown.
     template: (path) => (DOCUMENTED_PATH.test(path) ? path : undefined),
   };
 }

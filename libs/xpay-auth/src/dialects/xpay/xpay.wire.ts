@@ -6,31 +6,31 @@ import { unreadable } from '../../http/failure.js';
 
 /** xPay.stream's `error` object (https://docs.xpay.stream/authentication-api). It has no code, only a message. */
 export interface XPayError {
-  /** As received, of any length, and it may repeat what was sent: compare it, do not log it. Empty when there is none. */
+  /** The received text, of any length; empty if there is none. Do not log the text, because it may repeat the request. */
   readonly message: string;
   /** Further data; `{ invalid: true }` for wrong credentials. */
   readonly data: unknown;
 }
 
 /**
- * xPay.stream's envelope: either `success` or `error` has a value, on any HTTP status but 429 and 5xx.
- * The vendor's own samples test both for truth (https://docs.xpay.stream/authentication-api), so `null` beside the other is
- * no second value.
+ * xPay.stream's envelope: either `success` or `error` has a value, with any HTTP status except 429 and 5xx. The vendor's samples
+ * test whether `success` and `error` are truthy (https://docs.xpay.stream/authentication-api), so `null` counts as no value.
  */
 export type XPayEnvelope = { readonly reference: UpstreamReference } & (
   { readonly kind: 'success'; readonly data: unknown } | { readonly kind: 'error'; readonly error: XPayError }
 );
 
 /**
- * Throws `upstream_rate_limited` for a 429 and `upstream_unavailable` from 500 on, whatever the envelope contains, and
- * `upstream_malformed` for what is no envelope.
+ * Returns the envelope of an answer. Throws `upstream_rate_limited` for a 429 and `upstream_unavailable` from 500 on, even if there
+ * is an envelope, and `upstream_malformed` for an answer without an envelope.
  */
 export function decodeEnvelope(answer: UpstreamAnswer): XPayEnvelope {
   const body = jsonObject(answer);
   const { success, error } = body ?? {};
   if (isObject(error) && isAbsent(success)) {
     const reference = referenceOf(body?.['uuid'], error['tag']);
-    // The answer of a busy or broken gateway is not about credentials, even where its envelope seems to be.
+    // An answer with such a status comes from a busy or broken server. Its error is not about credentials, even if its message
+    // says so.
     if (answer.status === 429 || answer.status >= 500) throw unreadable(answer, 'an envelope', reference);
     return {
       kind: 'error',
@@ -72,7 +72,7 @@ export function decodeGrant(answer: UpstreamAnswer, data: unknown, reference: Up
 
 const UUID = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
-/** Both are documented as UUIDs. Other values are dropped, because a reference is written to logs. */
+/** `uuid` and `tag` are documented as UUIDs. Other values are dropped, because a reference is written to logs. */
 function referenceOf(uuid: unknown, tag?: unknown): UpstreamReference {
   return { ...(isUuid(uuid) && { uuid }), ...(isUuid(tag) && { tag }) };
 }

@@ -12,7 +12,7 @@ const SPANS = {
   'read session': 'xpay_auth.session.read',
   'renew token': 'xpay_auth.token.renew',
   'call api': 'xpay_auth.api.call',
-  // Its HTTP request and its caller have spans. A third one would add nothing.
+  // The HTTP request and the calling operation have spans already.
   'ask upstream': undefined,
 } as const satisfies Record<Exclude<Operation['type'], 'exchange'>, string | undefined>;
 

@@ -75,7 +75,7 @@ export class InstanceTelemetry implements Observer {
     if (event.type === 'rejected') this.#count('xpay_auth.token.rejections');
     else if (event.type === 'refresh-failed') this.#count('xpay_auth.token.renewals', event.code);
     else if (event.type !== 'expired') this.#count('xpay_auth.token.renewals', event.type);
-    // A token that expires while no one needs it is not a loss.
+    // A token that expires unused is normal. Only one that could not be renewed is counted.
     else if (event.failures > 0) this.#count('xpay_auth.token.expirations');
     if (!('leadMs' in event) || event.leadMs === undefined) return;
     this.instruments.record('xpay_auth.token.renewal.lead_time', event.leadMs / 1_000, this.#ours);

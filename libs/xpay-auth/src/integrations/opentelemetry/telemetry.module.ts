@@ -35,18 +35,18 @@ class Telemetry implements OnApplicationShutdown {
 }
 
 /**
- * Metrics and spans of every `XPayAuthModule` of the app, named instances included: import it once, beside them.
+ * Metrics and spans of every `XPayAuthModule` of the app, including named instances. Import this module once, beside them.
  *
  * ```ts
  * imports: [XPayAuthModule.forRoot(), XPayTelemetryModule.forRoot()]
  * ```
  *
- * Uses `@opentelemetry/api` only: register your SDK before the app is created, or nothing is measured. No attribute holds a
- * secret or a user name. docs/observability.md lists all metrics and spans.
+ * Uses only `@opentelemetry/api`. Register your SDK before the app is created; otherwise nothing is measured. No attribute holds
+ * a secret or a user name. docs/observability.md lists all metrics and spans.
  */
 @Module({})
 export class XPayTelemetryModule {
-  /** Throws `configuration` at boot if it is imported twice, because everything would be counted twice. */
+  /** The module with its options. Boot fails with `configuration` if the module is imported twice, because it would count twice. */
   static forRoot(options: XPayTelemetryOptions = {}): DynamicModule {
     return {
       module: XPayTelemetryModule,

@@ -20,8 +20,8 @@ const UPSTREAM_TROUBLE: Codes = [
 ];
 
 /**
- * Documents the failures of a handler itself, beside those of its guards: a login route, which is public and can still
- * return 401, or a call to the upstream that can fail.
+ * Documents the failures of a handler itself, in addition to those of its guards. Examples are a login route, which is public and
+ * can return 401, and a call to the upstream, which can fail.
  *
  * ```ts
  * @Public()
@@ -36,7 +36,7 @@ export function ApiXPayFailures(...failures: readonly OwnFailure[]): MethodDecor
   };
 }
 
-/** The codes that the guards of a route can return. Without `configuration`: a bug is not part of an API. */
+/** The codes that the guards of a route can return, except `configuration`, because a bug is not part of an API. */
 export function guardFailures({ access, all, any }: Requirement, instance: XPayInstance): Codes {
   const { extractors } = instance.options.verification;
   const takesBearer = extractors.some((extractor) => extractor !== 'basic');

@@ -65,7 +65,7 @@ export function failureResponses(
 ): [status: FailureStatus, name: string, response: ResponseObject][] {
   const { challenge, requiredScopes, lockoutMs } = facts;
   const byStatus = new Map<FailureStatus, XPayAuthError[]>();
-  // In the order of the table, whatever the order of `codes`.
+  // In the order of the table of failures, not in that of `codes`.
   for (const code of CODES.filter((known) => codes.includes(known))) {
     const { status, message } = FAILURES[code];
     const retryAfterMs = code === 'too_many_attempts' ? lockoutMs : undefined;

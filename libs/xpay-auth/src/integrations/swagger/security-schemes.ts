@@ -17,8 +17,8 @@ const DESCRIPTIONS = {
 } as const;
 
 /**
- * One entry of `verification.extractors` as a security scheme. OpenAPI cannot express where a custom extractor looks, so it
- * becomes an HTTP scheme with the name of its challenge.
+ * One entry of `verification.extractors` as a security scheme. OpenAPI cannot express from where a custom extractor reads
+ * credentials, so the extractor becomes an HTTP scheme with the name of its challenge.
  */
 function offeredScheme(instance: string, extractor: 'basic' | 'bearer' | CredentialsExtractor): OfferedScheme {
   const scheme = typeof extractor === 'string' ? HEADER_SCHEMES[extractor].scheme : extractor.scheme;

@@ -38,7 +38,7 @@ export interface EmulatorOptions<A extends EmulatedAccount> extends EmulatorSett
 
 /** An emulated upstream: a real HTTP server on the loopback interface that a test scripts, inspects and stops. */
 export abstract class Emulator<A extends EmulatedAccount> extends RequestLedger implements AsyncDisposable {
-  /** Faults of coming requests. */
+  /** Faults of future requests. */
   readonly faults = new Script<Fault>();
   /** Lifetime in ms of tokens issued from now on; `undefined`: that of the dialect. @default the dialect's */
   tokenLifeMs: number | undefined;
@@ -72,7 +72,7 @@ export abstract class Emulator<A extends EmulatedAccount> extends RequestLedger 
     for (const account of accounts) this.addAccount(account);
   }
 
-  /** The dialect: the answer when no fault is scripted. */
+  /** The answer of the dialect to a request without a scripted fault. */
   protected abstract answer(request: WireRequest): WireAnswer | Promise<WireAnswer>;
 
   /** The origin, such as `http://127.0.0.1:41234`. Stays the same after `pause` and `resume`. */
@@ -90,7 +90,7 @@ export abstract class Emulator<A extends EmulatedAccount> extends RequestLedger 
     return [...this.#accounts.keys()];
   }
 
-  /** Adds an account. Replaces one of the same name, whose tokens stay valid. */
+  /** Adds an account. Replaces an account of the same name; its tokens stay valid. */
   addAccount(account: A): void {
     this.#secrets.add(account.secretKey);
     this.#accounts.set(account.username, { ...account });

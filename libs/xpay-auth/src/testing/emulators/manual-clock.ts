@@ -61,11 +61,11 @@ export class ManualClock implements Clock {
   }
 
   /**
-   * Moves all clocks forward and fires what falls due, in time order, each timer at its own instant. Promise callbacks
-   * settle before the first timer, between two and after the last, so a timer armed by a callback is seen too.
-   * `advance(0)` only settles and fires what is due now.
+   * Moves all clocks forward and fires the timers that fall due, in time order, each at its own time. Promise callbacks run
+   * before the first timer, between timers and after the last one, so timers that a callback sets fire too. `advance(0)` runs
+   * promise callbacks and fires the timers that are due now.
    *
-   * @throws RangeError for a negative time; Error when two calls overlap, or what a timer's callback throws.
+   * @throws RangeError for a negative time; Error when two calls overlap; the error of a timer's callback.
    */
   async advance(ms: number): Promise<void> {
     if (!(ms >= 0)) throw new RangeError(`ManualClock.advance: ${ms} is not a time ahead; use stepWall to set it back`);
@@ -111,7 +111,7 @@ export class ManualClock implements Clock {
 
   #firstDue(target: number): PendingTimer | undefined {
     let first: PendingTimer | undefined;
-    // The set keeps timers in the order of their creation, so the first of equals wins.
+    // The set keeps timers in the order of their creation, so of two timers with the same time the older one fires first.
     for (const timer of this.#timers) {
       if (timer.dueAt <= target && timer.dueAt < (first?.dueAt ?? Infinity)) first = timer;
     }

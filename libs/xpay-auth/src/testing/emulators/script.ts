@@ -12,17 +12,17 @@ interface Line<T> {
   left: number;
 }
 
-/** Entries for coming requests: those of `next` apply to one request each, those of `always` until `clear`. */
+/** Entries for future requests: those of `next` apply to one request each, those of `always` until `clear`. */
 export class Script<T> {
   #next: Line<T>[] = [];
   #always: Line<T>[] = [];
 
-  /** For the next matching request, or the next `times` of them. Entries queue: each request uses the oldest one that matches. */
+  /** Adds an entry for the next matching request, or the next `times` requests. Each request uses the oldest matching entry. */
   next(item: T, options: ScriptScope & { readonly times?: number } = {}): void {
     this.#next.push({ item, scope: options, left: options.times ?? 1 });
   }
 
-  /** For every matching request until `clear()`. Several entries can apply to one request. */
+  /** Adds an entry for every matching request until `clear()`. Several such entries can apply to one request. */
   always(item: T, options: ScriptScope = {}): void {
     this.#always.push({ item, scope: options, left: Infinity });
   }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Outcome, WireAnswer } from './wire-message.js';
 
-/** Where a success has its `uuid`. The vendor's samples have both places. Errors always have it at the top. */
+/** The place of `uuid` in a success; the vendor's samples show both. In an error `uuid` is always at the top. */
 export type UuidPlacement = 'top' | 'inside';
 
 /** One request and the settings that shape its answer. */

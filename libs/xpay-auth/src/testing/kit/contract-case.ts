@@ -6,7 +6,7 @@ export interface ContractCase {
   readonly run: () => Promise<void>;
 }
 
-/** The cases of a contract for what has this name. */
+/** The cases of a contract. Each title begins with `name`, the name of the tested adapter. */
 export function casesOf<P>(
   name: string,
   plays: Readonly<Record<string, P>>,

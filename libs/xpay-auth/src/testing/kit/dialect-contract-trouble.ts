@@ -5,7 +5,7 @@ import { Secret } from '../../core/credentials.js';
 import type { WireRequest } from '../emulators/wire-message.js';
 import { type CannedAnswer, MOST_BYTES, type Play, type Rig, upstreamAt } from './dialect-contract-stage.js';
 
-/** One way of calling the upstream, with its name. */
+/** A way of calling the upstream: a login, an API call or a refresh. */
 type Act = [name: string, play: (upstream: Upstream) => Promise<unknown>];
 
 type Trouble = readonly [what: string, answer: CannedAnswer, code: XPayAuthErrorCode, retryAfterMs?: number];
@@ -31,7 +31,7 @@ const MALFORMED_GRANTS: readonly Trouble[] = [
   ['a 200 with null', { body: null }, 'upstream_malformed'],
 ];
 
-/** The results of upstream failures: an `XPayAuthError` that blames the upstream and holds no secret. */
+/** Every upstream failure ends in an `XPayAuthError` that blames the upstream and holds no secret. */
 export const troubleCases: Readonly<Record<string, Play>> = {
   ...Object.fromEntries(
     [...TROUBLES, ...MALFORMED_GRANTS].map((trouble): [string, Play] => [

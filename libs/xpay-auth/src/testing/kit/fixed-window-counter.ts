@@ -6,17 +6,17 @@ interface Window {
   readonly until: number;
 }
 
-/** Counts in fixed windows, one for each key. A window opens with its first count. Instants are on the monotonic clock. */
+/** Counts in fixed windows, one for each key. A window starts with its first count. Times are on the monotonic clock. */
 export class FixedWindowCounter {
   readonly #windows = new Map<string, Window>();
   #opened = 0;
 
-  /** Keys that hold a count. */
+  /** The number of keys with a count. */
   get size(): number {
     return this.#windows.size;
   }
 
-  /** Adds one to the open window of this key, or opens one. */
+  /** Adds one to the current window of this key, or starts a window. */
   count(key: string, windowMs: number, now: number): Count {
     const open = this.#windows.get(key);
     const isOpen = open !== undefined && open.until > now;
@@ -26,7 +26,7 @@ export class FixedWindowCounter {
     return { count: window.count, remainingMs: window.until - now, window: window.id };
   }
 
-  /** Takes one off again, if this is still the window of the key. A key without a count takes no room. */
+  /** Subtracts one if this is still the window of the key. A key whose count is 0 takes no memory. */
   uncount(key: string, id: string): void {
     const window = this.#windows.get(key);
     if (window?.id === id && --window.count <= 0) this.#windows.delete(key);

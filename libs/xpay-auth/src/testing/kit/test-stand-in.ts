@@ -9,7 +9,7 @@ import { XPayTestUpstream } from './test-upstream.js';
 
 const NO_PAUSE = { min: 0, max: 0 };
 
-/** Base URL of an instance without one. `.invalid` never resolves (RFC 6761 §6.4). */
+/** The base URL of an instance whose options have none. `.invalid` never resolves (RFC 6761 §6.4). */
 const NOWHERE = 'https://upstream.invalid';
 
 /** Creates the instances of an app with {@link XPayTestUpstream} in place of each upstream. */
@@ -65,7 +65,7 @@ export class TestStandIn extends UpstreamStandIn implements OnModuleInit {
   }
 }
 
-/** Adds a base URL, which in production may come from the environment. `resolveOptions` rejects anything but an object. */
+/** Adds a base URL, because in production it may come from the environment. `resolveOptions` rejects options that are no object. */
 function withBaseUrl(given: XPayAuthFactoryOptions): XPayAuthFactoryOptions {
   const { baseUrl, dialect } = given ?? {};
   const hasDefault = typeof dialect === 'object' ? dialect.defaultBaseUrl !== undefined : dialect !== 'password-login';

@@ -4,7 +4,7 @@ import { XPayAuthError, type XPayAuthErrorCode } from '../../core/errors.js';
 import type { Grant, UpstreamAnswer, UpstreamRequest } from '../../core/ports.js';
 import { userOf } from './test-user.js';
 
-/** The failures that an upstream can have. */
+/** The error codes of failures of an upstream. */
 export type UpstreamTrouble = Extract<XPayAuthErrorCode, `upstream_${string}`>;
 
 /** A call that your app made through `XPayHttpService`. */
@@ -40,7 +40,7 @@ export class XPayTestUpstream {
     return `test-access-token${which}${this.#tokens > 1 ? `-${this.#tokens}` : ''}`;
   }
 
-  /** The calls of your app through `XPayHttpService`, oldest first, failed ones included. */
+  /** The calls of your app through `XPayHttpService`, including failed ones, oldest first. */
   get calls(): readonly XPayTestCall[] {
     return this.#calls;
   }
@@ -52,7 +52,7 @@ export class XPayTestUpstream {
     return upstream;
   }
 
-  /** Sets the data of every answer at this path, serialized to JSON. Without it a call fails with a message that says so. */
+  /** Sets the data of every answer at this path, serialized to JSON. A call of a path without data fails and names this method. */
   answer(path: string, data: unknown): void {
     this.#answers.set(path, JSON.stringify(data ?? null));
   }

@@ -42,8 +42,8 @@ const users = new Map<string, TestUser>();
  * await app.inject({ url: '/me', headers: asUser({ username: 'ada' }) }); // Fastify
  * ```
  *
- * They are Basic credentials with a random key of this process. Any other app, and the same app without the testing module,
- * rejects them.
+ * The headers have Basic credentials with a random key of this process. Any other app, and the same app without the testing
+ * module, rejects the key.
  *
  * @throws XPayAuthError `configuration` for a user name that Basic credentials cannot carry.
  */
