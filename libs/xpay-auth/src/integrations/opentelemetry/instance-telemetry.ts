@@ -1,11 +1,11 @@
-import type { Attributes, Tracer } from '@opentelemetry/api';
+import type { Attributes, BatchObservableResult, Tracer } from '@opentelemetry/api';
 import { Subscription } from 'rxjs';
 import type { AuditEvent } from '../../core/audit-events.js';
 import type { InstrumentationEvent, Observer, Operation, Span, SpanEnd } from '../../core/instrumentation.js';
 import type { TokenEvent } from '../../core/token-events.js';
 import type { XPayInstance } from '../../nest/instance/instance.js';
 import { beginSpan } from './instance-spans.js';
-import { COUNTERS, type CounterMetric, type Instruments, type Observe } from './metrics.js';
+import { COUNTERS, type CounterMetric, type HISTOGRAMS, type Instruments, type ObservedName } from './metrics.js';
 
 type CounterName = keyof typeof COUNTERS;
 
@@ -28,7 +28,10 @@ export class InstanceTelemetry implements Observer {
     this.#subscription.add(instance.instrumentation.attach(this));
     this.#subscription.add(instance.tokens.events.subscribe((event) => this.#onTokenEvent(event)));
     this.#subscription.add(instance.auditing.events.subscribe((event) => this.#onAuditEvent(event)));
-    this.#subscription.add(instruments.onCollect((observe) => this.#read(observe)));
+    const observables = [...instruments.observables.values()];
+    const read = (result: BatchObservableResult): void => this.#read(result);
+    instruments.meter.addBatchObservableCallback(read, observables);
+    this.#subscription.add(() => instruments.meter.removeBatchObservableCallback(read, observables));
   }
 
   start(operation: Operation): Span {
@@ -60,10 +63,10 @@ export class InstanceTelemetry implements Observer {
     if (operation.type === 'login') this.#count('xpay_auth.logins', outcome);
     if (operation.type === 'verify') {
       this.#count('xpay_auth.requests', outcome === 'ok' ? 'admitted' : outcome);
-      this.instruments.record('xpay_auth.verification.duration', seconds, attributes);
+      this.#record('xpay_auth.verification.duration', seconds, attributes);
     }
     if (operation.type !== 'ask upstream') return;
-    this.instruments.record('xpay_auth.upstream.duration', seconds, {
+    this.#record('xpay_auth.upstream.duration', seconds, {
       ...attributes,
       'xpay_auth.dialect': this.instance.options.dialect.name,
       'xpay_auth.operation': operation.operation,
@@ -78,7 +81,7 @@ export class InstanceTelemetry implements Observer {
     // A token that expires unused is normal. Only one that could not be renewed is counted.
     else if (event.failures > 0) this.#count('xpay_auth.token.expirations');
     if (!('leadMs' in event) || event.leadMs === undefined) return;
-    this.instruments.record('xpay_auth.token.renewal.lead_time', event.leadMs / 1_000, this.#ours);
+    this.#record('xpay_auth.token.renewal.lead_time', event.leadMs / 1_000, this.#ours);
   }
 
   #onAuditEvent(event: AuditEvent): void {
@@ -91,7 +94,15 @@ export class InstanceTelemetry implements Observer {
     counts?.set(what, (counts.get(what) ?? 0) + 1);
   }
 
-  #read(observe: Observe): void {
+  #record(metric: keyof typeof HISTOGRAMS, value: number, attributes: Attributes): void {
+    this.instruments.histograms.get(metric)?.record(value, attributes);
+  }
+
+  #read(result: BatchObservableResult): void {
+    const observe = (metric: ObservedName, value: number, attributes = this.#ours): void => {
+      const instrument = this.instruments.observables.get(metric);
+      if (instrument !== undefined) result.observe(instrument, value, attributes);
+    };
     const { options, tokens, sessionCache, verifier } = this.instance;
     const { store, usableForMs, failures } = tokens.status();
     const { hits, rereads } = sessionCache;
@@ -113,9 +124,9 @@ export class InstanceTelemetry implements Observer {
         observe(name as CounterName, count + (countedElsewhere[name]?.[what] ?? 0), { ...this.#ours, ...described });
       }
     }
-    observe('xpay_auth.verification.waiting', verifier.waiting, this.#ours);
-    if (has.account) observe('xpay_auth.token.validity', usableForMs / 1_000, this.#ours);
-    if (has.account) observe('xpay_auth.token.failures', failures, this.#ours);
-    if (store !== undefined) observe('xpay_auth.store.available', store.state === 'ready' ? 1 : 0, this.#ours);
+    observe('xpay_auth.verification.waiting', verifier.waiting);
+    if (has.account) observe('xpay_auth.token.validity', usableForMs / 1_000);
+    if (has.account) observe('xpay_auth.token.failures', failures);
+    if (store !== undefined) observe('xpay_auth.store.available', store.state === 'ready' ? 1 : 0);
   }
 }

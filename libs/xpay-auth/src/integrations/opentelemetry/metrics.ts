@@ -1,4 +1,4 @@
-import type { Attributes, Histogram, Meter, MetricOptions, Observable } from '@opentelemetry/api';
+import type { Histogram, Meter, MetricOptions, Observable } from '@opentelemetry/api';
 import { FAILURES, type XPayAuthErrorCode } from '../../core/errors.js';
 import { STORE_OPERATIONS } from '../../core/instrumentation.js';
 
@@ -137,40 +137,22 @@ export const HISTOGRAMS = {
   },
 } satisfies Record<string, MetricOptions>;
 
-type ObservedName = keyof typeof COUNTERS | keyof typeof GAUGES;
-
-/** Reports one value at collection. */
-export type Observe = (metric: ObservedName, value: number, attributes: Attributes) => void;
+/** A metric that is read at collection. */
+export type ObservedName = keyof typeof COUNTERS | keyof typeof GAUGES;
 
 /** The instruments of all instances, created once from one meter. */
-export class Instruments {
-  readonly #histograms: ReadonlyMap<string, Histogram>;
-  readonly #observables: ReadonlyMap<string, Observable>;
+export type Instruments = ReturnType<typeof createInstruments>;
 
-  constructor(private readonly meter: Meter) {
-    this.#histograms = created(HISTOGRAMS, (name, options) => meter.createHistogram(name, options));
-    this.#observables = new Map<string, Observable>([
-      ...created(COUNTERS, (name, options) => meter.createObservableCounter(name, options)),
-      ...created(GAUGES, (name, options) => meter.createObservableGauge(name, options)),
-    ]);
-  }
-
-  record(metric: keyof typeof HISTOGRAMS, value: number, attributes: Attributes): void {
-    this.#histograms.get(metric)?.record(value, attributes);
-  }
-
-  /** Calls `read` at every collection. Returns a function that ends the calls. */
-  onCollect(read: (observe: Observe) => void): () => void {
-    const observables = [...this.#observables.values()];
-    const callback: Parameters<Meter['addBatchObservableCallback']>[0] = (result) => {
-      read((metric, value, attributes) => {
-        const instrument = this.#observables.get(metric);
-        if (instrument !== undefined) result.observe(instrument, value, attributes);
-      });
-    };
-    this.meter.addBatchObservableCallback(callback, observables);
-    return () => this.meter.removeBatchObservableCallback(callback, observables);
-  }
+/** Creates the instruments, by the names of their metrics. */
+export function createInstruments(meter: Meter) {
+  return {
+    meter,
+    histograms: created<Histogram>(HISTOGRAMS, (name, options) => meter.createHistogram(name, options)),
+    observables: new Map([
+      ...created<Observable>(COUNTERS, (name, options) => meter.createObservableCounter(name, options)),
+      ...created<Observable>(GAUGES, (name, options) => meter.createObservableGauge(name, options)),
+    ]),
+  };
 }
 
 function created<I>(

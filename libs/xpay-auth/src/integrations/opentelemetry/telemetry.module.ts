@@ -2,7 +2,7 @@ import { type DynamicModule, Module, type OnApplicationShutdown } from '@nestjs/
 import { type MeterProvider, type TracerProvider, metrics, trace } from '@opentelemetry/api';
 import { XPayInstances } from '../../nest/instance/xpay-instances.js';
 import { InstanceTelemetry } from './instance-telemetry.js';
-import { Instruments } from './metrics.js';
+import { createInstruments } from './metrics.js';
 
 /** Options of {@link XPayTelemetryModule}. */
 export interface XPayTelemetryOptions {
@@ -25,7 +25,7 @@ class Telemetry implements OnApplicationShutdown {
 
   constructor(instances: XPayInstances, options: XPayTelemetryOptions) {
     const tracer = (options.tracerProvider ?? trace).getTracer(SCOPE);
-    const instruments = new Instruments((options.meterProvider ?? metrics).getMeter(SCOPE));
+    const instruments = createInstruments((options.meterProvider ?? metrics).getMeter(SCOPE));
     instances.onEach((instance) => this.#observers.push(new InstanceTelemetry(instance, tracer, instruments)));
   }
 

@@ -71,8 +71,19 @@ export class ManualClock implements Clock {
     if (!(ms >= 0)) throw new RangeError(`ManualClock.advance: ${ms} is not a time ahead; use stepWall to set it back`);
     if (this.#advancing) throw new Error('ManualClock.advance: the previous call has not finished; await it first');
     this.#advancing = true;
+    const target = this.#monotonic + ms;
     try {
-      await this.#fireUntil(this.#monotonic + ms);
+      await settle();
+      let fires = 0;
+      for (let timer = this.#firstDue(target); timer !== undefined; timer = this.#firstDue(target)) {
+        if (++fires > MOST_FIRES_PER_ADVANCE) throw new Error('ManualClock.advance: a timer keeps re-arming itself');
+        this.#timers.delete(timer);
+        this.#moveTo(Math.max(this.#monotonic, timer.dueAt));
+        timer.callback();
+        await settle();
+      }
+      this.#moveTo(target);
+      await settle();
     } finally {
       this.#advancing = false;
     }
@@ -95,23 +106,9 @@ export class ManualClock implements Clock {
     this.#sleptMs += ms;
   }
 
-  async #fireUntil(target: number): Promise<void> {
-    await settle();
-    let fires = 0;
-    for (let timer = this.#firstDue(target); timer !== undefined; timer = this.#firstDue(target)) {
-      if (++fires > MOST_FIRES_PER_ADVANCE) throw new Error('ManualClock.advance: a timer keeps re-arming itself');
-      this.#timers.delete(timer);
-      this.#moveTo(Math.max(this.#monotonic, timer.dueAt));
-      timer.callback();
-      await settle();
-    }
-    this.#moveTo(target);
-    await settle();
-  }
-
+  /** The first timer that is due at `target`. The set keeps timers in the order of their creation, so the older of equals is first. */
   #firstDue(target: number): PendingTimer | undefined {
     let first: PendingTimer | undefined;
-    // The set keeps timers in the order of their creation, so of two timers with the same time the older one fires first.
     for (const timer of this.#timers) {
       if (timer.dueAt <= target && timer.dueAt < (first?.dueAt ?? Infinity)) first = timer;
     }
