@@ -1,4 +1,4 @@
-import type { XPayAuthErrorCode } from '../../core/errors.js';
+import { FAILURES, type XPayAuthErrorCode } from '../../core/errors.js';
 import type { XPayInstance } from '../../nest/instance/instance.js';
 import type { Requirement } from '../../nest/requirement/requirement.js';
 
@@ -10,14 +10,9 @@ export type OwnFailure = 'login' | 'call' | XPayAuthErrorCode;
 const OWN_FAILURES = Symbol('xpay:own-failures');
 
 /** The failures of every call to the upstream. */
-const UPSTREAM_TROUBLE: Codes = [
-  'upstream_malformed',
-  'upstream_business_error',
-  'upstream_unavailable',
-  'upstream_rate_limited',
-  'shutting_down',
-  'upstream_timeout',
-];
+const UPSTREAM_TROUBLE = (Object.keys(FAILURES) as Codes).filter(
+  (code) => code.startsWith('upstream_') || code === 'shutting_down',
+);
 
 /**
  * Documents the failures of a handler itself, in addition to those of its guards. Examples are a login route, which is public and

@@ -3,10 +3,9 @@ import type { Store } from '../../core/store.js';
 /** The number of instances that use a store, in all apps of this process. */
 const users = new WeakMap<Store, number>();
 
-/** Counts one more instance that uses a store. Returns the store. */
-export function retainStore(store: Store): Store {
+/** Counts one more instance that uses a store. */
+export function retainStore(store: Store): void {
   users.set(store, (users.get(store) ?? 0) + 1);
-  return store;
 }
 
 /** Counts one instance less, and closes the store if it was the last. */

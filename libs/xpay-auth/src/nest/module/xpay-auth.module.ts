@@ -71,10 +71,10 @@ const SERVICES = [
   [XPayStrategy, 'strategy'],
 ] as const;
 
-function defineModule(
-  beside: XPayAuthInstanceOptions,
-  source: Omit<XPayAuthAsyncOptions, keyof XPayAuthInstanceOptions>,
-): DynamicModule {
+/** The factory of the options, and the providers that it needs. */
+type OptionsSource = Omit<XPayAuthAsyncOptions, keyof XPayAuthInstanceOptions>;
+
+function defineModule(beside: XPayAuthInstanceOptions, source: OptionsSource): DynamicModule {
   const { name, isGlobal = true, globalGuards = false } = beside;
   const given = Symbol('options that the factory of XPayAuthModule.forRootAsync makes');
   const instance = Symbol('instance of XPayAuthModule');
@@ -119,10 +119,7 @@ function defineModule(
   };
 }
 
-function factoryProviders(
-  given: symbol,
-  source: Omit<XPayAuthAsyncOptions, keyof XPayAuthInstanceOptions>,
-): Provider[] {
+function factoryProviders(given: symbol, source: OptionsSource): Provider[] {
   const { useFactory, inject = [], useClass, useExisting } = source;
   const ways = [useFactory, useClass, useExisting].filter((way) => way !== undefined);
   if (ways.length !== 1) {

@@ -164,32 +164,24 @@ export abstract class Emulator<A extends EmulatedAccount> extends RequestLedger 
   async #serve(request: WireRequest, response: ServerResponse): Promise<void> {
     const settle = this.record(this.#entryOf(request));
     try {
-      await this.#respond(request, response, settle);
+      const plan = planFaults(this.faults.take(request.path, submittedUsername(request)));
+      const early = plan.processFirst ? await this.answer(request) : undefined;
+      if (plan.delayMs > 0) await this.#delays.wait(plan.delayMs);
+      const replacement = plan.ending && answerOfFault(plan.ending);
+      if (plan.ending !== undefined && replacement === undefined) {
+        settle({ outcome: `fault:${plan.ending.kind}` });
+        if (plan.ending.kind === 'reset') response.socket?.resetAndDestroy();
+        return;
+      }
+      const answer = replacement ?? transformed(early ?? (await this.answer(request)), plan.transforms);
+      const { status, outcome, account, uuid } = answer;
+      settle({ status, outcome, ...(account !== undefined && { account }), ...(uuid !== undefined && { uuid }) });
+      await this.#write(response, answer, plan.encoding);
     } catch (error) {
       if (response.destroyed || response.headersSent) return;
       settle({ status: 500, outcome: 'emulator_error' });
       await this.#write(response, emulatorError(error));
     }
-  }
-
-  async #respond(
-    request: WireRequest,
-    response: ServerResponse,
-    settle: (ending: Partial<LedgerEntry>) => void,
-  ): Promise<void> {
-    const plan = planFaults(this.faults.take(request.path, submittedUsername(request)));
-    const early = plan.processFirst ? await this.answer(request) : undefined;
-    if (plan.delayMs > 0) await this.#delays.wait(plan.delayMs);
-    const replacement = plan.ending && answerOfFault(plan.ending);
-    if (plan.ending !== undefined && replacement === undefined) {
-      settle({ outcome: `fault:${plan.ending.kind}` });
-      if (plan.ending.kind === 'reset') response.socket?.resetAndDestroy();
-      return;
-    }
-    const answer = replacement ?? transformed(early ?? (await this.answer(request)), plan.transforms);
-    const { status, outcome, account, uuid } = answer;
-    settle({ status, outcome, ...(account !== undefined && { account }), ...(uuid !== undefined && { uuid }) });
-    await this.#write(response, answer, plan.encoding);
   }
 
   #write(response: ServerResponse, answer: WireAnswer, encoding?: AnswerEncoding): Promise<void> {

@@ -24,14 +24,12 @@ export interface LedgerEntry {
   readonly uuid?: string;
 }
 
-type Writable<T> = { -readonly [Key in keyof T]: T[Key] };
-
 /** Beyond this many distinct paths only the total is counted. */
 const MOST_PATHS = 10_000;
 
 /** Keeps the latest requests to an emulator and counts all of them. */
 export abstract class RequestLedger {
-  #entries: Writable<LedgerEntry>[] = [];
+  #entries: LedgerEntry[] = [];
   #total = 0;
   readonly #byPath = new Map<string, number>();
   readonly #arrivals = new EventEmitter().setMaxListeners(0);
@@ -74,7 +72,7 @@ export abstract class RequestLedger {
 
   /** Records a request as it arrives. The returned function adds the outcome. */
   protected record(entry: LedgerEntry): (ending: Partial<LedgerEntry>) => void {
-    const kept: Writable<LedgerEntry> = { ...entry };
+    const kept = { ...entry };
     this.#entries.push(kept);
     if (this.#entries.length > this.#size * 2) this.#entries = this.#entries.slice(this.#entries.length - this.#size);
     this.#total += 1;
