@@ -1,7 +1,6 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { ServerResponse } from 'node:http';
-import { writeAnswer } from './answer-writer.js';
-import { answerOfFault, emulatorError, transformed } from './fault-answer.js';
+import { answerOfFault, emulatorError, transformed, writeAnswer } from './answers.js';
 import { type AnswerEncoding, type Fault, planFaults } from './fault.js';
 import { Delays, type EmulatorClock } from './emulator-clock.js';
 import { type LedgerEntry, RequestLedger } from './ledger.js';

@@ -65,13 +65,9 @@ export async function readWireRequest(message: IncomingMessage): Promise<WireReq
 }
 
 /** The token of an `Authorization: Bearer …` line (scheme in any case), or `undefined`. */
-export function bearerOf(
-  request: WireRequest,
-  header: 'authorization' | 'authorisation' = 'authorization',
-): string | undefined {
-  const line = request.headers[header];
-  const value = Array.isArray(line) ? line[0] : line;
-  return value === undefined ? undefined : /^bearer +(\S+) *$/i.exec(value)?.[1];
+export function bearerOf({ headers }: WireRequest, header = 'authorization'): string | undefined {
+  const [line = ''] = [headers[header]].flat();
+  return /^bearer +(\S+) *$/i.exec(line)?.[1];
 }
 
 /** Whether a value is a JSON object, neither `null` nor an array. */
