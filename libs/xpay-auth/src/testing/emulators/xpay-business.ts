@@ -92,7 +92,6 @@ export class XPayBusiness {
   );
 
   #transfers(kind: XPayPayment['kind']): Record<string, Route> {
-    const preview: Route = (call, body) => xpaySuccess(call, 'Transfer Preview', { ...body, isOTP: false });
     return {
       [`/client/wallets/send/${kind}/preview`]: preview,
       [`/client/wallets/send/${kind}/confirm`]: (call, body, now) => {
@@ -111,6 +110,8 @@ export class XPayBusiness {
     return wallets;
   }
 }
+
+const preview: Route = (call, body) => xpaySuccess(call, 'Transfer Preview', { ...body, isOTP: false });
 
 /** `nextPage` is a sibling of `data`: the vendor names the flag but not its place. */
 function page(call: XPayCall, all: readonly unknown[], body: Body): WireAnswer {
