@@ -5,9 +5,9 @@ import type { ApiCall, UpstreamAnswer, UpstreamRequest } from '../core/ports.js'
 /** The option of every dialect for upstreams that reject a token with another answer than 401. */
 export interface TokenRejectionOptions {
   /**
-   * Whether the answer of an API call rejects the token, and for no other reason. Called with every answer, also with a 200. If it
-   * returns `true`, the token is renewed. After a 401 the call is repeated. After any other answer only a call that reads is
-   * repeated.
+   * Whether the answer of an API call rejects the token, and for no other reason. Called with every answer, also with a 200.
+   * If it returns `true`, the token is renewed. After a 401 the call is repeated. After any other answer only a call that
+   * reads is repeated.
    *
    * A 403 mostly means a missing permission, which a new token does not have either. Return `true` only for a 403 whose body
    * names the token.

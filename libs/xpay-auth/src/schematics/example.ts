@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 /** The class of the example. */
 export const EXAMPLE_CLASS = 'XPayExampleController';
 
-/** Its file, without the suffix. */
+/** The file of the example, without the suffix. */
 export const EXAMPLE_FILE = 'xpay-example.controller';
 
 /**
@@ -15,7 +15,7 @@ export function exampleSource(suffix: '.ts' | '.spec.ts'): string {
 }
 
 /**
- * Its spec.
+ * The spec of the example.
  *
  * @param runner the package that exports `describe` and `it`; `undefined` if they are globals
  * @param suffix of relative imports: `.js` in ES modules

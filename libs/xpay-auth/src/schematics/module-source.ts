@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type * as TypeScript from 'typescript';
 
-/** The tools that edit a module: that of `nest generate`, and the compiler that it uses. */
+/** The tools that edit a module: the editor of `nest generate`, and the TypeScript compiler that the editor uses. */
 export interface NestTools {
   readonly MetadataManager: new (content: string) => {
     /** The content with one more entry in a list of `@Module({ … })`; `undefined` if there is no such decorator. */
@@ -13,8 +13,8 @@ export interface NestTools {
 }
 
 /**
- * Loads Nest's tools from the app in this folder, or from the running CLI. They are not dependencies of this package, because
- * every app that can run `nest add` has them.
+ * Loads Nest's tools from the app in this folder, or from the running CLI. The tools are not dependencies of this package,
+ * because every app that can run `nest add` has them.
  */
 export async function loadNestTools(folder: string): Promise<NestTools> {
   const places = [join(folder, 'package.json'), process.argv[1] ?? ''].filter((place) => place !== '');

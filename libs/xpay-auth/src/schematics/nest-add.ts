@@ -48,7 +48,7 @@ async function addModule(
   const entries: ModuleEntry[] = [
     { list: 'imports', entry: 'XPayAuthModule.forRoot()', name: 'XPayAuthModule', from: PACKAGE },
   ];
-  // Loads .env into the environment, which configures the module.
+  // ConfigModule loads .env into the environment, from which XPayAuthModule reads its options.
   if (fileWith(tree, folder, /\bConfigModule\s*\.\s*forRoot/) === undefined)
     entries.unshift({ list: 'imports', entry: 'ConfigModule.forRoot()', name: 'ConfigModule', from: '@nestjs/config' });
   if (example)
@@ -68,7 +68,7 @@ function addExample(tree: Tree, folder: string, suffix: string): void {
   const { devDependencies = {} } = packageFileOf(tree);
   const has = (name: string): boolean => name in devDependencies;
   if (!has('@nestjs/testing') || !has('supertest') || !(has('vitest') || has('jest'))) return;
-  // Nest's starter with jest has types and globals. With vitest they may be off.
+  // With jest, Nest's starter has the globals of the runner and their types. With vitest they may be disabled.
   createMissing(tree, `${folder}/${EXAMPLE_FILE}.spec.ts`, exampleSpec(has('vitest') ? 'vitest' : undefined, suffix));
 }
 
@@ -93,7 +93,7 @@ function addPackages(tree: Tree): boolean {
 
 const COMMENT = /\/\*[^]*?\*\/|\/\/.*/g;
 
-/** The first source that matches outside its comments, specs excluded. */
+/** The path of the first source, except specs, that matches the pattern outside its comments. */
 function fileWith(tree: Tree, folder: string, pattern: RegExp): string | undefined {
   const found: string[] = [];
   tree.getDir(folder).visit((path) => {

@@ -14,8 +14,8 @@ export interface GiftStreamApiOptions extends TokenRejectionOptions {
    */
   isTokenRejection?: (message: string) => boolean;
   /**
-   * Whether `GET /giftcard/…` also has the token in a header `Authorisation`, the spelling on the vendor's page for that call. Set
-   * it to `false` if a proxy logs unknown headers.
+   * Whether `GET /giftcard/…` also has the token in a header `Authorisation`, the spelling on the vendor's page for that
+   * call. Set it to `false` if a proxy logs unknown headers.
    * @default true
    */
   authorisation?: boolean;
@@ -28,8 +28,8 @@ const TOKEN_REJECTION =
 const MISSING_FIELD = /^missing\b/i;
 
 /**
- * gift-stream's API: requests are forms with a bearer token, answers are `{ message, timestamp, data }`, and every rejection has
- * the status 400.
+ * gift-stream's API: requests are forms with a bearer token, answers are `{ message, timestamp, data }`, and every rejection
+ * has the status 400.
  */
 export function giftStreamApi(options: GiftStreamApiOptions): ApiLanguage {
   const isTokenRejected = options.isTokenRejected ?? isUnauthorized;
@@ -76,8 +76,8 @@ const TEMPLATES: readonly (readonly [RegExp, string])[] = [
 ];
 
 /**
- * Whether the token has expired by our clock and also, if the answer states a time, by the upstream's clock. Both must agree, because
- * the `Date` of a gateway may be wrong.
+ * Whether the token has expired by our clock and also, if the answer states a time, by the upstream's clock. Both must agree,
+ * because the `Date` of a gateway may be wrong.
  */
 function isOver({ expiresAt }: AccessToken, answer: UpstreamAnswer): boolean {
   const { receivedAt } = answer;

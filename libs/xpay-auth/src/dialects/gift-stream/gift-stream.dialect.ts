@@ -10,8 +10,8 @@ import { decodeGrant, loginFields, messageOf, nameIn } from './gift-stream.wire.
 /** Options of the dialect {@link giftStream}. */
 export interface GiftStreamDialectOptions extends GiftStreamApiOptions, GiftStreamScopesOptions {
   /**
-   * HTTP statuses of a failed login, which the vendor does not document; 200 to 499 without 429. An answer with such a status but
-   * without `message` is a malformed answer, not a rejection.
+   * HTTP statuses of a failed login, which the vendor does not document; 200 to 499 without 429. An answer with such a status
+   * but without `message` is a malformed answer, not a rejection.
    * @default [400]
    */
   refusedStatuses?: readonly number[];
@@ -26,8 +26,8 @@ export interface GiftStreamDialectOptions extends GiftStreamApiOptions, GiftStre
 }
 
 /**
- * The dialect of gift-stream.com. A login is `POST /authenticate` with a form of two fields: `email` is our `username`, `password`
- * our `secretKey`. Its access token is valid for three days, and contains a refresh token for `POST /refresh`.
+ * The dialect of gift-stream.com. A login is `POST /authenticate` with a form of two fields: `email` is our `username`,
+ * `password` our `secretKey`. Its access token is valid for three days, and contains a refresh token for `POST /refresh`.
  *
  * The refresh token never expires, so an access token is a long-lived secret here. It is not kept after the check of a caller
  * and never returned to a caller. If a refresh is rejected, or there is no refresh token, a full login follows. Username and

@@ -14,8 +14,8 @@ export interface GiftStreamScopesOptions {
    */
   scopes?: readonly string[];
   /**
-   * Returns the scopes of a caller. Set it instead of `scopes`. Called after each check at gift-stream, and its result is cached with
-   * the check. If it throws, the check fails with `configuration`.
+   * Returns the scopes of a caller. Set it instead of `scopes`. Called after each check at gift-stream, and its result is
+   * cached with the check. If it throws, the check fails with `configuration`.
    */
   scopesFor?: (principal: GiftStreamCaller) => readonly string[] | Promise<readonly string[]>;
 }

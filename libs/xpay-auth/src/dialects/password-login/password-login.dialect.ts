@@ -13,8 +13,8 @@ import { decodeGrant, refreshFields, saidReason, wordsOf } from './password-logi
 
 /**
  * The generic password login: `POST /auth/login` with `username` and `password` as a form, answered with a bearer token, as in
- * OAuth2's password grant and FastAPI's tutorials. The dialect is not specific to one upstream, so `baseUrl` has no default, and
- * paths, fields and statuses are options.
+ * OAuth2's password grant and FastAPI's tutorials. The dialect is not specific to one upstream, so `baseUrl` has no default,
+ * and paths, fields and statuses are options.
  *
  * The lifetime of a token is that of the answer; without one, that of the token's own `exp`; without both,
  * `token.fallbackLifeMs` (5 min). The scopes are those of the answer. The username is the presented one, because the answer has
@@ -63,8 +63,8 @@ function post(path: string, { body }: PasswordLoginSettings, fields: Record<stri
 }
 
 /**
- * Whether an answer rejects the credentials. An error code in the body takes precedence over the status. A 400, 403 or 404 without a
- * JSON object is the answer of a proxy.
+ * Whether an answer rejects the credentials. An error code in the body takes precedence over the status. A 400, 403 or 404
+ * without a JSON object is the answer of a proxy.
  */
 function isRefusal(answer: UpstreamAnswer, { refusedStatuses }: PasswordLoginSettings): boolean {
   const { status } = answer;
@@ -86,8 +86,8 @@ function nonRefusalError(answer: UpstreamAnswer): XPayAuthError {
 }
 
 /**
- * An API with a bearer token. Requests are JSON, or a form if the body is `URLSearchParams`. Answers are JSON, and failures have an
- * HTTP status of 400 or more.
+ * An API with a bearer token. Requests are JSON, or a form if the body is `URLSearchParams`. Answers are JSON, and failures
+ * have an HTTP status of 400 or more.
  */
 function passwordLoginApi(options: PasswordLoginDialectOptions): ApiLanguage {
   const statuses: readonly number[] = options.tokenRejectedStatuses ?? [401];

@@ -5,7 +5,8 @@ import { DEFAULT_TOKEN_AT } from './password-login.wire.js';
 /** Options of the dialect `passwordLogin`. */
 export interface PasswordLoginDialectOptions extends TokenRejectionOptions {
   /**
-   * Path of the login, below `baseUrl`. FastAPI answers a superfluous trailing slash with a redirect (307), which is not followed.
+   * Path of the login, below `baseUrl`. FastAPI answers a superfluous trailing slash with a redirect (307), which is not
+   * followed.
    * @default '/auth/login'
    */
   path?: string;
@@ -43,9 +44,9 @@ export interface PasswordLoginDialectOptions extends TokenRejectionOptions {
    */
   tokenTypes?: readonly string[];
   /**
-   * HTTP statuses by which the login rejects credentials. Every other status is a failure of the upstream. Some upstreams use 400
-   * (fastapi-users, the full-stack template), 403 or 404. Such an answer counts only with a JSON object as its body, because
-   * proxies send these statuses too. OAuth's `invalid_grant` counts with any status except 429 and 5xx.
+   * HTTP statuses by which the login rejects credentials. Every other status is a failure of the upstream. Some upstreams use
+   * 400 (fastapi-users, the full-stack template), 403 or 404. Such an answer counts only with a JSON object as its body,
+   * because proxies send these statuses too. OAuth's `invalid_grant` counts with any status except 429 and 5xx.
    * @default [401], the convention of FastAPI's tutorial
    */
   refusedStatuses?: readonly (400 | 401 | 403 | 404)[];
@@ -56,8 +57,9 @@ export interface PasswordLoginDialectOptions extends TokenRejectionOptions {
    */
   refreshPath?: string;
   /**
-   * HTTP statuses of an API call by which the upstream rejects the token, unless `isTokenRejected` is set. Add 403 for FastAPI before 0.122, whose `HTTPBearer`
-   * answered it. A call that is not a GET is then not repeated, because a 403 may have other reasons.
+   * HTTP statuses of an API call by which the upstream rejects the token, unless `isTokenRejected` is set. Add 403 for
+   * FastAPI before 0.122, whose `HTTPBearer` answered it. A call that is not a GET is then not repeated, because a 403 may
+   * have other reasons.
    * @default [401] (RFC 6750 §3.1)
    */
   tokenRejectedStatuses?: readonly (401 | 403)[];

@@ -32,9 +32,9 @@ export interface XPayDialectOptions extends TokenRejectionOptions {
 }
 
 /**
- * The dialect of xPay.stream. A login is `POST /client/authenticate` with a user name and a secret key. Its API accepts JSON by POST,
- * with a bearer token. xPay.stream answers 200 to a wrong key, issues no refresh tokens, and signs its tokens with a key that it
- * does not share.
+ * The dialect of xPay.stream. A login is `POST /client/authenticate` with a user name and a secret key. Its API accepts JSON
+ * by POST, with a bearer token. xPay.stream answers 200 to a wrong key, issues no refresh tokens, and signs its tokens with a
+ * key that it does not share.
  *
  * Source: https://docs.xpay.stream/authentication-api and https://docs.xpay.stream/prerequisites
  */

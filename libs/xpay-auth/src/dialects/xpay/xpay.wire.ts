@@ -13,16 +13,17 @@ export interface XPayError {
 }
 
 /**
- * xPay.stream's envelope: either `success` or `error` has a value, with any HTTP status except 429 and 5xx. The vendor's samples
- * test whether `success` and `error` are truthy (https://docs.xpay.stream/authentication-api), so `null` counts as no value.
+ * xPay.stream's envelope: either `success` or `error` has a value, with any HTTP status except 429 and 5xx. The vendor's
+ * samples test whether `success` and `error` are truthy (https://docs.xpay.stream/authentication-api), so `null` counts as no
+ * value.
  */
 export type XPayEnvelope = { readonly reference: UpstreamReference } & (
   { readonly kind: 'success'; readonly data: unknown } | { readonly kind: 'error'; readonly error: XPayError }
 );
 
 /**
- * Returns the envelope of an answer. Throws `upstream_rate_limited` for a 429 and `upstream_unavailable` from 500 on, even if there
- * is an envelope, and `upstream_malformed` for an answer without an envelope.
+ * Returns the envelope of an answer. Throws `upstream_rate_limited` for a 429 and `upstream_unavailable` from 500 on, even if
+ * there is an envelope, and `upstream_malformed` for an answer without an envelope.
  */
 export function decodeEnvelope(answer: UpstreamAnswer): XPayEnvelope {
   const body = jsonObject(answer);

@@ -2,8 +2,8 @@ import { type Attributes, SpanKind, SpanStatusCode, type Tracer, context, trace 
 import type { Operation, SpanEnd, Span } from '../../core/instrumentation.js';
 import { FAILURES } from '../../core/errors.js';
 
-// Attributes in OpenTelemetry's semantic conventions (1.23 and later) have their name there; the others are `xpay_auth.…`. OpenTelemetry
-// ignores an attribute that is `undefined`.
+// Attributes that OpenTelemetry's semantic conventions (1.23 and later) define have the name in the conventions. All others
+// begin with `xpay_auth.`. OpenTelemetry ignores an attribute whose value is `undefined`.
 
 /** The span names, except that of an HTTP request, which is its method and path. `undefined`: no span. */
 const SPANS = {
@@ -51,7 +51,7 @@ function known(operation: Operation, dialect: string): Attributes {
     'server.address': hostname.replace(/^\[|\]$/g, ''),
     'server.port': port === '' ? (protocol === 'https:' ? 443 : 80) : Number(port),
     'url.template': template,
-    // A template with a placeholder is not a path.
+    // A template with a placeholder is not a path, so it is not reported as one.
     'url.path': template?.includes('{') === true ? undefined : template,
   };
 }

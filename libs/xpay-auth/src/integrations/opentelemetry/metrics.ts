@@ -7,7 +7,8 @@ export interface CounterMetric extends MetricOptions {
   /** The attributes beside `xpay_auth.instance`. @default none */
   readonly by?: readonly string[];
   /**
-   * Their values, several separated by a space. Each is reported from the start, as 0, so that a query sees the first increment.
+   * The values of the attributes in `by`, separated by a space if there are several attributes. The counter is reported as 0
+   * for each value from the start, so that a query detects the first increment.
    */
   readonly values?: readonly string[];
   /** Reported only by instances with an account, or with a shared store. @default by all instances */
@@ -24,7 +25,7 @@ const OUTBOUND = CODES.filter((code) => FAILURES[code].trouble !== 'caller');
 const SECONDS = {
   explicitBucketBoundaries: [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10],
 };
-/** Tokens live from seconds to years, and are renewed after about 70 % of that. */
+/** The lifetime of a token is between seconds and years, and a token is renewed after about 70 % of its lifetime. */
 const LEADS = {
   explicitBucketBoundaries: [
     0, 1, 5, 15, 60, 300, 900, 3_600, 21_600, 86_400, 604_800, 2_592_000, 15_552_000, 31_536_000,

@@ -41,12 +41,15 @@ class Telemetry implements OnApplicationShutdown {
  * imports: [XPayAuthModule.forRoot(), XPayTelemetryModule.forRoot()]
  * ```
  *
- * Uses only `@opentelemetry/api`. Register your SDK before the app is created; otherwise nothing is measured. No attribute holds
- * a secret or a user name. docs/observability.md lists all metrics and spans.
+ * Uses only `@opentelemetry/api`. Register your SDK before the app is created; otherwise nothing is measured. No attribute
+ * holds a secret or a user name. docs/observability.md lists all metrics and spans.
  */
 @Module({})
 export class XPayTelemetryModule {
-  /** The module with its options. Boot fails with `configuration` if the module is imported twice, because it would count twice. */
+  /**
+   * The module with its options. Boot fails with `configuration` if the module is imported twice, because it would count
+   * twice.
+   */
   static forRoot(options: XPayTelemetryOptions = {}): DynamicModule {
     return {
       module: XPayTelemetryModule,

@@ -15,8 +15,8 @@ const UPSTREAM_TROUBLE = (Object.keys(FAILURES) as Codes).filter(
 );
 
 /**
- * Documents the failures of a handler itself, in addition to those of its guards. Examples are a login route, which is public and
- * can return 401, and a call to the upstream, which can fail.
+ * Documents the failures of a handler itself, in addition to those of its guards. Examples are a login route, which is public
+ * and can return 401, and a call to the upstream, which can fail.
  *
  * ```ts
  * @Public()

@@ -7,7 +7,7 @@ import { headersOf } from '../../nest/exceptions/http-exception.js';
 
 /** The parts of a route's failure responses that do not follow from the codes. */
 export interface FailureFacts {
-  /** The challenge of a 401; `undefined` if it is not known which instance decides. */
+  /** The challenge of a 401; `undefined` if the instance that authenticates the callers is not known. */
   readonly challenge: ChallengeContext | undefined;
   readonly requiredScopes: readonly string[];
   /** `Retry-After` of a caller with too many failed attempts, in ms. */
@@ -86,7 +86,7 @@ export function failureResponses(
   });
 }
 
-/** The headers of these failures: one example, and one for each code if they differ. */
+/** The headers of these failures, with one example, and with one for each code if the values differ. */
 function documentedHeaders(
   status: FailureStatus,
   failures: readonly XPayAuthError[],
@@ -103,7 +103,7 @@ function documentedHeaders(
     const isForbidden = status === 403 && key === 'www-authenticate';
     documented[name] = {
       description: isForbidden ? 'The required scopes.' : description,
-      // Swagger UI shows the example of the schema, and no other.
+      // Swagger UI shows only the example of the schema.
       schema: { type, example },
       ...(others.length > 0 && { examples: Object.fromEntries(values.map(([code, value]) => [code, { value }])) }),
     };

@@ -13,9 +13,9 @@ export function operationsOf({ paths }: OpenAPIObject): [path: string, method: s
 }
 
 /**
- * The rule of each operation, by its method and path such as `get /me`, that @nestjs/swagger documents. A document does not name the class and the handler of an
- * operation, and its path is made of prefixes, versions and modules. So @nestjs/swagger creates one more document, in which
- * the security of each class and handler is replaced by a number.
+ * The rules of the operations that @nestjs/swagger documents, by method and path, such as `get /me`. A document does not name
+ * the class and the handler of an operation, and the path of an operation depends on prefixes, versions and modules. So this
+ * function lets @nestjs/swagger create a second document, in which a number replaces the security of each class and handler.
  */
 export function rulesByOperation(
   app: INestApplication,

@@ -52,7 +52,7 @@ export function scopeNote({ access, all, any }: Requirement, hierarchy: ScopeHie
   return `**${isOne ? 'Scope' : 'Scopes'}:** ${needed.join('; and ')}`;
 }
 
-/** The same for programs, in every version of OpenAPI: the extension `x-scopes`. */
+/** The required scopes as the extension `x-scopes`, which programs can read in every version of OpenAPI. */
 export function scopeExtension({ all, any }: ScopeRequirement): { 'x-scopes'?: Partial<ScopeRequirement> } {
   if (all.length + any.length === 0) return {};
   return { 'x-scopes': { ...(all.length > 0 && { all: [...all] }), ...(any.length > 0 && { any: [...any] }) } };

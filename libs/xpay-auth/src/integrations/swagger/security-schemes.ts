@@ -43,7 +43,8 @@ export function offeredSchemes({ options }: XPayInstance): readonly OfferedSchem
 
 /**
  * Defines the security schemes `basic` and `bearer` of the unnamed instance, and returns the builder.
- * {@link withXPaySecurity} adds them to the routes that need them, and defines those of named instances (`gift-basic`, `gift-bearer`).
+ * {@link withXPaySecurity} adds them to the routes that need them, and defines those of named instances (`gift-basic`,
+ * `gift-bearer`).
  *
  * ```ts
  * const config = setupXPaySecurity(new DocumentBuilder().setTitle('Reports')).build();

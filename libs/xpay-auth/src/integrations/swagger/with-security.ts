@@ -20,11 +20,11 @@ import { besideOthers, scopeExtension, scopeNote, securityOf, withoutSchemes } f
 import { DEFAULT_SCHEMES, type OfferedScheme, offeredSchemes } from './security-schemes.js';
 
 /**
- * Adds security to a document: the schemes and scopes of each operation, and the failure responses. It reads the decorators that
- * the guards read, and keeps your own documentation.
+ * Adds security to a document: the schemes and scopes of each operation, and the failure responses. Reads the same decorators
+ * as the guards, and keeps your own documentation.
  *
- * Call it on the result of `SwaggerModule.createDocument`, before you change paths: it throws `configuration` for an operation
- * that is not a route of this app.
+ * Pass the result of `SwaggerModule.createDocument` before you change its paths. Throws `configuration` for an operation that
+ * is not a route of this app.
  *
  * ```ts
  * SwaggerModule.setup('docs', app, () => withXPaySecurity(app, SwaggerModule.createDocument(app, config)));

@@ -26,14 +26,15 @@ export const RECENT_MS = 60_000;
  * The health of an instance.
  *
  * *down*: the app account is rejected or cannot be read, no usable token is left, and the backoff prevents a new attempt. The
- * cause is in this deployment: another deployment may have the right key. After the backoff the status is *degraded*, because the
- * next caller starts a new attempt. If the status stayed *down*, the instance would get no requests and could never recover.
+ * cause is in this deployment: another deployment may have the right key. After the backoff the status is *degraded*, because
+ * the next caller starts a new attempt. If the status stayed *down*, the instance would get no requests and could never
+ * recover.
  *
  * Also *down*: the store rejects calls because of a wrong setting, such as another index key. No session can be read until the
  * setting is corrected.
  *
- * *degraded*: the instance serves callers, but has a problem. A failing upstream makes an instance only *degraded*, even without a
- * token: the upstream fails for all instances, and an app whose instances are all *down* serves no one.
+ * *degraded*: the instance serves callers, but has a problem. A failing upstream makes an instance only *degraded*, even
+ * without a token: the upstream fails for all instances, and an app whose instances are all *down* serves no one.
  */
 export function verdictOf({ token, hasAccount, isResting, trouble }: HealthFacts): Verdict {
   const { usableForMs, lastError, store } = token;

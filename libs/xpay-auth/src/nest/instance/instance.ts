@@ -212,7 +212,9 @@ export function createInstance(
   };
 }
 
-/** The revocations that the other instances did not receive, for the log of an app that stops while the store is unavailable. */
+/**
+ * The revocations that the other instances did not receive, for the log of an app that stops while the store is unavailable.
+ */
 function lossOf(users: readonly string[], logouts: number): string {
   const calls = users
     .slice(0, MOST_NAMED)

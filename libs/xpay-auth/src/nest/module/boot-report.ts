@@ -56,8 +56,8 @@ export class BootReport implements OnApplicationBootstrap {
   }
 
   /**
-   * Nest runs no guards before the fields of an object type unless `fieldResolverEnhancers` has `guards`. Without them a decorator
-   * on a field protects nothing, and Nest does not report that.
+   * Nest runs no guards before the fields of an object type unless `fieldResolverEnhancers` has `guards`. Without them a
+   * decorator on a field protects nothing, and Nest does not report that.
    */
   #assertFieldsGuarded(fields: readonly EntryPoint[]): void {
     const guardedBy = (by: EntryPoint['guardedBy']): string =>

@@ -27,7 +27,10 @@ import { XPayStrategy } from '../strategy/xpay.strategy.js';
 
 const SHARED = [XPayInstances, AccessControl, XPayAuthGuard, ScopesGuard, XPayHandshake];
 
-/** The providers that all instances of an app share: registry, guards and filter. Global, so that every module can use the guards. */
+/**
+ * The providers that all instances of an app share: registry, guards and filter. Global, so that every module can use the
+ * guards.
+ */
 @Global()
 @Module({
   imports: [DiscoveryModule, ConfigModule],

@@ -12,8 +12,8 @@ export function snapshotOf(body: unknown): unknown {
 }
 
 /**
- * Returns a view of the same type, because a `transformRequest` may expect that type. The buffer of the copy has only the bytes of
- * the view, because axios sends the whole buffer.
+ * Returns a view of the same type, because a `transformRequest` may expect that type. The buffer of the copy has only the
+ * bytes of the view, because axios sends the whole buffer.
  */
 function copyOfView({ buffer, byteOffset, byteLength, constructor }: ArrayBufferView): unknown {
   return Reflect.construct(constructor, [buffer.slice(byteOffset, byteOffset + byteLength)]);

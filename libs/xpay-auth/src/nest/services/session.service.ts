@@ -10,8 +10,8 @@ import type { IncomingRequest } from '../../core/incoming-request.js';
 /** The origin of a login. */
 export interface LoginContext {
   /**
-   * The request of Express or Fastify for the login. The address of its client is determined as in the guards. A login that waits
-   * in the queue for the upstream is abandoned when this client disconnects.
+   * The request of Express or Fastify for the login. The address of its client is determined as in the guards. A login that
+   * waits in the queue for the upstream is abandoned when this client disconnects.
    */
   readonly request?: IncomingRequest | undefined;
   /**
@@ -52,20 +52,20 @@ export class XPaySessionService implements OnModuleDestroy {
   }
 
   /**
-   * Ends one session, on every instance. An unknown token is not an error. With `session.token: 'upstream'`, logins to which the
-   * upstream issued equal tokens are one session.
+   * Ends one session, on every instance. An unknown token is not an error. With `session.token: 'upstream'`, logins to which
+   * the upstream issued equal tokens are one session.
    *
-   * @throws XPayAuthError `store_unavailable`: the session has ended on this instance. It ends on the others once the `store` is
-   * available again.
+   * @throws XPayAuthError `store_unavailable`: the session has ended on this instance. It ends on the others once the `store`
+   * is available again.
    */
   logout(accessToken: string): Promise<void> {
     return this.sessions.logout(accessToken);
   }
 
   /**
-   * Ends every session of a user, deletes their cached credentials, and discards the results of checks in progress. This is not a
-   * ban: valid credentials are accepted again. `username` is the upstream's name for the user, `principal.username`. With a
-   * `store`, the other instances do the same within a second.
+   * Ends every session of a user, deletes their cached credentials, and discards the results of checks in progress. This is
+   * not a ban: valid credentials are accepted again. `username` is the upstream's name for the user, `principal.username`.
+   * With a `store`, the other instances do the same within a second.
    *
    * @throws XPayAuthError `store_unavailable`, as {@link logout} does.
    */

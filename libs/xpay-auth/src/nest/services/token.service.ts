@@ -72,8 +72,8 @@ export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
   }
 
   /**
-   * Reports that the upstream rejected this token. Does nothing unless it is the current token, so a thousand callers that have the
-   * same token cause one renewal. The first renewal starts immediately, later ones at most once in 5 s.
+   * Reports that the upstream rejected this token. Does nothing unless it is the current token, so a thousand callers that
+   * have the same token cause one renewal. The first renewal starts immediately, later ones at most once in 5 s.
    */
   invalidate(rejected: AccessToken | string): Promise<void> {
     this.source.invalidate(rejected);

@@ -14,7 +14,7 @@ import { type WireAnswer, type WireRequest, submittedUsername } from './wire-mes
 export interface EmulatedAccount {
   /** The user name or e-mail address of a login. */
   readonly username: string;
-  /** Its password or secret key. Never shown in the ledger. */
+  /** The password or secret key of a login. Never shown in the ledger. */
   readonly secretKey: string;
 }
 
@@ -31,7 +31,7 @@ export interface EmulatorOptions<A extends EmulatedAccount> extends EmulatorSett
   readonly port?: number;
   /** The clock of the emulator. Pass the library's own `ManualClock`. @default real time */
   readonly clock?: EmulatorClock;
-  /** How many requests the ledger keeps. Counts have no limit. @default 10_000 */
+  /** Maximum number of requests in the ledger. Counts have no limit. @default 10_000 */
   readonly ledgerSize?: number;
 }
 
@@ -41,14 +41,17 @@ export abstract class Emulator<A extends EmulatedAccount> extends RequestLedger 
   readonly faults = new Script<Fault>();
   /** Lifetime in ms of tokens issued from now on; `undefined`: that of the dialect. @default the dialect's */
   tokenLifeMs: number | undefined;
-  /** How far the upstream's clock is ahead of `clock`, in ms; negative: behind. Shows in `Date`, expiry and issue times. @default 0 */
+  /**
+   * How far the upstream's clock is ahead of `clock`, in ms; negative: behind. Affects `Date`, expiry times and issue times.
+   * @default 0
+   */
   clockSkewMs = 0;
   /** Whether every answer has a `Date` header, read from the upstream's clock. @default true */
   dateHeader = true;
-  /** Whether a login ends the account's older tokens. @default false */
+  /** Whether a login revokes the account's older tokens. @default false */
   oneTokenPerAccount = false;
   /**
-   * Whether two tokens issued for one account within one second are the same bytes, as JWTs without an id are.
+   * Whether two tokens of one account that are issued within one second are equal, as JWTs without an id are.
    * @default true for gift-stream, whose documented claims have no id; otherwise false
    */
   equalTokensWithinASecond = false;
@@ -62,7 +65,7 @@ export abstract class Emulator<A extends EmulatedAccount> extends RequestLedger 
   readonly #server: LoopbackServer;
   readonly #delays: Delays;
 
-  /** Use the `start…Emulator` function, which also applies options that are fields, and listens. */
+  /** Use a `start…Emulator` function instead: it also sets the options that are fields, and starts to listen. */
   constructor({ clock = { now: () => Date.now() }, ledgerSize = 10_000, port = 0, accounts = [] }: EmulatorOptions<A>) {
     super(ledgerSize);
     this.#clock = clock;
@@ -101,7 +104,7 @@ export abstract class Emulator<A extends EmulatedAccount> extends RequestLedger 
     return this.#accounts.delete(username);
   }
 
-  /** Changes an account's password or key. Its tokens stay valid until they are revoked. */
+  /** Changes an account's password or key. The account's tokens stay valid until they are revoked. */
   setSecret(username: string, newSecret: string): void {
     const account = this.account(username);
     if (account === undefined) throw new Error(`the emulator has no account named ${username}`);
@@ -144,7 +147,7 @@ export abstract class Emulator<A extends EmulatedAccount> extends RequestLedger 
     return typeof username === 'string' ? this.#accounts.get(username) : undefined;
   }
 
-  /** The account with this user name and key, or `undefined`. Revokes its tokens if an account has only one. */
+  /** The account with this user name and key, or `undefined`. Revokes the account's tokens with `oneTokenPerAccount`. */
   protected logIn(username: unknown, secretKey: unknown): A | undefined {
     const account = this.account(username);
     if (account?.secretKey !== secretKey) return undefined;
@@ -152,7 +155,7 @@ export abstract class Emulator<A extends EmulatedAccount> extends RequestLedger 
     return account;
   }
 
-  /** Signs a JWT, with a `jti` unless tokens of one second are to be equal, and records it as live. */
+  /** Signs a JWT and records the token as valid. The JWT has a `jti` unless `equalTokensWithinASecond` is set. */
   protected issueToken(record: TokenRecord, header: JwtHeader, claims: object): string {
     const jti = this.equalTokensWithinASecond ? {} : { jti: randomUUID() };
     const token = signJwt(header, { ...claims, ...jti }, this.#signingKey);

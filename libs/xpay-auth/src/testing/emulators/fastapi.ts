@@ -5,7 +5,7 @@ interface FieldError {
   readonly type: string;
   readonly loc: readonly (string | number)[];
   readonly msg: string;
-  /** The rejected value. For a missing field of a model: the whole submitted object, password included. */
+  /** The rejected value. For a missing field of a model: the whole submitted object, including the password. */
   readonly input: unknown;
   readonly ctx?: Readonly<Record<string, unknown>>;
 }
@@ -35,8 +35,9 @@ const MESSAGES = {
 } as const;
 
 /**
- * An error in a field: a missing one, one of a JSON model that is not a string, or a body that is not an object where a model
- * is expected. A form is returned as it was sent, password included.
+ * An error in a field: a missing field (`missing`), a field of a JSON model that is not a string (`string_type`), or a body
+ * that is not an object where a model is expected (`model_attributes_type`). `input` of the last is the body as it was sent,
+ * including the password.
  */
 export function fieldError(type: keyof typeof MESSAGES, input: unknown, ...loc: readonly string[]): FieldError {
   return { type, loc: ['body', ...loc], msg: MESSAGES[type], input };
@@ -48,7 +49,7 @@ export function wrongGrantType(input: string, pattern: string): FieldError {
   return { type: 'string_pattern_mismatch', loc: ['body', 'grant_type'], msg, input, ctx: { pattern } };
 }
 
-/** A body that declares JSON and is not. */
+/** A body that is declared as JSON but is not JSON. */
 function notJson(): FieldError {
   const ctx = { error: 'Expecting value' };
   return { type: 'json_invalid', loc: ['body', 0], msg: 'JSON decode error', input: {}, ctx };
@@ -75,7 +76,7 @@ export async function formFields(request: WireRequest): Promise<Record<string, s
 export async function readLogin(request: WireRequest, body: LoginBody, strictGrantType: boolean): Promise<ReadLogin> {
   if (body === 'json') {
     const isJson = request.mediaType === 'application/json' && request.body.length > 0;
-    // `undefined` for malformed JSON, '' without a body, the raw text for another media type.
+    // The model is `undefined` for malformed JSON, '' without a body, and the raw text for another media type.
     return readModel(isJson ? jsonOf(request) : request.body.toString('utf8'));
   }
   const fields = await formFields(request);

@@ -15,8 +15,9 @@ export interface GiftStreamAccount extends EmulatedAccount {
 }
 
 /**
- * The behaviour of `/refresh`, which the vendor does not document. `rotate`: the new access token holds a new refresh token, the old one
- * is revoked. `keep`: it holds the same refresh token. `omit`: it holds none, and the old refresh token stays valid.
+ * The behaviour of `/refresh`, which the vendor does not document. `rotate`: the new access token holds a new refresh token,
+ * the old one is revoked. `keep`: it holds the same refresh token. `omit`: it holds none, and the old refresh token stays
+ * valid.
  */
 export type RefreshMode = 'rotate' | 'keep' | 'omit';
 

@@ -8,11 +8,11 @@ export interface LedgerEntry {
   readonly at: number;
   /** The HTTP method. */
   readonly method: string;
-  /** Without the query. */
+  /** The path without the query. */
   readonly path: string;
-  /** By names in lower case. */
+  /** The headers, with their names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
-  /** Parsed; `undefined` when no body came. */
+  /** The parsed body; `undefined` for a request without a body. */
   readonly body: unknown;
   /** HTTP status of the answer; `undefined` while there is none. */
   readonly status: number | undefined;
@@ -20,11 +20,11 @@ export interface LedgerEntry {
   readonly outcome: Outcome;
   /** The user name, if the emulator knows it. */
   readonly account?: string;
-  /** The request's own reference, where the dialect has one. */
+  /** The reference in the request, if its dialect has one. */
   readonly uuid?: string;
 }
 
-/** Beyond this many distinct paths only the total is counted. */
+/** Maximum number of paths that are counted separately. Requests at further paths count only in the total. */
 const MOST_PATHS = 10_000;
 
 /** Keeps the latest requests to an emulator and counts all of them. */
@@ -35,7 +35,7 @@ export abstract class RequestLedger {
   readonly #arrivals = new EventEmitter().setMaxListeners(0);
   readonly #size: number;
 
-  /** @param size how many requests are kept. Counts have no limit. */
+  /** @param size maximum number of kept requests. Counts have no limit. */
   constructor(size: number) {
     this.#size = size;
   }

@@ -106,7 +106,10 @@ export class ManualClock implements Clock {
     this.#sleptMs += ms;
   }
 
-  /** The first timer that is due at `target`. The set keeps timers in the order of their creation, so the older of equals is first. */
+  /**
+   * The first timer that is due at `target`. The set keeps timers in the order of their creation, so the older of equals is
+   * first.
+   */
   #firstDue(target: number): PendingTimer | undefined {
     let first: PendingTimer | undefined;
     for (const timer of this.#timers) {

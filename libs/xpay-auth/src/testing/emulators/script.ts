@@ -2,7 +2,10 @@
 export interface ScriptScope {
   /** Path without query; a trailing `*` means everything below. @default every path */
   readonly path?: string;
-  /** The user name that the body submits as `username` or `email`, in JSON or urlencoded, in exactly this spelling. @default any, or none */
+  /**
+   * The user name that the body submits as `username` or `email`, in JSON or urlencoded, in exactly this spelling. @default
+   * any, or none
+   */
   readonly username?: string;
 }
 

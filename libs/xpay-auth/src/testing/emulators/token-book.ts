@@ -52,7 +52,10 @@ const HASHES = { HS256: 'sha256', HS512: 'sha512' } as const;
 /** The header of a JWT (RFC 7519 §5). */
 export type JwtHeader = { readonly alg: keyof typeof HASHES; readonly typ: 'JWT' };
 
-/** A compact JWT. Header and claims keep the order of their keys, because some clients recognise a vendor's tokens by that order. */
+/**
+ * A compact JWT. Header and claims keep the order of their keys, because some clients recognise a vendor's tokens by that
+ * order.
+ */
 export function signJwt(header: JwtHeader, claims: object, key: Buffer): string {
   const parts = [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'));
   const signed = parts.join('.');

@@ -19,7 +19,10 @@ type Wallet = Body & { readonly username: string; readonly uuid: string; tag: st
 type Call = XPayCall & { readonly account: string };
 type Route = (call: Call, body: Body, now: number) => WireAnswer;
 
-/** Wallets, bills and transfers, the calls that need a token (https://docs.xpay.stream/wallets/search-wallets and its neighbours). */
+/**
+ * Wallets, bills and transfers, the calls that need a token (https://docs.xpay.stream/wallets/search-wallets and its
+ * neighbours).
+ */
 export class XPayBusiness {
   readonly payments: XPayPayment[] = [];
   readonly #wallets = new Map<string, Wallet[]>();

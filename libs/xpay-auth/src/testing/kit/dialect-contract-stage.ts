@@ -28,11 +28,11 @@ export type StagedCall = Pick<ApiCall, 'method' | 'path' | 'body'>;
 export interface DialectStage {
   /** The dialect under test. */
   readonly dialect: Dialect;
-  /** Base URL of a stand-in that behaves as the healthy upstream does, such as an emulator. */
+  /** Base URL of a stand-in that behaves like the upstream without failures, such as an emulator. */
   readonly baseUrl: string;
   /**
    * An account of the stand-in. Its secret must have `+`, `&`, `%`, `"`, a letter beyond ASCII and at least 16 characters, so
-   * that the contract detects a wrong encoding, and a secret in an error.
+   * that the contract detects a wrong encoding and a secret in an error.
    */
   readonly good: Credentials;
   /**
@@ -137,12 +137,12 @@ export class Rig {
     this.#secrets.push(...secrets.filter((secret) => secret !== undefined));
   }
 
-  /** Encodes an API call: that of the stage, except for the members of `more`. */
+  /** Encodes the API call of the stage. Members of `more` replace those of the call. */
   encode(token: AccessToken, more: Partial<ApiCall> = {}): UpstreamRequest {
     return this.dialect.api.encode({ ...this.stage.call, uuid: CALL_UUID, ...more }, token);
   }
 
-  /** The failure of an action. Fails unless it is an `XPayAuthError` without a secret. */
+  /** Returns the failure of an action. Fails unless the failure is an `XPayAuthError` without a secret. */
   async failureOf(action: () => unknown, what: string): Promise<XPayAuthError> {
     let outcome: unknown;
     try {
@@ -162,7 +162,10 @@ export class Rig {
   }
 }
 
-/** An upstream behind the library's own HTTP client: any status, no redirects, a maximum length. */
+/**
+ * An upstream that is called through the library's own HTTP client, which follows no redirects and limits the length of
+ * answers.
+ */
 export function upstreamAt(baseUrl: string): Upstream {
   const timeoutMs = 5_000;
   const transport = axiosTransport(createAxios({ timeoutMs, maxResponseBytes: MOST_BYTES }));

@@ -19,7 +19,7 @@ export class TestStandIn extends UpstreamStandIn implements OnModuleInit {
 
   constructor(@Inject(XPayTestUpstream) private readonly upstream: XPayTestUpstream) {
     super();
-    // Credentials of asUser() are valid in this process only. Production must not accept them.
+    // Credentials of asUser() need no account at an upstream, so an app in production must not accept them.
     if (process.env['NODE_ENV'] === 'production') {
       throw misused('it is for tests, and does not start with NODE_ENV=production.');
     }
@@ -65,7 +65,10 @@ export class TestStandIn extends UpstreamStandIn implements OnModuleInit {
   }
 }
 
-/** Adds a base URL, because in production it may come from the environment. `resolveOptions` rejects options that are no object. */
+/**
+ * Adds a base URL, because in production it may come from the environment. `resolveOptions` rejects options that are no
+ * object.
+ */
 function withBaseUrl(given: XPayAuthFactoryOptions): XPayAuthFactoryOptions {
   const { baseUrl, dialect } = given ?? {};
   const hasDefault = typeof dialect === 'object' ? dialect.defaultBaseUrl !== undefined : dialect !== 'password-login';
@@ -96,7 +99,7 @@ function testDialect(spoken: Dialect, upstream: XPayTestUpstream): Dialect {
   };
 }
 
-/** The body of a call as {@link XPayTestUpstream} records it: in JSON, whatever the production dialect sends. */
+/** The body of a call in JSON, as {@link XPayTestUpstream} records it. The production dialect may use another encoding. */
 function recorded(body: unknown): string {
   const fields: unknown = body instanceof URLSearchParams ? Object.fromEntries(body) : body;
   return JSON.stringify(fields, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value));

@@ -52,7 +52,10 @@ export class XPayTestUpstream {
     return upstream;
   }
 
-  /** Sets the data of every answer at this path, serialized to JSON. A call of a path without data fails and names this method. */
+  /**
+   * Sets the data of every answer at this path, serialized to JSON. A call of a path without data fails and names this
+   * method.
+   */
   answer(path: string, data: unknown): void {
     this.#answers.set(path, JSON.stringify(data ?? null));
   }
