@@ -5,7 +5,7 @@ import type { AuditEvent, AuditSink } from '../../core/audit-events.js';
 /**
  * Emits every check at the upstream, refusal, lockout, denial, login, logout and revocation when it happens. Events hold no
  * secret. A request without credentials emits no event. A request that a cache answers emits none either, but is counted in
- * {@link cacheHits}.
+ * {@link XPayAuditService.cacheHits}.
  */
 export class XPayAuditService implements OnModuleDestroy {
   /** Audit events of callers, as they occur. An error thrown by an observer is an uncaught error of the app. */
