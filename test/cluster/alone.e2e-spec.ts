@@ -230,6 +230,25 @@ describe('C6 · attempts', () => {
     expect(await late.who(asAda, '198.51.100.9')).toBe('too_many_attempts');
     expect(await late.who(asAda, '192.0.2.7')).toBe(ADA.username);
   });
+
+  it('I5 D9 · a trusted address that the store has lost is written again, also when the first attempt fails', async () => {
+    const asAda = basic(ADA.username, ADA.secretKey).authorization;
+    const perUser = { attempts: 5, windowMs: 3_600_000 };
+    {
+      await using one = await instances.boot({ store, attempts: { perUser } });
+      expect(await one.who(asAda, '192.0.2.7')).toBe(ADA.username);
+      store.flush();
+      const write = jest.spyOn(store, 'write').mockRejectedValue(new Error('no answer'));
+      await clock.advance(1_000);
+      expect(write).toHaveBeenCalled();
+      write.mockRestore();
+      await clock.advance(1_000);
+    }
+    await using late = await instances.boot({ store, attempts: { perUser } });
+    for (let i = 0; i < 5; i++) await guess(late.who, i);
+    expect(await late.who(asAda, '198.51.100.9')).toBe('too_many_attempts');
+    expect(await late.who(asAda, '192.0.2.7')).toBe(ADA.username);
+  });
 });
 
 function guess(who: Instance['who'], i: number): Promise<string> {

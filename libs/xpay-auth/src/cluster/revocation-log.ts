@@ -20,6 +20,8 @@ export interface RevocationLogParts {
   readonly onUser: (username: string) => void;
   /** All users were revoked, or the log can no longer tell which ones. */
   readonly onEverybody: () => void;
+  /** The store has lost its data. Returns what has to be written again. */
+  readonly onDataLost?: () => () => Promise<void>;
   /** The log was stopped before the store was available again. The other instances never learn of these. */
   readonly onLost?: (revokedUsers: readonly string[], logouts: number) => void;
 }
@@ -57,6 +59,7 @@ export class RevocationLog {
   #looking: Promise<void> | undefined;
   readonly #owedRevocations = new OwedActions();
   readonly #owedLogouts = new OwedActions();
+  readonly #owedData = new OwedActions();
   #stopped = false;
   #cancel: () => void = () => undefined;
   readonly #unsubscribe: () => void;
@@ -208,6 +211,7 @@ export class RevocationLog {
     this.#viewedAt = askedAt;
     void this.#owedRevocations.run();
     void this.#owedLogouts.run();
+    void this.#owedData.run();
   }
 
   /** Whether the store has lost revocations that it had: an old copy of it was restored. */
@@ -223,6 +227,7 @@ export class RevocationLog {
       this.#users.clear();
       this.#everybodyAt = 0;
       for (const [position, epoch] of this.#own) if (epoch !== page.epoch) this.#own.delete(position);
+      this.#restoreData();
     }
     this.#epoch = page.epoch;
     this.#newest = page.newest;
@@ -230,6 +235,14 @@ export class RevocationLog {
     for (const [user, position] of this.#users) if (position < page.oldest) this.#users.delete(user);
     if (isLost || isTorn) this.parts.onEverybody();
     for (const record of page.records) this.#hear(record);
+  }
+
+  /** Writes lost data again, here and, with a notification, on the other instances. */
+  #restoreData(): void {
+    const { store, onDataLost } = this.parts;
+    if (onDataLost === undefined) return;
+    this.#owedData.add({ run: onDataLost() });
+    void store.publish(this.#topic, 'lost').catch(() => undefined);
   }
 
   #hear({ position, index = EVERYBODY, value }: LogRecord): void {

@@ -32,8 +32,8 @@ export interface Attempts {
   /** Throws `too_many_attempts` when this process already knows that failures have used up a limit. Calls no store. */
   refuseLockedOut(by: Attempted): void;
   /**
-   * Reserves one attempt. Returns `undefined` when a limit is reached only because reservations are still open, here or on
-   * other instances. Throws `too_many_attempts` when failures have used it up; `store_unavailable` where only the store could
+   * Reserves one attempt. Returns `undefined` when the caller must wait: a limit is reached only because reservations are still
+   * open, here or on other instances, or the store has just lost its data, and with it whether the address is trusted. Throws `too_many_attempts` when failures have used it up; `store_unavailable` where only the store could
    * decide.
    */
   reserve(by: Attempted): Promise<ReservedAttempt | undefined>;
@@ -44,8 +44,8 @@ export interface Attempts {
   reserveEmpty(by: Attempted): ReservedAttempt;
   /** Costs nothing: the renewal of a cached caller. */
   free(by: Attempted): ReservedAttempt;
-  /** The store may have lost the trusted addresses. */
-  republish(): void;
+  /** The store has lost its data. Returns a function that writes the trusted addresses again; call it until it resolves. */
+  storeLostData(): () => Promise<void>;
 }
 
 const nothing = (): Promise<void> => Promise.resolve();
@@ -63,5 +63,5 @@ export const unlimitedAttempts: Attempts = {
   reserve: () => Promise.resolve(uncounted),
   reserveEmpty: () => uncounted,
   free: () => uncounted,
-  republish: () => undefined,
+  storeLostData: () => nothing,
 };

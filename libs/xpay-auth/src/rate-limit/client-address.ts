@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { BlockList, isIP, isIPv6 } from 'node:net';
 import type { Clock } from '../core/clock.js';
+import { XPayAuthError } from '../core/errors.js';
 import type { IncomingRequest } from '../core/incoming-request.js';
 import type { Store } from '../core/store.js';
 
@@ -125,44 +126,91 @@ const MOST_TRUSTED = 50_000;
 const TRUSTED_MS = 30 * 86_400_000;
 /** Ms after which a further success is written to the store again: a day, well before the entry there expires. */
 const REPUBLISH_AFTER_MS = 86_400_000;
+/** Ms within which connected instances notice that the store has lost its data, and write trusted addresses again. */
+const WAIT_AFTER_LOSS_MS = 500;
+/** The same in ms for instances that have yet to reconnect to the store. */
+const UNKNOWN_AFTER_LOSS_MS = 3_000;
+/** Trusted addresses that are written again at once: more could make the store time out. */
+const MOST_AT_ONCE = 16;
+
+export interface TrustedAddressesParts {
+  readonly clock: Clock;
+  readonly store?: Store | undefined;
+  /** Looks whether the store has lost its data, so that {@link TrustedAddresses.storeLostData} is called before it resolves. */
+  readonly checkStore?: (() => Promise<void>) | undefined;
+}
 
 /** Addresses from which a user was authenticated lately. Shared through the store, if there is one, in the background. */
 export class TrustedAddresses {
   /** When a user was last authenticated from an address, on the monotonic clock. */
   readonly #here = new LRUCache<string, number>({ max: MOST_TRUSTED });
   readonly #published = new LRUCache<string, number>({ max: MOST_TRUSTED });
+  /** When the store was last found to have lost its data, on the monotonic clock. */
+  #lostAt = -Infinity;
 
-  constructor(
-    private readonly clock: Clock,
-    private readonly store?: Store,
-  ) {}
+  constructor(private readonly parts: TrustedAddressesParts) {}
 
   add(key: string): void {
-    const now = this.clock.monotonic();
+    const now = this.#now();
     this.#here.set(key, now);
-    if (this.store === undefined || now - (this.#published.get(key) ?? -Infinity) < REPUBLISH_AFTER_MS) return;
-    this.#published.set(key, now);
-    // Generations of one pair only have to grow from day to day.
-    const entry = { value: '', generation: Math.floor(this.clock.now()), lifeMs: TRUSTED_MS };
-    void this.store.write({ kind: 'welcome', id: key }, entry).catch(() => this.#published.delete(key));
+    if (now - (this.#published.get(key) ?? -Infinity) >= REPUBLISH_AFTER_MS) void this.#publish(key).catch(ignore);
   }
 
-  /** The store may have lost everything: the next success of each pair is written again. */
-  republish(): void {
+  /** The store has lost its data. Returns a function that writes the trusted addresses again; call it until it resolves. */
+  storeLostData(): () => Promise<void> {
     this.#published.clear();
+    this.#lostAt = this.#now();
+    return async () => {
+      const missing = [...this.#here.keys()].filter((key) => !this.#published.has(key));
+      for (let i = 0; i < missing.length; i += MOST_AT_ONCE) {
+        await Promise.all(missing.slice(i, i + MOST_AT_ONCE).map((key) => this.#publish(key)));
+      }
+    };
   }
 
   /** Returns `undefined` when only the store could tell. Calls no store. */
   known(key: string | undefined): boolean | undefined {
     const trustedAt = key === undefined ? undefined : this.#here.get(key);
-    if (trustedAt !== undefined) return this.clock.monotonic() - trustedAt < TRUSTED_MS;
-    return key === undefined || this.store === undefined ? false : undefined;
+    if (trustedAt !== undefined) return this.#now() - trustedAt < TRUSTED_MS;
+    return key === undefined || this.parts.store === undefined ? false : undefined;
   }
 
-  /** Throws `store_unavailable` when only the store could tell. */
-  async has(key: string | undefined): Promise<boolean> {
+  /**
+   * Just after the store has lost its data, another instance may be about to write the address again: returns `undefined`, so that
+   * the caller waits, and then throws `store_unavailable`, as it does when only an unavailable store could tell.
+   */
+  async has(key: string | undefined): Promise<boolean | undefined> {
     const known = this.known(key);
-    if (known !== undefined || key === undefined) return known ?? false;
-    return (await this.store?.read({ kind: 'welcome', id: key })) !== undefined;
+    const { store, checkStore } = this.parts;
+    if (known !== undefined || key === undefined || store === undefined) return known ?? false;
+    if ((await store.read({ kind: 'welcome', id: key })) !== undefined) return true;
+    await checkStore?.();
+    const sinceLossMs = this.#now() - this.#lostAt;
+    if (sinceLossMs < WAIT_AFTER_LOSS_MS) return undefined;
+    if (sinceLossMs >= UNKNOWN_AFTER_LOSS_MS) return false;
+    const message =
+      'The shared store has lost its data, and the other instances may not have written trusted addresses again';
+    throw new XPayAuthError('store_unavailable', message, { retryAfterMs: 1_000 });
+  }
+
+  async #publish(key: string): Promise<void> {
+    const now = this.#now();
+    const lifeMs = TRUSTED_MS - (now - (this.#here.peek(key) ?? -Infinity));
+    if (this.parts.store === undefined || lifeMs <= 0) return;
+    this.#published.set(key, now);
+    try {
+      // Generations of one pair only have to grow from day to day.
+      const generation = Math.floor(this.parts.clock.now());
+      await this.parts.store.write({ kind: 'welcome', id: key }, { value: '', generation, lifeMs });
+    } catch (failure) {
+      this.#published.delete(key);
+      throw failure;
+    }
+  }
+
+  #now(): number {
+    return this.parts.clock.monotonic();
   }
 }
+
+const ignore = (): void => undefined;

@@ -2,7 +2,7 @@ import type { Attempted, AuditSink } from '../core/audit-events.js';
 import { lengthPrefixed } from '../core/cache-key.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { AttemptLimits, Attempts, ReservedAttempt } from './attempts.js';
-import { TrustedAddresses, UNKNOWN_ADDRESS, networkOf } from './client-address.js';
+import { TrustedAddresses, type TrustedAddressesParts, UNKNOWN_ADDRESS, networkOf } from './client-address.js';
 import { foldedUsername } from './folded-username.js';
 import { Limiter, type LimiterParts, type Reservation } from './limiter.js';
 
@@ -11,6 +11,7 @@ export interface CountedAttemptsParts extends LimiterParts {
   /** Digests the keys of the counters; the same on all instances that count together. */
   readonly digest: { of(text: string): string };
   readonly audit: AuditSink;
+  readonly checkStore?: TrustedAddressesParts['checkStore'];
 }
 
 /** Digests for one caller. */
@@ -35,11 +36,11 @@ export class CountedAttempts implements Attempts {
   readonly #trusted: TrustedAddresses;
 
   constructor(private readonly parts: CountedAttemptsParts) {
-    const { limits, clock, store } = parts;
+    const { limits } = parts;
     this.#perAddress = new Limiter('perAddress', limits.perAddress, parts);
     this.#perUserAndAddress = new Limiter('perUserAndAddress', limits.perUserAndAddress, parts);
     this.#perUser = new Limiter('perUser', limits.perUser, parts);
-    this.#trusted = new TrustedAddresses(clock, store);
+    this.#trusted = new TrustedAddresses(parts);
   }
 
   refuseLockedOut(by: Attempted): void {
@@ -50,7 +51,8 @@ export class CountedAttempts implements Attempts {
     const keys = this.#keysOf(by);
     // Before anything is counted: a caller who is known to be locked out costs no count.
     this.#refuseLockedOut(by, keys);
-    await this.#refuseUnlessTrusted(by, keys);
+    if (this.#perUser.lockedOutMs(keys.user) > 0 && !(await this.#passes(by, this.#perUser, keys.user, keys)))
+      return undefined;
     const reserved: Reservation[] = [];
     const attempt = this.#attempt(keys, reserved);
     try {
@@ -58,9 +60,7 @@ export class CountedAttempts implements Attempts {
       for (const [limiter, key] of this.#limitersOf(keys)) {
         const one = await limiter.reserve(key);
         if (one !== undefined) reserved.push(one);
-        else if (limiter !== this.#perUser || !(await this.#trusted.has(keys.origin))) {
-          const waitMs = limiter.lockedOutMs(key);
-          if (waitMs > 0) throw this.#lockedOut(by, limiter.name, waitMs);
+        else if (!(await this.#passes(by, limiter, key, keys))) {
           await attempt.refund();
           return undefined;
         }
@@ -84,8 +84,8 @@ export class CountedAttempts implements Attempts {
     return this.#attempt({ origin: this.#keysOf(by).origin }, []);
   }
 
-  republish(): void {
-    this.#trusted.republish();
+  storeLostData(): () => Promise<void> {
+    return this.#trusted.storeLostData();
   }
 
   /** @param reserved reservations to settle; the one of the address comes first, if there is an address */
@@ -105,7 +105,7 @@ export class CountedAttempts implements Attempts {
       refundAddress: async () => {
         await Promise.all(reserved.map((one, i) => (i === 0 && address !== undefined ? one.refund() : one.failed())));
       },
-      isFromTrustedAddress: () => this.#trusted.has(origin).catch(() => false),
+      isFromTrustedAddress: async () => (await this.#trusted.has(origin).catch(() => false)) === true,
     };
   }
 
@@ -118,9 +118,12 @@ export class CountedAttempts implements Attempts {
     }
   }
 
-  async #refuseUnlessTrusted(by: Attempted, { user, origin }: Keys): Promise<void> {
-    const waitMs = this.#perUser.lockedOutMs(user);
-    if (waitMs > 0 && !(await this.#trusted.has(origin))) throw this.#lockedOut(by, this.#perUser.name, waitMs);
+  /** Whether a caller may go on although this limit is reached; otherwise it waits. Throws when failures have used up the limit. */
+  async #passes(by: Attempted, limiter: Limiter, key: string, { origin }: Keys): Promise<boolean> {
+    const isTrusted = limiter === this.#perUser ? await this.#trusted.has(origin) : false;
+    const waitMs = limiter.lockedOutMs(key);
+    if (isTrusted === false && waitMs > 0) throw this.#lockedOut(by, limiter.name, waitMs);
+    return isTrusted === true;
   }
 
   #limitersOf(keys: Keys): (readonly [Limiter, string])[] {

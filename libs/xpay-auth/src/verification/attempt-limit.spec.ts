@@ -36,7 +36,7 @@ function limitBefore(answer: { code: XPayAuthErrorCode }) {
       reserve: () => Promise.resolve(attempt),
       reserveEmpty: () => attempt,
       free: () => attempt,
-      republish: () => undefined,
+      storeLostData: () => () => Promise.resolve(),
     },
     audit: () => undefined,
     next: {

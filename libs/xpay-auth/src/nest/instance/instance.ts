@@ -8,7 +8,7 @@ import type { Store, StoreNotice } from '../../core/store.js';
 import { refreshShare } from '../../core/lifetime.js';
 import { SleepAwareClock } from '../../async/system-clock.js';
 import { Instrumentation } from '../../core/instrumentation.js';
-import { unlimitedAttempts } from '../../rate-limit/attempts.js';
+import { type Attempts, unlimitedAttempts } from '../../rate-limit/attempts.js';
 import { CountedAttempts } from '../../rate-limit/counted-attempts.js';
 import { CredentialVerifier } from '../../verification/credential-verifier.js';
 import { guardedStore } from '../../cluster/guarded-store.js';
@@ -126,7 +126,7 @@ export function createInstance(
     instrumentation,
   };
   const limits = options.attempts;
-  const attempts =
+  const attempts: Attempts =
     limits === false
       ? unlimitedAttempts
       : new CountedAttempts({
@@ -134,18 +134,17 @@ export function createInstance(
           limits,
           store,
           digest: store ? { of: (text: string) => store.indexOf(lengthPrefixed([...scope, text])) } : digest,
+          checkStore: async () => log?.catchUp(),
         });
-  const log =
+  const log: RevocationLog | undefined =
     store &&
     new RevocationLog({
       store,
       clock,
       scope: lengthPrefixed(scope),
       onUser: (username) => sessions.userRevoked(username),
-      onEverybody: () => {
-        sessions.everyoneRevoked();
-        attempts.republish();
-      },
+      onEverybody: () => sessions.everyoneRevoked(),
+      onDataLost: () => attempts.storeLostData(),
       onLost: (users, logouts) => logger.error(lossOf(users, logouts)),
     });
   const cluster = store && log && { ...common, store, log, scope };
