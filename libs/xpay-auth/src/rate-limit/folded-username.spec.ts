@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { foldedUsername } from './folded-username.js';
+import { foldedUsername } from './attempts.js';
 
 const INVISIBLE = /[\s\p{M}\p{Cf}\p{Cc}\p{Default_Ignorable_Code_Point}]/gu;
 const shown = (text: string): boolean => text.replace(INVISIBLE, '') !== '';

@@ -10,7 +10,7 @@ import {
   standingFailure,
   withRetryAfter,
 } from '../async/backoff.js';
-import { foldedUsername } from '../rate-limit/folded-username.js';
+import { foldedUsername } from '../rate-limit/attempts.js';
 import { networkOf } from '../rate-limit/client-address.js';
 import type { Attempted } from '../core/audit-events.js';
 

@@ -6,7 +6,7 @@ import type { Credentials } from '../../core/credentials.js';
 import type { Dialect } from '../../core/ports.js';
 import type { Store } from '../../core/store.js';
 import type { Range } from '../../async/backoff.js';
-import type { Limit } from '../../rate-limit/attempts.js';
+import type { Limit } from '../../rate-limit/attempt-counter.js';
 import type { CredentialsExtractor } from '../../core/incoming-request.js';
 
 /** The names of the built-in dialects. `password-login` has no default `baseUrl`. */

@@ -1,21 +1,21 @@
 import { describe, expect, it } from '@jest/globals';
 import { ManualClock } from '../testing/emulators/manual-clock.js';
 import { MemoryStore } from '../testing/kit/memory-store.js';
-import { Limiter } from './limiter.js';
+import { AttemptCounter } from './attempt-counter.js';
 
 const limit = (attempts: number, windowMs = 60_000) => ({ attempts, windowMs });
 
-const fail = async (limiter: Limiter, key: string) => (await limiter.reserve(key))?.failed();
+const fail = async (limiter: AttemptCounter, key: string) => (await limiter.reserve(key))?.failed();
 
-describe('Limiter', () => {
+describe('AttemptCounter', () => {
   it('I5 · holds a bounded number of keys, and none of a caller who never fails', async () => {
     const clock = new ManualClock();
-    const limiter = new Limiter('perUser', limit(1), { clock }, 100);
+    const limiter = new AttemptCounter('perUser', limit(1), { clock }, 100);
     for (let i = 0; i < 1_000; i++) await fail(limiter, `key-${i}`);
     expect([limiter.size, limiter.lockedOutMs('key-999'), limiter.lockedOutMs('key-0')]).toEqual([100, 60_000, 0]);
 
     for (const store of [undefined, new MemoryStore(clock)]) {
-      const idle = new Limiter('perUser', limit(1), { clock, store });
+      const idle = new AttemptCounter('perUser', limit(1), { clock, store });
       for (let i = 0; i < 50; i++) await (await idle.reserve(`key-${i}`))?.refund();
       const open = await idle.reserve('key');
       expect([await idle.reserve('key'), idle.size]).toEqual([undefined, 1]);
@@ -28,7 +28,10 @@ describe('Limiter', () => {
   it('I5 · reservations of another instance that turn out right make callers wait, and lock no one out', async () => {
     const clock = new ManualClock();
     const store = new MemoryStore(clock);
-    const [one, other] = [1, 2].map(() => new Limiter('perUser', limit(2), { clock, store })) as [Limiter, Limiter];
+    const [one, other] = [1, 2].map(() => new AttemptCounter('perUser', limit(2), { clock, store })) as [
+      AttemptCounter,
+      AttemptCounter,
+    ];
     const open = await Promise.all([one.reserve('key'), one.reserve('key')]);
     expect([await other.reserve('key'), other.lockedOutMs('key'), other.size]).toEqual([undefined, 0, 0]);
     await open[0]?.failed();
@@ -45,7 +48,7 @@ describe('Limiter', () => {
   it('D9 · failures in an outage and failures in the store add up while both windows are open', async () => {
     const clock = new ManualClock();
     const store = new MemoryStore(clock);
-    const limiter = new Limiter('perUser', limit(3), { clock, store });
+    const limiter = new AttemptCounter('perUser', limit(3), { clock, store });
     await fail(limiter, 'key');
     await clock.advance(20_000);
     store.goAway();
@@ -63,7 +66,7 @@ describe('Limiter', () => {
   it('D9 · the failures of a window that the store has lost stay counted until it would have closed', async () => {
     const clock = new ManualClock();
     const store = new MemoryStore(clock);
-    const limiter = new Limiter('perUser', limit(2), { clock, store });
+    const limiter = new AttemptCounter('perUser', limit(2), { clock, store });
     await fail(limiter, 'key');
     await clock.advance(50_000);
     store.flush();
@@ -74,7 +77,10 @@ describe('Limiter', () => {
   it('D9 · a failure that the store has not counted as one still uses up the limit', async () => {
     const clock = new ManualClock();
     const store = new MemoryStore(clock);
-    const [one, other] = [1, 2].map(() => new Limiter('perUser', limit(1), { clock, store })) as [Limiter, Limiter];
+    const [one, other] = [1, 2].map(() => new AttemptCounter('perUser', limit(1), { clock, store })) as [
+      AttemptCounter,
+      AttemptCounter,
+    ];
     const reserved = await one.reserve('key');
     store.goAway();
     await reserved?.failed();

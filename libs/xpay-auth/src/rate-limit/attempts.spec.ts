@@ -4,8 +4,7 @@ import type { XPayAuthError } from '../core/errors.js';
 import type { Store } from '../core/store.js';
 import { MemoryStore } from '../testing/kit/memory-store.js';
 import { ManualClock } from '../testing/emulators/manual-clock.js';
-import type { AttemptLimits, ReservedAttempt } from './attempts.js';
-import { CountedAttempts } from './counted-attempts.js';
+import { type AttemptLimits, CountedAttempts, type ReservedAttempt } from './attempts.js';
 import type { AuditEvent } from '../core/audit-events.js';
 
 const limit = (attempts: number, windowMs = 60_000) => ({ attempts, windowMs });
