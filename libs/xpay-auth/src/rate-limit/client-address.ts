@@ -126,17 +126,17 @@ const MOST_TRUSTED = 50_000;
 const TRUSTED_MS = 30 * 86_400_000;
 /** Ms after which a further success is written to the store again: a day, well before the entry there expires. */
 const REPUBLISH_AFTER_MS = 86_400_000;
-/** Ms within which connected instances notice that the store has lost its data, and write trusted addresses again. */
+/** Ms for which a caller waits after the store has lost its data. Connected instances write trusted addresses again within less. */
 const WAIT_AFTER_LOSS_MS = 500;
-/** The same in ms for instances that have yet to reconnect to the store. */
+/** Ms after the loss during which a missing address may still be trusted, because other instances may have to reconnect first. */
 const UNKNOWN_AFTER_LOSS_MS = 3_000;
-/** Trusted addresses that are written again at once: more could make the store time out. */
+/** Trusted addresses that are written again at the same time. With more of them, calls of the store could time out. */
 const MOST_AT_ONCE = 16;
 
 export interface TrustedAddressesParts {
   readonly clock: Clock;
   readonly store?: Store | undefined;
-  /** Looks whether the store has lost its data, so that {@link TrustedAddresses.storeLostData} is called before it resolves. */
+  /** Checks whether the store has lost its data. If it has, {@link TrustedAddresses.storeLostData} is called first. */
   readonly checkStore?: (() => Promise<void>) | undefined;
 }
 
@@ -153,7 +153,9 @@ export class TrustedAddresses {
   add(key: string): void {
     const now = this.#now();
     this.#here.set(key, now);
-    if (now - (this.#published.get(key) ?? -Infinity) >= REPUBLISH_AFTER_MS) void this.#publish(key).catch(ignore);
+    if (now - (this.#published.get(key) ?? -Infinity) >= REPUBLISH_AFTER_MS) {
+      void this.#publish(key).catch(() => undefined);
+    }
   }
 
   /** The store has lost its data. Returns a function that writes the trusted addresses again; call it until it resolves. */
@@ -176,8 +178,9 @@ export class TrustedAddresses {
   }
 
   /**
-   * Just after the store has lost its data, another instance may be about to write the address again: returns `undefined`, so that
-   * the caller waits, and then throws `store_unavailable`, as it does when only an unavailable store could tell.
+   * Returns `undefined` when the caller has to wait: the store has just lost its data, and another instance may be about to write
+   * this address again. Throws `store_unavailable` if the address is still missing after that wait, and if only an unavailable
+   * store could tell.
    */
   async has(key: string | undefined): Promise<boolean | undefined> {
     const known = this.known(key);
@@ -212,5 +215,3 @@ export class TrustedAddresses {
     return this.parts.clock.monotonic();
   }
 }
-
-const ignore = (): void => undefined;
