@@ -192,6 +192,19 @@ describe('C6 · attempts', () => {
     },
   );
 
+  it('I5 · the lockout of an address does not reject a caller from another address who shares its check', async () => {
+    const perAddress = { attempts: 2, windowMs: 3_600_000 };
+    await using one = await instances.boot({ store, attempts: { perAddress } });
+    await using other = await instances.boot({ store, attempts: { perAddress } });
+    const asAda = basic(ADA.username, ADA.secretKey).authorization;
+    for (let i = 0; i < 2; i++) await guess(one.who, i);
+    const addresses = ['198.51.100.9', '192.0.2.7', '198.51.100.9', '192.0.2.8', '192.0.2.7'];
+    const outcomes = await Promise.all(addresses.map((address) => other.who(asAda, address)));
+    expect(outcomes).toEqual(
+      addresses.map((address) => (address === '198.51.100.9' ? 'too_many_attempts' : ADA.username)),
+    );
+  });
+
   it('I5 · an address trusted on one instance is trusted on all when an attacker has used up the budget', async () => {
     const perUser = { attempts: 5, windowMs: 60_000 };
     await using one = await instances.boot({ store, attempts: { perUser }, verification: { periodMs: 1 } });

@@ -1,8 +1,10 @@
 import { LRUCache } from 'lru-cache';
 import { SingleFlight } from '../async/promises.js';
-import type { AuditSink } from '../core/audit-events.js';
+import type { Attempted, AuditSink } from '../core/audit-events.js';
 import type { Clock } from '../core/clock.js';
+import { XPayAuthError } from '../core/errors.js';
 import type { Instrumentation } from '../core/instrumentation.js';
+import { networkOf } from '../rate-limit/client-address.js';
 import {
   type Authenticator,
   type PresentedCredentials,
@@ -33,6 +35,8 @@ export class NegativeCache implements Authenticator {
   /** On the monotonic clock, by {@link PresentedCredentials.checkKey}. */
   readonly #rejectedAt = new LRUCache<string, number>({ max: MOST_REJECTED });
   readonly #flights: SingleFlight<Verified>;
+  /** The network of the caller who is locked out, by the failure that all callers of its flight receive. */
+  readonly #lockedOut = new WeakMap<Error, string>();
 
   constructor(private readonly parts: NegativeCacheParts) {
     const { instrumentation } = parts;
@@ -41,14 +45,24 @@ export class NegativeCache implements Authenticator {
 
   async authenticate(presented: PresentedCredentials): Promise<Verified> {
     const { clock, policy, audit } = this.parts;
-    const { checkKey } = presented;
+    const { by, checkKey } = presented;
     const rejectedAt = this.#rejectedAt.get(checkKey) ?? -Infinity;
     if (clock.monotonic() - rejectedAt < policy.refusedPeriodMs) {
       throw rejection(audit, presented, 'rejected a moment ago');
     }
     // A renewal goes on without its client.
     const onLeave = presented.isRenewal ? undefined : presented.onDisconnect;
-    return this.#flights.run(checkKey, (callers) => this.#check({ ...presented, callers }), onLeave);
+    const join = (key: string): Promise<Verified> =>
+      this.#flights.run(key, (callers) => this.#check({ ...presented, callers }), onLeave);
+    try {
+      return await join(checkKey);
+    } catch (failure) {
+      const lockedOut = this.#lockedOut.get(failure as Error);
+      const network = networkKeyOf(by);
+      if (lockedOut === undefined || lockedOut === network) throw failure;
+      // The caller who began the check has another address, and its lockout does not apply to this one.
+      return join(`${checkKey} ${network}`);
+    }
   }
 
   /** Records a rejection before the flight ends, so that every caller finds one of them. */
@@ -57,7 +71,16 @@ export class NegativeCache implements Authenticator {
       return await this.parts.next.authenticate(presented);
     } catch (failure) {
       if (isRejection(failure)) this.#rejectedAt.set(presented.checkKey, this.parts.clock.monotonic());
+      else if (isLockout(failure)) this.#lockedOut.set(failure, networkKeyOf(presented.by));
       throw failure;
     }
   }
+}
+
+function isLockout(failure: unknown): failure is XPayAuthError {
+  return failure instanceof XPayAuthError && failure.code === 'too_many_attempts';
+}
+
+function networkKeyOf({ address }: Attempted): string {
+  return address === undefined ? '' : networkOf(address);
 }
