@@ -205,6 +205,18 @@ describe('C6 · attempts', () => {
     );
   });
 
+  it('I5 C3 · a caller whose address is trusted shares no 503 with one whose address only an unavailable store knows', async () => {
+    const perUser = { attempts: 5, windowMs: 3_600_000 };
+    await using one = await instances.boot({ store, attempts: { perUser }, verification: { periodMs: 1 } });
+    const asAda = basic(ADA.username, ADA.secretKey).authorization;
+    expect(await one.who(asAda, '192.0.2.7')).toBe(ADA.username);
+    for (let i = 0; i < 5; i++) await guess(one.who, i);
+    await clock.advance(10);
+    store.goAway();
+    const outcomes = await Promise.all(['192.0.2.8', '192.0.2.7'].map((address) => one.who(asAda, address)));
+    expect(outcomes).toEqual(['store_unavailable', ADA.username]);
+  });
+
   it('I5 · an address trusted on one instance is trusted on all when an attacker has used up the budget', async () => {
     const perUser = { attempts: 5, windowMs: 60_000 };
     await using one = await instances.boot({ store, attempts: { perUser }, verification: { periodMs: 1 } });

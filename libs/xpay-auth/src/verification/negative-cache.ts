@@ -35,8 +35,8 @@ export class NegativeCache implements Authenticator {
   /** On the monotonic clock, by {@link PresentedCredentials.checkKey}. */
   readonly #rejectedAt = new LRUCache<string, number>({ max: MOST_REJECTED });
   readonly #flights: SingleFlight<Verified>;
-  /** The network of the caller who is locked out, by the failure that all callers of its flight receive. */
-  readonly #lockedOut = new WeakMap<Error, string>();
+  /** The network of the caller whose address is refused, by the failure that all callers of its flight receive. */
+  readonly #refusedNetworks = new WeakMap<Error, string>();
 
   constructor(private readonly parts: NegativeCacheParts) {
     const { instrumentation } = parts;
@@ -57,10 +57,10 @@ export class NegativeCache implements Authenticator {
     try {
       return await join(checkKey);
     } catch (failure) {
-      const lockedOut = this.#lockedOut.get(failure as Error);
+      const refused = this.#refusedNetworks.get(failure as Error);
       const network = networkKeyOf(by);
-      if (lockedOut === undefined || lockedOut === network) throw failure;
-      // The caller who began the check has another address, and its lockout does not apply to this one.
+      if (refused === undefined || refused === network) throw failure;
+      // The caller who began the check has another address, and the failure does not apply to this one.
       return join(`${checkKey} ${network}`);
     }
   }
@@ -71,14 +71,15 @@ export class NegativeCache implements Authenticator {
       return await this.parts.next.authenticate(presented);
     } catch (failure) {
       if (isRejection(failure)) this.#rejectedAt.set(presented.checkKey, this.parts.clock.monotonic());
-      else if (isLockout(failure)) this.#lockedOut.set(failure, networkKeyOf(presented.by));
+      else if (isOfAddress(failure)) this.#refusedNetworks.set(failure, networkKeyOf(presented.by));
       throw failure;
     }
   }
 }
 
-function isLockout(failure: unknown): failure is XPayAuthError {
-  return failure instanceof XPayAuthError && failure.code === 'too_many_attempts';
+/** Whether the attempt was refused because of the address, which is locked out or which only the store knows. */
+function isOfAddress(failure: unknown): failure is XPayAuthError {
+  return failure instanceof XPayAuthError && ['too_many_attempts', 'store_unavailable'].includes(failure.code);
 }
 
 function networkKeyOf({ address }: Attempted): string {
