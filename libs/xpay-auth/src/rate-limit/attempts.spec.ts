@@ -179,6 +179,20 @@ describe('a known lockout', () => {
     expect(counters({}).refusesLockedOut('ada')).toBe(false);
   });
 
+  it('I5 D9 · is no 429 for 3 s after the store has lost its data: the caller waits 0.5 s, then gets store_unavailable', async () => {
+    const { attempts, tryToReserve, guess, clock } = counters({ perUser: limit(1) }, new MemoryStore());
+    await guess('ada', '198.51.100.1');
+    void attempts.storeLostData();
+    await clock.advance(499);
+    expect(await tryToReserve('ada', '192.0.2.1')).toBeUndefined();
+    await clock.advance(1);
+    await expect(tryToReserve('ada', '192.0.2.1')).rejects.toMatchObject({ code: 'store_unavailable' });
+    await clock.advance(2_499);
+    await expect(tryToReserve('ada', '192.0.2.1')).rejects.toMatchObject({ code: 'store_unavailable' });
+    await clock.advance(1);
+    await expect(tryToReserve('ada', '192.0.2.1')).rejects.toMatchObject({ code: 'too_many_attempts' });
+  });
+
   it('I5 · without a store, is refused unless the address is trusted here', async () => {
     const { reserve, guess, refusesLockedOut } = counters({ perUser: limit(1) });
     await (await reserve('ada', '192.0.2.1')).succeeded();
