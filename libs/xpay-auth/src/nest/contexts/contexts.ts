@@ -11,7 +11,7 @@ import type { Denial, RequestContext } from './request-context.js';
 import { rpcContext } from './rpc.context.js';
 import { socketContext } from './socket.context.js';
 
-/** Headers of exceptions that a guard threw, with the challenge of the instance that rejected the caller. */
+/** The response headers of exceptions from guards. The challenge in them is that of the instance that rejected the caller. */
 const headersByException = new WeakMap<object, Record<string, string>>();
 
 /** HTTP requests, of Express and Fastify. */
@@ -36,12 +36,12 @@ const httpContext: RequestContext = {
   },
 };
 
-/** Returns the headers that were set with this exception, if a guard threw it. */
+/** Returns the response headers of an exception from a guard; `undefined` for any other exception. */
 export function headersOfException(exception: object): Record<string, string> | undefined {
   return headersByException.get(exception);
 }
 
-/** Returns the exception to throw. Sets its headers before, so that an app's own catch-all filter sends them too. */
+/** Returns the exception to throw. Sets its response headers already, so that an app's own exception filter sends them too. */
 function exceptionOf({ failure, challenge, host, adapter }: Denial): HttpException {
   const exception = toHttpException(failure);
   const headers = headersOf(failure, challenge);
@@ -57,14 +57,14 @@ function responseOf(host: ArgumentsHost): unknown {
   return host.switchToHttp().getResponse();
 }
 
-/** Returns the request. `switchToHttp()` would create three functions on the context each time. */
+/** Returns the request. Avoids `switchToHttp()`, because each call of it creates three functions. */
 function requestOf(context: ArgumentsHost): IncomingRequest {
   return context.getArgByIndex<IncomingRequest>(0);
 }
 
 /**
- * The kinds of context, by Nest's name for them. The packages of those beside HTTP are loaded when their first caller is
- * rejected, so an app without such a context needs none of them.
+ * The kinds of context, by Nest's names. The package of a kind other than HTTP is loaded when the first caller of that kind is
+ * rejected, so an app without GraphQL, for example, does not need the package `graphql`.
  */
 const CONTEXTS: ReadonlyMap<string, RequestContext> = new Map([
   ['http', httpContext],
@@ -73,7 +73,7 @@ const CONTEXTS: ReadonlyMap<string, RequestContext> = new Map([
   ['rpc', rpcContext],
 ]);
 
-/** Refuses any other kind of context, whose credentials we cannot find. */
+/** Rejects any other kind of context, because the library does not know where such a context has its credentials. */
 const unknownContext: RequestContext = {
   operationOf: refuseUnknown,
   requestOf: refuseUnknown,
@@ -87,14 +87,14 @@ export function contextOf(host: ArgumentsHost): RequestContext {
   return CONTEXTS.get(host.getType<string>()) ?? unknownContext;
 }
 
-/** Returns the caller that was authenticated for this operation; `undefined` where none was. */
+/** Returns the caller who was authenticated for this operation; `undefined` if there is none. */
 export function callerOf(host: ExecutionContext): Principal | undefined {
   const { access, declared, instance = DEFAULT_INSTANCE } = requirementOf(host.getClass(), host.getHandler());
-  // A public field has no caller, also where another field of its operation has one.
+  // A public GraphQL field has no caller, even if another field of the same operation has one.
   if (access === 'public' && host.getType() !== 'http') return undefined;
   const operation = contextOf(host).operationOf(host);
-  const isOurs = declared && access !== 'public';
-  return decided(operation, instance) ?? (isOurs ? undefined : decidedByPassport(operation));
+  const isGuarded = declared && access !== 'public';
+  return decided(operation, instance) ?? (isGuarded ? undefined : decidedByPassport(operation));
 }
 
 function refuseUnknown(host: ArgumentsHost): never {

@@ -5,14 +5,15 @@ import type { XPayInstances } from '../instance/xpay-instances.js';
 import { headersOf } from '../exceptions/http-exception.js';
 import { headersOfException } from './contexts.js';
 
-/** The instances of each app in this process, by the object that its platform puts on requests. */
+/** The instances of each app in this process, by the object that represents the app in a request of its platform. */
 const instancesByApp = new WeakMap<object, XPayInstances>();
 
 /**
  * Returns the response headers for a failure of this library: `Cache-Control: no-store`, `WWW-Authenticate` with a 401 or
- * 403, `Retry-After` with a 429 or 503. Names are in lower case. For exception filters of an app, which may pass whatever
- * they catch: an `XPayAuthError`, or the exception that a guard threw with one as its cause. Any other error, and a context
- * that is not HTTP, has no headers: `{}`. On a platform other than Express and Fastify a 401 has no challenge here.
+ * 403, `Retry-After` with a 429 or 503. Names are in lower case. An exception filter of an app may pass any error that it
+ * catches. Headers are returned for an `XPayAuthError`, and for an exception from a guard with an `XPayAuthError` as its cause.
+ * Returns `{}` for any other error, and in any context other than HTTP. On a platform other than Express and Fastify, a 401 that
+ * no guard threw has no challenge.
  *
  * RFC 9110 §10.2.3 and §11.6.1, RFC 6750 §3, RFC 9111 §5.2.2.5.
  */
@@ -26,19 +27,22 @@ export function failureHeaders(error: unknown, host: ArgumentsHost): Record<stri
   return headersOf(failure, instance?.strategy.challengeContext(request));
 }
 
-/** An app whose instances make the challenge, by Express's `app` or Fastify's root instance. */
+/** Records the instances of an app. `platformApp` is Express's `app` or Fastify's root instance. */
 export function registerApp(platformApp: unknown, instances: XPayInstances): void {
   if (isObject(platformApp)) instancesByApp.set(platformApp, instances);
 }
 
-/** Another status than that of the cause is the app's own answer. */
+/** Returns the failure in an error. An exception whose status differs from that of its cause is an answer of the app's own. */
 function failureIn(error: unknown): XPayAuthError | undefined {
   if (error instanceof XPayAuthError) return error;
   if (!(error instanceof HttpException) || !(error.cause instanceof XPayAuthError)) return undefined;
   return error.getStatus() === error.cause.getStatus() ? error.cause : undefined;
 }
 
-/** Fastify derives the instance of a plugin from the root's (its `server` has the root as a prototype). */
+/**
+ * Returns the instances of the app that received this request. Within a Fastify plugin, `server` is an object that has the root
+ * instance in its prototype chain.
+ */
 function instancesOf(request: unknown): XPayInstances | undefined {
   const { app, server } = (request ?? {}) as { app?: unknown; server?: unknown };
   for (const found of [app, server]) {

@@ -10,8 +10,8 @@ import { takeOff, wholeRequest } from './held-request.js';
 import { loadGraphQL } from './packages.js';
 
 /**
- * Fields of GraphQL. The request is looked for in the GraphQL context, as `req`, `request` or `reply.request`. An operation
- * over graphql-ws presents what its connection was opened with. Each operation is one decision, and so is each event of a
+ * GraphQL fields. The request is `req`, `request` or `reply.request` in the GraphQL context. An operation over graphql-ws has
+ * the credentials with which its connection was opened. There is one decision for each operation, and one for each event of a
  * subscription.
  */
 export const graphqlContext: RequestContext = {
@@ -25,7 +25,7 @@ export const graphqlContext: RequestContext = {
 
   accept(host, principal, strip) {
     const context = contextValue(host);
-    // Another field of the operation may have a caller, of another instance.
+    // An anonymous caller does not clear `request.user`, because another instance may have set it for another field.
     if (principal === undefined || subscriptionSocket(context) !== undefined) return;
     const request = requestIn(context);
     if (!isUpgrade(request)) setUser(request, principal);
@@ -46,7 +46,7 @@ export const graphqlContext: RequestContext = {
 
 const rejections = new WeakSet<object>();
 
-/** A `GraphQLError` by which this library rejected a field, for `@Catch()` and `instanceof`: no error of the app. */
+/** Matches each `GraphQLError` with which this library rejected a field, for `@Catch()` and `instanceof`. */
 export class GraphQLRejection {
   static [Symbol.hasInstance](thrown: unknown): boolean {
     return rejections.has(thrown as object);
@@ -56,11 +56,11 @@ export class GraphQLRejection {
 function extensionsOf(failure: XPayAuthError, challenge: ChallengeContext | undefined): Record<string, unknown> {
   const { errorCode, statusCode } = failure.getResponse();
   return {
-    // Apollo's code where it has one, and in its manner where it has none.
+    // Apollo's own code for a 401. Any other code is Nest's name of the status, which has the form of Apollo's codes.
     code: statusCode === 401 ? 'UNAUTHENTICATED' : HttpStatus[statusCode],
     errorCode,
     ...detailsOf(failure),
-    // Apollo's own: it sets them on the answer and takes them out of it.
+    // Apollo Server sets this status and these headers on the HTTP response, and removes the field from the response body.
     http: { status: statusCode, headers: new Map(Object.entries(headersOf(failure, challenge))) },
   };
 }
@@ -78,13 +78,16 @@ function requestIn(context: object): IncomingRequest {
   return found;
 }
 
-/** Whether this request opened a socket. It outlives every operation, so none may leave its user there. */
+/** Whether this request opened a socket. Such a request outlives its operations, so no operation may set its user there. */
 function isUpgrade(request: IncomingRequest): boolean {
   const { upgrade } = (request.raw ?? request) as { upgrade?: unknown };
   return upgrade === true;
 }
 
-/** Returns the connection parameters of a graphql-ws connection. Its context is where HTTP has the request. */
+/**
+ * Returns the handshake of the graphql-ws connection of this operation, if it has one. The context of graphql-ws is in `req`,
+ * where an operation over HTTP has its request, or it is the GraphQL context itself.
+ */
 function subscriptionSocket(context: object): IncomingRequest | undefined {
   const { req } = context as { req?: unknown };
   for (const connection of [req, context]) {
@@ -107,13 +110,14 @@ function noRequest(): XPayAuthError {
   );
 }
 
-/** Keys of events, by `variableValues`, then by root value. */
+/** The objects that identify events of subscriptions, by `variableValues`, then by root value. */
 const events = new WeakMap<object, WeakMap<object, object>>();
 
 /**
- * Returns an object that belongs to one operation, or to one event of a subscription: `info.variableValues`, which graphql-js
- * creates for each execution. Requests and contexts are shared by the operations of a batch and of a connection, and
- * `info.operation` by all executions of a document that a server keeps. Throws `configuration` where the driver has none.
+ * Returns an object that belongs to only one operation, or to only one event of a subscription. It is `info.variableValues`,
+ * which graphql-js creates for each execution, or an object for each pair of `info.variableValues` and root value. The operations
+ * of a batch or of a connection share the request and the context, and all executions of a cached document share
+ * `info.operation`. Throws `configuration` if the driver provides no `info.variableValues`.
  */
 function operationOf(host: ArgumentsHost): object {
   const { variableValues, rootValue } = argumentsOf(host).info;
@@ -121,7 +125,10 @@ function operationOf(host: ArgumentsHost): object {
   throw new XPayAuthError('configuration', 'The GraphQL driver hands over no info.variableValues for its operations');
 }
 
-/** Executors such as that of graphql-tools use one `variableValues` for all events of a subscription; an event is the root value. */
+/**
+ * Returns the object for a pair of `variableValues` and root value. Some executors, such as that of graphql-tools, use one
+ * `variableValues` for all events of a subscription. Each event has a root value of its own.
+ */
 function eventOf(variableValues: object, rootValue: object): object {
   let ofExecution = events.get(variableValues);
   if (ofExecution === undefined) events.set(variableValues, (ofExecution = new WeakMap()));
@@ -135,7 +142,7 @@ interface ResolverArguments {
   readonly info: { readonly variableValues?: unknown; readonly rootValue?: unknown };
 }
 
-/** The last two arguments of a resolver. A reference resolver of a federation has one argument before them, others have two. */
+/** Returns the last two arguments of a resolver. A reference resolver of a federation has three arguments, any other has four. */
 function argumentsOf(host: ArgumentsHost): ResolverArguments {
   const args: readonly unknown[] = host.getArgs();
   const [context, info] = args.slice(args.length === 3 ? 1 : 2);

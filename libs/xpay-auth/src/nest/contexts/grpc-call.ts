@@ -5,7 +5,7 @@ import type { FailureStatus } from '../../core/failures.js';
 import { detailsOf, failureMessage, headersOf, type FailureMessage } from '../exceptions/http-exception.js';
 import type { IncomingRequest } from '../../core/incoming-request.js';
 
-/** Metadata of grpc-js, which this library never loads. */
+/** The metadata class of grpc-js. Declared here, because this library never loads grpc-js. */
 interface GrpcMetadata {
   getMap(): Readonly<Record<string, unknown>>;
   get(key: string): readonly unknown[];
@@ -22,25 +22,25 @@ export interface GrpcCall {
   emit(event: 'error', status: object): unknown;
 }
 
-/** Returns the call if this is a handler of gRPC. Nest passes it last; to `@GrpcStreamCall()` first. */
+/** Returns the call of a gRPC handler; `undefined` for any other. Nest passes the call last, but first to `@GrpcStreamCall()`. */
 export function grpcCallOf(host: ArgumentsHost): GrpcCall | undefined {
   const [first, , third] = host.getArgs<unknown[]>();
   return [third, first].find(isCall);
 }
 
-/** The metadata as header lines, and the peer as their connection. A value that is no text is an empty line. */
+/** Returns the metadata as headers, and the peer as the connection. A value that is not a string becomes an empty string. */
 export function requestOfCall(call: GrpcCall): Required<Pick<IncomingRequest, 'headers' | 'rawHeaders' | 'socket'>> {
   const { metadata } = call;
   const lines = Object.keys(metadata.getMap()).flatMap((key) =>
     metadata.get(key).map((value) => [key, typeof value === 'string' ? value : ''] as const),
   );
-  // The first of several values, as Node's headers have it.
+  // Reversed, so that the first of several values remains, as in Node's `headers`.
   const headers = Object.fromEntries(lines.toReversed());
   const remoteAddress = addressOfPeer(call.getPeer());
   return { headers, rawHeaders: lines.flat(), socket: { remoteAddress, destroyed: call.cancelled === true } };
 }
 
-/** The message of other transports, with the fields that Nest passes to grpc-js as the status of the call. */
+/** The failure message of the other transports, with the fields that Nest passes to grpc-js as the status of the call. */
 export interface GrpcFailure extends FailureMessage {
   readonly code: number;
   readonly details: string;
@@ -58,7 +58,7 @@ export function grpcFailure(
   const trailers = {
     'error-code': failure.code,
     ...headers,
-    // Server pushback: the retry policy of a client waits for it (gRFC A6).
+    // Server pushback (gRFC A6): a client with a retry policy waits for this time.
     ...(retryAfterMs !== undefined && { 'grpc-retry-pushback-ms': String(Math.ceil(retryAfterMs)) }),
   };
   const metadata = new (call.metadata.constructor as new () => GrpcMetadata)();
@@ -68,8 +68,9 @@ export function grpcFailure(
 }
 
 /**
- * Ends the call of a `@GrpcStreamCall()` with this status and returns `true`; `false` for any other handler, whose status Nest
- * sends. Nest sends none for such a handler, and leaves its rejected promise unhandled, which ends the process.
+ * Ends the call of a `@GrpcStreamCall()` handler with this status and returns `true`. Returns `false` for any other handler,
+ * because Nest sends its status. For a `@GrpcStreamCall()` handler, Nest sends no status and leaves the rejected promise
+ * unhandled, which would end the process.
  */
 export function endStreamCall(host: ArgumentsHost, status: object): boolean {
   const [first, callback] = host.getArgs<unknown[]>();
@@ -79,7 +80,7 @@ export function endStreamCall(host: ArgumentsHost, status: object): boolean {
   return true;
 }
 
-/** Statuses of gRPC by those of HTTP. UNAVAILABLE is only what a retry may help: a 502 is INTERNAL. */
+/** gRPC status codes by HTTP status. A 502 is INTERNAL, because UNAVAILABLE means that a retry may help. */
 const CODES: Readonly<Record<FailureStatus, number>> = {
   400: 3, // INVALID_ARGUMENT
   401: 16, // UNAUTHENTICATED
@@ -97,7 +98,7 @@ function isCall(value: unknown): value is GrpcCall {
   return typeof getPeer === 'function' && typeof metadata?.getMap === 'function';
 }
 
-/** Without the port. A Unix socket has no address. */
+/** Returns the address of a peer without its port. A Unix socket has no address: its peer is `unknown`. */
 function addressOfPeer(peer: string): string | undefined {
   if (peer === 'unknown') return undefined;
   const end = peer.lastIndexOf(':');

@@ -3,18 +3,19 @@ import { isAbsent } from '../../core/json-object.js';
 import type { IncomingRequest } from '../../core/incoming-request.js';
 import { type HeldRequest, takeOff } from './held-request.js';
 
-/** The request that opened a socket, in the terms of Node's `http.IncomingMessage`. */
+/** The request that opened a socket, with the property names of Node's `http.IncomingMessage`. */
 export interface UpgradeRequest extends IncomingRequest {
   /** The requested path, query included. */
   readonly url?: string | undefined;
 }
 
-/** The handshake of each open socket. An entry is removed with its socket. */
+/** The handshake of each open socket. */
 const handshakes = new WeakMap<object, HeldRequest>();
 
 /**
- * Takes what a socket presented off it, headers and `auth`, and holds it for as long as the socket exists: every message is
- * decided by it. The second call returns what the first one took.
+ * Removes the credentials from the headers and the `auth` of a socket, and returns a copy of the handshake that has them. Every
+ * message of the socket is checked by this copy, which is kept as long as the socket exists. Later calls for the socket return
+ * the same copy.
  */
 export function holdHandshake(socket: object, request: UpgradeRequest, auth: unknown): HeldRequest {
   const present = handshakes.get(socket);
@@ -25,7 +26,7 @@ export function holdHandshake(socket: object, request: UpgradeRequest, auth: unk
   return held;
 }
 
-/** Returns what this socket presented. Throws `configuration` where that is unknown. */
+/** Returns the handshake of this socket, credentials included. Throws `configuration` if the handshake is unknown. */
 export function handshakeOf(socket: unknown, request?: UpgradeRequest): HeldRequest {
   const { handshake, request: own } = (socket ?? {}) as { handshake?: { auth?: unknown }; request?: unknown };
   if (isRequest(own)) return holdHandshake(socket as object, own, handshake?.auth);
@@ -39,7 +40,7 @@ export function handshakeOf(socket: unknown, request?: UpgradeRequest): HeldRequ
   );
 }
 
-/** Whether this has headers as Node has them. Those of a `Request` of the Fetch API would read as no headers. */
+/** Whether `value` has Node's headers. A `Request` of the Fetch API does not: its `Headers` would look like an empty object. */
 export function isRequest(value: unknown): value is UpgradeRequest {
   const { headers } = (value ?? {}) as { headers?: unknown };
   return typeof headers === 'object' && headers !== null && !('get' in headers && typeof headers.get === 'function');
@@ -49,15 +50,16 @@ export function isRequest(value: unknown): value is UpgradeRequest {
 const OWN = ['username', 'secretKey', 'token'] as const;
 
 interface ReadAuth {
-  /** As `Authorization` lines, which the same reader checks: two are ambiguous, a malformed one is malformed. */
+  /** The credentials as `Authorization` lines, so that the reader of HTTP headers also rejects two of them or a malformed one. */
   readonly authorizations: readonly string[];
-  /** Everything else. */
+  /** The other fields of `auth`. */
   readonly rest: Readonly<Record<string, unknown>>;
 }
 
 /**
- * Reads `{ username, secretKey }` and `{ token }` of a handshake's `auth`, and deletes them there. `null` counts as absent: a
- * browser's storage holds it before the first login. Any other value becomes a line that every reader rejects.
+ * Reads `{ username, secretKey }` and `{ token }` from a handshake's `auth`, and deletes these fields from it. `null` counts as
+ * absent, because a browser's storage returns `null` before the first login. Any other value that is not a string becomes a
+ * malformed line, which is rejected.
  */
 function authorizationsIn(auth: unknown): ReadAuth {
   if (typeof auth !== 'object' || auth === null) return { authorizations: [], rest: {} };
@@ -70,7 +72,10 @@ function authorizationsIn(auth: unknown): ReadAuth {
   return { authorizations, rest };
 }
 
-/** Returns a malformed `Basic` for a name that the scheme cannot carry: a colon would change the user name (RFC 7617 §2). */
+/**
+ * Returns a Basic `Authorization` line. The line is malformed if a value is not a well-formed string, or if the username has a
+ * colon: the part after the colon would be read as the secret (RFC 7617 §2).
+ */
 function basicOf(username: unknown, secretKey: unknown): string {
   if (typeof username !== 'string' || typeof secretKey !== 'string' || username.includes(':')) return 'Basic';
   if (!username.isWellFormed() || !secretKey.isWellFormed()) return 'Basic';

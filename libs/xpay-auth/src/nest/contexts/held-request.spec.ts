@@ -11,7 +11,7 @@ const request = () => ({
 });
 
 describe('a held request', () => {
-  it('has what was on the request, which has it no more', () => {
+  it('keeps the headers of the request, and removes Authorization from the request', () => {
     const given = request();
     const held = takeOff(given);
     expect([held.headers.authorization, held.rawHeaders.length, held.ip]).toEqual([SECRET, 4, '198.51.100.1']);
@@ -20,7 +20,7 @@ describe('a held request', () => {
     expect(wholeRequest(request())).not.toBe(held);
   });
 
-  it('removes every Authorization line, and keeps that there were two', () => {
+  it('keeps both Authorization lines, and removes both from the request', () => {
     const given = request();
     given.rawHeaders.push('authorization', 'Bearer other');
     const held = takeOff(given);
@@ -28,7 +28,7 @@ describe('a held request', () => {
     expect(held.rawHeaders.filter((line) => line.toLowerCase() === 'authorization')).toHaveLength(2);
   });
 
-  it('keeps the header that came first, and one line for each that it is given', () => {
+  it('keeps the first Authorization header, and adds a raw line for each additional one', () => {
     const held = new HeldRequest(request()).with(['Bearer a', 'Bearer b'], { auth: {}, url: '/' });
     expect(held.headers.authorization).toBe(SECRET);
     expect(held.rawHeaders.filter((line) => line.toLowerCase() === 'authorization')).toHaveLength(3);

@@ -3,7 +3,7 @@ import { NonPrinting } from '../../core/credentials.js';
 import type { Handshake, IncomingRequest } from '../../core/incoming-request.js';
 import { stripCredentials } from '../request/caller-reader.js';
 
-/** The headers and the handshake of a request, credentials included. Does not print. */
+/** A copy of the headers and the handshake of a request, credentials included. Does not print. */
 export class HeldRequest extends NonPrinting implements IncomingRequest {
   readonly #headers: IncomingHttpHeaders;
   readonly #rawHeaders: readonly string[];
@@ -33,7 +33,7 @@ export class HeldRequest extends NonPrinting implements IncomingRequest {
     return this.#handshake;
   }
 
-  /** Returns a copy with more `Authorization` lines, and with the rest of its handshake. */
+  /** Returns a copy with these additional `Authorization` lines and with this handshake. */
   with(authorizations: readonly string[], handshake: Handshake): HeldRequest {
     const [first] = authorizations;
     const headers = first === undefined ? this.#headers : { authorization: first, ...this.#headers };
@@ -43,12 +43,12 @@ export class HeldRequest extends NonPrinting implements IncomingRequest {
 }
 
 /**
- * By request, and by its headers: every namespace of socket.io, every field of GraphQL and every operation of a connection
- * may have a request of its own around the headers of one.
+ * Held requests, both by request object and by headers object. The namespaces of a socket.io connection, the fields of a GraphQL
+ * operation and the operations of a connection may each have a request object of their own, but they share one headers object.
  */
 const held = new WeakMap<object, HeldRequest>();
 
-/** Takes the credentials off a request and holds them for it. The second call returns what the first one took. */
+/** Removes the credentials from a request and returns a copy that has them. Later calls for the request return the same copy. */
 export function takeOff(request: IncomingRequest): HeldRequest {
   const present = heldOf(request);
   if (present !== undefined) return present;
@@ -58,7 +58,7 @@ export function takeOff(request: IncomingRequest): HeldRequest {
   return taken;
 }
 
-/** Returns the request with its credentials, also where they were taken off. */
+/** Returns the request with its credentials, even if `takeOff` has removed them. */
 export function wholeRequest(request: IncomingRequest): IncomingRequest {
   return heldOf(request) ?? request;
 }

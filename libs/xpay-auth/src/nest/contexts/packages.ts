@@ -1,8 +1,9 @@
 import { fromForeignError, type XPayAuthError } from '../../core/errors.js';
 
-// Optional peers, loaded when the first caller of their context is rejected: an app with the context has the package.
-// Literal names, so that a bundle has the one copy whose classes Nest recognises. Within `try`, so that a bundler that does
-// not find one goes on (esbuild silently, webpack with a warning). Published types name none of them.
+// Each of these optional peers is loaded when the first caller of its context is rejected. An app with such a context has the
+// package. The names are literal, so that a bundle contains the same copy that Nest uses: Nest recognises only the classes of
+// that copy. The imports are within `try`, so that a bundler continues without a missing package (esbuild silently, webpack with
+// a warning). The published types do not refer to these packages.
 
 export async function loadGraphQL(): Promise<typeof import('graphql')> {
   try {

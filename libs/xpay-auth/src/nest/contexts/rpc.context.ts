@@ -10,11 +10,11 @@ import { MessageKey } from './message-key.js';
 import { loadMicroservices } from './packages.js';
 
 /**
- * Messages of a microservice, and calls of gRPC. Credentials are in the metadata as `authorization`, where the transport has
- * metadata (gRPC, TCP and Redis), or wherever an extractor finds them.
+ * Messages of a microservice, gRPC calls included. Credentials are read from `authorization` in the metadata of the transport
+ * (gRPC, TCP and Redis have metadata), or by an extractor.
  */
 export const rpcContext: RequestContext = {
-  // At the end, where Nest reads nothing: payload and context come first. A gRPC call is its own operation.
+  // The key goes at the end, because Nest reads only the first arguments: payload and context. A gRPC call needs no key.
   operationOf: (host) => grpcCallOf(host) ?? MessageKey.in(host.getArgs(), Infinity),
 
   requestOf(host): IncomingRequest {
@@ -36,7 +36,8 @@ export const rpcContext: RequestContext = {
 
   async exceptionOf(denial) {
     const exception = await rpcException(denial);
-    // The call has ended: neither the next guard nor the handler may run, and an exception would end the process.
+    // `endStreamCall` has ended the call. A promise that never settles stops the next guard and the handler. A rejection would
+    // end the process.
     if (endStreamCall(denial.host, exception.getError() as object)) return new Promise<never>(() => undefined);
     return exception;
   },
@@ -57,14 +58,14 @@ async function rpcException({ failure, host, challenge }: Denial): Promise<RpcEx
   return withCause(new RpcException(message), failure);
 }
 
-/** The transport's own. Some have one for each message, others one for each connection. */
+/** Returns the transport's context object. Some transports have one for each message, others one for each connection. */
 function contextOf(host: ArgumentsHost): object {
   const context = host.switchToRpc().getContext<unknown>();
   if (typeof context === 'object' && context !== null) return context;
   throw new XPayAuthError('configuration', 'The transport hands over no context with its messages');
 }
 
-/** The text in the transport's metadata, as lines of a header; a value that is no text is an empty line. */
+/** Returns the transport's metadata as header lines. A value that is not a string becomes an empty string. */
 function metadataOf(context: object): [name: string, value: string][] {
   const { getMetadata } = context as { getMetadata?: () => unknown };
   const metadata = typeof getMetadata === 'function' ? (getMetadata.call(context) ?? {}) : {};

@@ -6,11 +6,11 @@ import { handshakeOf } from './handshakes.js';
 import { MessageKey } from './message-key.js';
 
 /**
- * Messages to a WebSocket gateway, of socket.io and of ws. Each is a new decision about what its socket presented at the
- * handshake: from the cache within the period, after it by a call to the upstream.
+ * Messages to a WebSocket gateway of socket.io or ws. Each message is a new decision about the credentials of the socket's
+ * handshake. The credential cache answers within the verification period. After the period, we call the upstream.
  */
 export const socketContext: RequestContext = {
-  // Before the last argument, which Nest reads as the name of the message.
+  // The key goes before the last argument, because Nest reads the last argument as the name of the message.
   operationOf: (host) => MessageKey.in(host.getArgs(), -1),
 
   requestOf: (host) => handshakeOf(host.switchToWs().getClient<object>()),
@@ -25,12 +25,12 @@ export const socketContext: RequestContext = {
       const { BaseWsExceptionFilter } = await loadWebSockets();
       new BaseWsExceptionFilter().catch(await this.exceptionOf(denial), denial.host);
     } catch {
-      // The socket is closed. Nest does not wait for this promise: a rejection would end the process.
+      // The socket is closed. Nest does not await this promise, so a rejection would be unhandled and end the process.
     }
   },
 };
 
-/** A socket of socket.io or of ws: how each is closed, and reports that it is. */
+/** The members of a socket.io or ws socket with which the library closes the socket and notices that it is closed. */
 interface AnySocket {
   /** socket.io */
   readonly connected?: boolean;
@@ -42,16 +42,17 @@ interface AnySocket {
   disconnect?(close: boolean): void;
 }
 
-/** `readyState` of ws: `CLOSING`. `CLOSED` is greater. */
+/** The `readyState` of a ws socket that is closing (`CLOSING`). The value of `CLOSED` is greater. */
 const CLOSING = 2;
 
-/** RFC 6455 §7.4.1: the caller was rejected; an error of this app. */
+/** Close code for a rejected caller (RFC 6455 §7.4.1). */
 const POLICY_VIOLATION = 1008;
+/** Close code for an error of this app (RFC 6455 §7.4.1). */
 const INTERNAL_ERROR = 1011;
-/** Registered with IANA since. */
+/** Close code for a caller who may connect again later (registered with IANA after RFC 6455). */
 const TRY_AGAIN_LATER = 1013;
 
-/** Sends the failure as Nest sends an exception, and closes the socket; one of socket.io with all of its namespaces. */
+/** Sends the failure in Nest's format and closes the socket. With socket.io, closes the connection with all its namespaces. */
 export async function disconnect(socket: AnySocket, failure: XPayAuthError): Promise<void> {
   const { BaseWsExceptionFilter, WsException } = await loadWebSockets();
   const filter = new BaseWsExceptionFilter({ includeCause: false });
@@ -60,12 +61,12 @@ export async function disconnect(socket: AnySocket, failure: XPayAuthError): Pro
   else socket.close?.(closeCodeOf(failure), failure.code);
 }
 
-/** Whether the client has disconnected. Then the socket reports nothing any more. */
+/** Whether the socket is closing or closed. A listener that is added to a closed socket is never called. */
 export function isDisconnected({ connected, readyState }: AnySocket): boolean {
   return connected === false || (readyState !== undefined && readyState >= CLOSING);
 }
 
-/** Calls back when the socket is closed, from either end: socket.io emits `disconnect`, ws emits `close`. */
+/** Calls `callback` when either side closes the socket. socket.io emits `disconnect`, and ws emits `close`. */
 export function onDisconnect(socket: AnySocket, callback: () => void): void {
   socket.once?.(socket.disconnect === undefined ? 'close' : 'disconnect', callback);
 }

@@ -4,9 +4,9 @@ import { callerOf } from '../contexts/contexts.js';
 import { requirementOf } from '../requirement/requirement.js';
 
 /**
- * The caller, as a `Principal`; `undefined` for an anonymous caller under `@OptionalAuth()`. It is the caller that this
- * library's guard or Passport's `AuthGuard('xpay')` accepted, even if `request.user` has another value. Throws `configuration`
- * on a route that neither guard protects.
+ * Injects the caller as a `Principal`, or `undefined` for an anonymous caller under `@OptionalAuth()`. It is the caller whom this
+ * library's guard or Passport's `AuthGuard('xpay')` accepted, whatever the value of `request.user`. Throws `configuration` on a
+ * route without such a guard.
  */
 export const CurrentUser: () => ParameterDecorator = createParamDecorator((_: undefined, context: ExecutionContext) => {
   const [controller, handler] = [context.getClass(), context.getHandler()];

@@ -2,10 +2,10 @@ import { configurationError } from '../../core/errors.js';
 import { isScope } from '../../core/principal.js';
 import { INSTANCE, DECLARED, type DeclaredRequirement } from '../requirement/requirement.js';
 
-/** A class, or a method by its descriptor. */
+/** A decorator for a class or a method. */
 export type MarkDecorator = ClassDecorator & MethodDecorator;
 
-/** Declares a requirement. Throws if it contradicts another requirement on the same class or method. */
+/** Declares a requirement. Throws `configuration` if another one on the same class or method contradicts it. */
 export function declareRequirement(declared: DeclaredRequirement): MarkDecorator {
   return onTarget((target, place) => {
     const present = Reflect.getOwnMetadata(DECLARED, target) as DeclaredRequirement | undefined;
@@ -13,7 +13,7 @@ export function declareRequirement(declared: DeclaredRequirement): MarkDecorator
   });
 }
 
-/** Declares which instance authenticates callers. Throws if the same class or method already names an instance. */
+/** Declares the instance that decides. Throws `configuration` if the same class or method already names an instance. */
 export function declareInstance(name: string): MarkDecorator {
   return onTarget((target, place) => {
     if (Reflect.hasOwnMetadata(INSTANCE, target))
@@ -22,7 +22,7 @@ export function declareInstance(name: string): MarkDecorator {
   });
 }
 
-/** Returns the scopes that a decorator was given. Throws if there are none, or if one is not a scope (RFC 6749 §3.3). */
+/** Checks and returns the scopes of a decorator. Throws `configuration` if there are none, or if one is not a scope. */
 export function scopesOf(decorator: string, scopes: readonly string[]): readonly string[] {
   if (scopes.length === 0) {
     throw configurationError(`${decorator}() names no scope. For any valid caller write @Authenticated().`);
@@ -47,15 +47,12 @@ function combine(present: DeclaredRequirement, added: DeclaredRequirement, targe
   return { ...present, ...added };
 }
 
-/**
- * Names of the methods with a requirement, by prototype. The metadata of a method does not tell: a decorator that replaces the
- * method loses it.
- */
+/** Names of decorated methods, by prototype. A decorator that replaces a method's function loses that function's metadata. */
 const declaredMethods = new WeakMap<object, Set<string | symbol>>();
 
 /**
- * Whether a method, or the method of a base class that it overrides, was declared with a requirement that the function
- * `handler` does not have. Then another decorator replaced the function, or a subclass overrode it without a decorator.
+ * Whether this method was decorated, in its class or in a base class, but its current function has no requirement. Either another
+ * decorator replaced the function, or a subclass overrode the method without a decorator.
  */
 export function hasLostDecorator(prototype: object, key: string, handler: object): boolean {
   if (Reflect.hasOwnMetadata(DECLARED, handler) || Reflect.hasOwnMetadata(INSTANCE, handler)) return false;

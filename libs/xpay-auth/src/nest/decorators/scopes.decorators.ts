@@ -5,8 +5,8 @@ import { type MarkDecorator, declareRequirement, declareInstance, scopesOf } fro
 import type { DeclaredRequirement } from '../requirement/requirement.js';
 
 /**
- * Accepts callers who hold all of these scopes. Adds the guards too, so a decorated route is never open. On a class the
- * decorator applies to every method without an access decorator. Throws when the class is defined if there is no scope.
+ * Accepts callers who hold all of these scopes. Also adds the guards, so a decorated route is never open. On a class, it applies
+ * to every method without an access decorator of its own. Throws `configuration` when it is evaluated without a scope.
  *
  * ```ts
  * @Scopes('tme_admin')
@@ -18,7 +18,7 @@ export function Scopes(...scopes: readonly Scope[]): MarkDecorator {
   return guarded({ by: '@Scopes', access: 'authenticated', all: scopesOf('@Scopes', scopes) });
 }
 
-/** Accepts callers who hold at least one of these scopes. Together with `@Scopes`, callers must meet both decorators. */
+/** Accepts callers who hold at least one of these scopes. With `@Scopes` on the same route, both requirements apply. */
 export function AnyScope(...scopes: readonly Scope[]): MarkDecorator {
   return guarded({ by: '@AnyScope', access: 'authenticated', any: scopesOf('@AnyScope', scopes) });
 }
@@ -29,22 +29,22 @@ export function Authenticated(): MarkDecorator {
 }
 
 /**
- * Accepts anonymous callers (`@CurrentUser()` is `undefined`) as well as authenticated ones. Wrong credentials and unknown
- * schemes still get 401, and an outage of the upstream still causes 503.
+ * Accepts anonymous callers (`@CurrentUser()` is `undefined`) as well as valid ones. The response is still 401 for wrong
+ * credentials and unknown schemes, and 503 during an outage of the upstream.
  */
 export function OptionalAuth(): MarkDecorator {
   return guarded({ by: '@OptionalAuth()', access: 'optional' });
 }
 
-/** Accepts every caller and does not read credentials. Use it for exceptions under `globalGuards` or on a decorated class. */
+/** Accepts every caller without reading credentials. Exempts a route from `globalGuards` or from the decorator of its class. */
 export function Public(): MarkDecorator {
   return declareRequirement({ by: '@Public()', access: 'public' });
 }
 
 /**
- * Names the instance that authenticates callers. A name on a method takes precedence over one on its class. Without a name,
- * the unnamed instance authenticates them. Adds the guards too, so without another access decorator any authenticated caller
- * of that instance is accepted.
+ * Names the instance that decides about callers of this class or method. On a method, it replaces that of the class. Without
+ * `@UseXPay`, the unnamed instance decides. Also adds the guards: without another decorator, every valid caller of the named
+ * instance is accepted.
  */
 export function UseXPay(name: string): MarkDecorator {
   return applyDecorators(declareInstance(name), UseGuards(XPayAuthGuard, ScopesGuard));

@@ -10,11 +10,11 @@ import { type UpgradeRequest, handshakeOf } from '../contexts/handshakes.js';
 import { disconnect, isDisconnected, onDisconnect } from '../contexts/socket.context.js';
 import { AccessControl, authenticate, authorize } from './xpay-auth.guard.js';
 
-/** How often an open socket is checked in a verification period, from the cache while the period lasts. */
+/** Number of checks of an open socket in each verification period. The cache answers them until the period ends. */
 const CHECKS_PER_PERIOD = 8;
 
 /**
- * Authenticates callers where Nest runs no guard: when a socket of a WebSocket gateway is opened.
+ * Authenticates the caller who opens a socket of a WebSocket gateway, because Nest runs no guard for the opening of a socket.
  *
  * ```ts
  * async handleConnection(client: Socket) {                            // socket.io
@@ -24,7 +24,7 @@ const CHECKS_PER_PERIOD = 8;
  */
 @Injectable()
 export class XPayHandshake implements OnModuleDestroy {
-  /** Ends the checks of each open socket. */
+  /** For each open socket, the function that stops its checks. */
   readonly #stops = new Set<() => void>();
 
   /** @hidden */
@@ -34,29 +34,31 @@ export class XPayHandshake implements OnModuleDestroy {
   ) {}
 
   /**
-   * Returns the caller who opened this socket. The decorators on the gateway's `handleConnection`, or on the gateway, say who
-   * may; without one any valid caller. Any other caller receives the event `exception` and is disconnected.
+   * Returns the caller who opened this socket. The decorators on the gateway's `handleConnection`, or else on the gateway,
+   * declare which callers are accepted. Without a decorator, every valid caller is accepted. A rejected caller receives the event
+   * `exception` and is disconnected.
    *
-   * From then on the socket is checked eight times in each verification period, and disconnected as soon as its caller would
-   * be rejected: revoked, expired, or not accepted any more. Guards judge its messages by the same handshake, which is taken
-   * off the socket. With ws, call it before any `await`: the request is not available later.
+   * Afterwards the socket is checked eight times in each verification period. The socket is disconnected at the first check that
+   * rejects the caller, because the credentials are revoked, expired, or no longer accepted. Guards check each message by the
+   * same credentials, which are removed from the socket itself. With ws, call this method before any `await`, because the request
+   * is not available later.
    *
    * @param gateway `this` of the gateway
    * @param request ws: the second argument of `handleConnection`; a socket of socket.io has its own
-   * @returns `undefined` for an anonymous caller (under `@OptionalAuth()`), under `@Public()`, and for a caller who was
-   *   disconnected or has left already. Never rejects.
+   * @returns `undefined` for an anonymous caller (under `@OptionalAuth()`), for every caller under `@Public()`, for a rejected
+   *   caller, and for a client that has already disconnected. Never rejects.
    */
   async accept(gateway: object, client: object, request?: UpgradeRequest): Promise<Principal | undefined> {
     const reject = async (thrown: unknown): Promise<undefined> => {
       const { cause } = thrown as { cause?: unknown };
       const failure = cause instanceof XPayAuthError ? cause : this.access.failureOf(thrown);
-      // Fails where the socket is closed already.
+      // `disconnect` fails if the socket is already closed.
       await disconnect(client, failure).catch(() => undefined);
     };
     try {
       handshakeOf(client, request);
       const { access, instance } = requirementOf(...handlerOf(gateway));
-      // A client may leave while the app waits for something else.
+      // The client may have disconnected while the app awaited something before this call.
       if (access === 'public' || isDisconnected(client)) return undefined;
       const watch = this.#watcher(client, instance, () => this.#check(gateway, client), reject);
       const caller = await this.#check(gateway, client);
@@ -67,12 +69,12 @@ export class XPayHandshake implements OnModuleDestroy {
     }
   }
 
-  /** Nest calls it. */
+  /** Called by Nest. Stops the checks of all open sockets. */
   onModuleDestroy(): void {
     for (const stop of this.#stops) stop();
   }
 
-  /** Decides as the guards do about a message. The arguments are new each time, so they are another operation. */
+  /** Runs the same two steps as the guards of a message. Each check has new arguments, so it is a new operation. */
   async #check(gateway: object, client: object): Promise<Principal | undefined> {
     const host = new ExecutionContextHost([client, undefined], ...handlerOf(gateway));
     host.setType('ws');
@@ -82,8 +84,8 @@ export class XPayHandshake implements OnModuleDestroy {
   }
 
   /**
-   * Returns what starts the checks, each some time after the one before it ended. They end when the socket is closed, also
-   * when that happens before the start, or when one fails.
+   * Returns a function that starts the checks of a socket. The wait for the next check begins when the previous check has ended.
+   * The checks stop when the socket is closed or a check fails. They never start if the socket is closed before the start.
    */
   #watcher(
     client: object,
@@ -99,7 +101,7 @@ export class XPayHandshake implements OnModuleDestroy {
     };
     const isOpen = (): boolean => this.#stops.has(stop);
     const schedule = (): void => {
-      // The app may have removed the listener.
+      // If the app removed the listener, `stop` has not run although the socket is closed.
       if (isDisconnected(client)) stop();
       if (!isOpen()) return;
       cancel = clock.setTimer(
@@ -113,7 +115,7 @@ export class XPayHandshake implements OnModuleDestroy {
   }
 }
 
-/** The decorators of `handleConnection` count, else those of the gateway. */
+/** Returns the class and the function whose decorators apply: those of `handleConnection`, or else those of the gateway. */
 function handlerOf(gateway: object): [controller: Type, handler: () => unknown] {
   const controller = gateway.constructor as Type;
   const { handleConnection } = gateway as { handleConnection?: () => unknown };

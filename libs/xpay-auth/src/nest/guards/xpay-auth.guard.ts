@@ -19,7 +19,7 @@ import { XPayInstances } from '../instance/xpay-instances.js';
 import { schemeOf } from '../request/caller-reader.js';
 import { type Requirement, decideOnce, decided, requirementOf } from '../requirement/requirement.js';
 
-/** One step of the decision about an operation that is not public. Throws or rejects with an `XPayAuthError`. */
+/** One step of the access decision about an operation that is not public. Throws or rejects with an `XPayAuthError`. */
 type Step = (
   host: ExecutionContext,
   context: RequestContext,
@@ -42,7 +42,7 @@ export const authenticate: Step = (host, context, { access }, instance) => {
   return decision.then(accept, (thrown: unknown) => {
     const isAnonymous = thrown instanceof XPayAuthError && thrown.code === 'missing_credentials';
     if (isAnonymous && access === 'optional') return accept(undefined);
-    // The strategy counts every other rejection. Only the route knows whether anonymous callers are accepted.
+    // The strategy records every other rejection, but it does not know whether the route accepts anonymous callers.
     if (isAnonymous && host.getType() === 'http')
       instance.instrumentation.record({ type: 'refused', code: thrown.code });
     throw thrown;
@@ -51,7 +51,7 @@ export const authenticate: Step = (host, context, { access }, instance) => {
 
 /** Checks the scopes. Accepts only a caller that this instance authenticated for this operation. */
 export const authorize: Step = (host, context, { access, all, any }, { options, issuer, audit }) => {
-  // `@OptionalAuth()` accepts anonymous callers and names no scope.
+  // `@OptionalAuth()` requires no scopes.
   if (access === 'optional') return true;
   const caller = decided(context.operationOf(host), options.name);
   if (!Principal.isIssuedBy(issuer, caller)) {
@@ -65,8 +65,9 @@ export const authorize: Step = (host, context, { access, all, any }, { options, 
 };
 
 /**
- * Records that a handler rejects its authenticated caller: with `insufficient_scope`, where it knows the required scopes and no
- * decorator does, or with `invalid_request`. Any other rejection that leaves a handler comes from a check that has recorded it.
+ * Writes an audit event when a handler rejects its authenticated caller with `insufficient_scope` or `invalid_request`. A handler
+ * throws `insufficient_scope` if no decorator declares the required scopes. Any other rejection that a handler throws comes from
+ * a check that has already written its event.
  */
 function auditRejection(failure: XPayAuthError, host: ArgumentsHost, instances: readonly XPayInstance[]): void {
   const { code, requiredScopes = [], message: reason, reference } = failure;
@@ -96,24 +97,24 @@ export class AccessControl implements OnModuleInit {
   ) {}
 
   onModuleInit(): void {
-    // A microservice has no adapter.
+    // A microservice has no HTTP adapter.
     const { httpAdapter } = this.adapterHost as Partial<HttpAdapterHost>;
     registerApp(httpAdapter?.getInstance(), this.instances);
   }
 
-  /** Answers a failure that left a handler, for the filter. */
+  /** Called by the exception filter. Answers the caller with a failure that a handler threw. */
   answer(failure: XPayAuthError, host: ArgumentsHost): unknown {
     const isLogged = failure.trouble === 'caller' || failure.code === 'configuration';
     if (!isLogged) this.#logger.warn(describe(failure));
     try {
       auditRejection(failure, host, this.instances.all());
     } catch {
-      // A context whose operation cannot be read is answered nevertheless.
+      // The operation of this context cannot be read. The caller must be answered even without an audit event.
     }
     return contextOf(host).answer(this.#denialOf(failure, host, this.instances.answering()));
   }
 
-  /** Returns anything thrown as a failure. Logs `configuration`, because its reason is not sent to the caller. */
+  /** Converts a thrown value to an `XPayAuthError`. Logs `configuration`, because its reason is not sent to the caller. */
   failureOf(thrown: unknown): XPayAuthError {
     const failure = asXPayAuthError(thrown, 'configuration', 'The check of the caller failed in an unexpected way');
     if (failure.code === 'configuration') this.#logger.error(describe(failure));
@@ -121,8 +122,8 @@ export class AccessControl implements OnModuleInit {
   }
 
   /**
-   * Runs a step of the decision about this operation: `authenticate` or `authorize`. Returns without a promise if the step
-   * does. Throws the context's own exception, with the `XPayAuthError` as its cause.
+   * Runs one step of the access decision about this operation: `authenticate` or `authorize`. Returns without a promise if the
+   * step does. Throws Nest's exception for the context, with the `XPayAuthError` as its cause.
    */
   decide(host: ExecutionContext, step: Step): true | Promise<true> {
     const requirement = requirementOf(host.getClass(), host.getHandler());
@@ -152,7 +153,7 @@ export class AccessControl implements OnModuleInit {
   }
 }
 
-/** Returns no challenge where the request cannot be read. */
+/** Returns the facts of the challenge, or `undefined` if the request cannot be read. */
 function challengeOf(host: ArgumentsHost, instance: XPayInstance | undefined): Denial['challenge'] {
   try {
     return instance?.strategy.challengeContext(contextOf(host).requestOf(host));
@@ -161,13 +162,13 @@ function challengeOf(host: ArgumentsHost, instance: XPayInstance | undefined): D
   }
 }
 
-/** Returns a failure as one line of the log. */
+/** Formats a failure as one line for the log. */
 function describe(failure: XPayAuthError): string {
   const references = Object.entries(failure.reference ?? {}).map(([name, value]) => ` ${name}=${String(value)}`);
   return `${failure.code}: ${failure.message}${references.join('')}`;
 }
 
-/** Authenticates the caller. `@CurrentUser()` returns the `Principal`; on HTTP `request.user` holds it as well. */
+/** Authenticates the caller. `@CurrentUser()` returns the `Principal`. On HTTP it is also in `request.user`. */
 @Injectable()
 export class XPayAuthGuard implements CanActivate {
   /** @hidden */
@@ -180,8 +181,8 @@ export class XPayAuthGuard implements CanActivate {
 }
 
 /**
- * Authorizes the caller. Checks the scopes for every operation, also when the caller is cached, and accepts only a caller
- * that the right instance of this library authenticated for it.
+ * Authorizes the caller. Checks the scopes for every operation, also for a cached caller. Accepts only a caller whom the
+ * instance that the route names has authenticated for this operation.
  */
 @Injectable()
 export class ScopesGuard implements CanActivate {

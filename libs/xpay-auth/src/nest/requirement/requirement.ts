@@ -2,22 +2,22 @@ import { XPayAuthError } from '../../core/errors.js';
 import { isAbsent } from '../../core/json-object.js';
 import { Principal, type ScopeRequirement } from '../../core/principal.js';
 
-/** Which callers are accepted: every caller, anonymous and valid ones, or valid ones. */
+/** The accepted callers. `public`: every caller. `optional`: anonymous callers and valid ones. `authenticated`: valid ones. */
 export type Access = 'public' | 'optional' | 'authenticated';
 
 /** The requirement that the decorators of one class or one method declare. */
 export interface DeclaredRequirement extends Partial<ScopeRequirement> {
   readonly access: Access;
-  /** The decorator that wrote it, for the error of another that contradicts it. */
+  /** The decorator, as named in the error if another decorator contradicts it. */
   readonly by: string;
 }
 
-/** The requirement of a route, of which its decorators are the parts. */
+/** The requirement of a route: the combination of its decorators. */
 export interface Requirement extends ScopeRequirement {
   readonly access: Access;
-  /** Whether a decorator declares it. A guard on a route without one requires a valid caller. */
+  /** Whether a decorator declares the requirement. If none does, a guard on the route requires a valid caller. */
   readonly declared: boolean;
-  /** The name of the instance that decides; `undefined` is the unnamed one. */
+  /** The name of the instance that decides; `undefined` for the unnamed instance. */
   readonly instance: string | undefined;
 }
 
@@ -27,8 +27,8 @@ export const INSTANCE = Symbol('xpay:instance');
 const requirements = new WeakMap<object, WeakMap<object, Requirement>>();
 
 /**
- * Returns the requirement of a route, computed once for each class and handler: a subclass shares the handlers it inherits,
- * so the handler alone does not determine it. The method's declaration replaces the class's.
+ * Returns the requirement of a route. The method's declaration replaces the class's. The result is computed once for each pair
+ * of class and handler, because a subclass shares the handlers that it inherits but may declare another requirement.
  */
 export function requirementOf(controller: object, handler: object): Requirement {
   let ofClass = requirements.get(controller);
@@ -53,18 +53,18 @@ function compute(controller: object, handler: object): Requirement {
 
 type Decision = Principal | Promise<Principal>;
 
-/** Returns its argument, so that a subclass adds its private field to an object that exists already. */
+/** The constructor returns its argument, so that a subclass adds its private field to an object that exists already. */
 class Existing {
   constructor(object: object) {
-    // oxlint-disable-next-line no-constructor-return -- returning the given object is what puts the private field on it
+    // oxlint-disable-next-line no-constructor-return -- the private field is added to the returned object
     return object;
   }
 }
 
 /**
- * The decisions about an operation, by the name of the instance that decided. They are kept in a private field of the
- * operation, which no other code can read, copy or forge, and go when the operation does. A WeakMap does the same, and costs
- * 0.8 µs more with each request, most of it in the garbage collector.
+ * The decisions about an operation, by the name of the instance that decided. They are in a private field of the operation,
+ * which no other code can read, copy or forge, and which is freed with the operation. A WeakMap would do the same, but costs
+ * 0.8 µs more for each request, mostly in the garbage collector.
  */
 class Decisions extends Existing {
   readonly #byInstance = new Map<string, Decision>();
@@ -74,16 +74,16 @@ class Decisions extends Existing {
   }
 }
 
-/** Callers that Passport's strategy accepted, of any instance. */
+/** The caller whom Passport's strategy accepted last for a request, whatever the instance. */
 const acceptedByPassport = new WeakMap<object, Principal>();
 
 /**
- * Determines the caller of an operation, once for each operation and instance, for any number of guards: ten fields of one
- * GraphQL operation are one decision, also at the same time and also for a rejection. The guards that wait for it share a
- * failure that is not the caller's, and it is not kept.
+ * Determines the caller of an operation. Decides once for each operation and instance, for any number of guards: ten fields of
+ * one GraphQL operation share one decision or rejection, even if their guards run concurrently. A failure that is not the
+ * caller's fault is passed to the guards that are waiting for the decision, and is not kept.
  *
  * @param operation an object that no other operation has: an HTTP request, or the key of a GraphQL operation or a message;
- *   never a connection, a request that carries several operations, or a transport's context
+ *   never a connection, a request with several operations, or a transport's context
  */
 export function decideOnce(
   operation: object,
@@ -108,19 +108,19 @@ export function decideOnce(
   return decision;
 }
 
-/** Records the caller that Passport's strategy accepted for this request. */
+/** Records the caller whom Passport's strategy accepted for this request. */
 export function recordPassport(request: object, principal: Principal): void {
   Decisions.of(request).set(principal.instance, principal);
   acceptedByPassport.set(request, principal);
 }
 
-/** Returns the caller that the instance of this name accepted for this operation, if it did. */
+/** Returns the caller whom the instance of this name accepted for this operation; `undefined` if there is none yet. */
 export function decided(operation: object, name: string): Principal | undefined {
   const decision = Decisions.of(operation).get(name);
   return decision instanceof Promise ? undefined : decision;
 }
 
-/** Returns the caller that Passport's strategy accepted last for this request, of any instance. */
+/** Returns the caller whom Passport's strategy accepted last for this request, whatever the instance. */
 export function decidedByPassport(request: object): Principal | undefined {
   return acceptedByPassport.get(request);
 }
@@ -130,8 +130,8 @@ function isRejection(thrown: unknown): boolean {
 }
 
 /**
- * Sets `request.user`, which is Passport's convention. A value of the app stays. `undefined`, for an anonymous caller,
- * removes only a principal.
+ * Sets `request.user`, as Passport does. Does not replace a value that the app has set. For an anonymous caller, `principal` is
+ * `undefined`, which removes a principal but no other value.
  */
 export function setUser(request: { user?: unknown }, principal: Principal | undefined): void {
   const isFree = principal !== undefined && isAbsent(request.user);
