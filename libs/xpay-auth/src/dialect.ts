@@ -1,5 +1,5 @@
 /**
- * Helpers for a dialect of your own: read an answer, encode a body, name a failure. The dialects of this library use the same.
+ * Helpers for a dialect of your own: read an answer, encode a body, name a failure. The dialects of this library use them too.
  * @module nestjs-xpay-auth/dialect
  */
 

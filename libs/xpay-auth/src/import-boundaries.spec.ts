@@ -110,14 +110,14 @@ const rules: Readonly<Record<string, Rule>> = {
     packages: [/./],
   },
   'integrations/terminus': { folders: ['core', 'verification', 'nest/instance'], packages: [/./] },
-  // The emulators may know the shape of a clock, and nothing else that the dialects know.
+  // The emulators share no code with the dialects. They import only the type of a clock.
   'testing/emulators': { folders: [], packages: [NODE] },
   'testing/kit': {
     folders: ['core', 'async', 'http', 'nest/options', 'nest/instance', 'nest/module', 'testing/emulators'],
     packages: [NODE, NEST],
   },
   testing: { folders: ['testing/emulators', 'testing/kit'] },
-  // Runs in the CLI, without the library, with the app's packages of Nest.
+  // The schematics run in the Nest CLI of an app, without the library.
   schematics: { folders: [], packages: [NODE, /^typescript$/] },
   index: {
     folders: [
@@ -205,7 +205,7 @@ describe('import boundaries', () => {
     expect(violations).toEqual([]);
   });
 
-  it('every allowed import is made, so the rules say what the code does', () => {
+  it('a rule names only folders that its folder really imports from', () => {
     const made = new Set(
       files.flatMap((file) =>
         importsOf(file)
@@ -219,7 +219,7 @@ describe('import boundaries', () => {
     expect(unused).toEqual([]);
   });
 
-  it('optional packages are loaded when they are needed, or for their types', () => {
+  it('optional packages are imported dynamically, or only for their types', () => {
     const optional = /^(?:graphql|@nestjs\/(?:websockets|microservices|graphql))(?:\/|$)/;
     const eager = files.flatMap((file) => {
       const statements = readFileSync(file, 'utf8').matchAll(/^(?:import|export)\s(?!type\s)[^;]*?'([^']+)';/gms);
@@ -238,7 +238,7 @@ describe('import boundaries', () => {
     expect(readers).toEqual(['async/system-clock.ts']);
   });
 
-  it('wire names live in the wire files alone', () => {
+  it('only the wire files contain the field names of an upstream', () => {
     const wire = /['"`.](?:access_token|token-id|refresh-token|token-type|accessToken['"`])/;
     const others = files
       .filter((file) => folderOf(file) === 'dialects' && !file.endsWith('.wire.ts'))

@@ -57,7 +57,7 @@ export type { GiftStreamCaller } from './dialects/gift-stream/gift-stream.scopes
 export { passwordLogin } from './dialects/password-login/password-login.dialect.js';
 export type { PasswordLoginDialectOptions } from './dialects/password-login/password-login.options.js';
 
-// helpers for a dialect of your own: now in nestjs-xpay-auth/dialect
+// helpers for a dialect of your own: moved to nestjs-xpay-auth/dialect
 export {
   /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */
   FORM_HEADERS /** @deprecated Import it from nestjs-xpay-auth/dialect. Removed in 0.3. */,

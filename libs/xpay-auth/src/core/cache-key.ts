@@ -1,7 +1,7 @@
 import { hash, randomBytes } from 'node:crypto';
 import type { Credentials } from './credentials.js';
 
-/** Two checks with the same fields are the same check. Only fields of the request and of the configuration are in it. */
+/** The fields that identify a check of credentials. They come only from the request and the configuration. */
 export interface CheckedCredentials {
   readonly instance: string;
   readonly dialect: string;
@@ -11,10 +11,10 @@ export interface CheckedCredentials {
   readonly secretKey: string;
 }
 
-/** Changes with the meaning of the fields below, so that entries of different versions are never mixed up. */
+/** Version of the canonical text. Change it with the meaning of the fields, so that entries of different versions never match. */
 const FORMAT = 'v1';
 
-/** Returns the canonical text of a check, to be digested: every field with its length in front. */
+/** Returns the canonical text of a check, for its digest. Each field is preceded by its length. */
 export function canonicalText(check: CheckedCredentials): string {
   return lengthPrefixed([
     FORMAT,
@@ -28,9 +28,9 @@ export function canonicalText(check: CheckedCredentials): string {
 }
 
 /**
- * Returns the text whose digest is the key of a cached caller: the canonical Basic header, whatever the scheme, so that the next
- * request of most clients is found by its raw header. A Basic header cannot have a username with a colon (RFC 7617 §2). The text
- * of such a username begins with a NUL, which no header can have.
+ * Returns the text whose digest is the cache key of a caller. The text is the canonical Basic header, whatever the scheme, so
+ * that the raw header of most clients' next request has the same digest. A Basic header cannot contain a username with a colon
+ * (RFC 7617 §2). The text for such a username begins with a NUL, which no header can contain.
  */
 export function callerText({ username, secretKey }: Credentials): string {
   if (username.includes(':')) return `\0${lengthPrefixed([username, secretKey])}`;
@@ -43,13 +43,13 @@ export function lengthPrefixed(fields: readonly string[]): string {
 }
 
 /**
- * Keyed digests for the caches of this process. The key is random and never leaves the process, so the keys of a cache cannot be
- * compared with a dictionary elsewhere. Why it is not an HMAC: docs/decisions/0003.
+ * Computes keyed digests for the caches of this process. The key is random and never leaves the process, so a digest cannot be
+ * compared with a dictionary outside the process. docs/decisions/0003 explains why the digest is not an HMAC.
  */
 export class KeyedDigest {
   readonly #key = randomBytes(32).toString('base64');
 
-  /** 256 bits, a byte in each character, the same for the same text within this object, and nowhere else. */
+  /** Returns 256 bits, one byte in each character. Equal texts have equal digests in one object, but not in different objects. */
   of(text: string): string {
     return hash('sha256', this.#key + text, 'binary');
   }

@@ -1,10 +1,10 @@
 import { FAILURES, type XPayAuthErrorCode, type XPayAuthError } from './errors.js';
 
-/** A way to present credentials that a 401 offers. */
+/** An authentication scheme that the challenge of a 401 offers. */
 export interface ChallengeScheme {
   /** The name of the scheme, such as `Basic`. */
   readonly scheme: string;
-  /** Parameters beside the realm, such as `charset="UTF-8"`. */
+  /** Parameters in addition to the realm, such as `charset="UTF-8"`. */
   readonly parameters?: Readonly<Record<string, string>>;
 }
 
@@ -15,14 +15,16 @@ export interface ChallengeContext {
   /** Every accepted scheme, in the order of the option `verification.extractors`. */
   readonly schemes: readonly ChallengeScheme[];
   /**
-   * The request comes from a script in a browser (`Sec-Fetch-Dest: empty`): `Basic` would open a login box. @default false
+   * Whether a script in a browser sent the request (`Sec-Fetch-Dest: empty`). If so, the challenge does not offer `Basic`, which
+   * would open the browser's login dialog. @default false
    */
   readonly fromScript?: boolean;
 }
 
 /**
- * The one `WWW-Authenticate` line of a failure, every accepted scheme joined by commas (RFC 9110 §11.6.1), or
- * `undefined` where a failure has no challenge. `error` is said only of a bearer token that was sent (RFC 6750 §3.1).
+ * Returns the value of `WWW-Authenticate` for a failure, or `undefined` if the failure has no challenge. All accepted schemes are
+ * in one line, separated by commas (RFC 9110 §11.6.1). The challenge of a 401 has the parameter `error` only if the request had a
+ * bearer token (RFC 6750 §3.1).
  */
 export function challengeFor(failure: XPayAuthError, context: ChallengeContext): string | undefined {
   if (failure.code === 'insufficient_scope') {
@@ -41,7 +43,7 @@ function bearerError(scheme: string, code: XPayAuthErrorCode): Record<string, st
   return scheme.toLowerCase() === 'bearer' && code === 'invalid_token' ? { error: 'invalid_token' } : {};
 }
 
-/** `auth-param`s with quoted values (RFC 9110 §11.2, §5.6.4). */
+/** Formats `auth-param`s with quoted values (RFC 9110 §11.2, §5.6.4). */
 function parameters(values: Readonly<Record<string, string>>): string {
   return Object.entries(values)
     .map(([name, value]) => `${name}="${value.replace(/["\\]/g, '\\$&')}"`)

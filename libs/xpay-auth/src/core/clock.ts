@@ -1,4 +1,4 @@
-/** Cancels a timer that has not fired yet. Calling it later, or twice, does nothing. */
+/** Cancels a timer. Has no effect if the timer has already fired or been cancelled. */
 export type CancelTimer = () => void;
 
 /**
@@ -8,15 +8,18 @@ export type CancelTimer = () => void;
 export interface Clock {
   /** Wall-clock time in ms since the epoch. May jump in either direction. */
   now(): number;
-  /** Ms since an arbitrary start. Never goes back, does not follow wall-clock steps. May stand still while the machine sleeps. */
+  /**
+   * Ms since an arbitrary start. Never decreases, and is not affected by steps of the wall clock. May not advance while the
+   * machine sleeps.
+   */
   monotonic(): number;
   /**
-   * Ms since the machine booted, time asleep included, in steps of at most 1 s (`CLOCK_BOOTTIME` in clock_gettime(2)).
-   * Without it a sleep looks like a step of the wall clock.
+   * Ms since the machine booted, including the time for which it slept, in steps of at most 1 s (`CLOCK_BOOTTIME` in
+   * clock_gettime(2)). Without `uptime`, a sleep cannot be distinguished from a step of the wall clock.
    */
   uptime?(): number;
   /**
-   * Calls `callback` once, `delayMs` from now, any length. The timer must not keep the process alive.
+   * Calls `callback` once after `delayMs`, which may be any length. The timer must not keep the process alive.
    */
   setTimer(callback: () => void, delayMs: number): CancelTimer;
 }
@@ -34,5 +37,5 @@ export function readInstant(clock: Clock): Instant {
   return { wall: clock.now(), mono: clock.monotonic() };
 }
 
-/** Ms by which the wall clock may gain on the monotonic one without being noticed: time servers make small steps often. */
+/** Ms by which the wall clock may gain on the monotonic clock without effect, because time servers often make small steps. */
 export const SMALLEST_STEP_MS = 1_000;

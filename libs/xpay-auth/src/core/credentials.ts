@@ -1,13 +1,13 @@
 import { inspect } from 'node:util';
 
 /**
- * Base class of objects that hold a secret. `String`, `JSON.stringify`, `console.log` and `util.inspect` show a label instead,
- * also with `showHidden`, provided that the secret is in a `#private` field.
+ * Base class of objects that hold a secret in a `#private` field. `String`, `JSON.stringify`, `console.log` and `util.inspect`
+ * show a label instead of the secret, even with the option `showHidden`.
  */
 export abstract class NonPrinting {
   readonly #label: string;
 
-  /** @param label shown instead, such as `[secret]` */
+  /** @param label the text to show instead of the secret, such as `[secret]` */
   protected constructor(label: string) {
     this.#label = label;
   }
@@ -28,7 +28,7 @@ export abstract class NonPrinting {
   }
 }
 
-/** A string that does not print. Read it with {@link reveal}, at the point where it is sent. */
+/** A secret string that does not print. Call {@link reveal} only where the string is sent. */
 export class Secret extends NonPrinting {
   readonly #value: string;
 
@@ -44,23 +44,23 @@ export class Secret extends NonPrinting {
   }
 }
 
-/** The upstream's statements about an access token, beside its value. */
+/** The facts that the upstream states about an access token, in addition to its value. */
 export interface AccessTokenFacts {
-  /** Ms since the epoch, as the upstream states it; absent when the upstream does not say. */
+  /** Expiry in ms since the epoch by the upstream's clock; absent if the upstream states none. */
   readonly expiresAt?: number | undefined;
-  /** The scopes that the upstream states for it. @default none */
+  /** The scopes that the upstream states for the token. @default none */
   readonly scopes?: readonly string[];
 }
 
 /** An access token of the upstream. Prints as `[access token]`; {@link value} is for the `Authorization` header. */
 export class AccessToken extends NonPrinting {
   readonly #value: string;
-  /** Ms since the epoch by the upstream's clock, or `undefined` when the upstream does not say. */
+  /** Expiry in ms since the epoch by the upstream's clock; `undefined` if the upstream states none. */
   readonly expiresAt: number | undefined;
-  /** The scopes that the upstream states for it; empty when it does not say. */
+  /** The scopes that the upstream states for the token; empty if it states none. */
   readonly scopes: readonly string[];
 
-  /** For a dialect of your own. Otherwise `XPayTokenService` returns the token. */
+  /** For a dialect of your own. An app receives its token from `XPayTokenService`. */
   constructor(value: string, facts: AccessTokenFacts = {}) {
     super('[access token]');
     this.#value = value;
@@ -76,13 +76,13 @@ export class AccessToken extends NonPrinting {
 
 /** A username and its secret key. Every dialect uses these two names, whatever the upstream calls its fields. */
 export interface Credentials {
-  /** As the upstream knows it; often an e-mail address, but never assumed to be one. */
+  /** The username at the upstream. It is often an e-mail address, but the library does not assume so. */
   readonly username: string;
   /** The secret of this user, byte for byte: never trimmed, cut or normalised. */
   readonly secretKey: string;
 }
 
-/** Credentials that do not print. The library passes these on, and never the plain object of the app. */
+/** Credentials that do not print. The library passes these on instead of the plain object of the app. */
 export class SealedCredentials extends NonPrinting implements Credentials {
   readonly username: string;
   readonly #secretKey: string;
@@ -104,20 +104,20 @@ export class SealedCredentials extends NonPrinting implements Credentials {
   }
 }
 
-/** Maximum length of a user name and of a secret, in UTF-8 bytes. Longer ones are not digested, counted or sent. */
+/** Maximum length of a username and of a secret, in UTF-8 bytes. A longer one is not digested, counted or sent. */
 const LONGEST_FIELD_BYTES = 4_096;
 
 // Control characters: RFC 7617 §2 forbids them in a user-id and a password.
 const CONTROL = /\p{Cc}/u;
 
-/** Why credentials are invalid, without a call to the upstream. */
+/** A reason to reject credentials without a call to the upstream. */
 export type CredentialsFlaw = 'too_long' | 'ill_formed' | 'control' | 'empty';
 
-/** Returns the first flaw of these credentials. With `empty`, the username may still be counted and logged. */
+/** Returns the first flaw of these credentials, if any. Only with the flaw `empty` may the username be counted and logged. */
 export function flawOf(credentials: Credentials): CredentialsFlaw | undefined {
   const { username, secretKey } = credentials;
   if (isTooLong(username) || isTooLong(secretKey)) return 'too_long';
-  // A lone surrogate has no UTF-8 form: two such names would be one and the same to a digest and on the wire.
+  // A lone surrogate has no UTF-8 form, so two different names could have the same digest and the same bytes on the wire.
   if (!username.isWellFormed() || !secretKey.isWellFormed()) return 'ill_formed';
   if (CONTROL.test(username) || CONTROL.test(secretKey)) return 'control';
   return username === '' || secretKey === '' ? 'empty' : undefined;

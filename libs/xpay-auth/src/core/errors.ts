@@ -13,7 +13,7 @@ export interface UpstreamReference {
 
 /** Details of a failure in addition to its code and message. */
 export interface XPayAuthErrorDetails {
-  /** The underlying error. Must hold no secret: never pass an axios error. */
+  /** The underlying error. It must not contain a secret, so never pass an axios error. */
   readonly cause?: unknown;
   /** Ms after which to try again. */
   readonly retryAfterMs?: number | undefined;
@@ -40,11 +40,12 @@ export class XPayAuthError extends HttpException {
 
   /** For your own dialect or extractor. `message` is written to the log and must not contain a secret. */
   constructor(code: XPayAuthErrorCode, message: string, details: XPayAuthErrorDetails = {}) {
-    // Without `cause`: `options` is enumerable, so JSON.stringify would print it.
+    // `cause` is not among these options, because HttpException keeps them in an enumerable field, which JSON.stringify prints.
     super(failureBody(code), FAILURES[code].status, { errorCode: code });
     this.name = 'XPayAuthError';
     this.code = code;
-    // Not enumerable, as in an `Error`. HttpException makes both enumerable, and filters may serialize the error.
+    // `message` and `cause` are not enumerable, as in an `Error`. HttpException makes them enumerable, and a filter might then
+    // send them with the serialized error.
     define(this, 'message', message);
     if (details.cause === undefined) delete this.cause;
     else define(this, 'cause', details.cause);
@@ -70,14 +71,14 @@ export class XPayAuthError extends HttpException {
 }
 
 /**
- * Returns anything thrown as an {@link XPayAuthError}. An error of other code becomes `fallback`; its name and code are kept as
- * the cause and at the end of the message.
+ * Returns a thrown `XPayAuthError` unchanged, and converts any other thrown value to an {@link XPayAuthError} with the code
+ * `fallback`. The name and the code of a foreign error are kept in the cause and at the end of the message.
  */
 export function asXPayAuthError(thrown: unknown, fallback: XPayAuthErrorCode, message: string): XPayAuthError {
   return thrown instanceof XPayAuthError ? thrown : fromForeignError(thrown, fallback, message);
 }
 
-/** Returns an {@link XPayAuthError} for an error of other code, see {@link asXPayAuthError}. */
+/** Converts a foreign error, see {@link asXPayAuthError}. */
 export function fromForeignError(thrown: unknown, code: XPayAuthErrorCode, message: string): XPayAuthError {
   const cause = nameOnly(thrown);
   return new XPayAuthError(code, `${message} (${cause.message})`, { cause });
@@ -93,8 +94,8 @@ function define(error: Error, name: 'message' | 'cause', value: unknown): void {
 }
 
 /**
- * Returns an error with only the name and code of an error of other code. The message of that error may quote a secret
- * (`JSON.parse` quotes its input), and so may its other fields (the request of an axios error).
+ * Returns an error with only the name and the code of a foreign error. The message of a foreign error may contain a secret
+ * (`JSON.parse` quotes its input), and so may the other fields (an axios error has the request).
  */
 function nameOnly(thrown: unknown): Error {
   if (!(thrown instanceof Error)) return new Error(`a thrown ${thrown === null ? 'null' : typeof thrown}`);

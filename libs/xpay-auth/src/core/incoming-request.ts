@@ -2,54 +2,57 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { ChallengeScheme } from './challenge.js';
 import type { Credentials } from './credentials.js';
 
-/** The parts of an HTTP request that this library reads, of Express, Fastify and Node. */
+/** The properties of an HTTP request of Express, Fastify or Node that this library reads. */
 export interface IncomingRequest {
   /** Node's headers: names in lower case. */
   headers: IncomingHttpHeaders;
-  /** Express and Node: every header line as it came. Of two `Authorization` lines `headers` silently has the first alone. */
+  /** Express and Node: every header line as received. `headers` has only the first of two `Authorization` lines. */
   readonly rawHeaders?: readonly string[];
   /** Fastify: Node's request. */
   readonly raw?: {
-    /** Every header line as it came. */
+    /** Every header line as received. */
     readonly rawHeaders?: readonly string[];
     /** Node's headers. */
     readonly headers?: IncomingHttpHeaders;
   };
-  /** The connection, in the terms of Node's `net.Socket`. */
+  /** The connection, with the property names of Node's `net.Socket`. */
   readonly socket?: {
-    /** The address of the peer, a client or a proxy. A Unix socket has none. */
+    /** The address of the peer, which is a client or a proxy. Absent for a Unix socket. */
     readonly remoteAddress?: string | undefined;
-    /** The address of this end. A Unix socket has none, nor has a destroyed socket. */
+    /** The server's own address. Absent for a Unix socket and for a destroyed socket. */
     readonly localAddress?: string | undefined;
-    /** The connection is closed. */
+    /** Whether the connection is closed. */
     readonly destroyed?: boolean | undefined;
   };
-  /** The client's address by the platform's trusted-proxy setting. */
+  /** The client's address according to the platform's trusted-proxy setting. */
   readonly ip?: string | undefined;
-  /** Addresses that trusted proxies passed on. Fastify begins with the peer's own, and has none when it trusts no proxy. */
+  /**
+   * The addresses that trusted proxies passed on. In Fastify, the first one is the peer's own address, and the list is absent if
+   * no proxy is trusted.
+   */
   readonly ips?: readonly string[] | undefined;
   /** The caller, by Passport's convention. */
   user?: unknown;
-  /** On a socket: the handshake without its headers, for extractors. */
+  /** For a socket: the handshake without its headers, for extractors. */
   readonly handshake?: Handshake | undefined;
-  /** In a microservice: the message, for extractors. Its string metadata, if any, are the `headers`. */
+  /** For a microservice: the message, for extractors. The string values of its metadata, if any, are in `headers`. */
   readonly rpc?: RpcMessage | undefined;
 }
 
 /** The handshake of a socket, without its headers. */
 export interface Handshake {
   /**
-   * The `auth` of socket.io's client (GraphQL subscriptions: `connectionParams`), without `username`, `secretKey` and
-   * `token`, which are read without an extractor.
+   * The `auth` of a socket.io client, or the `connectionParams` of a GraphQL subscription. `username`, `secretKey` and `token`
+   * are removed, because the library reads them without an extractor.
    */
   readonly auth: Readonly<Record<string, unknown>>;
-  /** Path and query. */
+  /** Path and query of the request that opened the socket. */
   readonly url: string | undefined;
 }
 
 /** A message of a microservice, as the transport hands it to Nest. */
 export interface RpcMessage {
-  /** The payload; with `@GrpcStreamCall()` the call. */
+  /** The payload. In a handler with `@GrpcStreamCall()`, the call. */
   readonly data: unknown;
   /** The transport's own context, such as `TcpContext` or `KafkaContext`; with gRPC the `Metadata` of the call. */
   readonly context: object;
@@ -59,15 +62,18 @@ export interface RpcMessage {
 export type ExtractedCredentials =
   | Credentials
   | {
-      /** A bearer token of this app, as `XPaySessionService.login()` gave it. */
+      /** A bearer token of this app, as `XPaySessionService.login()` returned it. */
       readonly token: string;
     };
 
 /**
- * Another place to present credentials: a header of your own, a cookie, the handshake of a socket (`request.handshake`), a
- * message (`request.rpc`). Extractors must not read the `Authorization` header: `'basic'` and `'bearer'` do.
+ * Reads credentials from another place: a header of your own, a cookie, the handshake of a socket (`request.handshake`), or a
+ * message (`request.rpc`). An extractor must not read the `Authorization` header, because `'basic'` and `'bearer'` read it.
  */
 export interface CredentialsExtractor extends ChallengeScheme {
-  /** Returns `undefined` when the request has none. Throw an `XPayAuthError`, `invalid_request`, for malformed credentials. */
+  /**
+   * Returns the credentials; `undefined` if the request has none. For malformed credentials, throw an `XPayAuthError` with the
+   * code `invalid_request`.
+   */
   extract(request: IncomingRequest): ExtractedCredentials | undefined;
 }

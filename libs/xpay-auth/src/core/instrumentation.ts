@@ -4,7 +4,7 @@ import type { Store } from './store.js';
 
 type Method = (...args: unknown[]) => unknown;
 
-/** Work of this library that takes time, for an observer. Holds no secret and no username. */
+/** An operation of this library that takes time, for an observer. Contains no secret and no username. */
 export type Operation =
   /** Verifies credentials that are not in the credential cache. */
   | { readonly type: 'verify'; readonly scheme: string }
@@ -18,13 +18,13 @@ export type Operation =
   | { readonly type: 'call api' }
   /** Calls the upstream once, through the dialect. */
   | { readonly type: 'ask upstream'; readonly operation: UpstreamOperation; readonly purpose: Purpose | 'api call' }
-  /** One HTTP request. `template` is its path, as far as it may be shown. */
+  /** Sends one HTTP request. `template` is the path without ids, names or secrets; `undefined` if the dialect has none. */
   | { readonly type: 'exchange'; readonly method: string; readonly url: string; readonly template: string | undefined };
 
 /** The operations of a dialect. */
 export type UpstreamOperation = 'authenticate' | 'refresh' | 'api';
 
-/** How an operation ended. `aborted`: by the caller's signal. */
+/** The result of an operation. `aborted`: the caller's signal aborted it. */
 export type Outcome = 'ok' | 'token_rejected' | 'aborted' | XPayAuthErrorCode;
 
 /** The end of an observed operation. */
@@ -34,20 +34,20 @@ export interface SpanEnd {
   readonly status?: number;
 }
 
-/** Something that takes no time. */
+/** An event without a duration. */
 export type InstrumentationEvent =
-  /** A request with no credentials, with malformed ones, or with an unknown bearer token. */
+  /** A request was rejected: it had no credentials, malformed ones, or an unknown bearer token. */
   | { readonly type: 'refused'; readonly code: XPayAuthErrorCode }
-  /** An answer from the shared store, or a stale one from the cache of this process. */
+  /** Credentials or a session came from the shared store, or from a stale entry in the cache of this process. */
   | { readonly type: 'recalled'; readonly what: 'credentials' | 'session'; readonly level: 'shared' | 'stale' }
-  /** A caller shares the flight of another one. */
+  /** A caller shares the pending call of another caller. */
   | { readonly type: 'joined'; readonly flight: 'token' | 'verification' | 'session' }
   /** An operation of the shared store failed. */
   | { readonly type: 'store failed'; readonly operation: StoreOperation };
 
 type StoreMethod = Exclude<keyof Store, 'deadlineMs'>;
 
-/** Every method of a store, with the operation that it is in metrics. `undefined`: it does not call the store. */
+/** The name in metrics of each method of a store. `undefined`: the method does not call the store. */
 const STORE_METHODS = {
   indexOf: undefined,
   read: 'read',
@@ -85,11 +85,11 @@ export interface Span {
   end(end: SpanEnd): void;
 }
 
-/** How the end of an operation is determined. */
+/** The facts that determine the outcome of an operation. */
 export interface SpanOptions<T> {
-  /** The end that a result means. @default `ok` */
+  /** Returns the end of the span for a result. @default an end with the outcome `ok` */
   readonly judge?: (result: T) => SpanEnd;
-  /** Aborts the operation; then its reason determines the outcome. */
+  /** The signal that aborts the operation. If it is aborted, its reason determines the outcome. */
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -97,7 +97,10 @@ export interface SpanOptions<T> {
 export class Instrumentation {
   #observer: Observer | undefined;
 
-  /** Throws `configuration` for a second observer: everything would be counted twice. Returns a function that detaches it. */
+  /**
+   * Attaches an observer. Returns a function that detaches the observer. Throws `configuration` if there is one already, because
+   * everything would be counted twice.
+   */
   attach(observer: Observer): () => void {
     if (this.#observer !== undefined) {
       throw new XPayAuthError('configuration', 'XPayTelemetryModule is imported twice. Import it once.');
@@ -113,7 +116,7 @@ export class Instrumentation {
     swallowErrors(() => this.#observer?.record(event));
   }
 
-  /** Returns the same store, with its failed operations reported to the observer. */
+  /** Returns a wrapper of this store that reports failed operations to the observer. */
   observeStore(store: Store): Store {
     const methods = Object.entries(STORE_METHODS).map(([name, operation]) => {
       const method = (...args: unknown[]): unknown => (store[name as StoreMethod] as Method).apply(store, args);
@@ -152,7 +155,7 @@ async function runInSpan<T>(span: Span, run: () => Promise<T>, { judge, signal }
   }
 }
 
-/** Errors of the observer never reach what it observes. */
+/** Swallows the errors of the observer, so that they do not reach the observed operation. */
 function swallowErrors<T>(run: () => T): T | undefined {
   try {
     return run();

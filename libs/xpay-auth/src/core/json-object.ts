@@ -1,4 +1,4 @@
-/** A JSON object, or `undefined` when the text is none. */
+/** Parses a JSON object. Returns `undefined` if the text is not one. */
 export function parseObject(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
     const value: unknown = JSON.parse(text);
@@ -20,17 +20,17 @@ export function isTexts(value: unknown): value is readonly string[] {
   return Array.isArray(value) && value.every(isText);
 }
 
-/** A number that ends: the JSON text `1e999` reads as `Infinity`. */
+/** Whether the value is a finite number. `JSON.parse` reads `1e999` as `Infinity`, which no field may have. */
 export function isNumber(value: unknown): value is number {
   return Number.isFinite(value);
 }
 
-/** An optional field without a value: left out, or `null`, as many serializers write it. */
+/** Whether an optional field has no value. Many serializers write `null` instead of omitting the field. */
 export function isAbsent(value: unknown): value is null | undefined {
   return value === undefined || value === null;
 }
 
-/** Such a number, or nothing at all. */
+/** Whether an optional field has a finite number or no value. */
 export function isOptionalNumber(value: unknown): value is number | null | undefined {
   return isAbsent(value) || isNumber(value);
 }

@@ -1,38 +1,39 @@
 import { type Instant, SMALLEST_STEP_MS } from './clock.js';
 import { XPayAuthError } from './errors.js';
 
-/** A lifetime that began at `since` and lasts `lifeMs`, by the monotonic clock with time asleep included. */
+/** A lifetime that begins at `since` and lasts `lifeMs` on the monotonic clock. Time for which the machine sleeps counts. */
 export interface Lifetime {
   readonly since: Instant;
   readonly lifeMs: number;
 }
 
-/** The statements of an answer about the lifetime of what it grants. */
+/** The facts about the lifetime of a token in the upstream's answer. */
 export interface ExpiryFacts {
-  /** Ms since the epoch, by the upstream's clock. */
+  /** Expiry in ms since the epoch, by the upstream's clock. */
   readonly expiresAt?: number | undefined;
-  /** Ms from now, if the upstream states that (RFC 6749 §5.1 `expires_in`). Takes precedence over `expiresAt`. */
+  /** Lifetime in ms from now, if the upstream states one (as `expires_in`, RFC 6749 §5.1). Takes precedence over `expiresAt`. */
   readonly lifeMs?: number | undefined;
-  /** The upstream's clock when it answered: its `Date`, or a better source. */
+  /** Time of the answer in ms since the epoch, by the upstream's clock: its `Date` header, or a more precise source. */
   readonly upstreamNow?: number | undefined;
-  /** Ms between the call and its answer: `upstreamNow` was read at some moment in between. @default 0 */
+  /** Ms between the call and its answer. The upstream read `upstreamNow` at some moment in between. @default 0 */
   readonly elapsedMs?: number | undefined;
 }
 
-/** Smaller differences mean nothing: a `Date` header has whole seconds, and the answer takes a while to arrive. */
+/** Up to this, a difference between the clocks is ignored: `Date` has whole seconds, and an answer takes time to arrive. */
 const SMALLEST_SKEW_MS = 2_000;
-/** Cap of a lifetime. A longer `lifeMs` is a mistaken unit: seconds, ms and µs are easily confused. */
+/** Longest lifetime: 100 years. A longer `lifeMs` is in the wrong unit, because seconds, ms and µs are easily confused. */
 const LONGEST_LIFE_MS = 100 * 365 * 86_400_000;
-/** "Never" is written as the last moment of the year 9999; an expiry beyond it is a mistaken unit. */
+/** Latest expiry: the end of the year 9999, which upstreams use for "never". A later expiry is in the wrong unit. */
 const LAST_EXPIRY = Date.UTC(10_000, 0) - 1;
-/** A write into the store is at most this late, in ms: longer than any attempt and its lease. */
+/** Longest delay of a write to the store in ms. It is longer than any attempt and its lease. */
 const LATEST_WRITE_MS = 30_000;
-/** Up to so much is cut off a clock of whole seconds, such as `Date` (RFC 9110 §5.6.7). */
-const CUT_MS = 1_000;
+/** A time in whole seconds, such as that of `Date` (RFC 9110 §5.6.7), is truncated by up to this many ms. */
+const TRUNCATED_MS = 1_000;
 
 /**
- * Returns the ms by which the upstream's clock is ahead of ours (negative: behind), 0 where the difference means nothing. A
- * slow answer may have been dated at any moment of the call, so a clock that seems behind by less than that is not.
+ * Returns the ms by which the upstream's clock is ahead of ours (negative: behind), or 0 for a difference of at most 2 s. The
+ * upstream may have dated its answer at any moment of the call. An upstream's clock that seems behind by at most the duration of
+ * the call and 2 s may therefore be right, and the result is also 0.
  */
 export function clockSkew({ upstreamNow, elapsedMs = 0 }: ExpiryFacts, wall: number): number {
   const skew = upstreamNow === undefined ? 0 : upstreamNow - wall;
@@ -40,15 +41,15 @@ export function clockSkew({ upstreamNow, elapsedMs = 0 }: ExpiryFacts, wall: num
 }
 
 /**
- * Returns the remaining lifetime in ms, at most 100 years; `undefined` when the upstream states none. Throws
- * `upstream_malformed` for a lifetime that is over, no number, or in a mistaken unit.
+ * Returns the remaining lifetime in ms, at most 100 years; `undefined` if the upstream states none. Throws
+ * `upstream_malformed` for a lifetime that is over, is not a number, or is in the wrong unit.
  */
 export function lifeFromNow(facts: ExpiryFacts, wall: number): number | undefined {
   const { expiresAt, elapsedMs = 0 } = facts;
-  const told = facts.lifeMs === undefined ? undefined : lessAtMostHalf(facts.lifeMs, elapsedMs);
-  const lifeMs = told ?? (expiresAt === undefined ? undefined : lifeUntil(expiresAt, facts, wall));
+  const statedLifeMs = facts.lifeMs === undefined ? undefined : subtractAtMostHalf(facts.lifeMs, elapsedMs);
+  const lifeMs = statedLifeMs ?? (expiresAt === undefined ? undefined : lifeUntil(expiresAt, facts, wall));
   if (lifeMs === undefined) return undefined;
-  const isTooFar = told === undefined ? (expiresAt ?? 0) > LAST_EXPIRY : lifeMs > LONGEST_LIFE_MS;
+  const isTooFar = statedLifeMs === undefined ? (expiresAt ?? 0) > LAST_EXPIRY : lifeMs > LONGEST_LIFE_MS;
   if (lifeMs > 0 && !isTooFar) return Math.min(lifeMs, LONGEST_LIFE_MS);
   throw new XPayAuthError(
     'upstream_malformed',
@@ -57,30 +58,35 @@ export function lifeFromNow(facts: ExpiryFacts, wall: number): number | undefine
 }
 
 /**
- * Returns the smaller of the lifetime by our clock and the one by the upstream's, because either clock may be wrong. A clock
- * by which the lifetime is over is ignored where the other one disagrees: a clock that is hours off ends every token.
+ * Returns the shorter of the remaining lifetimes by our clock and by the upstream's clock, because either clock may be wrong. If
+ * the lifetime is over by only one of the clocks, that clock is ignored, because a clock that is hours wrong would make every
+ * token look expired.
  */
 function lifeUntil(expiresAt: number, { upstreamNow = NaN, elapsedMs = 0 }: ExpiryFacts, wall: number): number {
-  const [ours, theirs] = [expiresAt - wall, expiresAt - upstreamNow];
-  const cutMs = upstreamNow % CUT_MS === 0 ? CUT_MS : 0;
-  if (!(theirs > 0)) return ours;
-  if (ours > 0) return Math.min(ours, lessAtMostHalf(theirs, elapsedMs + cutMs));
-  // Where the clocks may agree, it was over before the answer arrived.
-  const agree = upstreamNow <= wall && wall < upstreamNow + elapsedMs + cutMs;
-  return agree || theirs <= elapsedMs ? ours : lessAtMostHalf(theirs - elapsedMs, cutMs);
+  const [byOurClock, byUpstreamClock] = [expiresAt - wall, expiresAt - upstreamNow];
+  const truncatedMs = upstreamNow % TRUNCATED_MS === 0 ? TRUNCATED_MS : 0;
+  if (!(byUpstreamClock > 0)) return byOurClock;
+  if (byOurClock > 0) return Math.min(byOurClock, subtractAtMostHalf(byUpstreamClock, elapsedMs + truncatedMs));
+  // If the clocks may agree, the lifetime was over before the answer arrived.
+  const mayAgree = upstreamNow <= wall && wall < upstreamNow + elapsedMs + truncatedMs;
+  return mayAgree || byUpstreamClock <= elapsedMs
+    ? byOurClock
+    : subtractAtMostHalf(byUpstreamClock - elapsedMs, truncatedMs);
 }
 
 /**
- * Subtracts up to `lostMs` from a lifetime: a slow answer may have been written at the beginning of the call, and its `Date` is
- * cut. Never subtracts more than half, because it may also have been written at the end.
+ * Subtracts `uncertaintyMs` from a lifetime, because the upstream may have written a slow answer at the beginning of the call,
+ * and because its `Date` is truncated. Never subtracts more than half of the lifetime, because the upstream may also have written
+ * the answer at the end of the call.
  */
-function lessAtMostHalf(lifeMs: number, lostMs: number): number {
-  return lifeMs - Math.min(lostMs, Math.max(0, lifeMs / 2));
+function subtractAtMostHalf(lifeMs: number, uncertaintyMs: number): number {
+  return lifeMs - Math.min(uncertaintyMs, Math.max(0, lifeMs / 2));
 }
 
 /**
- * Returns the ms that remain of a stored token. The store counts from the moment of the write, which may come late: then the
- * token's own expiry is closer, by our clock. A clock that differs by more is wrong, and does not count.
+ * Returns the remaining lifetime of a stored token in ms. The store measures the lifetime from the write. After a late write, the
+ * token expires sooner than the store states, so its expiry by our clock is used. If that expiry is sooner by more than 30 s, the
+ * longest delay of a write, our clock must be wrong and is ignored.
  */
 export function remainingInStore(storeMs: number, expiresAt: number | undefined, wall: number): number {
   const byExpiryMs = (expiresAt ?? Infinity) - wall;
@@ -96,8 +102,10 @@ function describe(lifeMs: number, expiresAt: number | undefined): string {
 }
 
 /**
- * *fresh*: use it · *stale*: use it and renew it in the background · *doubtful*: expired by the wall clock alone, so renew it
- * first and use it only if that fails · *expired*: never hand it out.
+ * - `fresh`: use the token
+ * - `stale`: use the token and renew it in the background
+ * - `doubtful`: the token is expired by the wall clock only; renew it first, and use it only if the renewal fails
+ * - `expired`: never hand out the token
  */
 export type Freshness = 'fresh' | 'stale' | 'doubtful' | 'expired';
 
@@ -105,33 +113,33 @@ export type Freshness = 'fresh' | 'stale' | 'doubtful' | 'expired';
 export interface FreshnessPolicy {
   /** The share of its lifetime after which a token is stale: between 0 and 1. */
   readonly refreshAt: number;
-  /** Ms before its end from which a token is never handed out; see {@link hardMargin} for the default. */
+  /** A token is not handed out in these last ms of its lifetime; see {@link hardMargin} for the default. */
   readonly hardMarginMs?: number | undefined;
 }
 
-/** The turning points of one lifetime, computed once. */
+/** The times at which the freshness of a token changes. They are computed once for each token. */
 export interface TurningPoints {
-  /** On the monotonic clock: from here on it is stale. */
+  /** Time on the monotonic clock from which the token is stale. */
   readonly staleFrom: number;
-  /** On the monotonic clock: from here on it is expired. */
+  /** Time on the monotonic clock from which the token is expired. */
   readonly expiredFrom: number;
-  /** If the wall clock minus the monotonic one is greater than this, the wall clock ran ahead. */
+  /** If the wall clock minus the monotonic clock is greater than this, the wall clock ran ahead. */
   readonly farthestAhead: number;
-  /** On the wall clock: from here on it is expired by that clock. */
+  /** Time on the wall clock from which the token is expired by the wall clock. */
   readonly expiredFromWall: number;
 }
 
 /**
- * Returns the ms before its end from which a token is not handed out any more, so that it does not expire on the wire: 5 % of
- * the lifetime, at least 2 s, at most 30 s and at most 10 %. A configured margin is limited to half of the lifetime, or a short
- * token could never be used.
+ * Returns the margin in ms. In the margin before the end of its lifetime a token is not handed out, so that it does not expire
+ * on its way to the upstream. The default is 5 % of the lifetime, at least 2 s, at most 30 s and at most 10 % of the lifetime. A
+ * configured margin is limited to half of the lifetime, because otherwise a short-lived token could never be used.
  */
 export function hardMargin(lifeMs: number, ownMarginMs?: number): number {
   if (ownMarginMs !== undefined) return Math.min(ownMarginMs, lifeMs / 2);
   return Math.min(30_000, Math.max(2_000, lifeMs * 0.05), lifeMs * 0.1);
 }
 
-/** Returns when a lifetime turns stale and expired. A token is never stale only after it has expired. */
+/** Returns the times at which a token becomes stale and expired. `staleFrom` is never later than `expiredFrom`. */
 export function turningPoints({ since, lifeMs }: Lifetime, policy: FreshnessPolicy): TurningPoints {
   const marginMs = hardMargin(lifeMs, policy.hardMarginMs);
   const expiredFrom = since.mono + lifeMs - marginMs;
@@ -144,9 +152,10 @@ export function turningPoints({ since, lifeMs }: Lifetime, policy: FreshnessPoli
 }
 
 /**
- * Returns how fresh a token is now. Its age is measured on the monotonic clock, so a step of the wall clock neither expires a
- * good token nor revives an expired one. If the wall clock ran ahead, it was set forward, or the machine slept and has no boot
- * clock to prove it: the token may be older than it seems, so it is renewed.
+ * Returns the freshness of a token at `now`. The age of a token is measured on the monotonic clock, so a step of the wall clock
+ * neither expires a good token nor makes an expired one usable. If the wall clock ran ahead, either the wall clock was set
+ * forward, or the machine slept and has no boot clock that measures the sleep. In the second case the token is older than the
+ * monotonic clock shows, so the token is renewed.
  */
 export function freshness(points: TurningPoints, now: Instant): Freshness {
   if (now.mono >= points.expiredFrom) return 'expired';
@@ -156,13 +165,13 @@ export function freshness(points: TurningPoints, now: Instant): Freshness {
 }
 
 /**
- * Returns the share of a token's lifetime, within `[from, to]`, after which this instance renews it. The same seed always
- * gives the same share, and different instances get different ones, so they do not all renew at once.
+ * Returns the share of a token's lifetime after which this instance renews the token, within the range `[from, to]`. The same
+ * seed always gives the same share. Different instances have different seeds, so they do not all renew at the same time.
  */
 export function refreshShare(range: readonly [number, number], seed: string): number {
   let mixed = 2_166_136_261;
   for (let i = 0; i < seed.length; i++) mixed = Math.imul(mixed ^ seed.charCodeAt(i), 16_777_619) >>> 0;
-  // One more round of mixing spreads consecutive process ids.
+  // Another round of mixing spreads the shares of consecutive process ids.
   mixed = Math.imul(mixed ^ (mixed >>> 15), 2_246_822_519) >>> 0;
   mixed = (mixed ^ (mixed >>> 13)) >>> 0;
   return range[0] + (range[1] - range[0]) * (mixed / 2 ** 32);

@@ -5,38 +5,38 @@ import type { UpstreamReference } from './errors.js';
 export interface UpstreamRequest {
   /** The HTTP method. */
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
-  /** Below the instance's `baseUrl`, with a leading slash. */
+  /** The path below the instance's `baseUrl`, with a leading slash. */
   readonly path: string;
   /** All headers, `content-type` and `authorization` included. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** The body as it goes over the wire, in UTF-8; none when left out. */
+  /** The encoded body, which is sent in UTF-8. @default no body */
   readonly body?: string;
 }
 
 /** The upstream's answer, whatever its status. */
 export interface UpstreamAnswer {
-  /** The HTTP status, redirects included: none is followed. */
+  /** The HTTP status. It may be a redirect, because redirects are not followed. */
   readonly status: number;
   /**
    * The body as text, at most `http.maxResponseBytes`, decoded by the charset of its `Content-Type`, or as UTF-8 if it
-   * declares none. Empty if that is not possible and the status is 300 or more.
+   * declares none. Empty if the body cannot be decoded and the status is 300 or more.
    */
   readonly text: string;
-  /** Ms since the epoch by our clock when the answer had arrived. */
+  /** Time at which the answer had arrived, in ms since the epoch by our clock. */
   readonly receivedAt: number;
-  /** Ms since the epoch by the upstream's clock: its `Date` header, whole seconds. */
+  /** Time of the answer in ms since the epoch by the upstream's clock, from its `Date` header, which has whole seconds. */
   readonly upstreamNow: number | undefined;
-  /** A header by its name, in any case; `undefined` when the answer has none of that name. */
+  /** Returns a header by its name in any case; `undefined` if the answer does not have that header. */
   header(name: string): string | undefined;
 }
 
 /**
- * Sends requests to one upstream. Any status is an answer; no answer is an `XPayAuthError`: `upstream_unavailable`,
- * `upstream_timeout`, or `upstream_malformed` for a body that is too long, or that cannot be decoded and belongs to a status
- * below 300.
+ * Sends requests to one upstream. Returns an answer with any status. Throws an `XPayAuthError` if there is no answer:
+ * `upstream_unavailable`, `upstream_timeout`, or `upstream_malformed`. An answer is `upstream_malformed` if its body is too long,
+ * or if its body cannot be decoded and its status is below 300.
  */
 export interface Upstream {
-  /** Sends one request, within what is left of the deadline. */
+  /** Sends one request, within the rest of the deadline. */
   send(request: UpstreamRequest): Promise<UpstreamAnswer>;
 }
 
@@ -51,11 +51,11 @@ export interface Grant {
   readonly username: string;
   /** The scopes that the upstream states, without those that they imply. */
   readonly scopes: readonly string[];
-  /** Whether the upstream calls it a login by API rather than by a person. */
+  /** Whether the upstream reports a login by API rather than by a person. */
   readonly isAPI: boolean;
   /** Lifetime of the token in ms from now, if the upstream states one. Takes precedence over `accessToken.expiresAt`. */
   readonly lifeMs?: number | undefined;
-  /** Ms since the epoch by the upstream's clock, to notice when its clock and ours disagree. */
+  /** Time of the answer in ms since the epoch by the upstream's clock. Shows whether that clock and ours disagree. */
   readonly upstreamNow?: number | undefined;
   /** Renews the token without the secret, if the upstream issues refresh tokens. */
   readonly refreshToken?: Secret | undefined;
@@ -63,20 +63,20 @@ export interface Grant {
   readonly reference?: UpstreamReference | undefined;
 }
 
-/** A call of the upstream's API beside authentication. */
+/** A call of the upstream's API, other than authentication. */
 export interface ApiCall {
   /** The HTTP method. */
   readonly method: UpstreamRequest['method'];
-  /** Below the instance's `baseUrl`, with a leading slash. */
+  /** The path below the instance's `baseUrl`, with a leading slash. */
   readonly path: string;
   /** Headers of the caller. Those of the dialect take precedence. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** The body, not encoded yet. */
+  /** The body before encoding. */
   readonly body?: unknown;
   /**
-   * The body as `encode` wrote it when the call was made. Set when `encode` is called again with a token: send this instead
-   * of encoding `body`, which may have changed meanwhile.
-   * @default `encode` is called for the first time
+   * The body that `encode` returned when it was called for the first time. If it is set, use it instead of encoding `body` again,
+   * because `body` may have changed meanwhile.
+   * @default undefined when `encode` is called for the first time
    */
   readonly encodedBody?: string | undefined;
   /** A v4 UUID that identifies the call in the upstream's records, if it has a place for one. */
@@ -96,7 +96,7 @@ export type ApiOutcome =
   | {
       /** The upstream did not accept the token. */
       readonly kind: 'token rejected';
-      /** The upstream certainly had no other effect, so the call may be repeated. */
+      /** Whether the call certainly had no effect at the upstream, so that it may be repeated. */
       readonly untouched: boolean;
       /** The upstream's own references of the call. */
       readonly reference?: UpstreamReference | undefined;
@@ -105,14 +105,17 @@ export type ApiOutcome =
 /** How to call an upstream's API with a token. */
 export interface ApiLanguage {
   /**
-   * The request that makes this call with this token. Throws `configuration` for a body that the language cannot express:
-   * `encodeJson` and `encodeForm` do.
+   * Returns the request for this call with this token. Throws `configuration` for a body that cannot be encoded, as `encodeJson`
+   * and `encodeForm` do.
    *
-   * Called once when the call is made, with a token that is none, and then for each token that is tried. The body of the
-   * first request is sent each time, whatever the later ones have.
+   * `encode` is called once when the call is made, with a placeholder instead of a token, and then once for each token that is
+   * tried. The body of the first request is sent each time. The bodies of the later requests are ignored.
    */
   encode(call: ApiCall, token: AccessToken): UpstreamRequest;
-  /** Returns the meaning of the answer. Throws `upstream_business_error` where the upstream reports an error that is not about the token. */
+  /**
+   * Returns the meaning of the answer. Throws `upstream_business_error` if the upstream reports an error that is not about the
+   * token.
+   */
   decode(answer: UpstreamAnswer, call: ApiCall, token: AccessToken): ApiOutcome;
   /**
    * Returns the template of a path for telemetry, without ids, names or secrets, such as `/giftcard/{identifier}`.
@@ -122,11 +125,11 @@ export interface ApiLanguage {
 }
 
 /**
- * The protocol of one upstream. It builds requests and decodes answers. Time, caching, retries, deadlines and counting are
- * done elsewhere.
+ * The protocol of one upstream. A dialect builds requests and decodes answers. Other parts of the library do the timing, caching,
+ * retries, deadlines and counting.
  *
- * Every method throws `XPayAuthError` and nothing else: `invalid_credentials` when the upstream refused the credentials,
- * `invalid_token` when it refused the refresh token, otherwise one of the `upstream_…` codes.
+ * Every method throws only `XPayAuthError`: `invalid_credentials` if the upstream rejected the credentials, `invalid_token` if it
+ * rejected the refresh token, otherwise one of the `upstream_…` codes.
  *
  * @experimental until dialects of other people have proven it
  */
@@ -136,15 +139,17 @@ export interface Dialect {
   /** The default of the option `baseUrl`; without it `baseUrl` is required. */
   readonly defaultBaseUrl?: string;
   /**
-   * The access token contains a long-lived secret (such as a refresh token that never expires), so it is never returned to a
-   * caller: `session.token: 'upstream'` and `session.keepUpstreamToken` are refused for this dialect. @default false
+   * Whether the access token contains a long-lived secret, such as a refresh token that never expires. If so, it must not be
+   * returned to a caller, and the options `session.token: 'upstream'` and `session.keepUpstreamToken` stop the boot.
+   * @default false
    */
   readonly accessTokenIsLongLivedSecret?: boolean;
   /** Exchanges credentials for a grant. */
   authenticate(credentials: Credentials, upstream: Upstream, purpose: Purpose): Promise<Grant>;
   /**
-   * Renews a grant without the secret, if the upstream can. After `invalid_token` a full login is next. With a grant without a
-   * refresh token, the old one stays in use. The username and scopes of the grant are ignored.
+   * Renews a grant by its refresh token instead of the secret, if the upstream has refresh tokens. If `refresh` throws
+   * `invalid_token`, the library logs in. If the new grant has no refresh token, the library keeps the old one. The username and
+   * the scopes of the new grant are ignored.
    */
   refresh?(refreshToken: Secret, upstream: Upstream): Promise<Grant>;
   /** The upstream's API, for `XPayHttpService`. */

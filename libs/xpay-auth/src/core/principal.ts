@@ -6,15 +6,15 @@ export class Principal {
   readonly username: string;
   /** The scopes that the upstream states, and those that they imply by `scopeHierarchy`. */
   readonly scopes: readonly string[];
-  /** Whether the upstream calls it a login by API rather than by a person. */
+  /** Whether the upstream reports a login by API rather than by a person. */
   readonly isAPI: boolean;
   /** Ms since the epoch at which the upstream's grant expires; `undefined` when it does not state an expiry. */
   readonly expiresAt: number | undefined;
-  /** The instance of the module that made the check: its `name`, or `default`. */
+  /** The `name` of the module's instance that made the check; `default` for the unnamed instance. */
   readonly instance: string;
   readonly #issuer: symbol | undefined;
 
-  /** For tests of your own, without an `issuer`: guards accept only the principals of their own instance. */
+  /** Pass no `issuer` in tests of your own. Guards do not accept such a principal, only those of their own instance. */
   constructor(facts: PrincipalFacts, issuer?: symbol) {
     this.username = facts.username;
     this.scopes = facts.scopes;
@@ -25,12 +25,12 @@ export class Principal {
     Object.freeze(this);
   }
 
-  /** Whether it is a principal, and not an object literal of the same shape. */
+  /** Whether the value is a principal. An object literal of the same shape is not. */
   static isPrincipal(value: unknown): value is Principal {
     return typeof value === 'object' && value !== null && #issuer in value;
   }
 
-  /** Whether this instance of the module made it. One of another app, or one made by hand, proves nothing. */
+  /** Whether the instance with this `issuer` made the value. A principal of another app, or of a test, is not accepted. */
   static isIssuedBy(issuer: symbol, value: unknown): value is Principal {
     return Principal.isPrincipal(value) && value.#issuer === issuer;
   }
@@ -42,11 +42,11 @@ export interface PrincipalFacts {
   readonly username: string;
   /** Every scope of the caller, implied ones included. */
   readonly scopes: readonly string[];
-  /** Whether the upstream calls it a login by API. */
+  /** Whether the upstream reports a login by API rather than by a person. */
   readonly isAPI: boolean;
   /** Ms since the epoch at which the upstream's grant expires; `undefined` when it does not state an expiry. */
   readonly expiresAt: number | undefined;
-  /** The instance of the module: its `name`, or `default`. */
+  /** The `name` of the module's instance; `default` for the unnamed instance. */
   readonly instance: string;
 }
 
@@ -66,13 +66,13 @@ export interface XPayScopes {}
 /** A scope: one of xPay.stream's two, one of yours ({@link XPayScopes}), or any string of RFC 6749 §3.3. */
 export type Scope = 'tme_user' | 'tme_admin' | keyof XPayScopes | (string & {});
 
-/** The scopes that a scope implies, by its name. Implications are transitive. The default is none. */
+/** The scopes that each scope implies, by the name of the scope. Implications are transitive. By default there are none. */
 export type ScopeHierarchy = Readonly<Record<string, readonly string[]>>;
 
 /** RFC 6749 §3.3: `scope-token = 1*( %x21 / %x23-5B / %x5D-7E )`. */
 const SCOPE_TOKEN = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
 
-/** Whether a string may be a scope at all: printable ASCII without space, quote and backslash (RFC 6749 §3.3). */
+/** Whether a value can be a scope: printable ASCII without space, double quote and backslash (RFC 6749 §3.3). */
 export function isScope(value: unknown): value is Scope {
   return typeof value === 'string' && SCOPE_TOKEN.test(value);
 }
@@ -83,7 +83,7 @@ export interface ScopeRequirement {
   readonly any: readonly string[];
 }
 
-/** Whether the scopes held meet the requirement. Exact and case-sensitive. */
+/** Whether the scopes in `held` meet the requirement. The comparison is exact and case-sensitive. */
 export function meets(held: readonly string[], required: ScopeRequirement): boolean {
   return (
     required.all.every((scope) => held.includes(scope)) &&
@@ -91,7 +91,7 @@ export function meets(held: readonly string[], required: ScopeRequirement): bool
   );
 }
 
-/** Returns the scopes held and all that they imply. */
+/** Returns the scopes in `held` and all scopes that they imply. */
 export function expandScopes(held: readonly string[], hierarchy: ScopeHierarchy): readonly string[] {
   const all = new Set<string>();
   const visit = (scope: string): void => {

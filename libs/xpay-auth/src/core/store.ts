@@ -10,27 +10,27 @@
 export type EntryKind =
   'token' | 'pause' | 'session' | 'seen' | 'sessions' | 'caller' | 'welcome' | 'notice' | 'revocation';
 
-/** The name of an entry. `id` may be anything, also a secret: a store never shows it. */
+/** The name of an entry. `id` may be any text. It may be a secret, so a store must never show it. */
 export interface EntryName {
   /** The kind of the entry. */
   readonly kind: EntryKind;
-  /** Which entry of that kind: a username, a digest, an address. */
+  /** Identifies the entry among those of its kind: a username, a digest, or an address. */
   readonly id: string;
 }
 
-/** The value under a name. */
+/** An entry that was read. */
 export interface Entry {
   /** The value as it was written. */
   readonly value: string;
-  /** Increases with every new value of one name; see {@link Lease.generation}. */
+  /** A number that increases with every new value of the same name; see {@link Lease.generation}. */
   readonly generation: number;
-  /** Ms until it expires. Counted by the store, so no other machine's wall clock matters. */
+  /** Ms until the entry expires. The store measures this time, so the wall clocks of the instances have no effect. */
   readonly remainingMs: number;
 }
 
 /** A value to be written. */
 export interface NewEntry {
-  /** Any text. A store outside the process seals it. */
+  /** Any text. A store outside the process seals the value. */
   readonly value: string;
   /**
    * The generation of the lease under which the value was obtained; see {@link Lease.generation}. For a name without leases:
@@ -46,8 +46,8 @@ export interface Lease {
   /** This instance has the lease. */
   readonly kind: 'acquired';
   /**
-   * Greater than that of every earlier lease and entry of this name, also after the store has lost everything. A value of an
-   * earlier holder is refused once a later holder has written.
+   * A number that is greater than those of all earlier leases and entries of this name, even after the store has lost its data.
+   * The store refuses a value of an earlier holder after a later holder has written one.
    */
   readonly generation: number;
   /** Releases the lease, unless it has expired and belongs to another instance. Never rejects. */
@@ -64,7 +64,7 @@ export interface Held {
 
 /** The state of a counter after one unit was counted. */
 export interface Count {
-  /** Units in this window, with the one just counted. */
+  /** Number of units in this window, including the one just counted. */
   readonly count: number;
   /** Ms until the window closes. */
   readonly remainingMs: number;
@@ -89,11 +89,12 @@ export interface LogRecord {
   /** Increases by one from record to record of an epoch. */
   readonly position: number;
   /**
-   * A result of {@link Store.indexOf}, which does not change when keys are rotated. `undefined`: the record at this position is
-   * not the one that was written there, so it may have named any user.
+   * The index that was passed to {@link Store.append}: a result of {@link Store.indexOf}, which does not change when keys are
+   * rotated. `undefined` if the record at this position is not the one that was written there. The original record may then
+   * have named any user.
    */
   readonly index: string | undefined;
-  /** `undefined` when it cannot be read with the keys at hand. */
+  /** The value; `undefined` if it cannot be read with the available keys. */
   readonly value: string | undefined;
 }
 
@@ -119,22 +120,22 @@ export type StoreNotice =
 /** The state of a store, for a health page. */
 export interface StoreStatus {
   /**
-   * `away`: it cannot be reached. It is probed at intervals, and until it is back every call fails at once. `misconfigured`: it
-   * answers, but rejects calls because of a wrong setting, which is not repaired by waiting.
+   * `away`: the store cannot be reached. It is probed at intervals, and every call fails immediately until it can be reached
+   * again. `misconfigured`: the store answers, but rejects calls because of a wrong setting, which must be corrected.
    */
   readonly state: 'ready' | 'away' | 'misconfigured';
-  /** Why it is not ready, without a secret. */
+  /** The reason if the state is not `ready`, without a secret. */
   readonly reason: string | undefined;
   /** Number of values that could not be read: edited, moved, replayed, or sealed with an unknown key. */
   readonly unreadable: number;
 }
 
 /**
- * The state that several instances share. The caches of each process come first and are no `Store`: a request that they can
- * answer never waits for the store.
+ * Access to the state that several instances share. Each process also has its own caches, which are not part of the `Store`. A
+ * request that these caches can answer never waits for the store.
  *
- * Every method that calls the store may throw `store_unavailable` and nothing else, within the store's own deadlines, and at
- * once while the store is away. The instance then continues without it.
+ * Every method that calls the store may throw `store_unavailable` and no other error. It throws within the store's own deadlines,
+ * and immediately while the store is away. The instance then continues without the store.
  *
  * @experimental until stores of other people have proven it
  */
@@ -144,26 +145,29 @@ export interface Store {
    * store as away until a call is answered.
    */
   readonly deadlineMs?: number;
-  /** Returns a keyed name for a text, the same on every instance, which does not change when keys are rotated. */
+  /** Returns a keyed name for a text. The name is the same on every instance and does not change when keys are rotated. */
   indexOf(text: string): string;
   /** Reads the entry of this name. An entry that cannot be read counts as absent. */
   read(name: EntryName): Promise<Entry | undefined>;
-  /** Writes, unless an entry of this generation or a newer one was written or discarded. Then it returns `false`. */
+  /**
+   * Writes an entry and returns `true`. Returns `false` without writing if an entry of this generation or a newer one was
+   * written or discarded.
+   */
   write(name: EntryName, entry: NewEntry): Promise<boolean>;
   /** For `keepMs`, prevents reads and writes of this generation and older ones under this name. */
   discard(name: EntryName, generation: number, keepMs: number): Promise<void>;
   /**
-   * Adds written entries to a list, as its newest item. Deletes the entries of the oldest items beyond
-   * `most`. `keepMs` after the last call for it, the list ends.
+   * Adds an item to a list, as the newest one. The item consists of these entries, which are already written. If the list has
+   * more than `most` items, deletes the entries of the oldest ones. The list expires `keepMs` after the last call of `enlist`.
    */
   enlist(list: EntryName, entries: readonly EntryName[], most: number, keepMs: number): Promise<void>;
-  /** Removes an item from a list, without its entries. */
+  /** Removes an item from a list. Does not delete the entries of the item. */
   delist(list: EntryName, entries: readonly EntryName[]): Promise<void>;
   /** Acquires the lease to renew the entry of this name. It expires after `leaseMs`. */
   acquire(name: EntryName, leaseMs: number): Promise<Lease | Held>;
   /** Counts one unit. The first unit opens a window of `windowMs`. */
   count(id: string, windowMs: number): Promise<Count>;
-  /** Subtracts one unit, if its window is still open. */
+  /** Subtracts one unit if this window is still open. */
   uncount(id: string, window: string): Promise<void>;
   /** Adds a record to a log, which keeps its newest 10,000. Returns the state of the log. */
   append(log: string, record: { readonly index: string; readonly value: string }): Promise<LogPage>;
