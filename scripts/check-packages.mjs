@@ -79,8 +79,8 @@ function checkRedisClients() {
 }
 
 /**
- * Code written for 0.1.0 compiles, and the program of its README runs. test/packages/surface-0.1/README.md lists what
- * changed.
+ * Checks that code written for 0.1.0 compiles and that the program in the README of 0.1.0 runs. The changes since then are
+ * listed in test/packages/surface-0.1/README.md.
  */
 function checkOlderSurface() {
   const older = join(place, 'surface-0.1');
@@ -94,7 +94,7 @@ function checkOlderSurface() {
   run('node', ['dist/main.js'], older);
 }
 
-/** Stricter than most apps: without skipLibCheck, every published type has to compile without optional peers. */
+/** Returns a tsconfig without skipLibCheck, so that every published type has to compile without the optional peers. */
 function strangersConfig(files) {
   return {
     compilerOptions: {

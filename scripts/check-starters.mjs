@@ -154,17 +154,17 @@ function filesBelow(folder) {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' }).filter((file) => /\.\w+$/.test(file));
 }
 
-/** Runs a command on this Node or on one from npm. */
+/** Returns the command line that runs a command on this Node, or on another version from npm. */
 function commandOn(node, command) {
   if (node !== 'this') return ['npx', ['--yes', '-p', `node@${node}`, '-c', command]];
   const [program, ...args] = command.split(' ');
   return [program, args];
 }
 
-/** Starts a program that runs until it is stopped together with its child processes. */
+/** Starts a program. Its `stop` also stops the child processes. */
 function start(cwd, node, command, env = {}) {
   const [program, args] = commandOn(node, command);
-  // Leaves out the XPAY_ variables of this machine, so that only .env counts.
+  // The XPAY_ variables of this machine are left out, so that only .env configures the app.
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('XPAY_'));
   const child = spawn(program, args, {
     cwd,
@@ -192,7 +192,7 @@ function start(cwd, node, command, env = {}) {
   };
 }
 
-/** Nest logs that it has started before it listens. */
+/** Waits until the app accepts connections. The log line of Nest is too early, because Nest writes it before it listens. */
 async function listening(port) {
   for (let tries = 0; tries < 200; tries++, await sleep(50)) {
     const socket = connect(port, '127.0.0.1');

@@ -1,6 +1,6 @@
 // Writes the tables of options, environment variables and error codes from the source: `npm run docs:tables`.
-// docs/reference.md has all of them, README.md the options that people set first.
-// `--check` writes nothing and fails if a document is out of date; `--json` prints the rows.
+// docs/reference.md has all rows. README.md has only the options that people set first.
+// `--check` writes nothing and fails if a document is out of date. `--json` prints the rows.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import prettier from 'prettier';
@@ -10,7 +10,7 @@ import { optionRows } from './docs-tables/options.mjs';
 const root = resolve(import.meta.dirname, '..');
 const source = (path) => new Source(join(root, 'libs/xpay-auth/src', path));
 
-/** The header that is sent with a status; a test compares it with the headers that the library sends. */
+/** The header in the response of each status. A test compares this table with the headers that the library sends. */
 const HEADERS = {
   401: '`WWW-Authenticate` with every accepted scheme',
   403: '`WWW-Authenticate: Bearer` with the scopes of the route',
@@ -68,7 +68,7 @@ if (process.argv.includes('--json')) {
   for (const [name, tables] of Object.entries(DOCUMENTS)) await update(name, tables);
 }
 
-/** Writes the tables into a document, or with `--check` reports a document that is out of date. */
+/** Writes the tables into a document. With `--check`, only reports whether the document is out of date. */
 async function update(name, tables) {
   const path = join(root, name);
   const present = readFileSync(path, 'utf8');

@@ -31,7 +31,7 @@ const always = [
   [200, 'wallets', admin],
 ];
 
-/** For each example: variables besides the address of xPay, the number of ports it runs on, and commands to try. */
+/** For each example: the variables in addition to `XPAY_BASE_URL`, the ports that it listens on, and the commands to try. */
 const EXAMPLES = {
   fastify: { environment: account, ports: [port], tries: always },
   redis: {

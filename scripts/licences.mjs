@@ -13,12 +13,12 @@ const [list, library] = ['docs/licences.md', 'libs/xpay-auth'].map((path) => res
 const manifestOf = (folder) => JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
 
 const { dependencies, peerDependencies, peerDependenciesMeta } = manifestOf(library);
-/** By folder: name, licence, and relation to the package. */
+/** The packages found, by folder, with their names, licences, and relations to the library. */
 const found = new Map();
 for (const name of Object.keys({ ...dependencies, ...peerDependencies })) {
   walk(name, library, name in dependencies ? 'dependency' : peerDependenciesMeta[name] ? 'optional peer' : 'peer');
 }
-/** One row for all copies of a package under one licence. */
+/** The packages by name and licence, so that all copies of a package under one licence have one row. */
 const copies = [...found.values()].map((one) => [`${one.name} ${one.licence}`, one]).toReversed();
 const rows = [...new Map(copies).values()]
   .toSorted((a, b) => (a.name < b.name ? -1 : 1))
@@ -36,7 +36,7 @@ for (const { name, licence } of found.values()) {
     fail(`${name}: the licence ${licence} is not on the list of allowed licences in scripts/licences.mjs`);
 }
 
-/** Walks a package and its dependencies. A transitive dependency is listed with the package that brought it. */
+/** Records a package and its dependencies. A transitive dependency is listed with the package that depends on it. */
 function walk(name, dependant, as) {
   const folder = installed(name, dependant);
   if (folder === undefined) fail(`${name} is not installed. Run \`npm ci\`.`);
@@ -47,7 +47,7 @@ function walk(name, dependant, as) {
   for (const inner of Object.keys(own)) walk(inner, folder, as.startsWith('with ') ? as : `with \`${name}\``);
 }
 
-/** The folder that Node resolves. */
+/** Returns the folder to which Node resolves a package; `undefined` if it is not installed. */
 function installed(name, folder) {
   const here = join(folder, 'node_modules', name);
   if (existsSync(join(here, 'package.json'))) return here;

@@ -1,6 +1,7 @@
-// `npm run mutate`: changes the code in one place at a time and runs the specs of that folder. A change that no spec notices
-// has survived. `-- contexts --sample 60 --seed 2` tries 60 mutants of the folders with that name. Changes a copy in
-// `.mutation`, never the work tree. A stopped run goes on with the next one, unless the work tree has changed.
+// `npm run mutate`: changes the code in one place at a time and runs the specs of that folder. A change that makes no spec fail
+// is reported as survived. `-- contexts --sample 60 --seed 2` tries 60 mutants of the folders whose names contain `contexts`. The
+// script changes a copy in `.mutation`, never the work tree. After an interruption, the next run continues with the remaining
+// mutants, unless the work tree has changed.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -9,7 +10,7 @@ import { parseArgs } from 'node:util';
 import { mutantsOf } from './mutate/mutants.mjs';
 
 const SOURCES = 'libs/xpay-auth/src';
-/** Folders to mutate, and the specs that may notice: groups of jest's patterns. The next one runs when no spec of the last failed. */
+/** Folders to mutate, each with groups of jest's patterns for specs. A group runs only if the previous group has passed. */
 const FOLDERS = {
   'rate-limit': ['src/rate-limit', 'inbound/named', 'inbound/(attempts|addresses|rate-limited)', 'cluster/store'],
   verification: [
@@ -68,7 +69,7 @@ function mutantsIn(folder) {
   });
 }
 
-/** Copies what the specs read. Returns the results of earlier runs of the same code and specs. */
+/** Copies the files that the specs read. Returns the results of earlier runs of the same code and specs. */
 function copyTree() {
   rmSync(tree, { recursive: true, force: true });
   for (const part of ['libs', 'src', 'test', 'examples', 'package.json', 'jest.config.mjs'])
@@ -96,14 +97,14 @@ async function outcomeOf({ folder, file, start, end, to }) {
   return 'survived';
 }
 
-/** Without a mutant the specs must pass. Returns four times as long, in ms. */
+/** Runs the specs without a mutant, which must pass. Returns the time limit for a mutant: four times as long and 30 s, in ms. */
 async function limitOf(specs) {
   const startedAt = performance.now();
   if ((await runJest(specs, 3_600_000)) !== 'survived') throw new Error(`${specs} fails without a mutant`);
   return 30_000 + 4 * (performance.now() - startedAt);
 }
 
-/** Runs in a separate process group, so that the programs that specs start end with it. */
+/** Runs jest in a separate process group, so that the programs that the specs start can be ended together with jest. */
 function runJest(specs, limitMs) {
   const flags = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js', '--bail', '-w', '1'];
   return new Promise((settle) => {
@@ -117,7 +118,7 @@ function kill(child) {
   try {
     if (child !== undefined) process.kill(-child.pid, 'SIGKILL');
   } catch {
-    // The group has ended.
+    // The process group has already ended.
   }
 }
 

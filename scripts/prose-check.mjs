@@ -1,6 +1,6 @@
 // `npm run prose`: checks the English of every tracked text: documents, comments, test titles, messages, descriptions.
-// It fails when too many sentences hide their subject ("Who …", "What …", "Nobody …") or use odd words, and prints each
-// with its place. With file names it checks only those files. `--long` also prints the long sentences of the documents.
+// It fails if too many sentences hide their subject ("Who …", "What …", "Nobody …") or use odd words. It prints these sentences
+// with their places. With file names, it checks only those files. `--long` also prints the long sentences of the documents.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -12,7 +12,7 @@ const BOUND = 0.3;
 const LONG = 40;
 const TEXTS =
   /\.(?:md|[cm]?[jt]s|jsonc?|ya?ml|conf)$|(?:^|\/)(?:Dockerfile|Caddyfile|\.npmrc|\.\w+ignore|\.editorconfig)$/;
-/** Generated files, and the spec of this check, which has wrong sentences. */
+/** Generated files, and the spec of this check, which contains wrong sentences on purpose. */
 const SKIPPED = /(?:^|\/)(?:package-lock\.json|bench\/results\/.*|prose-check\.spec\.ts)$/;
 const DOCUMENTS = /^(?:README\.md|docs\/)/;
 

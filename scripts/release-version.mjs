@@ -1,5 +1,5 @@
-// Turns the changesets into a version and a section of the CHANGELOG: `npm run release:version`. changesets does not
-// change the root package, whose range and lockfile also name the library. This script updates them.
+// Turns the changesets into a version and a section of the CHANGELOG: `npm run release:version`. The tool changesets does not
+// update the version of the library in the root package.json and in the lockfile. This script does.
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';

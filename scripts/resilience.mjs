@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import prettier from 'prettier';
 
-/** The requirement of each row. Figures and tests are found by the row's code. */
+/** The requirement of each row. The code of a row leads to its figures and tests. */
 const ROWS = {
   O1: 'callers without a token share one request',
   O3: 'a rejected token is never returned; 1 renewal, then 5 s apart',
@@ -58,7 +58,7 @@ try {
   rmSync(place, { recursive: true, force: true });
 }
 
-/** Row → lines of situation and figure, in order, without duplicates. */
+/** Returns the lines of situation and figure by row, in order, without duplicates. */
 function figuresOf(file) {
   const byRow = new Map();
   for (const line of readFileSync(file, 'utf8').trim().split('\n')) {
@@ -68,7 +68,7 @@ function figuresOf(file) {
   return byRow;
 }
 
-/** Row → number of tests that name it. All of them have passed; a failure ends the script earlier. */
+/** Returns the number of tests that name each row. All of them have passed, because a failure ends the script earlier. */
 function testsOf(file) {
   const byRow = new Map();
   const { testResults } = JSON.parse(readFileSync(file, 'utf8'));

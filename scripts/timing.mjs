@@ -1,6 +1,6 @@
 // `npm run timing`: measures whether a caller can distinguish an unknown user from a wrong key by the response, by the
-// number of upstream calls, or by the time (B3, B4). It compares both through an app, the upstream without an app, and
-// two groups that do not differ. `-- --runs 5000` sends more requests of each kind.
+// number of upstream calls, or by the time (B3, B4). It compares the two cases through an app and at the upstream itself. As a
+// control, it also compares two groups that do not differ. `-- --runs 5000` sends more requests of each kind.
 import 'reflect-metadata';
 import { randomBytes } from 'node:crypto';
 import { Agent, request } from 'node:http';
@@ -14,12 +14,11 @@ import { noticeable, quantile, rankTest } from './timing/rank-test.mjs';
 const { values: flags } = parseArgs({ options: { runs: { type: 'string', default: '2000' } } });
 const runs = Number(flags.runs);
 const WARM_UP = 300;
-/** Chance alone reaches this level in one of 1,000 runs. */
+/** Significance level: chance alone produces a smaller `p` in one of 1,000 runs. */
 const LEVEL = 0.001;
 const LOGIN = '/client/authenticate';
 
-// Usernames of the same length that have not been tried before: an existing counter takes a different time than a new
-// one.
+// Each request has a new username of the same length, because counting an attempt takes another time for a known username.
 const fresh = () => `${randomBytes(9).toString('hex')}@example.test`;
 const known = Array.from({ length: 3 * (runs + WARM_UP) }, fresh);
 const accounts = known.map((username) => ({ username, secretKey: randomBytes(12).toString('hex') }));
@@ -35,7 +34,7 @@ Get('me')(MeController.prototype, 'me', me);
 Authenticated()(MeController.prototype, 'me', me);
 Controller()(MeController);
 class AppModule {}
-// Failures are counted as usual, but no limit is reached.
+// Failed attempts are counted as usual, but the limits are so high that none is reached.
 const limit = { attempts: 1_000_000_000, windowMs: 86_400_000 };
 const attempts = { perUserAndAddress: limit, perAddress: limit, perUser: limit };
 Module({
@@ -85,7 +84,7 @@ const kinds = {
 for (const kind of Object.values(kinds)) Object.assign(kind, { times: [], answers: new Set(), calls: 0 });
 
 for (let run = -WARM_UP; run < runs; run++) {
-  // Shuffles the kinds each round, so that none always follows the same other kind.
+  // The order of the kinds is random in each round, so that a kind does not always follow the same other kind.
   const order = Object.values(kinds).map((kind) => [Math.random(), kind]);
   for (const [, kind] of order.toSorted(([a], [b]) => a - b)) {
     const before = upstream.requests(LOGIN);
@@ -122,7 +121,7 @@ console.log(`A difference of ${(seen * 1_000).toFixed(0)} µs would have been no
 
 const answers = new Set([...kinds['unknown user'].answers, ...kinds['wrong key'].answers]);
 const sameCalls = kinds['unknown user'].calls === runs && kinds['wrong key'].calls === runs;
-// No app can hide a difference in the response times of the upstream itself.
+// A difference in the response times of the upstream itself does not count, because no app can hide it.
 const sameTime = app1.p >= LEVEL || Math.abs(app1.share - 0.5) <= Math.abs(own.share - 0.5);
 console.log(`\nsame answer: ${answers.size === 1}; one upstream call each: ${sameCalls}; same time: ${sameTime}`);
 process.exitCode = answers.size === 1 && sameCalls && sameTime ? 0 : 1;

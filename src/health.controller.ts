@@ -15,8 +15,8 @@ export class HealthController {
   ) {}
 
   /**
-   * Liveness: 200 as long as the app responds, whatever the state of the upstream and the store, because a restart
-   * repairs neither. The body reports the state of the app token and the shared store.
+   * Liveness: 200 as long as the app responds. The state of the upstream and the store does not change the status, because a
+   * restart of the app repairs neither of them. The body reports the state of the app token and the shared store.
    */
   @ApiOperation({ summary: 'Alive, with the state of the app token and the shared store' })
   @ApiOkResponse({ description: 'Alive.' })

@@ -5,7 +5,7 @@ import { CallerBody } from './docs/bodies.js';
 
 @Controller('me')
 export class MeController {
-  /** Returns the caller. For any valid caller. */
+  /** Returns the authenticated caller. */
   @ApiOperation({ summary: 'Who am I? For any valid caller' })
   @ApiOkResponse({ type: CallerBody, description: 'The caller, as reported by the upstream.' })
   @Authenticated()

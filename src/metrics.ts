@@ -4,8 +4,8 @@ import { MeterProvider } from '@opentelemetry/sdk-metrics';
 import type { Settings } from './settings.js';
 
 /**
- * Serves the metrics in Prometheus format on a separate port, because callers of the app should not always see its
- * metrics. Call it before the app is created: the library uses the provider that is registered then.
+ * Serves the metrics in Prometheus format on a separate port, because not every caller of the app should see them. Call
+ * `serveMetrics` before the app is created, because the library uses the provider that is registered at that time.
  */
 export async function serveMetrics({ host, port }: NonNullable<Settings['metrics']>): Promise<MeterProvider> {
   const exporter = new PrometheusExporter({ host, port, preventServerStart: true });

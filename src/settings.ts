@@ -1,6 +1,6 @@
 import { ConfigModule } from '@nestjs/config';
 
-/** Settings of the app itself, from the environment. `XPayAuthModule.forRoot()` reads those of xPay. */
+/** The settings of the app itself, from the environment. `XPayAuthModule.forRoot()` reads the settings of the library. */
 export interface Settings {
   readonly host: string;
   readonly port: number;
@@ -8,13 +8,13 @@ export interface Settings {
   /** Proxies whose forwarding headers are trusted, such as `loopback, 10.0.0.0/8`. None by default. */
   readonly trustProxy: string | undefined;
   /**
-   * Whether `/docs` is served. It contains nothing that callers could not find out by requests, so it is also on in
-   * production.
+   * Whether `/docs` is served. The default is the same in production, because `/docs` reveals only facts that callers could find
+   * out by requests.
    */
   readonly docs: boolean;
   /** Address of `/metrics`: `METRICS_HOST` (127.0.0.1) and `METRICS_PORT`. `undefined` without a port. */
   readonly metrics: { readonly host: string; readonly port: number } | undefined;
-  /** No account is configured, so the app runs against an emulator in this process. */
+  /** Whether the app runs against an emulator in this process, because no account is configured. */
   readonly demo: boolean;
 }
 
@@ -56,7 +56,7 @@ export function settingsFrom(env: Environment): Settings {
 function metricsFrom(env: Environment, demo: boolean): Settings['metrics'] {
   if (!env['METRICS_PORT']) return undefined;
   const port = portFrom('METRICS_PORT', env['METRICS_PORT']);
-  // The exporter reads 0 as its default port, not as any free port.
+  // The exporter replaces 0 by its default port, not by a free port.
   if (port === 0) throw new Error('METRICS_PORT: 0 is no port for metrics; name one');
   return { host: (!demo && env['METRICS_HOST']) || '127.0.0.1', port };
 }
@@ -67,8 +67,8 @@ function portFrom(name: string, value: string): number {
 }
 
 /**
- * Accepts names and addresses, the only syntax that both platforms understand. Trusting every proxy would make the
- * client's address meaningless.
+ * Accepts names and addresses, because only this syntax works on both platforms. Rejects the value that trusts every proxy,
+ * because any client could then forge its address.
  */
 function trustedProxies(value: string | undefined): string | undefined {
   if (value === undefined || value === '') return undefined;
@@ -90,7 +90,7 @@ const VARIABLES = [
   'XPAY_ENCRYPTION_KEYS',
 ];
 
-/** A misspelt variable must not start demo mode or fall back to an unwanted default. */
+/** Throws an error for an unknown `XPAY_` variable. A misspelt variable must not start demo mode or leave a default in use. */
 function assertKnown(env: Environment): void {
   const unknown = Object.keys(env).find((name) => name.startsWith('XPAY_') && !VARIABLES.includes(name));
   if (unknown !== undefined) throw new Error(`${unknown}: no such variable. There are ${VARIABLES.join(', ')}.`);

@@ -1,5 +1,5 @@
-// Some tests start real programs. On Debian, this installs the missing ones. It stops a service that a package starts,
-// because the tests start their own servers.
+// Installs, on Debian, the missing programs that some tests start. Stops a service that a package starts, because the tests
+// start their own servers.
 import { spawnSync } from 'node:child_process';
 
 /**
@@ -50,7 +50,7 @@ function carryOut(step, reason, print) {
   if (status !== 0) print(`the installation failed: ${error?.message ?? stderr.trim().split('\n').at(-1)}`);
 }
 
-/** Debian installs servers in folders that only root's PATH contains. */
+/** Whether a command can be started. Also searches the folders of Debian's servers, which only root's PATH contains. */
 function runs(command, args) {
   const PATH = `${process.env.PATH ?? ''}:/usr/local/sbin:/usr/sbin`;
   return spawnSync(command, args, { stdio: 'ignore', env: { ...process.env, PATH } }).status === 0;

@@ -3,7 +3,7 @@ import vm from 'node:vm';
 import ts from 'typescript';
 import { docOf } from './docstrings.mjs';
 
-/** Returns one row per option. A group is replaced by its options, and has a row only if it accepts another type too. */
+/** Returns one row per option. A group has a row for each of its options, and its own row only if it accepts another type too. */
 export function optionRows(source, interfaceName = 'XPayAuthOptions', prefix = '') {
   return source.membersOf(interfaceName).flatMap((member) => {
     const path = prefix + member.name.getText();

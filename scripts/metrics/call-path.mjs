@@ -13,7 +13,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 const account = { username: 'app@example.test', secretKey: 'app-secret-key', scopes: ['tme_user'] };
 const LIFETIME_MS = 3_600_000;
-/** Redis uses real time, so the program waits until a token has expired. */
+/** Lifetime of a token in ms. It is short, because Redis uses real time and the program has to wait for the expiry. */
 const SHORT_LIFETIME_MS = 1_500;
 
 /**

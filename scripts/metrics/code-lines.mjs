@@ -1,10 +1,10 @@
-// Lines of code of the library, without comments and blank lines, by folder.
+// Counts the lines of code of the library by folder, without comments and blank lines.
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import ts from 'typescript';
 import { library, sourceFiles } from './imports.mjs';
 
-/** Lines with at least one token of code. */
+/** Returns the number of lines with at least one token of code. */
 function codeLinesOf(text) {
   const source = ts.createSourceFile('file.ts', text, ts.ScriptTarget.Latest, true);
   const starts = source.getLineStarts();
@@ -25,7 +25,7 @@ function codeLinesOf(text) {
   return lines.size;
 }
 
-/** Code lines by top-level folder, and their sum. */
+/** Returns the number of code lines by top-level folder, and their sum. */
 export function codeLines() {
   const folders = new Map();
   for (const file of sourceFiles()) {

@@ -1,11 +1,11 @@
-// The imports between the folders of the library, read with TypeScript's own parser.
+// Reads the imports between the folders of the library with TypeScript's own parser.
 import { readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import ts from 'typescript';
 
 export const library = resolve(import.meta.dirname, '../../libs/xpay-auth/src');
 
-/** Every source file of the library that is not a test, relative to its `src`. */
+/** Returns every source file of the library that is not a test, relative to its `src`. */
 export function sourceFiles() {
   return readdirSync(library, { recursive: true, encoding: 'utf8' })
     .map((file) => file.replaceAll(sep, '/'))
@@ -13,12 +13,12 @@ export function sourceFiles() {
     .toSorted((a, b) => a.localeCompare(b, 'en'));
 }
 
-/** The folder of a file, at most two levels below `src`; `.` for the entry points beside the folders. */
+/** Returns the folder of a file, at most two levels below `src`; `.` for the entry points, which are in no folder. */
 export function folderOf(file) {
   return file.split('/').slice(0, -1).slice(0, 2).join('/') || '.';
 }
 
-/** The files of the library that a file imports, types included, relative to `src`. */
+/** Returns the files of the library that a file imports, type imports included, relative to `src`. */
 export function importsOf(file) {
   const { importedFiles } = ts.preProcessFile(readFileSync(join(library, file), 'utf8'));
   return importedFiles
@@ -30,7 +30,7 @@ export function importsOf(file) {
     );
 }
 
-/** Pairs of folders that import each other, as `a <-> b`, each with the imports of the rarer direction. */
+/** Returns the pairs of folders that import each other, as `a <-> b`, each with the imports of the rarer direction. */
 export function mutualImports() {
   const edges = new Map();
   for (const file of sourceFiles()) {

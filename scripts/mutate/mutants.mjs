@@ -15,10 +15,10 @@ const SWAPPED = new Map([
   [K.AsteriskToken, '/'],
   [K.SlashToken, '*'],
 ]);
-/** No code at run time, and decorators, with which Nest builds the app. */
+/** Nodes that are not mutated: they have no code at run time, or they are decorators, from which Nest builds the app. */
 const SKIPPED = new Set([K.ImportDeclaration, K.ExportDeclaration, K.InterfaceDeclaration, K.Decorator]);
 
-/** Returns every mutant of a source, in the order of the text: `from` at `start`–`end` becomes `to`. */
+/** Returns every mutant of a source, in the order of the text. A mutant replaces `from`, at `start`–`end`, by `to`. */
 export function mutantsOf(text) {
   const source = ts.createSourceFile('source.ts', text, ts.ScriptTarget.ES2022, true);
   const mutants = [];
@@ -43,7 +43,7 @@ function mutate(node, replace) {
     const { left, operatorToken: operator, right } = node;
     const isText = [left, right].some((side) => /['"`]/.test(side.getText())) && operator.kind === K.PlusToken;
     if (operator.kind === K.QuestionQuestionToken) replace(node, left.getText());
-    // For a whole condition, the mutants `true` and `false` cover the other equality.
+    // `===` and `!==` are not swapped if they are the whole condition, because the mutants `true` and `false` cover that.
     else if (SWAPPED.has(operator.kind) && !isText && !(isCondition && operator.getText().length === 3))
       replace(operator, SWAPPED.get(operator.kind));
   } else if (ts.isPrefixUnaryExpression(node) && node.operator === K.ExclamationToken && !isCondition) {
@@ -64,7 +64,7 @@ function mutate(node, replace) {
     !node.text.includes(' ') &&
     !(ts.isPropertyAssignment(parent) && parent.name === node)
   ) {
-    // With a space it is a message for people, which may change.
+    // Strings with a space are messages for people. No test has to notice a change of them, so they are not mutated.
     replace(node, node.text === '' ? "'mutant'" : "''");
   }
 }

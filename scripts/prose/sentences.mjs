@@ -1,13 +1,13 @@
 import ts from 'typescript';
 
-/** Ends a block in the middle of a text. It has the length of the line break or the bar that it replaces. */
+/** A character that ends a block. It replaces one line break or one bar, so the positions in the text do not change. */
 const BREAK = '\u2029';
 /** Code, quotations, addresses, paths and placeholders. */
 const NO_PROSE =
   /\{@link [^}]*\}|`[^`]*`|"[^"\n]*"|“[^”]*”|https?:\/\/[^\s)]+|\$\{[^}]*\}|\$\w+|[\w.-]*\/[\w./-]+|[\w.-]+\.[cm]?[jt]s\b/g;
 const ROW_CODES = /^.(?:[A-Z]\d{1,2},? )+· /;
 
-/** Returns the blocks of prose in a file by its name, each with its offset. Everything else is blanked, not removed. */
+/** Returns the blocks of prose in a file, each with its offset. `path` determines the syntax. All other text is blanked. */
 export function blocksOf(path, text) {
   if (path.endsWith('.md')) return [{ text: ofMarkdown(text), offset: 0 }];
   if (/\.(?:[cm]?[jt]s|jsonc)$/.test(path)) return ofCode(path, text);
@@ -21,7 +21,7 @@ export function blocksOf(path, text) {
   ];
 }
 
-/** Splits blocks into sentences with their positions. Text that is not prose becomes `x`. */
+/** Splits blocks into sentences with their positions. Text within a sentence that is not prose becomes `x`. */
 export function sentencesOf(blocks, end = /[.!?:;](?=[\s)"'\]*_]|$)/) {
   const separator = new RegExp(`${end.source}["')\\]]*|\\n\\s*\\n|${BREAK}`, 'g');
   return blocks.flatMap(({ text, offset }) => {
@@ -46,7 +46,7 @@ function ofMarkdown(text) {
     .replace(/^ *(?:#+|[-*+>]|\d+\.) |(?<=\u2029) *(?:[-*+>]|\d+\.) /gm, blank);
 }
 
-/** Comments, and strings of three words or more: test titles, messages and descriptions. */
+/** Returns the comments, and the strings of three words or more: test titles, messages and descriptions. */
 function ofCode(path, text) {
   const source = ts.createSourceFile(path, text, ts.ScriptTarget.Latest, true);
   const [strings, expressions] = [[], []];

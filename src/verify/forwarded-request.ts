@@ -1,13 +1,16 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
-/** The parts of Node's request that describe it. */
+/** The properties of Node's request that `asPlainQuestion` reads or changes. */
 interface Question {
   url?: string | undefined;
   method?: string | undefined;
   readonly headers: IncomingHttpHeaders;
 }
 
-/** These headers belong to the original request: a body that was not sent, and a page that the client already has. */
+/**
+ * Headers that concern only the original request. They describe its body, which the proxy did not send, or the page that the
+ * client already has.
+ */
 const NOT_OF_THE_QUESTION = [
   'content-type',
   'content-length',
@@ -18,9 +21,9 @@ const NOT_OF_THE_QUESTION = [
 ];
 
 /**
- * Normalizes any request that a proxy sends to `/verify` before it is routed, and returns its URL. Proxies send the
- * method, the subpath and the headers of the original request, mostly without its body. The two platforms differ in
- * unusual methods and wildcards. They would also wait for the body, reject it, or respond with 304.
+ * Normalizes a request to `/verify` before it is routed, and returns its URL. Proxies send the method, the subpath and the
+ * headers of the original request, mostly without its body. The two platforms route unusual methods and wildcards differently.
+ * Because of the headers they would also wait for the missing body, reject the request, or respond with 304.
  */
 export function asPlainQuestion(request: Question): string {
   const url = withoutSubPath(request.url ?? '/');

@@ -7,7 +7,7 @@ export interface VerifyRequest {
   readonly headers: IncomingHttpHeaders;
 }
 
-/** Headers in which proxies send that URI: Traefik and Caddy; nginx, by convention; ingress-nginx, the whole URL. */
+/** Headers with the original URI: of Traefik and Caddy, of nginx by convention, and of ingress-nginx (with the whole URL). */
 const URI_HEADERS = ['x-forwarded-uri', 'x-original-uri', 'x-original-url'] as const;
 
 /**
@@ -19,23 +19,23 @@ const AMBIGUOUS =
   /%(?:[01][\da-f]|7f|25(?:[\da-f]|%[346]){2}|2e|2f|3b|5c)|[\\;#]|[^\x21-\x7e]|\/\/|(?:^|\/)\.\.?(?:\/|$)/i;
 
 /**
- * Whether the proxy and the program behind it may read the path of the original request differently, so that the proxy asks
- * for the scopes of another path than the program serves. False if the proxy sends no path.
+ * Whether the proxy and the program behind it may read the path of the original request differently. The proxy would then
+ * require the scopes of one path while the program serves another. Returns `false` if the proxy sends no path.
  */
 export function hasAmbiguousPath({ originalUrl, headers }: VerifyRequest): boolean {
   const below = originalUrl.replace(/^\/verify/, '');
-  // Node joins equal lines by a comma and a space, which no URI has.
+  // Node joins repeated header lines with a comma and a space. No URI contains a space.
   const uris = URI_HEADERS.flatMap((name) => headers[name] ?? []).flatMap((value) => value.split(', '));
   return [below, ...uris].map(pathOf).some((path) => AMBIGUOUS.test(path) || !isUtf8(path));
 }
 
-/** The path of a URI, or of a URL. A fragment stays in it: no client sends one. */
+/** Returns the path of a URI or URL. Keeps a fragment, which no client sends, so that the path is ambiguous. */
 function pathOf(uri: string): string {
   const [path = ''] = uri.replace(/^[a-z][\w+.-]*:\/\/[^/?#]*/i, '').split('?', 1);
   return path;
 }
 
-/** Whether it is percent-encoded UTF-8 throughout, which overlong forms of a slash or a dot are not (RFC 3629 §10). */
+/** Whether the whole path is percent-encoded UTF-8. Overlong forms of a slash or a dot are not valid UTF-8 (RFC 3629 §10). */
 function isUtf8(path: string): boolean {
   try {
     decodeURIComponent(path);

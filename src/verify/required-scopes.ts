@@ -2,8 +2,9 @@
 const ONE_SCOPE = /^[\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]+$/;
 
 /**
- * Returns the scopes in `?scope=`, or `undefined` for any other query: an empty scope, several in one parameter (a
- * comma, a space), another parameter. Rejecting is safe: a misspelt `?scopes=tme_admin` must not accept every caller.
+ * Returns the scopes in `?scope=`. Returns `undefined` for any other query: an empty scope, several scopes in one parameter
+ * (separated by a comma or a space), or another parameter. Such a query is rejected, because a misspelt `?scopes=tme_admin`
+ * must not accept every caller.
  */
 export function requiredScopes(url: string): readonly string[] | undefined {
   // Platforms treat a fragment differently. Proxies do not send one.

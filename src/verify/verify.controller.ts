@@ -11,14 +11,14 @@ interface Request extends VerifyRequest {
 
 /**
  * Forward auth: a proxy (nginx `auth_request`, Traefik `forwardAuth`, Envoy `ext_authz`) calls this route to decide about a
- * request. Some proxies use the method of that request, and append its path: see forwarded-request.ts.
+ * client's request. Some proxies use the method of the client's request and append its path: see forwarded-request.ts.
  */
 @Controller('verify')
 @Authenticated()
 export class VerifyController {
   /**
    * Returns 200 with the caller's name and scopes in headers, or 400, 401, 403, 429, 503 … A repeated `?scope=` requires all of
-   * these scopes. The audit has every denial.
+   * these scopes. Every rejection emits an audit event.
    */
   @Get()
   @Header('cache-control', 'no-store')
@@ -41,7 +41,7 @@ export class VerifyController {
   }
 }
 
-/** Usernames may contain any character; header values may not. */
+/** Percent-encodes a username or a scope, because a header value cannot contain every character of a username. */
 function headerText(name: string): string {
   return encodeURIComponent(name.toWellFormed());
 }
