@@ -34,7 +34,7 @@ if (values.help || unknown !== undefined) {
   process.exit(unknown === undefined ? 0 : 1);
 }
 if (!values.write) prepare();
-// Imported here, because these need the installed packages.
+// These imports are dynamic, because the modules need packages that are installed only above.
 const { circumstances, buildOf } = await import('./machine/circumstances.mjs');
 const { tableOf, writeDocument } = await import('./figures/write.mjs');
 holdTo(LOAD_CORE);

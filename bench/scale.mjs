@@ -52,7 +52,7 @@ async function measure(instances) {
     const bursts = await Promise.all(workers.map((worker) => ask(worker, { callers: CALLERS })));
     waits.push(...bursts.map(({ tookMs }) => tookMs));
     calls += instances * CALLERS;
-    // No calls until the token has expired, so that every caller has to wait for the next one.
+    // No calls are made until the token has expired, so that every caller has to wait for a new token.
     if (round < EXPIRIES) await sleep(TOKEN_LIFE_MS);
   }
   const asked = (await commands(redis)) - before;
@@ -66,7 +66,7 @@ async function measure(instances) {
   return [instances, calls, requests, asked, (asked / calls).toFixed(3), `${median} / ${worst}`];
 }
 
-/** Number of commands that clients have sent, including those that scripts call. */
+/** Returns the number of Redis commands so far, including those that scripts call. */
 async function commands(redis) {
   const stats = await redis.info('commandstats');
   return [...stats.matchAll(/^cmdstat_(?!info)[^:]+:calls=(\d+)/gm)].reduce((sum, [, calls]) => sum + Number(calls), 0);

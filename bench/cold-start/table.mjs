@@ -39,7 +39,7 @@ function boot(platform, library) {
   });
 }
 
-/** Time from the start of the process to the end of a 200 for Basic credentials, with one upstream call. */
+/** Returns the time from the start of the process to the end of a 200 for Basic credentials, with one upstream call. */
 async function firstGuardedAnswer(platform, upstream) {
   const port = await freePort();
   const env = {
@@ -63,7 +63,7 @@ async function firstGuardedAnswer(platform, upstream) {
   }
 }
 
-/** `undefined` while no server listens. */
+/** Returns the status of a request, or `undefined` while no server listens. */
 function statusOf(url) {
   return new Promise((resolve) => {
     const asked = request(url, { headers: { authorization: basic }, agent: false }, (response) => {

@@ -1,11 +1,11 @@
-// Sends one request of each of many callers at once, on open connections.
+// Sends one request for each of many callers, all at the same time, on connections that are already open.
 import { once } from 'node:events';
 import { request as send } from 'node:http';
 import { connect } from 'node:net';
 import { quantile } from '../figures/statistics.mjs';
 import { answer } from '../machine/child.mjs';
 
-/** Connections that are opened at once: a server refuses more than its backlog. */
+/** Number of connections that are opened at the same time, because a server refuses more than its backlog. */
 const OPENED_AT_ONCE = 100;
 
 answer(undefined, { come });

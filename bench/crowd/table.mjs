@@ -1,4 +1,4 @@
-// A crowd of callers that the app has never seen, all at once: how many are refused, and how long the others wait.
+// Crowd: many uncached callers at the same time. Measures how many are refused, and how long the others wait.
 import { fileURLToPath } from 'node:url';
 import { spread } from '../figures/statistics.mjs';
 import { withProcesses } from '../machine/child.mjs';

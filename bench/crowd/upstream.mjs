@@ -1,4 +1,4 @@
-// An xPay emulator that accepts every caller after a time: `upstream.mjs <ms>`.
+// An xPay emulator that accepts every caller after a delay: `upstream.mjs <ms>`.
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';

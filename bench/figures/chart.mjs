@@ -11,7 +11,7 @@ const PANELS = [
   { key: 'p99', title: 'p99, ms' },
 ];
 
-/** SVG that is legible on light and dark pages. Samples have a `minute` and the keys of the panels. */
+/** Returns an SVG that is legible on light and dark pages. Samples have a `minute` and the keys of the panels. */
 export function chart(samples) {
   const height = PANELS.length * (PANEL + TOP) + 28;
   const last = samples.at(-1).minute;

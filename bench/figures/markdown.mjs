@@ -1,7 +1,7 @@
 // Renders the figures of the bench as Markdown tables, one renderer for each table.
 import { targets } from './targets.mjs';
 
-/** A median with its extremes, if there are several values. */
+/** Formats a median, with its extremes if there are several values. */
 const range = ({ median, min, max, of }, digits) =>
   of === 1 ? fixed(median, digits) : `${fixed(median, digits)} (${fixed(min, digits)}–${fixed(max, digits)})`;
 
@@ -189,7 +189,7 @@ export const RENDERERS = {
   },
 };
 
-/** Three columns for each version of Node. The last version, which is not judged, has the ratio alone. */
+/** Returns a table with three columns for each version of Node. The last version has no target, and only the ratio. */
 function inboundTable(rows) {
   const nodes = [...new Set(rows.map(({ node }) => node))];
   const columns = nodes.flatMap((node, at) => [

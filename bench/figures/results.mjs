@@ -8,7 +8,7 @@ export const TABLES = ['inbound', 'outbound', 'memory', 'growth', 'crowd', 'forw
 const root = resolve(import.meta.dirname, '../..');
 const folder = join(root, 'bench/results');
 
-/** `undefined` if the table has no results. */
+/** Returns the results of a table, or `undefined` if it has none. */
 export function readResults(table) {
   try {
     return JSON.parse(readFileSync(join(folder, `${table}.json`), 'utf8'));

@@ -4,7 +4,7 @@ export function median(values) {
   return quantile(Float64Array.from(values).toSorted(), 0.5);
 }
 
-/** Quantile of values in ascending order, interpolated between the two nearest. */
+/** Returns a quantile of values in ascending order, interpolated between the two nearest values. */
 export function quantile(sorted, share) {
   if (sorted.length === 0) return NaN;
   const at = (sorted.length - 1) * share;
@@ -12,7 +12,7 @@ export function quantile(sorted, share) {
   return low + (high - low) * (at - Math.floor(at));
 }
 
-/** Median and extremes. */
+/** Returns the median and the extremes of values. */
 export function spread(values) {
   const sorted = Float64Array.from(values).toSorted();
   return { median: quantile(sorted, 0.5), min: sorted[0], max: sorted.at(-1), of: sorted.length };

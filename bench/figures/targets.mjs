@@ -4,7 +4,7 @@ import { readResults } from './results.mjs';
 /** Versions of Node that have targets. */
 const JUDGED_NODES = ['24', '26'];
 
-/** One row for each target with a measurement: description, bound, figure, and whether the target is met. */
+/** Returns one row for each target that has a measurement: description, bound, figure, and whether the target is met. */
 export function targets() {
   const inbound = readResults('inbound');
   const outbound = readResults('outbound');

@@ -25,7 +25,7 @@ export async function writeDocument(asked) {
   return shown.join('\n\n');
 }
 
-/** One table as in the document, with a footnote about its run. */
+/** Returns a table as in the document, with a footnote about its run. */
 export function tableOf(results) {
   return `${RENDERERS[results.table](results)}\n\n${footOf(results)}`.trim();
 }

@@ -32,7 +32,7 @@ export async function measure({ rounds = 5, seconds = 1.5, say }) {
   return { nginx: version, rows: rows.map(summarise) };
 }
 
-/** nginx and the reference app share the servers' core; the guarded answer of nginx is constant. */
+/** Takes one sample. nginx and the reference app share the core of the servers. The answer that nginx guards is constant. */
 function sample(platform, upstream, seconds) {
   return withProcesses(async (start) => {
     const load = await start(path('../machine/load.mjs'), { core: LOAD_CORE });
@@ -54,7 +54,7 @@ function sample(platform, upstream, seconds) {
 
 async function withNginx(verify, work) {
   const folder = mkdtempSync(join(tmpdir(), 'bench-nginx-'));
-  // nginx started by root uses another user for its workers.
+  // If root starts nginx, its workers run as another user, who must be able to read the folder.
   chmodSync(folder, 0o755);
   const port = await freePort();
   writeFileSync(join(folder, 'nginx.conf'), configuration(folder, port, verify));

@@ -4,7 +4,7 @@ import { createApp } from '../inbound/app.mjs';
 import { answer } from '../machine/child.mjs';
 
 const [platform, maxEntries, periodMs] = process.argv.slice(2);
-// Enough concurrent checks for an uncached caller on every connection of the load, and for renewals.
+// `maxConcurrent` allows for an uncached caller on every connection of the load, and for renewals in addition.
 const verification = { maxEntries: Number(maxEntries), periodMs: Number(periodMs), maxConcurrent: 256 };
 const app = await createApp(platform, {
   imports: [XPayAuthModule.forRoot({ baseUrl: process.env.BENCH_UPSTREAM, verification })],

@@ -1,4 +1,4 @@
-// Cost by number of callers: one to a million, with a limited cache.
+// Growth: the cost of a request for one to a million callers, with a limited cache.
 import { fileURLToPath } from 'node:url';
 import { spread } from '../figures/statistics.mjs';
 import { loadFor } from '../machine/load-for.mjs';
@@ -6,7 +6,7 @@ import { withProcesses } from '../machine/child.mjs';
 import { LOAD_CORE, SERVER_CORE } from '../machine/cores.mjs';
 
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
-/** The default, and one entry for every caller. */
+/** The rows. All have the default of `maxEntries`, except the last one, which has one entry for every caller. */
 const ROWS = [
   { callers: 1, maxEntries: 10_000 },
   { callers: 1_000, maxEntries: 10_000 },
@@ -15,7 +15,7 @@ const ROWS = [
   { callers: 100_000, maxEntries: 100_000 },
 ];
 const PERIOD_MS = 2_000;
-/** Two periods. */
+/** Duration of a sample: two verification periods. */
 const SECONDS = (2 * PERIOD_MS) / 1_000;
 
 export async function measure({ rounds = 5, say }) {

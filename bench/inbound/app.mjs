@@ -9,7 +9,7 @@ export function decorate(type, method, ...decorators) {
   for (const decorator of decorators.toReversed()) decorator(type.prototype, method, descriptor);
 }
 
-/** Creates an app on the platform that does not listen yet. `setUp` is called with it before it is initialised. */
+/** Creates an app on the platform. The app does not listen yet. `setUp` is called with the app before its initialisation. */
 export async function createApp(platform, { imports = [], providers = [], marks = [], setUp } = {}) {
   class HelloController {
     hello() {

@@ -1,5 +1,5 @@
-// The load of the inbound table. autocannon opens new connections for each run. Here they stay open between slices, each request is a
-// prepared buffer, and the CPU time of the server is read immediately before and after.
+// The load of the inbound table. It replaces autocannon, which opens new connections for each run. Here the connections stay open
+// between slices, each request is a prepared buffer, and the CPU time of the server is read immediately before and after a slice.
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { quantile } from '../figures/statistics.mjs';
@@ -24,8 +24,8 @@ async function open({ url }) {
  * Sends requests over all connections for `ms`, one at a time on each, and waits for the last answers.
  *
  * @param authorizations one `Authorization` header for each caller
- * @param rotate whether each connection sends every request for the next caller, instead of all for one
- * @returns CPU time that the server used, and that per request, in µs, and the 99th percentile of the latencies in ms
+ * @param rotate whether each connection sends every request for the next caller, instead of all requests for one caller
+ * @returns the CPU time that the server used, in total and per request, in µs, and the 99th percentile of the latencies in ms
  */
 async function slice({ url, pid, authorizations, rotate, ms }) {
   const { host, pathname } = new URL(url);

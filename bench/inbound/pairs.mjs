@@ -1,4 +1,4 @@
-// Measures routes in pairs: servers are alive at once, and their slices alternate.
+// Measures routes in pairs: all servers run at the same time, and their slices alternate.
 import { fileURLToPath } from 'node:url';
 import { median } from '../figures/statistics.mjs';
 import { withProcesses } from '../machine/child.mjs';
@@ -6,7 +6,7 @@ import { BASELINE, NOISE } from './rows.mjs';
 
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 export const SLICE_MS = 250;
-/** CPU time in µs that each server uses before it is measured. Its code is compiled then. */
+/** CPU time in µs that each server uses before it is measured, so that its code is compiled by then. */
 const WARM_UP = 800_000;
 
 /**

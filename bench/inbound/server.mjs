@@ -23,8 +23,9 @@ const { ok: isOpen } = await fetch(url);
 if (isOpen !== (variant.open ?? false))
   throw new Error(`${name} on ${platform} ${isOpen ? 'accepts' : 'rejects'} an anonymous caller`);
 
-// In a small process, `process.nextTick` becomes slow only after a full collection at an unfavourable moment of the start (0.5 µs
-// instead of 0.09 µs, about ten times per request). It always happens in an app of some size, so all rows have it.
+// After a full garbage collection during the start, `process.nextTick` is slower: 0.5 µs instead of 0.09 µs, about ten times per
+// request. In a small process the collection happens only by chance, but in an app of some size it always happens. Therefore
+// every row is measured after a collection.
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc');
 for (let ticks = 0; ticks < 50; ticks++) await new Promise((resolve) => process.nextTick(resolve));

@@ -10,7 +10,7 @@ import { NOISE, OTHERS, TARGETS } from './rows.mjs';
 const PLATFORMS = ['express', 'fastify'];
 /** Major versions of Node. The first one has all rows. */
 const NODES = ['24', '26', '20'];
-/** Each core runs servers and their load. Only the CPU time of a server counts, so the load may share its core. */
+/** Each core runs servers and their load. The load may share the core of a server, because only the server's CPU time counts. */
 const CORES = pinned ? [SERVER_CORE, LOAD_CORE] : [SERVER_CORE];
 /** Limits of the row that measures the unguarded route against itself. */
 const QUIET = { from: 0.97, to: 1.03 };
@@ -20,7 +20,7 @@ const MOST_ATTEMPTS = 3;
  * Measures every row against the unguarded route.
  *
  * @param rounds repeats of the rows with a target, each in fresh processes
- * @param pairs number of slices of each row with a target in one repeat. The other rows have half of it, and one repeat
+ * @param pairs number of slices of each row with a target in one repeat. The other rows have half as many, and one repeat
  */
 export async function measure({ rounds = 3, pairs = 40, only = () => true, nodes = NODES, others = OTHERS, say }) {
   const emulator = await startXPayEmulator({ accounts: callers });
@@ -48,7 +48,7 @@ export async function measure({ rounds = 3, pairs = 40, only = () => true, nodes
   return { pairs, how, rows: summarise(samples) };
 }
 
-/** One task for each group of rows, platform, version of Node and repeat. */
+/** Returns one task for each group of rows, platform, version of Node and repeat. */
 function tasksOf({ rounds, pairs, only, others, nodes }) {
   const tasks = [];
   const add = (group, node, count) => {
@@ -73,7 +73,7 @@ async function measureQuietly(options, say) {
   }
 }
 
-/** One row for each platform, version of Node and route. */
+/** Returns one row for each platform, version of Node and route. */
 function summarise(samples) {
   const rows = new Map();
   for (const { platform, node, id, name, ...figures } of samples) {

@@ -1,4 +1,5 @@
-// Fresh processes that answer requests of the parent: `start(script)` here, `answer({ … })` in the child.
+// Runs modules in separate processes. The parent calls `start(script)`, and the child answers the parent's requests by
+// `answer(ready, { … })`.
 import { spawn } from 'node:child_process';
 import { onCore } from './cores.mjs';
 
@@ -23,7 +24,7 @@ async function start(script, { core, args = [], flags = [], node = process.execP
       resolve(`${script} ${args.join(' ')} ended (${code ?? signal})\n${complaint}`),
     );
   });
-  // A request to an ended child is also an error, but the reason of its end is more useful.
+  // A request to a child that has ended emits an error. It is ignored, because the reason of the child's end is more useful.
   child.on('error', () => undefined);
   let last = 0;
   const replyTo = (id) =>
@@ -60,7 +61,7 @@ async function start(script, { core, args = [], flags = [], node = process.execP
   }
 }
 
-/** Runs a function with processes that end when it ends. It gets `start(script, { core, args, flags, node, env })`. */
+/** Calls `work` with `start(script, { core, args, flags, node, env })`. Ends the started processes when `work` is finished. */
 export async function withProcesses(work) {
   const started = [];
   try {
@@ -74,7 +75,7 @@ export async function withProcesses(work) {
   }
 }
 
-/** In the child: reports readiness, and answers requests with these functions until the parent ends. */
+/** Called in the child. Reports readiness, and answers requests with these functions until the parent ends. */
 export function answer(ready, answers = {}) {
   process.on('disconnect', () => process.exit());
   const reply = async ({ id, question, about }) => {

@@ -20,7 +20,7 @@ export function circumstances() {
   };
 }
 
-/** Changes when the measured code changes. */
+/** Returns a digest of the measured code, to notice that results belong to other code. */
 export function buildOf(folder = library) {
   const sum = createHash('sha256');
   const files = readdirSync(folder, { recursive: true }).filter((name) => name.endsWith('.js'));
@@ -29,7 +29,7 @@ export function buildOf(folder = library) {
   return sum.digest('hex').slice(0, 16);
 }
 
-/** Versions of the packages that the bench installs, and of those of the workspace. */
+/** Returns the versions of the packages that the bench installs, and of the packages of the workspace. */
 function versionsOf() {
   const { devDependencies } = JSON.parse(readFileSync(join(root, 'bench/package.json'), 'utf8'));
   const shared = [

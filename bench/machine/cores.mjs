@@ -1,4 +1,4 @@
-// Assigns cores: servers run on one, the load on the other, so that neither takes time from the other.
+// Assigns cores. The servers run on one core and the load on another, so that the load does not slow down the servers.
 import { availableParallelism } from 'node:os';
 import { spawnSync } from 'node:child_process';
 
@@ -10,7 +10,7 @@ export const pinned = canPin && availableParallelism() > 1;
 export const SERVER_CORE = 0;
 export const LOAD_CORE = 1;
 
-/** A command that runs on only one core, if this machine supports it. */
+/** Returns the command line that runs a command on only one core, if this machine supports that. */
 export function onCore(core, [command, ...args]) {
   return pinned ? ['taskset', ['-c', String(core), command, ...args]] : [command, args];
 }

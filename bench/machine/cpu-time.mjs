@@ -1,6 +1,6 @@
 import { readFileSync, readdirSync } from 'node:fs';
 
-/** CPU time in µs of all threads of a process, from the scheduler's statistics of Linux (proc(5), schedstat). */
+/** Returns the CPU time in µs of all threads of a process, from Linux's scheduler statistics (proc(5), schedstat). */
 export function cpuTimeOf(pid) {
   const threads = readdirSync(`/proc/${pid}/task`);
   const nanoseconds = threads.map((id) =>

@@ -6,7 +6,7 @@ import { quantile } from '../figures/statistics.mjs';
 /** Answers in the first part of a run are not counted, because connections are still being opened. */
 const SETTLE_MS = 80;
 
-/** Shares no factor with a round number of callers, so that every caller is used. */
+/** The step from one caller to the next. It shares no factor with a round number of callers, so every caller is used. */
 const STRIDE = 7_919;
 
 answer(undefined, { run });
@@ -52,8 +52,8 @@ async function run({ url, headers, seconds, connections = 64, callers }) {
 }
 
 /**
- * Sends every request as the next of `count` callers, in an order without neighbours. If there are `regulars`, every
- * second request is one of theirs.
+ * Sends each request for another one of `count` callers. Consecutive requests are not for neighbouring callers. If there are
+ * `regulars`, every second request is for one of them.
  */
 function rotating({ count, prefix, secretKey, regulars }, headers) {
   let request = 0;

@@ -1,7 +1,7 @@
-// Other versions of Node, from npm.
+// Provides other versions of Node, from npm.
 import { spawnSync } from 'node:child_process';
 
-/** The executable of a major version, or the reason why there is none. */
+/** Returns the executable of a major version, or the reason why there is none. */
 export function nodeOf(major) {
   if (process.versions.node.startsWith(`${major}.`)) return { path: process.execPath, version: process.versions.node };
   const print = 'node -p "process.execPath + \' \' + process.versions.node"';

@@ -7,7 +7,7 @@ import { join, resolve } from 'node:path';
 const bench = resolve(import.meta.dirname, '..');
 const root = resolve(bench, '..');
 
-/** Installs missing libraries exactly as locked, builds this library, and the reference app if it is measured. */
+/** Installs missing libraries in the locked versions, and builds this library. Builds the reference app if it is measured. */
 export function prepare({ app = true } = {}) {
   const lock = createHash('sha256')
     .update(readFileSync(join(bench, 'package-lock.json')))

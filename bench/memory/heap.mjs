@@ -1,4 +1,4 @@
-// Memory of this process for a number of callers: `heap.mjs <callers> <maxEntries>`, with --expose-gc.
+// Measures the memory of this process for a number of callers: `heap.mjs <callers> <maxEntries>`, with --expose-gc.
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -9,7 +9,7 @@ import { instantDialect } from './instant-dialect.mjs';
 
 const [callers, maxEntries] = process.argv.slice(2).map(Number);
 
-// An app with almost no cached caller loads and compiles all code before the first measurement.
+// An app with few cached callers is used first, so that all code is loaded and compiled before the first measurement.
 const warm = await strategyOf(10);
 for (let i = 0; i < 2_000; i++) await warm.validate(requestOf(i));
 
@@ -23,7 +23,7 @@ const strategy = await strategyOf(maxEntries);
 for (let i = 0; i < callers; i++) await strategy.validate(requestOf(i));
 const bytes = (await held()) - before - appBytes;
 
-// The latest first: looking up an evicted caller evicts another one.
+// The lookups begin with the latest caller, because the lookup of an evicted caller evicts another one.
 let remembered = 0;
 while (remembered < callers && !(strategy.validate(requestOf(callers - 1 - remembered)) instanceof Promise))
   remembered++;
@@ -43,7 +43,7 @@ function requestOf(i) {
   return { headers: { authorization }, rawHeaders: ['Authorization', authorization], socket: {} };
 }
 
-/** All JavaScript memory of this process, on the heap and outside it. */
+/** Returns all JavaScript memory of this process, on the heap and outside the heap. */
 async function held() {
   for (let i = 0; i < 5; i++) {
     await wait(20);

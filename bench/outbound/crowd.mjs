@@ -1,4 +1,4 @@
-// Measures a crowd without a token, then one with an expired token: `crowd.mjs <peer> <endpoint> <callers>`.
+// Measures concurrent callers without a token, then with an expired token: `crowd.mjs <peer> <endpoint> <callers>`.
 import { answer } from '../machine/child.mjs';
 import { PEERS } from './peers.mjs';
 
@@ -14,7 +14,7 @@ async function come() {
   return { failed: failed.length, why: failed[0] && String(failed[0].reason?.message ?? failed[0].reason) };
 }
 
-/** Moves the clocks of a token's lifetime past its end. Node's timers are not changed. */
+/** Moves the clocks past the end of the token's lifetime. Does not change Node's timers. */
 function age() {
   const RealDate = Date;
   globalThis.Date = class extends RealDate {

@@ -13,7 +13,7 @@ export async function startEndpoint() {
       response.end(JSON.stringify({ access_token: `token-${requests}`, token_type: 'Bearer', expires_in: 3_600 }));
     }, ANSWER_AFTER_MS);
   });
-  // All requests of a crowd arrive at once.
+  // The backlog is large, because all requests of a crowd arrive at the same time.
   await new Promise((resolve) => server.listen({ port: 0, host: '127.0.0.1', backlog: 16_384 }, resolve));
   return {
     url: `http://127.0.0.1:${server.address().port}`,

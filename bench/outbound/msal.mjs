@@ -1,4 +1,4 @@
-// MSAL discovers an authority. It gets all metadata here, and only requests tokens from the endpoint of the bench.
+// MSAL, without its discovery of an authority: all metadata is in this file. MSAL only requests tokens from the endpoint.
 import { ConfidentialClientApplication } from '@azure/msal-node';
 
 const HOST = 'login.microsoftonline.com';

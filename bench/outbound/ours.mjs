@@ -14,7 +14,7 @@ const endpointDialect = {
   api: { encode: () => ({ method: 'POST', path: '/' }), decode: () => ({ kind: 'data', data: null }) },
 };
 
-/** The time of this machine, with a monotonic clock that can be moved forward: moving only `Date` would not age a token. */
+/** The time of this machine. The monotonic clock can be moved forward, because a step of `Date` alone does not age a token. */
 function movableClock() {
   let aheadMs = 0;
   const clock = {

@@ -1,4 +1,5 @@
-// Duration of one call with a valid token: `pace.mjs <peer> <endpoint>`. It alternates with the floor, `await` of a constant.
+// Measures the duration of one call with a valid token: `pace.mjs <peer> <endpoint>`. The calls alternate with the floor, which
+// is an `await` of a constant.
 import { answer } from '../machine/child.mjs';
 import { median } from '../figures/statistics.mjs';
 import { PEERS } from './peers.mjs';
@@ -8,7 +9,7 @@ const { get, peek } = await PEERS[peer].create(endpoint);
 const constant = await get();
 
 const turns = { floor: awaitConstant, get: awaitToken, ...(peek && { peek: peekToken }) };
-/** Number of calls that take a few ms. */
+/** Number of calls in one measurement, enough to take a few ms. */
 const calls = await enoughCalls(awaitToken);
 
 const floors = [];

@@ -1,5 +1,5 @@
-// The cached token of every library behind one function: `create(endpoint, how)` returns `{ get, peek? }`. Libraries that leave the
-// request to the user share one fetch.
+// Gives the cached token of every library the same interface: `create(endpoint, how)` returns `{ get, peek? }`. Libraries that
+// leave the request to the user share one function with `fetch`.
 import { createRequire } from 'node:module';
 import { pathToFileURL } from 'node:url';
 
@@ -10,7 +10,7 @@ async function request(endpoint) {
   return answer.json();
 }
 
-/** Only this library has `peek`: a valid token without a promise. */
+/** Only this library has `peek`, which returns a valid token without a promise. */
 export const PEERS = {
   ours: {
     name: '**ours**: `getToken()`',
@@ -26,7 +26,7 @@ export const PEERS = {
     name: '@azure/core-rest-pipeline',
     package: '@azure/core-rest-pipeline',
     async create(endpoint) {
-      // Used by bearerTokenAuthenticationPolicy, but not exported.
+      // createTokenCycler is used by bearerTokenAuthenticationPolicy, but the package does not export it.
       const index = require.resolve('@azure/core-rest-pipeline');
       const { createTokenCycler } = await import(pathToFileURL(index.replace(/index\.js$/, 'util/tokenCycler.js')));
       const getToken = async () => {

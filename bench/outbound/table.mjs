@@ -1,4 +1,4 @@
-// Outbound: calls with a valid token, and crowds without one.
+// Outbound: calls with a valid token, and concurrent callers without one.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
@@ -49,7 +49,7 @@ async function pace(row, endpoint) {
   });
 }
 
-/** Requests to the endpoint for 1 and 8 processes, without a token and with an expired one. */
+/** Measures the requests to the endpoint for 1 and 8 processes, without a token and with an expired one. */
 async function crowd(row, endpoint, say) {
   row.crowds = {};
   for (const processes of [1, 8]) {
@@ -76,7 +76,7 @@ async function crowd(row, endpoint, say) {
   }
 }
 
-/** A Redis on this machine for the row that shares its token. */
+/** Calls `work` with a Redis on this machine for the row that shares its token. */
 async function withRedis(id, work) {
   if (id !== 'ours-redis') return work({});
   const port = await freePort();

@@ -22,7 +22,7 @@ const PEERS = {
     const tokens = app.get(XPayTokenService);
     return async () => (await tokens.getToken()).value;
   },
-  /** Its windows are made for hours. These are our own for 2 s. */
+  /** The library's default windows are made for tokens of hours. The windows here are made for a token of 2 s. */
   async azure() {
     const index = require.resolve('@azure/core-rest-pipeline');
     const { createTokenCycler } = await import(pathToFileURL(index.replace(/index\.js$/, 'util/tokenCycler.js')));

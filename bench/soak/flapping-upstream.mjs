@@ -12,14 +12,14 @@ const FAULTS = {
   timeout: (request) => setTimeout(() => request.socket.resetAndDestroy(), SILENCE_MS).unref(),
 };
 
-/** Every upstream with the same seed fails the same requests, by their number. */
+/** Starts the endpoint. With the same seed, the same requests fail, by their number. */
 export async function startUpstream(seed) {
   const random = mulberry32(seed);
   let requests = 0;
   const server = createServer((request, response) => {
     requests++;
     request.resume();
-    // Both are drawn for every request, so that the n-th request has the same fate everywhere.
+    // Both are drawn for every request, so that the n-th request has the same result in every run with this seed.
     const [share, kind] = [random(), Math.floor(random() * 3)];
     if (share < FAILING_SHARE) {
       Object.values(FAULTS)[kind](request, response);

@@ -1,4 +1,4 @@
-// Soak with an upstream that flaps: `node bench/soak/flapping.mjs` measures and writes the table of docs/resilience.md.
+// Soak with an upstream that often fails: `node bench/soak/flapping.mjs` measures and writes the table of docs/resilience.md.
 import { readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';

@@ -10,7 +10,7 @@ import { LOAD_CORE, SERVER_CORE } from '../machine/cores.mjs';
 const path = (name) => fileURLToPath(new URL(name, import.meta.url));
 const MAX_ENTRIES = 10_000;
 const PERIOD_MS = 10_000;
-/** Half of the requests come from these. The other half come from far more callers than the cache has entries. */
+/** Number of callers who send half of the requests. The other half come from far more callers than the cache has entries. */
 const REGULARS = 1_000;
 const STRANGERS = 1_000_000;
 const SAMPLES = 60;

@@ -1,6 +1,9 @@
-/** Request targets that a proxy and the program behind it may read differently. Sent byte for byte: HTTP clients normalise. */
+/**
+ * Request targets that a proxy and the program behind it may read differently. Send them byte for byte, because HTTP clients
+ * normalise paths.
+ */
 export const AMBIGUOUS = [
-  // Dot segments, as such and encoded in upper case, lower case and partly.
+  // Dot segments: literal, partly encoded, and encoded in upper and lower case.
   '/admin/../app/',
   '/app/../admin/',
   '/app/../admin',
@@ -57,7 +60,7 @@ export const AMBIGUOUS = [
   '/app/..%25%32%66admin/',
   '/app/..%252%66admin/',
   '/%2561dmin/',
-  // Characters that end a string or a line, and those that no path may hold.
+  // Characters that end a string or a line, and characters that no path may contain.
   '/app/..%00/admin/',
   '/app/%00/../admin/',
   '/admin%00/',
@@ -77,7 +80,7 @@ export const AMBIGUOUS = [
   '/app/..%f0%80%80%afadmin/',
   '/app/..%c1%9cadmin/',
   '/app/..\xc0\xafadmin/',
-  // Not percent-encoding.
+  // Invalid percent-encoding.
   '/app/..%u002fadmin/',
   '/app/..%2/admin/',
   '/app/%',
@@ -86,7 +89,7 @@ export const AMBIGUOUS = [
   'http://x/admin/..%2fapp/',
 ] as const;
 
-/** Paths that have one reading. */
+/** Paths that every program reads in the same way. */
 export const PLAIN_PATHS = [
   '/app/',
   '/app/a%20b',

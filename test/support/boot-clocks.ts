@@ -21,7 +21,7 @@ export class SleeplessBootClock extends ManualClock {
   }
 }
 
-/** The clock of an app without `uptime()`. */
+/** Removes `uptime()` from a clock, because an app's own clock may not have it. */
 export function withoutBootClock(clock: ManualClock): ManualClock {
   return Object.defineProperty(clock, 'uptime', { value: undefined });
 }

@@ -22,9 +22,9 @@ export function findChromium(env: NodeJS.ProcessEnv = process.env): string {
   );
 }
 
-/** A real browser without a window. A missing browser is a failure, never a silent skip. */
+/** Starts a real browser without a window. Fails if there is no browser, so that no test is skipped silently. */
 export function startBrowser(): Promise<Browser> {
-  // Containers have little shared memory; Chromium's sandbox does not work for root.
+  // Containers have little shared memory. Chromium's sandbox does not work for root.
   const args = ['--disable-dev-shm-usage', ...(process.getuid?.() === 0 ? ['--no-sandbox'] : [])];
   return chromium.launch({ executablePath: findChromium(), args });
 }

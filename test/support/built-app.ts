@@ -27,14 +27,13 @@ export interface SpawnedProgram extends AsyncDisposable {
 }
 
 /**
- * The built reference app ({@link ensureBuilt} first), as `npm start` runs it, with only these variables of the
- * environment.
+ * Starts the built reference app as `npm start` does, with only these environment variables. Call {@link ensureBuilt} before.
  */
 export function spawnBuiltApp(environment: Readonly<Record<string, string>> = {}): Promise<SpawnedProgram> {
   return spawnNode(join(root, 'dist/main.js'), environment);
 }
 
-/** Runs any module by Node in an empty folder, so that it finds no `.env` of the user. */
+/** Runs a module by Node in an empty folder, so that the module does not read a `.env` of the user. */
 export async function spawnNode(
   file: string,
   environment: Readonly<Record<string, string>>,
@@ -77,11 +76,11 @@ export async function ensureBuilt(): Promise<void> {
   const lock = join(root, '.check/building');
   await mkdir(dirname(lock), { recursive: true });
   while (!isBuilt() || existsSync(lock)) {
-    const isOurs = await mkdir(lock).then(
+    const hasLock = await mkdir(lock).then(
       () => true,
       () => false,
     );
-    if (!isOurs) {
+    if (!hasLock) {
       await removeStale(lock);
       await sleep(200);
       continue;
@@ -98,7 +97,7 @@ function isBuilt(): boolean {
   return built.every((file) => existsSync(file));
 }
 
-/** A run that was killed during the build must not block all later ones. */
+/** Removes the lock of a run that was killed during the build, because the lock would block all later runs. */
 async function removeStale(lock: string): Promise<void> {
   const { mtimeMs } = await stat(lock).catch(() => ({ mtimeMs: Date.now() }));
   if (Date.now() - mtimeMs > 180_000) await rm(lock, { recursive: true, force: true });

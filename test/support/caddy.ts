@@ -5,11 +5,11 @@ export interface CaddySetting {
   readonly appUrl: string;
   /** The site behind `/app/`. */
   readonly siteUrl: string;
-  /** Further texts of the configuration to replace. */
+  /** Further replacements in the configuration. */
   readonly edits?: Readonly<Record<string, string>>;
 }
 
-/** The Caddy of `examples/forward-auth/caddy`, between the app that answers `/verify` and the site behind `/app/`. */
+/** Starts the Caddy of `examples/forward-auth/caddy`, with the app that answers `/verify` and the site behind `/app/`. */
 export function startCaddy({ appUrl, siteUrl, edits = {} }: CaddySetting): Promise<RunningProxy> {
   return startProxy({
     program: 'caddy',

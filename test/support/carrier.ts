@@ -2,15 +2,15 @@ import type { Credentials, XPayAuthOptions } from 'nestjs-xpay-auth';
 import type { ContextApp } from './context-app.js';
 import { basic, bearer } from './start-app.js';
 
-/** Credentials, or the bearer of a session. */
+/** Credentials, or the bearer token of a session. */
 export type Presented = Credentials | { readonly token: string };
 
 /** A connection, or another object that several operations share. */
 export interface Carrier extends AsyncDisposable {
   /**
-   * Runs one operation that asks for `tme_user`. Resolves to the username of its caller, or to the `errorCode`.
+   * Runs one operation that requires `tme_user`. Resolves to the username of its caller, or to the `errorCode`.
    *
-   * @param presented ignored where the opening of the carrier presents the credentials
+   * @param presented ignored if the credentials are presented when the carrier is opened
    */
   run(presented?: Presented): Promise<unknown>;
 }
@@ -21,7 +21,7 @@ export interface CarrierApp extends AsyncDisposable, Pick<ContextApp, 'xpay' | '
 
 export interface CarrierKind {
   readonly name: string;
-  /** Credentials come with each operation, or once with the opening. */
+  /** Whether credentials are presented with each operation, or once when the carrier is opened. */
   readonly credentialsIn: 'operation' | 'opening';
   start(options?: XPayAuthOptions): Promise<CarrierApp>;
 }

@@ -1,4 +1,4 @@
-// One instance of an app in a separate process, run by Node from the built library. It is controlled over IPC.
+// One instance of an app in a separate process, which uses the built library. The test controls it over IPC.
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -13,7 +13,7 @@ const app = await NestFactory.createApplicationContext(AppModule, { logger: fals
 const [tokens, sessions, strategy] = [XPayTokenService, XPaySessionService, XPayStrategy].map((type) => app.get(type));
 
 const answers = {
-  /** The different tokens that this number of concurrent callers get, and the longest wait. */
+  /** Returns the different tokens that this number of concurrent callers get, and the longest wait. */
   async burst({ callers }) {
     const startedAt = performance.now();
     const all = await Promise.all(Array.from({ length: callers }, () => tokens.getToken()));

@@ -39,7 +39,8 @@ export class InstanceFactory {
 
   async boot(options: XPayAuthOptions = {}, redisUrl = this.redisUrl): Promise<Instance> {
     const { encryptionKeys } = this;
-    // Fifty instances share two cores here, so a working server gets more time. One behind a proxy times out soon.
+    // Fifty instances share two cores here, so a direct connection has long timeouts. A connection through a proxy has short ones,
+    // because a test may cut it.
     const timeouts =
       redisUrl === this.redisUrl ? { connectTimeoutMs: 20_000, commandTimeoutMs: 20_000 } : { commandTimeoutMs: 300 };
     const store = options.store ?? redisStore({ url: redisUrl, encryptionKeys, ...timeouts });
@@ -71,7 +72,7 @@ export class InstanceFactory {
     return { tokens, sessions, store, events, lines, who, close, [Symbol.asyncDispose]: close };
   }
 
-  /** Boots this number of instances at once. */
+  /** Boots this number of instances at the same time. */
   async bootMany(count: number, options: XPayAuthOptions = {}): Promise<Instance[] & AsyncDisposable> {
     const instances = await Promise.all(Array.from({ length: count }, () => this.boot(options)));
     const dispose = async (): Promise<void> => void (await Promise.all(instances.map((one) => one.close())));
@@ -79,7 +80,7 @@ export class InstanceFactory {
   }
 }
 
-/** Number of token requests to the upstream for the app account, or for this user. */
+/** Returns the number of token requests to the upstream for the app account, or for another account. */
 export function logins(xpay: XPayEmulator, account = APP.username): number {
   return xpay.ledger.filter((entry) => entry.path.endsWith('/authenticate') && entry.account === account).length;
 }

@@ -33,8 +33,8 @@ export interface ContextSetting extends ModuleMetadata {
 }
 
 /**
- * An app with handlers besides controllers that verifies its callers with an emulator. Both use one clock that stands
- * still.
+ * Starts an app that may have resolvers, gateways or message handlers as well as controllers. It verifies its callers with an
+ * emulator. The app and the emulator use one clock, which advances only when a test moves it.
  */
 export async function startContextApp(setting: ContextSetting): Promise<ContextApp> {
   const { options, platform = 'express', configure, imports = [], ...metadata } = setting;

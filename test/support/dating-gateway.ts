@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { type IncomingMessage, type ServerResponse, createServer, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A gateway in front of an upstream: passes everything on, and sets the `Date` of responses. */
+/** A gateway in front of an upstream. It passes requests and responses on, and replaces the `Date` of the responses. */
 export class DatingGateway implements AsyncDisposable {
   /** Origin of the upstream behind it. */
   target = '';

@@ -7,7 +7,7 @@ import { text } from 'node:stream/consumers';
 export interface Reached {
   readonly method: string;
   readonly url: string;
-  /** Names in lower case, in order, repeated ones separate. */
+  /** Header lines in their order, with names in lower case. Repeated headers are separate lines. */
   readonly lines: readonly (readonly [name: string, value: string])[];
   readonly body: string;
 }
@@ -18,7 +18,7 @@ export interface EchoSite extends AsyncDisposable {
   readonly reached: readonly Reached[];
 }
 
-/** A site that responds with the request it received, as JSON. */
+/** Starts a site that responds with the request it received, as JSON. */
 export async function startEchoSite(): Promise<EchoSite> {
   const reached: Reached[] = [];
   const server = createServer((request, response) => void echo(request, response));
@@ -41,7 +41,7 @@ export async function startEchoSite(): Promise<EchoSite> {
   return { url, reached, [Symbol.asyncDispose]: stop };
 }
 
-/** The values of every line of this name that the site received. */
+/** Returns the values of all header lines of this name that the site received. */
 export function reachedWith({ lines }: Reached, name: string): readonly string[] {
   return lines.filter(([each]) => each === name).map(([, value]) => value);
 }

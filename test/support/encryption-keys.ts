@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-/** A new key for each test. */
+/** Returns a new encryption key. */
 export function newKey(): string {
   return randomBytes(32).toString('base64');
 }

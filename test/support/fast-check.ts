@@ -2,7 +2,7 @@ import fc from '../../node_modules/fast-check/lib/fast-check.js';
 
 /**
  * The `fast-check` that the tests import. Every run uses the same inputs, so that its result depends only on the code.
- * `SEED=random` uses new ones. A failure shows a seed and a path; `SEED` and `SEED_PATH` repeat it.
+ * `SEED=random` uses new inputs. A failure prints a seed and a path. Set `SEED` and `SEED_PATH` to them to repeat the failure.
  */
 const { SEED = '1', SEED_PATH: path } = process.env;
 const seed = SEED === 'random' ? Math.floor(Math.random() * 2 ** 31) : Number(SEED);

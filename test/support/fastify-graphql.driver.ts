@@ -6,8 +6,8 @@ interface Fastify {
 }
 
 /**
- * A minimal driver for Fastify: a GraphQL context of `{ request, reply }`, as drivers made for Fastify provide.
- * Apollo's needs another package.
+ * A minimal driver for Fastify. Its GraphQL context is `{ request, reply }`, like that of drivers made for Fastify. Apollo's
+ * driver would need another package.
  */
 export class FastifyGraphQLDriver extends AbstractGraphQLDriver {
   async start({ schema, context }: GqlModuleOptions): Promise<void> {

@@ -51,7 +51,7 @@ abstract class AppFilter implements ExceptionFilter {
   }
 }
 
-/** A filter for everything. */
+/** A filter for every error. */
 @Catch()
 export class CatchAllFilter extends AppFilter {}
 
@@ -59,7 +59,7 @@ export class CatchAllFilter extends AppFilter {}
 @Catch(HttpException)
 export class HttpExceptionFilter extends AppFilter {}
 
-/** The same with failureHeaders(). */
+/** A filter for every error that also sends the headers of failureHeaders(). */
 @Catch()
 export class CatchAllFilterWithHeaders extends AppFilter {
   protected override headersOf = failureHeaders;
@@ -131,7 +131,7 @@ export interface FilteredApp extends RunningApp {
   readonly xpay: XPayEmulator;
   readonly clock: ManualClock;
   readonly store: MemoryStore;
-  /** A POST with this JSON. */
+  /** Sends a POST with this JSON. */
   post(path: string, body: object, headers?: Record<string, string>): Promise<Response>;
 }
 
@@ -139,8 +139,8 @@ export interface FilteredApp extends RunningApp {
 class FilterModule {}
 
 /**
- * An app with its own filter, with an emulator of xPay.stream; both use one clock. Its realm is `realm`, the realm of
- * its instance `other` is `other`.
+ * Starts an app with its own filter, and an emulator of xPay.stream. Both use one clock. The realm of the unnamed instance is
+ * `realm`, and that of the instance `other` is `other`.
  */
 export async function startFilteredApp(
   platform: Platform,
@@ -159,7 +159,7 @@ export async function startFilteredApp(
   ];
   const provided = [{ provide: APP_FILTER, useClass: filter }];
   const theirs: DynamicModule = { module: FilterModule, providers: provided };
-  // A new class each time, because decorators change it permanently.
+  // Each app has a new class, because decorators change a class permanently.
   class Routes extends FailingController {}
   if (registration === 'controller') UseFilters(filter)(Routes);
   Controller()(Routes);

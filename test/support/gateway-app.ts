@@ -20,7 +20,7 @@ import { type GatewayClient, type Opening, type Transport, openSocket } from './
 
 /** The callers and messages that the gateways received, for assertions. */
 export class Seen {
-  /** The server's ends of the sockets. */
+  /** The sockets of the server. */
   readonly sockets: object[] = [];
   readonly accepted: (Principal | undefined)[] = [];
   readonly exceptions: WsException[] = [];
@@ -129,7 +129,7 @@ export class ClosedGateway {
   }
 }
 
-/** Does something of its own before it accepts a socket. */
+/** Awaits something else before it accepts a socket. */
 @WebSocketGateway({ path: '/late' })
 class LateGateway {
   constructor(
@@ -144,7 +144,7 @@ class LateGateway {
   }
 }
 
-/** Accepts no one, and has no filter. */
+/** Has no filter, and never calls `XPayHandshake.accept`. */
 @WebSocketGateway({ path: '/bare' })
 class BareGateway {
   constructor(@Inject(XPayHttpService) private readonly xpay: XPayHttpService) {}

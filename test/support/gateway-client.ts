@@ -20,12 +20,12 @@ export interface Received {
   readonly data: unknown;
 }
 
-/** The client's end of a socket, with one interface for socket.io and ws. */
+/** A client of a gateway, with one interface for socket.io and ws. */
 export interface GatewayClient extends AsyncDisposable {
   readonly received: Received[];
-  /** How the server closed it: `true` for socket.io, a code for ws. */
+  /** Returns how the server closed the socket: `true` for socket.io, the close code for ws. */
   readonly closed: () => number | boolean;
-  /** Sends an event and waits for the next one that is received, or for the end of the socket. */
+  /** Sends an event, and waits until an event is received or the socket is closed. */
   ask(event: string, data?: unknown): Promise<Received | undefined>;
   close(): Promise<void>;
 }

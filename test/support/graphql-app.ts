@@ -159,7 +159,7 @@ export interface Api extends ContextApp {
 interface ApiSetting extends Omit<ContextSetting, 'providers'> {
   readonly graphql?: Partial<ApolloDriverConfig>;
   readonly resolvers?: readonly Type[];
-  /** @default Apollo's */
+  /** @default the driver of Apollo */
   readonly driver?: Type<GraphQLDriver>;
 }
 

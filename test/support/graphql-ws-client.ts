@@ -12,7 +12,7 @@ export interface Connection extends AsyncDisposable {
   run(query: string): Promise<Came[]>;
 }
 
-/** The part of the protocol `graphql-transport-ws` that these tests need. */
+/** Connects a client of the protocol `graphql-transport-ws`, with the parts that these tests need. */
 export async function connect(
   url: string,
   { params = {}, headers = {} }: { params?: Record<string, unknown>; headers?: Record<string, string> },

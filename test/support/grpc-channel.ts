@@ -8,7 +8,7 @@ export const PROTO_PATH = join(import.meta.dirname, 'callers.proto');
 
 const { Callers } = loadPackageDefinition(loadSync(PROTO_PATH))['callers'] as { Callers: ServiceClientConstructor };
 
-/** How a call ended. */
+/** The end of a call. */
 export interface Ended {
   /** The messages that were received. */
   readonly texts: readonly string[];
@@ -36,9 +36,9 @@ export class GrpcChannel implements Disposable {
   }
 
   /**
-   * Makes a call with this metadata, sends two messages where the method accepts a stream, else one, and resolves to its end.
-   * On the wire calls of all kinds are alike, so one kind of client calls every method. A call without an answer ends with
-   * status 4 after a while, without trailers.
+   * Makes a call with this metadata and resolves to its end. Sends two messages if the method accepts a stream, otherwise one. A
+   * streaming client can call every method, because calls of all kinds are the same on the wire. A call without an answer ends
+   * with status 4 after 25 s, without trailers.
    */
   run(method: string, headers: Readonly<Record<string, string>> = {}): Promise<Ended> {
     return this.begin(method, headers).ended;
@@ -59,7 +59,7 @@ export class GrpcChannel implements Disposable {
     );
     const texts: string[] = [];
     call.on('data', ({ text }: Text) => texts.push(text));
-    // The status tells the same.
+    // The event `status` has the same facts.
     call.on('error', () => undefined);
     if (definition.requestStream) call.write({ text: 'first' });
     call.end({ text: 'last' });

@@ -9,7 +9,7 @@ import { GrpcChannel, PROTO_PATH } from './grpc-channel.js';
 import { CallersController, Ticks } from './grpc-controller.js';
 import { ada, root } from './inbound-app.js';
 
-/** Nest does not reveal the port that was chosen for it: a second one of the same server is known. */
+/** A gRPC server that knows its port. Nest does not reveal the free port that it binds, so this class binds a second one. */
 class ServerOnFreePort extends ServerGrpc {
   port = 0;
 
@@ -35,7 +35,7 @@ export interface GrpcService extends AsyncDisposable {
   readonly sessions: XPaySessionService;
   readonly events: AuditEvent[];
   readonly ticks: Ticks;
-  /** One channel, so one HTTP/2 connection, that every test of the service may use. */
+  /** A channel, with one HTTP/2 connection, that every test of the service may use. */
   readonly channel: GrpcChannel;
   get<T>(provider: Type<T>): T;
   /** Opens a separate channel. */

@@ -21,7 +21,7 @@ export const ada = { username: 'ada@example.test', secretKey: 'ada-secret-key', 
 export const root = { username: 'root@example.test', secretKey: 'root-secret-key', scopes: ['tme_admin'] };
 export const asAda = basic(ada.username, ada.secretKey);
 export const asRoot = basic(root.username, root.secretKey);
-/** Ada's name with a wrong key. */
+/** Returns Basic credentials with Ada's name and a wrong key. */
 export const wrong = (guess: string | number = 'wrong'): ReturnType<typeof basic> =>
   basic(ada.username, `guess-${guess}`);
 
@@ -72,7 +72,7 @@ export interface InboundApp extends RunningApp {
   readonly sessions: XPaySessionService;
   /** Number of calls to the upstream to verify a caller. */
   asked(): number;
-  /** The status of a request with these headers. */
+  /** Returns the status of a request with these headers. */
   status(path: string, headers?: Record<string, string>): Promise<number>;
 }
 
@@ -88,7 +88,10 @@ export interface InboundSetting {
   readonly clock?: ManualClock;
 }
 
-/** An app that verifies its callers with an emulator of xPay.stream; both use one clock, which stands still. */
+/**
+ * Starts an app that verifies its callers with an emulator of xPay.stream. The app and the emulator use one clock, which advances
+ * only when a test moves it.
+ */
 export async function startInbound(platform: Platform, setting: InboundSetting = {}): Promise<InboundApp> {
   const { clock = new ManualClock() } = setting;
   const xpay = await startXPayEmulator({ accounts: setting.accounts ?? [ada, root], clock });

@@ -4,7 +4,7 @@ import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
 /** The action of the proxy on one request: pass it on, or reset the connection before or after the upstream received it. */
 export type OnRequest = (request: string, requestsBefore: number) => 'pass' | 'reset' | 'process and reset' | 'partial';
 
-/** A proxy on 127.0.0.1 before one upstream, which sees each request as text and may break its connection. */
+/** A proxy on 127.0.0.1 in front of one upstream. It reads each request as text and may break the connection. */
 export class KeepAliveProxy implements AsyncDisposable {
   /** The first line of each request. */
   readonly requests: string[] = [];
@@ -32,7 +32,7 @@ export class KeepAliveProxy implements AsyncDisposable {
     return this.requests.filter((line) => line.includes(` ${path} `)).length;
   }
 
-  /** Sends text to the client on every open connection. It is in the client's kernel when this returns. */
+  /** Sends text to the client on every open connection. The client's kernel has received the text when this method returns. */
   write(text: string): void {
     for (const client of this.#clients) client.write(text);
   }

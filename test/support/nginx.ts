@@ -9,7 +9,7 @@ export interface NginxSetting {
   readonly edits?: Readonly<Record<string, string>>;
 }
 
-/** The nginx of `examples/forward-auth/nginx`, in one process of the current user. */
+/** Starts the nginx of `examples/forward-auth/nginx`, in one process of the current user. */
 export function startNginx({ appUrl, siteUrl, edits = {} }: NginxSetting): Promise<RunningProxy> {
   return startProxy({
     program: 'nginx',

@@ -8,7 +8,7 @@ export interface HttpAnswer {
   readonly reused: boolean;
 }
 
-/** One kept-alive connection. Requests are sent on it in sequence, and no second one is opened. */
+/** A client with only one kept-alive connection, on which all requests are sent in sequence. */
 export class OneConnection implements Disposable {
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
 

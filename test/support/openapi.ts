@@ -16,13 +16,13 @@ export interface DocumentSetting {
   readonly options?: SwaggerDocumentOptions;
 }
 
-/** The document of an app, created as in docs/openapi.md. */
+/** Returns the OpenAPI document of an app, created as in docs/openapi.md. */
 export function documentOf(app: INestApplication, { version = '3.1.0', build, options }: DocumentSetting = {}) {
   const builder = setupXPaySecurity(new DocumentBuilder().setOpenAPIVersion(version));
   return withXPaySecurity(app, SwaggerModule.createDocument(app, (build?.(builder) ?? builder).build(), options));
 }
 
-/** The operation at `get /path`. Throws if there is none. */
+/** Returns the operation at a place such as `get /path`. Throws if there is none. */
 export function operationAt({ paths }: OpenAPIObject, at: string): OperationObject {
   const [method = '', path = ''] = at.split(' ');
   const operation = paths[path]?.[method as 'get'];
@@ -30,7 +30,7 @@ export function operationAt({ paths }: OpenAPIObject, at: string): OperationObje
   return operation;
 }
 
-/** The response of an operation with this status, with references resolved; `undefined` if it has none. */
+/** Returns the response of an operation with this status, with references resolved; `undefined` if there is none. */
 export function responseAt(document: OpenAPIObject, at: string, status: number): ResponseObject | undefined {
   const response = operationAt(document, at).responses[status];
   if (response === undefined || !('$ref' in response)) return response;
@@ -45,7 +45,7 @@ export function resolve(document: OpenAPIObject, reference: string): unknown {
   return found;
 }
 
-/** The body documented for a code. */
+/** Returns the body that is documented for a failure code. */
 export function exampleOf(response: ResponseObject | undefined, code: string): unknown {
   const example = response?.content?.['application/json']?.examples?.[code];
   return example !== undefined && 'value' in example ? (example.value as unknown) : undefined;

@@ -3,7 +3,7 @@ import fc from 'fast-check';
 
 const runs = Number(process.env['FUZZ_RUNS'] ?? 300);
 
-// A larger number of inputs gets a longer time limit.
+// The time limit grows with the number of inputs.
 jest.setTimeout(15_000 + 50 * runs);
 
 /**

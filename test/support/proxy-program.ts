@@ -24,13 +24,13 @@ export interface ProxySetting {
   readonly example: string;
   /** Arguments that run it in the foreground, in a folder that is a copy of `examples/forward-auth`. */
   readonly args: (folder: string) => readonly string[];
-  /** Replacements in the configuration, mostly with a port. Each text must be there. */
+  /** Replacements in the configuration, mostly with a port. Each text to replace must occur. */
   readonly edits: Readonly<Record<string, string>>;
   /** Texts in which each `8080` stands for the proxy's port and each `8081` for the port of the protected site. */
   readonly listens: readonly string[];
 }
 
-/** Copies the examples, assigns free ports, and waits until the proxy responds. Disposing of it removes everything. */
+/** Copies the examples, assigns free ports, and waits until the proxy responds. Disposal stops the proxy and removes the copy. */
 export async function startProxy(setting: ProxySetting): Promise<RunningProxy> {
   for (let tries = 1; ; tries++) {
     const proxy = await tryToStart(setting);
@@ -46,7 +46,7 @@ async function tryToStart({ program, debianPackage, example, args, edits, listen
   await cp(examples, folder, { recursive: true });
   await edit(join(folder, example), { ...Object.fromEntries(ports), ...edits });
 
-  // Debian installs servers in folders that only root's PATH contains.
+  // Debian installs servers in folders that only the PATH of root contains.
   const PATH = `${process.env['PATH'] ?? ''}:/usr/local/sbin:/usr/sbin`;
   const child = spawn(program, args(folder), {
     cwd: folder,
@@ -76,7 +76,7 @@ async function tryToStart({ program, debianPackage, example, args, edits, listen
   return { url: `http://127.0.0.1:${port}`, output: () => output, [Symbol.asyncDispose]: stop };
 }
 
-/** Replaces texts in all files of a folder. A text that is in none of them is an error. */
+/** Replaces texts in all files of a folder. Throws if no file contains one of the texts. */
 async function edit(folder: string, edits: Readonly<Record<string, string>>): Promise<void> {
   const missing = new Set(Object.keys(edits));
   for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {

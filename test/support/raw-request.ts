@@ -1,12 +1,12 @@
 import { connect } from 'node:net';
 
-/** A response, byte for byte, with every header line, which no HTTP client shows. */
+/** A response with every header line unchanged. HTTP clients do not show the original lines. */
 export interface RawAnswer {
   readonly status: number;
-  /** Names in lower case, in order, repeated ones separate. */
+  /** Header lines in their order, with names in lower case. Repeated headers are separate lines. */
   readonly lines: readonly (readonly [name: string, value: string])[];
   readonly body: string;
-  /** The values of every line of this name. */
+  /** Returns the values of all header lines of this name. */
   all(name: string): readonly string[];
 }
 
@@ -21,7 +21,7 @@ export async function rawGet(url: string, path: string, lines: readonly string[]
   return parse(Buffer.concat(chunks).toString('latin1'));
 }
 
-/** `Authorization: Basic …` for any bytes. */
+/** Returns the line `Authorization: Basic …` for any bytes. */
 export function basicLine(bytes: Buffer | string): string {
   return `Authorization: Basic ${Buffer.from(bytes).toString('base64')}`;
 }

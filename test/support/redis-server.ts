@@ -25,7 +25,7 @@ export class RedisServer implements AsyncDisposable {
     return server;
   }
 
-  /** Starts a Sentinel that watches the server at this port under the name `primary`, and decides alone. */
+  /** Starts a Sentinel for the server at this port, under the name `primary`. Its quorum is 1. */
   static async startSentinel(port: number): Promise<RedisServer> {
     const sentinel = new RedisServer(await freePort(), []);
     const watched = [`monitor primary 127.0.0.1 ${port} 1`, 'down-after-milliseconds primary 1000'];
@@ -38,13 +38,13 @@ export class RedisServer implements AsyncDisposable {
     return `redis://127.0.0.1:${this.port}`;
   }
 
-  /** A connection for the commands of the test. */
+  /** Returns a connection for the commands of the test. */
   get client(): Redis {
     this.#client ??= new Redis(this.port, '127.0.0.1').on('error', () => undefined);
     return this.#client;
   }
 
-  /** Starts it on the same port as before. */
+  /** Starts the server again on the same port. */
   async resume(): Promise<void> {
     const where = ['--port', String(this.port), '--bind', '127.0.0.1', '--dir', this.#folder];
     const data = ['--save', '', '--appendonly', 'no', ...this.settings];
@@ -63,14 +63,14 @@ export class RedisServer implements AsyncDisposable {
     });
   }
 
-  /** A Sentinel rewrites its configuration, so it has a file. */
+  /** Returns the arguments of a Sentinel. Writes a configuration file, because a Sentinel rewrites its configuration. */
   #asSentinel(where: readonly string[]): string[] {
     const file = join(this.#folder, 'sentinel.conf');
     writeFileSync(file, this.#sentinel ?? '');
     return [file, '--sentinel', ...where];
   }
 
-  /** Kills it, so its data is lost. */
+  /** Kills the server. Its data is lost. */
   async kill(): Promise<void> {
     const server = this.#process;
     this.#process = undefined;
@@ -80,7 +80,7 @@ export class RedisServer implements AsyncDisposable {
     await ended;
   }
 
-  /** Suspends it: it keeps its connections and responds to nothing. */
+  /** Suspends the server. It keeps its connections but does not respond. */
   freeze(): void {
     this.#process?.kill('SIGSTOP');
   }

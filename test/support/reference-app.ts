@@ -4,7 +4,7 @@ import type { Platform, RunningApp } from './start-app.js';
 
 const VARIABLES = ['USERNAME', 'SECRET_KEY', 'BASE_URL', 'DIALECT', 'ALLOW_INSECURE_HOSTS', 'REDIS_URL'];
 
-/** The reference app in this process, with only these variables of `XPAY_`, on a free port of loopback. */
+/** Starts the reference app in this process on a free port of loopback, with only these `XPAY_` variables. */
 export async function startReferenceApp(
   platform: Platform,
   variables: Readonly<Record<string, string>>,
@@ -12,7 +12,7 @@ export async function startReferenceApp(
   docs = true,
 ): Promise<RunningApp> {
   const restore = setEnvironment({
-    // Empty counts as unset, so a `.env` of the user has no effect.
+    // An empty variable counts as unset, and takes precedence over a `.env` of the user.
     ...Object.fromEntries(VARIABLES.map((name) => [`XPAY_${name}`, ''])),
     ...variables,
   });

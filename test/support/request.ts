@@ -5,22 +5,22 @@ import { text } from 'node:stream/consumers';
 export interface Asked {
   readonly url: string;
   readonly method?: string;
-  /** Pairs of name and value keep their order and may repeat. */
+  /** As pairs of name and value, headers keep their order and may repeat. */
   readonly headers?: Readonly<Record<string, string>> | readonly (readonly [name: string, value: string])[];
   readonly body?: string;
-  /** The client's own address, any of 127.0.0.0/8. */
+  /** The address of the client: any address in 127.0.0.0/8. */
   readonly from?: string;
 }
 
 export interface Answered {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
-  /** Every value of this header separately. Other clients join repeated ones. */
+  /** Returns every value of this header separately. Other clients join the values of repeated headers. */
   all(name: string): readonly string[];
   readonly body: string;
 }
 
-/** Sends a request over a new connection, for cases where `fetch` hides or forbids too much. Follows no redirect. */
+/** Sends a request over a new connection, in a way that `fetch` does not allow. Does not follow redirects. */
 export async function request({
   url,
   method = 'GET',
@@ -44,13 +44,13 @@ export async function request({
   };
 }
 
-/** Names and values in turn: the form in which Node sends every line unchanged. */
+/** Returns names and values in turn, because Node sends headers in this form unchanged. */
 function linesOf(url: string, headers: NonNullable<Asked['headers']>, length: readonly string[]): readonly string[] {
   const pairs = Array.isArray(headers) ? (headers as readonly (readonly [string, string])[]) : Object.entries(headers);
   return ['Host', new URL(url).host, 'Connection', 'close', ...length, ...pairs.flat()];
 }
 
-/** Sends a length whenever there may be a body, so that nothing is chunked. */
+/** Returns a `Content-Length` if the request may have a body, so that the body is not chunked. */
 function lengthOf(method: string, body = ''): readonly string[] {
   return body === '' && ['GET', 'HEAD'].includes(method) ? [] : ['Content-Length', String(Buffer.byteLength(body))];
 }

@@ -62,7 +62,7 @@ export async function resetBeforeAccepted(
   const texts = requests.map((headers) => requestText(path, headers));
   const worker = new Worker(CLIENT_IN_A_THREAD, { eval: true, workerData: { port, texts, gate } });
   await once(worker, 'online');
-  // The server accepts no connection while this thread waits. The kernel completes and queues them.
+  // The server cannot accept a connection while this thread waits. Meanwhile the kernel completes and queues the connections.
   Atomics.store(gate, 0, 1);
   Atomics.notify(gate, 0);
   Atomics.wait(gate, 1, 0);

@@ -4,7 +4,7 @@ import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-ex
 import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 
-/** Both platforms of Nest: HTTP behaviour is tested on each. */
+/** Both platforms of Nest. HTTP behaviour is tested on each. */
 export const platforms = ['express', 'fastify'] as const;
 export type Platform = (typeof platforms)[number];
 
@@ -12,7 +12,7 @@ export interface RunningApp extends AsyncDisposable {
   readonly app: INestApplication;
   /** Such as http://127.0.0.1:41234 */
   readonly url: string;
-  /** A request over a real socket. */
+  /** Sends a request over a real socket. */
   fetch(path: string, init?: RequestInit): Promise<Response>;
   stop(): Promise<void>;
 }
@@ -49,12 +49,12 @@ export async function startApp(
   return { app, url, fetch: (path, init) => fetch(url + path, init), stop, [Symbol.asyncDispose]: stop };
 }
 
-/** `Authorization: Basic …` */
+/** Returns the header `Authorization: Basic …`. */
 export function basic(username: string, secretKey: string): { authorization: string } {
   return { authorization: `Basic ${Buffer.from(`${username}:${secretKey}`).toString('base64')}` };
 }
 
-/** `Authorization: Bearer …` */
+/** Returns the header `Authorization: Bearer …`. */
 export function bearer(token: string): { authorization: string } {
   return { authorization: `Bearer ${token}` };
 }

@@ -4,8 +4,8 @@ import type { Runtime } from 'node:inspector';
 const HANDLE = '__looked_into__';
 
 /**
- * Every string that is reachable from a value, including private members, map entries and variables of closures: all
- * that a dump of the cache would show. Functions and the module system are not searched.
+ * Returns every string that is reachable from a value, including private members, map entries and variables of closures. These
+ * are all strings that a memory dump of the cache would contain. Functions and the module system are not searched.
  */
 export function stringsWithin(value: unknown): string[] {
   const session = new Session();
@@ -18,12 +18,12 @@ export function stringsWithin(value: unknown): string[] {
   }
 }
 
-/** Node's types do not include private members. */
+/** The properties of an object. Declared here, because Node's types do not include private members. */
 interface Properties extends Runtime.GetPropertiesReturnType {
   readonly privateProperties?: readonly { readonly name: string; readonly value?: Runtime.RemoteObject }[];
 }
 
-/** The inspector's name for a value of this realm. jest runs each file in a separate realm, so all are searched. */
+/** Returns the inspector's id of a value. jest runs each file in a separate realm, so all realms are searched. */
 function handleOf(session: Session, value: unknown): string {
   const realms: number[] = [];
   session.on('Runtime.executionContextCreated', ({ params }) => realms.push(params.context.id));
@@ -68,7 +68,7 @@ function walk(session: Session, root: string): string[] {
   return strings;
 }
 
-/** The inspector creates a new name each time it reports an object, so the objects themselves are numbered. */
+/** Returns a number that identifies an object. The inspector's id does not, because each report of an object has a new id. */
 function identityOf(session: Session, objectId: string): string {
   return ask(session, objectId, function (this: object) {
     const realm = globalThis as { __numbers__?: WeakMap<object, string>; __next__?: number };
@@ -79,7 +79,7 @@ function identityOf(session: Session, objectId: string): string {
   }).value as string;
 }
 
-/** The arrays of a cache have a slot for each possible entry. Only used ones are searched. */
+/** Returns the array without its holes. The arrays of a cache have a slot for each possible entry, so most slots are empty. */
 function withoutHoles(session: Session, objectId: string): string {
   const filled = ask(session, objectId, function (this: unknown) {
     return Array.isArray(this) ? this.filter((item) => item !== undefined && item !== null) : this;

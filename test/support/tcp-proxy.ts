@@ -69,7 +69,7 @@ export class TcpProxy implements AsyncDisposable {
       this.heard += chunk.toString('latin1');
       if (!this.#swallows) server.write(chunk);
     });
-    // Delayed or not, responses keep their order.
+    // Responses keep their order, even if only some of them are delayed.
     let passed = Promise.resolve();
     server.on('data', (chunk) => {
       passed = this.#passOn(passed, chunk, client);

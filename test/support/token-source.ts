@@ -1,4 +1,5 @@
-// Below the public surface: the module sets the options, the renewal share and the randomness of each instance; here they are arguments.
+// Builds a token chain without the module, which sets the policy, the renewal share and the randomness itself. Here they are
+// arguments.
 import type { Credentials, Grant, Store } from 'nestjs-xpay-auth';
 import { SharedToken } from '../../libs/xpay-auth/src/cluster/shared-token.js';
 import { Instrumentation } from '../../libs/xpay-auth/src/core/instrumentation.js';
@@ -20,7 +21,7 @@ export interface TestTokenSource extends Pick<TokenChainParts, 'clock' | 'creden
   readonly policy?: Partial<Policy>;
   readonly refresh?: TokenChainParts['refresh'];
   readonly random?: TokenChainParts['random'];
-  /** Shared with other instances of the same account. */
+  /** The store that this instance shares with other instances of the same account. */
   readonly store?: Store | undefined;
 }
 

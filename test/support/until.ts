@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * Waits for a condition of the real world, at most `deadlineMs`: for several processes, whose clock cannot be moved.
+ * Waits for a condition in real time, at most `deadlineMs`. Use it for several processes, whose clocks cannot be moved.
  */
 export async function until(
   condition: () => boolean | Promise<boolean>,

@@ -54,7 +54,7 @@ export class Worker implements AsyncDisposable {
     });
   }
 
-  /** SIGSTOP, SIGCONT or SIGKILL. */
+  /** Sends SIGSTOP, SIGCONT or SIGKILL. */
   signal(signal: NodeJS.Signals): void {
     this.#process.kill(signal);
   }

@@ -1,4 +1,5 @@
-// This library, with an emulator of the upstream. The first request of each caller calls it, and all measured ones are cached.
+// This library, with an emulator of the upstream. The first request of each caller calls the emulator. All measured requests are
+// answered from the cache.
 import { AuthGuard } from '@nestjs/passport';
 import { UseGuards } from '@nestjs/common';
 import { Authenticated, Public, Scopes, XPayAuthModule, XPaySessionService } from 'nestjs-xpay-auth';

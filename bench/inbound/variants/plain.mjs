@@ -7,10 +7,10 @@ const authorization = () => basics;
 
 export const unguarded = () => ({ open: true, authorization });
 
-/** The minimum for any guard: Nest's part of the work. */
+/** The minimum for any guard: only Nest's own work for a guard. */
 export const alwaysTrue = () => ({ open: true, marks: [UseGuards({ canActivate: () => true })], authorization });
 
-/** The minimum for any guard that caches callers and keeps no secret: {@link alwaysTrue} and one digest. */
+/** The minimum for a guard that caches callers without storing their secrets: {@link alwaysTrue} and one digest. */
 export const digestAlone = () => {
   const key = randomBytes(32).toString('base64');
   const canActivate = (context) => {

@@ -6,7 +6,7 @@ import { audience, hs256, issuer, rs256, secret, secretObject } from '../callers
 
 const require = createRequire(import.meta.url);
 
-/** The guard of Nest's documentation. */
+/** The guard in Nest's documentation. */
 export const nestJwtKeyObject = () => {
   let jwt;
   const guard = {
@@ -30,7 +30,7 @@ export const nestJwtKeyObject = () => {
   };
 };
 
-/** Express' middleware; it has no other form. */
+/** A middleware of Express. The library has no guard for Nest. */
 export function oauth2JwtBearer() {
   const { auth } = require('express-oauth2-jwt-bearer');
   return {
@@ -39,7 +39,7 @@ export function oauth2JwtBearer() {
   };
 }
 
-/** Its offline mode: the realm's public key is known, and no request is made. */
+/** The offline mode of the library: it knows the public key of the realm and makes no request. */
 export function keycloakOffline() {
   const { AuthGuard, KeycloakConnectModule, TokenValidation } = require('nest-keycloak-connect');
   const { publicKey, authorization } = rs256();
