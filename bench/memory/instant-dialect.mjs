@@ -6,7 +6,7 @@ export const instantDialect = {
   defaultBaseUrl: 'http://127.0.0.1:1',
   async authenticate({ username }) {
     const accessToken = Object.assign(Object.create(null), { value: `token of ${username}`, scopes: [] });
-    // Each grant has strings of its own, as if it were decoded from JSON.
+    // Each grant has separate strings, as if it were decoded from JSON.
     const { name, scopes } = JSON.parse(JSON.stringify({ name: username, scopes: ['tme_user'] }));
     return { accessToken, username: name, scopes, isAPI: true, lifeMs: 86_400_000 };
   },

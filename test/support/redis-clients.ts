@@ -11,7 +11,7 @@ export type OpenStore = (port: number, settings?: StoreSettings) => Store & Asyn
 
 const encryptionKeys = [{ id: 'k1', key: newKey() }];
 
-/** The ways to connect a store: with a connection of its own, or with a client of the app. All of them share one key. */
+/** The ways to connect a store: with a separate connection, or with a client of the app. All of them share one key. */
 export const CLIENTS: Readonly<Record<string, OpenStore>> = {
   'a url': (port, settings) =>
     disposable(redisStore({ url: `redis://127.0.0.1:${port}`, encryptionKeys, ...settings })),

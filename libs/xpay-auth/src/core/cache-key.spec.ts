@@ -72,7 +72,7 @@ describe('cache keys', () => {
     expect(digest.of(`Bearer ${start}a`)).not.toBe(digest.of(`Bearer ${start}b`));
   });
 
-  it('B11 · hashes every text, also a digest, an empty text and a harmless-looking one', () => {
+  it('B11 · hashes every text, including a digest and an empty text', () => {
     const digest = new KeyedDigest();
     for (const text of ['', 'a', digest.of('a'), 'A'.repeat(43) + '=', '0'.repeat(64)]) {
       expect(digest.of(text)).toMatch(/^[\0-\xff]{32}$/);
@@ -80,11 +80,11 @@ describe('cache keys', () => {
     }
   });
 
-  it('a key means nothing outside its own table: the same text has another digest in another one', () => {
+  it('the same text has different digests in two tables', () => {
     expect(new KeyedDigest().of('a')).not.toBe(new KeyedDigest().of('a'));
   });
 
-  it('a caller is named by the header that clients send; a name no header can carry never meets it', () => {
+  it('the text of a caller is its Basic header; a username with a colon has a text that no header has', () => {
     expect(callerText({ username: 'Aladdin', secretKey: 'open sesame' })).toBe('Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==');
     expect(callerText({ username: 'a:b', secretKey: 'c' })).not.toBe(callerText({ username: 'a', secretKey: 'b:c' }));
     // No header value holds a NUL (RFC 9110 §5.5).

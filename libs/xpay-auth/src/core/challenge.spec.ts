@@ -10,12 +10,12 @@ const of = (code: XPayAuthErrorCode, more: Partial<ChallengeContext> = {}) =>
   challengeFor(new XPayAuthError(code, 'why', { requiredScopes: ['a', 'b'] }), { ...context, ...more });
 
 describe('challenges', () => {
-  it('I7 · only 401 and 403 have one', () => {
+  it('I7 · only 401 and 403 have a challenge', () => {
     const codes = (Object.keys(FAILURES) as XPayAuthErrorCode[]).filter((code) => of(code) !== undefined);
     expect(codes).toEqual(['missing_credentials', 'invalid_credentials', 'invalid_token', 'insufficient_scope']);
   });
 
-  it('RFC 6750 §3.1 · no error where nothing was sent, invalid_token where a token was', () => {
+  it('RFC 6750 §3.1 · the challenge has an error only if the request had a token', () => {
     expect(of('missing_credentials')).toBe('Basic realm="xpay", charset="UTF-8", Bearer realm="xpay"');
     expect(of('invalid_token')).toBe('Basic realm="xpay", charset="UTF-8", Bearer realm="xpay", error="invalid_token"');
     expect(of('insufficient_scope')).toBe('Bearer error="insufficient_scope", scope="a b"');
@@ -27,7 +27,7 @@ describe('challenges', () => {
     );
   });
 
-  it('I7 · a script is not offered Basic; where nothing else is accepted there is no challenge', () => {
+  it('I7 · a script is not offered Basic; if only Basic is accepted there is no challenge', () => {
     expect(of('missing_credentials', { fromScript: true })).toBe('Bearer realm="xpay"');
     expect(of('missing_credentials', { fromScript: true, schemes: [{ scheme: 'BASIC' }] })).toBeUndefined();
   });

@@ -5,7 +5,7 @@ import { SealedCredentials, flawOf } from './credentials.js';
 const of = (username: string, secretKey = 'k') => flawOf({ username, secretKey });
 
 describe('credentials', () => {
-  it('I8 · flaws that no upstream need be asked about', () => {
+  it('I8 · finds empty, too long and ill-formed fields and control characters without the upstream', () => {
     expect(of('ada')).toBeUndefined();
     expect([of(''), of('ada', ''), of('', '')]).toEqual(['empty', 'empty', 'empty']);
     expect([of('a\u0000'), of('a', '\u007f'), of('a\u0085')]).toEqual(['control', 'control', 'control']);
@@ -22,7 +22,7 @@ describe('credentials', () => {
     expect([of('a\nb', ''), of('n'.repeat(5_000), '')]).toEqual(['control', 'too_long']);
   });
 
-  it('sealed ones do not print', () => {
+  it('sealed credentials do not print', () => {
     const sealed = SealedCredentials.of({ username: 'ada', secretKey: 'a-secret-key' });
     expect(SealedCredentials.of(sealed)).toBe(sealed);
     const printed = [

@@ -42,7 +42,7 @@ describe('freshness', () => {
     );
   });
 
-  it('O10 · the wall clock alone never makes a token expired, nor a dead one usable', () => {
+  it('O10 · the wall clock alone never makes a token expired, nor an expired one usable', () => {
     fc.assert(
       fc.property(
         life,
@@ -65,7 +65,7 @@ describe('freshness', () => {
     expect(stateAt(3_600_000, 0, 0.7, -7_200_000)).toBe('fresh');
   });
 
-  it('E3 · a token that is over by a wall clock that ran ahead is doubtful', () => {
+  it('E3 · a token that is expired only by a wall clock that ran ahead is doubtful', () => {
     expect([stateAt(3_600_000, 0, 0.7, 3_569_999), stateAt(3_600_000, 0, 0.7, 3_570_000)]).toEqual([
       'stale',
       'doubtful',
@@ -82,7 +82,7 @@ describe('freshness', () => {
     expect([stateAt(3_600_000, 3_569_999), stateAt(3_600_000, 3_570_000)]).toEqual(['stale', 'expired']);
   });
 
-  it('a margin wider than the stale window leaves nothing to be stale', () => {
+  it('a token is never stale if its margin is longer than the stale period', () => {
     expect([stateAt(10_000, 4_999, 0.7, 0, 8_000), stateAt(10_000, 5_000, 0.7, 0, 8_000)]).toEqual([
       'fresh',
       'expired',

@@ -5,7 +5,7 @@ import { type SpanEnd, type InstrumentationEvent, type Observer, Instrumentation
 const act = { type: 'login' } as const;
 const fact: InstrumentationEvent = { type: 'joined', flight: 'token' };
 
-/** Writes down what it sees; `trouble` makes one of its parts throw. */
+/** Records its calls. `trouble` makes one of its methods throw. */
 class Witness implements Observer {
   readonly seen: unknown[] = [];
 
@@ -48,7 +48,7 @@ describe('Instrumentation', () => {
     }
   });
 
-  it('tells how an act ended: as it is judged, by the code of its failure, or that it failed strangely', async () => {
+  it('reports the outcome of an operation: that of its result, its failure code, or upstream_malformed for a foreign error', async () => {
     const witness = new Witness();
     const instrumentation = watchedBy(witness);
     await instrumentation.observe(act, () => Promise.resolve(204), { judge: (status) => ({ outcome: 'ok', status }) });
@@ -62,7 +62,7 @@ describe('Instrumentation', () => {
     ]);
   });
 
-  it('an act that was ended from outside ends with the reason for that', async () => {
+  it('an aborted operation has the outcome of the abort reason', async () => {
     const witness = new Witness();
     const instrumentation = watchedBy(witness);
     const givenUp = new XPayAuthError('upstream_timeout', 'given up');
@@ -86,7 +86,7 @@ describe('Instrumentation', () => {
     expect(runs).toBe(1);
   });
 
-  it('takes one observer, and another one after the first has left', async () => {
+  it('accepts one observer, and another one after the first is detached', async () => {
     const instrumentation = new Instrumentation();
     const first = new Witness();
     const leave = instrumentation.attach(first);

@@ -4,7 +4,7 @@ import { Principal } from './principal.js';
 const facts = { username: 'ada', scopes: ['tme_user'], isAPI: true, expiresAt: undefined, instance: 'default' };
 
 describe('principal', () => {
-  it('is known by how it was made, not by how it looks', () => {
+  it('is recognized by its class and issuer, not by its shape', () => {
     const made = new Principal(facts);
     expect(Principal.isPrincipal(made)).toBe(true);
     const alike = Object.assign(Object.create(Principal.prototype) as object, facts);
@@ -22,7 +22,7 @@ describe('principal', () => {
     }
   });
 
-  it('cannot be changed by who is handed it', () => {
+  it('cannot be changed', () => {
     const made = new Principal(facts);
     expect(() => Object.assign(made, { username: 'root' })).toThrow(TypeError);
     expect(made.username).toBe('ada');

@@ -18,7 +18,7 @@ describe('refreshShare', () => {
     );
   });
 
-  it('O8 · spreads instances evenly, neighbouring process ids too', () => {
+  it('O8 · spreads instances evenly, also with consecutive process ids', () => {
     const tenths = Array.from({ length: 10 }, () => 0);
     for (let pid = 1; pid <= 1_000; pid++) {
       const tenth = Math.floor(refreshShare([0, 1], `host ${pid} default`) * 10);

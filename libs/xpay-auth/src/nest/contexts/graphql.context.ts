@@ -127,7 +127,7 @@ function operationOf(host: ArgumentsHost): object {
 
 /**
  * Returns the object for a pair of `variableValues` and root value. Some executors, such as that of graphql-tools, use one
- * `variableValues` for all events of a subscription. Each event has a root value of its own.
+ * `variableValues` for all events of a subscription. Each event has a separate root value.
  */
 function eventOf(variableValues: object, rootValue: object): object {
   let ofExecution = events.get(variableValues);

@@ -44,7 +44,7 @@ export class HeldRequest extends NonPrinting implements IncomingRequest {
 
 /**
  * Held requests, both by request object and by headers object. The namespaces of a socket.io connection, the fields of a GraphQL
- * operation and the operations of a connection may each have a request object of their own, but they share one headers object.
+ * operation and the operations of a connection may each have a separate request object, but they share one headers object.
  */
 const held = new WeakMap<object, HeldRequest>();
 

@@ -6,7 +6,7 @@ import type { DeclaredRequirement } from '../requirement/requirement.js';
 
 /**
  * Accepts callers who hold all of these scopes. Also adds the guards, so a decorated route is never open. On a class, it applies
- * to every method without an access decorator of its own. Throws `configuration` when it is evaluated without a scope.
+ * to every method that has no access decorator. Throws `configuration` when it is evaluated without a scope.
  *
  * ```ts
  * @Scopes('tme_admin')

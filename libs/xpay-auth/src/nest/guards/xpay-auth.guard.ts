@@ -181,8 +181,8 @@ export class XPayAuthGuard implements CanActivate {
 }
 
 /**
- * Authorizes the caller. Checks the scopes for every operation, also for a cached caller. Accepts only a caller whom the
- * instance that the route names has authenticated for this operation.
+ * Authorizes the caller. Checks the scopes for every operation, also for a cached caller. Accepts only a caller that the
+ * instance of the route has authenticated for this operation.
  */
 @Injectable()
 export class ScopesGuard implements CanActivate {

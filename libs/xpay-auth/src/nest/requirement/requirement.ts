@@ -74,7 +74,7 @@ class Decisions extends Existing {
   }
 }
 
-/** The caller whom Passport's strategy accepted last for a request, whatever the instance. */
+/** The caller that Passport's strategy accepted last for a request, whatever the instance. */
 const acceptedByPassport = new WeakMap<object, Principal>();
 
 /**
@@ -108,19 +108,19 @@ export function decideOnce(
   return decision;
 }
 
-/** Records the caller whom Passport's strategy accepted for this request. */
+/** Records the caller that Passport's strategy accepted for this request. */
 export function recordPassport(request: object, principal: Principal): void {
   Decisions.of(request).set(principal.instance, principal);
   acceptedByPassport.set(request, principal);
 }
 
-/** Returns the caller whom the instance of this name accepted for this operation; `undefined` if there is none yet. */
+/** Returns the caller that the instance of this name accepted for this operation; `undefined` if there is none yet. */
 export function decided(operation: object, name: string): Principal | undefined {
   const decision = Decisions.of(operation).get(name);
   return decision instanceof Promise ? undefined : decision;
 }
 
-/** Returns the caller whom Passport's strategy accepted last for this request, whatever the instance. */
+/** Returns the caller that Passport's strategy accepted last for this request, whatever the instance. */
 export function decidedByPassport(request: object): Principal | undefined {
   return acceptedByPassport.get(request);
 }
