@@ -77,16 +77,16 @@ describe('D8 · positions in the log of revocations are sealed', () => {
     const index = codec.indexOf(`user ${ADA.username}`);
     const sealed = codec.seal({ kind: 'revocation', name: `${log} ${index}`, generation: 0 }, ADA.username);
     const key = await recordsKey();
-    await redis.client.hincrby(key.replace(/r$/, 'm'), 'n', 1);
-    await redis.client.rpush(key, `2|${index}|${sealed}`);
+    // At once, as the script of 0.1.0 did. Between the two, an instance would miss a record, and end all sessions.
+    await redis.client.multi().hincrby(key.replace(/r$/, 'm'), 'n', 1).rpush(key, `2|${index}|${sealed}`).exec();
     await using booted = await instances.boot();
     for (const { who } of [one, booted]) {
-      await until(async () => (await who(bearer(adas))) === 'invalid_token', 'Ada is revoked', 1_500);
+      await until(async () => (await who(bearer(adas))) === 'invalid_token', 'Ada is revoked');
       expect(await who(bearer(carls))).toBe(CARL.username);
     }
     // A sealed one follows.
     await one.sessions.revokeUser(CARL.username);
-    await until(async () => (await booted.who(bearer(carls))) === 'invalid_token', 'Carl is revoked', 1_500);
+    await until(async () => (await booted.who(bearer(carls))) === 'invalid_token', 'Carl is revoked');
     const again = await one.sessions.login(ADA);
     expect(await booted.who(bearer(again))).toBe(ADA.username);
   });

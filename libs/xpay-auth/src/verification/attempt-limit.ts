@@ -11,15 +11,10 @@ import {
   isRejection,
   rejection,
 } from './presented-credentials.js';
-import { type AdmittedCheck, UndecidedLimit } from './undecided-limit.js';
 import { UpstreamCooldowns, type UpstreamCooldownsParts } from './upstream-cooldowns.js';
 
 export interface AttemptLimitParts extends UpstreamCooldownsParts {
   readonly clock: Clock;
-  readonly policy: NonNullable<UpstreamCooldownsParts['policy']> & {
-    /** Checks of one network that the upstream may leave undecided within a minute. @default no limit */
-    readonly maxUndecided?: number | undefined;
-  };
   readonly attempts: Attempts;
   readonly audit: AuditSink;
   readonly next: Authenticator;
@@ -35,22 +30,18 @@ const MOST_COUNTED = 1_000;
 const COUNTED_ONCE_IN_MS = 3_600_000;
 
 /**
- * Fourth link: reserves one attempt for a flight, checks nothing during a cooldown or beyond the limit of undecided checks, and
- * gives the attempt back unless the answer is a rejection or a 429.
+ * Fourth link: reserves one attempt for a flight, checks nothing during a cooldown, and gives the attempt back unless the answer is a rejection or a 429.
  */
 export class AttemptLimit implements Authenticator {
   /** Created when the upstream first fails. */
   #cooldowns: UpstreamCooldowns | undefined;
   /** When credentials last cost an attempt, by {@link PresentedCredentials.checkKey}. */
   readonly #countedAt = new LRUCache<string, number>({ max: MOST_COUNTED });
-  readonly #undecidedChecks: UndecidedLimit;
 
-  constructor(private readonly parts: AttemptLimitParts) {
-    this.#undecidedChecks = new UndecidedLimit(parts.policy.maxUndecided);
-  }
+  constructor(private readonly parts: AttemptLimitParts) {}
 
   async authenticate(presented: PresentedCredentials): Promise<Verified> {
-    const { attempts, audit, clock, next } = this.parts;
+    const { attempts, audit, next } = this.parts;
     const { by, purpose, isEmpty, isRenewal } = presented;
     if (isEmpty) {
       await this.#count(presented, attempts.reserveEmpty(by));
@@ -58,38 +49,28 @@ export class AttemptLimit implements Authenticator {
     }
     const attempt = isRenewal ? attempts.free(by) : await attempts.reserve(by);
     if (attempt === undefined) throw new ReservationsOpen();
-    const check = await this.#admit(presented, attempt);
+    await this.#admit(presented, attempt);
     let verified: Verified;
     try {
       verified = await next.authenticate(presented);
     } catch (thrown) {
-      const failure = thrown as XPayAuthError;
-      if (failure.trouble === 'upstream') check?.undecided(clock.monotonic());
-      else check?.decided();
-      throw await this.#failed(presented, attempt, failure);
+      throw await this.#failed(presented, attempt, thrown as XPayAuthError);
     }
-    check?.accepted();
     this.#cooldowns?.answered(by);
     await attempt.succeeded();
     audit({ type: 'verified', purpose, ...by, reference: verified.grant.reference });
     return verified;
   }
 
-  /** Gives the attempt back and throws if the check may not begin now. Returns `undefined` for a renewal. */
-  async #admit(presented: PresentedCredentials, attempt: ReservedAttempt): Promise<AdmittedCheck | undefined> {
+  /** Gives the attempt back and throws if the check may not begin now. */
+  async #admit(presented: PresentedCredentials, attempt: ReservedAttempt): Promise<void> {
     const { by, isRenewal } = presented;
-    const isTrusted = (): Promise<boolean> => attempt.isFromTrustedAddress();
-    try {
-      const objection = isRenewal
-        ? this.#cooldowns?.objectionToRenewal()
-        : await this.#cooldowns?.objectionToGuess(by, isTrusted);
-      if (objection !== undefined) throw objection;
-      if (isRenewal) return undefined;
-      return await this.#undecidedChecks.admit(by.address, () => this.parts.clock.monotonic(), isTrusted);
-    } catch (thrown) {
-      await attempt.refund();
-      throw thrown instanceof ReservationsOpen ? thrown : this.#undecided(presented, thrown as XPayAuthError);
-    }
+    const objection = isRenewal
+      ? this.#cooldowns?.objectionToRenewal()
+      : await this.#cooldowns?.objectionToGuess(by, () => attempt.isFromTrustedAddress());
+    if (objection === undefined) return;
+    await attempt.refund();
+    throw this.#undecided(presented, objection);
   }
 
   /** Returns the error to throw. */

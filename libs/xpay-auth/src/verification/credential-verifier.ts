@@ -16,11 +16,13 @@ import { UpstreamCheck, type UpstreamCheckParts, type VerificationFailure } from
 /** The parts of all links. */
 export type CredentialVerifierParts = Omit<
   CredentialCacheParts & NegativeCacheParts & FairQueueParts & AttemptLimitParts & UpstreamCheckParts,
-  'hasRoomForRenewal' | 'next'
+  'hasRoomForRenewal' | 'next' | 'onUndecided'
 > & {
   readonly digest: KeyedDigest;
   readonly audit: AuditSink;
   readonly instrumentation: Instrumentation;
+  /** Receives each failure of the upstream, which neither accepted nor rejected a caller. */
+  readonly onFailure?: ((failure: XPayAuthError) => void) | undefined;
 };
 
 /**
@@ -33,7 +35,12 @@ export class CredentialVerifier {
   readonly #upstream: UpstreamCheck;
 
   constructor(private readonly parts: CredentialVerifierParts) {
-    const upstream = (this.#upstream = new UpstreamCheck(parts));
+    const onUndecided = (failure: XPayAuthError, presented: PresentedCredentials): void => {
+      if (failure.trouble !== 'upstream') return;
+      parts.onFailure?.(failure);
+      if (!presented.isRenewal) queue.undecided(presented.by.address);
+    };
+    const upstream = (this.#upstream = new UpstreamCheck({ ...parts, onUndecided }));
     const attemptLimit = new AttemptLimit({ ...parts, next: upstream });
     const queue = (this.#queue = new FairQueue({ ...parts, next: attemptLimit }));
     const negativeCache = new NegativeCache({ ...parts, next: queue });

@@ -20,6 +20,8 @@ export interface UpstreamCheckParts {
   readonly scopeHierarchy: ScopeHierarchy;
   readonly authenticate: (credentials: Credentials, purpose: Purpose, signal: AbortSignal) => Promise<Grant>;
   readonly revocations: Revocations;
+  /** Receives each check that the upstream neither accepted nor rejected. */
+  readonly onUndecided?: ((failure: XPayAuthError, presented: PresentedCredentials) => void) | undefined;
 }
 
 /** The last check that the upstream neither accepted nor rejected. */
@@ -52,7 +54,9 @@ export class UpstreamCheck implements Authenticator {
       return verified;
     } catch (thrown) {
       const failure = judged(thrown);
-      this.#failed = isRejection(failure) ? undefined : { code: failure.code, at: this.parts.clock.monotonic() };
+      const isDecided = isRejection(failure);
+      this.#failed = isDecided ? undefined : { code: failure.code, at: this.parts.clock.monotonic() };
+      if (!isDecided) this.parts.onUndecided?.(failure, presented);
       throw failure;
     }
   }

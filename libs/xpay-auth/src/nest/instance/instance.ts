@@ -23,14 +23,13 @@ import { axiosTransport } from '../../http/axios-transport.js';
 import { upstreamCalls } from '../../http/upstream-calls.js';
 import { UpstreamClient } from '../../http/upstream-client.js';
 import { XPayAuditService } from '../services/audit.service.js';
-import { disconnectOf } from '../request/disconnect.js';
-import { CallerReader } from '../request/caller-reader.js';
+import { CallerReader, disconnectOf } from '../request/caller-reader.js';
 import { retainStore, releaseStore } from './open-stores.js';
 import { XPayHttpService } from '../services/http.service.js';
 import { DEFAULT_INSTANCE, type ResolvedOptions } from '../options/resolve-options.js';
 import { XPaySessionService } from '../services/session.service.js';
 import { XPayTokenService } from '../services/token.service.js';
-import { warnOfFailures } from './verification-warnings.js';
+import { warningsOf } from './verification-warnings.js';
 import { XPayStrategy } from '../strategy/xpay.strategy.js';
 
 /** Maximum number of users that one line of the log names. */
@@ -157,7 +156,8 @@ export function createInstance(
       maxUndecided: limits === false ? undefined : limits.perAddress.attempts,
     },
     scopeHierarchy,
-    authenticate: warnOfFailures(authenticate, baseUrl, clock, logger),
+    authenticate,
+    onFailure: warningsOf(baseUrl, clock, logger),
     attempts,
     shared: cluster && verification.share ? new SharedCredentials(cluster) : undefined,
   });

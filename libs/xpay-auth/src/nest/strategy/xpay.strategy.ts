@@ -15,11 +15,11 @@ import {
   type CallerReader,
   type Presented,
   type PresentedSecret,
+  disconnectOf,
   isFromScript,
   schemeOf,
   soleAuthorizationOf,
 } from '../request/caller-reader.js';
-import { disconnectOf } from '../request/disconnect.js';
 import { ClientAddresses } from '../../rate-limit/client-address.js';
 import { toHttpException } from '../exceptions/http-exception.js';
 import type { IncomingRequest } from '../../core/incoming-request.js';
