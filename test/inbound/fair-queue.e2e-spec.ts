@@ -310,6 +310,22 @@ describe.each(platforms)('a queue for one check at a time on %s', (platform) => 
     for (const status of [401, 401, 429]) expect(await app.status('/me', wrong(app.asked()))).toBe(status);
   });
 
+  it('D5 · a caller who waited almost queueTimeoutMs has all of http.timeoutMs for its check', async () => {
+    const nearlyMs = 4_900;
+    await using app = await start(platform, 2, { verification, http: { timeoutMs: 5_000 } });
+    app.xpay.faults.next({ kind: 'delay', ms: nearlyMs });
+    app.xpay.faults.next({ kind: 'delay', ms: nearlyMs });
+    const first = app.status('/me', asUser(0));
+    await app.xpay.waitForRequests(1);
+    const second = app.status('/me', asUser(1));
+    await app.arrivals(2);
+    await app.clock.advance(nearlyMs);
+    expect(await first).toBe(200);
+    await app.xpay.waitForRequests(2);
+    await app.clock.advance(nearlyMs);
+    expect([await second, app.asked()]).toEqual([200, 2]);
+  });
+
   it('D5 · a login whose client disconnects leaves the queue', async () => {
     await using app = await start(platform, 3, { verification });
     app.xpay.faults.next(SLOW);
