@@ -30,7 +30,8 @@ const MOST_COUNTED = 1_000;
 const COUNTED_ONCE_IN_MS = 3_600_000;
 
 /**
- * Fourth link: reserves one attempt for a flight, checks nothing during a cooldown, and gives the attempt back unless the answer is a rejection or a 429.
+ * Fourth link: reserves one attempt for a flight, checks nothing during a cooldown or beyond a limit of the queue, and
+ * gives the attempt back unless the answer is a rejection or a 429.
  */
 export class AttemptLimit implements Authenticator {
   /** Created when the upstream first fails. */
@@ -64,13 +65,18 @@ export class AttemptLimit implements Authenticator {
 
   /** Gives the attempt back and throws if the check may not begin now. */
   async #admit(presented: PresentedCredentials, attempt: ReservedAttempt): Promise<void> {
-    const { by, isRenewal } = presented;
-    const objection = isRenewal
-      ? this.#cooldowns?.objectionToRenewal()
-      : await this.#cooldowns?.objectionToGuess(by, () => attempt.isFromTrustedAddress());
-    if (objection === undefined) return;
-    await attempt.refund();
-    throw this.#undecided(presented, objection);
+    const { by, isRenewal, admit } = presented;
+    const isTrusted = (): Promise<boolean> => attempt.isFromTrustedAddress();
+    try {
+      const objection = isRenewal
+        ? this.#cooldowns?.objectionToRenewal()
+        : await this.#cooldowns?.objectionToGuess(by, isTrusted);
+      if (objection !== undefined) throw objection;
+      await admit?.(isTrusted);
+    } catch (thrown) {
+      await attempt.refund();
+      throw thrown instanceof ReservationsOpen ? thrown : this.#undecided(presented, thrown as XPayAuthError);
+    }
   }
 
   /** Returns the error to throw. */

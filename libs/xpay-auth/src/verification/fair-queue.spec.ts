@@ -2,7 +2,6 @@ import { describe, expect, it } from '@jest/globals';
 import { SingleFlight } from '../async/promises.js';
 import type { AuditEvent } from '../core/audit-events.js';
 import { XPayAuthError } from '../core/errors.js';
-import { unlimitedAttempts } from '../rate-limit/attempts.js';
 import { ManualClock } from '../testing/emulators/manual-clock.js';
 import { FairQueue } from './fair-queue.js';
 import { type PresentedCredentials, ReservationsOpen, type Verified, rejection } from './presented-credentials.js';
@@ -28,7 +27,6 @@ function queueOf({ maxConcurrent = 4, maxQueued = 100, answer }: Setting = {}) {
     clock,
     policy: { maxConcurrent, maxQueued, queueTimeoutMs: 5_000 },
     attempts: {
-      ...unlimitedAttempts,
       refuseLockedOut: ({ username }) => {
         if (lockedOut.has(username)) throw new XPayAuthError('too_many_attempts', 'locked out');
       },

@@ -3,7 +3,6 @@ import { PROBE_INTERVAL_MS } from '../async/backoff.js';
 import type { AuditSink } from '../core/audit-events.js';
 import type { CancelTimer } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
-import type { Attempts } from '../rate-limit/attempts.js';
 import { networkOf } from '../rate-limit/client-address.js';
 import { type Line, Places, type PlacesParts, type Waiter } from './places.js';
 import {
@@ -21,7 +20,6 @@ export interface FairQueueParts extends PlacesParts {
     /** Checks of one network that the upstream may leave undecided within a minute. @default no limit */
     readonly maxUndecided?: number | undefined;
   };
-  readonly attempts: Pick<Attempts, 'refuseLockedOut' | 'free'>;
   readonly audit: AuditSink;
   readonly next: Authenticator;
 }
@@ -154,8 +152,9 @@ export class FairQueue implements Authenticator {
     const isQuick = (): boolean => clock.monotonic() - startedAt <= SLOW_MS;
     let quick: boolean | undefined;
     try {
-      if (network !== undefined) await this.#admit(network, held, presented);
-      const verified = await next.authenticate(presented);
+      const admit: PresentedCredentials['admit'] =
+        network === undefined ? undefined : (isTrusted) => this.#admit(network, held, isTrusted);
+      const verified = await next.authenticate({ ...presented, admit });
       quick = isQuick();
       if (network !== undefined) this.#undecided.delete(network);
       return verified;
@@ -173,19 +172,19 @@ export class FairQueue implements Authenticator {
    * Beyond the limit one check a second passes, and the checks of users who were authenticated from this address. Throws
    * `overloaded` for any other.
    */
-  async #admit(network: string, held: number, presented: PresentedCredentials): Promise<void> {
-    const { attempts, clock, policy } = this.parts;
+  async #admit(network: string, held: number, isTrusted: () => Promise<boolean>): Promise<void> {
+    const { clock, policy } = this.parts;
     const most = policy.maxUndecided ?? Infinity;
     const recent = this.#undecidedOf(network);
     if (recent === undefined || recent.count < most) {
       if ((recent?.count ?? 0) + held > most) throw new ReservationsOpen();
       return;
     }
-    if (await attempts.free(presented.by).isFromTrustedAddress()) return;
+    if (await isTrusted()) return;
     const retryAfterMs = recent.nextProbeAt - clock.monotonic();
     if (retryAfterMs > 0) {
       const message = `${recent.count} checks of this network were not decided within a minute`;
-      throw this.#refused(presented, new XPayAuthError('overloaded', message, { retryAfterMs }));
+      throw new XPayAuthError('overloaded', message, { retryAfterMs });
     }
     recent.nextProbeAt = clock.monotonic() + PROBE_INTERVAL_MS;
   }

@@ -40,6 +40,13 @@ export interface PresentedCredentials {
   readonly onDisconnect?: OnLeave | undefined;
   /** All callers who wait for this check. Set once they share a flight. */
   readonly callers?: Callers | undefined;
+  /**
+   * Throws `overloaded` or {@link ReservationsOpen} if the upstream may not be called now for this network. Called once the attempt
+   * is reserved, so that a caller who is locked out does not use up what the network may do.
+   *
+   * @param isTrusted whether the user was authenticated from this address recently; called only where that decides
+   */
+  readonly admit?: ((isTrusted: () => Promise<boolean>) => Promise<void>) | undefined;
 }
 
 /** The result of a check. Instants are on the monotonic clock. */
