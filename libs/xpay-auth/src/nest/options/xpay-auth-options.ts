@@ -15,8 +15,8 @@ export type DialectName = 'xpay' | 'gift-stream' | 'password-login';
 /** Options of an instance that are needed before the factory of `forRootAsync` runs. Pass them beside the factory. */
 export interface XPayAuthInstanceOptions {
   /**
-   * Name of the instance; use one instance per upstream. Guards use the unnamed instance, except on routes with
-   * `@UseXPay(name)`. A letter, then up to 63 letters, digits, `_` and `-`; not `default`.
+   * Name of the module instance; import the module once per upstream, each time with another name. Guards use the unnamed
+   * instance, except on routes with `@UseXPay(name)`. A letter, then up to 63 letters, digits, `_` and `-`; not `default`.
    * @default none: the unnamed instance
    */
   name?: string;
