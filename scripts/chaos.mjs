@@ -66,7 +66,12 @@ function sectionOf({ seconds, requests, wrong, scenarios, causes, faults, upstre
         .map((row) => row.map(show)),
     ),
     table(
-      ['fault', 'times', 'not served until the next fault', 'last failure after its end, at worst'],
+      [
+        'fault',
+        'times',
+        'requests not served until the next fault',
+        'longest time from the end of the fault to the last failed request',
+      ],
       faults
         .toSorted((one, other) => one.fault.localeCompare(other.fault))
         .map(({ fault, times, unavailable, worstRecoveryMs }) => [

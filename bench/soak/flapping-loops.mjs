@@ -22,7 +22,7 @@ const PEERS = {
     const tokens = app.get(XPayTokenService);
     return async () => (await tokens.getToken()).value;
   },
-  /** The library's default windows are made for tokens of hours. The windows here are made for a token of 2 s. */
+  /** By default it has settings for tokens of an hour. These are the settings of this library for tokens of 2 s. */
   async azure() {
     const index = require.resolve('@azure/core-rest-pipeline');
     const { createTokenCycler } = await import(pathToFileURL(index.replace(/index\.js$/, 'util/tokenCycler.js')));

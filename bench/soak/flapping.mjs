@@ -20,7 +20,7 @@ const { values } = parseArgs({
 const [seconds, loops, pauseMs, seed] = [values.seconds, values.loops, values.pause, values.seed].map(Number);
 const PEERS = {
   ours: '**ours**: `getToken()`',
-  azure: '@azure/core-rest-pipeline, with windows for 2 s',
+  azure: '@azure/core-rest-pipeline, with settings for tokens of 2 s',
   badgateway: '@badgateway/oauth2-client',
 };
 const DOCUMENT = fileURLToPath(new URL('../../docs/resilience.md', import.meta.url));

@@ -59,7 +59,7 @@ export function faultsOf(stage: Stage, truth: Truth): readonly Fault[] {
       },
     },
     storeFault(
-      'Redis responds 300 ms late',
+      'Redis delays each response by 300 ms',
       () => (wire.delayMs = 300),
       () => (wire.delayMs = 0),
     ),
@@ -91,7 +91,7 @@ export function faultsOf(stage: Stage, truth: Truth): readonly Fault[] {
       },
     },
     {
-      name: "the app's own key is changed, and deployed one by one",
+      name: 'the key of the app account is changed, and deployed to one instance after the other',
       begin: () => {
         stage.appSecret = `a new app secret ${Math.random()}`;
         upstream.setSecret(APP.username, stage.appSecret);
@@ -100,7 +100,7 @@ export function faultsOf(stage: Stage, truth: Truth): readonly Fault[] {
     },
     { name: "the app's tokens are revoked", begin: () => upstream.revokeTokens(APP.username) },
     {
-      name: 'encryption keys are rotated in two steps, each deployed one by one',
+      name: 'encryption keys are rotated in two steps, each deployed to one instance after the other',
       begin: () => {
         stage.teachKey();
         return stage.restartAll();

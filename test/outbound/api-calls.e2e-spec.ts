@@ -38,7 +38,7 @@ describe('API calls', () => {
       expect(app.logins()).toBe(2);
       figure(
         'O15',
-        `payment rejected with a 401 (${badBearerAnswer}): renewals, retries, payments`,
+        `payment rejected with a 401 (answer ${badBearerAnswer}): renewals, retries, payments`,
         `${app.logins() - 1}, ${calls.length - 1}, ${app.xpay.payments.length}`,
       );
     },
@@ -178,7 +178,11 @@ describe('API calls', () => {
     expect(failure.cause).toMatchObject({ code: expect.stringMatching(/^ECONN/) as unknown });
     await app.xpay.resume();
     expect(app.xpay.requests(FIND)).toBe(0);
-    figure('O16', 'no token can be had: failure, anonymous requests', `${failure.code}, ${app.xpay.requests(FIND)}`);
+    figure(
+      'O16',
+      'no token can be obtained: failure, requests sent without a token',
+      `${failure.code}, ${app.xpay.requests(FIND)}`,
+    );
   });
 });
 

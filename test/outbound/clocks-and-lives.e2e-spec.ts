@@ -35,7 +35,7 @@ describe('clocks', () => {
       const dead = await deadTokens(app, 3 * HOUR_MS, 60_000);
       expect(dead).toBe(0);
       expect(app.logins()).toBeLessThanOrEqual(6);
-      figure('O10', `wall clock steps ${step / HOUR_MS} h: dead tokens handed out in 3 h`, `${dead} of 180`);
+      figure('O10', `wall clock steps ${step / HOUR_MS} h: expired tokens returned in 3 h`, `${dead} of 180`);
     },
   );
 
@@ -61,7 +61,7 @@ describe('clocks', () => {
     expect([count, app.logins()]).toEqual([50, 2]);
     figure(
       'O10',
-      'wall clock jumps 20 min ahead, 50 callers: served, requests behind them',
+      'wall clock jumps 20 min ahead, 50 callers: callers with a token, requests in the background',
       `${count}, ${app.logins() - 1}`,
     );
   });
@@ -101,7 +101,7 @@ describe('clocks', () => {
       ]);
       figure(
         'O10',
-        `upstream's clock off by ${clockSkewMs / 1_000} s: dead tokens handed out in 3 h`,
+        `upstream's clock off by ${clockSkewMs / 1_000} s: expired tokens returned in 3 h`,
         `${dead} of 180`,
       );
     },
@@ -171,7 +171,7 @@ describe('lifetimes', () => {
       figure(
         'O11',
         `tokens of ${row.life}, for ${row.renewals} renewals`,
-        `${app.logins()} requests, ${waited} waits, ${dead} dead tokens`,
+        `${app.logins()} requests, ${waited} callers waited, ${dead} expired tokens`,
       );
     },
     30_000,
@@ -215,7 +215,7 @@ describe('lifetimes', () => {
     expect(failure.message).toMatch(words);
     await served(200, () => app.tokens.getToken());
     expect(app.logins()).toBe(1);
-    figure('O12', `expiry ${which}: 200 callers`, `${failure.code}, ${app.logins()} request`);
+    figure('O12', `an expiry that is ${which}: 200 callers`, `${failure.code}, ${app.logins()} request`);
   });
 
   it.each(['bothKeys', 'noKeys', 'nullData', 'innerFalse', 'noToken', 'noUser'] as const)(
@@ -256,7 +256,7 @@ describe('lifetimes', () => {
     expect(app.logins()).toBe(2);
     figure(
       'O12',
-      'no expiry stated: usable for, requests of 201 callers over it',
+      'the answer has no expiry: time for which the token is usable, requests for 201 callers',
       `${usableForMs / 1_000} s, ${app.logins()}`,
     );
   });

@@ -54,7 +54,7 @@ describe('an upstream that fails', () => {
     // Full jitter with a growing bound: 30 s at most, 15.5 s on average once it has grown.
     expect(attempts.length).toBeGreaterThan(600 / 31);
     expect(attempts.length).toBeLessThan(100);
-    figure('O5', '3,000 callers in 600 s of outage', `${attempts.length} requests`);
+    figure('O5', 'upstream down for 600 s, 3,000 calls', `${attempts.length} requests`);
   });
 
   it('O5 · an API that fails does not touch the token', async () => {
@@ -94,7 +94,7 @@ describe('an upstream that fails', () => {
       await app.clock.advance(100);
     }
     expect(failed).toBeLessThanOrEqual(1_000);
-    figure('O9', 'past the margin, upstream back: failed for', `${failed / 1_000} s`);
+    figure('O9', 'upstream available again after the hard margin: time until a call succeeds', `${failed / 1_000} s`);
   });
 
   it('O9 · an upstream that never responds is called again as soon as the request has timed out', async () => {
@@ -143,7 +143,7 @@ describe('an upstream that fails', () => {
     expect([app.clock.monotonic() - askedAt, failed]).toEqual([30_000, 0]);
     figure(
       'O13',
-      'Retry-After: 3600 with 30 s of usable token left: asked again after, failed callers',
+      'Retry-After: 3600, token usable for 30 s more: time until the next attempt, failed calls',
       `${(app.clock.monotonic() - askedAt) / 1_000} s, ${failed}`,
     );
   });

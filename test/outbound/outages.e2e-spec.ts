@@ -149,8 +149,12 @@ describe('outages at random moments', () => {
     process.stdout.write(
       `${situation}: felt in ${percent} % of ${runs} outages each; ${longestAfterMs} ms after it at most\n`,
     );
-    figure('O8', situation, `felt in ${percent} % of ${runs} outages each`);
-    figure('O9', `tokens of ${life}, upstream back: longest failure after it`, `${longestAfterMs / 1_000} s`);
+    figure('O8', situation, `failed calls in ${percent} % of ${runs} outages each`);
+    figure(
+      'O9',
+      `tokens of ${life}, upstream available again: longest time until a call succeeds`,
+      `${longestAfterMs / 1_000} s`,
+    );
     expect(Math.max(...shares)).toBeLessThanOrEqual(most);
     expect(longestAfterMs).toBeLessThanOrEqual(1_000);
   });

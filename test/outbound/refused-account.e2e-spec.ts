@@ -11,7 +11,7 @@ describe('the app account rejected', () => {
     expect(await served(200, () => app.tokens.getToken())).toBe(0);
     expect(app.logins()).toBe(1);
     expect(await failureOf(app.tokens.getToken())).toMatchObject({ code: 'credentials_rejected', status: 502 });
-    figure('O4', '200 callers one after another, account refused', `${app.logins()} request`);
+    figure('O4', 'the account is rejected, 200 callers one after another', `${app.logins()} request`);
   });
 
   it('O4 · the period is 1 s and doubles to 60 s', async () => {
@@ -25,7 +25,11 @@ describe('the app account rejected', () => {
       await app.clock.advance(250);
     }
     expect(asked).toEqual([0, 1, 3, 7, 15, 31, 63, 123, 183]);
-    figure('O4', 'asked again after', `${asked.slice(1, 8).join(', ')} s … then every 60 s`);
+    figure(
+      'O4',
+      'the account is rejected: times of the next attempts, from the first attempt on',
+      `${asked.slice(1, 8).join(', ')} s, then every 60 s`,
+    );
   });
 
   it('O4 · the failure states the retry time, and a forced refresh waits for the period too', async () => {
@@ -135,7 +139,7 @@ describe('the app account rejected', () => {
     expect(app.tokens.status()).toMatchObject({ failures: 0, lastError: undefined });
     figure(
       'O14',
-      'key rotated at run time: attempts with the old key, failures',
+      'key changed at run time: attempts with the old key, failed calls',
       `${refused}, ${app.tokens.status().failures}`,
     );
   });

@@ -30,7 +30,7 @@ describe('a token that the API rejected', () => {
     expect(handed).not.toContain(value);
     expect(app.logins()).toBe(2);
     expect(app.events.map(({ type }) => type)).toEqual(['obtained', 'rejected', 'obtained']);
-    figure('O3', '1,000 callers hold a token the API just rejected', `${app.logins() - 1} request`);
+    figure('O3', '1,000 callers hold a token that the API has just rejected', `${app.logins() - 1} request`);
   });
 
   it('O3 · a hundred concurrent rejected API calls cause one renewal, and all succeed', async () => {
@@ -106,7 +106,7 @@ describe('a token that the API rejected', () => {
     await app.clock.advance(5_000);
     const failed = 300 - (await served(300, () => app.http.post(FIND, {})));
     expect([failed, app.logins()]).toEqual([0, 3]);
-    figure('E5', 'one 401, and an upstream that reissues the same token: calls fail for', '5 s');
+    figure('E5', 'the API rejects a token once, and the upstream issues the same token again: calls fail for', '5 s');
   });
 
   it('O3 · a token rejected some renewals ago is not handed out either', async () => {
@@ -140,7 +140,7 @@ describe('a token that the API rejected', () => {
     expect(renewals.length).toBe(13);
     figure(
       'O3',
-      'every token rejected at once, for a minute: shortest time between renewals',
+      'the API rejects every token immediately, for a minute: shortest time between renewals',
       `${Math.min(...gaps) / 1_000} s`,
     );
   }, 30_000);
@@ -178,7 +178,11 @@ describe('a token that the API rejected', () => {
       await one.clock.advance(500);
     }
     expect(one.logins()).toBeLessThanOrEqual(2 + 2 * 13);
-    figure('O3', 'two instances, one token per account, for a minute: logins of each', `${one.logins() / 2}`);
+    figure(
+      'O3',
+      'the upstream keeps one token per account, two instances for a minute: logins of each instance',
+      `${one.logins() / 2}`,
+    );
   }, 30_000);
 
   it('O3 · a rejection shortly after a routine renewal still causes a renewal at once', async () => {

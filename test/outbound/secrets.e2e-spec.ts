@@ -322,6 +322,6 @@ describe('secrets', () => {
       expectNothingOf(failure);
       paths++;
     }
-    figure('O17', 'error paths looked through in 8 ways for 5 spellings of every secret', `${paths} paths, 0 leaks`);
+    figure('O17', 'error paths, searched in 8 ways for 5 spellings of every secret', `${paths} paths, 0 leaks`);
   });
 });

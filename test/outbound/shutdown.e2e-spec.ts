@@ -20,7 +20,7 @@ describe('the module is destroyed', () => {
     const left = [app.clock.pendingTimers, openSocketsTo(app.xpay.url)];
     figure(
       'O19',
-      'destroyed during a refresh: timers, sockets left (an unhandled rejection fails the test)',
+      'module destroyed during a renewal: timers and sockets that remain (an unhandled rejection fails the test)',
       left.join(', '),
     );
   });

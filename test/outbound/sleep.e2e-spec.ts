@@ -54,7 +54,7 @@ describe('a machine that sleeps', () => {
       const counts = await callers500(app);
       expect(counts).toEqual({ live: 500 });
       expect(app.logins()).toBe(2);
-      figure('E3', `asleep past the token's end, boot clock in steps of ${resolution}`, '0 dead tokens of 500');
+      figure('E3', `asleep past the token's end, boot clock in steps of ${resolution}`, '0 expired tokens of 500');
     },
   );
 
@@ -67,7 +67,11 @@ describe('a machine that sleeps', () => {
       app.clock.sleep(HOUR_MS + 10);
       expect(app.tokens.peek()).toBeUndefined();
       expect(await callers500(app)).toEqual({ upstream_unavailable: 500 });
-      figure('E3', `the same with the upstream down, boot clock in steps of ${resolution}`, '0 dead tokens of 500');
+      figure(
+        'E3',
+        `asleep past the token's end, upstream down, boot clock in steps of ${resolution}`,
+        '0 expired tokens of 500',
+      );
     },
   );
 
@@ -128,7 +132,7 @@ describe('a machine that sleeps', () => {
 describe('a jump of the wall clock without sleep', () => {
   it.each([
     ['without a boot clock', () => withoutBootClock(new ManualClock(START))],
-    ['with a boot clock that counts no sleep', () => new SleeplessBootClock(START)],
+    ['with a boot clock that does not count sleep', () => new SleeplessBootClock(START)],
   ])('E3 · makes callers wait for one renewal if the token is expired by it (%s)', async (which, clock) => {
     await using app = await startOn(clock());
     await served(100, () => app.tokens.getToken());
@@ -137,7 +141,7 @@ describe('a jump of the wall clock without sleep', () => {
     expect(app.tokens.status()).toMatchObject({ state: 'expired', usableForMs: 0 });
     expect(await callers500(app)).toEqual({ live: 500 });
     expect(app.logins()).toBe(2);
-    figure('E3', `asleep past the token's end, ${which}`, '0 dead tokens of 500');
+    figure('E3', `asleep past the token's end, ${which}`, '0 expired tokens of 500');
   });
 
   it.each([2 * HOUR_MS, -2 * HOUR_MS])('E3 · of %i ms fails no caller while the upstream is down', async (step) => {
@@ -150,7 +154,7 @@ describe('a jump of the wall clock without sleep', () => {
     expect(app.tokens.peek()).toBeDefined();
     expect(app.tokens.status().state).toBe(step > 0 ? 'stale' : 'fresh');
     expect(app.logins()).toBe(step > 0 ? 2 : 1);
-    figure('E3', `wall clock steps ${step / HOUR_MS} h while the upstream is down: served`, '500 of 500');
+    figure('E3', `wall clock steps ${step / HOUR_MS} h while the upstream is down: callers with a token`, '500 of 500');
   });
 
   it('E3 · ends our own backoff once, so that the renewal is tried', async () => {

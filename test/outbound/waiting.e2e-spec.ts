@@ -12,7 +12,7 @@ describe('callers that wait for a token', () => {
     const tokens = await Promise.all(crowd(() => app.tokens.getToken()));
     expect(new Set(tokens).size).toBe(1);
     expect(app.logins()).toBe(1);
-    figure('O1', '1,000 callers, nothing at hand', `${app.logins()} request`);
+    figure('O1', '1,000 callers, no token yet', `${app.logins()} request`);
   });
 
   it('O1 · a thousand callers of the API share the token too', async () => {
@@ -49,7 +49,7 @@ describe('callers that wait for a token', () => {
     expect(app.events.map(({ type }) => type)).toEqual(['obtained', 'refreshed']);
     expect(await app.tokens.getToken()).not.toBe(old);
     expect(app.logins()).toBe(2);
-    figure('O6', 'upstream takes 400 ms while the token is due: wait of 1,000 callers', `${waitedMs} ms`);
+    figure('O6', 'upstream takes 400 ms while a renewal is due: wait of 1,000 callers', `${waitedMs} ms`);
   });
 
   it('O7 · an aborting caller leaves the request to the others', async () => {
@@ -67,7 +67,7 @@ describe('callers that wait for a token', () => {
     const failed = outcomes.filter(({ status }) => status === 'rejected').length;
     expect(failed).toBe(0);
     expect(app.logins()).toBe(1);
-    figure('O7', 'the first of 1,001 callers aborts: others that fail', `${failed} of ${CALLERS}`);
+    figure('O7', 'the first of 1,001 callers aborts: other callers that fail', `${failed} of ${CALLERS}`);
   });
 
   it('O7 · when every caller aborts, the request still returns a token for the next', async () => {

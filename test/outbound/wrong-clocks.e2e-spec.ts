@@ -62,7 +62,7 @@ describe('short lifetimes at an upstream whose clock is off', () => {
       }
       expect(counts).toEqual({ handedOut: 220, dead: 0 });
       const situation = `tokens of ${tokenLifeMs / 1_000} s, the upstream's clock off by 1.5 to 40 s`;
-      figure('E4', situation, `${counts.dead} dead tokens of ${counts.handedOut}`);
+      figure('E4', situation, `${counts.dead} expired tokens of ${counts.handedOut}`);
     },
     60_000,
   );
@@ -93,7 +93,7 @@ describe("a gateway that sets the Date of an upstream's responses", () => {
     await handOut(app, counts, 36, 1.1 * HOUR_MS);
     expect(counts).toEqual({ handedOut: 36, dead: 0 });
     expect(app.tokens.status().usableForMs).toBeLessThanOrEqual(HOUR_MS);
-    figure('E4', `a gateway's Date ${which}`, `${counts.dead} dead tokens of ${counts.handedOut}`);
+    figure('E4', `Date header of a gateway ${which}`, `${counts.dead} expired tokens of ${counts.handedOut}`);
   });
 
   it.each(dates)(
@@ -105,7 +105,7 @@ describe("a gateway that sets the Date of an upstream's responses", () => {
       const counts = { handedOut: 0, dead: 0 };
       await handOut(app, counts, 36, 1.1 * HOUR_MS);
       expect(counts).toEqual({ handedOut: 36, dead: 0 });
-      figure('E4', `our own clock ${which}`, `${counts.dead} dead tokens of ${counts.handedOut}`);
+      figure('E4', `our own clock ${which}`, `${counts.dead} expired tokens of ${counts.handedOut}`);
     },
   );
 
