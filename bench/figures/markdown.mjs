@@ -102,12 +102,12 @@ export const RENDERERS = {
   crowd: ({ rows, upstreamMs }) =>
     table(
       [
-        `callers at once, upstream ${upstreamMs} ms`,
+        `concurrent callers, upstream ${upstreamMs} ms`,
         'addresses',
         'refused',
         'p50, ms',
         'p99, ms',
-        'most upstream calls at once',
+        'most concurrent upstream calls',
       ],
       rows.map(({ callers, addresses, refused, p50, p99, most }) => [
         fixed(callers),
