@@ -147,7 +147,7 @@ describe('outages at random moments', () => {
     const percent = shares.map((share) => (share * 100).toFixed(1)).join(' / ');
     const situation = `tokens of ${life}, upstream down for ${outagesS.join(' / ')} s`;
     process.stdout.write(
-      `${situation}: felt in ${percent} % of ${runs} outages each; ${longestAfterMs} ms after it at most\n`,
+      `${situation}: failed calls in ${percent} % of ${runs} outages each, for at most ${longestAfterMs} ms after the outage\n`,
     );
     figure('O8', situation, `failed calls in ${percent} % of ${runs} outages each`);
     figure(
