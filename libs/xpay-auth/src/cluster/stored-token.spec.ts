@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { ManualClock, MemoryStore } from 'nestjs-xpay-auth/testing';
 import { XPayAuthError, type XPayAuthErrorCode } from '../core/errors.js';
 import { AccessToken } from '../core/credentials.js';
-import { readInstant } from '../core/clock.js';
+import { readInstant } from '../core/lifetime.js';
 import { readToken, writeBackoff, writeToken } from './stored-token.js';
 
 describe('readToken', () => {

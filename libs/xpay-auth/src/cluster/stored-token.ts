@@ -1,8 +1,8 @@
 import { AccessToken } from '../core/credentials.js';
-import { type Clock, readInstant } from '../core/clock.js';
+import type { Clock } from '../core/clock.js';
 import { FAILURES, XPayAuthError, type XPayAuthErrorCode } from '../core/errors.js';
 import { isNumber, isOptionalNumber, isText, isTexts, parseObject } from '../core/json-object.js';
-import { remainingInStore } from '../core/lifetime.js';
+import { readInstant, remainingInStore } from '../core/lifetime.js';
 import type { Grant } from '../core/ports.js';
 import type { Store } from '../core/store.js';
 import { MAX_BACKOFF_WITHOUT_TOKEN_MS, MAX_RETRY_AFTER_WITHOUT_TOKEN_MS } from '../async/backoff.js';

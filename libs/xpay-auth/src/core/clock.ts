@@ -32,10 +32,5 @@ export interface Instant {
   readonly mono: number;
 }
 
-/** Reads both clocks once. */
-export function readInstant(clock: Clock): Instant {
-  return { wall: clock.now(), mono: clock.monotonic() };
-}
-
 /** Ms by which the wall clock may gain on the monotonic clock without effect, because time servers often make small steps. */
 export const SMALLEST_STEP_MS = 1_000;

@@ -1,4 +1,4 @@
-import { type Instant, SMALLEST_STEP_MS } from './clock.js';
+import { type Clock, type Instant, SMALLEST_STEP_MS } from './clock.js';
 import { XPayAuthError } from './errors.js';
 
 /** A lifetime that begins at `since` and lasts `lifeMs` on the monotonic clock. Time for which the machine sleeps counts. */
@@ -29,6 +29,11 @@ const LAST_EXPIRY = Date.UTC(10_000, 0) - 1;
 const LATEST_WRITE_MS = 30_000;
 /** A time in whole seconds, such as that of `Date` (RFC 9110 §5.6.7), is truncated by up to this many ms. */
 const TRUNCATED_MS = 1_000;
+
+/** Reads both clocks once. */
+export function readInstant(clock: Clock): Instant {
+  return { wall: clock.now(), mono: clock.monotonic() };
+}
 
 /**
  * Returns the ms by which the upstream's clock is ahead of ours (negative: behind), or 0 for a difference of at most 2 s. The

@@ -1,7 +1,6 @@
 import { describe, it } from '@jest/globals';
 import { transportContract } from '../testing/kit/transport-contract.js';
-import { axiosTransport } from './axios-transport.js';
-import { createAxios } from './axios.js';
+import { axiosTransport, createAxios } from './axios-transport.js';
 
 describe('E10 · the contract of a transport', () => {
   const stage = {

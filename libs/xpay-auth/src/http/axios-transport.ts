@@ -1,17 +1,20 @@
-import type { AxiosInstance } from 'axios';
-import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import axios, { type AxiosInstance, type CreateAxiosDefaults } from 'axios';
+import http, { type Agent, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import https from 'node:https';
-import { IdleConnections } from './idle-connections.js';
-import { RESPONSE_TOO_LARGE, type Transport, TransportFailure } from './transport.js';
+import type { Socket } from 'node:net';
+import { RESPONSE_TOO_LARGE, type Transport, TransportFailure, type TransportSettings } from './transport.js';
+
+/** The options of Node's own global agents, which an app may have replaced. */
+const KEEP_ALIVE = { keepAlive: true, scheduling: 'lifo', timeout: 5_000 } as const;
 
 /** The transport of an axios that {@link createAxios} made. */
-export function axiosTransport(axios: AxiosInstance): Transport {
+export function axiosTransport(own: AxiosInstance): Transport {
   const connections = new IdleConnections();
   return async ({ url, method, headers, body, signal }) => {
     await connections.drain();
     const exchange = new Exchange(connections);
     try {
-      const response = await axios.request<Uint8Array>({
+      const response = await own.request<Uint8Array>({
         url,
         method,
         headers,
@@ -27,6 +30,32 @@ export function axiosTransport(axios: AxiosInstance): Transport {
       throw failure;
     }
   };
+}
+
+/**
+ * Creates an axios of our own, so that an app's interceptors and defaults never see credentials. It follows no redirect (a 307
+ * would send the secret elsewhere), uses no proxy except that of an agent in the settings, resolves for every status, and
+ * transforms no body.
+ */
+export function createAxios(settings: TransportSettings): AxiosInstance {
+  const own = axios.create();
+  // `create` has merged in the app's own `axios.defaults`: an adapter, headers, a proxy, transformations. All of it goes.
+  for (const key of Reflect.ownKeys(own.defaults)) Reflect.deleteProperty(own.defaults, key);
+  Object.assign(own.defaults, {
+    adapter: 'http',
+    headers: {},
+    timeout: settings.timeoutMs,
+    transitional: {},
+    maxRedirects: 0,
+    maxContentLength: settings.maxResponseBytes,
+    responseType: 'arraybuffer',
+    // Resolves for every status.
+    validateStatus: null,
+    proxy: false,
+    httpAgent: settings.agent?.http ?? new http.Agent(KEEP_ALIVE),
+    httpsAgent: settings.agent?.https ?? new https.Agent(KEEP_ALIVE),
+  } satisfies CreateAxiosDefaults);
+  return own;
 }
 
 /** One request in Node's terms, in the form of axios' option `transport`. */
@@ -55,4 +84,51 @@ class Exchange {
       (this.#request?.socket?.bytesRead ?? 0) > this.#bytesBefore,
     );
   }
+}
+
+/**
+ * Closes idle connections of Node's agents that receive anything: HTTP/1.1 has no number for an answer, so the next request
+ * would take these bytes for its own. Node 20 drops them and keeps the connection. All versions read them as the next answer
+ * if they are still in the kernel when the next request begins.
+ */
+class IdleConnections {
+  /** Open connections of this transport, each with its agent. */
+  readonly #agents = new Map<Socket, Agent>();
+
+  /** Call it for the connection of each request. */
+  watch(socket: Socket, agent: Agent): void {
+    if (this.#agents.has(socket)) return;
+    this.#agents.set(socket, agent);
+    socket.on('data', () => {
+      if (isIdle(socket, agent)) socket.destroy();
+    });
+    socket.once('close', () => this.#agents.delete(socket));
+  }
+
+  /**
+   * Resolves after everything has been read that idle connections had received until now, the end of a connection included.
+   * A caller may be in the middle of a turn of the event loop, so only the second turn surely reads from the kernel.
+   */
+  async drain(): Promise<void> {
+    if (this.#idle().length === 0) return;
+    await nextTurn();
+    await nextTurn();
+  }
+
+  /** Closes every idle connection of this transport. */
+  close(): void {
+    for (const socket of this.#idle()) socket.destroy();
+  }
+
+  #idle(): Socket[] {
+    return [...this.#agents].flatMap(([socket, agent]) => (isIdle(socket, agent) ? [socket] : []));
+  }
+}
+
+function isIdle(socket: Socket, { freeSockets }: Agent): boolean {
+  return Object.values(freeSockets).some((sockets) => sockets?.includes(socket) === true);
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
 }

@@ -8,8 +8,7 @@ import { type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
 import { systemClock } from '../async/system-clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { UpstreamRequest } from '../core/ports.js';
-import { createAxios } from './axios.js';
-import { axiosTransport } from './axios-transport.js';
+import { axiosTransport, createAxios } from './axios-transport.js';
 import { UpstreamClient } from './upstream-client.js';
 
 const SECRET = 'key-of-bob-77131';

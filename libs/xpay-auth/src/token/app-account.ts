@@ -1,7 +1,7 @@
-import { readInstant, type Clock } from '../core/clock.js';
+import type { Clock } from '../core/clock.js';
 import { type Credentials, SealedCredentials, flawOf, type Secret } from '../core/credentials.js';
 import { XPayAuthError, fromForeignError } from '../core/errors.js';
-import { clockSkew, lifeFromNow } from '../core/lifetime.js';
+import { clockSkew, lifeFromNow, readInstant } from '../core/lifetime.js';
 import type { Grant, Purpose } from '../core/ports.js';
 import { abortable, deadline } from '../async/promises.js';
 import { AccountChanged, type Attempt, type GrantProvider, type LiveGrant } from './grant-provider.js';

@@ -1,7 +1,7 @@
 import type { AccessToken } from '../core/credentials.js';
-import { type Clock, type Instant, readInstant } from '../core/clock.js';
+import type { Clock, Instant } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
-import type { FreshnessPolicy } from '../core/lifetime.js';
+import { type FreshnessPolicy, readInstant } from '../core/lifetime.js';
 import type { Instrumentation } from '../core/instrumentation.js';
 import type { TokenEvent, TokenStatus } from '../core/token-events.js';
 import { BackedOff } from '../async/backoff.js';

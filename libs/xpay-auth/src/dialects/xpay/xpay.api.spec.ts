@@ -5,8 +5,7 @@ import { type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
 import { AccessToken } from '../../core/credentials.js';
 import { systemClock } from '../../async/system-clock.js';
 import type { ApiCall, ApiOutcome } from '../../core/ports.js';
-import { createAxios } from '../../http/axios.js';
-import { axiosTransport } from '../../http/axios-transport.js';
+import { axiosTransport, createAxios } from '../../http/axios-transport.js';
 import { UpstreamClient } from '../../http/upstream-client.js';
 import { type XPayDialectOptions, xPay } from './xpay.dialect.js';
 

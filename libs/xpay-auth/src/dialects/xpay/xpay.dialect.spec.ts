@@ -6,8 +6,7 @@ import { systemClock } from '../../async/system-clock.js';
 import { XPayAuthError } from '../../core/errors.js';
 import { lifeFromNow } from '../../core/lifetime.js';
 import type { Dialect, Grant, Purpose } from '../../core/ports.js';
-import { createAxios } from '../../http/axios.js';
-import { axiosTransport } from '../../http/axios-transport.js';
+import { axiosTransport, createAxios } from '../../http/axios-transport.js';
 import { UpstreamClient } from '../../http/upstream-client.js';
 import { xPay } from './xpay.dialect.js';
 

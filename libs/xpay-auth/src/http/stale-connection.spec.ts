@@ -4,8 +4,7 @@ import { Secret } from '../core/credentials.js';
 import { Instrumentation } from '../core/instrumentation.js';
 import { giftStream } from '../dialects/gift-stream/gift-stream.dialect.js';
 import { type TransportRequest, TransportFailure } from './transport.js';
-import { upstreamCalls } from './upstream-calls.js';
-import { UpstreamClient } from './upstream-client.js';
+import { UpstreamClient, upstreamCalls } from './upstream-client.js';
 
 const CREDENTIALS = { username: 'ada@example.test', secretKey: 'ada-secret-16180339' };
 
