@@ -1,6 +1,7 @@
 import { deadline } from '../async/promises.js';
 import type { Clock } from '../core/clock.js';
 import { XPayAuthError, fromForeignError } from '../core/errors.js';
+import { type Instrumentation, STORE_METHODS, type StoreMethod } from '../core/instrumentation.js';
 import type { Held, Lease, Store, StoreNotice } from '../core/store.js';
 
 /** Ms after which a call of a store without a deadline of its own has failed. */
@@ -11,30 +12,31 @@ const COOLDOWN_MS = 1_000;
 /**
  * Returns a store that keeps the contract of {@link Store} when the one behind it does not: every call settles in time, and
  * rejects with `store_unavailable` alone. A call without an answer costs one deadline; after that one call at a time tries again.
+ * Every failed call is reported to the observer.
  */
-export function guardedStore(store: Store, clock: Clock): Store {
+export function guardedStore(store: Store, clock: Clock, instrumentation: Instrumentation): Store {
   const guard = new StoreGuard(store, clock);
+  const methods = Object.entries(STORE_METHODS).map(([key, operation]) => {
+    const name = key as StoreMethod;
+    const call = (...args: unknown[]): unknown => (store[name] as Method).apply(store, args);
+    const guarded = async (...args: unknown[]): Promise<unknown> => {
+      try {
+        return withSafeRelease(await guard.run(name, async () => call(...args), giveBack));
+      } catch (thrown) {
+        if (operation !== undefined) instrumentation.record({ type: 'store failed', operation });
+        throw thrown;
+      }
+    };
+    return [name, operation === undefined ? call : guarded];
+  });
   return {
-    ...(store.deadlineMs === undefined ? {} : { deadlineMs: store.deadlineMs }),
-    indexOf: (text) => store.indexOf(text),
-    read: (name) => guard.run('read', () => store.read(name)),
-    write: (name, entry) => guard.run('write', () => store.write(name, entry)),
-    discard: (...args) => guard.run('discard', () => store.discard(...args)),
-    enlist: (...args) => guard.run('enlist', () => store.enlist(...args)),
-    delist: (...args) => guard.run('delist', () => store.delist(...args)),
-    acquire: async (...args) => withSafeRelease(await guard.run('acquire', () => store.acquire(...args), giveBack)),
-    count: (...args) => guard.run('count', () => store.count(...args)),
-    uncount: (...args) => guard.run('uncount', () => store.uncount(...args)),
-    append: (...args) => guard.run('append', () => store.append(...args)),
-    readLog: (...args) => guard.run('readLog', () => store.readLog(...args)),
-    renewEpoch: (...args) => guard.run('renewEpoch', () => store.renewEpoch(...args)),
-    publish: (...args) => guard.run('publish', () => store.publish(...args)),
-    subscribe: (...args) => store.subscribe(...args),
+    ...(Object.fromEntries(methods) as Store),
     status: () => guard.status(),
     onNotice: (listener) => guard.onNotice(listener),
-    close: () => store.close(),
   };
 }
+
+type Method = (...args: unknown[]) => unknown;
 
 class StoreGuard {
   /** Why the last call was not answered. */
@@ -122,20 +124,25 @@ class StoreGuard {
 }
 
 /** A lease that arrives too late is not used. */
-function giveBack(taken: Lease | Held): void {
-  if (taken.kind === 'acquired') void withSafeRelease(taken).release();
+function giveBack(result: unknown): void {
+  if (isLease(result)) void withSafeRelease(result).release();
 }
 
-function withSafeRelease<T extends Lease | Held>(taken: T): T {
-  if (taken.kind !== 'acquired') return taken;
+/** Returns the result of a call. The release of a lease never rejects. */
+function withSafeRelease<T>(result: T): T {
+  if (!isLease(result)) return result;
   const release = async (): Promise<void> => {
     try {
-      await taken.release();
+      await result.release();
     } catch {
       // The lease expires without a call.
     }
   };
-  return { ...taken, release };
+  return { ...result, release };
+}
+
+function isLease(result: unknown): result is Lease {
+  return (result as Partial<Lease | Held> | undefined)?.kind === 'acquired';
 }
 
 function unavailable(reason: string): XPayAuthError {

@@ -2,8 +2,6 @@ import { XPayAuthError, type XPayAuthErrorCode } from './errors.js';
 import type { Purpose } from './ports.js';
 import type { Store } from './store.js';
 
-type Method = (...args: unknown[]) => unknown;
-
 /** An operation of this library that takes time, for an observer. Contains no secret and no username. */
 export type Operation =
   /** Verifies credentials that are not in the credential cache. */
@@ -45,10 +43,10 @@ export type InstrumentationEvent =
   /** An operation of the shared store failed. */
   | { readonly type: 'store failed'; readonly operation: StoreOperation };
 
-type StoreMethod = Exclude<keyof Store, 'deadlineMs'>;
+export type StoreMethod = Exclude<keyof Store, 'deadlineMs'>;
 
 /** The name in metrics of each method of a store. `undefined`: the method does not call the store. */
-const STORE_METHODS = {
+export const STORE_METHODS = {
   indexOf: undefined,
   read: 'read',
   write: 'write',
@@ -114,23 +112,6 @@ export class Instrumentation {
   /** Reports an event to the observer. */
   record(event: InstrumentationEvent): void {
     swallowErrors(() => this.#observer?.record(event));
-  }
-
-  /** Returns a wrapper of this store that reports failed operations to the observer. */
-  observeStore(store: Store): Store {
-    const methods = Object.entries(STORE_METHODS).map(([name, operation]) => {
-      const method = (...args: unknown[]): unknown => (store[name as StoreMethod] as Method).apply(store, args);
-      const observed = async (...args: unknown[]): Promise<unknown> => {
-        try {
-          return await method(...args);
-        } catch (thrown) {
-          if (operation !== undefined) this.record({ type: 'store failed', operation });
-          throw thrown;
-        }
-      };
-      return [name, operation === undefined ? method : observed];
-    });
-    return Object.fromEntries(methods) as Store;
   }
 
   /** Runs an operation, in a span of the observer if there is one. */

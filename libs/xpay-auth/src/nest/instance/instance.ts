@@ -91,9 +91,8 @@ export function createInstance(
   const { authenticate, refresh, sendApi } = upstreamCalls(dialect, client, instrumentation);
 
   if (opened !== undefined) retainStore(opened);
-  const guarded = opened && guardedStore(opened, clock);
-  const stopNotices = guarded?.onNotice((notice) => logNotice(logger, notice));
-  const store = guarded && instrumentation.observeStore(guarded);
+  const store = opened && guardedStore(opened, clock, instrumentation);
+  const stopNotices = store?.onNotice((notice) => logNotice(logger, notice));
   const scope = [name, dialect.name, baseUrl];
   const tokens = new XPayTokenService(logger, { baseUrl, warmUp: token.warmUp, store }, (emit) =>
     createTokenChain({
