@@ -4,6 +4,7 @@ import { XPayAuthError } from '../core/errors.js';
 import { hardMargin } from '../core/lifetime.js';
 import type { Lease, Store } from '../core/store.js';
 import { BackedOff } from '../async/backoff.js';
+import { abortable } from '../async/promises.js';
 import type {
   Attempt,
   GrantProvider,
@@ -13,7 +14,6 @@ import type {
   StoredName,
   TokenListener,
 } from '../token/grant-provider.js';
-import { AccountChannel } from './account-channel.js';
 import { readBackoff, readToken, writeBackoff, writeToken } from './stored-token.js';
 
 export interface SharedTokenParts {
@@ -47,7 +47,11 @@ export class SharedToken implements SharingLink {
    */
   readonly deadlineMs: number;
   readonly #leaseMs: number;
-  readonly #channel: AccountChannel;
+  /** Ends the subscription to each account. */
+  readonly #subscriptions = new Map<string, () => void>();
+  /** Number of notifications so far. */
+  #received = 0;
+  #wake = (): void => undefined;
   #newest: Newest | undefined;
   /** Under which generation this instance shared its last failure. */
   #failedAs: number | undefined;
@@ -59,8 +63,6 @@ export class SharedToken implements SharingLink {
   ) {
     this.#leaseMs = next.deadlineMs + LEASE_SLACK_MS;
     this.deadlineMs = 2 * this.#leaseMs;
-    const { store, clock } = parts;
-    this.#channel = new AccountChannel(store, clock, (...event) => this.#receive(...event));
   }
 
   listen(listener: TokenListener): void {
@@ -80,12 +82,12 @@ export class SharedToken implements SharingLink {
     const { id, generation } = stored;
     void this.parts.store
       .discard({ kind: 'token', id }, generation, this.#leaseMs)
-      .then(() => this.#channel.publish(id, 'rejected', generation))
+      .then(() => this.#publish(id, 'rejected', generation))
       .catch(() => undefined);
   }
 
   stop(): void {
-    this.#channel.follow();
+    this.#follow();
   }
 
   /** Returns a token of another instance, or the lease; `undefined` while the store is unavailable. Throws `BackedOff`. */
@@ -96,7 +98,7 @@ export class SharedToken implements SharingLink {
     try {
       for (;;) {
         attempt.signal.throwIfAborted();
-        const { received } = this.#channel;
+        const received = this.#received;
         const [grant, backoff] = await Promise.all([
           this.#newer(newest),
           readBackoff(store, newest.id, attempt.usableForMs()),
@@ -110,7 +112,7 @@ export class SharedToken implements SharingLink {
         const taken = await store.acquire({ kind: 'token', id: newest.id }, this.#leaseMs);
         // The previous holder of the lease may have written its token after the read above, so read once more.
         if (taken.kind === 'acquired') lease = taken;
-        else await this.#channel.next(received, Math.min(POLL_MS, taken.remainingMs + 1), attempt.signal);
+        else await this.#notified(received, Math.min(POLL_MS, taken.remainingMs + 1), attempt.signal);
       }
     } catch (thrown) {
       if (thrown instanceof XPayAuthError && thrown.code === 'store_unavailable') return undefined;
@@ -150,12 +152,12 @@ export class SharedToken implements SharingLink {
   async #shareFailure(name: StoredName, failure: RecordedFailure | undefined): Promise<void> {
     const isWritten = failure !== undefined && (await writeBackoff(this.parts.store, name, failure));
     if (isWritten) this.#failedAs = name.generation;
-    if (isWritten) await this.#channel.publish(name.id, 'pause', name.generation);
+    if (isWritten) await this.#publish(name.id, 'pause', name.generation);
   }
 
   async #shareToken(grant: LiveGrant & { readonly stored: StoredName }, newest: Newest): Promise<void> {
     const { id, generation } = grant.stored;
-    if (await writeToken(this.parts.store, grant.stored, grant)) await this.#channel.publish(id, 'token', generation);
+    if (await writeToken(this.parts.store, grant.stored, grant)) await this.#publish(id, 'token', generation);
     else if (this.#newest === newest) {
       // The lease ended before this instance wrote its token, and another instance has written a newer token.
       newest.generation = -1;
@@ -170,14 +172,55 @@ export class SharedToken implements SharingLink {
   /** Changed credentials count as another account, with separate entries in the store. */
   #newestFor({ credentials: { username, secretKey }, current }: Attempt): Newest {
     const id = lengthPrefixed([...this.parts.scope, username, secretKey]);
-    this.#channel.follow(id, current?.stored?.id);
+    this.#follow(id, current?.stored?.id);
     if (this.#newest?.id !== id) this.#newest = { id, generation: -1 };
     return this.#newest;
   }
 
-  #receive(id: string, event: string, generation: number): void {
+  /** Notifies the instances that share the account. Notifications may be lost. Throws `store_unavailable`. */
+  #publish(id: string, event: 'token' | 'rejected' | 'pause', generation: number): Promise<void> {
+    return this.parts.store.publish(topicOf(id), `${event} ${generation}`);
+  }
+
+  /** Waits for a notification beyond the first `received`, for `ms` at most. One wait at a time. */
+  async #notified(received: number, ms: number, signal: AbortSignal): Promise<void> {
+    if (this.#received > received) return;
+    const notified = new Promise<void>((resolve) => {
+      const cancel = this.parts.clock.setTimer(resolve, ms);
+      this.#wake = () => {
+        cancel();
+        resolve();
+      };
+    });
+    await abortable(notified, signal);
+  }
+
+  /** Subscribes to these accounts, and to no other. */
+  #follow(...ids: readonly (string | undefined)[]): void {
+    for (const [id, unsubscribe] of this.#subscriptions) {
+      if (ids.includes(id)) continue;
+      unsubscribe();
+      this.#subscriptions.delete(id);
+    }
+    for (const id of ids) {
+      if (id === undefined || this.#subscriptions.has(id)) continue;
+      const receive = (message: string): void => this.#receive(id, message);
+      this.#subscriptions.set(id, this.parts.store.subscribe(topicOf(id), receive));
+    }
+  }
+
+  /** `message` may be any text: the sender may run another version of this library. */
+  #receive(id: string, message: string): void {
+    this.#received++;
+    this.#wake();
+    const [event, text] = message.split(' ');
+    const generation = Number(text);
     const newest = this.#newest;
     if (event === 'rejected') this.#listener?.rejectedElsewhere({ id, generation });
     if (event === 'token' && id === newest?.id && generation > newest.generation) this.#adopt(newest);
   }
+}
+
+function topicOf(id: string): string {
+  return `token ${id}`;
 }
