@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { StoreNotice } from '../core/store.js';
 import type { RedisConnection } from './redis-connection.js';
-import { PROBE, type Script } from './redis-scripts.js';
+import { PROBE, type Script, evaluate } from './redis-scripts.js';
 
 export interface RedisLinkParts {
   readonly connection: RedisConnection;
@@ -129,7 +129,7 @@ export class RedisLink {
     const message = thrown instanceof Error ? thrown.message : String(thrown);
     const fault = faultOf(thrown);
     if (fault !== undefined) {
-      this.#warn(fault === NO_RIGHT ? this.#missingRight() : WRONG_INDEX_KEY);
+      this.#warn(fault === NO_RIGHT ? missingRight(this.parts.prefix) : WRONG_INDEX_KEY);
       return unavailable(fault);
     }
     const [code] = REJECTS_WRITES.exec(message) ?? [];
@@ -140,14 +140,6 @@ export class RedisLink {
     const reason = reasonOf(thrown);
     this.#leave(reason);
     return unavailable(reason);
-  }
-
-  #missingRight(): string {
-    const { prefix } = this.parts;
-    return (
-      `The user of Redis lacks a right (NOPERM), so the store cannot be used. Grant ~${prefix}* and the commands that ` +
-      'docs/scale.md lists. ACL LOG shows the command that was rejected.'
-    );
   }
 
   /** Warns once. */
@@ -199,17 +191,12 @@ export class RedisLink {
   async #probe(): Promise<void> {
     if (this.#closed) return;
     const reason = await this.#whyAway();
-    if (reason !== undefined) {
-      if (this.#reason === undefined) this.#leave(reason);
-      else if (!this.#closed) {
-        this.#reason = reason;
-        this.#probeLater();
-      }
-      return;
-    }
-    this.#lastError = undefined;
     const wasAway = this.#reason !== undefined;
-    this.#reason = undefined;
+    if (reason !== undefined && !wasAway) return this.#leave(reason);
+    if (reason !== undefined && this.#closed) return;
+    this.#reason = reason;
+    if (reason !== undefined) return this.#probeLater();
+    this.#lastError = undefined;
     this.#cancelProbe?.();
     if (wasAway) this.parts.notify({ type: 'back' });
     void this.#inspect();
@@ -249,26 +236,18 @@ const WRONG_INDEX_KEY =
   'The index key is not the one that this Redis was used with, so revocations cannot be read. When keys are rotated ' +
   'the first index key must stay: keep it in XPAY_ENCRYPTION_KEYS as index:<its base64>.';
 
+function missingRight(prefix: string): string {
+  return (
+    `The user of Redis lacks a right (NOPERM), so the store cannot be used. Grant ~${prefix}* and the commands that ` +
+    'docs/scale.md lists. ACL LOG shows the command that was rejected.'
+  );
+}
+
 /** Returns the wrong setting that caused this reply; `undefined` for any other error. */
 function faultOf(thrown: unknown): string | undefined {
   const message = thrown instanceof Error ? thrown.message : '';
   if (OTHER_INDEX_KEY.test(message)) return OTHER_KEY;
   return DENIED.test(message) ? NO_RIGHT : undefined;
-}
-
-async function evaluate(
-  connection: RedisConnection,
-  { sha, text }: Script,
-  keys: readonly string[],
-  args: readonly (string | number)[],
-): Promise<unknown> {
-  const texts = args.map(String);
-  try {
-    return await connection.evalSha(sha, keys, texts);
-  } catch (thrown) {
-    if (!(thrown instanceof Error) || !thrown.message.startsWith('NOSCRIPT')) throw thrown;
-    return connection.eval(text, keys, texts);
-  }
 }
 
 /**

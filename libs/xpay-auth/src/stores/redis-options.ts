@@ -1,9 +1,10 @@
 import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import type { Clock } from '../core/clock.js';
-import { XPayAuthError } from '../core/errors.js';
+import { XPayAuthError, fromForeignError } from '../core/errors.js';
 import { IoRedisConnection } from './ioredis-connection.js';
 import type { EncryptionKeys } from './key-ring.js';
-import { loadIoRedis } from './load-ioredis.js';
 import { type NodeRedisClient, NodeRedisConnection } from './node-redis-connection.js';
 import type { RedisConnection } from './redis-connection.js';
 
@@ -92,4 +93,23 @@ function addressOf(url: string): string {
 
 function backoff(times: number): number {
   return Math.min(50 * 2 ** Math.min(times, 10), 1_000);
+}
+
+/**
+ * Returns the package of the app. It is loaded on demand, because an app whose client is node-redis has none, and without
+ * `import()`, because `redisStore()` returns at once. Throws `configuration`.
+ */
+function loadIoRedis(): typeof import('ioredis') {
+  const places = [process.argv[1], join(process.cwd(), 'package.json')];
+  let failure: unknown;
+  for (const place of places) {
+    try {
+      if (place !== undefined) return createRequire(place)('ioredis') as typeof import('ioredis');
+    } catch (thrown) {
+      failure = thrown;
+    }
+  }
+  const message =
+    'redisStore: the package "ioredis" cannot be loaded. Run: npm install ioredis; or pass a `client` of ioredis or node-redis';
+  throw fromForeignError(failure, 'configuration', message);
 }

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import { randomBytes } from 'node:crypto';
 import { systemClock } from '../async/system-clock.js';
 import { XPayAuthError } from '../core/errors.js';
@@ -20,7 +21,9 @@ import { RedisLink } from './redis-link.js';
 import { RedisLogs } from './redis-log.js';
 import { type RedisStoreOptions, connect } from './redis-options.js';
 import * as scripts from './redis-scripts.js';
-import { SeenGenerations } from './seen-generations.js';
+
+/** Maximum number of names whose newest generation is kept; the least recently used ones are dropped. */
+const MAX_NAMES = 20_000;
 
 /**
  * A {@link Store} in Redis 7 or later, Valkey, or a Redis Cluster.
@@ -207,5 +210,25 @@ class RedisStore implements Store {
   #notify(notice: StoreNotice): void {
     if (this.#notified.size === 0) this.#missed = [...this.#missed, notice].slice(-10);
     this.#notified.forEach((listener) => listener(notice));
+  }
+}
+
+/**
+ * The newest generation that this process has seen under each name. An entry of an earlier one is refused: a copy that was
+ * restored, or a replica that is behind. A process that has just started accepts any.
+ */
+class SeenGenerations {
+  readonly #newest = new LRUCache<string, number>({ max: MAX_NAMES });
+
+  /** Whether no newer generation was seen. Records this one. */
+  accepts(name: string, generation: number): boolean {
+    if (generation < (this.#newest.get(name) ?? -Infinity)) return false;
+    this.#newest.set(name, generation);
+    return true;
+  }
+
+  /** Refuses this generation and all before it from now on. */
+  end(name: string, generation: number): void {
+    this.#newest.set(name, Math.max(generation + 0.5, this.#newest.get(name) ?? -Infinity));
   }
 }
