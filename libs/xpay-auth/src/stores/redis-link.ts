@@ -3,7 +3,16 @@ import type { Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { StoreNotice } from '../core/store.js';
 import type { RedisConnection } from './redis-connection.js';
-import { PROBE, type Script, evaluate } from './redis-scripts.js';
+import {
+  IS_REPLICA,
+  NO_RIGHT,
+  REJECTS_WRITES,
+  WRONG_INDEX_KEY,
+  faultOf,
+  missingRight,
+  reasonOf,
+} from './redis-replies.js';
+import { PROBE, type Script } from './redis-scripts.js';
 
 export interface RedisLinkParts {
   readonly connection: RedisConnection;
@@ -21,15 +30,6 @@ export interface RedisLinkParts {
 
 /** Ms between two probes of an unavailable server. A timer sends the probes; callers do not wait for them. */
 const PROBE_EVERY_MS = 1_000;
-
-/** Replies with which an available server rejects a write. */
-const REJECTS_WRITES = /^(?:OOM|MISCONF|NOREPLICAS)(?= )/;
-/** Reply of a server that has become a replica. The primary is another server. */
-const IS_REPLICA = 'READONLY';
-/** Prefix of a script's reply when the index key of this instance differs from the one that wrote the store. */
-const OTHER_INDEX_KEY = /^XPAYINDEX /;
-/** Replies to a Redis user who lacks a right. Redis 7.0 has a different text inside a script. */
-const DENIED = /^NOPERM |^ERR The user executing the script/;
 
 /**
  * The connection, with a circuit breaker. If the server is unreachable or does not answer in time, one call waits for the deadline.
@@ -230,36 +230,20 @@ export class RedisLink {
   }
 }
 
-const NO_RIGHT = 'the user of Redis lacks a right (NOPERM)';
-const OTHER_KEY = 'it was used with another index key';
-const WRONG_INDEX_KEY =
-  'The index key is not the one that this Redis was used with, so revocations cannot be read. When keys are rotated ' +
-  'the first index key must stay: keep it in XPAY_ENCRYPTION_KEYS as index:<its base64>.';
-
-function missingRight(prefix: string): string {
-  return (
-    `The user of Redis lacks a right (NOPERM), so the store cannot be used. Grant ~${prefix}* and the commands that ` +
-    'docs/scale.md lists. ACL LOG shows the command that was rejected.'
-  );
-}
-
-/** Returns the wrong setting that caused this reply; `undefined` for any other error. */
-function faultOf(thrown: unknown): string | undefined {
-  const message = thrown instanceof Error ? thrown.message : '';
-  if (OTHER_INDEX_KEY.test(message)) return OTHER_KEY;
-  return DENIED.test(message) ? NO_RIGHT : undefined;
-}
-
-/**
- * Returns the part of an error that may be logged. The whole message of a Redis client may quote the command, with its Redis keys
- * and encrypted values.
- */
-function reasonOf(thrown: unknown): string {
-  if (!(thrown instanceof Error)) return 'it failed';
-  if ('code' in thrown && typeof thrown.code === 'string') return thrown.code;
-  // A server quotes a command that it does not know, and AUTH contains a password. Only the first word is safe: it is a code.
-  if (thrown.name === 'ReplyError') return /^[A-Z]{2,32}(?= )/.exec(thrown.message)?.[0] ?? 'it answered with an error';
-  return thrown.message.split('\n')[0]?.slice(0, 80) ?? 'it failed';
+/** Runs a script, by its hash if the server has cached it. */
+async function evaluate(
+  connection: RedisConnection,
+  { sha, text }: Script,
+  keys: readonly string[],
+  args: readonly (string | number)[],
+): Promise<unknown> {
+  const texts = args.map(String);
+  try {
+    return await connection.evalSha(sha, keys, texts);
+  } catch (thrown) {
+    if (!(thrown instanceof Error) || !thrown.message.startsWith('NOSCRIPT')) throw thrown;
+    return connection.eval(text, keys, texts);
+  }
 }
 
 function unavailable(reason: string): XPayAuthError {

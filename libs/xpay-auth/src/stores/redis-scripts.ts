@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { LONGEST_LOG } from '../core/store.js';
-import type { RedisConnection } from './redis-connection.js';
 
 /** A Lua script, which is atomic. All its keys are in one slot of a cluster. */
 export interface Script {
@@ -10,22 +9,6 @@ export interface Script {
 
 function script(text: string): Script {
   return { text, sha: createHash('sha1').update(text).digest('hex') };
-}
-
-/** Runs a script, by its hash if the server has cached it. */
-export async function evaluate(
-  connection: RedisConnection,
-  { sha, text }: Script,
-  keys: readonly string[],
-  args: readonly (string | number)[],
-): Promise<unknown> {
-  const texts = args.map(String);
-  try {
-    return await connection.evalSha(sha, keys, texts);
-  } catch (thrown) {
-    if (!(thrown instanceof Error) || !thrown.message.startsWith('NOSCRIPT')) throw thrown;
-    return connection.eval(text, keys, texts);
-  }
 }
 
 /** The server's clock in ms, which all instances share. */
