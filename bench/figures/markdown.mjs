@@ -143,6 +143,17 @@ export const RENDERERS = {
         )
       : `Not measured: ${problem}.`,
 
+  import: ({ rows }) =>
+    table(
+      ['CPU time, ms', 'importing the peers', 'importing the library adds', 'packages beyond the peers'],
+      rows.map(({ peersCpuMs, addedCpuMs, packages }) => [
+        'the root entry point',
+        range(peersCpuMs),
+        range(addedCpuMs),
+        `${packages.length}: ${packages.map((each) => `\`${each}\``).join(', ')}`,
+      ]),
+    ),
+
   'cold-start': ({ rows }) =>
     table(
       [

@@ -3,7 +3,17 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 /** Tables in the order of their measurement. */
-export const TABLES = ['inbound', 'outbound', 'memory', 'growth', 'crowd', 'forward-auth', 'cold-start', 'soak'];
+export const TABLES = [
+  'inbound',
+  'outbound',
+  'memory',
+  'growth',
+  'crowd',
+  'forward-auth',
+  'import',
+  'cold-start',
+  'soak',
+];
 
 const root = resolve(import.meta.dirname, '../..');
 const folder = join(root, 'bench/results');

@@ -9,6 +9,7 @@ export function targets() {
   const inbound = readResults('inbound');
   const outbound = readResults('outbound');
   const memory = readResults('memory');
+  const [root] = readResults('import')?.rows ?? [];
   const ours = outbound?.rows.find(({ id }) => id === 'ours');
   const others = (outbound?.rows ?? []).filter(({ id, getNs }) => id !== 'ours' && getNs !== undefined);
   const fastest = others.toSorted((one, other) => one.getNs.median - other.getNs.median)[0];
@@ -28,6 +29,8 @@ export function targets() {
       420,
       memory?.rows.find(({ id }) => id === 'remembered')?.perEntry.median,
     ),
+    atMost('importing the library, ms of CPU beyond its peers', 80, root?.addedCpuMs.median),
+    atMost('packages that the library installs beyond its peers, itself included', 4, root?.packages.length),
   ].filter(({ measured }) => measured !== undefined);
 }
 
