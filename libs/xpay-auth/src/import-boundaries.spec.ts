@@ -34,7 +34,7 @@ const rules: Readonly<Record<string, Rule>> = {
   'nest/exceptions': { folders: ['core'], packages: [/^@nestjs\/common(?:\/|$)/] },
   'nest/options': {
     folders: ['core', 'async', 'rate-limit', 'http', 'dialects', 'stores'],
-    packages: [NODE, NEST, /^zod$/],
+    packages: [NODE, NEST, /^valibot$/],
   },
   'nest/services': {
     folders: ['core', 'async', 'rate-limit', 'token', 'verification', 'sessions'],

@@ -1,26 +1,64 @@
-import { z } from 'zod';
 import type { Agent as HttpAgent } from 'node:http';
 import type { Agent as HttpsAgent } from 'node:https';
+import * as v from 'valibot';
 import type { Clock } from '../../core/clock.js';
 import type { Credentials } from '../../core/credentials.js';
+import type { CredentialsExtractor } from '../../core/incoming-request.js';
 import type { Dialect } from '../../core/ports.js';
 import { isScope } from '../../core/principal.js';
 import type { Store } from '../../core/store.js';
-import type { CredentialsExtractor } from '../../core/incoming-request.js';
 
-const ms = z.int().min(0);
-const duration = z.int().min(1);
-const fraction = z.number().gt(0).lt(1);
+// Each message states the accepted values: `explainIssue` puts it after "expected".
+
+const atLeast = (min: number) => v.minValue<number, number, string>(min, `number to be >=${min}`);
+const atMost = (max: number) => v.maxValue<number, number, string>(max, `number to be <=${max}`);
+const integer = (min: number, max = Number.MAX_SAFE_INTEGER) =>
+  v.pipe(v.number('number'), atLeast(min), atMost(max), v.integer('int'));
+const ms = integer(0);
+const duration = integer(1);
+const fraction = v.pipe(v.number('number'), v.gtValue(0, 'number to be >0'), v.ltValue(1, 'number to be <1'));
+const boolean = v.boolean('boolean');
+const text = v.string('string');
+const filledText = v.pipe(text, v.nonEmpty('string to have >=1 characters'));
 
 /** Node fires a timer beyond this at once: see the `delay` parameter of `setTimeout` in the Node.js docs. */
 const LONGEST_NODE_TIMER_MS = 2 ** 31 - 1;
 
-const range = z.strictObject({ min: duration, max: duration }).refine(({ min, max }) => min <= max, 'min at most max');
+const object = (expected: string) =>
+  v.custom<Record<string, unknown>>((value) => Object.prototype.toString.call(value) === '[object Object]', expected);
 
-const limit = z.strictObject({ attempts: z.int().min(1), windowMs: z.int().min(1_000).max(LONGEST_NODE_TIMER_MS) });
+/**
+ * An object with only these options. A missing option is checked as `undefined`, so that the message states the accepted values
+ * of that option. Each unknown option is an issue of the type `never`.
+ */
+function group<const T extends v.ObjectEntries>(entries: T, expected = 'object') {
+  const names = Object.keys(entries);
+  const schema = v.pipe(
+    object(expected),
+    v.transform((given) => ({ ...given, ...Object.fromEntries(names.map((name) => [name, given[name]])) })),
+    v.objectWithRest(entries, v.never()),
+  );
+  return schema as unknown as v.GenericSchema<unknown, v.InferOutput<v.ObjectSchema<T, undefined>>>;
+}
+
+const scope = (expected: string) =>
+  v.pipe(
+    text,
+    v.check((name) => isScope(name), expected),
+  );
+
+const oneOf = <const T extends readonly string[]>(...values: T) =>
+  v.picklist(values, `one of ${values.map((value) => `"${value}"`).join('|')}`);
+
+const range = v.pipe(
+  group({ min: duration, max: duration }),
+  v.check(({ min, max }) => min <= max, 'min at most max'),
+);
+
+const limit = group({ attempts: integer(1), windowMs: integer(1_000, LONGEST_NODE_TIMER_MS) });
 
 const instanceOf = <T extends object>(shape: string, ...methods: string[]) =>
-  z.custom<T>(
+  v.custom<T>(
     (value) =>
       typeof value === 'object' &&
       value !== null &&
@@ -28,7 +66,7 @@ const instanceOf = <T extends object>(shape: string, ...methods: string[]) =>
     shape,
   );
 
-const dialect = z.custom<Dialect>((value) => {
+const dialect = v.custom<Dialect>((value) => {
   const { name, authenticate, api } = (value ?? {}) as Partial<Dialect>;
   const speaks =
     typeof authenticate === 'function' && typeof api?.encode === 'function' && typeof api.decode === 'function';
@@ -40,127 +78,142 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const PRINTABLE = /^[\x20-\x7e]*$/;
 
 /** `scheme` and `parameters` become a header. A bad value is rejected at boot, not with every 401. */
-const extractor = instanceOf<CredentialsExtractor>('an extractor', 'extract').refine((value) => {
-  const { scheme, parameters = {} }: { readonly scheme?: unknown; readonly parameters?: unknown } = value;
-  if (typeof scheme !== 'string' || !TOKEN.test(scheme)) return false;
-  if (typeof parameters !== 'object' || parameters === null) return false;
-  return Object.entries(parameters).every(
-    ([name, text]) => TOKEN.test(name) && typeof text === 'string' && PRINTABLE.test(text),
-  );
-}, 'an extractor whose `scheme` is a token (RFC 9110 §5.6.2) and whose `parameters`, if any, are printable ASCII by tokens');
+const extractor = v.pipe(
+  instanceOf<CredentialsExtractor>('an extractor', 'extract'),
+  v.check((value) => {
+    const { scheme, parameters = {} }: { readonly scheme?: unknown; readonly parameters?: unknown } = value;
+    if (typeof scheme !== 'string' || !TOKEN.test(scheme)) return false;
+    if (typeof parameters !== 'object' || parameters === null) return false;
+    return Object.entries(parameters).every(
+      ([name, value]) => TOKEN.test(name) && typeof value === 'string' && PRINTABLE.test(value),
+    );
+  }, 'an extractor whose `scheme` is a token (RFC 9110 §5.6.2) and whose `parameters`, if any, are printable ASCII by tokens'),
+);
 
-const credentials = z.union(
+const credentials = v.union(
   [
-    z.strictObject({ username: z.string().min(1), secretKey: z.string().min(1) }),
-    z.custom<() => Credentials | Promise<Credentials>>((value) => typeof value === 'function'),
+    group({ username: filledText, secretKey: filledText }),
+    v.custom<() => Credentials | Promise<Credentials>>((value) => typeof value === 'function'),
   ],
   '{ username, secretKey }, both non-empty strings, or a function that returns them',
 );
 
+const SHARES = 'two shares of the lifetime, the smaller one first';
+
+const limits = group(
+  {
+    perUserAndAddress: v.optional(limit, { attempts: 10, windowMs: 900_000 }),
+    perAddress: v.optional(limit, { attempts: 100, windowMs: 3_600_000 }),
+    perUser: v.optional(limit, { attempts: 100, windowMs: 86_400_000 }),
+  },
+  'false or object',
+);
+
 /** The schema of each option, with its default, in the order of `XPayAuthOptions`. */
-export const optionsSchema = z.strictObject({
-  name: z
-    .string()
-    .regex(/^[A-Za-z][\w-]{0,63}$/, 'a letter, then letters, digits, "_" and "-"')
-    .refine((name) => name !== 'default', 'any name but "default", which means the unnamed instance')
-    .optional(),
-  isGlobal: z.boolean().default(true),
-  globalGuards: z.boolean().default(false),
-  envPrefix: z.string().min(1).optional(),
-  dialect: z
-    .union(
-      [z.enum(['xpay', 'gift-stream', 'password-login']), dialect],
+export const optionsSchema = group({
+  name: v.optional(
+    v.pipe(
+      text,
+      v.regex(/^[A-Za-z][\w-]{0,63}$/, 'a letter, then letters, digits, "_" and "-"'),
+      v.check((name) => name !== 'default', 'any name but "default", which means the unnamed instance'),
+    ),
+  ),
+  isGlobal: v.optional(boolean, true),
+  globalGuards: v.optional(boolean, false),
+  envPrefix: v.optional(filledText),
+  dialect: v.optional(
+    v.union(
+      [v.picklist(['xpay', 'gift-stream', 'password-login']), dialect],
       "'xpay', 'gift-stream', 'password-login' or a dialect",
-    )
-    .default('xpay'),
-  baseUrl: z.string().optional(),
-  credentials: credentials.optional(),
-  scopeHierarchy: z
-    .record(
-      z.string().refine(isScope, 'scope names (RFC 6749 §3.3)'),
-      z.array(z.string().refine(isScope, 'a scope name')),
-    )
-    .default({}),
-  token: z
-    .strictObject({
-      refreshAt: z
-        .tuple([fraction, fraction])
-        .refine(([from, to]) => from <= to, 'two shares of the lifetime, the smaller one first')
-        .default([0.65, 0.75]),
-      hardMarginMs: ms.optional(),
-      backoffMs: range.default({ min: 125, max: 30_000 }),
-      rejectedRetryMs: range.default({ min: 1_000, max: 60_000 }),
-      fallbackLifeMs: duration.default(300_000),
-      deadlineMs: duration.default(10_000),
-      warmUp: z.boolean().default(false),
-    })
-    .prefault({}),
-  verification: z
-    .strictObject({
-      periodMs: duration.max(300_000).default(60_000),
-      refusedPeriodMs: ms.max(300_000).default(5_000),
-      maxEntries: z.int().min(1).max(10_000_000).default(10_000),
-      maxConcurrent: z.int().min(1).default(64),
-      maxQueued: z.int().min(0).default(10_000),
-      queueTimeoutMs: duration.default(5_000),
-      staleIfErrorMs: ms.default(0),
-      share: z.boolean().default(false),
-      extractors: z
-        .array(
-          z.union(
-            [z.enum(['basic', 'bearer']), extractor],
-            "'basic', 'bearer' or an object with `scheme` and `extract`",
+    ),
+    'xpay',
+  ),
+  baseUrl: v.optional(text),
+  credentials: v.optional(credentials),
+  scopeHierarchy: v.optional(
+    v.pipe(object('object'), v.record(scope('scope names (RFC 6749 §3.3)'), v.array(scope('a scope name'), 'array'))),
+    {},
+  ),
+  token: v.optional(
+    group({
+      refreshAt: v.optional(
+        v.pipe(
+          v.strictTuple([fraction, fraction], SHARES),
+          v.check(([from, to]) => from <= to, SHARES),
+        ),
+        [0.65, 0.75],
+      ),
+      hardMarginMs: v.optional(ms),
+      backoffMs: v.optional(range, { min: 125, max: 30_000 }),
+      rejectedRetryMs: v.optional(range, { min: 1_000, max: 60_000 }),
+      fallbackLifeMs: v.optional(duration, 300_000),
+      deadlineMs: v.optional(duration, 10_000),
+      warmUp: v.optional(boolean, false),
+    }),
+    {},
+  ),
+  verification: v.optional(
+    group({
+      periodMs: v.optional(integer(1, 300_000), 60_000),
+      refusedPeriodMs: v.optional(integer(0, 300_000), 5_000),
+      maxEntries: v.optional(integer(1, 10_000_000), 10_000),
+      maxConcurrent: v.optional(integer(1), 64),
+      maxQueued: v.optional(integer(0), 10_000),
+      queueTimeoutMs: v.optional(duration, 5_000),
+      staleIfErrorMs: v.optional(ms, 0),
+      share: v.optional(boolean, false),
+      extractors: v.optional(
+        v.pipe(
+          v.array(
+            v.union(
+              [v.picklist(['basic', 'bearer']), extractor],
+              "'basic', 'bearer' or an object with `scheme` and `extract`",
+            ),
+            'array',
           ),
-        )
-        .min(1)
-        .default(['basic', 'bearer']),
-      realm: z
-        .string()
-        .regex(/^[\x20-\x7e]+$/, 'printable ASCII')
-        .default('xpay'),
-      stripCredentials: z.boolean().default(false),
-    })
-    .prefault({}),
-  session: z
-    .strictObject({
-      periodMs: duration.default(43_200_000),
-      idleMs: duration.optional(),
-      token: z.enum(['opaque', 'upstream']).default('opaque'),
-      keepUpstreamToken: z.boolean().default(false),
-      maxPerUser: z.int().min(1).max(100_000).default(100),
-    })
-    .prefault({}),
-  attempts: z
-    .union([
-      z.literal(false),
-      z.strictObject({
-        perUserAndAddress: limit.default({ attempts: 10, windowMs: 900_000 }),
-        perAddress: limit.default({ attempts: 100, windowMs: 3_600_000 }),
-        perUser: limit.default({ attempts: 100, windowMs: 86_400_000 }),
-      }),
-    ])
-    .prefault({}),
-  http: z
-    .strictObject({
-      timeoutMs: duration.max(LONGEST_NODE_TIMER_MS).default(5_000),
-      maxResponseBytes: z.int().min(1).default(1_048_576),
-      allowInsecureHosts: z.array(z.string().regex(/^[^\s/:@]+$/, 'a host name, without scheme and port')).default([]),
-      agent: z
-        .strictObject({
-          http: instanceOf<HttpAgent>('an http.Agent', 'addRequest').optional(),
-          https: instanceOf<HttpsAgent>('an https.Agent', 'addRequest').optional(),
-        })
-        .optional(),
-    })
-    .prefault({}),
-  undeclaredRoutes: z.enum(['allow', 'warn', 'deny']).default('allow'),
-  store: instanceOf<Store>(
-    'a store, such as redisStore(…)',
-    'read',
-    'write',
-    'acquire',
-    'readLog',
-    'publish',
-  ).optional(),
-  clock: instanceOf<Clock>('{ now(), monotonic(), setTimer() }', 'now', 'monotonic', 'setTimer').optional(),
+          v.nonEmpty('array to have >=1 items'),
+        ),
+        ['basic', 'bearer'],
+      ),
+      realm: v.optional(v.pipe(text, v.regex(/^[\x20-\x7e]+$/, 'printable ASCII')), 'xpay'),
+      stripCredentials: v.optional(boolean, false),
+    }),
+    {},
+  ),
+  session: v.optional(
+    group({
+      periodMs: v.optional(duration, 43_200_000),
+      idleMs: v.optional(duration),
+      token: v.optional(oneOf('opaque', 'upstream'), 'opaque'),
+      keepUpstreamToken: v.optional(boolean, false),
+      maxPerUser: v.optional(integer(1, 100_000), 100),
+    }),
+    {},
+  ),
+  attempts: v.optional(
+    v.lazy((value) => (value === false ? v.literal(false) : limits)),
+    {},
+  ),
+  http: v.optional(
+    group({
+      timeoutMs: v.optional(integer(1, LONGEST_NODE_TIMER_MS), 5_000),
+      maxResponseBytes: v.optional(integer(1), 1_048_576),
+      allowInsecureHosts: v.optional(
+        v.array(v.pipe(text, v.regex(/^[^\s/:@]+$/, 'a host name, without scheme and port')), 'array'),
+        [],
+      ),
+      agent: v.optional(
+        group({
+          http: v.optional(instanceOf<HttpAgent>('an http.Agent', 'addRequest')),
+          https: v.optional(instanceOf<HttpsAgent>('an https.Agent', 'addRequest')),
+        }),
+      ),
+    }),
+    {},
+  ),
+  undeclaredRoutes: v.optional(oneOf('allow', 'warn', 'deny'), 'allow'),
+  store: v.optional(
+    instanceOf<Store>('a store, such as redisStore(…)', 'read', 'write', 'acquire', 'readLog', 'publish'),
+  ),
+  clock: v.optional(instanceOf<Clock>('{ now(), monotonic(), setTimer() }', 'now', 'monotonic', 'setTimer')),
 });

@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { type InferOutput, safeParse } from 'valibot';
 import { systemClock } from '../../async/system-clock.js';
 import type { Clock } from '../../core/clock.js';
 import { type Credentials, type CredentialsFlaw, SealedCredentials, flawOf } from '../../core/credentials.js';
@@ -17,11 +17,11 @@ import {
   optionsFromEnvironment,
   storeFromEnvironment,
 } from './environment.js';
-import { ASSIGNMENT, explainIssue, valueAt } from './explain-issue.js';
+import { ASSIGNMENT, explainIssue, pathOf, valueAt } from './explain-issue.js';
 import { optionsSchema } from './options-schema.js';
 import type { XPayAuthFactoryOptions, XPayAuthInstanceOptions, XPayAuthOptions } from './xpay-auth-options.js';
 
-type Parsed = z.output<typeof optionsSchema>;
+type Parsed = InferOutput<typeof optionsSchema>;
 
 type Replaced = 'name' | 'dialect' | 'baseUrl' | 'credentials' | 'store' | 'clock' | 'envPrefix';
 
@@ -72,15 +72,16 @@ export function resolveOptions(
   const prefix = explicit.envPrefix ?? (explicit.name === undefined ? 'XPAY_' : '');
   const environment = prefix === '' ? {} : optionsFromEnvironment(prefix, read);
   const merged = merge(environment, explicit);
-  const parsed = optionsSchema.safeParse(merged);
+  const parsed = safeParse(optionsSchema, merged, { abortPipeEarly: true });
   if (!parsed.success) {
-    const { issues } = parsed.error;
-    const lines = issues.map((issue) => explainIssue(issue, merged, variableOf(issue, prefix, explicit)));
+    const lines = parsed.issues.map((issue) =>
+      explainIssue(issue, merged, variableOf(pathOf(issue), prefix, explicit)),
+    );
     throw new XPayAuthError('configuration', lines.join('\n'));
   }
   const openStore = prefix === '' || explicit.store !== undefined ? undefined : storeFromEnvironment(prefix, read);
   const inCode = Object.entries(explicit).flatMap(([option, value]) => (value === undefined ? [] : [option]));
-  return { ...complete(parsed.data, openStore), envPrefix: prefix, inCode: new Set(inCode) };
+  return { ...complete(parsed.output, openStore), envPrefix: prefix, inCode: new Set(inCode) };
 }
 
 function complete(options: Parsed, openStore: OpenStore | undefined): Omit<ResolvedOptions, 'envPrefix' | 'inCode'> {
@@ -123,7 +124,7 @@ const FLAWLESS: Readonly<Record<CredentialsFlaw, string>> = {
 };
 
 /** The variable that an option comes from; `undefined` for another origin. */
-function variableOf({ path }: { path: readonly PropertyKey[] }, prefix: string, explicit: unknown): string | undefined {
+function variableOf(path: readonly string[], prefix: string, explicit: unknown): string | undefined {
   const variable = Object.entries(ENVIRONMENT).find(([, option]) => option === path.join('.'))?.[0];
   const isRead = prefix !== '' && variable !== undefined && valueAt(path, explicit) === undefined;
   return isRead ? prefix + variable : undefined;
