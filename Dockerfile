@@ -21,7 +21,8 @@ WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY libs/xpay-auth/package.json libs/xpay-auth/
 RUN npm ci --ignore-scripts
-COPY tsconfig.base.json tsconfig.build.json nest-cli.json ./
+COPY tsconfig.base.json tsconfig.build.json ./
+COPY scripts/bundle.mjs scripts/
 COPY libs libs
 COPY src src
 RUN npm run build

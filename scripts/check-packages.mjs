@@ -17,7 +17,7 @@ const run = (command, args, cwd, env = {}) => {
 
 const place = mkdtempSync(join(tmpdir(), 'xpay-auth-packages-'));
 try {
-  run('npx', ['nest', 'build', 'xpay-auth'], root);
+  run('npm', ['run', 'build:library'], root);
   run('npm', ['pack', '--silent', '--pack-destination', place], library);
   const { version: own } = JSON.parse(readFileSync(join(library, 'package.json'), 'utf8'));
   const tarball = join(place, `nestjs-xpay-auth-${own}.tgz`);

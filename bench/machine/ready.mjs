@@ -17,8 +17,7 @@ export function prepare({ app = true } = {}) {
     run('npm', ['ci', '--no-audit'], bench);
     writeFileSync(note, lock);
   }
-  run('npx', ['nest', 'build', 'xpay-auth'], root);
-  if (app) run('npx', ['nest', 'build'], root);
+  run('npm', ['run', app ? 'build' : 'build:library'], root);
 }
 
 function run(command, args, cwd) {

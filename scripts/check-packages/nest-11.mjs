@@ -31,7 +31,7 @@ const withoutRxjs = (packages) => packages.filter((one) => !one.startsWith('rxjs
 
 const place = mkdtempSync(join(tmpdir(), 'xpay-auth-nest-11-'));
 try {
-  run('npx', ['nest', 'build', 'xpay-auth'], root);
+  run('npm', ['run', 'build:library'], root);
   run('npm', ['pack', '--silent', '--pack-destination', place], library);
 
   const least = of11('@nestjs/core').slice(1);

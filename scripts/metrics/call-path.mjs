@@ -1,4 +1,5 @@
-// Counts the files and functions of the built library that run during one call, with V8's precise coverage.
+// Counts the source files and the functions of the library that run during one call, with V8's precise coverage of the bundle
+// and its source maps.
 import 'reflect-metadata';
 import { Controller, Get, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -9,7 +10,10 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { Session } from 'node:inspector/promises';
 import { createServer } from 'node:net';
+import { readFileSync } from 'node:fs';
+import { SourceMap } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 
 const account = { username: 'app@example.test', secretKey: 'app-secret-key', scopes: ['tme_user'] };
 const LIFETIME_MS = 3_600_000;
@@ -113,15 +117,29 @@ async function measure(calls, before = () => Promise.resolve()) {
   const files = new Set();
   const functions = [];
   for (const { url, functions: all } of result) {
-    const [, file] = /\/libs\/xpay-auth\/dist\/(?!testing\/)(.*)$/.exec(url) ?? [];
-    if (file === undefined) continue;
+    if (!url.includes('/libs/xpay-auth/dist/')) continue;
+    const sourceAt = sourcesOf(fileURLToPath(url));
     for (const { functionName, ranges } of all) {
       if ((ranges[0]?.count ?? 0) === 0) continue;
+      const file = sourceAt(ranges[0].startOffset);
+      if (file === undefined || file.startsWith('testing/')) continue;
       files.add(file);
       functions.push(`${file} ${functionName}`);
     }
   }
   return { files: [...files].toSorted(inOrder), functions: functions.toSorted(inOrder) };
+}
+
+/** Returns the source file of an offset in a file of the bundle, below `src`; `undefined` for code of the bundler itself. */
+function sourcesOf(path) {
+  const code = readFileSync(path, 'utf8');
+  const lineStarts = [0, ...Array.from(code.matchAll(/\n/g), ({ index }) => index + 1)];
+  const map = new SourceMap(JSON.parse(readFileSync(`${path}.map`, 'utf8')));
+  return (offset) => {
+    const line = lineStarts.findLastIndex((start) => start <= offset);
+    const { originalSource } = map.findEntry(line, offset - lineStarts[line]);
+    return originalSource?.replace(/^(\.\.\/)+src\//, '');
+  };
 }
 
 async function start(options, controllers = []) {

@@ -1,0 +1,47 @@
+// Bundles the library from its sources: one file per entry point, and shared files for code that several entry points use, so
+// that a class or an injection token exists once. The declarations beside them are written by tsc, see `npm run build`.
+import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { rolldown } from 'rolldown';
+
+const library = resolve(import.meta.dirname, '../libs/xpay-auth');
+const manifest = JSON.parse(readFileSync(join(library, 'package.json'), 'utf8'));
+const { factory } = JSON.parse(readFileSync(join(library, 'schematics/collection.json'), 'utf8')).schematics[
+  'nest-add'
+];
+
+/** Paths below `dist` and `src`, without their extension. */
+const entries = [
+  ...Object.values(manifest.exports).flatMap((entry) => entry.default ?? []),
+  ...Object.values(manifest.bin),
+  factory.replace(/#.*$/, ''),
+].map((path) => path.replace(/^\.{1,2}\/dist\/(.+)\.js$/, '$1'));
+
+const bundle = await rolldown({
+  cwd: library,
+  input: Object.fromEntries(entries.map((path) => [path, `src/${path}.ts`])),
+  platform: 'node',
+  tsconfig: 'tsconfig.lib.json',
+  resolve: { extensionAlias: { '.js': ['.ts'] } },
+  // Packages stay imports. The helpers for decorators are part of the bundle.
+  external: (id) => /^[^./\0]/.test(id) && !id.startsWith('@oxc-project/runtime/'),
+});
+const { output } = await bundle.write({
+  dir: 'dist',
+  format: 'esm',
+  sourcemap: true,
+  entryFileNames: '[name].js',
+  chunkFileNames: 'shared/[name]-[hash].js',
+});
+removeOutdated(new Set(output.map(({ fileName }) => fileName)));
+
+/** Removes what an earlier build has written for other sources. Programs that run from `dist` keep their files until then. */
+function removeOutdated(written) {
+  const dist = join(library, 'dist');
+  for (const name of readdirSync(dist, { recursive: true }).map((path) => path.replaceAll('\\', '/'))) {
+    const source = /^(.+)\.d\.ts$/.exec(name)?.[1];
+    const isOutdated =
+      source === undefined ? /\.js(\.map)?$/.test(name) : !existsSync(join(library, `src/${source}.ts`));
+    if (isOutdated && !written.has(name)) rmSync(join(dist, name));
+  }
+}
