@@ -22,6 +22,7 @@ const bundle = await rolldown({
   input: Object.fromEntries(entries.map((path) => [path, `src/${path}.ts`])),
   platform: 'node',
   tsconfig: 'tsconfig.lib.json',
+  transform: { target: 'es2023' },
   resolve: { extensionAlias: { '.js': ['.ts'] } },
   // Packages stay imports. The helpers for decorators are part of the bundle.
   external: (id) => /^[^./\0]/.test(id) && !id.startsWith('@oxc-project/runtime/'),

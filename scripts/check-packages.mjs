@@ -34,7 +34,8 @@ try {
     'passport',
   ];
   const platforms = ['@nestjs/platform-express', '@nestjs/platform-fastify'];
-  const base = ['reflect-metadata', 'rxjs', 'typescript', '@types/node'];
+  // The last two are for Nest's declarations, because skipLibCheck is off.
+  const base = ['reflect-metadata', 'rxjs', 'typescript', '@types/node', '@types/express', '@types/passport'];
   const wanted = [...peers, ...platforms, ...base].map((name) => `${name}@${version(name)}`);
   writeFileSync(join(place, 'package.json'), JSON.stringify({ name: 'stranger', private: true, type: 'module' }));
   run('npm', ['install', '--no-audit', '--no-fund', '--loglevel=error', ...wanted, tarball], place);

@@ -13,23 +13,29 @@ export function measure({ rounds = 15, say }) {
   const samples = [];
   for (let round = 0; round < rounds; round++) {
     say(`round ${round + 1} of ${rounds}`);
-    samples.push({ peers: cpuOfImporting(peers), both: cpuOfImporting([...peers, name]) });
+    samples.push(cpuOfImports());
   }
   const of = (pick) => spread(samples.map(pick));
-  const row = { peersCpuMs: of((one) => one.peers), addedCpuMs: of((one) => one.both - one.peers) };
+  const row = { peersCpuMs: of((one) => one.peers), addedCpuMs: of((one) => one.library) };
   return { rows: [{ id: 'root', ...row, packages: packagesBeyondPeers() }] };
 }
 
-/** CPU time, in ms, of a fresh process that imports these packages one after the other, as the library resolves them. */
-function cpuOfImporting(packages) {
+/**
+ * CPU time in ms of a fresh process until it has imported the peers, as the library resolves them, and of its import of the
+ * library after that. The difference between two processes has the same median but is four times as noisy.
+ */
+function cpuOfImports() {
   const program = [
-    ...packages.map((each) => `await import(${JSON.stringify(each)});`),
-    'const { user, system } = process.cpuUsage();',
-    'process.stdout.write(String((user + system) / 1_000));',
+    ...peers.map((each) => `await import(${JSON.stringify(each)});`),
+    'const before = process.cpuUsage();',
+    `await import(${JSON.stringify(name)});`,
+    'const added = process.cpuUsage(before);',
+    'const ms = ({ user, system }) => (user + system) / 1_000;',
+    'console.log(JSON.stringify({ peers: ms(before), library: ms(added) }));',
   ].join('\n');
   const [command, args] = onCore(SERVER_CORE, [process.execPath, '--input-type=module', '--eval', program]);
   const env = { ...process.env, NODE_ENV: 'production' };
-  return Number(execFileSync(command, args, { cwd: library, encoding: 'utf8', env }));
+  return JSON.parse(execFileSync(command, args, { cwd: library, encoding: 'utf8', env }));
 }
 
 /** The packages that an installation adds to an app that has the required peers, the library included. */

@@ -22,7 +22,8 @@ const peers = Object.keys(peerDependencies);
 const required = peers.filter((peer) => peerDependenciesMeta[peer]?.optional !== true);
 // Packages of Nest that have the same version as Nest itself.
 const platforms = ['express', 'fastify', 'ws'].map((one) => `@nestjs/platform-${one}`);
-const tools = ['typescript', '@types/node'].map(installed);
+/** The last two are for Nest's declarations, because skipLibCheck is off. */
+const tools = ['typescript', '@types/node', '@types/express', '@types/passport'].map(installed);
 const beside = ['ws', '@types/ws', '@apollo/server', '@as-integrations/express5'].map(installed);
 
 const oldest = required.map((peer) => `${peer}@${of11(peer).slice(1)}`);

@@ -1,8 +1,10 @@
-// Classes and injection tokens are the same objects in every entry point of the packed library.
+// Classes and injection tokens are the same objects in every entry point of the packed library. They have the names and the
+// metadata of their sources, and stack traces name the sources.
 import 'reflect-metadata';
 import assert from 'node:assert/strict';
 import { Module } from '@nestjs/common';
 import { ModuleRef, NestFactory } from '@nestjs/core';
+process.setSourceMapsEnabled(true);
 const [root, kit, dialect] = [
   await import('nestjs-xpay-auth'),
   await import('nestjs-xpay-auth/testing'),
@@ -39,6 +41,7 @@ assert.ok(
   real.get(ModuleRef).get(getXPayInjectionToken(XPayTokenService, 'other'), { strict: false }) instanceof
     XPayTokenService,
 );
+assert.match(failure.stack, /[\\/]src[\\/][\w\\/-]+\.ts:\d+/, 'the stack of a failure names the sources');
 await real.close();
 await upstream.stop();
 
@@ -58,5 +61,13 @@ for (const [name, entry] of shared) assert.equal(entry[name], root[name], name);
 assert.ok(
   shared.some(([, entry]) => entry === dialect),
   'the root still exports the helpers for dialects, until 0.3',
+);
+// Nest prints the names of classes, and injects by the types of constructor parameters.
+for (const [name, value] of [root, kit].flatMap((entry) => Object.entries(entry))) {
+  if (typeof value === 'function' && /^class\b/.test(String(value))) assert.equal(value.name, name);
+}
+assert.deepEqual(
+  Reflect.getMetadata('design:paramtypes', root.XPayAuthGuard).map(({ name }) => name),
+  ['AccessControl'],
 );
 console.log('The entry points share their classes and injection tokens.');
