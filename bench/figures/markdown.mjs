@@ -22,7 +22,7 @@ export const RENDERERS = {
       targets().map(({ what, bound, measured, met }) => [
         what,
         bound,
-        fixed(measured, measured < 10 ? 2 : 0),
+        fixed(measured, Number.isInteger(measured) || measured >= 10 ? 0 : 2),
         met ? 'met' : '**not met**',
       ]),
     ),
