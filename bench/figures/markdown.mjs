@@ -146,11 +146,11 @@ export const RENDERERS = {
   import: ({ rows }) =>
     table(
       ['CPU time, ms', 'importing the peers', 'importing the library adds', 'packages beyond the peers'],
-      rows.map(({ peersCpuMs, addedCpuMs, packages }) => [
+      rows.map(({ peersCpuMs, addedCpuMs, packages, names }) => [
         'the root entry point',
         range(peersCpuMs),
         range(addedCpuMs),
-        `${packages.length}: ${packages.map((each) => `\`${each}\``).join(', ')}`,
+        `${packages}: ${names}`,
       ]),
     ),
 

@@ -17,7 +17,8 @@ export function measure({ rounds = 15, say }) {
   }
   const of = (pick) => spread(samples.map(pick));
   const row = { peersCpuMs: of((one) => one.peers), addedCpuMs: of((one) => one.library) };
-  return { rows: [{ id: 'root', ...row, packages: packagesBeyondPeers() }] };
+  const packages = packagesBeyondPeers();
+  return { rows: [{ id: 'root', ...row, packages: packages.length, names: packages.join(', ') }] };
 }
 
 /**
