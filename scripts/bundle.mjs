@@ -1,7 +1,7 @@
-// Bundles the library from its sources: one file per entry point, and shared files for code that several entry points use, so
-// that a class or an injection token exists once. The declarations beside them are written by tsc, see `npm run build`.
+// Bundles the sources of the library into one JavaScript file per entry point. Code that several entry points use is in shared
+// files, so each class and each injection token exists once. `npm run build` runs tsc first, which writes the declarations.
 import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { isAbsolute, join, resolve } from 'node:path';
 import { rolldown } from 'rolldown';
 
 const library = resolve(import.meta.dirname, '../libs/xpay-auth');
@@ -25,7 +25,7 @@ const bundle = await rolldown({
   transform: { target: 'es2023' },
   resolve: { extensionAlias: { '.js': ['.ts'] } },
   // Packages stay imports. The helpers for decorators are part of the bundle.
-  external: (id) => /^[^./\0]/.test(id) && !id.startsWith('@oxc-project/runtime/'),
+  external: (id) => /^[^.\0]/.test(id) && !isAbsolute(id) && !id.startsWith('@oxc-project/runtime/'),
 });
 const { output } = await bundle.write({
   dir: 'dist',
@@ -36,7 +36,7 @@ const { output } = await bundle.write({
 });
 removeOutdated(new Set(output.map(({ fileName }) => fileName)));
 
-/** Removes what an earlier build has written for other sources. Programs that run from `dist` keep their files until then. */
+/** Removes the files of earlier builds that this build has not written. Runs last, because running programs may load them. */
 function removeOutdated(written) {
   const dist = join(library, 'dist');
   for (const name of readdirSync(dist, { recursive: true }).map((path) => path.replaceAll('\\', '/'))) {
