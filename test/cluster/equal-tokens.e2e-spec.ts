@@ -4,6 +4,7 @@ import { redisStore } from 'nestjs-xpay-auth/redis';
 import { ManualClock, MemoryStore, type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
 import { ADA, APP, type Instance, InstanceFactory } from '../support/cluster.js';
 import { pumped } from '../support/pumped.js';
+import { PATIENT } from '../support/redis-clients.js';
 import { RedisServer } from '../support/redis-server.js';
 import { settled } from '../support/settled.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
@@ -175,8 +176,7 @@ describe('equal upstream tokens on several instances, sharing a Redis', () => {
 
   it('D6 · a logout whose answers are lost is repeated without ending a later login', async () => {
     const { encryptionKeys } = instances;
-    const timeouts = { connectTimeoutMs: 20_000, commandTimeoutMs: 20_000 };
-    const store = redisStore({ url: redis.url, encryptionKeys, ...timeouts });
+    const store = redisStore({ url: redis.url, encryptionKeys, ...PATIENT });
     await using one = await instances.boot({ store });
     await using other = await instances.boot();
     for (const joining of [one, other]) {

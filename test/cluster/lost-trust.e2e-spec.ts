@@ -34,7 +34,7 @@ async function boot(): Promise<Instance> {
 
 const asAda = (secretKey = ADA.secretKey): string => basic(ADA.username, secretKey).authorization;
 
-/** A stranger fails from a new address with every guess, until the budget of the user is used up. */
+/** An attacker fails from a new address with every guess, until the budget of the user is used up. */
 async function useUpBudget({ who }: Instance): Promise<void> {
   for (let i = 0; i < LIMIT; i++) expect(await who(asAda(`guess ${i}`), `198.51.100.${i}`)).toBe('invalid_credentials');
 }
@@ -100,7 +100,7 @@ describe('I5 D9 · after Redis has lost its data', () => {
     expect(await late.who(asAda(), HOME)).toBe(ADA.username);
   });
 
-  it('gives a stranger no further guesses', async () => {
+  it('gives an attacker no further guesses', async () => {
     await using one = await boot();
     await using other = await boot();
     expect(await one.who(asAda(), HOME)).toBe(ADA.username);

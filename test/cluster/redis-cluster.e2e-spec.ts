@@ -5,6 +5,7 @@ import { startXPayEmulator, storeContract } from 'nestjs-xpay-auth/testing';
 import { ADA, APP, InstanceFactory, logins } from '../support/cluster.js';
 import { newKey } from '../support/encryption-keys.js';
 import { freePort } from '../support/free-port.js';
+import { PATIENT } from '../support/redis-clients.js';
 import { RedisServer } from '../support/redis-server.js';
 import { until } from '../support/until.js';
 
@@ -45,7 +46,7 @@ describe('a Redis Cluster of three nodes', () => {
   for (const { title, run } of storeContract('in a Redis Cluster', async () => {
     await flush();
     const encryptionKeys = [{ id: 'k1', key: newKey() }];
-    return { open: () => redisStore({ cluster: cluster(), encryptionKeys }), stop: () => undefined };
+    return { open: () => redisStore({ cluster: cluster(), encryptionKeys, ...PATIENT }), stop: () => undefined };
   })) {
     it(title, run);
   }
@@ -54,7 +55,7 @@ describe('a Redis Cluster of three nodes', () => {
     await flush();
     const encryptionKeys = [{ id: 'k1', key: newKey() }];
     const client = createCluster({ rootNodes: nodes.map(({ url }) => ({ url })) });
-    return { open: () => redisStore({ client, encryptionKeys }), stop: () => undefined };
+    return { open: () => redisStore({ client, encryptionKeys, ...PATIENT }), stop: () => undefined };
   })) {
     it(title, run);
   }
@@ -64,7 +65,9 @@ describe('a Redis Cluster of three nodes', () => {
     await using xpay = await startXPayEmulator({ accounts: [APP, ADA] });
     const instances = new InstanceFactory(xpay, '');
     const boot = () =>
-      instances.boot({ store: redisStore({ cluster: cluster(), encryptionKeys: instances.encryptionKeys }) });
+      instances.boot({
+        store: redisStore({ cluster: cluster(), encryptionKeys: instances.encryptionKeys, ...PATIENT }),
+      });
     await using one = await boot();
     await using other = await boot();
     await using third = await boot();

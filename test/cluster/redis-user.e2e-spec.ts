@@ -4,6 +4,7 @@ import { startXPayEmulator, storeContract } from 'nestjs-xpay-auth/testing';
 import { readFileSync } from 'node:fs';
 import { ADA, APP, InstanceFactory } from '../support/cluster.js';
 import { newKey } from '../support/encryption-keys.js';
+import { PATIENT } from '../support/redis-clients.js';
 import { RedisServer } from '../support/redis-server.js';
 import { until } from '../support/until.js';
 
@@ -31,7 +32,7 @@ describe('S2 · a user of Redis with the rights that docs/scale.md lists', () =>
     await redis.client.flushall();
     const url = await user(RIGHTS);
     const encryptionKeys = [{ id: 'k1', key: newKey() }];
-    return { open: () => redisStore({ url, encryptionKeys }), stop: () => undefined };
+    return { open: () => redisStore({ url, encryptionKeys, ...PATIENT }), stop: () => undefined };
   })) {
     it(title, run);
   }

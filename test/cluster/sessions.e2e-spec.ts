@@ -4,6 +4,7 @@ import { type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ADA, APP, type Instance, InstanceFactory, logins } from '../support/cluster.js';
 import { newKey } from '../support/encryption-keys.js';
+import { PATIENT } from '../support/redis-clients.js';
 import { RedisServer } from '../support/redis-server.js';
 import { basic } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
@@ -28,7 +29,7 @@ const asAda = basic(ADA.username, ADA.secretKey).authorization;
 
 /** An instance with separate keys. */
 const boot = (encryptionKeys: string): Promise<Instance> =>
-  instances.boot({ store: redisStore({ url: redis.url, encryptionKeys }) });
+  instances.boot({ store: redisStore({ url: redis.url, encryptionKeys, ...PATIENT }) });
 
 describe('sessions of all instances', () => {
   it('I10 · a login on one instance is valid on all, with one upstream call', async () => {

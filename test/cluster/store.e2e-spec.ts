@@ -5,7 +5,7 @@ import { ManualClock, MemoryStore, startXPayEmulator, storeContract } from 'nest
 import { APP, InstanceFactory, logins } from '../support/cluster.js';
 import { createClientPool } from 'redis';
 import { newKey } from '../support/encryption-keys.js';
-import { CLIENTS } from '../support/redis-clients.js';
+import { CLIENTS, PATIENT } from '../support/redis-clients.js';
 import { RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
@@ -31,7 +31,7 @@ describe('the contract of a store', () => {
   for (const { title, run } of storeContract('in Redis', async () => {
     await redis.client.flushall();
     const encryptionKeys = [{ id: 'k1', key: newKey() }];
-    return { open: () => redisStore({ url: redis.url, encryptionKeys }), stop: () => undefined };
+    return { open: () => redisStore({ url: redis.url, encryptionKeys, ...PATIENT }), stop: () => undefined };
   })) {
     it(title, run);
   }
@@ -42,7 +42,7 @@ describe.each(Object.entries(CLIENTS))('the contract with %s', (name, connect) =
     await redis.client.flushall();
     const opened: AsyncDisposable[] = [];
     const open = () => {
-      const store = connect(redis.port);
+      const store = connect(redis.port, PATIENT);
       opened.push(store);
       return store;
     };
@@ -67,7 +67,10 @@ describe('S3 · the contract with a client that returns numbers as strings', () 
     await redis.client.flushall();
     const encryptionKeys = [{ id: 'k1', key: newKey() }];
     const redisOptions = { stringNumbers: true };
-    return { open: () => redisStore({ url: redis.url, encryptionKeys, redisOptions }), stop: () => undefined };
+    return {
+      open: () => redisStore({ url: redis.url, encryptionKeys, redisOptions, ...PATIENT }),
+      stop: () => undefined,
+    };
   })) {
     it(title, run);
   }
@@ -77,7 +80,7 @@ describe('S3 · the contract with a client that returns numbers as strings', () 
     const client = new Redis(redis.port, '127.0.0.1', { stringNumbers: true });
     await using xpay = await startXPayEmulator({ accounts: [APP] });
     await using one = await new InstanceFactory(xpay, '').boot({
-      store: redisStore({ client, encryptionKeys: [{ id: 'k1', key: newKey() }] }),
+      store: redisStore({ client, encryptionKeys: [{ id: 'k1', key: newKey() }], ...PATIENT }),
     });
     await one.tokens.getToken();
     expect(logins(xpay)).toBe(1);
@@ -85,7 +88,8 @@ describe('S3 · the contract with a client that returns numbers as strings', () 
   });
 });
 
-const open = (encryptionKeys: string): ReturnType<typeof redisStore> => redisStore({ url: redis.url, encryptionKeys });
+const open = (encryptionKeys: string): ReturnType<typeof redisStore> =>
+  redisStore({ url: redis.url, encryptionKeys, ...PATIENT });
 const entryKeys = (): Promise<string[]> => redis.client.keys('xpay:*:e');
 
 describe('C4 · tampering with the values in Redis', () => {
@@ -205,7 +209,7 @@ describe('C4 · tampering with the values in Redis', () => {
     ['zeros', [{ id: 'k1', key: new Uint8Array(32) }]],
     ['one id twice', `k1:${newKey()},k1:${newKey()}`],
   ])('the boot is rejected with %s, and the message explains how to create a key', (_, encryptionKeys) => {
-    const refusal = (): unknown => redisStore({ url: redis.url, encryptionKeys });
+    const refusal = (): unknown => redisStore({ url: redis.url, encryptionKeys, ...PATIENT });
     expect(refusal).toThrow(/XPAY_ENCRYPTION_KEYS.*randomBytes\(32\)/);
     if (typeof encryptionKeys === 'string' && encryptionKeys.length > 8) {
       expect(refusal).not.toThrow(new RegExp(encryptionKeys.slice(3, 20).replace(/[+*/]/g, '.')));

@@ -184,7 +184,7 @@ describe('C3 · outbound without the store', () => {
   it('uses the newest token after Redis was killed and restarted, with one upstream call for all instances', async () => {
     xpay.tokenLifeMs = 4_000;
     await using own = await RedisServer.start();
-    // An instance with a short deadline logs in by itself when a busy machine delays this Redis.
+    // An instance with a short deadline logs in without the others when a busy machine delays this Redis.
     const patient = new InstanceFactory(xpay, own.url);
     await using one = await patient.boot();
     await using other = await patient.boot();

@@ -21,6 +21,7 @@ import {
 import { redisStore } from 'nestjs-xpay-auth/redis';
 import { startGiftStreamEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
 import { newKey } from '../support/encryption-keys.js';
+import { PATIENT } from '../support/redis-clients.js';
 import { RedisServer } from '../support/redis-server.js';
 import { basic, platforms, startApp } from '../support/start-app.js';
 
@@ -140,7 +141,7 @@ it('I14 · on one Redis, each instance uses only its store prefix', async () => 
   await using xpay = await startXPayEmulator({ accounts: [{ ...ours, scopes: ['tme_user'] }, adaPay] });
   await using gift = await startGiftStreamEmulator({ accounts: [oursAtGift, adaGift] });
   const encryptionKeys = `k1:${newKey()}`;
-  const store = (prefix: string) => redisStore({ client: redis.client, encryptionKeys, prefix });
+  const store = (prefix: string) => redisStore({ client: redis.client, encryptionKeys, prefix, ...PATIENT });
   const options = { name: 'pay', baseUrl: xpay.url, credentials: ours, store: store('pay:') };
   const dialect = giftStream({ scopes: ['gifts:give'] });
   const giftOptions = { name: 'gift', dialect, baseUrl: gift.url, credentials: oursAtGift, store: store('gift:') };

@@ -11,6 +11,7 @@ import {
 import { redisStore } from 'nestjs-xpay-auth/redis';
 import type { XPayEmulator } from 'nestjs-xpay-auth/testing';
 import { newKey } from './encryption-keys.js';
+import { PATIENT } from './redis-clients.js';
 
 export const APP = { username: 'app@example.test', secretKey: 'app-secret-27182818' };
 export const ADA = { username: 'ada@example.test', secretKey: 'ada-secret-key', scopes: ['tme_user'] };
@@ -41,8 +42,7 @@ export class InstanceFactory {
     const { encryptionKeys } = this;
     // Fifty instances share two cores here, so a direct connection has long timeouts. A connection through a proxy has short ones,
     // because a test may cut it.
-    const timeouts =
-      redisUrl === this.redisUrl ? { connectTimeoutMs: 20_000, commandTimeoutMs: 20_000 } : { commandTimeoutMs: 300 };
+    const timeouts = redisUrl === this.redisUrl ? PATIENT : { commandTimeoutMs: 300 };
     const store = options.store ?? redisStore({ url: redisUrl, encryptionKeys, ...timeouts });
     const lines: string[] = [];
     const log = (line: unknown): void => void lines.push(String(line));

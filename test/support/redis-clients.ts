@@ -9,6 +9,9 @@ type StoreSettings = Partial<Omit<RedisStoreOptions, 'url' | 'client' | 'cluster
 /** Opens a store on the server at this port of loopback. */
 export type OpenStore = (port: number, settings?: StoreSettings) => Store & AsyncDisposable;
 
+/** Deadlines for a server that stays available, so that a busy machine does not make the store unavailable. */
+export const PATIENT = { connectTimeoutMs: 20_000, commandTimeoutMs: 20_000 };
+
 const encryptionKeys = [{ id: 'k1', key: newKey() }];
 
 /** The ways to connect a store: with a separate connection, or with a client of the app. All of them share one key. */
