@@ -38,5 +38,5 @@ export default {
   // collecting garbage.
   workerIdleMemoryLimit: '800MB',
   testSequencer: '<rootDir>/test/support/longest-first.mjs',
-  testTimeout: 30_000,
+  testTimeout: 120_000,
 };

@@ -31,11 +31,10 @@ const rows: readonly Row[] = [
 ];
 
 describe.each(platforms)('failures of the upstream on %s', (platform) => {
-  it('I6 · accepts a user name of 1,024 characters from the upstream, and no longer one', async () => {
-    const accounts = [1_024, 1_025].map((length) => ({ username: 'x'.repeat(length), secretKey: 'key', scopes: [] }));
-    await using app = await startInbound(platform, { accounts });
-    const statuses = accounts.map(({ username, secretKey }) => app.status('/me', basic(username, secretKey)));
-    expect(await Promise.all(statuses)).toEqual([200, 502]);
+  it('I6 · accepts a user name of 4,096 bytes from the upstream, as long as the one that a caller may present', async () => {
+    const account = { username: 'ä'.repeat(2_048), secretKey: 'key', scopes: [] };
+    await using app = await startInbound(platform, { accounts: [account] });
+    expect(await app.status('/me', basic(account.username, account.secretKey))).toBe(200);
   });
 
   it.each(rows)('I6 · %s: %#', async (_what, fault, status, errorCode) => {

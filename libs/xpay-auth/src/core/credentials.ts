@@ -123,6 +123,7 @@ export function flawOf(credentials: Credentials): CredentialsFlaw | undefined {
   return username === '' || secretKey === '' ? 'empty' : undefined;
 }
 
-function isTooLong(field: string): boolean {
+/** Whether a username or a secret has more than 4,096 bytes in UTF-8. */
+export function isTooLong(field: string): boolean {
   return field.length > LONGEST_FIELD_BYTES || Buffer.byteLength(field) > LONGEST_FIELD_BYTES;
 }

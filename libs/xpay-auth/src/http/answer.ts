@@ -1,4 +1,5 @@
 import { MIMEType } from 'node:util';
+import { isTooLong } from '../core/credentials.js';
 import { XPayAuthError } from '../core/errors.js';
 import { isAbsent, isObject, parseObject } from '../core/json-object.js';
 import type { UpstreamAnswer } from '../core/ports.js';
@@ -52,19 +53,13 @@ export function isScopeList(value: unknown): value is readonly string[] {
   );
 }
 
-const MAX_NAME_LENGTH = 1_024;
-
 /**
- * Whether this is a username: not empty, at most 1,024 characters, because it is kept and sent with every principal, and
- * without characters that could forge a line of a log or a header.
+ * Whether this is a username: not empty, not longer than the username of credentials may be, because it is kept and sent with
+ * every principal, and without characters that could forge a line of a log or a header.
  */
 export function isName(value: unknown): value is string {
   return (
-    typeof value === 'string' &&
-    value !== '' &&
-    value.length <= MAX_NAME_LENGTH &&
-    !/\p{Cc}/u.test(value) &&
-    value.isWellFormed()
+    typeof value === 'string' && value !== '' && !isTooLong(value) && !/\p{Cc}/u.test(value) && value.isWellFormed()
   );
 }
 

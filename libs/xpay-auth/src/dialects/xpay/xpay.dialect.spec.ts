@@ -259,6 +259,7 @@ describe('xPay.stream: authentication', () => {
       'with an empty token': inData({ access_token: '' }),
       'to nobody': inData({ user: { username: '', scopes: ['tme_user'] } }),
       'to a name that forges a line of the log': inData({ user: { username: 'a\nb', scopes: ['tme_user'] } }),
+      'to a name of 4,097 bytes': inData({ user: { username: 'x'.repeat(4_097), scopes: [] } }),
       'with scopes that are a text': inData({ user: { username: 'eve', scopes: 'tme_admin' } }),
       'with scopes that are numbers': inData({ user: { username: 'eve', scopes: [1] } }),
       'with 101 scopes': inData({ user: { username: 'eve', scopes: Array.from({ length: 101 }, (_, i) => `s${i}`) } }),
