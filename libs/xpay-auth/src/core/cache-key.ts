@@ -54,3 +54,47 @@ export class KeyedDigest {
     return hash('sha256', this.#key + text, 'binary');
   }
 }
+
+/** The last `Authorization` line of a connection. */
+interface LastLine {
+  /** `undefined` for good once the connection has carried two different lines. */
+  digest: string | undefined;
+  /** The line itself, while it is that of an authenticated caller. */
+  text: string | undefined;
+}
+
+/**
+ * The digests of `Authorization` lines. A connection whose caller was authenticated is recognised by an equal line, without
+ * another digest. A connection that has carried two different lines is shared, and is never recognised again: otherwise the
+ * time of an answer would depend on the line of another caller. Threat model: docs/decisions/0010.
+ */
+export class ConnectionDigests {
+  /** Not a property of the connection, so that nothing else can read or print a line. */
+  readonly #lastLines = new WeakMap<object, LastLine>();
+
+  constructor(private readonly digest: KeyedDigest) {}
+
+  /** @param connection `undefined` computes the digest every time */
+  of(text: string, connection: object | undefined): string {
+    if (connection === undefined) return this.digest.of(text);
+    const last = this.#lastLines.get(connection);
+    // The first unequal line ends this comparison for good, so it reveals nothing to callers who share the connection.
+    if (last?.text === text && last.digest !== undefined) return last.digest;
+    const digest = this.digest.of(text);
+    if (last === undefined) this.#lastLines.set(connection, { digest, text: undefined });
+    else if (last.digest !== digest) last.digest = last.text = undefined;
+    return digest;
+  }
+
+  /** The caller of this line is authenticated. */
+  keep(text: string, digest: string, connection: object | undefined): void {
+    const last = connection && this.#lastLines.get(connection);
+    if (last?.digest === digest) last.text = text;
+  }
+
+  /** The caller of the last line is not, or no longer, authenticated. */
+  drop(connection: object | undefined): void {
+    const last = connection && this.#lastLines.get(connection);
+    if (last !== undefined) last.text = undefined;
+  }
+}

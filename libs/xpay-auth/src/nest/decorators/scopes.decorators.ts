@@ -1,11 +1,11 @@
 import { UseGuards, applyDecorators } from '@nestjs/common';
 import type { Scope } from '../../core/principal.js';
-import { ScopesGuard, XPayAuthGuard } from '../guards/xpay-auth.guard.js';
+import { XPayAuthGuard } from '../guards/xpay-auth.guard.js';
 import { type MarkDecorator, declareRequirement, declareInstance, scopesOf } from './route-decorator.js';
 import type { DeclaredRequirement } from '../requirement/requirement.js';
 
 /**
- * Accepts callers who hold all of these scopes. Also adds the guards, so a decorated route is never open. On a class, it applies
+ * Accepts callers who hold all of these scopes. Also adds the guard, so a decorated route is never open. On a class, it applies
  * to every method that has no access decorator. Throws `configuration` when it is evaluated without a scope.
  *
  * ```ts
@@ -43,13 +43,13 @@ export function Public(): MarkDecorator {
 
 /**
  * Names the instance that decides about callers of this class or method. On a method, it replaces that of the class. Without
- * `@UseXPay`, the unnamed instance decides. Also adds the guards: without another decorator, every valid caller of the named
+ * `@UseXPay`, the unnamed instance decides. Also adds the guard: without another decorator, every valid caller of the named
  * instance is accepted.
  */
 export function UseXPay(name: string): MarkDecorator {
-  return applyDecorators(declareInstance(name), UseGuards(XPayAuthGuard, ScopesGuard));
+  return applyDecorators(declareInstance(name), UseGuards(XPayAuthGuard));
 }
 
 function guarded(declared: DeclaredRequirement): MarkDecorator {
-  return applyDecorators(declareRequirement(declared), UseGuards(XPayAuthGuard, ScopesGuard));
+  return applyDecorators(declareRequirement(declared), UseGuards(XPayAuthGuard));
 }

@@ -8,7 +8,7 @@ import { requirementOf } from '../requirement/requirement.js';
 import { callerOf } from '../contexts/contexts.js';
 import { type UpgradeRequest, handshakeOf } from '../contexts/handshakes.js';
 import { disconnect, isDisconnected, onDisconnect } from '../contexts/socket.context.js';
-import { AccessControl, authenticate, authorize } from './xpay-auth.guard.js';
+import { AccessControl, authenticate } from './xpay-auth.guard.js';
 
 /** Number of checks of an open socket in each verification period. The cache answers them until the period ends. */
 const CHECKS_PER_PERIOD = 8;
@@ -79,7 +79,6 @@ export class XPayHandshake implements OnModuleDestroy {
     const host = new ExecutionContextHost([client, undefined], ...handlerOf(gateway));
     host.setType('ws');
     await this.access.decide(host, authenticate);
-    await this.access.decide(host, authorize);
     return callerOf(host);
   }
 

@@ -27,8 +27,8 @@ type Step = (
   instance: XPayInstance,
 ) => true | Promise<true>;
 
-/** Authenticates the caller. Returns without a promise when the caller is cached. */
-export const authenticate: Step = (host, context, { access }, instance) => {
+/** Authenticates the caller and checks the scopes. Returns without a promise when the caller is cached. */
+export const authenticate: Step = (host, context, requirement, instance) => {
   const { options, issuer, strategy } = instance;
   const { name, verification } = options;
   const decision = decideOnce(context.operationOf(host), { name, issuer }, () =>
@@ -36,12 +36,12 @@ export const authenticate: Step = (host, context, { access }, instance) => {
   );
   const accept = (caller: Principal | undefined): true => {
     context.accept?.(host, caller, verification.stripCredentials);
-    return true;
+    return authorizeCaller(caller, host, context, requirement, instance);
   };
   if (!(decision instanceof Promise)) return accept(decision);
   return decision.then(accept, (thrown: unknown) => {
     const isAnonymous = thrown instanceof XPayAuthError && thrown.code === 'missing_credentials';
-    if (isAnonymous && access === 'optional') return accept(undefined);
+    if (isAnonymous && requirement.access === 'optional') return accept(undefined);
     // The strategy records every other rejection, but it does not know whether the route accepts anonymous callers.
     if (isAnonymous && host.getType() === 'http')
       instance.instrumentation.record({ type: 'refused', code: thrown.code });
@@ -49,11 +49,20 @@ export const authenticate: Step = (host, context, { access }, instance) => {
   });
 };
 
-/** Checks the scopes. Accepts only a caller that this instance authenticated for this operation. */
-export const authorize: Step = (host, context, { access, all, any }, { options, issuer, audit }) => {
-  // `@OptionalAuth()` requires no scopes.
+/** Checks the scopes of the caller that was authenticated before for this operation. */
+const authorize: Step = (host, context, requirement, instance) =>
+  authorizeCaller(decided(context.operationOf(host), instance.options.name), host, context, requirement, instance);
+
+/** Accepts only a caller of this instance whose scopes meet the requirement. */
+function authorizeCaller(
+  caller: Principal | undefined,
+  host: ExecutionContext,
+  context: RequestContext,
+  { access, all, any }: Requirement,
+  { issuer, audit }: XPayInstance,
+): true {
+  // `@OptionalAuth()` accepts anonymous callers and names no scope.
   if (access === 'optional') return true;
-  const caller = decided(context.operationOf(host), options.name);
   if (!Principal.isIssuedBy(issuer, caller)) {
     throw new XPayAuthError('missing_credentials', 'No XPayAuthGuard of this instance authenticated a caller');
   }
@@ -62,7 +71,7 @@ export const authorize: Step = (host, context, { access, all, any }, { options, 
   const { address } = addressOf(context.requestOf(host));
   audit({ type: 'denied', username: caller.username, address, requiredScopes });
   throw new XPayAuthError('insufficient_scope', `The caller lacks ${requiredScopes.join(' ')}`, { requiredScopes });
-};
+}
 
 /**
  * Writes an audit event when a handler rejects its authenticated caller with `insufficient_scope` or `invalid_request`. A handler
@@ -168,7 +177,10 @@ function describe(failure: XPayAuthError): string {
   return `${failure.code}: ${failure.message}${references.join('')}`;
 }
 
-/** Authenticates the caller. `@CurrentUser()` returns the `Principal`. On HTTP it is also in `request.user`. */
+/**
+ * Authenticates the caller, and checks the scopes that the decorators of the route require. Checks the scopes for every operation,
+ * also for a cached caller. `@CurrentUser()` returns the `Principal`. On HTTP it is also in `request.user`.
+ */
 @Injectable()
 export class XPayAuthGuard implements CanActivate {
   /** @hidden */
@@ -181,7 +193,8 @@ export class XPayAuthGuard implements CanActivate {
 }
 
 /**
- * Authorizes the caller. Checks the scopes for every operation, also for a cached caller. Accepts only a caller that the
+/**
+ * Checks the scopes only, for routes whose caller Passport's `AuthGuard('xpay')` authenticates. Accepts only a caller that the
  * instance of the route has authenticated for this operation.
  */
 @Injectable()

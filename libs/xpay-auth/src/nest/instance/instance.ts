@@ -1,7 +1,7 @@
 import { HttpService } from '@nestjs/axios';
 import { Logger } from '@nestjs/common';
 import { hostname } from 'node:os';
-import { KeyedDigest, lengthPrefixed } from '../../core/cache-key.js';
+import { ConnectionDigests, KeyedDigest, lengthPrefixed } from '../../core/cache-key.js';
 import type { AuditSink } from '../../core/audit-events.js';
 import { configurationError } from '../../core/errors.js';
 import type { Store, StoreNotice } from '../../core/store.js';
@@ -174,6 +174,8 @@ export function createInstance(
     ...common,
     realm: verification.realm,
     reader: new CallerReader(verification.extractors),
+    digests: new ConnectionDigests(digest),
+    cachePerConnection: verification.cachePerConnection,
     verifier,
     sessions,
     onUntrustedProxy: () => {

@@ -111,12 +111,7 @@ function defineModule(beside: XPayAuthInstanceOptions, source: OptionsSource): D
         },
       },
       ...services,
-      ...(globalGuards
-        ? [
-            { provide: APP_GUARD, useExisting: XPayAuthGuard },
-            { provide: APP_GUARD, useExisting: ScopesGuard },
-          ]
-        : []),
+      ...(globalGuards ? [{ provide: APP_GUARD, useExisting: XPayAuthGuard }] : []),
     ],
     exports: services.map(({ provide }) => provide),
   };

@@ -112,6 +112,7 @@ const ROWS: Record<OptionPath, Row> = {
       queueTimeoutMs: 5_000,
       staleIfErrorMs: 0,
       share: false,
+      cachePerConnection: true,
       extractors: ['basic', 'bearer'],
       realm: 'xpay',
       stripCredentials: false,
@@ -143,6 +144,11 @@ const ROWS: Record<OptionPath, Row> = {
     says: 'verification.staleIfErrorMs: NaN is not allowed; expected number',
   },
   'verification.share': { default: false, bad: 'yes', says: notBoolean('verification.share') },
+  'verification.cachePerConnection': {
+    default: true,
+    bad: 'yes',
+    says: notBoolean('verification.cachePerConnection'),
+  },
   'verification.extractors': {
     default: ['basic', 'bearer'],
     bad: ['cookie'],

@@ -180,6 +180,11 @@ export interface VerificationOptions {
    */
   share?: boolean;
   /**
+   * Keep the last `Authorization` line of each connection in memory, so that the requests of a cached caller on one connection
+   * cost no digest. A connection that has carried two different lines is excluded for as long as it is open. @default true
+   */
+  cachePerConnection?: boolean;
+  /**
    * Accepted ways to present credentials. @default ['basic', 'bearer']
    */
   extractors?: readonly ('basic' | 'bearer' | CredentialsExtractor)[];

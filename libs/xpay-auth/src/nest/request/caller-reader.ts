@@ -103,16 +103,27 @@ export function authorizationOf(request: IncomingRequest): string | undefined {
   return request.headers.authorization;
 }
 
+/** Returns what carries the requests of one peer: a connection, or with HTTP/2 its session; `undefined` where none is known. */
+export function connectionOf(request: IncomingRequest): object | undefined {
+  const { stream, socket } = nodeRequestOf(request) as { stream?: { session?: unknown } | null; socket?: unknown };
+  const connection = stream?.session ?? socket;
+  return typeof connection === 'object' && connection !== null ? connection : undefined;
+}
+
 /** Counts the `Authorization` lines. Node's `headers` has only the first one. */
 function countAuthorizationLines(request: IncomingRequest): number {
-  // In this order, because reading the missing `raw` of an Express request takes as long as reading all the lines.
-  const lines = request.rawHeaders ?? request.raw?.rawHeaders ?? [];
+  const lines = nodeRequestOf(request).rawHeaders ?? [];
   let count = 0;
   for (let i = 0; i < lines.length; i += 2) {
     const name = lines[i];
     if (name?.length === 13 && name.toLowerCase() === 'authorization') count++;
   }
   return count;
+}
+
+/** Returns Node's request. Checks `rawHeaders` first, because reading the missing `raw` of an Express request is slow. */
+function nodeRequestOf(request: IncomingRequest): Pick<IncomingRequest, 'rawHeaders' | 'socket'> {
+  return request.rawHeaders === undefined ? (request.raw ?? request) : request;
 }
 
 /** Removes the credentials from a request, so that no controller, log or proxied call repeats them. */

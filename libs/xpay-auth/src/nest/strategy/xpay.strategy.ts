@@ -3,7 +3,7 @@ import passport from 'passport';
 import { Strategy } from 'passport-custom';
 import { type ChallengeContext, challengeFor } from '../../core/challenge.js';
 import type { Clock } from '../../core/clock.js';
-import type { KeyedDigest } from '../../core/cache-key.js';
+import type { ConnectionDigests } from '../../core/cache-key.js';
 import { type XPayAuthError, asXPayAuthError } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
 import type { Instrumentation } from '../../core/instrumentation.js';
@@ -15,6 +15,7 @@ import {
   type CallerReader,
   type Presented,
   type PresentedSecret,
+  connectionOf,
   disconnectOf,
   isFromScript,
   schemeOf,
@@ -31,13 +32,17 @@ export interface XPayStrategyParts {
   readonly realm: string;
   readonly reader: CallerReader;
   readonly clock: Clock;
-  readonly digest: KeyedDigest;
+  readonly digests: ConnectionDigests;
+  /** Whether a connection is recognised by its last `Authorization` line. */
+  readonly cachePerConnection: boolean;
   readonly verifier: CredentialVerifier;
   readonly sessions: Sessions;
   readonly audit: AuditSink;
   readonly onUntrustedProxy: () => void;
   readonly instrumentation: Instrumentation;
 }
+
+type AuthorizationLine = NonNullable<ReceivedCredentials['header']>;
 
 /** The methods that Passport adds to a strategy, without Express' request types. */
 interface PassportDoor {
@@ -80,21 +85,35 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
    * of the upstream.
    */
   validate(request: IncomingRequest): Principal | Promise<Principal> {
-    const { clock, digest, reader, verifier, sessions } = this.#parts;
+    const { cachePerConnection, digests, reader } = this.#parts;
     const text = reader.headerOnly ? soleAuthorizationOf(request) : undefined;
     if (text === undefined) return this.#validateSlowly(request);
-    const header = { text, digest: digest.of(text) };
-    if (text.startsWith('Bearer ')) {
-      return (reader.takesBearer ? sessions.recall(header.digest) : undefined) ?? this.#validateSlowly(request);
+    const connection = cachePerConnection ? connectionOf(request) : undefined;
+    const header = { text, digest: digests.of(text, connection) };
+    const principal = text.startsWith('Bearer ') ? this.#recallSession(header) : this.#recallCaller(request, header);
+    if (principal === undefined) {
+      digests.drop(connection);
+      return this.#validateSlowly(request, header);
     }
+    digests.keep(text, header.digest, connection);
+    return principal;
+  }
+
+  #recallSession({ digest }: AuthorizationLine): Principal | undefined {
+    const { reader, sessions } = this.#parts;
+    return reader.takesBearer ? sessions.recall(digest) : undefined;
+  }
+
+  /** Returns the principal of a cached caller, and starts the renewal if it is due. */
+  #recallCaller(request: IncomingRequest, header: AuthorizationLine): Principal | undefined {
+    const { clock, reader, verifier } = this.#parts;
     const now = clock.monotonic();
     const caller = verifier.recall(header.digest, now);
-    if (caller === undefined) return this.#validateSlowly(request, header);
-    if (now >= caller.renewFrom) {
+    if (caller !== undefined && now >= caller.renewFrom) {
       const presented = reader.read(request);
       if (!('token' in presented)) verifier.renew(caller, this.#receive(request, presented, header));
     }
-    return caller.principal;
+    return caller?.principal;
   }
 
   /** Returns the values from which the challenge of a 401 to this request is built. @internal */
@@ -148,7 +167,7 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
     return { use: () => undefined };
   }
 
-  async #validateSlowly(request: IncomingRequest, header?: ReceivedCredentials['header']): Promise<Principal> {
+  async #validateSlowly(request: IncomingRequest, header?: AuthorizationLine): Promise<Principal> {
     const { verifier, sessions } = this.#parts;
     let presented: Presented | undefined;
     try {
@@ -167,7 +186,7 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
   #receive(
     request: IncomingRequest,
     { scheme, credentials }: PresentedSecret,
-    header: ReceivedCredentials['header'],
+    header: AuthorizationLine | undefined,
   ): ReceivedCredentials {
     const address = this.countedAddressOf(request);
     return { scheme, credentials, address, header, onDisconnect: disconnectOf(request) };
