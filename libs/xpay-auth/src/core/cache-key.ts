@@ -55,12 +55,20 @@ export class KeyedDigest {
   }
 }
 
-/** The last `Authorization` line of a connection. */
-interface LastLine {
-  /** `undefined` for good once the connection has carried two different lines. */
+/** What a connection has carried. */
+interface ConnectionLines {
+  /** Digest of every line so far; `undefined` for good once the connection has carried two different lines. */
   digest: string | undefined;
-  /** The line itself, while it is that of an authenticated caller. */
-  text: string | undefined;
+  /** The line, while its caller is authenticated. */
+  line: AuthorizationLine | undefined;
+}
+
+/** An `Authorization` line, and its digest. */
+export interface AuthorizationLine {
+  readonly text: string;
+  readonly digest: string;
+  /** `undefined` where the connection is not known. */
+  readonly connection?: ConnectionLines | undefined;
 }
 
 /**
@@ -69,32 +77,31 @@ interface LastLine {
  * time of an answer would depend on the line of another caller. Threat model: docs/decisions/0010.
  */
 export class ConnectionDigests {
-  /** Not a property of the connection, so that nothing else can read or print a line. */
-  readonly #lastLines = new WeakMap<object, LastLine>();
+  /** Not a property of the connection, so that no other code can read or print a line. */
+  readonly #connections = new WeakMap<object, ConnectionLines>();
 
   constructor(private readonly digest: KeyedDigest) {}
 
-  /** @param connection `undefined` computes the digest every time */
-  of(text: string, connection: object | undefined): string {
-    if (connection === undefined) return this.digest.of(text);
-    const last = this.#lastLines.get(connection);
-    // The first unequal line ends this comparison for good, so it reveals nothing to callers who share the connection.
-    if (last?.text === text && last.digest !== undefined) return last.digest;
+  /** @param key the connection; `undefined` computes the digest every time */
+  lineOf(text: string, key: object | undefined): AuthorizationLine {
+    if (key === undefined) return { text, digest: this.digest.of(text) };
+    let connection = this.#connections.get(key);
+    // A connection that fails this comparison with another line is never compared again.
+    if (connection?.line?.text === text) return connection.line;
     const digest = this.digest.of(text);
-    if (last === undefined) this.#lastLines.set(connection, { digest, text: undefined });
-    else if (last.digest !== digest) last.digest = last.text = undefined;
-    return digest;
+    if (connection === undefined) this.#connections.set(key, (connection = { digest, line: undefined }));
+    else if (connection.digest !== digest) connection.digest = connection.line = undefined;
+    return { text, digest, connection };
   }
+}
 
-  /** The caller of this line is authenticated. */
-  keep(text: string, digest: string, connection: object | undefined): void {
-    const last = connection && this.#lastLines.get(connection);
-    if (last?.digest === digest) last.text = text;
-  }
+/** Recognises the connection by this line from now on, unless the connection is shared. Its caller is authenticated. */
+export function keepLine(line: AuthorizationLine): void {
+  const { connection, digest } = line;
+  if (connection?.digest === digest) connection.line = line;
+}
 
-  /** The caller of the last line is not, or no longer, authenticated. */
-  drop(connection: object | undefined): void {
-    const last = connection && this.#lastLines.get(connection);
-    if (last !== undefined) last.text = undefined;
-  }
+/** Forgets the line of this connection. Its caller is not, or no longer, authenticated. */
+export function dropLine({ connection }: AuthorizationLine): void {
+  if (connection !== undefined) connection.line = undefined;
 }

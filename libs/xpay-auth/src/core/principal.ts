@@ -84,11 +84,9 @@ export interface ScopeRequirement {
 }
 
 /** Whether the scopes in `held` meet the requirement. The comparison is exact and case-sensitive. */
-export function meets(held: readonly string[], required: ScopeRequirement): boolean {
-  return (
-    required.all.every((scope) => held.includes(scope)) &&
-    (required.any.length === 0 || required.any.some((scope) => held.includes(scope)))
-  );
+export function meets(held: readonly string[], { all, any }: ScopeRequirement): boolean {
+  for (const scope of all) if (!held.includes(scope)) return false;
+  return any.length === 0 || any.some((scope) => held.includes(scope));
 }
 
 /** Returns the scopes in `held` and all scopes that they imply. */

@@ -1,5 +1,6 @@
 import type { Attempted, AuditSink } from '../core/audit-events.js';
 import type { Callers, OnLeave } from '../async/promises.js';
+import type { AuthorizationLine } from '../core/cache-key.js';
 import type { Credentials } from '../core/credentials.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { Grant, Purpose } from '../core/ports.js';
@@ -14,7 +15,7 @@ export interface ReceivedCredentials {
   /** The client's address, for counting attempts; `undefined` when they are not counted by address. */
   readonly address: string | undefined;
   /** The `Authorization` header that was read already, and its digest. */
-  readonly header?: { readonly text: string; readonly digest: string } | undefined;
+  readonly header?: AuthorizationLine | undefined;
   /** Reports that the client has disconnected; `undefined` where that is not known. */
   readonly onDisconnect?: OnLeave | undefined;
 }

@@ -30,12 +30,10 @@ type Step = (
 /** Authenticates the caller and checks the scopes. Returns without a promise when the caller is cached. */
 export const authenticate: Step = (host, context, requirement, instance) => {
   const { options, issuer, strategy } = instance;
-  const { name, verification } = options;
-  const decision = decideOnce(context.operationOf(host), { name, issuer }, () =>
-    strategy.validate(context.requestOf(host)),
-  );
+  const decider = { name: options.name, issuer };
+  const decision = decideOnce(context.operationOf(host), decider, () => strategy.validate(context.requestOf(host)));
   const accept = (caller: Principal | undefined): true => {
-    context.accept?.(host, caller, verification.stripCredentials);
+    context.accept?.(host, caller, options.verification.stripCredentials);
     return authorizeCaller(caller, host, context, requirement, instance);
   };
   if (!(decision instanceof Promise)) return accept(decision);
@@ -58,16 +56,16 @@ function authorizeCaller(
   caller: Principal | undefined,
   host: ExecutionContext,
   context: RequestContext,
-  { access, all, any }: Requirement,
+  requirement: Requirement,
   { issuer, audit }: XPayInstance,
 ): true {
   // `@OptionalAuth()` accepts anonymous callers and names no scope.
-  if (access === 'optional') return true;
+  if (requirement.access === 'optional') return true;
   if (!Principal.isIssuedBy(issuer, caller)) {
     throw new XPayAuthError('missing_credentials', 'No XPayAuthGuard of this instance authenticated a caller');
   }
-  if (meets(caller.scopes, { all, any })) return true;
-  const requiredScopes = [...all, ...any];
+  if (meets(caller.scopes, requirement)) return true;
+  const requiredScopes = [...requirement.all, ...requirement.any];
   const { address } = addressOf(context.requestOf(host));
   audit({ type: 'denied', username: caller.username, address, requiredScopes });
   throw new XPayAuthError('insufficient_scope', `The caller lacks ${requiredScopes.join(' ')}`, { requiredScopes });
@@ -94,11 +92,19 @@ function auditRejection(failure: XPayAuthError, host: ArgumentsHost, instances: 
   }
 }
 
+/** A handler of a class, its requirement, and the instance that decides. */
+interface Route {
+  readonly controller: object;
+  readonly requirement: Requirement;
+  readonly instance: XPayInstance | undefined;
+}
+
 /** Decides whether a caller may run an operation, the same way in every context. Guards, filter and handshake use it. */
 @Injectable()
 export class AccessControl implements OnModuleInit {
   readonly #logger = new Logger('XPayAuth');
-  readonly #instances = new WeakMap<Requirement, XPayInstance>();
+  /** By handler, the route that was used last: subclasses share the handlers that they inherit. */
+  readonly #routes = new WeakMap<object, Route>();
 
   constructor(
     @Inject(XPayInstances) private readonly instances: XPayInstances,
@@ -135,19 +141,28 @@ export class AccessControl implements OnModuleInit {
    * step does. Throws Nest's exception for the context, with the `XPayAuthError` as its cause.
    */
   decide(host: ExecutionContext, step: Step): true | Promise<true> {
-    const requirement = requirementOf(host.getClass(), host.getHandler());
-    if (requirement.access === 'public') return true;
-    let instance = this.#instances.get(requirement);
+    let instance: XPayInstance | undefined;
     try {
-      if (instance === undefined)
-        this.#instances.set(requirement, (instance = this.instances.get(requirement.instance)));
-      const decider = instance;
-      const outcome = step(host, contextOf(host), requirement, decider);
+      const route = this.#routeOf(host.getClass(), host.getHandler());
+      ({ instance } = route);
+      if (instance === undefined) return true;
+      const outcome = step(host, contextOf(host), route.requirement, instance);
       if (outcome === true) return true;
-      return outcome.catch((thrown: unknown) => this.#throw(thrown, host, decider));
+      return outcome.catch((thrown: unknown) => this.#throw(thrown, host, instance));
     } catch (thrown) {
       return this.#throw(thrown, host, instance);
     }
+  }
+
+  /** A public route has no instance. Throws `configuration` where the instance of another route does not exist. */
+  #routeOf(controller: object, handler: object): Route {
+    const last = this.#routes.get(handler);
+    if (last?.controller === controller) return last;
+    const requirement = requirementOf(controller, handler);
+    const instance = requirement.access === 'public' ? undefined : this.instances.get(requirement.instance);
+    const route = { controller, requirement, instance };
+    this.#routes.set(handler, route);
+    return route;
   }
 
   #throw(thrown: unknown, host: ArgumentsHost, instance: XPayInstance | undefined): Promise<never> {

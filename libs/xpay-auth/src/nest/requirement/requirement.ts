@@ -61,7 +61,7 @@ class Existing {
   }
 }
 
-/** One decision about an operation, and those of other instances. */
+/** The decision of one instance about an operation, and those of the others. */
 interface Decided {
   readonly name: string;
   decision: Decision | undefined;
@@ -82,13 +82,9 @@ class Decisions extends Existing {
     return last;
   }
 
-  static set(operation: object, name: string, decision: Decision | undefined): void {
-    const present = Decisions.of(operation, name);
-    if (present !== undefined) present.decision = decision;
-    else {
-      const decisions = #last in operation ? operation : new Decisions(operation);
-      decisions.#last = { name, decision, others: decisions.#last };
-    }
+  static add(operation: object, name: string, decision: Decision): Decided {
+    const decisions = #last in operation ? operation : new Decisions(operation);
+    return (decisions.#last = { name, decision, others: decisions.#last });
   }
 }
 
@@ -105,20 +101,19 @@ const acceptedByPassport = new WeakMap<object, Principal>();
  */
 export function decideOnce(
   operation: object,
-  instance: { readonly name: string; readonly issuer: symbol },
+  { name, issuer }: { readonly name: string; readonly issuer: symbol },
   decide: () => Decision,
 ): Decision {
-  const { name, issuer } = instance;
   const present = Decisions.of(operation, name)?.decision;
   // Passport has one registry for the process, so another app's strategy may have recorded its principal here.
   if (present instanceof Promise || Principal.isIssuedBy(issuer, present)) return present;
   const decision = decide();
-  Decisions.set(operation, name, decision);
+  const decided = Decisions.add(operation, name, decision);
   if (decision instanceof Promise) {
     decision.then(
-      (principal) => Decisions.set(operation, name, principal),
+      (principal) => (decided.decision = principal),
       (thrown: unknown) => {
-        if (!isRejection(thrown)) Decisions.set(operation, name, undefined);
+        if (!isRejection(thrown)) decided.decision = undefined;
       },
     );
   }
@@ -127,7 +122,7 @@ export function decideOnce(
 
 /** Records the caller that Passport's strategy accepted for this request. */
 export function recordPassport(request: object, principal: Principal): void {
-  Decisions.set(request, principal.instance, principal);
+  Decisions.add(request, principal.instance, principal);
   acceptedByPassport.set(request, principal);
 }
 

@@ -3,7 +3,7 @@ import passport from 'passport';
 import { Strategy } from 'passport-custom';
 import { type ChallengeContext, challengeFor } from '../../core/challenge.js';
 import type { Clock } from '../../core/clock.js';
-import type { ConnectionDigests } from '../../core/cache-key.js';
+import { type AuthorizationLine, type ConnectionDigests, dropLine, keepLine } from '../../core/cache-key.js';
 import { type XPayAuthError, asXPayAuthError } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
 import type { Instrumentation } from '../../core/instrumentation.js';
@@ -41,8 +41,6 @@ export interface XPayStrategyParts {
   readonly onUntrustedProxy: () => void;
   readonly instrumentation: Instrumentation;
 }
-
-type AuthorizationLine = NonNullable<ReceivedCredentials['header']>;
 
 /** The methods that Passport adds to a strategy, without Express' request types. */
 interface PassportDoor {
@@ -88,15 +86,14 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
     const { cachePerConnection, digests, reader } = this.#parts;
     const text = reader.headerOnly ? soleAuthorizationOf(request) : undefined;
     if (text === undefined) return this.#validateSlowly(request);
-    const connection = cachePerConnection ? connectionOf(request) : undefined;
-    const header = { text, digest: digests.of(text, connection) };
-    const principal = text.startsWith('Bearer ') ? this.#recallSession(header) : this.#recallCaller(request, header);
-    if (principal === undefined) {
-      digests.drop(connection);
-      return this.#validateSlowly(request, header);
+    const line = digests.lineOf(text, cachePerConnection ? connectionOf(request) : undefined);
+    const principal = text.startsWith('Bearer ') ? this.#recallSession(line) : this.#recallCaller(request, line);
+    if (principal !== undefined) {
+      keepLine(line);
+      return principal;
     }
-    digests.keep(text, header.digest, connection);
-    return principal;
+    dropLine(line);
+    return this.#validateSlowly(request, line);
   }
 
   #recallSession({ digest }: AuthorizationLine): Principal | undefined {
@@ -105,13 +102,13 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
   }
 
   /** Returns the principal of a cached caller, and starts the renewal if it is due. */
-  #recallCaller(request: IncomingRequest, header: AuthorizationLine): Principal | undefined {
+  #recallCaller(request: IncomingRequest, line: AuthorizationLine): Principal | undefined {
     const { clock, reader, verifier } = this.#parts;
     const now = clock.monotonic();
-    const caller = verifier.recall(header.digest, now);
+    const caller = verifier.recall(line.digest, now);
     if (caller !== undefined && now >= caller.renewFrom) {
       const presented = reader.read(request);
-      if (!('token' in presented)) verifier.renew(caller, this.#receive(request, presented, header));
+      if (!('token' in presented)) verifier.renew(caller, this.#receive(request, presented, line));
     }
     return caller?.principal;
   }
