@@ -12,12 +12,12 @@ const socketsOf = new Map();
 
 answer(undefined, { open, slice });
 
-/** Opens the connections to a server. */
-async function open({ url }) {
+/** Opens the connections of a row to its server. */
+async function open({ id, url }) {
   const { hostname, port } = new URL(url);
   const sockets = Array.from({ length: CONNECTIONS }, () => connect({ host: hostname, port, noDelay: true }));
   await Promise.all(sockets.map((socket) => once(socket.setEncoding('latin1'), 'connect')));
-  socketsOf.set(url, sockets);
+  socketsOf.set(id, sockets);
 }
 
 /**
@@ -27,7 +27,7 @@ async function open({ url }) {
  * @param rotate whether each connection sends every request for the next caller, instead of all requests for one caller
  * @returns the CPU time that the server used, in total and per request, in µs, and the 99th percentile of the latencies in ms
  */
-async function slice({ url, pid, authorizations, rotate, ms }) {
+async function slice({ id, url, pid, authorizations, rotate, ms }) {
   const { host, pathname } = new URL(url);
   const requests = authorizations.map((authorization) =>
     Buffer.from(`GET ${pathname} HTTP/1.1\r\nHost: ${host}\r\nAuthorization: ${authorization}\r\n\r\n`),
@@ -37,7 +37,7 @@ async function slice({ url, pid, authorizations, rotate, ms }) {
   const before = cpuTimeOf(pid);
   const until = performance.now() + ms;
   await Promise.all(
-    socketsOf.get(url).map((socket, at) => {
+    socketsOf.get(id).map((socket, at) => {
       let caller = at;
       const next = () => requests[(caller += step) % requests.length];
       return sendUntil(until, socket, next, times);

@@ -19,7 +19,6 @@ export function measurePairs({ platform, node, rows, core, pairs, env }) {
     const load = await start(path('load.mjs'), { core });
     const serve = async (make) => {
       const server = await start(path('server.mjs'), { core, args: [platform, ...make], node: node.path, env });
-      await load.ask('open', server.ready);
       return { pid: server.pid, ...server.ready };
     };
     const baseline = await serve(BASELINE);
@@ -30,9 +29,11 @@ export function measurePairs({ platform, node, rows, core, pairs, env }) {
     const { authorizations } = sides.at(-1);
     sides.push({ ...baseline, id: 'baseline', authorizations });
     sides.find(({ id }) => id === NOISE.id).authorizations = authorizations;
+    // Rows with the same server have connections of their own: a connection that has carried two callers is not recognised again.
+    for (const side of sides) await load.ask('open', side);
     const measureRound = async () => {
       const slices = {};
-      for (const { id, ...side } of shuffled(sides)) slices[id] = await load.ask('slice', { ...side, ms: SLICE_MS });
+      for (const side of shuffled(sides)) slices[side.id] = await load.ask('slice', { ...side, ms: SLICE_MS });
       return slices;
     };
     const warmth = Object.fromEntries(sides.map(({ id }) => [id, 0]));
