@@ -29,7 +29,7 @@ export function measurePairs({ platform, node, rows, core, pairs, env }) {
     const { authorizations } = sides.at(-1);
     sides.push({ ...baseline, id: 'baseline', authorizations });
     sides.find(({ id }) => id === NOISE.id).authorizations = authorizations;
-    // Rows with the same server have connections of their own: a connection that has carried two callers is not recognised again.
+    // Rows with the same server have separate connections: a connection that has carried two callers is not recognised again.
     for (const side of sides) await load.ask('open', side);
     const measureRound = async () => {
       const slices = {};

@@ -1,7 +1,7 @@
 import { expect } from '@jest/globals';
 import { Test } from '@nestjs/testing';
-import { Principal, ScopesGuard, XPayAuthGuard, XPayHttpService } from 'nestjs-xpay-auth';
+import { Principal, XPayAuthGuard, XPayHttpService } from 'nestjs-xpay-auth';
 import { ReportsController } from '../../../examples/testing/reports.controller.js';
 
 // …
-export { Principal, ReportsController, ScopesGuard, Test, XPayAuthGuard, XPayHttpService, expect };
+export { Principal, ReportsController, Test, XPayAuthGuard, XPayHttpService, expect };

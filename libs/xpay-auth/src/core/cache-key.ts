@@ -55,7 +55,7 @@ export class KeyedDigest {
   }
 }
 
-/** What a connection has carried. */
+/** The lines of one connection. */
 interface ConnectionLines {
   /** Digest of every line so far; `undefined` for good once the connection has carried two different lines. */
   digest: string | undefined;
