@@ -32,20 +32,29 @@ export const authenticate: Step = (host, context, requirement, instance) => {
   const { options, issuer, strategy } = instance;
   const decider = { name: options.name, issuer };
   const decision = decideOnce(context.operationOf(host), decider, () => strategy.validate(context.requestOf(host)));
-  const accept = (caller: Principal | undefined): true => {
-    context.accept?.(host, caller, options.verification.stripCredentials);
-    return authorizeCaller(caller, host, context, requirement, instance);
-  };
-  if (!(decision instanceof Promise)) return accept(decision);
-  return decision.then(accept, (thrown: unknown) => {
+  if (!(decision instanceof Promise)) return accept(decision, host, context, requirement, instance);
+  const accepted = (caller: Principal | undefined): true => accept(caller, host, context, requirement, instance);
+  return decision.then(accepted, (thrown: unknown) => {
     const isAnonymous = thrown instanceof XPayAuthError && thrown.code === 'missing_credentials';
-    if (isAnonymous && requirement.access === 'optional') return accept(undefined);
+    if (isAnonymous && requirement.access === 'optional') return accepted(undefined);
     // The strategy records every other rejection, but it does not know whether the route accepts anonymous callers.
     if (isAnonymous && host.getType() === 'http')
       instance.instrumentation.record({ type: 'refused', code: thrown.code });
     throw thrown;
   });
 };
+
+/** Passes an authenticated caller to the context, and checks the scopes. */
+function accept(
+  caller: Principal | undefined,
+  host: ExecutionContext,
+  context: RequestContext,
+  requirement: Requirement,
+  instance: XPayInstance,
+): true {
+  context.accept?.(host, caller, instance.options.verification.stripCredentials);
+  return authorizeCaller(caller, host, context, requirement, instance);
+}
 
 /** Checks the scopes of the caller that was authenticated before for this operation. */
 const authorize: Step = (host, context, requirement, instance) =>

@@ -146,6 +146,6 @@ function isRejection(thrown: unknown): boolean {
  * `undefined`, which removes a principal but no other value.
  */
 export function setUser(request: { user?: unknown }, principal: Principal | undefined): void {
-  const isFree = principal !== undefined && isAbsent(request.user);
-  if (isFree || Principal.isPrincipal(request.user)) request.user = principal;
+  const { user } = request;
+  if (isAbsent(user) ? principal !== undefined : Principal.isPrincipal(user)) request.user = principal;
 }
