@@ -33,13 +33,20 @@ export interface RecordedCalls extends AsyncDisposable {
 /** A response that every dialect of the library reads as data. */
 const ANSWER = JSON.stringify({ success: { message: 'OK', data: null }, message: 'OK', data: null });
 
-/** @param spoken the dialect whose API is called; its login is replaced by one that needs no request */
-export async function startRecordedCalls(spoken: Dialect): Promise<RecordedCalls> {
+/**
+ * @param spoken the dialect whose API is called; its login is replaced by one that needs no request
+ * @param body the JSON of every response, or of the response to the call with this number, from 1
+ */
+export async function startRecordedCalls(
+  spoken: Dialect,
+  body: string | ((count: number) => string) = ANSWER,
+): Promise<RecordedCalls> {
   const recorded: Recorded[] = [];
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     recorded.push({ path: request.url ?? '', headers: request.headers, body: await text(request) });
     const status = calls.beforeAnswer(recorded.length);
-    response.writeHead(status, { 'content-type': 'application/json' }).end(ANSWER);
+    response.writeHead(status, { 'content-type': 'application/json' });
+    response.end(typeof body === 'string' ? body : body(recorded.length));
   };
   const server = createServer((request, response) => void answer(request, response));
   server.listen(0, '127.0.0.1');

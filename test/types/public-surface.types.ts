@@ -47,7 +47,18 @@ export async function surface(): Promise<void> {
 
   expectTypeOf(await http.post('/path')).toEqualTypeOf<unknown>();
   expectTypeOf(await http.post<string[]>('/path')).toEqualTypeOf<string[]>();
-  expectTypeOf(await http.request<null>({ path: '/path' })).toEqualTypeOf<{ data: null; uuid: string }>();
+  expectTypeOf(await http.request<null>({ path: '/path' })).toEqualTypeOf<{
+    data: null;
+    uuid: string;
+    message?: string;
+    meta: Record<string, unknown>;
+  }>();
+  const { meta } = await http.request<null, { nextPage?: boolean }>({ path: '/path' });
+  expectTypeOf(meta.nextPage).toEqualTypeOf<boolean | undefined>();
+  expectTypeOf(http.pages('/path')).toEqualTypeOf<AsyncIterable<unknown>>();
+  expectTypeOf(http.pages<string>('/path', { page: 2 }, { maxPages: 5 })).toEqualTypeOf<AsyncIterable<string>>();
+  // @ts-expect-error -- every page has a uuid of its own
+  http.pages('/path', {}, { uuid: '' });
 
   expectTypeOf(await sessions.login({ username: '', secretKey: '' })).toEqualTypeOf<Session>();
   expectTypeOf<Session>().toHaveProperty('accessToken').toEqualTypeOf<string>();

@@ -27,6 +27,7 @@ export {
   XPayHttpService,
   type XPayAnswer,
   type XPayCallOptions,
+  type XPayPagesOptions,
   type XPayRequest,
 } from './nest/services/http.service.js';
 export { attachXPayBearer, type XPayBearerOptions } from './nest/services/axios-bearer.js';
@@ -103,8 +104,11 @@ export { systemClock } from './async/system-clock.js';
 export type { CancelTimer, Clock } from './core/clock.js';
 export type {
   ApiCall,
+  ApiData,
   ApiLanguage,
   ApiOutcome,
+  ApiPage,
+  ApiPaging,
   Dialect,
   Grant,
   Purpose,

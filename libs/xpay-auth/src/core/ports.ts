@@ -83,16 +83,27 @@ export interface ApiCall {
   readonly uuid: string;
 }
 
+/** The answer to a call that succeeded. */
+export interface ApiData {
+  /** The call succeeded. */
+  readonly kind: 'data';
+  /** The returned data, unwrapped. */
+  readonly data: unknown;
+  /**
+   * The upstream's text about the call. @default none, for an upstream without one
+   */
+  readonly message?: string | undefined;
+  /**
+   * The other fields of the envelope, as they were received. @default `{}`, for an upstream without an envelope
+   */
+  readonly meta?: Readonly<Record<string, unknown>> | undefined;
+  /** The upstream's own references of the call. */
+  readonly reference?: UpstreamReference | undefined;
+}
+
 /** The meaning of an answer of the upstream's API. */
 export type ApiOutcome =
-  | {
-      /** The call succeeded. */
-      readonly kind: 'data';
-      /** The returned data, unwrapped. */
-      readonly data: unknown;
-      /** The upstream's own references of the call. */
-      readonly reference?: UpstreamReference | undefined;
-    }
+  | ApiData
   | {
       /** The upstream did not accept the token. */
       readonly kind: 'token rejected';
@@ -101,6 +112,25 @@ export type ApiOutcome =
       /** The upstream's own references of the call. */
       readonly reference?: UpstreamReference | undefined;
     };
+
+/** One page of a list of the upstream. */
+export interface ApiPage {
+  /** The items of this page. */
+  readonly items: readonly unknown[];
+  /** The body of the call for the next page. @default none: this page is the last one */
+  readonly next?: unknown;
+}
+
+/** How to read a list of the upstream page by page, for `XPayHttpService.pages`. */
+export interface ApiPaging {
+  /**
+   * Returns the body of the call for the first page. The body is a copy, so later changes of the argument have no effect. Throws
+   * `configuration` for an argument that cannot ask for a page.
+   */
+  first(body: unknown): unknown;
+  /** Returns the page in the answer to a call with this body. Throws `upstream_malformed` if the answer has no list. */
+  read(answer: Pick<ApiData, 'data' | 'meta'>, body: unknown): ApiPage;
+}
 
 /** How to call an upstream's API with a token. */
 export interface ApiLanguage {
@@ -122,6 +152,10 @@ export interface ApiLanguage {
    * @default telemetry shows no path
    */
   template?(path: string): string | undefined;
+  /**
+   * How to read a list page by page. @default none: `XPayHttpService.pages` throws `configuration`
+   */
+  readonly paging?: ApiPaging;
 }
 
 /**

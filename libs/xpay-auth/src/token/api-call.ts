@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { AccessToken } from '../core/credentials.js';
 import { XPayAuthError, asXPayAuthError } from '../core/errors.js';
-import type { ApiCall, ApiLanguage, ApiOutcome, UpstreamAnswer, UpstreamRequest } from '../core/ports.js';
+import type { ApiCall, ApiData, ApiLanguage, ApiOutcome, UpstreamAnswer, UpstreamRequest } from '../core/ports.js';
 import type { SpanEnd, Instrumentation } from '../core/instrumentation.js';
 import type { CachedToken } from './cached-token.js';
 
@@ -11,9 +11,6 @@ export interface ApiCallParts {
   readonly send: (request: UpstreamRequest, signal: AbortSignal | undefined) => Promise<UpstreamAnswer>;
   readonly instrumentation: Instrumentation;
 }
-
-/** The result of an API call. */
-export type ApiData = Extract<ApiOutcome, { kind: 'data' }>;
 
 /**
  * Calls the upstream's API with the app token. A rejected token is renewed, and the call is repeated once, but only where the

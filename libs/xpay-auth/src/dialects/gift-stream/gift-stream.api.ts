@@ -47,7 +47,7 @@ export function giftStreamApi(options: GiftStreamApiOptions): ApiLanguage {
         return { kind: 'token rejected', untouched: answer.status === 401 || call.method === 'GET' };
       }
       const found = answer.status < 300 ? dataOf(answer) : undefined;
-      if (found !== undefined) return { kind: 'data', data: found.data };
+      if (found !== undefined) return { kind: 'data', ...found };
       const message = messageOf(answer);
       const readable = answer.status >= 400 && answer.status < 500 && answer.status !== 429;
       if (message === undefined || !readable) throw unreadable(answer, 'a message');

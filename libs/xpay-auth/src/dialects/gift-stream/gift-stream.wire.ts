@@ -1,5 +1,5 @@
 import { XPayAuthError } from '../../core/errors.js';
-import type { Grant, UpstreamAnswer } from '../../core/ports.js';
+import type { ApiData, Grant, UpstreamAnswer } from '../../core/ports.js';
 import { AccessToken, Secret } from '../../core/credentials.js';
 import { claimsOf, isName, isToken, jsonObject, msFromSeconds } from '../../http/answer.js';
 
@@ -45,10 +45,15 @@ export function messageOf(answer: UpstreamAnswer): string | undefined {
   return typeof message === 'string' && message.trim() !== '' ? message.trim() : undefined;
 }
 
-/** Returns the `data` of an answer, or the whole answer if it has no `data`; `undefined` if the answer is not a JSON object. */
-export function dataOf(answer: UpstreamAnswer): { readonly data: unknown } | undefined {
+/**
+ * Returns the `data`, the `message` and the other fields of an answer. An answer without `data` is the data itself, and has neither.
+ * `undefined` if the answer is not a JSON object.
+ */
+export function dataOf(answer: UpstreamAnswer): Omit<ApiData, 'kind'> | undefined {
   const body = jsonObject(answer);
-  return body && { data: 'data' in body ? body['data'] : body };
+  if (body === undefined || !Object.hasOwn(body, 'data')) return body && { data: body };
+  const { data, message, ...meta } = body;
+  return { data, ...(typeof message === 'string' && { message }), meta };
 }
 
 /** Limits of a `timestamp` in seconds. The vendor's pages also show `"timestamp": "integer"`, so any other value is ignored. */

@@ -48,6 +48,7 @@ describe("xPay.stream's API", () => {
   });
 
   it('may succeed with nothing: data is null', async () => {
+    await call({ path: '/client/bills/save', body: { reference: 'r-1', amount: 1_000_000 } });
     expect(await call({ path: '/client/bills/cancel', body: { reference: 'r-1' } })).toMatchObject({
       kind: 'data',
       data: null,

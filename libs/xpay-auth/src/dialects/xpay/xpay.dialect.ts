@@ -5,6 +5,7 @@ import { isObject } from '../../http/answer.js';
 import { encodeJson } from '../../http/encode.js';
 import { rejectedCredentials, reportedError } from '../../http/failure.js';
 import { type TokenRejectionOptions, bearerRequest, isUnauthorized } from '../bearer-api.js';
+import { xPayPaging } from './xpay.paging.js';
 import { decodeEnvelope, decodeGrant, type XPayError } from './xpay.wire.js';
 
 /** Options of the dialect {@link xPay}. */
@@ -81,7 +82,7 @@ function xPayApi(options: XPayDialectOptions): ApiLanguage {
       // The vendor does not document the answer to a rejected token. RFC 6750 §3.1 requires a 401.
       if (isTokenRejected(answer)) return { kind: 'token rejected', untouched: answer.status === 401 || isRead() };
       const envelope = decodeEnvelope(answer);
-      if (envelope.kind === 'success') return { kind: 'data', data: envelope.data, reference: envelope.reference };
+      if (envelope.kind === 'success') return { ...envelope, kind: 'data' };
       const { error, reference } = envelope;
       if (rejections.includes(error.message)) return { kind: 'token rejected', untouched: isRead(), reference };
       throw reportedError(error.message, token.value, { reference });
@@ -89,6 +90,7 @@ function xPayApi(options: XPayDialectOptions): ApiLanguage {
 
     // The vendor's documented paths hold no data. Any other path may hold some, so it is not shown.
     template: (path) => (DOCUMENTED_PATH.test(path) ? path : undefined),
+    paging: xPayPaging,
   };
 }
 

@@ -12,13 +12,23 @@ export interface XPayError {
   readonly data: unknown;
 }
 
+/** xPay.stream's `success` object (https://docs.xpay.stream/prerequisites), without `uuid`. */
+export interface XPaySuccess {
+  /** The received data, unchecked. */
+  readonly data: unknown;
+  /** The received text. It varies between calls and has no documented values. */
+  readonly message?: string;
+  /** Every other field, such as `nextPage` of a list, unchecked. */
+  readonly meta: Readonly<Record<string, unknown>>;
+}
+
 /**
  * xPay.stream's envelope: either `success` or `error` has a value, with any HTTP status except 429 and 5xx. The vendor's
  * samples test whether `success` and `error` are truthy (https://docs.xpay.stream/authentication-api), so `null` counts as no
  * value.
  */
 export type XPayEnvelope = { readonly reference: UpstreamReference } & (
-  { readonly kind: 'success'; readonly data: unknown } | { readonly kind: 'error'; readonly error: XPayError }
+  ({ readonly kind: 'success' } & XPaySuccess) | { readonly kind: 'error'; readonly error: XPayError }
 );
 
 /**
@@ -41,7 +51,9 @@ export function decodeEnvelope(answer: UpstreamAnswer): XPayEnvelope {
   }
   if (isObject(success) && isAbsent(error) && answer.status < 300) {
     // The vendor's page shows `uuid` in both places: at the top level and inside `success`.
-    return { kind: 'success', data: success['data'], reference: referenceOf(body?.['uuid'] ?? success['uuid']) };
+    const { data, message, uuid, ...meta } = success;
+    const reference = referenceOf(body?.['uuid'] ?? uuid);
+    return { kind: 'success', data, ...(typeof message === 'string' && { message }), meta, reference };
   }
   throw unreadable(answer, 'an envelope of `success` or `error`');
 }

@@ -1,8 +1,9 @@
 import type { OnModuleDestroy } from '@nestjs/common';
 import { randomUUID } from 'node:crypto';
 import { XPayAuthError } from '../../core/errors.js';
-import type { UpstreamRequest } from '../../core/ports.js';
-import { type ApiCallParts, type ApiData, callApi } from '../../token/api-call.js';
+import type { ApiData, UpstreamRequest } from '../../core/ports.js';
+import { type ApiCallParts, callApi } from '../../token/api-call.js';
+import { itemsOf } from '../../token/api-pages.js';
 import { onAbort } from '../../async/promises.js';
 
 /** Options of one call of the upstream's API. */
@@ -31,12 +32,28 @@ export interface XPayRequest extends XPayCallOptions {
   readonly body?: unknown;
 }
 
-/** The result of a call of the upstream's API. */
-export interface XPayAnswer<T> {
+/** Options of {@link XPayHttpService.pages}. Every page is a call of its own, with a `uuid` of its own. */
+export interface XPayPagesOptions extends Omit<XPayCallOptions, 'uuid'> {
+  /**
+   * Maximum number of pages to read, an integer of 1 or more. A longer list throws `configuration` after the items of these
+   * pages. @default 10_000
+   */
+  readonly maxPages?: number;
+}
+
+/** The result of a call of the upstream's API. The library does not check the types of `data` and `meta`. */
+export interface XPayAnswer<T, Meta = Record<string, unknown>> {
   /** The answer without its envelope (xPay.stream: `success.data`, which may be `null`). */
   data: T;
   /** The upstream's identifier of the request, or the one that was sent. Quote it to the upstream's support. */
   uuid: string;
+  /** The upstream's text about the call (xPay.stream: `success.message`). Absent if the answer has none. */
+  message?: string;
+  /**
+   * The other fields of the envelope, as own properties (xPay.stream: those of `success`, such as `nextPage`). `{}` for an
+   * upstream without an envelope.
+   */
+  meta: Meta;
 }
 
 /**
@@ -64,8 +81,13 @@ export class XPayHttpService implements OnModuleDestroy {
     return (await this.request<T>({ ...options, path, body })).data;
   }
 
-  /** Like {@link post}, but with any method, and returns the upstream's identifier of the request (`uuid`) beside the data. */
-  async request<T = unknown>(request: XPayRequest): Promise<XPayAnswer<T>> {
+  /**
+   * Like {@link post}, but with any method, and returns the rest of the answer too: the upstream's identifier of the request
+   * (`uuid`), its `message` and the other fields of the envelope (`meta`).
+   */
+  async request<T = unknown, Meta extends object = Record<string, unknown>>(
+    request: XPayRequest,
+  ): Promise<XPayAnswer<T, Meta>> {
     const { method = 'POST', path, body, headers, signal, uuid = randomUUID() } = request;
     const call = { method, path, body, uuid, ...(headers !== undefined && { headers: { ...headers } }) };
     if (this.#stopped) throw shuttingDown();
@@ -86,7 +108,36 @@ export class XPayHttpService implements OnModuleDestroy {
       stay?.();
       this.#underWay.delete(ending);
     }
-    return { data: answer.data as T, uuid: answer.reference?.uuid ?? uuid };
+    const { data, message, meta = {}, reference } = answer;
+    return {
+      data: data as T,
+      uuid: reference?.uuid ?? uuid,
+      ...(message !== undefined && { message }),
+      meta: meta as Meta,
+    };
+  }
+
+  /**
+   * Posts to a list of the upstream's API, such as `/client/wallets/find`, and yields the items of all its pages, from the page in
+   * `body` or the first one. A page is called when its first item is read; the call is that of {@link post}.
+   *
+   * With xPay.stream, `nextPage` in the answer decides whether another page follows. Without it, an empty page is the last one.
+   * The list may change between two pages: then an item can come twice, or not at all.
+   *
+   * @throws XPayAuthError when an item is read: `configuration` for a dialect without paging, a body that is no object, and a list
+   * of more than `maxPages` pages; `upstream_malformed` for an answer without a list; and the failures of {@link post}.
+   * @example for await (const wallet of xpay.pages<Wallet>('/client/wallets/find', { pageSize: 50 })) count++;
+   */
+  pages<T = unknown>(path: string, body?: unknown, options: XPayPagesOptions = {}): AsyncIterable<T> {
+    const { maxPages, headers, signal } = options;
+    const each = { path, ...(headers !== undefined && { headers: { ...headers } }), ...(signal && { signal }) };
+    const { paging } = this.parts.api;
+    return itemsOf({
+      paging,
+      body,
+      maxPages,
+      call: (page) => this.request({ ...each, body: page }),
+    }) as AsyncIterable<T>;
   }
 
   /** Called by Nest. Calls in progress and later calls fail with `shutting_down`. */

@@ -1,0 +1,66 @@
+import { configurationError } from '../core/errors.js';
+import type { ApiData, ApiPaging } from '../core/ports.js';
+
+/** Maximum number of pages of one list, so that an upstream that ignores the page number causes no endless loop. */
+const MOST_PAGES = 10_000;
+
+/** A list to read page by page. */
+export interface PagedCall {
+  /** The paging of the dialect, if it has one. */
+  readonly paging: ApiPaging | undefined;
+  /** The body of the caller. */
+  readonly body: unknown;
+  /** @default 10_000 */
+  readonly maxPages: number | undefined;
+  /** Makes the call for the page that this body asks for. */
+  readonly call: (body: unknown) => Promise<Pick<ApiData, 'data' | 'meta'>>;
+}
+
+/**
+ * Returns the items of a list. A page is called when its first item is read. The body is copied before `itemsOf` returns. Every
+ * failure, `configuration` included, is thrown when an item is read.
+ */
+export function itemsOf(list: PagedCall): AsyncIterable<unknown> {
+  const begin = settled(() => firstPage(list));
+  return { [Symbol.asyncIterator]: () => iterate(list, begin) };
+}
+
+interface FirstPage {
+  readonly paging: ApiPaging;
+  readonly body: unknown;
+  readonly maxPages: number;
+}
+
+function firstPage({ paging, body, maxPages = MOST_PAGES }: PagedCall): FirstPage {
+  if (paging === undefined) {
+    throw configurationError('The dialect has no paging, so pages() cannot be used; call request() for each page');
+  }
+  if (!Number.isSafeInteger(maxPages) || maxPages < 1) {
+    throw configurationError('maxPages must be an integer of 1 or more');
+  }
+  return { paging, body: paging.first(body), maxPages };
+}
+
+async function* iterate({ call }: PagedCall, begin: () => FirstPage): AsyncGenerator<unknown, void, undefined> {
+  const { paging, body: first, maxPages } = begin();
+  let body = first;
+  for (let count = 1; count <= maxPages; count++) {
+    const { items, next } = paging.read(await call(body), body);
+    yield* items;
+    if (next === undefined) return;
+    body = next;
+  }
+  throw configurationError(`The list has not ended after ${maxPages} pages; raise maxPages of pages() if it is longer`);
+}
+
+/** Runs `make` now. The returned function returns its result, or throws its error. */
+function settled<T>(make: () => T): () => T {
+  try {
+    const result = make();
+    return () => result;
+  } catch (error) {
+    return () => {
+      throw error;
+    };
+  }
+}
