@@ -18,6 +18,7 @@ describe('API calls', () => {
     const found = await app.http.request<unknown[]>({ path: FIND, body: { page: 1, pageSize: 2 }, uuid });
     expect(found).toMatchObject({ uuid, data: expect.any(Array) as unknown });
     expect(app.xpay.ledger.at(-1)).toMatchObject({ uuid, body: { page: 1, pageSize: 2 }, outcome: 'ok' });
+    await app.http.post('/client/bills/save', { reference: 'r-1', amount: 1_000_000 });
     expect(await app.http.post('/client/bills/cancel', { reference: 'r-1' })).toBeNull();
   });
 

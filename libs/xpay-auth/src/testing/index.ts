@@ -18,7 +18,7 @@ export {
   type XPayEmulatorOptions,
   startXPayEmulator,
 } from './emulators/xpay.emulator.js';
-export type { UuidPlacement } from './emulators/xpay-envelope.js';
+export type { NextPagePlacement, UuidPlacement } from './emulators/xpay-envelope.js';
 export type { XPayPayment } from './emulators/xpay-business.js';
 export { xpayMalformed } from './emulators/xpay-malformed.js';
 export {

@@ -1,6 +1,8 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { type XPayCall, xpayError, xpaySuccess } from './xpay-envelope.js';
 import type { WireAnswer } from './wire-message.js';
+import { type TronAddress, XPayBills } from './xpay-bills.js';
+import { type XPayKnownCall, xpayError, xpaySuccess } from './xpay-envelope.js';
+import { findAnswer } from './xpay-lists.js';
 
 /** One transfer that was broadcast. On the real system it moves money. */
 export interface XPayPayment {
@@ -15,9 +17,8 @@ export interface XPayPayment {
 }
 
 type Body = Readonly<Record<string, unknown>>;
-type Wallet = Body & { readonly username: string; readonly uuid: string; tag: string };
-type Call = XPayCall & { readonly account: string };
-type Route = (call: Call, body: Body, now: number) => WireAnswer;
+type Wallet = Body & { readonly uuid: string; readonly address: TronAddress; tag: string };
+type Route = (call: XPayKnownCall, body: Body, now: number) => WireAnswer;
 
 /**
  * Wallets, bills and transfers, the calls that need a token (https://docs.xpay.stream/wallets/search-wallets and its
@@ -25,8 +26,9 @@ type Route = (call: Call, body: Body, now: number) => WireAnswer;
  */
 export class XPayBusiness {
   readonly payments: XPayPayment[] = [];
+  readonly bills = new XPayBills();
+  /** The wallets of each account, oldest first. */
   readonly #wallets = new Map<string, Wallet[]>();
-  readonly #bills = new Map<unknown, Body>();
 
   /** @param walletsPerAccount number of wallets that each account owns at the start */
   constructor(private readonly walletsPerAccount: number) {}
@@ -34,12 +36,17 @@ export class XPayBusiness {
   /** The routes by their path. */
   readonly routes: ReadonlyMap<string, Route> = new Map(
     Object.entries<Route>({
-      '/client/wallets/find': (call, body, now) => page(call, this.#walletsOf(call.account, now), body),
+      '/client/wallets/find': (call, body, now) =>
+        findAnswer(call, this.#walletsOf(call.account, now), body, {
+          wallet: ({ uuid }) => [uuid],
+          tag: ({ tag }) => [tag],
+          address: ({ address }) => Object.values(address),
+        }),
 
       '/client/wallets/view': (call, body, now) => {
         const wallet = this.#walletsOf(call.account, now).find(({ uuid }) => uuid === body['wallet']);
         if (wallet === undefined) return xpayError(call, 'wallet not found', null);
-        return xpaySuccess(call, 'Wallet Fetched', { ...wallet, resources: {}, bandwidth: 0, energy: 0 });
+        return xpaySuccess(call, 'Wallet Fetched', { ...wallet, ...RESOURCES });
       },
 
       '/client/wallets/save': (call, body, now) => {
@@ -56,36 +63,12 @@ export class XPayBusiness {
         return xpaySuccess(call, 'Wallet Saved', { uuid: wallet.uuid, tag });
       },
 
-      '/client/bills/find': (call, body) => page(call, [...this.#bills.values()], body),
-
-      '/client/bills/view': (call, body) => {
-        const bill = this.#bills.get(body['reference']);
-        return bill === undefined ? xpayError(call, 'bill not found', null) : xpaySuccess(call, 'bill found', bill);
-      },
-
+      '/client/bills/find': (call, body) => this.bills.find(call, body),
+      '/client/bills/view': (call, body) => this.bills.view(call, body),
+      '/client/bills/cancel': (call, body) => this.bills.cancel(call, body),
       '/client/bills/save': (call, body, now) => {
-        const missing = ['amount', 'reference'].filter((field) => body[field] === undefined);
-        if (missing.length > 0) return xpayError(call, 'missing fields', { missing });
-        const minutes = Number(body['expireInMinutes'] ?? 30);
-        // The vendor's sample has `starting` one minute before `createdAt`, all three in ms.
-        const bill = {
-          uuid: randomUUID(),
-          reference: body['reference'],
-          amount: body['amount'],
-          tag: body['tag'] ?? '',
-          address: newAddress().base58,
-          createdAt: now,
-          starting: now - 60_000,
-          until: now + minutes * 60_000,
-        };
-        this.#bills.set(body['reference'], bill);
-        return xpaySuccess(call, 'bill created', bill);
-      },
-
-      '/client/bills/cancel': (call, body) => {
-        if (body['reference'] === undefined) return xpayError(call, 'missing fields', { missing: ['reference'] });
-        this.#bills.delete(body['reference']);
-        return xpaySuccess(call, 'Bill Canceled', null);
+        const [wallet] = this.#walletsOf(call.account, now);
+        return this.bills.save(call, body, now, wallet?.uuid ?? randomUUID(), newAddress());
       },
 
       ...this.#transfers('tron'),
@@ -96,42 +79,64 @@ export class XPayBusiness {
 
   #transfers(kind: XPayPayment['kind']): Record<string, Route> {
     return {
-      [`/client/wallets/send/${kind}/preview`]: preview,
+      [`/client/wallets/send/${kind}/preview`]: (call, body, now) => this.#preview(call, kind, body, now),
       [`/client/wallets/send/${kind}/confirm`]: (call, body, now) => {
         this.payments.push({ at: now, username: call.account, kind, body });
-        return preview(call, body, now);
+        return this.#preview(call, kind, body, now);
       },
     };
+  }
+
+  /** The vendor documents no check of the wallet, so the source of an unknown one is empty. */
+  #preview(call: XPayKnownCall, kind: XPayPayment['kind'], body: Body, now: number): WireAnswer {
+    const wallet = this.#walletsOf(call.account, now).find(({ uuid }) => uuid === body['wallet']);
+    const source = wallet?.address.base58 ?? '';
+    const { destination, amount, paymentRequest } = body;
+    const transfer = kind === 'ln' ? { paymentRequest } : { destination, amount: Number(amount), ...COSTS };
+    return xpaySuccess(call, 'Transfer Preview', { source, ...transfer, isOTP: false });
   }
 
   #walletsOf(username: string, now: number): Wallet[] {
     let wallets = this.#wallets.get(username);
     if (wallets === undefined) {
-      wallets = Array.from({ length: this.walletsPerAccount }, (_, at) => newWallet(username, `wallet-${at + 1}`, now));
+      const tags = Array.from({ length: this.walletsPerAccount }, (_, at) => `wallet-${at + 1}`);
+      // The newest one comes first in a list.
+      wallets = tags.toReversed().map((tag) => newWallet(username, tag, now));
       this.#wallets.set(username, wallets);
     }
     return wallets;
   }
 }
 
-const preview: Route = (call, body) => xpaySuccess(call, 'Transfer Preview', { ...body, isOTP: false });
+/** The figures of TRON in the vendor's samples. */
+const NETWORK = {
+  freeNetLimit: 600,
+  TotalNetLimit: 43_200_000_000,
+  TotalNetWeight: 84_632_720_284,
+  TotalEnergyLimit: 50_000_000_000_000,
+  TotalEnergyWeight: 564_258_050_529,
+};
+const RESOURCES = { resources: NETWORK, bandwidth: 600, energy: 0 };
+const COSTS = {
+  requiredEnergy: 0,
+  availableEnergy: 0,
+  requiredBandwidthPoints: 100,
+  availableBandwidthPoints: 600,
+  feeSUN: 100_000,
+  sunCostForBandwidth: 100_000,
+  sunCostForEnergy: 0,
+  accRes: NETWORK,
+  dstRes: {},
+};
 
-/** `nextPage` is a sibling of `data`: the vendor names the flag but not its place. */
-function page(call: XPayCall, all: readonly unknown[], body: Body): WireAnswer {
-  const at = Math.max(1, Math.trunc(Number(body['page'] ?? 1)) || 1);
-  const size = Math.max(1, Math.trunc(Number(body['pageSize'] ?? 10)) || 10);
-  const nextPage = all.length > at * size;
-  return xpaySuccess(call, 'Done', all.slice((at - 1) * size, at * size), 'ok', { nextPage });
-}
-
-function newAddress(): { base58: string; hex: string } {
+function newAddress(): TronAddress {
   const bytes = randomBytes(33);
   const alphabet = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz';
   const base58 = `T${Array.from(bytes, (byte) => alphabet[byte % alphabet.length]).join('')}`;
-  return { base58, hex: `41${bytes.subarray(0, 20).toString('hex')}` };
+  return { base58, hex: `41${bytes.subarray(0, 20).toString('hex').toUpperCase()}` };
 }
 
 function newWallet(username: string, tag: string, now: number): Wallet {
-  const balances = { tokenBalanceRaw: '0', tokenBalance: 0, tronBalanceSun: 0, tronBalance: 0 };
+  const balances = { tokenBalanceRaw: 0, tokenBalance: 0, tronBalanceSun: 0, tronBalance: 0 };
   return { address: newAddress(), username, uuid: randomUUID(), createdAt: now, tag, balances };
 }

@@ -9,7 +9,14 @@ import {
 import { Script, type ScriptScope } from './script.js';
 import { type WireAnswer, type WireRequest, bearerOf, isRecord, jsonOf, submittedUsername } from './wire-message.js';
 import { XPayBusiness, type XPayPayment } from './xpay-business.js';
-import { type UuidPlacement, type XPayCall, xpayError, xpaySuccess } from './xpay-envelope.js';
+import {
+  type NextPagePlacement,
+  type UuidPlacement,
+  type XPayCall,
+  type XPaySettings,
+  xpayError,
+  xpaySuccess,
+} from './xpay-envelope.js';
 
 /** An account of the emulated xPay.stream. */
 export interface XPayAccount extends EmulatedAccount {
@@ -45,7 +52,7 @@ const API_LOGIN_LIFE_MS = 1000 * DAY_MS;
 const INTERACTIVE_LOGIN_LIFE_MS = 365 * DAY_MS;
 
 /** An emulated xPay.stream (https://docs.xpay.stream/authentication-api). Start it with `startXPayEmulator`. */
-export class XPayEmulator extends Emulator<XPayAccount> {
+export class XPayEmulator extends Emulator<XPayAccount> implements XPaySettings {
   /** Where successes have their `uuid`. The vendor's samples have both places. @default 'top' */
   uuidPlacement: UuidPlacement = 'top';
   /** The answer to a bad bearer token. @default '200-error' */
@@ -55,6 +62,26 @@ export class XPayEmulator extends Emulator<XPayAccount> {
    * `scopes` of an account that has none. @default false
    */
   nullFields = false;
+  /**
+   * The place of `nextPage` in the answer of a `…/find`: 'success', 'data' (beside the list `items`) or 'none'. The vendor describes
+   * the flag, but shows it in no sample. @default 'success'
+   */
+  nextPagePlacement: NextPagePlacement = 'success';
+  /**
+   * Whether the answer of a `…/find` also has `page`, `total` (items of all pages) and `count` (items of this page), beside
+   * `nextPage`. The vendor describes the three, but not their names; these names are the emulator's own. @default false
+   */
+  pageTotals = false;
+  /**
+   * Whether the reference of a bill is taken for all accounts, rather than for the account of the bill. The vendor calls it unique
+   * and not reusable. @default false
+   */
+  sharedBillReferences = false;
+  /**
+   * Whether canceling a bill that is unknown, closed or canceled succeeds without an effect, rather than with an `error`. The
+   * vendor documents only the canceling of an active bill. @default false
+   */
+  cancelsInactiveBills = false;
   /** The `error` in the answer to a bad bearer token, under '200-error' and '401-json'. */
   badBearerError: {
     /** `error.message`. */
@@ -75,6 +102,17 @@ export class XPayEmulator extends Emulator<XPayAccount> {
   /** All transfers that were broadcast, oldest first. */
   get payments(): readonly XPayPayment[] {
     return this.#business.payments;
+  }
+
+  /**
+   * Pays a bill. A bill that is paid in full is closed.
+   *
+   * @param username the account of the bill
+   * @param amount in 10⁻⁶ USD. @default what is left to pay
+   */
+  payBill(username: string, reference: string, amount?: number): void {
+    if (this.#business.bills.pay(username, reference, amount, this.now())) return;
+    throw new Error(`the emulator has no bill ${reference} of ${username}`);
   }
 
   /**
@@ -99,8 +137,7 @@ export class XPayEmulator extends Emulator<XPayAccount> {
     const sent = request.headers['uuid'];
     const call = {
       uuid: typeof sent === 'string' && sent !== '' ? sent : randomUUID(),
-      uuidPlacement: this.uuidPlacement,
-      nullFields: this.nullFields,
+      settings: this,
     };
     const authenticates = request.path === '/client/authenticate';
     const route = this.#business.routes.get(request.path);
