@@ -105,6 +105,47 @@ describe('XPayTestUpstream', () => {
     expect(at.upstream.calls[1]).toEqual({ method: 'POST', path: '/client/wallets/find', body: undefined });
   });
 
+  it('A1 · answers with a message and other fields', async () => {
+    await using at = await stage();
+    at.upstream.answer('/client/bills/view', { billRef: 'b-1' }, { message: 'bill found', meta: { total: 5 } });
+    const answer = { data: { billRef: 'b-1' }, uuid: expect.any(String), message: 'bill found', meta: { total: 5 } };
+    expect(await at.wallets.xpay.request({ path: '/client/bills/view' })).toEqual(answer);
+    at.upstream.answer('/client/bills/view', null);
+    const empty = { data: null, uuid: expect.any(String), meta: {} };
+    expect(await at.wallets.xpay.request({ path: '/client/bills/view' })).toEqual(empty);
+  });
+
+  it('A2 · answers with one page, or with several pages', async () => {
+    await using at = await stage();
+    const path = '/client/wallets/find';
+    const items = async (body?: object): Promise<unknown[]> => {
+      const all: unknown[] = [];
+      for await (const item of at.wallets.xpay.pages(path, body)) all.push(item);
+      return all;
+    };
+    at.upstream.answer(path, ['a', 'b']);
+    expect(await items()).toEqual(['a', 'b']);
+    at.upstream.answerPages(path, [['a', 'b'], [], ['c']]);
+    expect(await items({ pageSize: 2 })).toEqual(['a', 'b', 'c']);
+    expect(at.upstream.calls.map(({ body }) => body)).toEqual([
+      { page: 1 },
+      { page: 1, pageSize: 2 },
+      { page: 2, pageSize: 2 },
+      { page: 3, pageSize: 2 },
+    ]);
+    expect(await at.wallets.xpay.post(path)).toEqual(['a', 'b']);
+    expect([await items({ page: 3 }), await items({ page: 4 })]).toEqual([['c'], []]);
+    at.upstream.answerPages(path, []);
+    expect(await items()).toEqual([]);
+  });
+
+  it('A2 · has no pages where the dialect of the app has none, as in production', async () => {
+    await using at = await stage();
+    at.upstream.of('gift').answer('/sites', []);
+    const pages = at.wallets.gifts.pages('/sites')[Symbol.asyncIterator]();
+    await expect(pages.next()).rejects.toMatchObject({ code: 'configuration' });
+  });
+
   it('throws an error that explains how to prepare a missing response', async () => {
     await using at = await stage();
     expect(await at.get('/wallets')).toMatchObject({ status: 502, body: { errorCode: 'upstream_business_error' } });

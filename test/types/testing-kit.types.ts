@@ -41,6 +41,10 @@ export async function kit(): Promise<void> {
   XPayAuthTestingModule.forRoot({ baseURL: '' });
 
   expectTypeOf(upstream.of('gift')).toEqualTypeOf<XPayTestUpstream>();
+  upstream.answer('/path', [], { message: 'Done', meta: { nextPage: false } });
+  upstream.answerPages('/path', [[1], ['a']]);
+  // @ts-expect-error -- a page is a list
+  upstream.answerPages('/path', [1]);
   expectTypeOf(upstream.calls).toEqualTypeOf<readonly XPayTestCall[]>();
   expectTypeOf<UpstreamTrouble>().toExtend<XPayAuthErrorCode>();
   expectTypeOf<'upstream_timeout'>().toExtend<UpstreamTrouble>();

@@ -108,6 +108,7 @@ export type {
   ApiLanguage,
   ApiOutcome,
   ApiPage,
+  ApiPageAnswer,
   ApiPaging,
   Dialect,
   Grant,

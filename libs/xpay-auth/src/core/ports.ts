@@ -113,6 +113,9 @@ export type ApiOutcome =
       readonly reference?: UpstreamReference | undefined;
     };
 
+/** The answer to a call for a page. */
+export type ApiPageAnswer = Pick<ApiData, 'data'> & { readonly meta: NonNullable<ApiData['meta']> };
+
 /** One page of a list of the upstream. */
 export interface ApiPage {
   /** The items of this page. */
@@ -129,7 +132,7 @@ export interface ApiPaging {
    */
   first(body: unknown): unknown;
   /** Returns the page in the answer to a call with this body. Throws `upstream_malformed` if the answer has no list. */
-  read(answer: Pick<ApiData, 'data' | 'meta'>, body: unknown): ApiPage;
+  read(answer: ApiPageAnswer, body: unknown): ApiPage;
 }
 
 /** How to call an upstream's API with a token. */

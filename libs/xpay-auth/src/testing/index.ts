@@ -42,7 +42,12 @@ export { demoAccounts } from './emulators/demo-accounts.js';
 // an app without its upstream
 export { XPayAuthTestingModule } from './kit/xpay-auth-testing.module.js';
 export { asUser, testCredentials, type TestUser, type TestUserHeaders } from './kit/test-user.js';
-export { XPayTestUpstream, type UpstreamTrouble, type XPayTestCall } from './kit/test-upstream.js';
+export {
+  XPayTestUpstream,
+  type UpstreamTrouble,
+  type XPayTestCall,
+  type XPayTestEnvelope,
+} from './kit/test-upstream.js';
 
 // contracts for adapters of your own
 export type { ContractCase } from './kit/contract-case.js';

@@ -1,5 +1,5 @@
 import { configurationError } from '../core/errors.js';
-import type { ApiData, ApiPaging } from '../core/ports.js';
+import type { ApiPageAnswer, ApiPaging } from '../core/ports.js';
 
 /** Maximum number of pages of one list, so that an upstream that ignores the page number causes no endless loop. */
 const MOST_PAGES = 10_000;
@@ -13,7 +13,7 @@ export interface PagedCall {
   /** @default 10_000 */
   readonly maxPages: number | undefined;
   /** Makes the call for the page that this body asks for. */
-  readonly call: (body: unknown) => Promise<Pick<ApiData, 'data' | 'meta'>>;
+  readonly call: (body: unknown) => Promise<ApiPageAnswer>;
 }
 
 /**

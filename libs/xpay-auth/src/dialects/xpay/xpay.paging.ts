@@ -22,7 +22,7 @@ export const xPayPaging: ApiPaging = {
   read({ data, meta }, body) {
     const fields = isObject(data) ? data : {};
     const items = itemsOf(data);
-    const flag = meta?.['nextPage'] ?? fields['nextPage'];
+    const flag = meta['nextPage'] ?? fields['nextPage'];
     if (!isAbsent(flag) && typeof flag !== 'boolean') throw malformed('a nextPage that is neither true nor false');
     // Without the flag, only an empty page shows that the list has ended.
     const hasNext = flag ?? items.length > 0;

@@ -1,6 +1,6 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
 import { type XPayAuthError, configurationError } from '../../core/errors.js';
-import type { Dialect } from '../../core/ports.js';
+import type { ApiData, ApiPaging, Dialect } from '../../core/ports.js';
 import { type XPayInstance, createInstance } from '../../nest/instance/instance.js';
 import { resolveOptions } from '../../nest/options/resolve-options.js';
 import type { XPayAuthFactoryOptions, XPayAuthInstanceOptions } from '../../nest/options/xpay-auth-options.js';
@@ -94,7 +94,19 @@ function testDialect(spoken: Dialect, upstream: XPayTestUpstream): Dialect {
         spoken.api.encode(call, token);
         return { method, path, ...(body !== undefined && { body: encodedBody ?? recorded(body) }) };
       },
-      decode: ({ text }) => ({ kind: 'data', data: JSON.parse(text) as unknown }),
+      decode: ({ text }) => ({ kind: 'data', ...(JSON.parse(text) as Omit<ApiData, 'kind'>) }),
+      ...(spoken.api.paging && { paging: testPaging(spoken.api.paging) }),
+    },
+  };
+}
+
+/** The paging of the app's own dialect. An answer without fields in `meta` is the only page. */
+function testPaging({ first, read }: ApiPaging): ApiPaging {
+  return {
+    first,
+    read(answer, body) {
+      const { items, next } = read(answer, body);
+      return { items, ...(Object.keys(answer.meta).length > 0 && { next }) };
     },
   };
 }

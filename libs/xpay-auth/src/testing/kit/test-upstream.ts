@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { AccessToken, type Credentials } from '../../core/credentials.js';
 import { XPayAuthError, type XPayAuthErrorCode } from '../../core/errors.js';
+import { isNumber, isObject } from '../../core/json-object.js';
 import type { Grant, UpstreamAnswer, UpstreamRequest } from '../../core/ports.js';
 import { userOf } from './test-user.js';
 
@@ -17,6 +18,18 @@ export interface XPayTestCall {
   readonly body: unknown;
 }
 
+/** The fields of an answer beside its data. */
+export interface XPayTestEnvelope {
+  /**
+   * The `message` of the answer. @default none
+   */
+  readonly message?: string;
+  /**
+   * The other fields of the answer, such as `nextPage`. @default `{}`
+   */
+  readonly meta?: Readonly<Record<string, unknown>>;
+}
+
 const DAY_MS = 86_400_000;
 
 /**
@@ -26,7 +39,7 @@ const DAY_MS = 86_400_000;
 export class XPayTestUpstream {
   readonly #named = new Map<string, XPayTestUpstream>();
   readonly #refused = new Set<string>();
-  readonly #answers = new Map<string, string>();
+  readonly #answers = new Map<string, (page: number) => string>();
   readonly #calls: XPayTestCall[] = [];
   #trouble: UpstreamTrouble | undefined;
   #tokens = 0;
@@ -53,11 +66,21 @@ export class XPayTestUpstream {
   }
 
   /**
-   * Sets the data of every answer at this path, serialized to JSON. A call of a path without data fails and names this
-   * method.
+   * Sets every answer at this path, serialized to JSON: its data, and the `message` and `meta` that `request()` returns. Without
+   * `meta`, `pages()` reads the data as the only page. A call of a path without an answer fails and names this method.
    */
-  answer(path: string, data: unknown): void {
-    this.#answers.set(path, JSON.stringify(data ?? null));
+  answer(path: string, data: unknown, envelope: XPayTestEnvelope = {}): void {
+    const text = JSON.stringify({ ...envelope, data: data ?? null });
+    this.#answers.set(path, () => text);
+  }
+
+  /**
+   * Sets the pages of the list at this path, serialized to JSON. A call gets the page with the number in the field `page` of its
+   * body, by default the first one. `meta.nextPage` is whether another page follows, as at xPay.stream.
+   */
+  answerPages(path: string, pages: readonly (readonly unknown[])[]): void {
+    const texts = pages.map((data, at) => JSON.stringify({ data, meta: { nextPage: at + 1 < pages.length } }));
+    this.#answers.set(path, (page) => texts[page - 1] ?? JSON.stringify({ data: [], meta: { nextPage: false } }));
   }
 
   /** Rejects the credentials of this user from now on, with 401. */
@@ -100,15 +123,17 @@ export class XPayTestUpstream {
 
   /** Answers one API call. @internal */
   send({ method, path, body }: UpstreamRequest): UpstreamAnswer {
-    this.#calls.push({ method, path, body: body === undefined ? undefined : (JSON.parse(body) as unknown) });
+    const sent: unknown = body === undefined ? undefined : JSON.parse(body);
+    this.#calls.push({ method, path, body: sent });
     this.#assertWell();
-    const text = this.#answers.get(path);
-    if (text === undefined) {
+    const answer = this.#answers.get(path);
+    if (answer === undefined) {
       const how = `app.get(XPayTestUpstream)${this.instance === undefined ? '' : `.of('${this.instance}')`}`;
       const message = `No answer is prepared for ${path}. Prepare one with ${how}.answer('${path}', data)`;
       throw new XPayAuthError('upstream_business_error', message);
     }
-    return { status: 200, text, receivedAt: 0, upstreamNow: undefined, header: () => undefined };
+    const page = isObject(sent) && isNumber(sent['page']) ? sent['page'] : 1;
+    return { status: 200, text: answer(page), receivedAt: 0, upstreamNow: undefined, header: () => undefined };
   }
 
   #assertWell(): void {
