@@ -34,6 +34,17 @@ const always = [
 /** For each example: the variables in addition to `XPAY_BASE_URL`, the ports that it listens on, and the commands to try. */
 const EXAMPLES = {
   fastify: { environment: account, ports: [port], tries: always },
+  pages: {
+    environment: account,
+    ports: [port],
+    tries: [
+      ...always,
+      [200, 'tags', admin],
+      [200, 'tags?first=1', admin],
+      [200, 'tags/more', admin],
+      [403, 'tags', user],
+    ],
+  },
   redis: {
     environment: { ...account, ...keys },
     ports: [port, port + 1],
