@@ -41,6 +41,7 @@ async function xPayStage(): Promise<DialectStage> {
     },
     call: { method: 'POST', path: '/client/wallets/find', body: { page: 1, pageSize: 1 } },
     failingCall: { method: 'POST', path: '/client/bills/cancel', body: {} },
+    list: { method: 'POST', path: '/client/wallets/find', body: { pageSize: 2 } },
     revokeTokens: () => emulator.revokeTokens(),
     stop: () => emulator.stop(),
   };

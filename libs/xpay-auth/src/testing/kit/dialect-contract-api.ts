@@ -63,7 +63,46 @@ export const apiCases: Readonly<Record<string, Play>> = {
     const failure = await rig.failureOf(() => rig.callApi(rig.live, rig.stage.failingCall), 'the failing call');
     assert.equal(failure.code, 'upstream_business_error');
   },
+
+  'with paging: reads a list to its end, page by page': async (rig) => {
+    const { paging } = rig.dialect.api;
+    if (paging === undefined) return;
+    const { list } = rig.stage;
+    assert.ok(list !== undefined, 'the stage of a dialect with `api.paging` must have a `list`');
+    let [pages, items, body] = [0, 0, paging.first(list.body)];
+    while (body !== undefined) {
+      assert.ok(pages < MOST_PAGES, `the list has not ended after ${MOST_PAGES} pages`);
+      const outcome = await rig.callApi(rig.live, { ...list, body });
+      assert.ok(outcome.kind === 'data', `page ${pages + 1}: the token was rejected`);
+      const page = paging.read({ data: outcome.data, meta: outcome.meta ?? {} }, body);
+      pages += 1;
+      items += page.items.length;
+      body = page.next;
+    }
+    assert.ok(pages > 1 && items > 1, `expected more than one page and item, got ${pages} and ${items}`);
+  },
+
+  'with paging: copies the body of the caller': async (rig) => {
+    const { paging } = rig.dialect.api;
+    if (paging === undefined) return;
+    const body = { filter: { field: 'before' } };
+    const first = paging.first(body);
+    const before = JSON.stringify(first);
+    body.filter.field = 'after';
+    assert.equal(JSON.stringify(first), before);
+  },
+
+  'with paging: throws upstream_malformed for an answer without a list': async (rig) => {
+    const { paging } = rig.dialect.api;
+    if (paging === undefined) return;
+    const read = (): unknown => paging.read({ data: 'not a list', meta: {} }, paging.first(rig.stage.list?.body));
+    const failure = await rig.failureOf(read, 'a page without a list');
+    assert.equal(failure.code, 'upstream_malformed');
+  },
 };
+
+/** Maximum number of pages of the list of a stage. */
+const MOST_PAGES = 100;
 
 /** The text in every body of {@link HARD_BODIES}. */
 const PROBE = '27182818';

@@ -47,6 +47,10 @@ export interface DialectStage {
   readonly call: StagedCall;
   /** A call that the stand-in rejects for a reason other than the token. */
   readonly failingCall: StagedCall;
+  /**
+   * A call of a list of the stand-in that has at least two pages, for a dialect with `api.paging`. @default none
+   */
+  readonly list?: StagedCall;
   /** Revokes all access tokens of the stand-in. */
   revokeTokens(): unknown;
   /** Stops the stand-in. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
 import { XPayAuthError } from '../../core/errors.js';
-import type { ApiCall, Dialect } from '../../core/ports.js';
+import type { ApiCall, ApiPaging, Dialect } from '../../core/ports.js';
 import { AccessToken, Secret } from '../../core/credentials.js';
 import { passwordLogin } from '../../dialects/password-login/password-login.dialect.js';
 import { startPasswordLoginEmulator } from '../emulators/password-login.emulator.js';
@@ -21,6 +21,7 @@ async function stageFor(dialect: Dialect): Promise<DialectStage> {
     nonsense: { 'over already': { body: { access_token: 'opaque', expires_in: -60 } } },
     call: { method: 'GET', path: '/users/me' },
     failingCall: { method: 'GET', path: '/users/nobody' },
+    ...(dialect.api.paging && { list: { method: 'GET', path: '/users/me' } }),
     revokeTokens: () => emulator.revokeTokens(),
     stop: () => emulator.stop(),
   };
@@ -61,9 +62,36 @@ function withBody(encode: (call: ApiCall) => string): Dialect {
   };
 }
 
+/** A paging that reads the answer as two pages. */
+const soundPaging: ApiPaging = {
+  first: (body) => ({ page: 1, ...structuredClone(Object(body)) }),
+  read({ data }, body) {
+    if (typeof data === 'string') throw new XPayAuthError('upstream_malformed', 'no list');
+    return { items: [data], ...(Object(body).page === 1 && { next: { page: 2 } }) };
+  },
+};
+
+/** Pages like the correct paging, with changed members. The body of a page is not sent, because a GET has none. */
+function withPaging(change: Partial<ApiPaging>): Dialect {
+  const paging = { ...soundPaging, ...change };
+  const { encode } = sound.api;
+  const bodiless = ({ body: _, ...call }: ApiCall): ApiCall => call;
+  return {
+    ...sound,
+    api: {
+      ...sound.api,
+      encode: (call, token) => encode(call.method === 'GET' ? bodiless(call) : call, token),
+      paging,
+    },
+  };
+}
+
 describe('dialectContract', () => {
-  it('passes a correct dialect', async () => {
-    expect(await failedBy(sound)).toEqual([]);
+  it.each([
+    ['without paging', sound],
+    ['with paging', withPaging({})],
+  ])('passes a correct dialect %s', async (_, dialect) => {
+    expect(await failedBy(dialect)).toEqual([]);
   });
 
   it.each<[string, Dialect, string]>([
@@ -222,6 +250,26 @@ describe('dialectContract', () => {
       'never notices a rejected token',
       { ...sound, api: { ...sound.api, decode: () => ({ kind: 'data', data: null }) } },
       'detects a rejected token',
+    ],
+    [
+      'never ends a list',
+      withPaging({ read: (_, body) => ({ items: [1], next: body }) }),
+      'with paging: reads a list to its end, page by page',
+    ],
+    [
+      'reads the first page only',
+      withPaging({ read: () => ({ items: [1, 2] }) }),
+      'with paging: reads a list to its end, page by page',
+    ],
+    [
+      'pages with the body of the caller',
+      withPaging({ first: (body) => ({ page: 1, ...Object(body) }) }),
+      'with paging: copies the body of the caller',
+    ],
+    [
+      'reads items in any answer',
+      withPaging({ read: ({ data }) => ({ items: [data] }) }),
+      'with paging: throws upstream_malformed for an answer without a list',
     ],
   ])('catches a dialect that %s', async (_flaw, dialect, sentence) => {
     expect(await failedBy(dialect)).toContain(sentence);
