@@ -57,7 +57,7 @@ export async function surface(): Promise<void> {
   expectTypeOf(meta.nextPage).toEqualTypeOf<boolean | undefined>();
   expectTypeOf(http.pages('/path')).toEqualTypeOf<AsyncIterable<unknown>>();
   expectTypeOf(http.pages<string>('/path', { page: 2 }, { maxPages: 5 })).toEqualTypeOf<AsyncIterable<string>>();
-  // @ts-expect-error -- every page has a uuid of its own
+  // @ts-expect-error -- every page has a new uuid
   http.pages('/path', {}, { uuid: '' });
 
   expectTypeOf(await sessions.login({ username: '', secretKey: '' })).toEqualTypeOf<Session>();

@@ -17,8 +17,8 @@ export interface PagedCall {
 }
 
 /**
- * Returns the items of a list. A page is called when its first item is read. The body is copied before `itemsOf` returns. Every
- * failure, `configuration` included, is thrown when an item is read.
+ * Returns the items of a list. A page is called when the items before it have been read. The body is copied before `itemsOf` returns.
+ * Every failure, `configuration` included, is thrown when an item is read.
  */
 export function itemsOf(list: PagedCall): AsyncIterable<unknown> {
   const begin = settled(() => firstPage(list));

@@ -5,7 +5,7 @@ import { encodeJson } from '../../http/encode.js';
 
 /**
  * The lists of xPay.stream. The request has the number of the page in `page`, from 1. The vendor describes a boolean `nextPage` in
- * the answer, but shows neither the place nor a list beside it, so both places are read: `success` and `success.data`.
+ * the answer without its place, so it is read in `success` and in `success.data`.
  *
  * Source: https://docs.xpay.stream/wallets/search-wallets
  */

@@ -32,7 +32,7 @@ export interface XPayRequest extends XPayCallOptions {
   readonly body?: unknown;
 }
 
-/** Options of {@link XPayHttpService.pages}. Every page is a call of its own, with a `uuid` of its own. */
+/** Options of {@link XPayHttpService.pages}. Every page is a separate call with a new `uuid`. */
 export interface XPayPagesOptions extends Omit<XPayCallOptions, 'uuid'> {
   /**
    * Maximum number of pages to read, an integer of 1 or more. A longer list throws `configuration` after the items of these
@@ -119,7 +119,7 @@ export class XPayHttpService implements OnModuleDestroy {
 
   /**
    * Posts to a list of the upstream's API, such as `/client/wallets/find`, and yields the items of all its pages, from the page in
-   * `body` or the first one. A page is called when its first item is read; the call is that of {@link post}.
+   * `body` or the first one. A page is called when the items before it have been read; the call is that of {@link post}.
    *
    * With xPay.stream, `nextPage` in the answer decides whether another page follows. Without it, an empty page is the last one.
    * The list may change between two pages: then an item can come twice, or not at all.

@@ -130,6 +130,15 @@ describe('the bills of startXPayEmulator', () => {
     expect(() => xpay.payBill(BOB.username, 'b-1')).toThrow('no bill b-1 of bob@example.test');
   });
 
+  it('stay open after their time, or are closed then if configured', async () => {
+    await save('b-1', { expireInMinutes: 1 });
+    await clock.advance(60_000);
+    expect(await view('b-1')).toHaveProperty('closed', false);
+    xpay.closesExpiredBills = true;
+    expect(await view('b-1')).toMatchObject({ closed: true, canceled: false });
+    expect(await as(ADA, '/bills/cancel', { reference: 'b-1' })).toHaveProperty('error.message', 'bill not active');
+  });
+
   it.each([
     ['no reference', { reference: undefined }, 'missing fields'],
     ['no amount', { amount: undefined }, 'missing fields'],

@@ -29,6 +29,7 @@ interface Bill extends Body {
   readonly billRef: string;
   readonly billAmount: number;
   readonly tag: string;
+  readonly until: number;
   paidAmount: number;
   closed: boolean;
   canceled: boolean;
@@ -41,25 +42,25 @@ const EMPTY: TronAddress = { base58: '', hex: '' };
 const SATOSHIS_PER_DOLLAR = 1_645;
 
 /**
- * Bills (https://docs.xpay.stream/billing/create-bill and its neighbours). Each account sees only its own bills. The effect of
- * `until` is not documented, so a bill stays open after it.
+ * Bills (https://docs.xpay.stream/billing/create-bill and its neighbours). Each account sees only its own bills. The vendor documents
+ * no texts of errors; those here are the emulator's own.
  */
 export class XPayBills {
   /** The bills of each account by their reference, oldest first. */
   readonly #bills = new Map<string, Map<string, Bill>>();
 
   save(call: XPayKnownCall, body: Body, now: number, wallet: string, address: TronAddress): WireAnswer {
-    const missing = ['amount', 'reference'].filter((field) => body[field] === undefined);
+    const billRef = referenceIn(body);
+    const missing = [...(body['amount'] === undefined ? ['amount'] : []), ...(billRef === '' ? ['reference'] : [])];
     if (missing.length > 0) return xpayError(call, 'missing fields', { missing });
-    // The vendor documents an unsigned integer, and sends a text and a number in its samples.
+    // The vendor documents an unsigned integer. Its samples of the request have a text and a number.
     const billAmount = /^\d+$/.test(String(body['amount'])) ? Number(body['amount']) : NaN;
     const minutes = Number(body['expireInMinutes'] ?? 30);
     const invalid = [
       ...(Number.isSafeInteger(billAmount) ? [] : ['amount']),
-      ...(minutes > 0 ? [] : ['expireInMinutes']),
+      ...(minutes > 0 && Number.isFinite(minutes) ? [] : ['expireInMinutes']),
     ];
     if (invalid.length > 0) return xpayError(call, 'invalid fields', { invalid });
-    const billRef = String(body['reference']);
     const others = call.settings.sharedBillReferences ? [...this.#bills.values()] : [this.#of(call.account)];
     if (others.some((bills) => bills.has(billRef))) return xpayError(call, 'reference exists', { reference: billRef });
 
@@ -92,21 +93,22 @@ export class XPayBills {
     return xpaySuccess(call, 'bill created', { ...bill, address: base58, hex, ...whole });
   }
 
-  view(call: XPayKnownCall, body: Body): WireAnswer {
-    const bill = this.#of(call.account).get(String(body['reference']));
+  view(call: XPayKnownCall, body: Body, now: number): WireAnswer {
+    const bill = this.#current(call, now).get(referenceIn(body));
     return bill === undefined ? xpayError(call, 'bill not found', null) : xpaySuccess(call, 'bill found', bill);
   }
 
-  find(call: XPayKnownCall, body: Body): WireAnswer {
+  find(call: XPayKnownCall, body: Body, now: number): WireAnswer {
     // The vendor's sample has a text as the address here, and an object in `view`.
-    const shown = [...this.#of(call.account).values()].map((bill) => ({ ...bill, address: bill.address.base58 }));
-    // The page searches by the "bill UUID" in a field `wallet`, so both are searched.
+    const shown = [...this.#current(call, now).values()].map((bill) => ({ ...bill, address: bill.address.base58 }));
+    // The vendor calls the value of the field `wallet` a "bill UUID", so the UUIDs of the bill and of its wallet are searched.
     return findAnswer(call, shown, body, { wallet: ({ uuid, wallet }) => [uuid, wallet], tag: ({ tag }) => [tag] });
   }
 
-  cancel(call: XPayKnownCall, body: Body): WireAnswer {
-    if (body['reference'] === undefined) return xpayError(call, 'missing fields', { missing: ['reference'] });
-    const bill = this.#of(call.account).get(String(body['reference']));
+  cancel(call: XPayKnownCall, body: Body, now: number): WireAnswer {
+    const billRef = referenceIn(body);
+    if (billRef === '') return xpayError(call, 'missing fields', { missing: ['reference'] });
+    const bill = this.#current(call, now).get(billRef);
     const isActive = bill !== undefined && !bill.closed;
     if (!isActive && !call.settings.cancelsInactiveBills) {
       return xpayError(call, bill === undefined ? 'bill not found' : 'bill not active', null);
@@ -128,11 +130,23 @@ export class XPayBills {
     return true;
   }
 
+  /** The bills of the account of a call, closed at their end where the settings say so. */
+  #current({ account, settings }: XPayKnownCall, now: number): Map<string, Bill> {
+    const bills = this.#of(account);
+    if (settings.closesExpiredBills) for (const bill of bills.values()) bill.closed ||= now >= bill.until;
+    return bills;
+  }
+
   #of(username: string): Map<string, Bill> {
     let bills = this.#bills.get(username);
     if (bills === undefined) this.#bills.set(username, (bills = new Map()));
     return bills;
   }
+}
+
+/** The reference in a body, a text or a number; '' without one. */
+function referenceIn({ reference }: Body): string {
+  return typeof reference === 'string' || typeof reference === 'number' ? String(reference) : '';
 }
 
 /** An invoice of Bitcoin's Lightning network. Its `createdAt` is in seconds, unlike that of the bill. */

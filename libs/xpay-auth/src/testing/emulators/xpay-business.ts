@@ -63,9 +63,9 @@ export class XPayBusiness {
         return xpaySuccess(call, 'Wallet Saved', { uuid: wallet.uuid, tag });
       },
 
-      '/client/bills/find': (call, body) => this.bills.find(call, body),
-      '/client/bills/view': (call, body) => this.bills.view(call, body),
-      '/client/bills/cancel': (call, body) => this.bills.cancel(call, body),
+      '/client/bills/find': (call, body, now) => this.bills.find(call, body, now),
+      '/client/bills/view': (call, body, now) => this.bills.view(call, body, now),
+      '/client/bills/cancel': (call, body, now) => this.bills.cancel(call, body, now),
       '/client/bills/save': (call, body, now) => {
         const [wallet] = this.#walletsOf(call.account, now);
         return this.bills.save(call, body, now, wallet?.uuid ?? randomUUID(), newAddress());

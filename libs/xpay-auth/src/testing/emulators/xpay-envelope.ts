@@ -18,6 +18,7 @@ export interface XPaySettings {
   readonly pageTotals: boolean;
   readonly sharedBillReferences: boolean;
   readonly cancelsInactiveBills: boolean;
+  readonly closesExpiredBills: boolean;
 }
 
 /** One request and the settings that shape its answer. */

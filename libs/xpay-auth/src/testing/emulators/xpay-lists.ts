@@ -35,16 +35,16 @@ export function findAnswer<T extends Fields>(
   return xpaySuccess(call, 'Done', items, 'ok', paging);
 }
 
-/** Sorts by fields of the item or of its `balances`: 1 ascending, otherwise descending; by default the newest item is first. */
+/** Sorts by fields of the item or of its `balances`: 1 ascending, any other value descending. By default the newest item is first. */
 function sorted<T extends Fields>(all: readonly T[], sort: unknown): T[] {
-  // The order of creation decides rather than `createdAt`, because items of one millisecond have the same.
+  // Items of one millisecond have the same `createdAt`, so the order of creation is compared instead.
   const ranks = new Map(all.map((item, rank) => [item, rank]));
   const valueOf = (item: T, field: string): number => {
     if (field === 'createdAt') return ranks.get(item) ?? 0;
     return Number(item[field] ?? (isRecord(item['balances']) ? item['balances'][field] : 0)) || 0;
   };
   const order = [...Object.entries(isRecord(sort) ? sort : {}), ['createdAt', -1] as const];
-  return [...all].sort((one, other) => {
+  return all.toSorted((one, other) => {
     for (const [field, direction] of order) {
       const difference = valueOf(one, field) - valueOf(other, field);
       if (difference !== 0) return Number(direction) === 1 ? difference : -difference;

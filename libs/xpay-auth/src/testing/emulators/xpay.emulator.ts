@@ -82,6 +82,11 @@ export class XPayEmulator extends Emulator<XPayAccount> implements XPaySettings 
    * vendor documents only the canceling of an active bill. @default false
    */
   cancelsInactiveBills = false;
+  /**
+   * Whether a bill is closed once its time `until` has come. The vendor documents that a bill expires, but not how an expired bill
+   * shows it. @default false
+   */
+  closesExpiredBills = false;
   /** The `error` in the answer to a bad bearer token, under '200-error' and '401-json'. */
   badBearerError: {
     /** `error.message`. */
@@ -108,7 +113,7 @@ export class XPayEmulator extends Emulator<XPayAccount> implements XPaySettings 
    * Pays a bill. A bill that is paid in full is closed.
    *
    * @param username the account of the bill
-   * @param amount in 10⁻⁶ USD. @default what is left to pay
+   * @param amount in 10⁻⁶ USD. @default the unpaid rest
    */
   payBill(username: string, reference: string, amount?: number): void {
     if (this.#business.bills.pay(username, reference, amount, this.now())) return;

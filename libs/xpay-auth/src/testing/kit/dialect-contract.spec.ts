@@ -74,13 +74,14 @@ const soundPaging: ApiPaging = {
 /** Pages like the correct paging, with changed members. The body of a page is not sent, because a GET has none. */
 function withPaging(change: Partial<ApiPaging>): Dialect {
   const paging = { ...soundPaging, ...change };
-  const { encode } = sound.api;
-  const bodiless = ({ body: _, ...call }: ApiCall): ApiCall => call;
   return {
     ...sound,
     api: {
       ...sound.api,
-      encode: (call, token) => encode(call.method === 'GET' ? bodiless(call) : call, token),
+      encode: (call, token) => {
+        const { body, ...bodiless } = call;
+        return sound.api.encode(call.method === 'GET' ? bodiless : { ...bodiless, body }, token);
+      },
       paging,
     },
   };

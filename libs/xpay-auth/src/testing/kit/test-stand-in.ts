@@ -101,11 +101,11 @@ function testDialect(spoken: Dialect, upstream: XPayTestUpstream): Dialect {
 }
 
 /** The paging of the app's own dialect. An answer without fields in `meta` is the only page. */
-function testPaging({ first, read }: ApiPaging): ApiPaging {
+function testPaging(paging: ApiPaging): ApiPaging {
   return {
-    first,
+    first: (body) => paging.first(body),
     read(answer, body) {
-      const { items, next } = read(answer, body);
+      const { items, next } = paging.read(answer, body);
       return { items, ...(Object.keys(answer.meta).length > 0 && { next }) };
     },
   };
