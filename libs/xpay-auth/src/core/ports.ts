@@ -114,7 +114,12 @@ export type ApiOutcome =
     };
 
 /** The answer to a call for a page. */
-export type ApiPageAnswer = Pick<ApiData, 'data'> & { readonly meta: NonNullable<ApiData['meta']> };
+export interface ApiPageAnswer {
+  /** The returned data, unwrapped. */
+  readonly data: unknown;
+  /** The other fields of the envelope. */
+  readonly meta: Readonly<Record<string, unknown>>;
+}
 
 /** One page of a list of the upstream. */
 export interface ApiPage {

@@ -9,14 +9,7 @@ import {
 import { Script, type ScriptScope } from './script.js';
 import { type WireAnswer, type WireRequest, bearerOf, isRecord, jsonOf, submittedUsername } from './wire-message.js';
 import { XPayBusiness, type XPayPayment } from './xpay-business.js';
-import {
-  type NextPagePlacement,
-  type UuidPlacement,
-  type XPayCall,
-  type XPaySettings,
-  xpayError,
-  xpaySuccess,
-} from './xpay-envelope.js';
+import { type NextPagePlacement, type UuidPlacement, type XPayCall, xpayError, xpaySuccess } from './xpay-envelope.js';
 
 /** An account of the emulated xPay.stream. */
 export interface XPayAccount extends EmulatedAccount {
@@ -52,7 +45,7 @@ const API_LOGIN_LIFE_MS = 1000 * DAY_MS;
 const INTERACTIVE_LOGIN_LIFE_MS = 365 * DAY_MS;
 
 /** An emulated xPay.stream (https://docs.xpay.stream/authentication-api). Start it with `startXPayEmulator`. */
-export class XPayEmulator extends Emulator<XPayAccount> implements XPaySettings {
+export class XPayEmulator extends Emulator<XPayAccount> {
   /** Where successes have their `uuid`. The vendor's samples have both places. @default 'top' */
   uuidPlacement: UuidPlacement = 'top';
   /** The answer to a bad bearer token. @default '200-error' */
