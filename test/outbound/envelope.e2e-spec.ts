@@ -130,15 +130,22 @@ describe('pages', () => {
     expect(app.xpay.requests(FIND)).toBe(1);
   });
 
-  it('A2 · copies the body when it is called', async () => {
+  it('A2 · copies the body and the headers when it is called, and sends both with every page', async () => {
     await using app = await startOutbound();
     const body = { pageSize: 2, sort: { createdAt: -1 } };
-    const pages = app.http.pages(FIND, body);
+    const headers = { 'x-trace': 't-1' };
+    const pages = app.http.pages(FIND, body, { headers });
     body.pageSize = 1;
     body.sort.createdAt = 1;
+    headers['x-trace'] = 't-2';
     expect(await itemsOf(pages)).toHaveLength(3);
-    const bodies = app.xpay.ledger.filter(({ path }) => path === FIND).map((entry) => entry.body);
-    expect(bodies).toEqual([1, 2].map((page) => ({ page, pageSize: 2, sort: { createdAt: -1 } })));
+    const calls = app.xpay.ledger.filter(({ path }) => path === FIND);
+    const sent = { pageSize: 2, sort: { createdAt: -1 } };
+    expect(calls.map((entry) => entry.body)).toEqual([
+      { ...sent, page: 1 },
+      { ...sent, page: 2 },
+    ]);
+    expect(calls.map((entry) => entry.headers['x-trace'])).toEqual(['t-1', 't-1']);
   });
 
   it('A2 · repeats a page once after a rejected token, and continues', async () => {

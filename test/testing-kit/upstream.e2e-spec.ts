@@ -139,6 +139,14 @@ describe('XPayTestUpstream', () => {
     expect(await items()).toEqual([]);
   });
 
+  it('A2 · ends a list that never ends after 10,000 pages', async () => {
+    await using at = await stage();
+    at.upstream.answer('/client/wallets/find', [], { meta: { nextPage: true } });
+    const pages = at.wallets.xpay.pages('/client/wallets/find')[Symbol.asyncIterator]();
+    await expect(pages.next()).rejects.toMatchObject({ code: 'configuration' });
+    expect(at.upstream.calls).toHaveLength(10_000);
+  });
+
   it('A2 · has no pages where the dialect of the app has none, as in production', async () => {
     await using at = await stage();
     at.upstream.of('gift').answer('/sites', []);
