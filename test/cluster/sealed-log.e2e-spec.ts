@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
-import { lengthPrefixed } from '../../libs/xpay-auth/src/core/cache-key.js';
+import { lengthPrefixed } from '../../libs/xpay-auth/src/core/credentials.js';
 import { Codec } from '../../libs/xpay-auth/src/stores/codec.js';
 import { keyRing } from '../../libs/xpay-auth/src/stores/key-ring.js';
 import { ADA, APP, InstanceFactory } from '../support/cluster.js';

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { lengthPrefixed } from '../../libs/xpay-auth/src/core/cache-key.js';
+import { lengthPrefixed } from '../../libs/xpay-auth/src/core/credentials.js';
 import { ADA, APP, type Instance, InstanceFactory, logins } from '../support/cluster.js';
 import { RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';

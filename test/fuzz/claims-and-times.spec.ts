@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { ManualClock } from 'nestjs-xpay-auth/testing';
 import { type ExpiryFacts, clockSkew, lifeFromNow } from '../../libs/xpay-auth/src/core/lifetime.js';
-import { claimsOf, msFromSeconds } from '../../libs/xpay-auth/src/http/answer.js';
+import { claimsOf, msFromSeconds } from '../../libs/xpay-auth/src/core/decoders.js';
 import { encodeForm } from '../../libs/xpay-auth/src/http/encode.js';
 import { retryAfter } from '../../libs/xpay-auth/src/http/failure.js';
 import { UpstreamClient } from '../../libs/xpay-auth/src/http/upstream-client.js';

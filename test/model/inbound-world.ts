@@ -1,6 +1,5 @@
 import { type Credentials, type Principal, type Store, XPayAuthError } from 'nestjs-xpay-auth';
-import { SealedCredentials } from '../../libs/xpay-auth/src/core/credentials.js';
-import { KeyedDigest } from '../../libs/xpay-auth/src/core/cache-key.js';
+import { KeyedDigest, SealedCredentials } from '../../libs/xpay-auth/src/core/credentials.js';
 import { Instrumentation } from '../../libs/xpay-auth/src/core/instrumentation.js';
 import { unlimitedAttempts } from '../../libs/xpay-auth/src/rate-limit/attempts.js';
 import { CredentialVerifier } from '../../libs/xpay-auth/src/verification/credential-verifier.js';

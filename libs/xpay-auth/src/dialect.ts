@@ -3,6 +3,6 @@
  * @module nestjs-xpay-auth/dialect
  */
 
-export { claimsOf, isToken, jsonObject, msFromSeconds } from './http/answer.js';
+export { claimsOf, isToken, jsonObject, msFromSeconds } from './core/decoders.js';
 export { FORM_HEADERS, encodeForm, encodeJson } from './http/encode.js';
 export { refuseEmpty, refusesRenewal, unreadable, upstreamWords } from './http/failure.js';

@@ -21,7 +21,7 @@ const rules: Readonly<Record<string, Rule>> = {
   async: { folders: ['core'], packages: [/^node:os$/] },
   http: { folders: ['core'], packages: [NODE, /^axios$/] },
   dialects: { folders: ['core', 'http'], packages: [NODE] },
-  dialect: { folders: ['http'] },
+  dialect: { folders: ['core', 'http'] },
   stores: { folders: ['core', 'async'], packages: [NODE, /^ioredis$/, LRU_CACHE] },
   redis: { folders: ['stores'] },
   'rate-limit': { folders: ['core'], packages: [/^node:net$/, LRU_CACHE] },

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../core/clock.js';
-import { isNumber, isOptionalNumber, parseObject } from '../core/json-object.js';
+import { isNumber, isOptionalNumber, parseObject } from '../core/decoders.js';
 import type { Principal } from '../core/principal.js';
 import type { EntryName, Store } from '../core/store.js';
 import type { LogPosition, RevocationLog } from './revocation-log.js';

@@ -1,8 +1,7 @@
-import { AccessToken } from '../core/credentials.js';
-import { lengthPrefixed } from '../core/cache-key.js';
+import { AccessToken, lengthPrefixed } from '../core/credentials.js';
 import type { Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
-import { isAbsent, isObject, isOptionalNumber, isText, isTexts, parseObject } from '../core/json-object.js';
+import { isAbsent, isObject, isOptionalNumber, isText, isTexts, parseObject } from '../core/decoders.js';
 import type { EntryName, Store } from '../core/store.js';
 import type { LogPosition, RevocationLog } from './revocation-log.js';
 import { type StoredPrincipal, readPrincipal, storedFields } from './stored-principal.js';

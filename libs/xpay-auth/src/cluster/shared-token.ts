@@ -1,4 +1,4 @@
-import { lengthPrefixed } from '../core/cache-key.js';
+import { lengthPrefixed } from '../core/credentials.js';
 import type { Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import { hardMargin } from '../core/lifetime.js';

@@ -1,4 +1,4 @@
-import { isNumber, isObject, isOptionalNumber, isText, isTexts } from '../core/json-object.js';
+import { isNumber, isObject, isOptionalNumber, isText, isTexts } from '../core/decoders.js';
 import { Principal } from '../core/principal.js';
 import type { LogPosition } from './revocation-log.js';
 

@@ -1,7 +1,7 @@
 import { AccessToken } from '../core/credentials.js';
 import type { Clock } from '../core/clock.js';
 import { FAILURES, XPayAuthError, type XPayAuthErrorCode } from '../core/errors.js';
-import { isNumber, isOptionalNumber, isText, isTexts, parseObject } from '../core/json-object.js';
+import { isNumber, isOptionalNumber, isText, isTexts, parseObject } from '../core/decoders.js';
 import { readInstant, remainingInStore } from '../core/lifetime.js';
 import type { Grant } from '../core/ports.js';
 import type { Store } from '../core/store.js';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { KeyedDigest, type CheckedCredentials, callerText, canonicalText, lengthPrefixed } from './cache-key.js';
+import { KeyedDigest, type CheckedCredentials, callerText, canonicalText, lengthPrefixed } from './credentials.js';
 
 const check: CheckedCredentials = {
   instance: 'default',

@@ -1,7 +1,7 @@
 import type { Credentials } from '../core/credentials.js';
 import { type UpstreamReference, XPayAuthError, type XPayAuthErrorCode } from '../core/errors.js';
 import type { UpstreamAnswer } from '../core/ports.js';
-import { parseHttpDate } from './answer.js';
+import { parseHttpDate } from '../core/decoders.js';
 import { RESPONSE_TOO_LARGE } from './transport.js';
 
 /**

@@ -3,7 +3,7 @@ import type { Credentials, Secret } from '../core/credentials.js';
 import { XPayAuthError } from '../core/errors.js';
 import { Instrumentation } from '../core/instrumentation.js';
 import type { Dialect, Purpose, Upstream, UpstreamAnswer, UpstreamRequest } from '../core/ports.js';
-import { decodeText, parseHttpDate } from './answer.js';
+import { decodeText, parseHttpDate } from '../core/decoders.js';
 import { transportFailure } from './failure.js';
 import { type Transport, type TransportAnswer, TransportFailure } from './transport.js';
 

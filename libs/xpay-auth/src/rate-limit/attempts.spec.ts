@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { KeyedDigest } from '../core/cache-key.js';
+import { KeyedDigest } from '../core/credentials.js';
 import type { XPayAuthError } from '../core/errors.js';
 import type { Store } from '../core/store.js';
 import { MemoryStore } from '../testing/kit/memory-store.js';

@@ -1,5 +1,5 @@
 import type { Attempted, AuditSink } from '../core/audit-events.js';
-import { lengthPrefixed } from '../core/cache-key.js';
+import { lengthPrefixed } from '../core/credentials.js';
 import { XPayAuthError } from '../core/errors.js';
 import { AttemptCounter, type Limit, type Reservation } from './attempt-counter.js';
 import { TrustedAddresses, type TrustedAddressesParts, UNKNOWN_ADDRESS, networkOf } from './client-address.js';

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import type { AccessToken } from '../core/credentials.js';
+import { type AccessToken, callerText, type KeyedDigest } from '../core/credentials.js';
 import type { Clock } from '../core/clock.js';
-import { type KeyedDigest, callerText } from '../core/cache-key.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { Principal } from '../core/principal.js';
 import type { Instrumentation } from '../core/instrumentation.js';

@@ -1,5 +1,5 @@
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
-import { lengthPrefixed } from '../core/cache-key.js';
+import { lengthPrefixed } from '../core/credentials.js';
 import type { EntryKind, EntryName } from '../core/store.js';
 import type { KeyRing } from './key-ring.js';
 

@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { lengthPrefixed } from '../core/cache-key.js';
+import { lengthPrefixed } from '../core/credentials.js';
 import type { LogPage, LogRecord } from '../core/store.js';
 import type { Codec } from './codec.js';
 import type { RedisLink } from './redis-link.js';

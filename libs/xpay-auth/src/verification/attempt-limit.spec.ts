@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { KeyedDigest } from '../core/cache-key.js';
+import { KeyedDigest } from '../core/credentials.js';
 import { XPayAuthError, type XPayAuthErrorCode } from '../core/errors.js';
 import type { ReservedAttempt } from '../rate-limit/attempts.js';
 import { ManualClock } from '../testing/emulators/manual-clock.js';

@@ -1,6 +1,6 @@
 import type { SharedCredentials } from '../cluster/shared-credentials.js';
 import type { AuditSink } from '../core/audit-events.js';
-import { canonicalText } from '../core/cache-key.js';
+import { canonicalText } from '../core/credentials.js';
 import type { Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import { hardMargin } from '../core/lifetime.js';

@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { AccessToken } from '../core/credentials.js';
-import { KeyedDigest, callerText } from '../core/cache-key.js';
+import { AccessToken, callerText, KeyedDigest } from '../core/credentials.js';
 import { XPayAuthError } from '../core/errors.js';
 import { Instrumentation } from '../core/instrumentation.js';
 import type { Grant } from '../core/ports.js';

@@ -1,6 +1,5 @@
 import type { AuditSink } from '../core/audit-events.js';
-import { type KeyedDigest, callerText } from '../core/cache-key.js';
-import { flawOf } from '../core/credentials.js';
+import { callerText, flawOf, type KeyedDigest } from '../core/credentials.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { Instrumentation } from '../core/instrumentation.js';
 import type { Purpose } from '../core/ports.js';

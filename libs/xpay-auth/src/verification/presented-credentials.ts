@@ -1,7 +1,6 @@
 import type { Attempted, AuditSink } from '../core/audit-events.js';
 import type { Callers, OnLeave } from '../async/promises.js';
-import type { AuthorizationLine } from '../core/cache-key.js';
-import type { Credentials } from '../core/credentials.js';
+import type { AuthorizationLine, Credentials } from '../core/credentials.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { Grant, Purpose } from '../core/ports.js';
 import type { Principal } from '../core/principal.js';

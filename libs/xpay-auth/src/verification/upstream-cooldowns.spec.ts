@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { ManualClock } from 'nestjs-xpay-auth/testing';
-import { KeyedDigest } from '../core/cache-key.js';
+import { KeyedDigest } from '../core/credentials.js';
 import { XPayAuthError } from '../core/errors.js';
 import { UpstreamCooldowns } from './upstream-cooldowns.js';
 

@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import { lengthPrefixed } from '../core/cache-key.js';
+import { lengthPrefixed } from '../core/credentials.js';
 import type { Clock } from '../core/clock.js';
 import type { XPayAuthError } from '../core/errors.js';
 import {

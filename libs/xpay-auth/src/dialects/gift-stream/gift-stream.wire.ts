@@ -1,7 +1,7 @@
 import { XPayAuthError } from '../../core/errors.js';
 import type { ApiData, Grant, UpstreamAnswer } from '../../core/ports.js';
 import { AccessToken, Secret } from '../../core/credentials.js';
-import { claimsOf, isName, isToken, jsonObject, msFromSeconds } from '../../http/answer.js';
+import { claimsOf, isName, isToken, jsonObject, msFromSeconds } from '../../core/decoders.js';
 
 /** The fields of `POST /authenticate` (https://developers.gift-stream.com/operation/operation-authenticate). */
 export const loginFields = (email: string, password: string) => ({ email, password });

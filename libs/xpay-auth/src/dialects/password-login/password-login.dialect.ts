@@ -1,6 +1,6 @@
 import { XPayAuthError } from '../../core/errors.js';
 import type { ApiLanguage, Dialect, UpstreamAnswer, UpstreamRequest } from '../../core/ports.js';
-import { jsonObject } from '../../http/answer.js';
+import { jsonObject } from '../../core/decoders.js';
 import { FORM_HEADERS, encodeForm, encodeJson } from '../../http/encode.js';
 import { refuseEmpty, rejectedCredentials, renewalFailure, reportedError, unreadable } from '../../http/failure.js';
 import { bearerRequest, refuseBodyOfGet } from '../bearer-api.js';

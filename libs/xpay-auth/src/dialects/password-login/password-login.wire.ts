@@ -1,7 +1,7 @@
 import { XPayAuthError } from '../../core/errors.js';
 import type { Grant, UpstreamAnswer } from '../../core/ports.js';
 import { AccessToken, Secret } from '../../core/credentials.js';
-import { claimsOf, isAbsent, isObject, isScopeList, isToken, jsonObject, msFromSeconds } from '../../http/answer.js';
+import { claimsOf, isAbsent, isObject, isScopeList, isToken, jsonObject, msFromSeconds } from '../../core/decoders.js';
 import type { PasswordLoginSettings } from './password-login.options.js';
 
 /** OAuth's name for the token (RFC 6749 §5.1). */

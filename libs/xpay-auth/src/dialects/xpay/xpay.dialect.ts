@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { XPayAuthError } from '../../core/errors.js';
 import type { ApiLanguage, Dialect, Purpose } from '../../core/ports.js';
-import { isObject } from '../../http/answer.js';
+import { isObject } from '../../core/decoders.js';
 import { encodeJson } from '../../http/encode.js';
 import { rejectedCredentials, reportedError } from '../../http/failure.js';
 import { type TokenRejectionOptions, bearerRequest, isUnauthorized } from '../bearer-api.js';

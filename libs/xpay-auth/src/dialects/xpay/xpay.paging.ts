@@ -1,6 +1,6 @@
 import { XPayAuthError, configurationError } from '../../core/errors.js';
 import type { ApiPaging } from '../../core/ports.js';
-import { isAbsent, isObject } from '../../http/answer.js';
+import { isAbsent, isObject } from '../../core/decoders.js';
 import { encodeJson } from '../../http/encode.js';
 
 /**

@@ -1,7 +1,7 @@
 import { AccessToken } from '../../core/credentials.js';
 import { XPayAuthError, type UpstreamReference } from '../../core/errors.js';
 import type { Grant, UpstreamAnswer } from '../../core/ports.js';
-import { isAbsent, isName, isObject, isScopeList, isToken, jsonObject } from '../../http/answer.js';
+import { isAbsent, isName, isObject, isScopeList, isToken, jsonObject } from '../../core/decoders.js';
 import { unreadable } from '../../http/failure.js';
 
 /** xPay.stream's `error` object (https://docs.xpay.stream/authentication-api). It has no code, only a message. */

@@ -1,5 +1,5 @@
 import { XPayAuthError } from '../../core/errors.js';
-import { isAbsent } from '../../core/json-object.js';
+import { isAbsent } from '../../core/decoders.js';
 import type { IncomingRequest } from '../../core/incoming-request.js';
 import { type HeldRequest, takeOff } from './held-request.js';
 

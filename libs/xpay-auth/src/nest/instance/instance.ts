@@ -1,7 +1,7 @@
 import { HttpService } from '@nestjs/axios';
 import { Logger } from '@nestjs/common';
 import { hostname } from 'node:os';
-import { ConnectionDigests, KeyedDigest, lengthPrefixed } from '../../core/cache-key.js';
+import { ConnectionDigests, KeyedDigest, lengthPrefixed } from '../../core/credentials.js';
 import type { AuditSink } from '../../core/audit-events.js';
 import { configurationError } from '../../core/errors.js';
 import type { Store, StoreNotice } from '../../core/store.js';

@@ -1,5 +1,5 @@
 import { XPayAuthError } from '../../core/errors.js';
-import { isAbsent } from '../../core/json-object.js';
+import { isAbsent } from '../../core/decoders.js';
 import { Principal, type ScopeRequirement } from '../../core/principal.js';
 
 /** The accepted callers. `public`: every caller. `optional`: anonymous callers and valid ones. `authenticated`: valid ones. */

@@ -3,7 +3,7 @@ import passport from 'passport';
 import { Strategy } from 'passport-custom';
 import { type ChallengeContext, challengeFor } from '../../core/challenge.js';
 import type { Clock } from '../../core/clock.js';
-import { type AuthorizationLine, type ConnectionDigests, dropLine, keepLine } from '../../core/cache-key.js';
+import { type AuthorizationLine, type ConnectionDigests, dropLine, keepLine } from '../../core/credentials.js';
 import { type XPayAuthError, asXPayAuthError } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
 import type { Instrumentation } from '../../core/instrumentation.js';

@@ -3,7 +3,7 @@ import { systemClock } from '../../async/system-clock.js';
 import { lifeFromNow } from '../../core/lifetime.js';
 import type { Grant, Purpose } from '../../core/ports.js';
 import { Secret } from '../../core/credentials.js';
-import { isName, isToken } from '../../http/answer.js';
+import { isName, isToken } from '../../core/decoders.js';
 import type { Play } from './dialect-contract-stage.js';
 
 const PURPOSES: readonly Purpose[] = ['own token', 'verification', 'login'];

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { SleepAwareClock, systemClock } from '../../async/system-clock.js';
-import { lengthPrefixed } from '../../core/cache-key.js';
+import { lengthPrefixed } from '../../core/credentials.js';
 import { XPayAuthError } from '../../core/errors.js';
 import type { Clock } from '../../core/clock.js';
 import {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { AccessToken, type Credentials } from '../../core/credentials.js';
 import { XPayAuthError, type XPayAuthErrorCode } from '../../core/errors.js';
-import { isNumber, isObject } from '../../core/json-object.js';
+import { isNumber, isObject } from '../../core/decoders.js';
 import type { Grant, UpstreamAnswer, UpstreamRequest } from '../../core/ports.js';
 import { userOf } from './test-user.js';
 

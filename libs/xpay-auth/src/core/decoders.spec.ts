@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { UpstreamAnswer } from '../core/ports.js';
-import { claimsOf, decodeText, isName, isToken, jsonObject, msFromSeconds, parseHttpDate } from './answer.js';
+import { claimsOf, decodeText, isName, isToken, jsonObject, msFromSeconds, parseHttpDate } from './decoders.js';
 
 const answer = (text: string): UpstreamAnswer => ({
   status: 200,
