@@ -4,7 +4,6 @@ import { XPayAuthError } from '../core/errors.js';
 import type { Instrumentation } from '../core/instrumentation.js';
 import type { Purpose } from '../core/ports.js';
 import type { Principal } from '../core/principal.js';
-import { AttemptLimit, type AttemptLimitParts } from './attempt-limit.js';
 import type { CachedCaller } from './cached-callers.js';
 import { CredentialCache, type CredentialCacheParts } from './credential-cache.js';
 import { FairQueue, type FairQueueParts } from './fair-queue.js';
@@ -14,7 +13,7 @@ import { UpstreamCheck, type UpstreamCheckParts, type VerificationFailure } from
 
 /** The parts of all links. */
 export type CredentialVerifierParts = Omit<
-  CredentialCacheParts & NegativeCacheParts & FairQueueParts & AttemptLimitParts & UpstreamCheckParts,
+  CredentialCacheParts & NegativeCacheParts & FairQueueParts & UpstreamCheckParts,
   'hasRoomForRenewal' | 'next' | 'onUndecided'
 > & {
   readonly digest: KeyedDigest;
@@ -26,7 +25,7 @@ export type CredentialVerifierParts = Omit<
 
 /**
  * Authenticates callers through a chain of links: credential cache → negative cache and single flight → fair queue →
- * attempt limit → upstream check. Builds the chain, refuses malformed credentials, and computes their keys once.
+ * upstream check under the limits on attempts. Builds the chain, refuses malformed credentials, and computes their keys once.
  */
 export class CredentialVerifier {
   readonly #cache: CredentialCache;
@@ -40,8 +39,7 @@ export class CredentialVerifier {
       if (!presented.isRenewal) queue.undecided(presented.by.address);
     };
     const upstream = (this.#upstream = new UpstreamCheck({ ...parts, onUndecided }));
-    const attemptLimit = new AttemptLimit({ ...parts, next: upstream });
-    const queue = (this.#queue = new FairQueue({ ...parts, next: attemptLimit }));
+    const queue = (this.#queue = new FairQueue({ ...parts, next: upstream }));
     const negativeCache = new NegativeCache({ ...parts, next: queue });
     this.#cache = new CredentialCache({
       ...parts,

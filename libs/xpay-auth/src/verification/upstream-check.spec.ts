@@ -3,7 +3,7 @@ import { KeyedDigest } from '../core/credentials.js';
 import { XPayAuthError, type XPayAuthErrorCode } from '../core/errors.js';
 import type { ReservedAttempt } from '../rate-limit/attempts.js';
 import { ManualClock } from '../testing/emulators/manual-clock.js';
-import { AttemptLimit } from './attempt-limit.js';
+import { Revocations, UpstreamCheck } from './upstream-check.js';
 import type { PresentedCredentials } from './presented-credentials.js';
 
 const presented = (checkKey: string, isEmpty = false): PresentedCredentials => ({
@@ -16,8 +16,8 @@ const presented = (checkKey: string, isEmpty = false): PresentedCredentials => (
   isRenewal: false,
 });
 
-/** In front of a link that fails every check with this code. */
-function limitBefore(answer: { code: XPayAuthErrorCode }) {
+/** Calls an upstream that fails every check with this code. */
+function checkAt(answer: { code: XPayAuthErrorCode }) {
   const clock = new ManualClock();
   let [refunds, calls] = [0, 0];
   const attempt: ReservedAttempt = {
@@ -27,10 +27,14 @@ function limitBefore(answer: { code: XPayAuthErrorCode }) {
     refundAddress: () => Promise.resolve(),
     isFromTrustedAddress: () => Promise.resolve(false),
   };
-  const limit = new AttemptLimit({
+  const check = new UpstreamCheck({
+    instance: 'default',
+    issuer: Symbol('test'),
+    scopeHierarchy: {},
+    revocations: new Revocations(),
     clock,
     digest: new KeyedDigest(),
-    policy: {},
+    policy: { deadlineMs: 5_000 },
     attempts: {
       refuseLockedOut: () => undefined,
       reserve: () => Promise.resolve(attempt),
@@ -39,25 +43,23 @@ function limitBefore(answer: { code: XPayAuthErrorCode }) {
       storeLostData: () => () => Promise.resolve(),
     },
     audit: () => undefined,
-    next: {
-      authenticate: () => {
-        calls++;
-        return Promise.reject(new XPayAuthError(answer.code, 'no'));
-      },
+    authenticate: () => {
+      calls++;
+      return Promise.reject(new XPayAuthError(answer.code, 'no'));
     },
   });
   /** Whether this check cost an attempt. */
   const costs = async (credentials: PresentedCredentials): Promise<boolean> => {
     const before = refunds;
-    await expect(limit.authenticate(credentials)).rejects.toThrow(XPayAuthError);
+    await expect(check.authenticate(credentials)).rejects.toThrow(XPayAuthError);
     return refunds === before;
   };
   return { clock, costs, calls: () => calls };
 }
 
-describe('AttemptLimit', () => {
+describe('UpstreamCheck', () => {
   it('I5 · counts the same rejected credentials once an hour', async () => {
-    const { clock, costs } = limitBefore({ code: 'invalid_credentials' });
+    const { clock, costs } = checkAt({ code: 'invalid_credentials' });
     expect([await costs(presented('a')), await costs(presented('a'))]).toEqual([true, false]);
     expect(await costs(presented('b'))).toBe(true);
     await clock.advance(3_599_999);
@@ -68,7 +70,7 @@ describe('AttemptLimit', () => {
 
   it('D3 · counts a 429 like a rejection, and not the cooldown that follows it', async () => {
     const answer: { code: XPayAuthErrorCode } = { code: 'upstream_rate_limited' };
-    const { clock, costs, calls } = limitBefore(answer);
+    const { clock, costs, calls } = checkAt(answer);
     expect([await costs(presented('a')), await costs(presented('a')), calls()]).toEqual([true, false, 1]);
     await clock.advance(1_000);
     answer.code = 'invalid_credentials';
@@ -78,12 +80,12 @@ describe('AttemptLimit', () => {
   });
 
   it('I6 · refunds the attempt when the upstream did not decide', async () => {
-    const { costs } = limitBefore({ code: 'upstream_timeout' });
+    const { costs } = checkAt({ code: 'upstream_timeout' });
     expect(await costs(presented('a'))).toBe(false);
   });
 
   it('I8 · rejects and counts empty credentials without a check', async () => {
-    const { costs, calls } = limitBefore({ code: 'upstream_timeout' });
+    const { costs, calls } = checkAt({ code: 'upstream_timeout' });
     expect([await costs(presented('a', true)), await costs(presented('a', true)), calls()]).toEqual([true, false, 0]);
   });
 });
