@@ -160,7 +160,7 @@ describe('a decrypted value with any content', () => {
     const value = JSON.stringify({ ...writtenPrincipal, ...nulls });
     const { callers, sessions } = sharedBy(new StoreWith(clock, ['session', 'caller'], value), log, clock);
     const principal = expect.objectContaining({ username: 'ada', expiresAt: undefined });
-    expect(await callers.recall('an id', 'a key')).toMatchObject({ principal, vouchedMs: undefined });
+    expect(await callers.recall(presented)).toMatchObject({ principal, endsAt: Infinity });
     expect(await sessions.read('a token')).toMatchObject({ principal, upstreamToken: undefined });
     await log.stop();
   });
@@ -198,7 +198,7 @@ describe('a decrypted value with any content', () => {
         const store = new StoreWith(clock, ['session', 'caller'], value);
         const log = new RevocationLog({ store, clock, scope: 's', onUser: nobody, onEverybody: nobody });
         const { callers, sessions, issuer } = sharedBy(store, log, clock);
-        for (const found of [await sessions.read('a token'), await callers.recall('an id', 'a key')]) {
+        for (const found of [await sessions.read('a token'), await callers.recall(presented)]) {
           if (found !== undefined) expect(Principal.isIssuedBy(issuer, found.principal)).toBe(true);
         }
         await log.stop();
@@ -206,6 +206,8 @@ describe('a decrypted value with any content', () => {
     );
   });
 });
+
+const presented = { by: { scheme: 'Basic' }, credentials: { username: 'ada', secretKey: 'k' }, key: 'a key' };
 
 /** Sessions and callers as an instance reads them from a store. */
 function sharedBy(store: MemoryStore, log: RevocationLog, clock: ManualClock) {
@@ -219,7 +221,8 @@ function sharedBy(store: MemoryStore, log: RevocationLog, clock: ManualClock) {
     maxPerUser: 100,
     bearersMayRepeat: false,
   });
-  return { callers: new SharedCredentials(shared), sessions, issuer };
+  const upstream = { dialect: 'xpay', baseUrl: 'https://upstream.example.test' };
+  return { callers: new SharedCredentials({ ...shared, ...upstream }), sessions, issuer };
 }
 
 function tokenSource(store: MemoryStore, clock: ManualClock): CachedToken {

@@ -416,12 +416,11 @@ export class InboundWorld implements World {
         onEverybody: () => sessions.everyoneRevoked(),
       });
     const share = this.setting.share && store && log;
+    const upstream = { instance: 'default', dialect: 'model', baseUrl: 'https://model.example.test' };
     const instrumentation = new Instrumentation();
     const verifier = new CredentialVerifier({
       instance: 'default',
       issuer,
-      dialect: 'model',
-      baseUrl: 'https://model.example.test',
       clock,
       digest,
       revocations,
@@ -441,7 +440,7 @@ export class InboundWorld implements World {
       },
       authenticate: (credentials, purpose, signal) =>
         this.#ask(() => process, credentials, purpose === 'login' ? 'login' : 'verification', signal),
-      shared: share ? new SharedCredentials({ store, log, clock, instance: 'default', issuer }) : undefined,
+      shared: share ? new SharedCredentials({ store, log, clock, ...upstream, issuer }) : undefined,
     });
     const sessions: Sessions = new Sessions({
       clock,

@@ -13,19 +13,34 @@ describe('SharedCredentials', () => {
     const log = new RevocationLog({ store, clock, scope: 'xpay', onUser: nothing, onEverybody: nothing });
     await log.catchUp();
     const issuer = Symbol('issuer');
-    const shared = new SharedCredentials({ store, log, clock, instance: 'default', issuer });
+    const shared = new SharedCredentials({
+      store,
+      log,
+      clock,
+      instance: 'default',
+      dialect: 'xpay',
+      baseUrl: 'https://upstream.example.test',
+      issuer,
+    });
     const facts = { username: 'ada', scopes: [], isAPI: false, expiresAt: undefined, instance: 'default' };
-    const verified = { principal: new Principal(facts, issuer), mark: shared.mark(), periodMs: 60_000, ageMs: 0 };
-    const recalls = async (): Promise<boolean> => (await shared.recall('id', 'key')) !== undefined;
+    const presented = { by: { scheme: 'Basic' }, credentials: { username: 'ada', secretKey: 'k' }, key: 'key' };
+    const verified = {
+      principal: new Principal(facts, issuer),
+      mark: shared.mark(),
+      periodMs: 60_000,
+      endsAt: Infinity,
+    };
+    const remember = (): void => shared.remember(presented, { ...verified, checkedAt: clock.monotonic() });
+    const recalls = async (): Promise<boolean> => (await shared.recall(presented)) !== undefined;
 
-    shared.remember('id', { ...verified, vouchedMs: undefined });
+    remember();
     await clock.advance(1_000);
     expect(await recalls()).toBe(true);
     jest.spyOn(store, 'discard').mockRejectedValueOnce(new Error('the store is away'));
-    shared.refused('id', 'key', 60_000);
+    shared.refused(presented, 60_000);
     expect(await recalls()).toBe(false);
     await clock.advance(1_000);
-    shared.remember('id', { ...verified, vouchedMs: undefined });
+    remember();
     expect(await recalls()).toBe(true);
     await log.stop();
   });

@@ -1,18 +1,27 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../core/clock.js';
+import { type Credentials, canonicalText } from '../core/credentials.js';
 import { isNumber, isOptionalNumber, parseObject } from '../core/decoders.js';
 import type { Principal } from '../core/principal.js';
 import type { EntryName, Store } from '../core/store.js';
 import type { LogPosition, RevocationLog } from './revocation-log.js';
 import { type StoredPrincipal, readPrincipal, storedFields } from './stored-principal.js';
 
-/** Verified credentials of another instance. */
+/** Credentials as a caller presents them. */
+export interface IdentifiedCredentials {
+  readonly by: { readonly scheme: string };
+  readonly credentials: Credentials;
+  /** Their digest on this instance. */
+  readonly key: string;
+}
+
+/** Verified credentials. Instants are on the monotonic clock of this instance. */
 export interface SharedCaller {
   readonly principal: Principal;
-  /** Ms since the upstream was called. */
-  readonly ageMs: number;
-  /** Ms from now until the grant expires; `undefined` when the upstream does not state an expiry. */
-  readonly vouchedMs: number | undefined;
+  /** When the upstream was called. */
+  readonly checkedAt: number;
+  /** When the grant expires; `Infinity` when the upstream does not state an expiry. */
+  readonly endsAt: number;
 }
 
 export interface SharedCredentialsParts {
@@ -20,13 +29,15 @@ export interface SharedCredentialsParts {
   readonly log: RevocationLog;
   readonly clock: Clock;
   readonly instance: string;
+  readonly dialect: string;
+  readonly baseUrl: string;
   readonly issuer: symbol;
 }
 
 /** Credentials that this instance has verified. */
-export interface NewCaller extends Stored {
-  /** Ms since the upstream was called. */
-  readonly ageMs: number;
+export interface NewCaller extends SharedCaller, StoredPrincipal {
+  /** Ms from the call of the upstream for which its answer holds. */
+  readonly periodMs: number;
 }
 
 /** Credentials that the upstream has accepted here, and when it was called, on the monotonic clock. */
@@ -62,41 +73,44 @@ export class SharedCredentials {
     return this.parts.log.position();
   }
 
-  /** @param key the digest of the same credentials on this instance */
-  async recall(id: string, key: string): Promise<SharedCaller | undefined> {
+  /** Returns the caller if an instance has verified these credentials, and the answer of the upstream still holds. */
+  async recall(presented: IdentifiedCredentials): Promise<(SharedCaller & { wallAheadMs: number }) | undefined> {
     const { store, log, clock, instance, issuer } = this.parts;
     const askedAt = clock.monotonic();
-    const entry = await store.read(nameOf(id)).catch(() => undefined);
+    const entry = await store.read(this.#nameOf(presented)).catch(() => undefined);
     if (entry === undefined) return undefined;
     const stored = decode(entry.value, instance, issuer);
     if (stored === undefined) return undefined;
-    const { principal, mark, periodMs, vouchedMs } = stored;
+    const { principal, mark, periodMs, vouchedMs = Infinity } = stored;
     const { username } = principal;
     if (log.ended(mark, log.indexOf(username))) return undefined;
     // The answer of the store may be as old as the request.
     const now = clock.monotonic();
-    const ageMs = Math.max(0, periodMs - entry.remainingMs) + now - askedAt;
-    if (this.#isOvertaken(username, key, now - ageMs)) return undefined;
-    return { principal, ageMs, vouchedMs: vouchedMs === undefined ? undefined : vouchedMs - ageMs };
+    const checkedAt = askedAt - Math.max(0, periodMs - entry.remainingMs);
+    if (this.#isOvertaken(username, presented.key, checkedAt)) return undefined;
+    return { principal, checkedAt, wallAheadMs: clock.now() - now, endsAt: checkedAt + vouchedMs };
   }
 
   /** Stores a caller for the rest of the period, in the background. */
-  remember(id: string, caller: NewCaller): void {
-    const { periodMs, vouchedMs, ageMs } = caller;
+  remember(presented: IdentifiedCredentials, caller: NewCaller): void {
+    const { store, clock } = this.parts;
+    const { periodMs, checkedAt, endsAt } = caller;
+    const vouchedMs = endsAt === Infinity ? undefined : endsAt - checkedAt;
     const value = JSON.stringify({ ...storedFields(caller), periodMs, vouchedMs });
-    const entry = { value, generation: this.#generation(), lifeMs: periodMs - ageMs };
-    if (entry.lifeMs > 0) void this.parts.store.write(nameOf(id), entry).catch(() => undefined);
+    const entry = { value, generation: this.#generation(), lifeMs: checkedAt + periodMs - clock.monotonic() };
+    if (entry.lifeMs > 0) void store.write(this.#nameOf(presented), entry).catch(() => undefined);
   }
 
   /** The upstream has accepted these credentials. Those of the same user that any instance has stored before no longer hold. */
-  accepted(username: string, key: string, askedAt: number): void {
+  accepted({ key }: IdentifiedCredentials, username: string, askedAt: number): void {
     this.#acceptedOf.set(username, { key, askedAt });
   }
 
   /** The upstream has rejected these credentials. For `keepMs` no instance accepts what was verified before. */
-  refused(id: string, key: string, keepMs: number): void {
-    this.#refusedAt.set(key, this.parts.clock.monotonic());
-    void this.parts.store.discard(nameOf(id), this.#generation(), keepMs).catch(() => undefined);
+  refused(presented: IdentifiedCredentials, keepMs: number): void {
+    const { store, clock } = this.parts;
+    this.#refusedAt.set(presented.key, clock.monotonic());
+    void store.discard(this.#nameOf(presented), this.#generation(), keepMs).catch(() => undefined);
   }
 
   #isOvertaken(username: string, key: string, checkedAt: number): boolean {
@@ -105,14 +119,17 @@ export class SharedCredentials {
     return (this.#refusedAt.get(key) ?? -Infinity) >= checkedAt;
   }
 
+  /** Returns the name of these credentials in the store. It includes the upstream that checks them. */
+  #nameOf({ by, credentials: { username, secretKey } }: IdentifiedCredentials): EntryName {
+    const { instance, dialect, baseUrl } = this.parts;
+    const scheme = by.scheme.toLowerCase();
+    return { kind: 'caller', id: canonicalText({ instance, dialect, baseUrl, scheme, username, secretKey }) };
+  }
+
   /** Ms of the wall clock. Clocks may differ, because two answers within a second are equally good. */
   #generation(): number {
     return Math.floor(this.parts.clock.now());
   }
-}
-
-function nameOf(id: string): EntryName {
-  return { kind: 'caller', id };
 }
 
 function decode(text: string, instance: string, issuer: symbol): Stored | undefined {

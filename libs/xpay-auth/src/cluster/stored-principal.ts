@@ -28,6 +28,6 @@ export function readPrincipal(
   if (!isText(username) || !isTexts(scopes) || typeof isAPI !== 'boolean' || !isOptionalNumber(expiresAt))
     return undefined;
   if (!isText(epoch) || !isNumber(position)) return undefined;
-  const facts = { username, scopes: Object.freeze([...scopes]), isAPI, expiresAt: expiresAt ?? undefined, instance };
-  return { principal: new Principal(facts, issuer), mark: { epoch, position } };
+  const principal = new Principal({ username, scopes, isAPI, expiresAt: expiresAt ?? undefined, instance }, issuer);
+  return { principal, mark: { epoch, position } };
 }

@@ -27,4 +27,14 @@ describe('principal', () => {
     expect(() => Object.assign(made, { username: 'root' })).toThrow(TypeError);
     expect(made.username).toBe('ada');
   });
+
+  it('I16 · shares one frozen array of scopes with every principal of equal scopes', () => {
+    const scopes = ['tme_user', 'a,b'];
+    const [one, other] = [new Principal({ ...facts, scopes }), new Principal({ ...facts, scopes: [...scopes] })];
+    expect(one.scopes).toBe(other.scopes);
+    expect(one.scopes).toEqual(scopes);
+    expect(Object.isFrozen(one.scopes)).toBe(true);
+    expect(Object.isFrozen(scopes)).toBe(false);
+    expect(new Principal({ ...facts, scopes: ['tme_user', 'a', 'b'] }).scopes).toEqual(['tme_user', 'a', 'b']);
+  });
 });

@@ -17,7 +17,7 @@ export class Principal {
   /** Pass no `issuer` in tests of your own. Guards do not accept such a principal, only those of their own instance. */
   constructor(facts: PrincipalFacts, issuer?: symbol) {
     this.username = facts.username;
-    this.scopes = facts.scopes;
+    this.scopes = shared(facts.scopes);
     this.isAPI = facts.isAPI;
     this.expiresAt = facts.expiresAt;
     this.instance = facts.instance;
@@ -34,6 +34,21 @@ export class Principal {
   static isIssuedBy(issuer: symbol, value: unknown): value is Principal {
     return Principal.isPrincipal(value) && value.#issuer === issuer;
   }
+}
+
+/** Sets of scopes that principals share at once; beyond it the table starts again. Most apps have a handful. */
+const MOST_SCOPE_SETS = 1_000;
+const scopeSets = new Map<string, readonly string[]>();
+
+/** Returns the one frozen array for these scopes, so that the principals of a large cache take less memory. */
+function shared(scopes: readonly string[]): readonly string[] {
+  const key = JSON.stringify(scopes);
+  let set = scopeSets.get(key);
+  if (set === undefined) {
+    if (scopeSets.size >= MOST_SCOPE_SETS) scopeSets.clear();
+    scopeSets.set(key, (set = Object.freeze([...scopes])));
+  }
+  return set;
 }
 
 /** The facts of a {@link Principal}. */

@@ -1,12 +1,11 @@
+import { LRUCache } from 'lru-cache';
 import type { SharedCredentials } from '../cluster/shared-credentials.js';
 import type { AuditSink } from '../core/audit-events.js';
-import { canonicalText } from '../core/credentials.js';
 import type { Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import { hardMargin } from '../core/lifetime.js';
 import type { Instrumentation } from '../core/instrumentation.js';
 import type { Principal } from '../core/principal.js';
-import { type CachedCaller, CachedCallers, type PeriodPolicy, VerificationPeriod } from './cached-callers.js';
 import {
   type Authenticator,
   type PresentedCredentials,
@@ -16,14 +15,29 @@ import {
 } from './presented-credentials.js';
 import type { Revocations } from './upstream-check.js';
 
+/** A caller whose credentials the upstream accepted. Instants are on the monotonic clock. */
+export interface CachedCaller {
+  readonly principal: Principal;
+  /** When the upstream was called. */
+  readonly checkedAt: number;
+  /** By how many ms the wall clock was ahead of the monotonic one at that moment. */
+  readonly wallAheadMs: number;
+  /** When the grant of the upstream expires. */
+  readonly endsAt: number;
+  /** When the next background renewal may begin. */
+  renewFrom: number;
+}
+
+/** An answer of the upstream: when the upstream was called, and when its grant expires. */
+type Answer = Pick<CachedCaller, 'checkedAt' | 'endsAt'>;
+
 export interface CredentialCacheParts {
-  readonly instance: string;
-  readonly dialect: string;
-  readonly baseUrl: string;
-  /** The issuer of the principals. */
-  readonly issuer: symbol;
   readonly clock: Clock;
-  readonly policy: PeriodPolicy & {
+  readonly policy: {
+    /** Ms for which an accepted caller is authenticated without another call of the upstream. */
+    readonly periodMs: number;
+    /** Ms beyond the period for which a caller is authenticated during an outage of the upstream; 0: none. */
+    readonly staleIfErrorMs: number;
     /** Maximum number of cached credentials. */
     readonly maxEntries: number;
   };
@@ -37,6 +51,15 @@ export interface CredentialCacheParts {
   readonly next: Authenticator;
 }
 
+/** Renewal begins when this share of the period is over … */
+const RENEW_AFTER = 0.75;
+/** … and is repeated, while it fails, after half of the time left, at least after this share of the period. */
+const SHORTEST_BACKOFF = 1 / 16;
+/**
+ * The monotonic clock may stand still while a machine sleeps. If the wall clock gained more than this since the call, the
+ * answer is older than it seems.
+ */
+const MOST_WALL_GAIN_MS = 2_000;
 /** Ms before the end of its period from which the renewal of a caller comes before callers who are not cached. */
 const URGENT_MS = 2_000;
 
@@ -46,24 +69,27 @@ const URGENT_MS = 2_000;
  * rejection drops the entry of these credentials, an acceptance drops the user's entry under another secret.
  */
 export class CredentialCache implements Authenticator {
-  readonly #callers: CachedCallers;
-  readonly #period: VerificationPeriod;
-  #hits = 0;
+  /** By the digest of the credentials. Beyond the limit the least recently seen caller is dropped. */
+  readonly #callers: LRUCache<string, CachedCaller>;
+  /** The only key of each user in `#callers`. */
+  readonly #keyOfUser = new Map<string, string>();
+  /** Number of callers that {@link recall} has returned. */
+  hits = 0;
 
   constructor(private readonly parts: CredentialCacheParts) {
-    this.#callers = new CachedCallers(parts.policy.maxEntries, parts.issuer);
-    this.#period = new VerificationPeriod(parts);
-  }
-
-  get hits(): number {
-    return this.#hits;
+    this.#callers = new LRUCache({
+      max: parts.policy.maxEntries,
+      dispose: ({ principal: { username } }, key) => {
+        if (this.#keyOfUser.get(username) === key) this.#keyOfUser.delete(username);
+      },
+    });
   }
 
   /** Returns a caller whose period is not over; `now` is on the monotonic clock. */
   recall(key: string, now: number): CachedCaller | undefined {
     const caller = this.#callers.get(key);
-    if (caller === undefined || !this.#period.holds(caller, now)) return undefined;
-    this.#hits++;
+    if (caller === undefined || !this.#isWithin(this.parts.policy.periodMs, caller, now)) return undefined;
+    this.hits++;
     return caller;
   }
 
@@ -78,9 +104,9 @@ export class CredentialCache implements Authenticator {
   /** Checks a cached caller again in the background; only a rejection ends the entry early. */
   renew(caller: CachedCaller, presented: PresentedCredentials): void {
     // If there is no room, the next request of this caller tries again. A flood therefore cannot postpone the renewal.
-    const isUrgent = this.#period.endOf(caller) - this.parts.clock.monotonic() <= URGENT_MS;
+    const isUrgent = this.#remainingMs(caller) <= URGENT_MS;
     if (!this.parts.hasRoomForRenewal(isUrgent)) return;
-    this.#callers.postpone(presented.key, this.#period.nextRenewalOf(caller));
+    this.#postponeRenewal(caller);
     void this.#checkAndCache({ ...presented, isRenewal: true }).catch(() => undefined);
   }
 
@@ -98,7 +124,7 @@ export class CredentialCache implements Authenticator {
       const isOutage = failure instanceof XPayAuthError && failure.trouble !== 'caller';
       const last = isOutage ? this.#stale(presented.key) : undefined;
       if (last === undefined) throw failure;
-      this.#callers.postpone(presented.key, this.#period.nextRenewalOf(last));
+      this.#postponeRenewal(last);
       return this.#recalled('stale', last);
     }
   }
@@ -113,26 +139,24 @@ export class CredentialCache implements Authenticator {
   }
 
   forgetUser(username: string): void {
-    this.#callers.forgetUser(username);
+    const key = this.#keyOfUser.get(username);
+    if (key !== undefined) this.#callers.delete(key);
   }
 
   forgetAll(): void {
-    this.#callers.forgetAll();
+    this.#callers.clear();
   }
 
   async #checkAndCache(presented: PresentedCredentials): Promise<Verified> {
-    const { shared, clock } = this.parts;
+    const { shared } = this.parts;
     const mark = shared?.mark();
     const verified = await (presented.isRenewal ? this.#check(presented) : this.authenticate(presented));
     if (this.#isRevoked(verified) || this.#isOvertaken(verified)) return verified;
     const { principal, askedAt: checkedAt, wallAheadMs, answeredAt, lifeMs } = verified;
     const endsAt = lifeMs === undefined ? Infinity : answeredAt + lifeMs - hardMargin(lifeMs);
-    this.#cache(presented, { principal, checkedAt, wallAheadMs, endsAt });
-    if (shared === undefined || mark === undefined) return verified;
-    const periodMs = this.#period.lengthOf({ checkedAt, endsAt });
-    const vouchedMs = endsAt === Infinity ? undefined : endsAt - checkedAt;
-    const ageMs = clock.monotonic() - checkedAt;
-    shared.remember(this.#sharedId(presented), { principal, mark, periodMs, vouchedMs, ageMs });
+    const answer = { principal, checkedAt, wallAheadMs, endsAt };
+    this.#cache(presented.key, answer);
+    if (mark !== undefined) shared?.remember(presented, { ...answer, mark, periodMs: this.#lengthOf(answer) });
     return verified;
   }
 
@@ -143,14 +167,14 @@ export class CredentialCache implements Authenticator {
       const verified = await next.authenticate(presented);
       const { username } = verified.principal;
       if (!this.#isOvertaken(verified)) {
-        this.#callers.keepOnly(username, key);
-        shared?.accepted(username, key, verified.askedAt);
+        if (this.#keyOfUser.get(username) !== key) this.forgetUser(username);
+        shared?.accepted(presented, username, verified.askedAt);
       }
       return verified;
     } catch (failure) {
       if (isRejection(failure)) {
-        this.#callers.forget(key);
-        shared?.refused(this.#sharedId(presented), key, policy.periodMs);
+        this.#callers.delete(key);
+        shared?.refused(presented, policy.periodMs);
       }
       throw failure;
     }
@@ -160,19 +184,41 @@ export class CredentialCache implements Authenticator {
   async #recallShared(presented: PresentedCredentials, shared: SharedCredentials): Promise<Principal | undefined> {
     const { revocations, clock, policy } = this.parts;
     const mark = revocations.position();
-    const found = await shared.recall(this.#sharedId(presented), presented.key);
+    const found = await shared.recall(presented);
     // A revocation on this instance during the read is newer than the stored entry.
     if (found === undefined || revocations.revokedSince(mark, found.principal.username)) return undefined;
-    const { principal, ageMs, vouchedMs = Infinity } = found;
-    if (ageMs >= policy.periodMs) return undefined;
-    const now = clock.monotonic();
-    const answer = { principal, checkedAt: now - ageMs, wallAheadMs: clock.now() - now, endsAt: now + vouchedMs };
-    this.#cache(presented, answer);
-    return this.#recalled('shared', answer);
+    if (clock.monotonic() - found.checkedAt >= policy.periodMs) return undefined;
+    this.#cache(presented.key, found);
+    return this.#recalled('shared', found);
   }
 
-  #cache({ key }: PresentedCredentials, answer: Omit<CachedCaller, 'renewFrom'>): void {
-    this.#callers.set(key, { ...answer, renewFrom: this.#period.renewalOf(answer) });
+  /** Replaces the entry of this user. */
+  #cache(key: string, answer: Omit<CachedCaller, 'renewFrom'>): void {
+    const { username } = answer.principal;
+    const renewFrom = answer.checkedAt + this.#lengthOf(answer) * RENEW_AFTER;
+    if (this.#keyOfUser.get(username) !== key) this.forgetUser(username);
+    this.#callers.set(key, { ...answer, renewFrom });
+    this.#keyOfUser.set(username, key);
+  }
+
+  /** Sets when the next renewal may begin, after one that has begun or failed now. */
+  #postponeRenewal(caller: CachedCaller): void {
+    const waitMs = Math.max(this.#remainingMs(caller) / 2, this.#lengthOf(caller) * SHORTEST_BACKOFF);
+    caller.renewFrom = this.parts.clock.monotonic() + waitMs;
+  }
+
+  /** Returns the ms from the call for which its answer holds: the period, unless the grant expires before. */
+  #lengthOf({ checkedAt, endsAt }: Answer): number {
+    return Math.min(this.parts.policy.periodMs, endsAt - checkedAt);
+  }
+
+  #remainingMs(answer: Answer): number {
+    return answer.checkedAt + this.#lengthOf(answer) - this.parts.clock.monotonic();
+  }
+
+  #isWithin(periodMs: number, { checkedAt, endsAt, wallAheadMs }: CachedCaller, now: number): boolean {
+    const wallGainMs = this.parts.clock.now() - now - wallAheadMs;
+    return now - checkedAt < periodMs && now < endsAt && wallGainMs <= MOST_WALL_GAIN_MS;
   }
 
   #recalled(level: 'shared' | 'stale', { principal }: Pick<CachedCaller, 'principal'>): Principal {
@@ -183,8 +229,9 @@ export class CredentialCache implements Authenticator {
   /** Returns a caller past the period who may still be authenticated during an outage. */
   #stale(key: string): CachedCaller | undefined {
     const caller = this.#callers.get(key);
-    const holds = caller !== undefined && this.#period.holdsInTrouble(caller, this.parts.clock.monotonic());
-    return holds ? caller : undefined;
+    const { periodMs, staleIfErrorMs } = this.parts.policy;
+    if (caller === undefined || staleIfErrorMs === 0) return undefined;
+    return this.#isWithin(periodMs + staleIfErrorMs, caller, this.parts.clock.monotonic()) ? caller : undefined;
   }
 
   #isRevoked({ mark, principal }: Verified): boolean {
@@ -193,13 +240,8 @@ export class CredentialCache implements Authenticator {
 
   /** Whether the cache has an answer for this user from a later call of the upstream. The later answer counts. */
   #isOvertaken({ askedAt, principal }: Verified): boolean {
-    return (this.#callers.checkedAtOf(principal.username) ?? -Infinity) > askedAt;
-  }
-
-  /** Returns the text that identifies these credentials in the store. It includes the upstream that checks them. */
-  #sharedId({ by, credentials }: PresentedCredentials): string {
-    const { instance, dialect, baseUrl } = this.parts;
-    const { username, secretKey } = credentials;
-    return canonicalText({ instance, dialect, baseUrl, scheme: by.scheme.toLowerCase(), username, secretKey });
+    const key = this.#keyOfUser.get(principal.username);
+    const cached = key === undefined ? undefined : this.#callers.peek(key);
+    return (cached?.checkedAt ?? -Infinity) > askedAt;
   }
 }

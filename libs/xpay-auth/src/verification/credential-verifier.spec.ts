@@ -32,8 +32,6 @@ function verifierOf(parts: Partial<CredentialVerifierParts>) {
   const verifier = new CredentialVerifier({
     instance: 'default',
     issuer: Symbol('test'),
-    dialect: 'xpay',
-    baseUrl: 'https://upstream.example.test',
     clock,
     digest,
     policy,

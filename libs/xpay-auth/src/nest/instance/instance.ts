@@ -145,8 +145,6 @@ export function createInstance(
   const cluster = store && log && { ...common, store, log, scope };
   const verifier = new CredentialVerifier({
     ...common,
-    dialect: dialect.name,
-    baseUrl,
     policy: {
       ...verification,
       deadlineMs: http.timeoutMs,
@@ -156,7 +154,8 @@ export function createInstance(
     authenticate,
     onFailure: warningsOf(baseUrl, clock, logger),
     attempts,
-    shared: cluster && verification.share ? new SharedCredentials(cluster) : undefined,
+    shared:
+      cluster && verification.share ? new SharedCredentials({ ...cluster, baseUrl, dialect: dialect.name }) : undefined,
   });
   const policy = { ...session, idleMs: session.idleMs };
   const sessions: Sessions = new Sessions({
