@@ -27,12 +27,6 @@ export class OwedActions {
     this.#waiting.add(action);
   }
 
-  /** Replaces all actions by one that covers them. */
-  replaceBy(action: OwedAction): void {
-    this.#waiting.clear();
-    this.#waiting.add(action);
-  }
-
   clear(): void {
     this.#waiting.clear();
   }

@@ -158,7 +158,8 @@ export class RevocationLog {
     } catch (failure) {
       this.#owe(this.#owedRevocations, { run, revokes: value });
       if (this.#owedRevocations.size > MOST_REVOCATIONS) {
-        this.#owedRevocations.replaceBy({ run: () => this.#everybodyAtOnce(), revokes: EVERYBODY });
+        this.#owedRevocations.clear();
+        this.#owedRevocations.add({ run: () => this.#everybodyAtOnce(), revokes: EVERYBODY });
       }
       throw failure;
     }

@@ -69,7 +69,7 @@ export function jsonObject(answer: UpstreamAnswer): Readonly<Record<string, unkn
 
 /** Whether this is a token that fits a header: visible ASCII without space (RFC 6750 §2.1 allows fewer characters). */
 export function isToken(value: unknown): value is string {
-  return typeof value === 'string' && /^[\x21-\x7e]+$/.test(value);
+  return isText(value) && /^[\x21-\x7e]+$/.test(value);
 }
 
 const MAX_SCOPES = 100;
@@ -80,11 +80,7 @@ const MAX_SCOPE_LENGTH = 256;
  * cached with every caller. Their spelling is not checked: an unknown scope meets no requirement.
  */
 export function isScopeList(value: unknown): value is readonly string[] {
-  return (
-    Array.isArray(value) &&
-    value.length <= MAX_SCOPES &&
-    value.every((scope) => typeof scope === 'string' && scope.length <= MAX_SCOPE_LENGTH)
-  );
+  return isTexts(value) && value.length <= MAX_SCOPES && value.every((scope) => scope.length <= MAX_SCOPE_LENGTH);
 }
 
 /**
@@ -92,9 +88,7 @@ export function isScopeList(value: unknown): value is readonly string[] {
  * every principal, and without characters that could forge a line of a log or a header.
  */
 export function isName(value: unknown): value is string {
-  return (
-    typeof value === 'string' && value !== '' && !isTooLong(value) && !/\p{Cc}/u.test(value) && value.isWellFormed()
-  );
+  return isText(value) && value !== '' && !isTooLong(value) && !/\p{Cc}/u.test(value) && value.isWellFormed();
 }
 
 /**

@@ -62,8 +62,10 @@ export class Sessions {
   readonly #recheck: SessionRecheck | undefined;
   /** With shared sessions, the revocations of this instance that the log does not have yet. */
   readonly #own = new Revocations();
-  #hits = 0;
-  #rereads = 0;
+  /** The number of times that a session was found. */
+  hits = 0;
+  /** The number of these for which the shared store was read first. */
+  rereads = 0;
 
   constructor(private readonly parts: SessionsParts) {
     const { shared, policy } = parts;
@@ -127,16 +129,6 @@ export class Sessions {
     return this.#groups.run(digest.of(callerText(received.credentials)), () => verifier.login(received));
   }
 
-  /** The number of times that a session was found. */
-  get hits(): number {
-    return this.#hits;
-  }
-
-  /** The number of these for which the shared store was read first. */
-  get rereads(): number {
-    return this.#rereads;
-  }
-
   /** Returns the principal of a session, by the digest of its header. Reads no store, so it knows a shared session for a second. */
   recall(key: string): Principal | undefined {
     const record = this.#alive(key);
@@ -157,7 +149,7 @@ export class Sessions {
   async #reread(key: string, token: string): Promise<Principal> {
     const record = await this.#recheck?.run(key, token);
     if (record === undefined) throw unknownBearer();
-    this.#rereads++;
+    this.rereads++;
     return this.#recognised(record, this.parts.clock.monotonic());
   }
 
@@ -240,7 +232,7 @@ export class Sessions {
 
   #recognised(record: SessionRecord, now: number): Principal {
     record.seenAt = now;
-    this.#hits++;
+    this.hits++;
     return record.principal;
   }
 

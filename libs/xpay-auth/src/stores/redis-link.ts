@@ -36,7 +36,8 @@ const PROBE_EVERY_MS = 1_000;
  * Later calls then fail without waiting, until the server is available again.
  */
 export class RedisLink {
-  #reason: string | undefined;
+  /** The reason why the server is unavailable; `undefined` while it is available. */
+  reason: string | undefined;
   /** The script that the server last rejected because of a wrong setting. Cleared when that script succeeds. */
   #fault: { readonly script: Script; readonly reason: string } | undefined;
   #lastError: string | undefined;
@@ -53,11 +54,6 @@ export class RedisLink {
       failed: (error) => (this.#lastError = reasonOf(error)),
     });
     if (connection.isReady) void this.#inspect();
-  }
-
-  /** The reason why the server is unavailable; `undefined` while it is available. */
-  get reason(): string | undefined {
-    return this.#reason;
   }
 
   /** The wrong setting because of which an available server rejects a script; `undefined` if there is none. */
@@ -103,7 +99,7 @@ export class RedisLink {
 
   /** Calls the server within the deadline. Throws `store_unavailable`. */
   async call<T>(command: () => Promise<T>, late?: (answer: T) => void): Promise<T> {
-    const reason = this.#closed ? 'it is closed' : this.#reason;
+    const reason = this.#closed ? 'it is closed' : this.reason;
     if (reason !== undefined) throw unavailable(reason);
     try {
       await this.#connected();
@@ -119,7 +115,7 @@ export class RedisLink {
     this.#closed = true;
     this.#cancelProbe?.();
     this.#unlisten();
-    if (connection.isReady && this.#reason === undefined) {
+    if (connection.isReady && this.reason === undefined) {
       await this.#inTime(() => connection.close(true)).catch(() => undefined);
     }
     await connection.close(false);
@@ -166,8 +162,8 @@ export class RedisLink {
   }
 
   #leave(reason: string): void {
-    if (this.#closed || this.#reason !== undefined) return;
-    this.#reason = reason;
+    if (this.#closed || this.reason !== undefined) return;
+    this.reason = reason;
     this.parts.notify({ type: 'away', reason });
     if (reason === IS_REPLICA) this.#reconnect();
     this.#probeLater();
@@ -177,7 +173,7 @@ export class RedisLink {
     this.#cancelProbe?.();
     this.#cancelProbe = this.parts.clock.setTimer(() => {
       // The `ready` event of the new connection sends the next probe.
-      if (this.#reason === IS_REPLICA && this.parts.connection.isReady) this.#reconnect();
+      if (this.reason === IS_REPLICA && this.parts.connection.isReady) this.#reconnect();
       else void this.#probe();
     }, PROBE_EVERY_MS);
   }
@@ -191,10 +187,10 @@ export class RedisLink {
   async #probe(): Promise<void> {
     if (this.#closed) return;
     const reason = await this.#whyAway();
-    const wasAway = this.#reason !== undefined;
+    const wasAway = this.reason !== undefined;
     if (reason !== undefined && !wasAway) return this.#leave(reason);
     if (reason !== undefined && this.#closed) return;
-    this.#reason = reason;
+    this.reason = reason;
     if (reason !== undefined) return this.#probeLater();
     this.#lastError = undefined;
     this.#cancelProbe?.();

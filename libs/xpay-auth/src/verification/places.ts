@@ -89,18 +89,14 @@ export class Places {
   readonly #forOneNetwork: number;
   /** Places that are held, those of renewals included. */
   #held = 0;
-  #waiting = 0;
+  /** The number of checks that wait, renewals included. */
+  waiting = 0;
 
   constructor(private readonly parts: PlacesParts) {
     const { maxConcurrent } = parts.policy;
     this.#keptForRenewals = Math.max(1, Math.floor(maxConcurrent * KEPT_FOR_RENEWALS));
     this.#forNewcomers = Math.max(1, maxConcurrent - this.#keptForRenewals);
     this.#forOneNetwork = Math.ceil(this.#forNewcomers * SHARE_OF_A_NETWORK);
-  }
-
-  /** The number of checks that wait, renewals included. */
-  get waiting(): number {
-    return this.#waiting;
   }
 
   /** Whether a renewal would run or wait now. One that can still be made later only runs while no caller waits. */
@@ -118,7 +114,7 @@ export class Places {
   /** Takes a place, or waits, or is evicted. A parked one waits without a place until a reservation is settled. */
   enter(line: Line, waiter: Waiter, isParked: boolean): void {
     line.waiting++;
-    this.#waiting++;
+    this.waiting++;
     if (isParked) line.park(waiter);
     else line.arrived.add(waiter);
     this.#update(line);
@@ -130,7 +126,7 @@ export class Places {
   leave(line: Line, waiter: Waiter): void {
     line.remove(waiter);
     line.waiting--;
-    this.#waiting--;
+    this.waiting--;
     this.#update(line);
   }
 
@@ -232,7 +228,7 @@ export class Places {
   /** The newest of the network with the most makes room, which is the one who arrives if its network has as many. */
   #evictBeyondLimit(arrived: Line, waiter: Waiter): void {
     const { maxQueued } = this.parts.policy;
-    if (this.#waiting - this.#renewals.waiting <= maxQueued) return;
+    if (this.waiting - this.#renewals.waiting <= maxQueued) return;
     let longest = arrived;
     for (const line of this.#lines.values()) if (line.waiting > longest.waiting) longest = line;
     const evicted = longest === arrived ? waiter : longest.all().at(-1);

@@ -2,6 +2,7 @@ import { type InferOutput, safeParse } from 'valibot';
 import { systemClock } from '../../async/system-clock.js';
 import type { Clock } from '../../core/clock.js';
 import { type Credentials, type CredentialsFlaw, SealedCredentials, flawOf } from '../../core/credentials.js';
+import { isObject } from '../../core/decoders.js';
 import { XPayAuthError } from '../../core/errors.js';
 import type { Dialect } from '../../core/ports.js';
 import type { Range } from '../../async/backoff.js';
@@ -60,7 +61,7 @@ export function resolveOptions(
   beside: XPayAuthInstanceOptions,
   read: ReadVariable,
 ): ResolvedOptions {
-  if (!isGroup(given)) {
+  if (!isObject(given)) {
     const message = 'XPayAuthModule.forRootAsync: the factory returned no options. Return { … }.';
     throw new XPayAuthError('configuration', message);
   }
@@ -135,17 +136,13 @@ function merge(environment: XPayAuthFactoryOptions, explicit: XPayAuthOptions): 
   const merged: Record<string, unknown> = overlay(environment, explicit);
   for (const group of ['http', 'verification', 'session'] as const) {
     const [below, above] = [environment[group], explicit[group]];
-    if (below !== undefined && isGroup(above)) merged[group] = overlay(below, above);
+    if (below !== undefined && isObject(above)) merged[group] = overlay(below, above);
   }
   return merged;
 }
 
 function overlay(below: object, above: object): Record<string, unknown> {
   return { ...below, ...Object.fromEntries(Object.entries(above).filter(([, value]) => value !== undefined)) };
-}
-
-function isGroup(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function notAllowed(option: string, shown: string, expected: string): XPayAuthError {
