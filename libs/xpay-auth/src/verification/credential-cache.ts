@@ -194,10 +194,12 @@ export class CredentialCache implements Authenticator {
 
   /** Replaces the entry of this user. */
   #cache(key: string, answer: Omit<CachedCaller, 'renewFrom'>): void {
-    const { username } = answer.principal;
-    const renewFrom = answer.checkedAt + this.#lengthOf(answer) * RENEW_AFTER;
+    const { principal, checkedAt, wallAheadMs, endsAt } = answer;
+    const { username } = principal;
+    const renewFrom = checkedAt + this.#lengthOf(answer) * RENEW_AFTER;
     if (this.#keyOfUser.get(username) !== key) this.forgetUser(username);
-    this.#callers.set(key, { ...answer, renewFrom });
+    // Not a spread, which would take 250 bytes more with Node 20.
+    this.#callers.set(key, { principal, checkedAt, wallAheadMs, endsAt, renewFrom });
     this.#keyOfUser.set(username, key);
   }
 
