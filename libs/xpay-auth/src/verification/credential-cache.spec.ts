@@ -4,7 +4,7 @@ import { XPayAuthError } from '../core/errors.js';
 import { Instrumentation } from '../core/instrumentation.js';
 import { Principal } from '../core/principal.js';
 import { ManualClock } from '../testing/emulators/manual-clock.js';
-import { CredentialCache } from './credential-cache.js';
+import { type CachedCaller, CredentialCache } from './credential-cache.js';
 import type { PresentedCredentials } from './presented-credentials.js';
 import { Revocations } from './upstream-check.js';
 
@@ -53,8 +53,14 @@ function cacheOf({ maxEntries = 10, staleIfErrorMs = 0, lifeMs = undefined as nu
     answer.username = username;
     return (await cache.verify(presented(key))).username;
   };
-  const recall = (key: string) => cache.recall(key, clock.monotonic());
-  return { cache, clock, answer, verify, recall, userOf: (key: string) => recall(key)?.principal.username };
+  const userOf = (key: string) => cache.recall(key, clock.monotonic())?.principal.username;
+  /** Returns the entry of these credentials. Fails the test if they are not cached. */
+  const entryOf = (key: string): CachedCaller => {
+    const caller = cache.recall(key, clock.monotonic());
+    if (caller === undefined) throw new Error(`${key} is not cached`);
+    return caller;
+  };
+  return { cache, clock, answer, verify, userOf, entryOf };
 }
 
 describe('CredentialCache', () => {
@@ -90,17 +96,15 @@ describe('CredentialCache', () => {
   });
 
   it('I16 · returns the answer of the upstream, and postpones the renewal of its caller alone', async () => {
-    const { cache, clock, verify, recall } = cacheOf({ lifeMs: 10_000 });
+    const { cache, clock, verify, entryOf } = cacheOf({ lifeMs: 10_000 });
     const checkedAt = clock.monotonic();
     const wallAheadMs = clock.now() - checkedAt;
     for (const name of ['ada', 'bob', 'cyd']) await verify(`key of ${name}`, name);
     const times = { checkedAt, wallAheadMs, endsAt: checkedAt + 9_000, renewFrom: checkedAt + 6_750 };
-    expect(recall('key of bob')).toEqual({ principal: facts('bob'), ...times });
-    cache.renew(recall('key of bob')!, presented('key of bob'));
-    expect([recall('key of bob')?.renewFrom, recall('key of ada')?.renewFrom]).toEqual([
-      checkedAt + 4_500,
-      checkedAt + 6_750,
-    ]);
+    expect(entryOf('key of bob')).toEqual({ principal: facts('bob'), ...times });
+    cache.renew(entryOf('key of bob'), presented('key of bob'));
+    const renewals = ['key of bob', 'key of ada'].map((key) => entryOf(key).renewFrom - checkedAt);
+    expect(renewals).toEqual([4_500, 6_750]);
   });
 
   it('I16 · keeps users and keys together in any order of calls', async () => {
@@ -148,11 +152,11 @@ describe('the period of a caller', () => {
   });
 
   it('I1 · is renewed in the background after three quarters, and after half of the rest while the renewal fails', async () => {
-    const { cache, clock, answer, verify, recall } = cacheOf();
+    const { cache, clock, answer, verify, entryOf } = cacheOf();
     const checkedAt = clock.monotonic();
     await verify('key', 'ada');
     answer.username = undefined;
-    const caller = recall('key')!;
+    const caller = entryOf('key');
     expect(caller.renewFrom - checkedAt).toBe(45_000);
     const nextRenewalInMs = (): number => {
       cache.renew(caller, presented('key'));
