@@ -138,10 +138,8 @@ export class CountedAttempts implements Attempts {
     const subject = this.#subjectOf(by);
     this.#refuseLockedOut(subject);
     const counters = by.address === undefined ? [] : subject.counters;
-    return this.#attempt(
-      subject,
-      counters.map(([counter, key]) => counter.reserveAlone(key)),
-    );
+    const reserved = counters.map(([counter, key]) => counter.reserveAlone(key));
+    return this.#attempt(subject, reserved);
   }
 
   free(by: Attempted): ReservedAttempt {
