@@ -19,7 +19,7 @@ export default {
   extensionsToTreatAsEsm: ['.ts'],
   moduleNameMapper: {
     '^nestjs-xpay-auth$': '<rootDir>/libs/xpay-auth/src/index.ts',
-    '^nestjs-xpay-auth/(dialect|redis)$': '<rootDir>/libs/xpay-auth/src/$1.ts',
+    '^nestjs-xpay-auth/(dialect|redis|undici)$': '<rootDir>/libs/xpay-auth/src/$1.ts',
     '^nestjs-xpay-auth/(opentelemetry|swagger|terminus)$': '<rootDir>/libs/xpay-auth/src/integrations/$1/index.ts',
     '^nestjs-xpay-auth/testing$': '<rootDir>/libs/xpay-auth/src/testing/index.ts',
     '^fast-check$': '<rootDir>/test/support/fast-check.ts',

@@ -47,6 +47,7 @@ export { XPayAuditService } from './nest/services/audit.service.js';
 export type { Attempted, AuditEvent } from './core/audit-events.js';
 export type { Session } from './sessions/sessions.js';
 export { Principal, type PrincipalFacts, type Scope, type ScopeHierarchy, type XPayScopes } from './core/principal.js';
+export type { HttpTransport } from './http/transport.js';
 export type { Limit } from './rate-limit/attempt-counter.js';
 export type { Range } from './async/backoff.js';
 

@@ -39,6 +39,16 @@ export interface TransportAnswer {
  */
 export type Transport = (request: TransportRequest) => Promise<TransportAnswer>;
 
+/** A transport for the option `http.transport`: `undiciTransport()` of `nestjs-xpay-auth/undici`. */
+export interface HttpTransport {
+  /**
+   * Returns the transport of one instance. `close` closes its idle connections at once, and each other connection after its
+   * request.
+   * @internal
+   */
+  open(settings: TransportSettings): { readonly send: Transport; close(): void };
+}
+
 /** The code of an answer that is longer than `maxResponseBytes`. */
 export const RESPONSE_TOO_LARGE = 'ERR_RESPONSE_TOO_LARGE';
 

@@ -201,7 +201,13 @@ const ROWS: Record<OptionPath, Row> = {
     says: 'attempts.perUser: 5 is not allowed; expected object',
   },
   http: {
-    default: { timeoutMs: 5_000, maxResponseBytes: 1_048_576, allowInsecureHosts: [], agent: undefined },
+    default: {
+      timeoutMs: 5_000,
+      maxResponseBytes: 1_048_576,
+      allowInsecureHosts: [],
+      agent: undefined,
+      transport: undefined,
+    },
     bad: [],
     says: 'http: [] is not allowed; expected object',
   },
@@ -221,6 +227,11 @@ const ROWS: Record<OptionPath, Row> = {
     default: undefined,
     bad: { https: { ca: 'pem' } },
     says: 'http.agent.https: an object is not allowed; expected an https.Agent',
+  },
+  'http.transport': {
+    default: undefined,
+    bad: 'undici',
+    says: 'http.transport: "undici" is not allowed; expected a transport, such as undiciTransport()',
   },
   undeclaredRoutes: {
     default: 'allow',

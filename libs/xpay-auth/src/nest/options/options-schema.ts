@@ -7,6 +7,7 @@ import type { CredentialsExtractor } from '../../core/incoming-request.js';
 import type { Dialect } from '../../core/ports.js';
 import { isScope } from '../../core/principal.js';
 import type { Store } from '../../core/store.js';
+import type { HttpTransport } from '../../http/transport.js';
 
 // Each message states the accepted values: `explainIssue` puts it after "expected".
 
@@ -209,6 +210,7 @@ export const optionsSchema = group({
           https: v.optional(instanceOf<HttpsAgent>('an https.Agent', 'addRequest')),
         }),
       ),
+      transport: v.optional(instanceOf<HttpTransport>('a transport, such as undiciTransport()', 'open')),
     }),
     {},
   ),

@@ -93,6 +93,9 @@ function complete(options: Parsed, openStore: OpenStore | undefined): Omit<Resol
     const option = session.token === 'upstream' ? "session.token: 'upstream'" : 'session.keepUpstreamToken: true';
     throw refused(option, `not possible with ${dialect.name}, whose access token holds a secret that outlives it`);
   }
+  if (http.transport !== undefined && http.agent !== undefined) {
+    throw refused('http.transport', 'not possible together with http.agent, which only axios uses; remove one of them');
+  }
   const flaw = typeof credentials === 'object' ? flawOf(credentials) : undefined;
   if (flaw !== undefined) throw notAllowed('credentials', '[redacted]', FLAWLESS[flaw]);
   return {

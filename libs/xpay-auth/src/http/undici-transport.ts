@@ -1,0 +1,265 @@
+import type { Socket } from 'node:net';
+import type { ConnectionOptions } from 'node:tls';
+import { type Readable, pipeline } from 'node:stream';
+import { constants, createBrotliDecompress, createUnzip } from 'node:zlib';
+import { Client, buildConnector } from 'undici';
+import {
+  type HttpTransport,
+  RESPONSE_TOO_LARGE,
+  type TransportAnswer,
+  TransportFailure,
+  type TransportRequest,
+  type TransportSettings,
+} from './transport.js';
+
+/** Options of {@link undiciTransport}. */
+export interface UndiciTransportOptions {
+  /**
+   * TLS options of Node for connections to the upstream, such as `ca`, `cert` and `key`.
+   * @default the defaults of Node
+   */
+  tls?: Pick<
+    ConnectionOptions,
+    'ca' | 'cert' | 'key' | 'passphrase' | 'pfx' | 'ciphers' | 'minVersion' | 'maxVersion' | 'servername'
+  >;
+}
+
+/**
+ * Returns a transport for the option `http.transport` that sends requests with undici instead of axios. It needs the optional
+ * peer `undici`. Each instance of the module has connections of its own, which are closed with the instance. The transport
+ * uses no proxy: neither that of variables such as `HTTP_PROXY` nor undici's global dispatcher.
+ *
+ * The boot throws `configuration` if `http.agent` is set too.
+ */
+export function undiciTransport(options: UndiciTransportOptions = {}): HttpTransport {
+  return {
+    open: (settings) => {
+      const connections = new Connections(settings, options);
+      return { send: (request) => connections.send(request), close: () => connections.close() };
+    },
+  };
+}
+
+/** Idle connections are closed after so many ms, as those of Node's agents and of the axios transport. */
+const KEEP_ALIVE_MS = 5_000;
+
+/**
+ * The connections of one instance. A pool of undici does not report which connection a request used, so each connection is a
+ * `Client` of its own and has at most one request at a time.
+ */
+class Connections {
+  /** The connection that became idle last is at the end, and is used first. */
+  readonly #idle: Connection[] = [];
+  readonly #connector: buildConnector.connector;
+  #isClosed = false;
+
+  constructor(
+    private readonly settings: TransportSettings,
+    { tls }: UndiciTransportOptions,
+  ) {
+    // A connector keeps TLS sessions, which new connections resume.
+    this.#connector = buildConnector({ ...tls, timeout: settings.timeoutMs, allowH2: false });
+  }
+
+  async send(request: TransportRequest): Promise<TransportAnswer> {
+    const { origin, pathname, search } = new URL(request.url);
+    await this.#drain();
+    if (request.signal.aborted) throw new TransportFailure('ERR_CANCELED', false, false);
+    const connection = this.#take(origin);
+    try {
+      const answer = await connection.send(request, pathname + search, this.settings);
+      if (!this.#isClosed && connection.rest()) this.#idle.push(connection);
+      else connection.close();
+      return answer;
+    } catch (thrown) {
+      connection.close();
+      const failure = connection.failure(thrown);
+      // The others are as old, or older: the server may have restarted.
+      if (failure.wasStaleConnection) this.#closeIdle();
+      throw failure;
+    }
+  }
+
+  /** Closes idle connections at once, and each other connection after its request. */
+  close(): void {
+    this.#isClosed = true;
+    this.#closeIdle();
+  }
+
+  #closeIdle(): void {
+    for (const connection of this.#idle.splice(0)) connection.close();
+  }
+
+  #take(origin: string): Connection {
+    for (let at = this.#idle.length - 1; at >= 0; at--) {
+      const connection = this.#idle[at];
+      if (connection?.origin !== origin) continue;
+      this.#idle.splice(at, 1);
+      if (connection.isUsable()) return connection;
+      connection.close();
+    }
+    return new Connection(origin, this.#connector);
+  }
+
+  /**
+   * Resolves after everything has been read that idle connections had received until now: HTTP/1.1 has no number for an answer,
+   * so the next request would take these bytes for its own. A caller may be in the middle of a turn of the event loop, so only
+   * the second turn surely reads from the kernel.
+   */
+  async #drain(): Promise<void> {
+    if (this.#idle.length === 0) return;
+    await nextTurn();
+    await nextTurn();
+  }
+}
+
+/** One connection, with at most one request at a time. */
+class Connection {
+  readonly #client: Client;
+  #socket: Socket | undefined;
+  /** The number of bytes that the socket had received before the request. */
+  #bytesBefore = 0;
+  /** Whether the socket had carried another request. */
+  #isReused = false;
+  #isIdle = false;
+  /** The reason why we ended the request. */
+  #ended: string | undefined;
+
+  constructor(
+    readonly origin: string,
+    connector: buildConnector.connector,
+  ) {
+    this.#client = new Client(origin, {
+      allowH2: false,
+      // The timeout of `send` limits the whole request. These two would only watch for silence.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      keepAliveMaxTimeout: KEEP_ALIVE_MS,
+      // A client also connects again if its socket has closed before the request is written.
+      connect: (target, callback) => {
+        this.#socket = undefined;
+        this.#isReused = false;
+        connector(target, (...result) => {
+          if (result[0] === null) this.#watch(result[1]);
+          callback(...result);
+        });
+      },
+    });
+  }
+
+  async send(
+    { method, headers, body, signal }: TransportRequest,
+    path: string,
+    { timeoutMs, maxResponseBytes }: TransportSettings,
+  ): Promise<TransportAnswer> {
+    this.#isIdle = false;
+    this.#isReused = this.#socket !== undefined;
+    this.#bytesBefore = this.#socket?.bytesRead ?? 0;
+    const abort = (): void => this.#end('ERR_CANCELED');
+    signal.addEventListener('abort', abort, { once: true });
+    const timer = setTimeout(() => this.#end('ETIMEDOUT'), timeoutMs);
+    try {
+      const response = await this.#client.request({
+        path,
+        method: method as 'POST',
+        headers: { 'user-agent': 'undici', 'accept-encoding': 'gzip, deflate, br', ...headers },
+        body: body ?? null,
+      });
+      const content = decompressed(response.body, response.headers['content-encoding']);
+      return { status: response.statusCode, headers: response.headers, body: await readAll(content, maxResponseBytes) };
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', abort);
+    }
+  }
+
+  /** Whether the connection is ready for another request. From now on it must receive nothing until that request. */
+  rest(): boolean {
+    this.#isIdle = true;
+    this.#bytesBefore = this.#socket?.bytesRead ?? 0;
+    return this.isUsable();
+  }
+
+  /** Whether an idle connection is open and has received nothing. */
+  isUsable(): boolean {
+    const socket = this.#socket;
+    return socket !== undefined && isOpen(socket) && socket.bytesRead === this.#bytesBefore;
+  }
+
+  close(): void {
+    void this.#client.destroy();
+  }
+
+  /** Keeps only the code of an error, which may hold the request. */
+  failure(thrown: unknown): TransportFailure {
+    return new TransportFailure(
+      this.#ended ?? nodeCode(thrown as NodeJS.ErrnoException),
+      this.#isReused,
+      (this.#socket?.bytesRead ?? 0) > this.#bytesBefore,
+    );
+  }
+
+  #end(code: string): void {
+    this.#ended = code;
+    this.close();
+  }
+
+  /** Closes the connection if it receives bytes, or its end, while it is idle. */
+  #watch(socket: Socket): void {
+    this.#socket = socket;
+    this.#bytesBefore = socket.bytesRead;
+    socket.on('readable', () => {
+      if (this.#isIdle) this.close();
+    });
+  }
+}
+
+/** The codes of Node for the same reasons. */
+const NODE_CODES: Readonly<Record<string, string>> = {
+  // The server closed the connection before the end of the answer.
+  UND_ERR_SOCKET: 'ECONNRESET',
+  UND_ERR_CONNECT_TIMEOUT: 'ETIMEDOUT',
+  UND_ERR_HEADERS_OVERFLOW: 'HPE_HEADER_OVERFLOW',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'HPE_INVALID_CONTENT_LENGTH',
+};
+
+function nodeCode({ name, code }: NodeJS.ErrnoException): string | undefined {
+  // undici 7 leaves out the code of its HTTP parser.
+  if (name === 'HTTPParserError') return code ?? 'HPE_UNKNOWN';
+  return NODE_CODES[code ?? ''] ?? code;
+}
+
+function isOpen(socket: Socket): boolean {
+  return !socket.destroyed && socket.readable && socket.writable;
+}
+
+/** The encodings that the axios transport reads. Like there, a body without its last bytes is read as far as it goes. */
+function decompressed(body: Readable, encoding: unknown): Readable {
+  const decompress =
+    encoding === 'br'
+      ? createBrotliDecompress({ finishFlush: constants.BROTLI_OPERATION_FLUSH })
+      : encoding === 'gzip' || encoding === 'x-gzip' || encoding === 'deflate'
+        ? createUnzip({ finishFlush: constants.Z_SYNC_FLUSH })
+        : undefined;
+  // The reader of the result receives the error.
+  return decompress === undefined ? body : pipeline(body, decompress, () => undefined);
+}
+
+function readAll(content: Readable, most: number): Promise<Uint8Array> {
+  return new Promise((resolve, reject) => {
+    const chunks: Uint8Array[] = [];
+    let length = 0;
+    content.on('data', (chunk: Uint8Array) => {
+      chunks.push(chunk);
+      length += chunk.length;
+      if (length > most) content.destroy(Object.assign(new Error(), { code: RESPONSE_TOO_LARGE }));
+    });
+    content.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
+    content.on('error', reject);
+  });
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve));
+}
