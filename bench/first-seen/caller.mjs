@@ -1,0 +1,77 @@
+// Authenticates callers that this process has not seen before: `caller.mjs <variant>`. The bare variants only send the request.
+import 'reflect-metadata';
+import { Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { ExecutionContextHost } from '@nestjs/core/helpers/execution-context-host.js';
+import axios from 'axios';
+import { Authenticated, XPayAuthGuard, XPayAuthModule } from 'nestjs-xpay-auth';
+import { undiciTransport } from 'nestjs-xpay-auth/undici';
+import assert from 'node:assert/strict';
+import { Agent } from 'node:http';
+import { Agent as UndiciAgent, request } from 'undici';
+import { answer } from '../machine/child.mjs';
+
+/** Callers at the same time. */
+const CONCURRENT = 8;
+
+const upstream = process.env.BENCH_UPSTREAM;
+const url = `${upstream}/client/authenticate`;
+const secretKey = 'a-key-of-24-bytes-length';
+
+const VARIANTS = {
+  axios: () => {
+    const own = axios.create({ httpAgent: new Agent({ keepAlive: true }) });
+    return async (username) => (await own.post(url, { username, secretKey, isAPI: true })).data;
+  },
+  undici: () => {
+    const dispatcher = new UndiciAgent();
+    const headers = { 'content-type': 'application/json' };
+    return async (username) => {
+      const sent = JSON.stringify({ username, secretKey, isAPI: true });
+      const { body } = await request(url, { method: 'POST', headers, body: sent, dispatcher });
+      return body.json();
+    };
+  },
+  'ours-axios': () => guard(),
+  'ours-undici': () => guard({ transport: undiciTransport() }),
+};
+
+/** Calls the guard of a route, without a server before it. */
+async function guard(http = {}) {
+  class Route {
+    hello() {}
+  }
+  Authenticated()(Route);
+  class AppModule {}
+  Module({ imports: [XPayAuthModule.forRoot({ baseUrl: upstream, http })], providers: [XPayAuthGuard] })(AppModule);
+  const app = await (await NestFactory.create(AppModule, { logger: ['error'] })).init();
+  const own = app.get(XPayAuthGuard);
+  const response = { setHeader: () => undefined, once: () => undefined, on: () => undefined };
+  const socket = { remoteAddress: '127.0.0.1' };
+  return (username) => {
+    const authorization = `Basic ${Buffer.from(`${username}:${secretKey}`).toString('base64')}`;
+    const headers = { authorization };
+    const rawHeaders = ['Authorization', authorization];
+    const incoming = { method: 'GET', url: '/hello', headers, rawHeaders, socket, once: () => undefined };
+    return own.canActivate(
+      new ExecutionContextHost([incoming, response, () => undefined], Route, Route.prototype.hello),
+    );
+  };
+}
+
+const authenticate = await VARIANTS[process.argv[2]]();
+let callers = 0;
+assert.ok(await authenticate('first@example.test'));
+
+answer(undefined, { slice });
+
+/** Authenticates new callers for so many ms. Returns their number. */
+async function slice(ms) {
+  const end = performance.now() + ms;
+  const before = callers;
+  const loop = async () => {
+    while (performance.now() < end) await authenticate(`caller-${callers++}@example.test`);
+  };
+  await Promise.all(Array.from({ length: CONCURRENT }, loop));
+  return callers - before;
+}
