@@ -12,7 +12,7 @@ import { Agent as UndiciAgent, request } from 'undici';
 import { answer } from '../machine/child.mjs';
 
 /** Callers at the same time. */
-const CONCURRENT = 8;
+const CONCURRENT = 32;
 
 const upstream = process.env.BENCH_UPSTREAM;
 const url = `${upstream}/client/authenticate`;

@@ -1,7 +1,8 @@
 import axios, { type AxiosInstance, type CreateAxiosDefaults } from 'axios';
-import http, { type Agent, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import https from 'node:https';
 import type { Socket } from 'node:net';
+import { createDrain } from './drained-reads.js';
 import { RESPONSE_TOO_LARGE, type Transport, TransportFailure, type TransportSettings } from './transport.js';
 
 /** The options of Node's own global agents, which an app may have replaced. */
@@ -70,7 +71,7 @@ class Exchange {
     this.#request = request;
     request.once('socket', (socket) => {
       this.#bytesBefore = socket.bytesRead;
-      if (typeof options.agent === 'object') this.connections.watch(socket, options.agent);
+      this.connections.use(socket);
     });
     return request;
   };
@@ -92,43 +93,30 @@ class Exchange {
  * if they are still in the kernel when the next request begins.
  */
 class IdleConnections {
-  /** Open connections of this transport, each with its agent. */
-  readonly #agents = new Map<Socket, Agent>();
+  readonly #watched = new WeakSet<Socket>();
+  readonly #idle = new Set<Socket>();
+  readonly #drain = createDrain();
 
-  /** Call it for the connection of each request. */
-  watch(socket: Socket, agent: Agent): void {
-    if (this.#agents.has(socket)) return;
-    this.#agents.set(socket, agent);
+  /** Call it for the connection of each request, when the request begins. */
+  use(socket: Socket): void {
+    this.#idle.delete(socket);
+    if (this.#watched.has(socket)) return;
+    this.#watched.add(socket);
+    // Node's name for the end of the request. An agent emits it before it keeps the connection or uses it again.
+    socket.on('free', () => this.#idle.add(socket));
     socket.on('data', () => {
-      if (isIdle(socket, agent)) socket.destroy();
+      if (this.#idle.has(socket)) socket.destroy();
     });
-    socket.once('close', () => this.#agents.delete(socket));
+    socket.once('close', () => this.#idle.delete(socket));
   }
 
-  /**
-   * Resolves after everything has been read that idle connections had received until now, the end of a connection included.
-   * A caller may be in the middle of a turn of the event loop, so only the second turn surely reads from the kernel.
-   */
+  /** Resolves after everything has been read that idle connections had received until now. */
   async drain(): Promise<void> {
-    if (this.#idle().length === 0) return;
-    await nextTurn();
-    await nextTurn();
+    if (this.#idle.size > 0) await this.#drain();
   }
 
   /** Closes every idle connection of this transport. */
   close(): void {
-    for (const socket of this.#idle()) socket.destroy();
+    for (const socket of this.#idle) socket.destroy();
   }
-
-  #idle(): Socket[] {
-    return [...this.#agents].flatMap(([socket, agent]) => (isIdle(socket, agent) ? [socket] : []));
-  }
-}
-
-function isIdle(socket: Socket, { freeSockets }: Agent): boolean {
-  return Object.values(freeSockets).some((sockets) => sockets?.includes(socket) === true);
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => void setImmediate(resolve));
 }

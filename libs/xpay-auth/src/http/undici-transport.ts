@@ -3,6 +3,7 @@ import type { ConnectionOptions } from 'node:tls';
 import { type Readable, pipeline } from 'node:stream';
 import { constants, createBrotliDecompress, createUnzip } from 'node:zlib';
 import { Client, buildConnector } from 'undici';
+import { createDrain } from './drained-reads.js';
 import {
   type HttpTransport,
   RESPONSE_TOO_LARGE,
@@ -51,6 +52,7 @@ class Connections {
   /** The connection that became idle last is at the end, and is used first. */
   readonly #idle: Connection[] = [];
   readonly #connector: buildConnector.connector;
+  readonly #drain = createDrain();
   #isClosed = false;
 
   constructor(
@@ -63,7 +65,7 @@ class Connections {
 
   async send(request: TransportRequest): Promise<TransportAnswer> {
     const { origin, pathname, search } = new URL(request.url);
-    await this.#drain();
+    if (this.#idle.length > 0) await this.#drain();
     if (request.signal.aborted) throw new TransportFailure('ERR_CANCELED', false, false);
     const connection = this.#take(origin);
     try {
@@ -99,17 +101,6 @@ class Connections {
       connection.close();
     }
     return new Connection(origin, this.#connector);
-  }
-
-  /**
-   * Resolves after everything has been read that idle connections had received until now: HTTP/1.1 has no number for an answer,
-   * so the next request would take these bytes for its own. A caller may be in the middle of a turn of the event loop, so only
-   * the second turn surely reads from the kernel.
-   */
-  async #drain(): Promise<void> {
-    if (this.#idle.length === 0) return;
-    await nextTurn();
-    await nextTurn();
   }
 }
 
@@ -258,8 +249,4 @@ function readAll(content: Readable, most: number): Promise<Uint8Array> {
     content.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
     content.on('error', reject);
   });
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => void setImmediate(resolve));
 }
