@@ -48,11 +48,16 @@ export function isOptionalNumber(value: unknown): value is number | null | undef
 export function decodeText(body: unknown, contentType = ''): string | undefined {
   if (!(body instanceof Uint8Array) || body.length === 0) return '';
   try {
-    return new TextDecoder(charsetOf(contentType), { fatal: true }).decode(body);
+    const decoder = DECLARES_UTF8.test(contentType) ? UTF8 : new TextDecoder(charsetOf(contentType), { fatal: true });
+    return decoder.decode(body);
   } catch {
     return undefined;
   }
 }
+
+/** Most answers need no parser of media types, which costs as much as their whole decoding. */
+const DECLARES_UTF8 = /^[^;]*(?:; *charset=utf-8)?$/i;
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 function charsetOf(contentType: string): string {
   try {

@@ -13,6 +13,7 @@ export interface TransportSettings {
 
 /** One HTTP request, as it goes over the wire. */
 export interface TransportRequest {
+  /** Absolute, in the form of `URL.href`. A fragment is not sent. */
   readonly url: string;
   readonly method: string;
   readonly headers: Readonly<Record<string, string>>;

@@ -64,12 +64,14 @@ class Connections {
   }
 
   async send(request: TransportRequest): Promise<TransportAnswer> {
-    const { origin, pathname, search } = new URL(request.url);
+    const pathAt = request.url.indexOf('/', request.url.indexOf('//') + 2);
+    const origin = request.url.slice(0, pathAt);
+    const [path = ''] = request.url.slice(pathAt).split('#', 1);
     if (this.#idle.length > 0) await this.#drain();
     if (request.signal.aborted) throw new TransportFailure('ERR_CANCELED', false, false);
     const connection = this.#take(origin);
     try {
-      const answer = await connection.send(request, pathname + search, this.settings);
+      const answer = await connection.send(request, path, this.settings);
       if (!this.#isClosed && connection.rest()) this.#idle.push(connection);
       else connection.close();
       return answer;

@@ -31,6 +31,8 @@ export class UpstreamClient {
   /** The path of `baseUrl` without a trailing slash. */
   private readonly basePath: string;
   private readonly instrumentation: Instrumentation;
+  /** The URL of the last path. A crowd of first-seen callers sends logins to the same path. */
+  private last: { readonly path: string; readonly url: string } | undefined;
 
   constructor(private readonly parts: UpstreamClientParts) {
     this.base = new URL(parts.baseUrl);
@@ -88,6 +90,11 @@ export class UpstreamClient {
   }
 
   private urlOf(path: string): string {
+    if (this.last?.path !== path) this.last = { path, url: this.checkedUrlOf(path) };
+    return this.last.url;
+  }
+
+  private checkedUrlOf(path: string): string {
     // Some servers decode an encoded slash before they resolve dots.
     const readings = [path, path.replace(/%(?:2f|5c)/gi, '/')];
     if (!/^\/(?!\/)/.test(path) || !readings.every((reading) => this.isBelow(this.parts.baseUrl + reading))) {
