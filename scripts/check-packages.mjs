@@ -50,6 +50,7 @@ try {
   cpSync(join(root, 'test/packages/entry-points.mjs'), join(place, 'entry-points.mjs'));
   run('node', ['entry-points.mjs'], place);
   checkRedisClients();
+  checkUndici();
   checkOlderSurface();
 
   for (const node of NODES) {
@@ -76,6 +77,15 @@ function checkRedisClients() {
   ]) {
     run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error', ...clients], place);
     run('node', ['redis-clients.mjs'], place);
+  }
+}
+
+/** Runs the undici transport with the oldest and the newest versions of undici that support Node 20. */
+function checkUndici() {
+  cpSync(join(root, 'test/packages/undici.mjs'), join(place, 'undici.mjs'));
+  for (const undici of ['undici@6.0.0', 'undici@6', 'undici@7.1.0', 'undici@7']) {
+    run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--loglevel=error', undici], place);
+    run('node', ['undici.mjs'], place);
   }
 }
 

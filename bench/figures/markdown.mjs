@@ -99,6 +99,12 @@ export const RENDERERS = {
       ]),
     ),
 
+  'first-seen': ({ rows }) =>
+    table(
+      ['', 'Node', 'µs of CPU per caller', 'relative to axios alone'],
+      rows.map(({ name, node, cpu, ratio }) => [name, node, range(cpu), range(ratio, 2)]),
+    ),
+
   crowd: ({ rows, upstreamMs }) =>
     table(
       [

@@ -8,6 +8,7 @@ export const TABLES = [
   'outbound',
   'memory',
   'growth',
+  'first-seen',
   'crowd',
   'forward-auth',
   'import',
