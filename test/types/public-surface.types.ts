@@ -24,6 +24,7 @@ import {
   XPayTokenService,
   failureHeaders,
 } from 'nestjs-xpay-auth';
+import { undiciTransport } from 'nestjs-xpay-auth/undici';
 
 declare module 'nestjs-xpay-auth' {
   interface XPayScopes {
@@ -95,6 +96,7 @@ export async function surface(): Promise<void> {
   XPayAuthModule.forRoot();
   XPayAuthModule.forRoot({ credentials: async () => ({ username: '', secretKey: '' }), attempts: false });
   XPayAuthModule.forRootAsync({ name: 'a', useFactory: () => ({ baseUrl: '' }) });
+  XPayAuthModule.forRoot({ http: { transport: undiciTransport({ tls: { ca: '' } }) } });
   // @ts-expect-error -- no such option
   XPayAuthModule.forRoot({ baseURL: '' });
   // @ts-expect-error -- the name belongs beside the factory

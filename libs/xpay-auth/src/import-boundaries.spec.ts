@@ -19,9 +19,10 @@ const LRU_CACHE = /^lru-cache$/;
 const rules: Readonly<Record<string, Rule>> = {
   core: { folders: [], packages: [/^node:(?:crypto|http|util)$/, /^@nestjs\/common$/] },
   async: { folders: ['core'], packages: [/^node:os$/] },
-  http: { folders: ['core'], packages: [NODE, /^axios$/] },
+  http: { folders: ['core', 'async'], packages: [NODE, /^axios$/, /^undici$/] },
   dialects: { folders: ['core', 'http'], packages: [NODE] },
   dialect: { folders: ['core', 'http'] },
+  undici: { folders: ['http'] },
   stores: { folders: ['core', 'async'], packages: [NODE, /^ioredis$/, LRU_CACHE] },
   redis: { folders: ['stores'] },
   'rate-limit': { folders: ['core'], packages: [/^node:net$/, LRU_CACHE] },
@@ -124,6 +125,7 @@ const rules: Readonly<Record<string, Rule>> = {
       'core',
       'async',
       'dialect',
+      'http',
       'rate-limit',
       'dialects',
       'sessions',
@@ -226,6 +228,14 @@ describe('import boundaries', () => {
       return [...statements].filter(([, target = '']) => optional.test(target)).map(([statement]) => statement);
     });
     expect(eager).toEqual([]);
+  });
+
+  it('only the entry point of the undici transport imports it', () => {
+    const importers = files.flatMap(importsOf).filter(({ target }) => /undici/.test(target));
+    expect(importers.map(({ file, target }) => [relative(library, file), target]).toSorted()).toEqual([
+      ['http/undici-transport.ts', 'undici'],
+      ['undici.ts', './http/undici-transport.js'],
+    ]);
   });
 
   it('only the system clock reads the time', () => {

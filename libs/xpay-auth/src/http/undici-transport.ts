@@ -3,6 +3,7 @@ import type { ConnectionOptions } from 'node:tls';
 import { type Readable, pipeline } from 'node:stream';
 import { constants, createBrotliDecompress, createUnzip } from 'node:zlib';
 import { Client, buildConnector } from 'undici';
+import { systemClock } from '../async/system-clock.js';
 import { createDrain } from './drained-reads.js';
 import {
   type HttpTransport,
@@ -102,7 +103,10 @@ class Connections {
       if (connection.isUsable()) return connection;
       connection.close();
     }
-    return new Connection(origin, this.#connector);
+    return new Connection(origin, this.#connector, (closed) => {
+      const place = this.#idle.indexOf(closed);
+      if (place !== -1) this.#idle.splice(place, 1);
+    });
   }
 }
 
@@ -115,12 +119,15 @@ class Connection {
   /** Whether the socket had carried another request. */
   #isReused = false;
   #isIdle = false;
+  /** Whether the last answer has been read to its end. */
+  #isComplete = false;
   /** The reason why we ended the request. */
   #ended: string | undefined;
 
   constructor(
     readonly origin: string,
     connector: buildConnector.connector,
+    private readonly onClose: (closed: Connection) => void,
   ) {
     this.#client = new Client(origin, {
       allowH2: false,
@@ -151,18 +158,21 @@ class Connection {
     this.#bytesBefore = this.#socket?.bytesRead ?? 0;
     const abort = (): void => this.#end('ERR_CANCELED');
     signal.addEventListener('abort', abort, { once: true });
-    const timer = setTimeout(() => this.#end('ETIMEDOUT'), timeoutMs);
+    const cancelTimer = systemClock.setTimer(() => this.#end('ETIMEDOUT'), timeoutMs);
     try {
       const response = await this.#client.request({
         path,
-        method: method as 'POST',
+        method,
         headers: { 'user-agent': 'undici', 'accept-encoding': 'gzip, deflate, br', ...headers },
         body: body ?? null,
       });
       const content = decompressed(response.body, response.headers['content-encoding']);
-      return { status: response.statusCode, headers: response.headers, body: await readAll(content, maxResponseBytes) };
+      const bytes = await readAll(content, maxResponseBytes);
+      // Decompression may end before the answer does.
+      this.#isComplete = response.body.readableEnded;
+      return { status: response.statusCode, headers: response.headers, body: bytes };
     } finally {
-      clearTimeout(timer);
+      cancelTimer();
       signal.removeEventListener('abort', abort);
     }
   }
@@ -171,7 +181,7 @@ class Connection {
   rest(): boolean {
     this.#isIdle = true;
     this.#bytesBefore = this.#socket?.bytesRead ?? 0;
-    return this.isUsable();
+    return this.#isComplete && this.isUsable();
   }
 
   /** Whether an idle connection is open and has received nothing. */
@@ -205,6 +215,7 @@ class Connection {
     socket.on('readable', () => {
       if (this.#isIdle) this.close();
     });
+    socket.once('close', () => this.onClose(this));
   }
 }
 
