@@ -10,6 +10,7 @@ export function targets() {
   const outbound = readResults('outbound');
   const memory = readResults('memory');
   const [root] = readResults('import')?.rows ?? [];
+  const firstSeen = (id) => readResults('first-seen')?.rows.find((row) => row.id === id)?.ratio.median;
   const ours = outbound?.rows.find(({ id }) => id === 'ours');
   const others = (outbound?.rows ?? []).filter(({ id, getNs }) => id !== 'ours' && getNs !== undefined);
   const fastest = others.toSorted((one, other) => one.getNs.median - other.getNs.median)[0];
@@ -31,6 +32,8 @@ export function targets() {
     ),
     atMost('importing the library, ms of CPU beyond its peers', 80, root?.addedCpuMs.median),
     atMost('packages that the library installs beyond its peers, itself included', 4, root?.packages),
+    atMost('CPU time of a first-seen caller, with axios, relative to axios alone', 1.1, firstSeen('ours-axios')),
+    atMost('CPU time of a first-seen caller, with undici, relative to axios alone', 0.5, firstSeen('ours-undici')),
   ].filter(({ measured }) => measured !== undefined);
 }
 

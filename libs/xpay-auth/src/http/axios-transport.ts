@@ -1,5 +1,5 @@
 import axios, { type AxiosInstance, type CreateAxiosDefaults } from 'axios';
-import http, { type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import http, { type Agent, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import https from 'node:https';
 import type { Socket } from 'node:net';
 import { createDrain } from './drained-reads.js';
@@ -71,7 +71,7 @@ class Exchange {
     this.#request = request;
     request.once('socket', (socket) => {
       this.#bytesBefore = socket.bytesRead;
-      this.connections.use(socket);
+      if (typeof options.agent === 'object') this.connections.use(socket, options.agent);
     });
     return request;
   };
@@ -94,29 +94,34 @@ class Exchange {
  */
 class IdleConnections {
   readonly #watched = new WeakSet<Socket>();
-  readonly #idle = new Set<Socket>();
+  /** The connections that carry no request of this transport, each with its agent. */
+  readonly #resting = new Map<Socket, Agent>();
   readonly #drain = createDrain();
 
   /** Call it for the connection of each request, when the request begins. */
-  use(socket: Socket): void {
-    this.#idle.delete(socket);
+  use(socket: Socket, agent: Agent): void {
+    this.#resting.delete(socket);
     if (this.#watched.has(socket)) return;
     this.#watched.add(socket);
-    // Node's name for the end of the request. An agent emits it before it keeps the connection or uses it again.
-    socket.on('free', () => this.#idle.add(socket));
-    socket.on('data', () => {
-      if (this.#idle.has(socket)) socket.destroy();
-    });
-    socket.once('close', () => this.#idle.delete(socket));
+    // Node emits this at the end of each request.
+    socket.on('free', () => this.#resting.set(socket, agent));
+    socket.on('data', () => this.#closeIfIdle(socket));
+    socket.once('close', () => this.#resting.delete(socket));
   }
 
   /** Resolves after everything has been read that idle connections had received until now. */
   async drain(): Promise<void> {
-    if (this.#idle.size > 0) await this.#drain();
+    if (this.#resting.size > 0) await this.#drain();
   }
 
   /** Closes every idle connection of this transport. */
   close(): void {
-    for (const socket of this.#idle) socket.destroy();
+    for (const socket of this.#resting.keys()) this.#closeIfIdle(socket);
+  }
+
+  /** The app may use the agent too, so a connection without a request of ours may carry one of the app. */
+  #closeIfIdle(socket: Socket): void {
+    const freeSockets = this.#resting.get(socket)?.freeSockets ?? {};
+    if (Object.values(freeSockets).some((sockets) => sockets?.includes(socket) === true)) socket.destroy();
   }
 }
