@@ -2,7 +2,7 @@ import axios, { type AxiosInstance, type CreateAxiosDefaults } from 'axios';
 import http, { type Agent, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import https from 'node:https';
 import type { Socket } from 'node:net';
-import { createDrain } from './drained-reads.js';
+import { createDrain } from '../async/promises.js';
 import { RESPONSE_TOO_LARGE, type Transport, TransportFailure, type TransportSettings } from './transport.js';
 
 /** The options of Node's own global agents, which an app may have replaced. */

@@ -4,7 +4,7 @@ import { type Readable, pipeline } from 'node:stream';
 import { constants, createBrotliDecompress, createUnzip } from 'node:zlib';
 import { Client, buildConnector } from 'undici';
 import { systemClock } from '../async/system-clock.js';
-import { createDrain } from './drained-reads.js';
+import { createDrain } from '../async/promises.js';
 import {
   type HttpTransport,
   RESPONSE_TOO_LARGE,
