@@ -10,7 +10,6 @@ export function targets() {
   const outbound = readResults('outbound');
   const memory = readResults('memory');
   const [root] = readResults('import')?.rows ?? [];
-  const firstSeen = (id) => readResults('first-seen')?.rows.find((row) => row.id === id)?.ratio.median;
   const ours = outbound?.rows.find(({ id }) => id === 'ours');
   const others = (outbound?.rows ?? []).filter(({ id, getNs }) => id !== 'ours' && getNs !== undefined);
   const fastest = others.toSorted((one, other) => one.getNs.median - other.getNs.median)[0];
@@ -35,6 +34,10 @@ export function targets() {
     atMost('CPU time of a first-seen caller, with axios, relative to axios alone', 1.1, firstSeen('ours-axios')),
     atMost('CPU time of a first-seen caller, with undici, relative to axios alone', 0.5, firstSeen('ours-undici')),
   ].filter(({ measured }) => measured !== undefined);
+}
+
+function firstSeen(id) {
+  return readResults('first-seen')?.rows.find((row) => row.id === id)?.ratio.median;
 }
 
 function inboundTargets(inbound, where, platform, node, bound) {

@@ -232,9 +232,9 @@ describe('import boundaries', () => {
 
   it('only the entry point of the undici transport imports it', () => {
     const importers = files.flatMap(importsOf).filter(({ target }) => /undici/.test(target));
-    expect(importers.map(({ file, target }) => [relative(library, file), target]).toSorted()).toEqual([
-      ['http/undici-transport.ts', 'undici'],
-      ['undici.ts', './http/undici-transport.js'],
+    expect(importers.map(({ file, target }) => `${relative(library, file)} imports ${target}`).toSorted()).toEqual([
+      'http/undici-transport.ts imports undici',
+      'undici.ts imports ./http/undici-transport.js',
     ]);
   });
 
