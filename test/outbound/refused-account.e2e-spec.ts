@@ -249,7 +249,7 @@ describe('token.warmUp', () => {
   it('fails the boot when the account is rejected, with the reason', async () => {
     const failure = await failureOf(startOutbound({ token: { warmUp: true }, credentials: WRONG }));
     expect(failure).toMatchObject({ code: 'credentials_rejected' });
-    expect(failure.message).toMatch(/token\.warmUp.*refused this application's own account/);
+    expect(failure.message).toMatch(/token\.warmUp.*rejected the app account/);
     expect(failure.reference).toEqual({ uuid: expect.any(String), tag: expect.any(String) });
   });
 

@@ -13,9 +13,9 @@ export interface ApiCallParts {
 }
 
 /**
- * Calls the upstream's API with the app token. A rejected token is renewed, and the call is repeated once, but only where the
- * first one certainly had no effect: some calls move money. The body is encoded before anything is awaited, so changing it
- * later has no effect.
+ * Calls the upstream's API with the app token. If the upstream rejects the token, the token is renewed. The call is then repeated
+ * once, but only if the first call certainly had no effect, because some calls move money. The body is encoded before anything is
+ * awaited, so later changes of the object have no effect.
  */
 export async function callApi(parts: ApiCallParts, call: ApiCall, signal?: AbortSignal): Promise<ApiData> {
   const { tokens, api, send, instrumentation } = parts;
@@ -32,7 +32,7 @@ export async function callApi(parts: ApiCallParts, call: ApiCall, signal?: Abort
   if (!first.untouched) {
     throw rejected(
       first,
-      'The upstream rejected the token; the call was not repeated, because it may have had an effect',
+      'The upstream rejected the token. The call was not repeated, because the first call may have had an effect',
     );
   }
   const second = await tryWith(await tokens.get(signal));
@@ -51,11 +51,11 @@ function rejected(outcome: ApiOutcome, message: string): XPayAuthError {
 }
 
 /**
- * Encodes the body of a call, once, before it returns. The returned function creates the request with a token; every request
- * has the same body. Throws `configuration` for a body that the dialect cannot encode.
+ * Encodes the body of a call once, before this function returns. The returned function creates the request with a token. All
+ * requests have the same body. Throws `configuration` for a body that the dialect cannot encode.
  */
 function encodeCall(api: ApiLanguage, call: ApiCall): (token: AccessToken) => UpstreamRequest {
-  // No one can guess it, so wherever it is in the body, the dialect wrote a token there.
+  // No caller can guess the placeholder. If the body contains the placeholder, the dialect has therefore written the token there.
   const placeholder = new AccessToken(randomUUID());
   const { body: encodedBody } = encode(api, call, placeholder);
   return (token) => {
@@ -65,7 +65,7 @@ function encodeCall(api: ApiLanguage, call: ApiCall): (token: AccessToken) => Up
   };
 }
 
-/** Every error of an encoder becomes `configuration`: no request was sent, and no caller of the app is at fault. */
+/** Converts every error of an encoder to `configuration`, because no request was sent and the caller is not the cause. */
 function encode(api: ApiLanguage, call: ApiCall, token: AccessToken): UpstreamRequest {
   try {
     return api.encode(call, token);

@@ -1,24 +1,24 @@
 import { configurationError } from '../core/errors.js';
 import type { ApiPageAnswer, ApiPaging } from '../core/ports.js';
 
-/** Maximum number of pages of one list, so that an upstream that ignores the page number causes no endless loop. */
+/** Default of `maxPages`. Without a maximum, an upstream that ignores the page number would cause an endless loop. */
 const MOST_PAGES = 10_000;
 
 /** A list to read page by page. */
 export interface PagedCall {
   /** The paging of the dialect, if it has one. */
   readonly paging: ApiPaging | undefined;
-  /** The body of the caller. */
+  /** The body that the caller passed. */
   readonly body: unknown;
   /** @default 10_000 */
   readonly maxPages: number | undefined;
-  /** Makes the call for the page that this body asks for. */
+  /** Calls the upstream with the body of one page. */
   readonly call: (body: unknown) => Promise<ApiPageAnswer>;
 }
 
 /**
- * Returns the items of a list. A page is called when the items before it have been read. The body is copied before `itemsOf` returns.
- * Every failure, `configuration` included, is thrown when an item is read.
+ * Returns the items of a list. The upstream is called for a page when all items of the previous pages have been read. The body is
+ * copied before `itemsOf` returns. Every failure, `configuration` included, is thrown when an item is read.
  */
 export function itemsOf(list: PagedCall): AsyncIterable<unknown> {
   const begin = settled(() => firstPage(list));
@@ -53,7 +53,7 @@ async function* iterate({ call }: PagedCall, begin: () => FirstPage): AsyncGener
   throw configurationError(`The list has not ended after ${maxPages} pages; raise maxPages of pages() if it is longer`);
 }
 
-/** Runs `make` now. The returned function returns its result, or throws its error. */
+/** Runs `make` now. The returned function returns the result of `make`, or throws its error. */
 function settled<T>(make: () => T): () => T {
   try {
     const result = make();

@@ -9,9 +9,9 @@ import { AccountChanged, type Attempt, type GrantProvider, type LiveGrant } from
 export interface AppAccountParts {
   readonly clock: Clock;
   readonly policy: {
-    /** Ms that a login may take. */
+    /** Maximum duration of a login in ms. */
     readonly deadlineMs: number;
-    /** Lifetime in ms where the upstream states none. */
+    /** Lifetime of a token in ms, used if the upstream states no lifetime. */
     readonly fallbackLifeMs: number;
   };
   /** The app account, or a function that reads it if it may change while the app runs. */
@@ -20,10 +20,13 @@ export interface AppAccountParts {
   readonly refresh: ((refreshToken: Secret, signal: AbortSignal) => Promise<Grant>) | undefined;
 }
 
-/** Last link of the chain: obtains a grant for the app account, with the refresh token if there is one, else by a login. */
+/**
+ * Last link of the token chain: obtains a grant for the app account. Uses the refresh token if the upstream has issued one, and
+ * otherwise logs in.
+ */
 export class AppAccount implements GrantProvider {
   readonly deadlineMs: number;
-  /** The credentials that the refresh token belongs to. */
+  /** The credentials for which the upstream issued the refresh token. */
   #credentials: Credentials | undefined;
   #refreshToken: Secret | undefined;
 
@@ -38,12 +41,15 @@ export class AppAccount implements GrantProvider {
     progress.waitsFor = 'credentials';
     const { username, secretKey } = (await abortable(read(source), signal)) ?? {};
     if (typeof username !== 'string' || typeof secretKey !== 'string') {
-      throw new XPayAuthError('configuration', 'The option `credentials` gave no { username, secretKey }');
+      throw new XPayAuthError('configuration', 'The option `credentials` returned no { username, secretKey }');
     }
     const credentials = new SealedCredentials(username, secretKey);
     const flaw = flawOf(credentials);
     if (flaw !== undefined) {
-      throw new XPayAuthError('configuration', `The option \`credentials\` gave a user name or a key that is ${flaw}`);
+      throw new XPayAuthError(
+        'configuration',
+        `The option \`credentials\` returned a user name or a secret key that is ${flaw}`,
+      );
     }
     progress.waitsFor = 'upstream';
     return credentials;
@@ -80,7 +86,10 @@ export class AppAccount implements GrantProvider {
     return this.#call(() => authenticate(credentials, 'own token', signal), attempt, signal);
   }
 
-  /** Calls nothing once the signal has aborted, and a late answer has no effect: throws its reason. */
+  /**
+   * Calls the dialect. If the signal has aborted before the call or during the call, throws the reason of the signal and discards
+   * the answer.
+   */
   async #call(call: () => Promise<Grant>, attempt: Attempt, signal: AbortSignal): Promise<LiveGrant> {
     const { clock, policy } = this.parts;
     signal.throwIfAborted();
@@ -92,16 +101,16 @@ export class AppAccount implements GrantProvider {
       signal.throwIfAborted();
     }
     const receivedAt = readInstant(clock);
-    // Read once: the object of a custom dialect may have getters.
+    // Each property is read once, because the object of a custom dialect may have getters.
     const { accessToken, username, scopes, isAPI, lifeMs: statedMs, upstreamNow, refreshToken, reference } = answer;
     this.#refreshToken = refreshToken ?? this.#refreshToken;
     if (typeof accessToken.value !== 'string' || accessToken.value === '') {
-      throw new XPayAuthError('upstream_malformed', 'The dialect brought no access token', { reference });
+      throw new XPayAuthError('upstream_malformed', 'The dialect returned no access token', { reference });
     }
     const elapsedMs = receivedAt.mono - askedAt;
     const retryAfterMs = attempt.rejectedForMs(accessToken, elapsedMs);
     if (retryAfterMs > 0) {
-      const message = 'The upstream issued the very token it had rejected';
+      const message = 'The upstream issued the same token again that it had rejected';
       throw new XPayAuthError('credentials_rejected', message, { reference, retryAfterMs });
     }
     const facts = { expiresAt: accessToken.expiresAt, lifeMs: statedMs, upstreamNow, elapsedMs };
@@ -120,7 +129,7 @@ async function read(source: () => unknown): Promise<Partial<Credentials> | null 
   }
 }
 
-/** Whether these are the same user name and key. */
+/** Whether both have the same user name and secret key. */
 export function isSameAccount(one: Credentials, other: Credentials | undefined): boolean {
   return one.username === other?.username && one.secretKey === other.secretKey;
 }

@@ -19,8 +19,9 @@ export interface CachedTokenParts {
 }
 
 /**
- * First link of the chain: hands out the app token. Obtains it when it is first needed, renews it in the background while it
- * is still good, and never hands it out past its margin. At most one attempt runs at a time.
+ * First link of the token chain (`token-chain.ts`): returns the app token to callers. Obtains the first token when a caller needs
+ * one, and renews a token in the background while the token is still usable. Never returns a token within the last ms of its
+ * lifetime, the margin (see `hardMargin`). At most one attempt to obtain a token runs at a time.
  */
 export class CachedToken implements TokenListener {
   #held: HeldToken | undefined;
@@ -41,7 +42,10 @@ export class CachedToken implements TokenListener {
     this.#flights = new SingleFlight(() => parts.instrumentation.record({ type: 'joined', flight: 'token' }));
   }
 
-  /** Returns the current token, or the one that the attempt in progress brings. An abort detaches this caller alone. */
+  /**
+   * Returns the current token, or waits for the attempt in progress and returns its token. An abort ends the wait of this caller
+   * only.
+   */
   get(signal?: AbortSignal): Promise<AccessToken> {
     const held = this.#held;
     if (held === undefined || signal?.aborted === true) return this.#renewed(signal);
@@ -52,22 +56,22 @@ export class CachedToken implements TokenListener {
     return held.promise;
   }
 
-  /** Returns the current token if it may still be handed out. Starts nothing. */
+  /** Returns the current token if callers may still use it. Never starts an attempt. */
   peek(): AccessToken | undefined {
     const state = this.#held?.look(this.parts.clock);
     return state === 'fresh' || state === 'stale' ? this.#held?.token : undefined;
   }
 
   /**
-   * Returns a new token, however good the present one is. Our own backoff ends; that of a rejected account, of a rejected
-   * token and of a `Retry-After` does not.
+   * Returns a new token, even if the current token is still usable. Ends a backoff that follows a failure of the upstream. A
+   * backoff because of a rejected account, a rejected token or a `Retry-After` continues.
    */
   refresh(): Promise<AccessToken> {
     this.backoff.endOwnBackoff();
     return this.#renewed();
   }
 
-  /** The upstream rejected this token. Does nothing unless it is still the current one. */
+  /** Call this method when the upstream has rejected a token. Has no effect if another token is the current one by now. */
   invalidate(rejected: AccessToken | string): void {
     const held = this.#held;
     if (held?.token.value !== (typeof rejected === 'string' ? rejected : rejected.value)) return;
@@ -96,7 +100,10 @@ export class CachedToken implements TokenListener {
     this.#stop.abort(new XPayAuthError('shutting_down', 'The application is shutting down'));
   }
 
-  /** Takes the newer token of another instance, unless an attempt is in progress. Callers wait for this read and start no attempt. */
+  /**
+   * Reads the newer token of another instance from the store, unless an attempt is in progress. Callers who arrive during the
+   * read wait for the read, and start an attempt only if the read returns no token.
+   */
   adopt(read: () => Promise<LiveGrant | undefined>): void {
     if (this.#flights.has('token') || this.#stop.signal.aborted) return;
     const adoption = this.#flights.run('token', async () => {
@@ -147,11 +154,14 @@ export class CachedToken implements TokenListener {
     }
     const token = await abortable(this.#renewedInTime(), signal);
     if (token === undefined) return this.#renewed(signal);
-    // It may have been rejected since it arrived.
+    // The upstream may have rejected the token while this caller waited.
     return this.backoff.isRejected(token) ? this.get(signal) : token;
   }
 
-  /** Callers who join an attempt in the background, as the token expires, get one of their own if it fails. */
+  /**
+   * If the token expires during an attempt in the background, callers wait for this attempt. If the attempt fails and no backoff
+   * follows, the callers start a second attempt.
+   */
   async #renewedInTime(): Promise<AccessToken | undefined> {
     if (!this.#isInBackground) return this.#renew();
     return this.#renew().catch((failure: unknown) => {
@@ -160,7 +170,10 @@ export class CachedToken implements TokenListener {
     });
   }
 
-  /** As {@link #renewed}, and the current token where that fails. Our own backoff started before the doubt, so it ends. */
+  /**
+   * Returns the result of {@link #renewed}, or the current token if the renewal fails. A backoff that follows a failure of the
+   * upstream ends first, because it began before the clocks showed that the token may be expired (`doubtful`).
+   */
   async #renewedOr(held: HeldToken, signal?: AbortSignal): Promise<AccessToken> {
     this.backoff.endOwnBackoff();
     try {

@@ -3,39 +3,39 @@ import type { Instant } from '../core/clock.js';
 import type { XPayAuthError } from '../core/errors.js';
 import type { Grant } from '../core/ports.js';
 
-/** One link of the chain that obtains the app token: shared token → app account. */
+/** One of the two last links of the token chain (`token-chain.ts`): shared token, app account. */
 export interface GrantProvider {
-  /** Ms that one attempt may take, including the time it waits for other instances. */
+  /** Maximum duration of one attempt in ms, including the wait for other instances. */
   readonly deadlineMs: number;
   obtain(attempt: Attempt): Promise<LiveGrant>;
 }
 
 /** A link that shares the token with other instances. */
 export interface SharingLink extends GrantProvider {
-  /** The listener receives what other instances do from here on. */
+  /** From now on, the listener is notified when other instances obtain or reject a token. */
   listen(listener: TokenListener): void;
-  /** The upstream rejected the token of this grant when this instance used it. */
+  /** Call this method when the upstream has rejected the token of this grant on this instance. */
   rejected(grant: LiveGrant): void;
-  /** The app is shutting down. */
+  /** Call this method when the app shuts down. */
   stop(): void;
 }
 
-/** A grant of the app account, and where in its lifetime it is. */
+/** A grant of the app account, with its lifetime and age. */
 export interface LiveGrant extends Omit<Grant, 'refreshToken' | 'upstreamNow'> {
   readonly receivedAt: Instant;
-  /** Length of the whole lifetime, in ms. */
+  /** Whole lifetime of the token in ms. */
   readonly lifeMs: number;
-  /** Ms of `lifeMs` that had passed at `receivedAt`; `undefined` unless another instance obtained it. */
+  /** Age of the token in ms at `receivedAt`. `undefined` if this instance obtained the token itself. */
   readonly ageMs?: number;
-  /** Ms by which the upstream's clock is ahead of ours; 0 where the difference is too small to matter. */
+  /** Ms by which the upstream's clock is ahead of ours. 0 if the difference is at most 2 s. */
   readonly clockSkewMs: number;
-  /** Where it is in the store; `undefined` if it is not shared. */
+  /** Id and generation of the token in the store. `undefined` if the token is not shared. */
   readonly stored?: StoredName;
 }
 
-/** Names one token in the store. */
+/** Identifies one token in the store. */
 export interface StoredName {
-  /** Of the account. */
+  /** Id of the app account. */
   readonly id: string;
   readonly generation: number;
 }
@@ -44,26 +44,32 @@ export interface StoredName {
 export interface TokenRequest {
   /** The grant whose token is handed out now. */
   readonly current: LiveGrant | undefined;
-  /** Returns the ms for which the current token may still be handed out; 0 without one. */
+  /** Returns the ms for which callers may still use the current token. 0 if there is no current token. */
   readonly usableForMs: () => number;
-  /** Aborts at shutdown and, below the backoff, at the deadline. An attempt that was aborted changes nothing any more. */
+  /**
+   * Aborts at shutdown. For the links after the backoff, also aborts at the deadline of the attempt. The result of an aborted
+   * attempt is discarded.
+   */
   readonly signal: AbortSignal;
 }
 
 /** One attempt to obtain a token. */
 export interface Attempt extends TokenRequest {
-  /** The app account as it was read for this attempt. */
+  /** The credentials of the app account that were read for this attempt. */
   readonly credentials: Credentials;
-  /** It is repeated with other credentials, because the first ones were rejected. */
+  /** Whether the attempt is a repetition with changed credentials, after the first credentials were rejected. */
   readonly isRepeat: boolean;
   /** The current step of the attempt. */
   readonly progress: { waitsFor: 'credentials' | 'upstream' };
   /**
-   * Returns for how many ms more a grant of this token is refused, because the upstream has rejected it, no matter which
-   * instance obtained it. `ageMs`: time since the grant was requested.
+   * Returns the ms for which this instance still refuses a grant of this token, because the upstream has rejected the token. The
+   * result does not depend on which instance obtained the grant. `ageMs` is the time since the grant was requested.
    */
   readonly rejectedForMs: (token: AccessToken, ageMs?: number) => number;
-  /** Records, once, how the attempt failed. Returns `undefined` if there is nothing to back off from. */
+  /**
+   * Records the failure of the attempt. Only the first call records a failure. Returns `undefined` if the failure causes no
+   * backoff.
+   */
   readonly failed: (thrown: unknown) => RecordedFailure | undefined;
 }
 
@@ -71,23 +77,26 @@ export interface Attempt extends TokenRequest {
 export interface RecordedFailure {
   readonly error: XPayAuthError;
   readonly backoffMs: number;
-  /** How often in a row the account has been rejected. */
+  /** Number of consecutive rejections of the account. */
   readonly rejections: number;
-  /** Failed attempts in a row. */
+  /** Number of consecutive failed attempts. */
   readonly failures: number;
 }
 
-/** Thrown when credentials were rejected that have changed since. */
+/** Thrown if the upstream rejected the credentials, and the credentials of the app account have changed since they were read. */
 export class AccountChanged extends Error {
   constructor(readonly credentials: Credentials) {
     super('the credentials have changed');
   }
 }
 
-/** Receives what other instances do to the token. */
+/** Is notified when another instance obtains or rejects a token. */
 export interface TokenListener {
-  /** Another instance has a newer token, which `read` returns, or `undefined` if it is of no use. `read` never rejects. */
+  /**
+   * Called when another instance has a newer token. `read` returns the token, or `undefined` if the token cannot be used. `read`
+   * never rejects.
+   */
   adopt(read: () => Promise<LiveGrant | undefined>): void;
-  /** The upstream rejected this token when another instance used it. */
+  /** Called when the upstream has rejected this token on another instance. */
   rejectedElsewhere(token: StoredName): void;
 }

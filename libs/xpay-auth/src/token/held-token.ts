@@ -9,13 +9,13 @@ import {
 } from '../core/lifetime.js';
 import type { LiveGrant } from './grant-provider.js';
 
-/** Number of calls in one ms of the wall clock that read both clocks. */
+/** Number of calls within one ms of the wall clock that read both clocks. Further calls within this ms read only the wall clock. */
 const FULL_LOOKS = 16;
 
 /** The current token, with the turning points of its lifetime computed once. */
 export class HeldToken {
   readonly token: AccessToken;
-  /** The token as every caller receives it: one promise, made once. */
+  /** The promise that every caller receives. It is created once. */
   readonly promise: Promise<AccessToken>;
   readonly #points: TurningPoints;
   #freshAt = NaN;
@@ -36,9 +36,9 @@ export class HeldToken {
   }
 
   /**
-   * Returns how fresh it is now, for a caller who wants the token. Reading a clock costs as much as the rest of this call. In a
-   * burst, both clocks are read for the first callers of each ms, and for the others only the wall clock, which unlike the
-   * monotonic one has moved on after a sleep.
+   * Returns the freshness of the token for a caller who requests the token. Reading a clock takes as long as the rest of this
+   * call. In each ms, only the first calls read both clocks. Further calls read the wall clock only. The wall clock is the better
+   * choice, because it moves on while the machine sleeps and the monotonic clock may stand still.
    */
   look(clock: Clock): Freshness {
     const wall = clock.now();
@@ -55,28 +55,31 @@ export class HeldToken {
     return state;
   }
 
-  /** As {@link look}, without an effect. */
+  /** Like {@link look}, but for any instant and without changing this object. */
   freshness(now: Instant): Freshness {
     const state = freshness(this.#points, now);
     return state === 'doubtful' && this.#isTrusted ? 'stale' : state;
   }
 
-  /** There is no newer token, so a doubtful one is handed out after all. */
+  /**
+   * Call this method when a renewal has failed. If the token is doubtful, callers receive it from now on, because there is no
+   * newer token.
+   */
   renewalFailed(): void {
     this.#isTrusted ||= this.#isInDoubt;
   }
 
-  /** Whether it has not expired, by the monotonic clock alone. */
+  /** Whether the token may still be used, by the monotonic clock alone. */
   isUsable(mono: number): boolean {
     return mono < this.#points.expiredFrom;
   }
 
-  /** Ms until it expires, by the monotonic clock alone; 0 when it has. */
+  /** Ms for which the token may still be used, by the monotonic clock alone. 0 if the token has expired. */
   usableForMs(mono: number): number {
     return Math.max(0, this.#points.expiredFrom - mono);
   }
 
-  /** Returns the wall-clock instant at which it becomes stale, or became so, as seen from `now`. */
+  /** Returns the time on the wall clock at which the token becomes stale or became stale, computed from `now`. */
   staleAt(now: Instant): number {
     const dueAt = now.wall + this.#points.staleFrom - now.mono;
     return this.freshness(now) === 'fresh' ? dueAt : Math.min(dueAt, now.wall);

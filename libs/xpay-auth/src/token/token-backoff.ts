@@ -29,14 +29,14 @@ export interface TokenBackoffParts {
 }
 
 /**
- * Second link of the chain: makes an attempt under one deadline, and backs off after a failure. It comes before the shared
- * token, so that a backoff costs neither a read of the credentials nor one of the store.
+ * Second link of the token chain: makes an attempt within one deadline, and backs off after a failure. This link comes before the
+ * shared token, so that neither the credentials nor the store are read during a backoff.
  */
 export class TokenBackoff {
-  /** Failed attempts in a row. */
+  /** Number of consecutive failed attempts. */
   failures = 0;
   lastError: XPayAuthError | undefined;
-  /** After failures of the upstream, and after rejected tokens. */
+  /** The backoff after failures of the upstream and after rejected tokens. */
   #backoff: Backoff | undefined;
   /** `undefined` until the upstream rejects the account, and again when it accepts it. */
   #rejectedAccount: RejectedAccount | undefined;
@@ -49,17 +49,20 @@ export class TokenBackoff {
     private readonly next: GrantProvider,
   ) {}
 
-  /** On the monotonic clock: no attempt is made until then, unless the credentials change. */
+  /** End of the backoff on the monotonic clock. Until then no attempt is made, unless the credentials change. */
   get until(): number {
     return Math.max(this.#backoff?.until ?? -Infinity, this.#rejectedAccount?.backoff.until ?? -Infinity);
   }
 
-  /** Whether the next renewal is one that a rejected token causes. */
+  /** Whether a rejected token causes the next renewal. */
   get isRenewalOwed(): boolean {
     return this.#rejectedTokens?.isRenewalOwed === true;
   }
 
-  /** Returns why no attempt may be made now, whatever the credentials are. */
+  /**
+   * Returns the failure because of which no attempt may be made now with any credentials, or `undefined` if an attempt may be
+   * made.
+   */
   standing(): XPayAuthError | undefined {
     if (this.#backoff === undefined) return undefined;
     const failure = standingFailure(this.#backoff, this.parts.clock.monotonic());
@@ -72,12 +75,15 @@ export class TokenBackoff {
     return this.#rejectedTokens?.has(token) === true;
   }
 
-  /** Returns for how many ms more a grant of this token is refused, because the upstream has rejected it; 0: it is accepted. */
+  /**
+   * Returns the ms for which a grant of this token is still refused, because the upstream has rejected the token. Returns 0 if
+   * the grant is accepted.
+   */
   rejectedForMs(token: AccessToken, ageMs = 0): number {
     return this.#rejectedTokens?.refusedForMs(token, this.parts.clock.monotonic(), ageMs) ?? 0;
   }
 
-  /** Makes one attempt. Throws its failure with the ms to wait, and `BackedOff` if the attempt was not made. */
+  /** Makes one attempt. Throws the failure of the attempt with the ms to wait, or `BackedOff` if no attempt was made. */
   async obtain(request: TokenRequest): Promise<LiveGrant> {
     const { clock } = this.parts;
     const ms = this.next.deadlineMs;
@@ -113,7 +119,7 @@ export class TokenBackoff {
     }
   }
 
-  /** This token is at hand. `isCaused`: because another one had been rejected. */
+  /** Call this method with each new token. `isCaused` is `true` if a rejected token caused the renewal. */
   succeeded(token: AccessToken, isCaused: boolean): void {
     this.#rejectedTokens?.renewed(token, isCaused, this.parts.clock.monotonic());
     this.#rejectedAccount = undefined;
@@ -122,13 +128,13 @@ export class TokenBackoff {
     this.lastError = undefined;
   }
 
-  /** Ends our own backoff, but neither that of a rejected token nor the time that an upstream asked for. */
+  /** Ends a backoff that follows a failure of the upstream. A backoff because of a rejected token or a `Retry-After` continues. */
   endOwnBackoff(): void {
     const { code, retryAfterMs } = this.#backoff?.error ?? {};
     if (code !== 'credentials_rejected' && retryAfterMs === undefined) this.#backoff = undefined;
   }
 
-  /** The upstream rejected this token. The renewal that follows waits for no failure before it. */
+  /** Call this method when the upstream has rejected a token. A backoff after an earlier failure does not delay the next renewal. */
   tokenRejected(token: AccessToken): void {
     this.#rejectedTokens ??= new RejectedTokens();
     this.#backoff = this.#rejectedTokens.add(token, this.parts.clock.monotonic());
@@ -143,7 +149,7 @@ export class TokenBackoff {
     this.#rejectedAccount = new RejectedAccount(credentials, rejections, { until, error: failure }, changes);
   }
 
-  /** Records a failure once, whichever link reports it first. */
+  /** Records the failure of an attempt. Several links may report the failure, and only the first report counts. */
   #record(thrown: unknown, run: Run, { current, usableForMs }: TokenRequest): RecordedFailure | undefined {
     if (run.failure !== undefined || thrown instanceof AccountChanged || thrown instanceof BackedOff)
       return run.failure;
@@ -153,7 +159,7 @@ export class TokenBackoff {
     const mono = clock.monotonic();
     const failures = ++this.failures;
     this.lastError = error;
-    // With a time to wait, it is no rejection of the account: the upstream has issued a rejected token again.
+    // With `retryAfterMs`, the upstream has not rejected the account. It has issued a rejected token again.
     if (error.code === 'credentials_rejected' && error.retryAfterMs === undefined) {
       const before = this.#rejectedAccount;
       const rejections = (before?.rejections ?? 0) + 1;
@@ -166,7 +172,8 @@ export class TokenBackoff {
     const tookMs = mono - run.startedAt;
     const failed = { error, failures, usableForMs: usableForMs(), lifeMs: current?.lifeMs, tookMs };
     const backoffMs = backoffAfter(failed, policy, random);
-    // Without a token, the caller after a first brief failure need not fail too. Other instances back off.
+    // After a first brief failure without a usable token, this instance tries again for the next caller immediately. Other
+    // instances back off.
     const isRetriedAtOnce =
       failures === 1 && failed.usableForMs === 0 && error.retryAfterMs === undefined && BRIEF.includes(error.code);
     const until = isRetriedAtOnce ? mono : mono + backoffMs;
@@ -175,29 +182,29 @@ export class TokenBackoff {
   }
 }
 
-/** Failures that the next attempt often does not have, unless the upstream asks for time. */
+/** Failures after which the next attempt often succeeds, unless the upstream sends `Retry-After`. */
 const BRIEF: readonly XPayAuthErrorCode[] = ['upstream_unavailable', 'upstream_timeout'];
 
 /** The state of one attempt. */
 interface Run {
-  /** On the monotonic clock. */
+  /** Start of the attempt on the monotonic clock. */
   readonly startedAt: number;
   waitsFor: 'credentials' | 'upstream';
-  /** `undefined` until they are read. */
+  /** The credentials of the attempt, `undefined` until they are read. */
   credentials?: Credentials;
   failure?: RecordedFailure;
 }
 
 function overdue({ waitsFor }: Run, ms: number): XPayAuthError {
   if (waitsFor === 'upstream') return unanswered(ms);
-  return new XPayAuthError('configuration', `The option \`credentials\` gave nothing within ${ms} ms`);
+  return new XPayAuthError('configuration', `The option \`credentials\` returned nothing within ${ms} ms`);
 }
 
-/** An outbound failure never carries a caller's code. */
+/** Replaces error codes that blame a caller of the app, because the app account and not a caller failed. */
 function asOutboundFailure(thrown: unknown): XPayAuthError {
   const failure = asXPayAuthError(thrown, 'upstream_malformed', 'The dialect failed in an unexpected way');
   if (failure.trouble !== 'caller') return failure;
-  return new XPayAuthError('credentials_rejected', "The upstream refused this application's own account", {
+  return new XPayAuthError('credentials_rejected', 'The upstream rejected the app account', {
     cause: failure,
     reference: failure.reference,
   });

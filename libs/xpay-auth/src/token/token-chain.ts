@@ -5,7 +5,7 @@ import { TokenBackoff, type TokenBackoffParts } from './token-backoff.js';
 
 export interface TokenChainParts extends AppAccountParts, TokenBackoffParts, CachedTokenParts {
   readonly policy: AppAccountParts['policy'] & TokenBackoffParts['policy'] & CachedTokenParts['policy'];
-  /** Creates the link between backoff and app account; `undefined`: this instance obtains tokens for itself alone. */
+  /** Creates the link between backoff and app account that shares the token. `undefined` if this instance shares no token. */
   readonly share?: ((next: GrantProvider) => SharingLink) | undefined;
 }
 
