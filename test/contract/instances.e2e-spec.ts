@@ -277,7 +277,7 @@ describe('the boot', () => {
       /found 2/,
     );
     const stray = { useFactory: () => ({}), baseUrl };
-    expect(() => XPayAuthModule.forRootAsync(stray)).toThrow(/baseUrl does not stand beside the factory/);
+    expect(() => XPayAuthModule.forRootAsync(stray)).toThrow(/baseUrl is not an option of forRootAsync itself/);
     const misplaced = XPayAuthModule.forRootAsync({ useFactory: () => ({ baseUrl, globalGuards: true }) });
     const nothing = XPayAuthModule.forRootAsync({ useFactory: () => undefined as never });
     await expect(boot([nothing])).rejects.toThrow(/the factory returned no options/);

@@ -10,7 +10,7 @@ import { type UpgradeRequest, handshakeOf } from '../contexts/handshakes.js';
 import { disconnect, isDisconnected, onDisconnect } from '../contexts/socket.context.js';
 import { AccessControl, authenticate } from './xpay-auth.guard.js';
 
-/** Number of checks of an open socket in each verification period. The cache answers them until the period ends. */
+/** Number of checks of an open socket in each verification period. Until the period ends, the cache answers these checks. */
 const CHECKS_PER_PERIOD = 8;
 
 /**
@@ -39,12 +39,12 @@ export class XPayHandshake implements OnModuleDestroy {
    * `exception` and is disconnected.
    *
    * Afterwards the socket is checked eight times in each verification period. The socket is disconnected at the first check that
-   * rejects the caller, because the credentials are revoked, expired, or no longer accepted. Guards check each message by the
-   * same credentials, which are removed from the socket itself. With ws, call this method before any `await`, because the request
-   * is not available later.
+   * rejects the caller, because the credentials are revoked, expired, or no longer accepted. Guards check each message with the
+   * same credentials. The credentials are removed from the socket itself. With ws, call this method before any `await`, because
+   * the request is not available later.
    *
    * @param gateway `this` of the gateway
-   * @param request ws: the second argument of `handleConnection`; a socket of socket.io has its own
+   * @param request with ws, the second argument of `handleConnection`. Not needed with socket.io
    * @returns `undefined` for an anonymous caller (under `@OptionalAuth()`), for every caller under `@Public()`, for a rejected
    *   caller, and for a client that has already disconnected. Never rejects.
    */

@@ -27,7 +27,7 @@ type Step = (
   instance: XPayInstance,
 ) => true | Promise<true>;
 
-/** Authenticates the caller and checks the scopes. Returns without a promise when the caller is cached. */
+/** Authenticates the caller and checks the scopes. Returns no promise if the caller is cached. */
 export const authenticate: Step = (host, context, requirement, instance) => {
   const { options, issuer, strategy } = instance;
   const decider = { name: options.name, issuer };
@@ -81,9 +81,8 @@ function authorizeCaller(
 }
 
 /**
- * Writes an audit event when a handler rejects its authenticated caller with `insufficient_scope` or `invalid_request`. A handler
- * throws `insufficient_scope` if no decorator declares the required scopes. Any other rejection that a handler throws comes from
- * a check that has already written its event.
+ * Emits an audit event if the code of a handler rejects an authenticated caller with `insufficient_scope` or `invalid_request`.
+ * Errors with other codes come from a check of the library that has already emitted an event.
  */
 function auditRejection(failure: XPayAuthError, host: ArgumentsHost, instances: readonly XPayInstance[]): void {
   const { code, requiredScopes = [], message: reason, reference } = failure;
@@ -112,7 +111,10 @@ interface Route {
 @Injectable()
 export class AccessControl implements OnModuleInit {
   readonly #logger = new Logger('XPayAuth');
-  /** By handler, the route that was used last: subclasses share the handlers that they inherit. */
+  /**
+   * The route that was last used, by handler. The route also names the controller, because subclasses share the handlers that
+   * they inherit.
+   */
   readonly #routes = new WeakMap<object, Route>();
 
   constructor(
@@ -146,8 +148,8 @@ export class AccessControl implements OnModuleInit {
   }
 
   /**
-   * Runs one step of the access decision about this operation: `authenticate` or `authorize`. Returns without a promise if the
-   * step does. Throws Nest's exception for the context, with the `XPayAuthError` as its cause.
+   * Runs one step of the access decision about this operation: `authenticate` or `authorize`. Returns no promise if the step
+   * returns no promise. Throws Nest's exception for the context, with the `XPayAuthError` as its cause.
    */
   decide(host: ExecutionContext, step: Step): true | Promise<true> {
     let instance: XPayInstance | undefined;
@@ -163,7 +165,10 @@ export class AccessControl implements OnModuleInit {
     }
   }
 
-  /** A public route has no instance. Throws `configuration` where the instance of another route does not exist. */
+  /**
+   * Returns the route of a handler. A public route has no instance. For any other route, throws `configuration` if the instance
+   * that the route names does not exist.
+   */
   #routeOf(controller: object, handler: object): Route {
     const last = this.#routes.get(handler);
     if (last?.controller === controller) return last;
@@ -186,7 +191,7 @@ export class AccessControl implements OnModuleInit {
   }
 }
 
-/** Returns the facts of the challenge, or `undefined` if the request cannot be read. */
+/** Returns the data of the challenge, or `undefined` if the request cannot be read. */
 function challengeOf(host: ArgumentsHost, instance: XPayInstance | undefined): Denial['challenge'] {
   try {
     return instance?.strategy.challengeContext(contextOf(host).requestOf(host));
@@ -202,21 +207,21 @@ function describe(failure: XPayAuthError): string {
 }
 
 /**
- * Authenticates the caller, and checks the scopes that the decorators of the route require. Checks the scopes for every operation,
- * also for a cached caller. `@CurrentUser()` returns the `Principal`. On HTTP it is also in `request.user`.
+ * Authenticates the caller, and checks the scopes that the decorators of the route require. Checks the scopes for every
+ * operation, even if the caller is cached. `@CurrentUser()` returns the `Principal`. On HTTP the `Principal` is also in
+ * `request.user`.
  */
 @Injectable()
 export class XPayAuthGuard implements CanActivate {
   /** @hidden */
   constructor(@Inject(AccessControl) private readonly access: AccessControl) {}
 
-  /** Nest calls it. Throws Nest's own exception for the context, with an `XPayAuthError` as its `cause`. */
+  /** Called by Nest. Throws Nest's own exception for the context, with an `XPayAuthError` as its `cause`. */
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     return this.access.decide(context, authenticate);
   }
 }
 
-/**
 /**
  * Checks the scopes only, for routes whose caller Passport's `AuthGuard('xpay')` authenticates. Accepts only a caller that the
  * instance of the route has authenticated for this operation.
@@ -226,7 +231,7 @@ export class ScopesGuard implements CanActivate {
   /** @hidden */
   constructor(@Inject(AccessControl) private readonly access: AccessControl) {}
 
-  /** Nest calls it. Throws Nest's own exception for the context, with an `XPayAuthError` as its `cause`. */
+  /** Called by Nest. Throws Nest's own exception for the context, with an `XPayAuthError` as its `cause`. */
   canActivate(context: ExecutionContext): boolean | Promise<boolean> {
     return this.access.decide(context, authorize);
   }

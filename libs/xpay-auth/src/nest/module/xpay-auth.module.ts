@@ -28,8 +28,8 @@ import { XPayStrategy } from '../strategy/xpay.strategy.js';
 const SHARED = [XPayInstances, AccessControl, XPayAuthGuard, ScopesGuard, XPayHandshake];
 
 /**
- * The providers that all instances of an app share: registry, guards and filter. Global, so that every module can use the
- * guards.
+ * The providers that all instances of an app share: registry, guards and filter. The module is global, so that every module of
+ * the app can use the guards.
  */
 @Global()
 @Module({
@@ -39,7 +39,7 @@ const SHARED = [XPayInstances, AccessControl, XPayAuthGuard, ScopesGuard, XPayHa
 })
 export class XPayAuthCoreModule {}
 
-/** Import it once for each upstream: `XPayAuthModule.forRoot()`. */
+/** The module of the library. Import `XPayAuthModule.forRoot()` once for each upstream. */
 @Module({})
 export class XPayAuthModule {
   /** Adds an instance. Options that are not set come from the environment: `XPAY_USERNAME`, `XPAY_SECRET_KEY` … */
@@ -54,7 +54,7 @@ export class XPayAuthModule {
     const stray = Object.keys(options).find((key) => !BESIDE_THE_FACTORY.has(key));
     if (stray !== undefined) {
       throw configurationError(
-        `XPayAuthModule.forRootAsync: ${stray} does not stand beside the factory. Return it from the factory.`,
+        `XPayAuthModule.forRootAsync: ${stray} is not an option of forRootAsync itself. Return it from the factory.`,
       );
     }
     return defineModule(besideOf(options), options);
@@ -65,7 +65,7 @@ const BESIDE_THE_FACTORY = new Set(
   'name isGlobal globalGuards imports inject useFactory useClass useExisting'.split(' '),
 );
 
-/** The classes of an instance that an app injects, each with its place in the instance. */
+/** The services that an app injects, each with the property of {@link XPayInstance} that holds the service. */
 const SERVICES = [
   [XPayTokenService, 'tokens'],
   [XPayHttpService, 'http'],
