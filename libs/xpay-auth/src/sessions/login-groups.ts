@@ -1,18 +1,18 @@
-/** Logins that may share one check of their credentials. */
+/** Maximum number of logins that share one check of their credentials. */
 const MOST_IN_A_GROUP = 10;
 
 /** Logins that share one check. */
 class Group<T> {
   size = 0;
   readonly #checks: Promise<T>[] = [];
-  /** Settles with the group before. */
+  /** Settles when the previous group is over. */
   readonly #turn: Promise<void> | undefined;
 
   constructor(before: Group<T> | undefined) {
     this.#turn = before?.over();
   }
 
-  /** Runs a check when the group before is over. Rejects with the failure of that group. */
+  /** Runs a check when the previous group is over. If the previous group has failed, rejects with its failure. */
   join(check: () => Promise<T>): Promise<T> {
     this.size++;
     const joined = this.#turn === undefined ? check() : this.#turn.then(check);
@@ -20,7 +20,7 @@ class Group<T> {
     return joined;
   }
 
-  /** Resolves when every login of the group has its answer. Rejects with the failure if none has succeeded. */
+  /** Resolves when every login of the group has settled. If all of them have failed, rejects with the first failure. */
   async over(): Promise<void> {
     const answers = await Promise.allSettled(this.#checks);
     const [first] = answers;
@@ -30,13 +30,13 @@ class Group<T> {
 
 /**
  * Groups concurrent logins with the same credentials, so that one check of the upstream begins at most ten sessions. The next
- * group calls the upstream when the one before it is over. A group that fails fails those that wait for it.
+ * group calls the upstream when the previous group is over. If a group fails, all groups that wait for the group fail too.
  */
 export class LoginGroups<T> {
-  /** The last group of each key, while one of its logins waits. */
+  /** The last group of each key. A group is kept until one of its logins has settled. */
   readonly #last = new Map<string, Group<T>>();
 
-  /** @param check joins a check of the same credentials that is under way */
+  /** @param check starts a check of the credentials, or joins the check in progress */
   async run(key: string, check: () => Promise<T>): Promise<T> {
     let group = this.#last.get(key);
     if (group === undefined || group.size >= MOST_IN_A_GROUP) this.#last.set(key, (group = new Group(group)));

@@ -9,39 +9,47 @@ import type { Instrumentation } from '../core/instrumentation.js';
 export interface SessionRecheckParts {
   readonly clock: Clock;
   readonly sessions: Pick<SharedSessions, 'read' | 'indexOf' | 'onEnded'>;
-  /** The revocations of this instance. */
+  /** The revocations that began on this instance. */
   readonly own: Revocations;
-  /** Returns the session of this key, if this process knows it and it has not ended. */
+  /** Returns the session of this key from memory, unless the session has ended. */
   readonly alive: (key: string) => SessionRecord | undefined;
-  /** Receives the entry of the store; `undefined`: there is none any more. */
+  /** Receives the session that was found in the store, or `undefined` if none was found. */
   readonly take: (key: string, found: NamedSession | undefined, asked: AskedAt) => void;
   readonly instrumentation: Instrumentation;
 }
 
-/** A session of the store, with its name among the instances. */
+/** A session that was found in the store, with its index (see {@link SharedSessions.indexOf}). */
 export type NamedSession = FoundSession & { readonly index: string };
 
-/** The moment before a read, on the monotonic clock and in the order of this instance's revocations. */
+/** The time before a read: on the monotonic clock, and as a position in the order of this instance's revocations. */
 export interface AskedAt {
   readonly checkedAt: number;
   readonly mark: RevocationPosition;
 }
 
-/** Ms after which a shared session is read again. */
+/** Ms after which a shared session is read from the store again. */
 const RECHECK_AFTER_MS = 1_000;
-/** Ms after its last read for which a session continues while the store is unavailable. */
+/** While the store is unavailable, a session continues for this many ms after its last read. */
 const ALONE_MS = 60_000;
-/** Ended sessions that are kept. A read finishes long before so many others have ended. */
+/** Number of ended sessions that are kept. Any read finishes long before so many other sessions have ended. */
 const MOST_ENDED = 10_000;
 
-/** Reads shared sessions again every second, one read at a time for each, and continues for a while without a store that fails. */
+/**
+ * Reads a shared session again if its last read is more than one second ago, with one read at a time per session. If the store
+ * fails, the session continues for up to 60 s after its last read.
+ */
 export class SessionRecheck {
   readonly #reads = new SingleFlight<void>(() =>
     this.parts.instrumentation.record({ type: 'joined', flight: 'session' }),
   );
-  /** Generations of sessions that any instance has ended, by name. A read that began before does not bring them back. */
+  /**
+   * Generations of the sessions that any instance has ended, by index. A read that began before the end of a session does not
+   * restore the session.
+   */
   readonly #ended = new LRUCache<string, number>({ max: MOST_ENDED });
-  /** Names of sessions whose logout here has not reached the store yet, so that their generation is unknown. */
+  /**
+   * Indexes of the sessions whose logout on this instance has not reached the store yet, so that the ended generation is unknown.
+   */
   readonly #ending = new LRUCache<string, true>({ max: MOST_ENDED });
   readonly #unsubscribe: () => void;
 
@@ -49,17 +57,21 @@ export class SessionRecheck {
     this.#unsubscribe = parts.sessions.onEnded((index, generation) => this.ended(index, generation));
   }
 
-  /** Whether this record was read so recently that the store is not read again. */
+  /** Whether the last read of this session is at most one second ago, so that the store is not read again. */
   isRecent(record: SessionRecord, now: number): boolean {
     return record.shared !== undefined && now - record.shared.checkedAt < RECHECK_AFTER_MS;
   }
 
-  /** Returns the session of this token. Throws `store_unavailable` where only the store could decide. */
+  /**
+   * Returns the session of this token. Throws `store_unavailable` if only an unavailable store could tell whether the session
+   * exists.
+   */
   async run(key: string, token: string): Promise<SessionRecord | undefined> {
     const reading = this.#reads.run(key, () => this.#read(key, token));
     const here = this.parts.alive(key);
     try {
-      // However slow the answer is: the session may have ended elsewhere since it was read. The store limits the wait.
+      // Wait even for a slow store, because the session may have ended on another instance. The deadlines of the store limit the
+      // wait.
       await reading;
     } catch (failure) {
       if (!this.#continuesAlone(here)) throw failure;
@@ -67,28 +79,37 @@ export class SessionRecheck {
     return this.parts.alive(key);
   }
 
-  /** A session of this name began here. A logout that has not reached the store yet concerns an earlier one. */
+  /**
+   * Call this method when a session with this index has started on this instance. An unfinished logout then concerns earlier
+   * sessions only.
+   */
   began(index: string): void {
     this.#ending.delete(index);
   }
 
-  /** A logout of this name has begun here. Until {@link settled} no session of this name is accepted. */
+  /**
+   * Call this method when a logout of this index has begun on this instance. Until {@link settled} is called, no session with
+   * this index is accepted.
+   */
   ending(index: string): void {
     this.#ending.set(index, true);
   }
 
-  /** The logout here has reached the store and ended all sessions up to this generation; `undefined`: there was none. */
+  /**
+   * Call this method when the logout has reached the store. The logout has ended all sessions up to this generation. `undefined`
+   * if the store contained no session.
+   */
   settled(index: string, generation: number | undefined): void {
     this.#ending.delete(index);
     if (generation !== undefined) this.ended(index, generation);
   }
 
-  /** The sessions of this name up to this generation have ended, here or elsewhere. */
+  /** Call this method when the sessions with this index, up to this generation, have ended on any instance. */
   ended(index: string, generation: number): void {
     this.#ended.set(index, Math.max(generation, this.#ended.get(index) ?? 0));
   }
 
-  /** Whether this session, or a later one of its name, is known to have ended. */
+  /** Whether this session, or a later session with the same index, is known to have ended. */
   hasEnded(index: string, generation: number): boolean {
     return this.#ending.has(index) || generation <= (this.#ended.get(index) ?? 0);
   }
@@ -106,7 +127,7 @@ export class SessionRecheck {
     take(key, isOver ? undefined : { ...found, index }, asked);
   }
 
-  /** Whether this session was read so recently that it continues without the store. */
+  /** Whether the last read of this session is recent enough for the session to continue without the store. */
   #continuesAlone(here: SessionRecord | undefined): boolean {
     const checkedAt = here?.shared?.checkedAt ?? -Infinity;
     return this.parts.clock.monotonic() - checkedAt < ALONE_MS;

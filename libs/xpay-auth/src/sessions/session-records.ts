@@ -4,46 +4,49 @@ import type { Principal } from '../core/principal.js';
 import type { LogPosition } from '../cluster/revocation-log.js';
 import type { RevocationPosition } from '../verification/upstream-check.js';
 
-/** A session as this process knows it. */
+/** A session in the memory of this process. */
 export interface SessionRecord {
   readonly principal: Principal;
   readonly mark: RevocationPosition;
-  /** On the monotonic clock. */
+  /** End of the session on the monotonic clock. */
   readonly endsAt: number;
-  /** On the wall clock, as the login returned it. */
+  /** End of the session on the wall clock, as returned by the login. */
   readonly expiresAt: number;
-  /** When it was used last, on the monotonic clock. */
+  /** Time of the last use, on the monotonic clock. */
   seenAt: number;
   readonly upstreamToken: AccessToken | undefined;
-  /** Where sessions are shared: the facts in the store. */
+  /** The data of the session in the store. `undefined` if sessions are not shared. */
   readonly shared?: SharedFacts | undefined;
 }
 
-/** The facts of a session that other instances may know too. */
+/** The data that identify a session in the store. */
 export interface SharedFacts {
   readonly mark: LogPosition;
-  /** Of the user, in the log of revocations. */
+  /** Index of the user in the log of revocations. */
   readonly userIndex: string;
-  /** Its name among the instances. */
+  /** Index of the session, which is the same on all instances. */
   readonly index: string;
-  /** Of its entry in the store: a later login by the same bearer has a greater one. */
+  /** Generation of the session's entry in the store. A later login with the same token has a greater generation. */
   readonly generation: number;
-  /** When the store was asked for it, on the monotonic clock. */
+  /** Start of the last read of the session, on the monotonic clock. */
   readonly checkedAt: number;
 }
 
-/** Sessions alive at once in one process; beyond it the least recently used end. */
+/** Maximum number of sessions in one process. Beyond the maximum, the least recently used sessions end. */
 const MOST_SESSIONS = 100_000;
 /** The sessions of one process, by the digest of their `Authorization` header. */
 export class SessionRecords {
-  /** Of each user the keys, oldest login first. */
+  /** The keys of each user's sessions, oldest login first. */
   readonly #keysOfUser = new Map<string, Set<string>>();
   readonly #byKey = new LRUCache<string, SessionRecord>({
     max: MOST_SESSIONS,
     dispose: ({ principal }, key) => this.#untie(principal.username, key),
   });
 
-  /** @param maxPerUser sessions of one user; beyond it that user's oldest ends, so that no account can crowd out the others */
+  /**
+   * @param maxPerUser maximum number of sessions per user. Beyond the maximum, the user's oldest session ends, so that one
+   *   account cannot evict the sessions of all others
+   */
   constructor(private readonly maxPerUser: number) {}
 
   get(key: string): SessionRecord | undefined {

@@ -20,11 +20,11 @@ export interface SessionPolicy {
   readonly periodMs: number;
   /** Ms without use after which a session ends; `undefined`: no limit. */
   readonly idleMs: number | undefined;
-  /** The bearer of the caller: random bits, or the upstream's own token. */
+  /** The kind of token that a login returns: `opaque` is 256 random bits, `upstream` is the token that the upstream issued. */
   readonly token: 'opaque' | 'upstream';
-  /** Sessions of one user; a login beyond it ends that user's oldest one. */
+  /** Maximum number of sessions per user. A login that exceeds the maximum ends the user's oldest session. */
   readonly maxPerUser: number;
-  /** Whether the upstream's token is kept beside the session. */
+  /** Whether the session also keeps the token that the upstream issued at the login. */
   readonly keepUpstreamToken: boolean;
 }
 
@@ -35,16 +35,16 @@ export interface SessionsParts {
   readonly verifier: CredentialVerifier;
   readonly revocations: Revocations;
   readonly audit: AuditSink;
-  /** Shares sessions with other instances. */
+  /** Shares sessions with other instances. `undefined` if sessions are not shared. */
   readonly shared?: { readonly sessions: SharedSessions; readonly log: RevocationLog } | undefined;
   readonly instrumentation: Instrumentation;
 }
 
 /** The result of a login: a bearer token of this app, which is returned only once. */
 export interface Session {
-  /** The caller presents it as `Authorization: Bearer …`. This process keeps only its digest. */
+  /** The token of the session, for the header `Authorization: Bearer …`. This process keeps only the digest of the token. */
   readonly accessToken: string;
-  /** The scheme to present it by (RFC 6750 §2.1). */
+  /** The scheme of the `Authorization` header (RFC 6750 §2.1). */
   readonly tokenType: 'Bearer';
   /** Ms since the epoch at which the session ends at the latest. */
   readonly expiresAt: number;
@@ -53,18 +53,19 @@ export interface Session {
 }
 
 /**
- * Logins with a random bearer, of which only a digest is kept. A session ends by its period, idleness, logout or revocation. It
- * also ends with this process, unless sessions are shared: then this memory is a cache in front of the store.
+ * The sessions that logins have started. Only a digest of each token is kept. A session ends when its period is over, when it was
+ * not used for `idleMs`, or by a logout or a revocation. Without a shared store, a session also ends with this process. With a
+ * shared store, the sessions in memory are a cache of the store.
  */
 export class Sessions {
   readonly #records: SessionRecords;
   readonly #groups = new LoginGroups<Verified>();
   readonly #recheck: SessionRecheck | undefined;
-  /** With shared sessions, the revocations of this instance that the log does not have yet. */
+  /** With shared sessions, the revocations that began on this instance. They apply here before the log contains them. */
   readonly #own = new Revocations();
-  /** The number of times that a session was found. */
+  /** Number of requests whose session was found. */
   hits = 0;
-  /** The number of these for which the shared store was read first. */
+  /** Number of requests whose session was found after a read of the shared store. */
   rereads = 0;
 
   constructor(private readonly parts: SessionsParts) {
@@ -81,10 +82,13 @@ export class Sessions {
       });
   }
 
-  /** Throws the failures of the check, and `store_unavailable` where sessions are shared. */
+  /**
+   * Checks the credentials and starts a session. Throws the failures of the check. If sessions are shared, also throws
+   * `store_unavailable`.
+   */
   login(received: ReceivedCredentials): Promise<Session> {
     return this.parts.instrumentation.observe({ type: 'login' }, async () => {
-      // The user may be revoked during the login. Then the credentials are checked once more.
+      // If the user is revoked during the login, the credentials are checked once more.
       const session = (await this.#login(received)) ?? (await this.#login(received));
       if (session !== undefined) return session;
       const message = 'The user was revoked again during the login, or a revocation waits for the shared store';
@@ -92,11 +96,11 @@ export class Sessions {
     });
   }
 
-  /** Returns `undefined` if the session was over when it was written. */
+  /** Returns `undefined` if the user was revoked during the login. */
   async #login(received: ReceivedCredentials): Promise<Session | undefined> {
     const { clock, policy, digest, audit, shared } = this.parts;
     const ownMark = this.#own.position();
-    // If the store is away, fail before the upstream is called.
+    // If the store is unavailable, the login fails before the upstream is called.
     const sharedMark = await shared?.sessions.mark();
     const { principal, grant, mark, answeredAt, lifeMs = Infinity } = await this.#check(received);
     const now = clock.monotonic();
@@ -129,7 +133,11 @@ export class Sessions {
     return this.#groups.run(digest.of(callerText(received.credentials)), () => verifier.login(received));
   }
 
-  /** Returns the principal of a session, by the digest of its header. Reads no store, so it knows a shared session for a second. */
+  /**
+   * Returns the principal of a session from memory. `key` is the digest of the `Authorization` header. Returns `undefined` for a
+   * shared session that was last read from the store more than one second ago, because the session may have ended on another
+   * instance.
+   */
   recall(key: string): Principal | undefined {
     const record = this.#alive(key);
     if (record === undefined) return undefined;
@@ -137,7 +145,10 @@ export class Sessions {
     return this.#recheck?.isRecent(record, now) === false ? undefined : this.#recognised(record, now);
   }
 
-  /** Returns the principal of a session. Throws `invalid_token`, or `store_unavailable` where only the store could decide. */
+  /**
+   * Returns the principal of a session. Throws `invalid_token` if there is no session, and `store_unavailable` if only an
+   * unavailable store could tell whether there is one.
+   */
   verify(token: string): Principal | Promise<Principal> {
     const key = this.parts.digest.of(bearerHeader(token));
     const principal = this.recall(key);
@@ -153,14 +164,18 @@ export class Sessions {
     return this.#recognised(record, this.parts.clock.monotonic());
   }
 
-  /** Returns the upstream's token of a session, with `session.keepUpstreamToken`. */
+  /**
+   * Returns the upstream's token that a session keeps. `undefined` if there is no session, or without
+   * `session.keepUpstreamToken`.
+   */
   upstreamToken(token: string): AccessToken | undefined {
     return this.#alive(this.parts.digest.of(bearerHeader(token)))?.upstreamToken;
   }
 
   /**
-   * Ends every earlier session of this token, on all instances: with `session.token: 'upstream'` several logins may have equal
-   * tokens. Throws `store_unavailable` when the session has ended here, and will end elsewhere once the store is back.
+   * Ends all earlier sessions of this token on all instances. With `session.token: 'upstream'`, several logins may have started
+   * sessions with the same token. Throws `store_unavailable` if the store could not be called. In this case the session has ended
+   * on this instance, and ends on the other instances when the store is available again.
    */
   async logout(token: string): Promise<void> {
     const { digest, audit, shared } = this.parts;
@@ -195,25 +210,25 @@ export class Sessions {
     await this.parts.shared?.log.revokeAll();
   }
 
-  /** Stops receiving notifications of other instances. */
+  /** Ends the subscription to notifications from other instances. */
   stop(): void {
     this.#recheck?.stop();
   }
 
-  /** A user was revoked, here or elsewhere. */
+  /** Call this method when this or another instance has revoked a user. */
   userRevoked(username: string): void {
     this.parts.revocations.revokeUser(username);
     this.parts.verifier.forgetUser(username);
   }
 
-  /** All users were revoked, here or elsewhere. */
+  /** Call this method when this or another instance has revoked all users. */
   everyoneRevoked(): void {
     this.parts.revocations.revokeAll();
     this.parts.verifier.forgetAll();
     this.#records.clear();
   }
 
-  /** Replaces the record of this key by the entry of the store. */
+  /** Replaces the record of this key with the session that was found in the store, or deletes the record if none was found. */
   #take(key: string, found: NamedSession | undefined, { checkedAt, mark }: AskedAt): void {
     const { clock, shared } = this.parts;
     if (found === undefined || shared === undefined) return this.#records.delete(key);
@@ -242,7 +257,8 @@ export class Sessions {
     const { clock, policy } = this.parts;
     const now = clock.monotonic();
     const idle = policy.idleMs !== undefined && now - record.seenAt >= policy.idleMs;
-    // The monotonic clock may stand still while a machine sleeps, so the first of the two clocks ends the session.
+    // The monotonic clock may stand still while a machine sleeps. The session therefore ends as soon as one of the two clocks has
+    // reached its end.
     const over = now >= record.endsAt || clock.now() >= record.expiresAt;
     if (!over && !idle && !this.#isRevoked(record)) return record;
     this.#records.delete(key);
@@ -262,7 +278,7 @@ function unknownBearer(): XPayAuthError {
   return new XPayAuthError('invalid_token', 'The bearer token is unknown, expired or revoked');
 }
 
-/** Returns the only accepted spelling of a bearer header, whose digest is the key of a session. */
+/** Returns the only accepted spelling of a bearer header. The digest of the header is the key of the session. */
 function bearerHeader(token: string): string {
   return `Bearer ${token}`;
 }
