@@ -4,15 +4,16 @@ import { XPayAuthError, fromForeignError } from '../core/errors.js';
 import { type Instrumentation, STORE_METHODS, type StoreMethod } from '../core/instrumentation.js';
 import type { Held, Lease, Store, StoreNotice } from '../core/store.js';
 
-/** Ms after which a call of a store without a deadline of its own has failed. */
+/** Deadline of a call in ms, for a store that states no deadline itself. */
 const DEADLINE_MS = 3_000;
-/** Ms without a call after one that was not answered. */
+/** Ms after an unanswered call during which the store is not called. */
 const COOLDOWN_MS = 1_000;
 
 /**
- * Returns a store that keeps the contract of {@link Store} when the one behind it does not: every call settles in time, and
- * rejects with `store_unavailable` alone. A call without an answer costs one deadline; after that one call at a time tries again.
- * Every failed call is reported to the observer.
+ * Returns a store that keeps the contract of {@link Store} even if the given store does not: every call settles before the
+ * deadline, and rejects with no other error than `store_unavailable`. After a call without an answer, the store counts as
+ * unavailable for 1 s. One call at a time then tries whether the store answers again. Every failed call is reported to the
+ * observer.
  */
 export function guardedStore(store: Store, clock: Clock, instrumentation: Instrumentation): Store {
   const guard = new StoreGuard(store, clock);
@@ -39,7 +40,7 @@ export function guardedStore(store: Store, clock: Clock, instrumentation: Instru
 type Method = (...args: unknown[]) => unknown;
 
 class StoreGuard {
-  /** Why the last call was not answered. */
+  /** The reason why the last call was not answered. */
   #reason: string | undefined;
   #isTrying = false;
   #retryAt = 0;
@@ -94,7 +95,9 @@ class StoreGuard {
       this.#answered();
       if (thrown instanceof XPayAuthError && thrown.code === 'store_unavailable') throw thrown;
       const failure = fromForeignError(thrown, 'store_unavailable', `The shared store failed in ${method}()`);
-      this.#warn(`${failure.message}; this instance goes on without it. A store rejects with store_unavailable alone.`);
+      this.#warn(
+        `${failure.message}; this instance continues without the store. A store may reject only with store_unavailable.`,
+      );
       throw failure;
     }
   }
@@ -123,19 +126,19 @@ class StoreGuard {
   }
 }
 
-/** A lease that arrives too late is not used. */
+/** Releases a lease that was acquired after the deadline of the call, because this instance does not use the lease. */
 function giveBack(result: unknown): void {
   if (isLease(result)) void withSafeRelease(result).release();
 }
 
-/** Returns the result of a call. The release of a lease never rejects. */
+/** Returns the result of a call. If the result is a lease, its `release` is replaced by one that never rejects. */
 function withSafeRelease<T>(result: T): T {
   if (!isLease(result)) return result;
   const release = async (): Promise<void> => {
     try {
       await result.release();
     } catch {
-      // The lease expires without a call.
+      // Without a release, the lease expires.
     }
   };
   return { ...result, release };

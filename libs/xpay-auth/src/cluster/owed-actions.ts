@@ -1,15 +1,15 @@
 /** An action that waits until the store is available. Must be safe to repeat. */
 export interface OwedAction {
-  /** Sends it to the store. Rejects while the store is unavailable. */
+  /** Sends the action to the store. Rejects while the store is unavailable. */
   readonly run: () => Promise<void>;
-  /** The user that is revoked; `undefined` for a logout. */
+  /** The user whom the action revokes. `undefined` for a logout. */
   readonly revokes?: string | undefined;
 }
 
-/** Actions that run at once when the store is back: a thousand at once could time out together. */
+/** Maximum number of actions that run at the same time, because a thousand simultaneous actions could all time out. */
 const MOST_AT_ONCE = 16;
 
-/** The actions that an unavailable store has missed, oldest first. */
+/** The actions that could not be sent to an unavailable store, oldest first. */
 export class OwedActions {
   readonly #waiting = new Set<OwedAction>();
   #running: Promise<void> | undefined;
@@ -18,7 +18,7 @@ export class OwedActions {
     return this.#waiting.size;
   }
 
-  /** The users whose revocation waits. */
+  /** The users whose revocations wait. */
   get revoked(): readonly string[] {
     return [...this.#waiting].flatMap(({ revokes }) => revokes ?? []);
   }
@@ -31,7 +31,7 @@ export class OwedActions {
     this.#waiting.clear();
   }
 
-  /** Runs the actions until all have succeeded or one has failed, which waits again. Never rejects. */
+  /** Runs the actions until all have succeeded or one has failed. A failed action waits again. Never rejects. */
   run(): Promise<void> {
     if (this.#running === undefined && this.#waiting.size === 0) return Promise.resolve();
     this.#running ??= this.#runAll().finally(() => (this.#running = undefined));

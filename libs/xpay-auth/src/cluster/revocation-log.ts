@@ -5,7 +5,7 @@ import { type OwedAction, OwedActions } from './owed-actions.js';
 
 /** A position in the order of the revocations of all instances. */
 export interface LogPosition {
-  /** Changes when the store has lost its content. Positions of an earlier epoch are void. */
+  /** Changes when the store has lost its data. Positions of an earlier epoch are no longer valid. */
   readonly epoch: string;
   /** The position of the newest known record. */
   readonly position: number;
@@ -16,43 +16,53 @@ export interface RevocationLogParts {
   readonly clock: Clock;
   /** Instances with the same scope share their revocations. */
   readonly scope: string;
-  /** Another instance has revoked this user. */
+  /** Called when another instance has revoked this user. */
   readonly onUser: (username: string) => void;
-  /** All users were revoked, or the log can no longer tell which ones. */
+  /** Called when all users were revoked, or when the log no longer shows which users were revoked. */
   readonly onEverybody: () => void;
-  /** The store has lost its data. Returns what has to be written again. */
+  /** Called when the store has lost its data. Returns a function that writes the data of this instance to the store again. */
   readonly onDataLost?: () => () => Promise<void>;
-  /** The log was stopped before the store was available again. The other instances never learn of these. */
+  /**
+   * Called when the log was stopped before the store was available again. The other instances will not receive these revocations
+   * and logouts.
+   */
   readonly onLost?: (revokedUsers: readonly string[], logouts: number) => void;
 }
 
-/** Ms between two reads of the log, because notifications may be lost: half of the second within which all must know. */
+/**
+ * Ms between two reads of the log. The log is read at intervals, because notifications may be lost. All instances must know a
+ * revocation within one second, and the interval is half of this time.
+ */
 const POLL_EVERY_MS = 500;
-/** The maximum age in ms of the view that a session is judged by. */
+/** Maximum ms since the last read of the log when an instance decides whether a session was revoked. */
 const OLDEST_VIEW_MS = 1_000;
-/** Stands for all users in place of a user's index. */
+/** Means all users if used as a user's index. */
 const EVERYBODY = '*';
-/** The most revocations kept for an unavailable store; beyond it all users are revoked. */
+/** Maximum number of revocations that wait for an unavailable store. Beyond the maximum, all users are revoked instead. */
 const MOST_REVOCATIONS = 1_000;
-/** The most logouts kept for an unavailable store; beyond it a logout is rejected and not kept. */
+/** Maximum number of logouts that wait for an unavailable store. Beyond the maximum, a logout is rejected and does not wait. */
 const MOST_LOGOUTS = 10_000;
 
 /**
- * The revocations of all instances in one order: a log in the store that every instance follows. It names users by an index
- * that survives a rotation of keys. When the log overflows or is lost, all users log in again.
+ * The revocations of all instances, in one order. They are the records of a log in the store, which every instance reads. The log
+ * identifies users by an index that does not change when keys are rotated. If an instance has missed records of the log, because
+ * the log overflowed or was lost, all users must log in again.
  */
 export class RevocationLog {
   #epoch: string | undefined;
-  /** Epochs that are over. */
+  /** The epochs before the current one. */
   readonly #left = new Set<string>();
   #newest = 0;
   #oldest = 1;
   #everybodyAt = 0;
-  /** Position of the latest revocation, by the user's name in the log. */
+  /** Position of the latest revocation of each user, by the user's index. */
   readonly #users = new Map<string, number>();
-  /** Positions of revocations made here and not read back yet, with their epoch. They are already applied. */
+  /**
+   * Positions and epochs of the revocations that this instance has appended and not read back yet. Their effects are already
+   * applied.
+   */
   readonly #own = new Map<number, string>();
-  /** The number of revocations made here that are not in the log yet, by index. */
+  /** Number of revocations that this instance has begun and not appended to the log yet, by index. */
   readonly #pending = new Map<string, number>();
   /** The time of the last read, on the monotonic clock. */
   #viewedAt = -Infinity;
@@ -69,7 +79,7 @@ export class RevocationLog {
     void this.#follow();
   }
 
-  /** The name of a user in the log: the same on every instance, and with rotated keys. */
+  /** Returns the index of a user in the log. The index is the same on all instances and does not change when keys are rotated. */
   indexOf(username: string): string {
     return this.parts.store.indexOf(`user ${username}`);
   }
@@ -83,25 +93,29 @@ export class RevocationLog {
   ended({ epoch, position }: LogPosition, index: string): boolean {
     if (this.#pending.has(index) || this.#pending.has(EVERYBODY)) return true;
     const revokedAt = this.#users.get(index) ?? 0;
-    // The records between this position and the oldest one are gone, and with them the users they named.
+    // The records after this position are incomplete, so they no longer show which users were revoked.
     const overflowed = position < this.#oldest - 1;
     return epoch !== this.#epoch || overflowed || Math.max(revokedAt, this.#everybodyAt) > position;
   }
 
-  /** Reads the log if the view is older than a second. Throws `store_unavailable`. */
+  /** Reads the log if the last read is more than one second ago. Throws `store_unavailable`. */
   async fresh(): Promise<void> {
     if (this.parts.clock.monotonic() - this.#viewedAt >= OLDEST_VIEW_MS) await this.catchUp();
   }
 
   /** Reads new records. Throws `store_unavailable`. */
   async catchUp(): Promise<void> {
-    // A caller that arrives during a read needs one that starts later.
+    // If a read is in progress, wait for it and read again, because the read in progress may have started before the newest
+    // revocation.
     if (this.#looking !== undefined) await this.#looking.catch(() => undefined);
     this.#looking ??= this.#look().finally(() => (this.#looking = undefined));
     await this.#looking;
   }
 
-  /** Notifies all instances. If the store is unavailable, throws `store_unavailable` and notifies them later. */
+  /**
+   * Appends the revocation of a user to the log and notifies all instances. If the store is unavailable, throws
+   * `store_unavailable`, and repeats the append when the store is available again.
+   */
   revokeUser(username: string): Promise<void> {
     return this.#revoke(this.indexOf(username), username);
   }
@@ -112,8 +126,8 @@ export class RevocationLog {
   }
 
   /**
-   * Runs a logout now. If the store is unavailable, throws and runs it again when the store is back; `onDropped`: too many
-   * logouts wait already, so this one was not kept.
+   * Runs a logout now. If the store is unavailable, throws `store_unavailable`, and runs the logout again when the store is
+   * available again. If too many logouts wait already, calls `onDropped` instead, and does not run the logout again.
    */
   async logout(run: () => Promise<void>, onDropped: () => void): Promise<void> {
     try {
@@ -129,7 +143,7 @@ export class RevocationLog {
     }
   }
 
-  /** Stops following the log, after one more attempt to send what waits for the store. */
+  /** Stops reading the log, after one more attempt to send the waiting revocations and logouts to the store. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancel();
@@ -176,7 +190,7 @@ export class RevocationLog {
     for (const owed of [this.#owedRevocations, this.#owedLogouts]) owed.clear();
   }
 
-  /** Revokes all users in place of each one. */
+  /** Revokes all users instead of the users whose revocations wait. */
   async #everybodyAtOnce(): Promise<void> {
     await this.#append(EVERYBODY, EVERYBODY);
     this.#pending.clear();
@@ -191,7 +205,7 @@ export class RevocationLog {
   async #append(index: string, value: string): Promise<void> {
     const { store, scope } = this.parts;
     const { epoch, newest } = await store.append(scope, { index, value });
-    // Already applied here: it must not end a login that follows.
+    // The revocation is already applied on this instance. Reading it from the log must not end a later login.
     if (epoch !== this.#epoch || newest > this.#newest) this.#own.set(newest, epoch);
     await this.catchUp();
     void store.publish(this.#topic, 'revoked').catch(() => undefined);
@@ -202,7 +216,8 @@ export class RevocationLog {
     const askedAt = clock.monotonic();
     let after = this.#newest;
     let page = await store.readLog(scope, after);
-    // A new epoch is read from its beginning, and again, because the store may change between two reads.
+    // A new epoch is read from its beginning. The loop compares again after each read, because the store may change between two
+    // reads.
     while (this.#isOlder(page) || (after > 0 && page.epoch !== this.#epoch)) {
       if (this.#isOlder(page)) await store.renewEpoch(scope, page.epoch);
       after = 0;
@@ -215,7 +230,7 @@ export class RevocationLog {
     void this.#owedData.run();
   }
 
-  /** Whether the store has lost revocations that it had: an old copy of it was restored. */
+  /** Whether the store has lost revocations, for example because an old copy of its data was restored. */
   #isOlder({ epoch, newest }: LogPage): boolean {
     return (epoch === this.#epoch && newest < this.#newest) || this.#left.has(epoch);
   }
@@ -238,7 +253,7 @@ export class RevocationLog {
     for (const record of page.records) this.#hear(record);
   }
 
-  /** Writes lost data again, here and, with a notification, on the other instances. */
+  /** Writes the data of this instance to the store again, and notifies the other instances so that they do the same. */
   #restoreData(): void {
     const { store, onDataLost } = this.parts;
     if (onDataLost === undefined) return;
@@ -250,7 +265,7 @@ export class RevocationLog {
     if (index === EVERYBODY) this.#everybodyAt = position;
     else this.#users.set(index, position);
     if (this.#own.get(position) === this.#epoch && this.#own.delete(position)) return;
-    // The name is unknown or cannot be decrypted any more, so all users are revoked.
+    // If the record names no user or cannot be decrypted, any user may have been revoked, so all users are revoked.
     if (index === EVERYBODY || value === undefined) this.parts.onEverybody();
     else this.parts.onUser(value);
   }

@@ -40,35 +40,37 @@ export interface NewCaller extends SharedCaller, StoredPrincipal {
   readonly periodMs: number;
 }
 
-/** Credentials that the upstream has accepted here, and when it was called, on the monotonic clock. */
+/** Credentials that the upstream accepted on this instance, and the time of the call on the monotonic clock. */
 interface Accepted {
   readonly key: string;
   readonly askedAt: number;
 }
 
-/** The most answers that are kept. A shared entry expires within five minutes, long before it is dropped here. */
+/** Maximum number of answers that are kept. A shared entry expires within five minutes, long before its answer is evicted here. */
 const MOST_ANSWERS = 10_000;
 
 /** An entry in the store. */
 interface Stored extends StoredPrincipal {
   /** Ms from the call of the upstream for which its answer holds. */
   readonly periodMs: number;
-  /** Ms from the call until the grant expires; `undefined` when the upstream does not state an expiry. */
+  /** Ms from the call until the grant expires. `undefined` if the upstream stated no expiry. */
   readonly vouchedMs: number | undefined;
 }
 
 /**
- * Shares the credentials that one instance has verified with the others: `verification.share`. An entry is named by a keyed
- * digest of all their fields. While the store fails, the upstream is called instead.
+ * Shares verified credentials between instances (`verification.share`). The name of an entry is a keyed digest of all fields of
+ * the credentials. While the store fails, the upstream is called instead.
  */
 export class SharedCredentials {
-  /** The last answers of the upstream to this instance, by user and by key. Earlier answers to others no longer hold. */
+  /**
+   * The last answers of the upstream to this instance, by user and by key. Earlier answers to other instances are no longer used.
+   */
   readonly #acceptedOf = new LRUCache<string, Accepted>({ max: MOST_ANSWERS });
   readonly #refusedAt = new LRUCache<string, number>({ max: MOST_ANSWERS });
 
   constructor(private readonly parts: SharedCredentialsParts) {}
 
-  /** Returns the current position in the log. Read it before the upstream is called. */
+  /** Returns the current position in the log of revocations. Call this method before the upstream is called. */
   mark(): LogPosition {
     return this.parts.log.position();
   }
@@ -84,7 +86,7 @@ export class SharedCredentials {
     const { principal, mark, periodMs, vouchedMs = Infinity } = stored;
     const { username } = principal;
     if (log.ended(mark, log.indexOf(username))) return undefined;
-    // The answer of the store may be as old as the request.
+    // The store may have read the entry as early as the start of the request, so the whole duration counts as age.
     const now = clock.monotonic();
     const checkedAt = askedAt - Math.max(0, periodMs - entry.remainingMs);
     if (this.#isOvertaken(username, presented.key, checkedAt)) return undefined;
@@ -101,12 +103,18 @@ export class SharedCredentials {
     if (entry.lifeMs > 0) void store.write(this.#nameOf(presented), entry).catch(() => undefined);
   }
 
-  /** The upstream has accepted these credentials. Those of the same user that any instance has stored before no longer hold. */
+  /**
+   * Call this method when the upstream has accepted credentials on this instance. Stored entries of the same user with another
+   * key that were checked before are then no longer used on this instance.
+   */
   accepted({ key }: IdentifiedCredentials, username: string, askedAt: number): void {
     this.#acceptedOf.set(username, { key, askedAt });
   }
 
-  /** The upstream has rejected these credentials. For `keepMs` no instance accepts what was verified before. */
+  /**
+   * Call this method when the upstream has rejected credentials. For `keepMs`, no instance uses a stored entry of the same
+   * credentials that was verified before.
+   */
   refused(presented: IdentifiedCredentials, keepMs: number): void {
     const { store, clock } = this.parts;
     this.#refusedAt.set(presented.key, clock.monotonic());
@@ -126,7 +134,7 @@ export class SharedCredentials {
     return { kind: 'caller', id: canonicalText({ instance, dialect, baseUrl, scheme, username, secretKey }) };
   }
 
-  /** Ms of the wall clock. Clocks may differ, because two answers within a second are equally good. */
+  /** Returns the ms of the wall clock. The clocks of instances may differ, because two answers within a second are equally valid. */
   #generation(): number {
     return Math.floor(this.parts.clock.now());
   }

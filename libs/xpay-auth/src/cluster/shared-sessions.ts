@@ -15,7 +15,7 @@ export interface SharedSession extends StoredPrincipal {
 /** A session that was read from the store. */
 export interface FoundSession extends SharedSession {
   readonly generation: number;
-  /** Ms until it ends. */
+  /** Ms until the session ends. */
   readonly remainingMs: number;
 }
 
@@ -27,19 +27,25 @@ export interface SharedSessionsParts {
   readonly issuer: symbol;
   readonly periodMs: number;
   readonly idleMs: number | undefined;
-  /** Sessions of one user on all instances together. */
+  /** Maximum number of sessions of one user on all instances together. */
   readonly maxPerUser: number;
-  /** The bearers are tokens of the upstream, so the same one may begin a session again. */
+  /** Whether the tokens of sessions are tokens of the upstream, so that a later login may return the same token. */
   readonly bearersMayRepeat: boolean;
 }
 
-/** Ms for which an ended session of a random token stays discarded: the token never begins another one. */
+/**
+ * Ms for which the store refuses writes under the name of an ended session with a random token. A short time is enough, because a
+ * random token never begins another session.
+ */
 const KEPT_DISCARDED_MS = 1_000;
-/** A step takes one round trip. If the holder of the lease dies, the others wait for so long. */
+/**
+ * Duration of a lease in ms. A step takes one round trip. If the process of the holder dies, other instances wait until the lease
+ * expires.
+ */
 const LEASE_MS = 2_000;
-/** Interval at which a held lease is requested again. */
+/** Ms after which a lease that another instance holds is requested again. */
 const RETRY_MS = 10;
-/** After this time the store is treated as unavailable: a holder keeps the lease for at most {@link LEASE_MS}. */
+/** Ms after which a step without a lease fails with `store_unavailable`. A holder keeps the lease for at most {@link LEASE_MS}. */
 const DEADLINE_MS = 10_000;
 
 const ignore = (): void => undefined;
@@ -48,12 +54,15 @@ const ignore = (): void => undefined;
 export class SharedSessions {
   constructor(private readonly parts: SharedSessionsParts) {}
 
-  /** Returns the name of this token's session, the same on all instances. */
+  /** Returns the index of this token's session. The index is the same on all instances. */
   indexOf(token: string): string {
     return this.parts.store.indexOf(lengthPrefixed(['session', ...this.parts.scope, token]));
   }
 
-  /** Receives the sessions that any instance has ended; a notification may be lost. Returns a function that ends it. */
+  /**
+   * Calls the listener when any instance has ended a session. Notifications may be lost. Returns a function that ends the
+   * subscription.
+   */
   onEnded(listener: (index: string, generation: number) => void): () => void {
     return this.parts.store.subscribe(this.#topic, (message) => {
       const [index = '', generation] = message.split(' ');
@@ -61,7 +70,10 @@ export class SharedSessions {
     });
   }
 
-  /** Returns the position after all revocations, so that a later login holds. Read it before the upstream is called. */
+  /**
+   * Returns the position after all revocations so far, which therefore do not end a login that begins now. Call this method
+   * before the upstream is called.
+   */
   async mark(): Promise<LogPosition> {
     const { log } = this.parts;
     await log.catchUp();
@@ -69,8 +81,8 @@ export class SharedSessions {
   }
 
   /**
-   * Writes a new session, in place of an earlier one of the same token, and deletes the oldest ones of this user beyond
-   * `maxPerUser`. Returns its generation.
+   * Writes a new session, which replaces an earlier session of the same token. If the user has more than `maxPerUser` sessions,
+   * deletes the user's oldest sessions. Returns the generation of the new session.
    */
   async write(token: string, session: SharedSession, lifeMs: number): Promise<number> {
     const { store, idleMs, periodMs, maxPerUser, bearersMayRepeat } = this.parts;
@@ -81,19 +93,20 @@ export class SharedSessions {
     if (bearersMayRepeat) generation = await asNewest(this.parts, name, put);
     else await put(generation);
     if (idleMs !== undefined) await this.#touch(token, generation);
-    // After the entries exist: another login could delete them before they are written.
+    // The list is extended after the entries exist, because otherwise another login could delete the entries before they are
+    // written.
     const list = this.#listOf(session.principal.username);
     try {
       await store.enlist(list, this.#entriesOf(token), maxPerUser, periodMs);
     } catch (failure) {
-      // Otherwise a server that is full would keep a session that no list counts.
+      // Delete the session, because otherwise a server whose memory is full would keep a session that is not in the user's list.
       await store.discard(name, generation, KEPT_DISCARDED_MS).catch(ignore);
       throw failure;
     }
     return generation;
   }
 
-  /** Returns the session of this token, unless it has ended. Records its use. */
+  /** Returns the session of this token, unless the session has ended. Records the use of the session. */
   async read(token: string): Promise<FoundSession | undefined> {
     const { store, log, idleMs, scope, issuer } = this.parts;
     const [entry, seen] = await Promise.all([
@@ -104,7 +117,8 @@ export class SharedSessions {
     if (entry === undefined || (idleMs !== undefined && seen === undefined)) return undefined;
     const session = decode(entry.value, scope[0] ?? '', issuer);
     if (session === undefined || log.ended(session.mark, log.indexOf(session.principal.username))) return undefined;
-    // A tenth of the idle time is seldom enough for a busy session, and often enough for one in use never to end.
+    // The use is recorded at most once per tenth of the idle time. This causes few writes for a busy session, and a session in
+    // use never ends.
     if (seen !== undefined && idleMs !== undefined && seen.remainingMs < idleMs * 0.9) {
       void this.#touch(token, seen.generation).catch(() => undefined);
     }
@@ -112,9 +126,10 @@ export class SharedSessions {
   }
 
   /**
-   * Ends on all instances every session of this token that was written before, and none that is written afterwards. Throws
-   * `store_unavailable`, and does it once the store is back. `known`: a session of this token that was seen here. `onEnded`
-   * receives the greatest generation that is over; `undefined`: there was none, or the logout is not kept for the store.
+   * Ends all sessions of this token that were written before the call, on all instances. Sessions that are written later
+   * continue. If the store is unavailable, throws `store_unavailable`, and repeats the logout when the store is available again.
+   * `known` is a session of this token that this instance knows. `onEnded` receives the greatest ended generation. It receives
+   * `undefined` if there was no session, or if too many logouts wait for the store.
    */
   end(
     token: string,
@@ -126,7 +141,8 @@ export class SharedSessions {
     const keepMs = bearersMayRepeat ? periodMs : KEPT_DISCARDED_MS;
     let last: number | undefined;
     const discard = async (generation: number): Promise<boolean> => {
-      // Kept for a repetition: if only the answer of the discard was lost, a login may have followed it.
+      // A repetition discards the same generation again. If only the answer of the first discard was lost, a later login may have
+      // written a session that must not end.
       last = generation;
       await store.discard(name, generation, keepMs);
       return true;
@@ -134,7 +150,7 @@ export class SharedSessions {
     const run = async (): Promise<void> => {
       const found = known ?? (last === undefined ? await this.#find(name) : undefined);
       if (found === undefined && last === undefined) return onEnded(undefined);
-      // Another instance may have written a later session of the same token.
+      // Another instance may have written a session of the same token with a greater generation.
       if (bearersMayRepeat && last === undefined) await asNewest(this.parts, name, discard);
       else await discard(last ?? found?.generation ?? 0);
       onEnded(last);
@@ -144,7 +160,7 @@ export class SharedSessions {
     return log.logout(run, () => onEnded(undefined));
   }
 
-  /** Removes what is left of a session that has ended, in the background. */
+  /** Removes the other entries of an ended session in the background. */
   #forget(token: string, username: string): void {
     const { store, idleMs, bearersMayRepeat } = this.parts;
     void store.delist(this.#listOf(username), this.#entriesOf(token)).catch(ignore);
@@ -160,7 +176,10 @@ export class SharedSessions {
     return { generation: entry.generation, username };
   }
 
-  /** Records a use. The record survives a logout, so its generation increases from login to login as well. */
+  /**
+   * Records a use of the session. A logout does not delete the record, so the generation of the record also increases from login
+   * to login.
+   */
   async #touch(token: string, generation: number): Promise<void> {
     const { store, idleMs = 0 } = this.parts;
     await store.write(this.#nameOf('seen', token), { value: '', generation: generation + 1, lifeMs: idleMs });
@@ -202,9 +221,10 @@ function decode(text: string, instance: string, issuer: symbol): SharedSession |
 }
 
 /**
- * Takes a step with a generation greater than that of every lease and entry of this name before it, while no other instance
- * takes one. Repeats it with a new generation as long as the step returns `false`. Returns the generation of the last one.
- * Throws `store_unavailable`, and what the step throws.
+ * Runs a step under the lease of this name, so that no other instance runs a step at the same time. The step receives a
+ * generation that is greater than the generations of all earlier leases and entries of this name. While the step returns `false`,
+ * it is repeated with a new generation. Returns the generation of the last step. Throws `store_unavailable`, and the errors of
+ * the step.
  */
 async function asNewest(
   { store, clock }: { readonly store: Store; readonly clock: Clock },

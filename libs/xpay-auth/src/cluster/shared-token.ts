@@ -19,12 +19,15 @@ import { readBackoff, readToken, writeBackoff, writeToken } from './stored-token
 export interface SharedTokenParts {
   readonly store: Store;
   readonly clock: Clock;
-  /** The settings that instances must share, beside the account, to share a token. */
+  /** The settings, beside the account, that must be equal on instances that share a token. */
   readonly scope: readonly string[];
   readonly hardMarginMs: number | undefined;
 }
 
-/** Ms by which a lease is longer than the attempt of its holder: time for the calls of the store before and after the attempt. */
+/**
+ * Ms by which a lease is longer than the attempt of its holder. The calls of the store before and after the attempt need this
+ * time.
+ */
 const LEASE_SLACK_MS = 3_000;
 /** Ms between two reads of the store while another instance has the lease, because notifications may be lost. */
 const POLL_MS = 500;
@@ -36,9 +39,9 @@ interface Newest {
 }
 
 /**
- * Third link of the chain, with a store: takes the token that another instance has obtained. Without one, it acquires the
- * lease, obtains a token and shares it; an instance without the lease waits for the one that has it. While the store is
- * unavailable every instance obtains its own token.
+ * Third link of the token chain, if there is a store. Returns the token that another instance has obtained. If there is no such
+ * token, this link acquires the lease, obtains a token and writes the token to the store. An instance without the lease waits for
+ * the token of the instance that has the lease. While the store is unavailable, every instance obtains its own token.
  */
 export class SharedToken implements SharingLink {
   /**
@@ -47,13 +50,13 @@ export class SharedToken implements SharingLink {
    */
   readonly deadlineMs: number;
   readonly #leaseMs: number;
-  /** Ends the subscription to each account. */
+  /** For each account, the function that ends the subscription. */
   readonly #subscriptions = new Map<string, () => void>();
-  /** Number of notifications so far. */
+  /** Number of notifications received so far. */
   #received = 0;
   #wake = (): void => undefined;
   #newest: Newest | undefined;
-  /** Under which generation this instance shared its last failure. */
+  /** Generation under which this instance shared its last failure. */
   #failedAs: number | undefined;
   #listener: TokenListener | undefined;
 
@@ -76,7 +79,7 @@ export class SharedToken implements SharingLink {
     return 'accessToken' in taken ? taken : this.#obtainWith(taken, newest, attempt);
   }
 
-  /** Removes a token that the upstream rejected from the store, and notifies the other instances. */
+  /** Removes a rejected token from the store, and notifies the other instances. */
   rejected({ stored }: LiveGrant): void {
     if (stored === undefined) return;
     const { id, generation } = stored;
@@ -90,7 +93,10 @@ export class SharedToken implements SharingLink {
     this.#follow();
   }
 
-  /** Returns a token of another instance, or the lease; `undefined` while the store is unavailable. Throws `BackedOff`. */
+  /**
+   * Returns a token of another instance, or the lease if there is no token, or `undefined` if the store is unavailable. Throws
+   * `BackedOff` if another instance has shared a backoff.
+   */
   async #take(newest: Newest, attempt: Attempt): Promise<LiveGrant | Lease | undefined> {
     const { store } = this.parts;
     let lease: Lease | undefined;
@@ -104,7 +110,7 @@ export class SharedToken implements SharingLink {
           readBackoff(store, newest.id, attempt.usableForMs()),
         ]);
         if (grant !== undefined && attempt.rejectedForMs(grant.accessToken, grant.ageMs) === 0) return grant;
-        // The backoff of our own failure is over, or this attempt would not be made.
+        // A backoff that this instance shared itself is over, because otherwise this attempt would not be made.
         if (backoff !== undefined && backoff.generation !== this.#failedAs)
           throw new BackedOff(backoff.failure, backoff.rejections, backoff.failures);
         isKept = lease !== undefined;
@@ -122,7 +128,7 @@ export class SharedToken implements SharingLink {
     }
   }
 
-  /** Returns the stored token, if it is newer than the newest one seen and not past its margin. */
+  /** Returns the stored token if it is newer than the newest known token and still usable. */
   async #newer(newest: Newest): Promise<LiveGrant | undefined> {
     const { store, clock, hardMarginMs } = this.parts;
     const grant = await readToken(store, clock, newest.id);
@@ -169,7 +175,10 @@ export class SharedToken implements SharingLink {
     this.#listener?.adopt(() => this.#newer(newest).catch(() => undefined));
   }
 
-  /** Changed credentials count as another account, with separate entries in the store. */
+  /**
+   * Returns the newest known token of the account. Changed credentials count as another account, with separate entries in the
+   * store.
+   */
   #newestFor({ credentials: { username, secretKey }, current }: Attempt): Newest {
     const id = lengthPrefixed([...this.parts.scope, username, secretKey]);
     this.#follow(id, current?.stored?.id);
@@ -182,7 +191,7 @@ export class SharedToken implements SharingLink {
     return this.parts.store.publish(topicOf(id), `${event} ${generation}`);
   }
 
-  /** Waits for a notification beyond the first `received`, for `ms` at most. One wait at a time. */
+  /** Waits for at most `ms` until more than `received` notifications have arrived. Only one wait at a time is possible. */
   async #notified(received: number, ms: number, signal: AbortSignal): Promise<void> {
     if (this.#received > received) return;
     const notified = new Promise<void>((resolve) => {
@@ -195,7 +204,7 @@ export class SharedToken implements SharingLink {
     await abortable(notified, signal);
   }
 
-  /** Subscribes to these accounts, and to no other. */
+  /** Subscribes to these accounts, and ends the subscriptions to all others. */
   #follow(...ids: readonly (string | undefined)[]): void {
     for (const [id, unsubscribe] of this.#subscriptions) {
       if (ids.includes(id)) continue;
@@ -209,7 +218,7 @@ export class SharedToken implements SharingLink {
     }
   }
 
-  /** `message` may be any text: the sender may run another version of this library. */
+  /** `message` may be any text, because the sender may run another version of this library. */
   #receive(id: string, message: string): void {
     this.#received++;
     this.#wake();

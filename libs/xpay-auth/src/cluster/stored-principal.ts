@@ -2,7 +2,7 @@ import { isNumber, isObject, isOptionalNumber, isText, isTexts } from '../core/d
 import { Principal } from '../core/principal.js';
 import type { LogPosition } from './revocation-log.js';
 
-/** A principal in the store, and the position in the log of revocations before the upstream was called. */
+/** A principal in the store, with the position in the log of revocations before the call of the upstream. */
 export interface StoredPrincipal {
   readonly principal: Principal;
   readonly mark: LogPosition;
@@ -15,8 +15,8 @@ export function storedFields({ principal, mark }: StoredPrincipal): Readonly<Rec
 }
 
 /**
- * Returns the principal of such fields; `undefined` where one of them is invalid. The seal of the store proves that an instance
- * wrote them, but not which version of this library.
+ * Returns the principal of stored fields, or `undefined` if a field is invalid. The encryption of the store proves that an
+ * instance wrote the fields, but the instance may run another version of this library.
  */
 export function readPrincipal(
   fields: Readonly<Record<string, unknown>> | undefined,

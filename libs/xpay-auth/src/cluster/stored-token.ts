@@ -8,7 +8,7 @@ import type { Store } from '../core/store.js';
 import { MAX_BACKOFF_WITHOUT_TOKEN_MS, MAX_RETRY_AFTER_WITHOUT_TOKEN_MS } from '../async/backoff.js';
 import type { LiveGrant, RecordedFailure, StoredName } from '../token/grant-provider.js';
 
-/** Returns the stored token of this account, usable or not. Throws `store_unavailable`. */
+/** Returns the stored token of this account, even if the token is no longer usable. Throws `store_unavailable`. */
 export async function readToken(
   store: Store,
   clock: Clock,
@@ -19,7 +19,7 @@ export async function readToken(
   const grant = entry && decodeToken(entry.value);
   if (entry === undefined || grant === undefined) return undefined;
   const receivedAt = readInstant(clock);
-  // The answer may be as old as the question.
+  // The store may have read the entry as early as the start of the call, so the whole duration counts as elapsed.
   const storeMs = entry.remainingMs - (receivedAt.mono - askedAt);
   const remainingMs = remainingInStore(storeMs, grant.accessToken.expiresAt, receivedAt.wall);
   const ageMs = Math.max(0, grant.lifeMs - remainingMs);
@@ -34,7 +34,10 @@ export function writeToken(store: Store, { id, generation }: StoredName, grant: 
   return store.write({ kind: 'token', id }, { value: JSON.stringify(stored), generation, lifeMs });
 }
 
-/** The store's seal proves that one of us wrote it, in any version of this library. `undefined` for what cannot be read. */
+/**
+ * Returns the token, or `undefined` if the text cannot be read. The encryption of the store proves that an instance wrote the
+ * text, but the instance may run another version of this library.
+ */
 export function decodeToken(text: string): (Grant & { readonly lifeMs: number }) | undefined {
   const { value, expiresAt, tokenScopes, username, scopes, isAPI, lifeMs } = parseObject(text) ?? {};
   if (!isText(value) || value === '' || !isOptionalNumber(expiresAt) || !isTexts(tokenScopes)) return undefined;
@@ -43,27 +46,27 @@ export function decodeToken(text: string): (Grant & { readonly lifeMs: number })
   return { accessToken, username, scopes, isAPI: isAPI === true, lifeMs };
 }
 
-/** Why all instances back off from the upstream. */
+/** A backoff that all instances observe. */
 export interface SharedBackoff {
-  /** The failure, with the ms that remain of the backoff. */
+  /** The failure, whose `retryAfterMs` is the remaining time of the backoff. */
   readonly failure: XPayAuthError;
-  /** How often in a row the account was rejected; 0: that is not the cause. */
+  /** Number of consecutive rejections of the account. 0 if the backoff has another cause. */
   readonly rejections: number;
-  /** Failed attempts in a row of the instance that wrote it. */
+  /** Number of consecutive failed attempts of the instance that wrote the backoff. */
   readonly failures: number;
-  /** Of the lease under which it was written. */
+  /** Generation of the lease under which the backoff was written. */
   readonly generation: number;
 }
 
-/** A backoff is kept for this long after its end, so that the next rejection of an account is counted after the last. */
+/** Ms for which a backoff is kept after its end, so that consecutive rejections of an account are counted. */
 const KEPT_MS = 120_000;
 
-/** Failures of one instance alone, such as a missing option. */
+/** Failures that concern one instance only, such as a missing option. */
 const NOT_SHARED: readonly XPayAuthErrorCode[] = ['configuration', 'store_unavailable', 'shutting_down', 'overloaded'];
 
 /**
- * Returns the backoff of this account; `undefined` if there is none, or it is over. It is no longer than this instance's own
- * would be without a usable token. Throws `store_unavailable`.
+ * Returns the backoff of this account, or `undefined` if there is no backoff or the backoff is over. The returned backoff is
+ * limited to the backoff that this instance would choose without a usable token. Throws `store_unavailable`.
  */
 export async function readBackoff(store: Store, id: string, usableForMs: number): Promise<SharedBackoff | undefined> {
   const entry = await store.read({ kind: 'pause', id });
@@ -83,7 +86,10 @@ export async function readBackoff(store: Store, id: string, usableForMs: number)
   };
 }
 
-/** Returns `false` if there was nothing to share, or the store has a newer one. Throws `store_unavailable`. */
+/**
+ * Writes a backoff. Returns `false` if the failure is not shared, or if the store has a newer backoff. Throws
+ * `store_unavailable`.
+ */
 export async function writeBackoff(
   store: Store,
   { id, generation }: StoredName,
