@@ -9,7 +9,7 @@ const TAG_BYTES = 16;
 const KEY_BYTES = 32;
 const ALGORITHM = 'aes-256-gcm';
 
-/** The place that a value is sealed for. It can be opened nowhere else. */
+/** The place of a value in the store. A value that was encrypted for one place cannot be decrypted for another place. */
 export interface Place {
   readonly kind: EntryKind;
   /** As returned by {@link Codec.nameOf}. */
@@ -18,9 +18,10 @@ export interface Place {
 }
 
 /**
- * Encrypts for a store that others can read and write. Names are HMAC-SHA256 under the index key, so that they can be found
- * after a rotation. Values are AES-256-GCM under a subkey for each kind, with the place as additional data, so that a value
- * that was edited, moved or renumbered cannot be opened. Subkeys are derived by HKDF (RFC 5869), one for every purpose.
+ * Encrypts names and values for a store that attackers may be able to read and write. A name is an HMAC-SHA256 with the index
+ * key, so that the entry can be found after a rotation of keys. A value is encrypted with AES-256-GCM, with one subkey for each
+ * kind of entry. The place is the additional authenticated data, so that a value that was edited, moved or given another
+ * generation cannot be decrypted. Each subkey is derived by HKDF (RFC 5869) and has one purpose.
  */
 export class Codec {
   readonly #subkeys = new Map<string, Buffer>();
@@ -31,12 +32,12 @@ export class Codec {
     private readonly realm: string,
   ) {}
 
-  /** 256 bits in base64url. */
+  /** Returns the name of an entry in the store: 256 bits in base64url. */
   nameOf({ kind, id }: EntryName): string {
     return this.indexOf(lengthPrefixed(['entry', kind, id]));
   }
 
-  /** A keyed name for a text that stays the same after every rotation. */
+  /** Returns a keyed name for a text. The name does not change when keys are rotated. */
   indexOf(text: string): string {
     const key = this.#subkey(this.ring.index, 'index', 'index names');
     return createHmac('sha256', key)
@@ -55,7 +56,7 @@ export class Codec {
     return `${FORMAT}.${first}.${sealed.toString('base64url')}`;
   }
 
-  /** Returns the value, or `undefined` if the text was not sealed for this place with a key of this ring. */
+  /** Returns the decrypted value, or `undefined` if the text was not encrypted for this place with a key of this ring. */
   open(place: Place, text: string): string | undefined {
     const [format, id = '', body = '', ...rest] = text.split('.');
     const sealed = Buffer.from(body, 'base64url');

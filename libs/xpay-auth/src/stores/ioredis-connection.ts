@@ -7,7 +7,8 @@ export class IoRedisConnection implements RedisConnection {
     private readonly client: Redis | Cluster,
     private readonly isOurs: boolean,
   ) {
-    // Errors also occur while no one listens, and after the store was closed.
+    // An `error` event without a listener would end the process. Such events also occur while no listener is registered and after
+    // the store was closed.
     if (isOurs) client.on('error', () => undefined);
   }
 
@@ -53,7 +54,8 @@ export class IoRedisConnection implements RedisConnection {
 
   subscriber(onMessage: (channel: string, message: string) => void): RedisSubscriber {
     const { client } = this;
-    // A cluster has another `duplicate`, and there may be two copies of the package, so not by `instanceof`.
+    // The `duplicate` of a cluster has other parameters. `instanceof` cannot tell a cluster, because the app may have loaded two
+    // copies of the package.
     const own = 'nodes' in client ? duplicateCluster(client) : duplicateSingle(client);
     own.on('error', () => undefined).on('message', onMessage);
     return {

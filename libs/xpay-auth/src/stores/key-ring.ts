@@ -2,14 +2,18 @@ import { XPayAuthError } from '../core/errors.js';
 
 /** One key of a ring. */
 export interface EncryptionKey {
-  /** Written beside the values that are sealed with it: up to 32 letters, digits, `_` and `-`. Not `index`. */
+  /**
+   * Id of the key, which is stored with each value that the key has encrypted. Up to 32 letters, digits, `_` and `-`. The id
+   * `index` is reserved.
+   */
   readonly id: string;
-  /** 32 random bytes, or the same in base64. */
+  /** 32 random bytes, as bytes or in base64. */
   readonly key: string | Uint8Array;
 }
 
 /**
- * Keys: the first seals, all of them open. Or as one text, `id:base64,id:base64`, where the id `index` names the index key.
+ * A list of keys. The first key encrypts, and all keys can decrypt. The keys can also be given as one text,
+ * `id:base64,id:base64`, in which the key with the id `index` is the index key.
  */
 export type EncryptionKeys = readonly EncryptionKey[] | string;
 
@@ -20,16 +24,19 @@ const HOW = `Make one with: node -e "console.log('k1:' + require('node:crypto').
 
 /** The keys of a store, in bytes. */
 export interface KeyRing {
-  /** Id of the key that seals. */
+  /** Id of the key that encrypts. */
   readonly first: string;
   readonly keys: ReadonlyMap<string, Uint8Array>;
-  /** Names what must be found after a rotation: the key called `index`, or else the last one of the ring. */
+  /**
+   * The key from which names in the store are computed: the key with the id `index`, or else the last key of the ring. It must
+   * not change when keys are rotated.
+   */
   readonly index: Uint8Array;
 }
 
 /**
- * Returns the keys of the options. Throws `configuration` for a key that is missing, too short, or not base64. The message
- * says how to make a key and shows none.
+ * Returns the keys of the options. Throws `configuration` for a key that is missing, too short, not random, or not base64. The
+ * message explains how to create a key and contains no key.
  */
 export function keyRing(keys: EncryptionKeys | undefined, indexKey?: string | Uint8Array): KeyRing {
   const given = typeof keys === 'string' ? parse(keys) : [...(keys ?? [])];
@@ -51,7 +58,7 @@ function parse(text: string): EncryptionKey[] {
   const items = text.split(',').map((item) => item.trim());
   return items.filter(Boolean).map((item) => {
     const colon = item.indexOf(':');
-    // Without an id it may be a key alone, so it is not shown.
+    // A text without an id may be a key, so the message does not contain the text.
     if (colon < 1) throw invalid('expected `id:base64`, several of them with commas between');
     return { id: item.slice(0, colon), key: item.slice(colon + 1) };
   });

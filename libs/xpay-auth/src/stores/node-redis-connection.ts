@@ -1,6 +1,6 @@
 import type { ConnectionListener, RedisConnection, RedisSubscriber } from './redis-connection.js';
 
-/** A client of `redis`, known as node-redis: of `createClient()`, `createCluster()` or `createSentinel()`. */
+/** A client of the package `redis` (node-redis), created by `createClient()`, `createCluster()` or `createSentinel()`. */
 export interface NodeRedisClient {
   /** Returns an unconnected client with the same options. */
   duplicate(): unknown;
@@ -8,7 +8,7 @@ export interface NodeRedisClient {
   evalSha(sha: string, options: { keys: string[]; arguments: string[] }): Promise<unknown>;
 }
 
-/** The part of a client that is used. */
+/** The methods of a client that this file uses. */
 interface Client extends NodeRedisClient {
   readonly isOpen: boolean;
   readonly isReady: boolean;
@@ -23,7 +23,7 @@ interface Client extends NodeRedisClient {
   on(event: string, listener: (error: Error) => void): unknown;
 }
 
-/** Connections with the options of a client of node-redis. The client itself is left alone, connected or not. */
+/** Opens connections with the options of a node-redis client. The client itself is not used, whether it is connected or not. */
 export class NodeRedisConnection implements RedisConnection {
   readonly #template: Client;
   readonly #listeners = new Set<ConnectionListener>();
@@ -99,13 +99,16 @@ export class NodeRedisConnection implements RedisConnection {
     if (!client.isReady) this.#each(client, (listener) => listener.lost());
   }
 
-  /** A client that was replaced notifies no one. */
+  /** Notifies the listeners of this connection. Events of a client that was replaced by a newer client are ignored. */
   #each(client: Client, notify: (listener: ConnectionListener) => void): void {
     if (client === this.#client) [...this.#listeners].forEach(notify);
   }
 }
 
-/** node-redis repeats its subscriptions after a lost connection, and loses them when it is closed. */
+/**
+ * Keeps the subscriptions of a connection. node-redis repeats them after a connection was lost, but not after the client was
+ * closed.
+ */
 class NodeRedisSubscriber implements RedisSubscriber {
   readonly #channels = new Set<string>();
   #client: Client | undefined;
@@ -150,10 +153,10 @@ class NodeRedisSubscriber implements RedisSubscriber {
 
 function destroy(client: Client): void {
   try {
-    // That of a Sentinel client is a promise.
+    // `destroy()` of a Sentinel client returns a promise.
     Promise.resolve(client.destroy()).catch(() => undefined);
   } catch {
-    // It was closed already.
+    // The client was closed already.
   }
 }
 
@@ -165,7 +168,10 @@ async function asReply<T>(call: Promise<T>): Promise<T> {
   }
 }
 
-/** A reply of the server may repeat a password, so it is named as ioredis does, and only its first word is shown. */
+/**
+ * Converts an error reply of the server to an error named `ReplyError`, as ioredis does. A log then shows only the first word of
+ * the reply, because the reply may contain a password.
+ */
 function replyOf(thrown: unknown): Error {
   const error = thrown instanceof Error ? thrown : new Error(String(thrown));
   return /^[A-Z]+ /.test(error.message) && !('code' in error)

@@ -2,13 +2,13 @@ import type { RedisConnection, RedisSubscriber } from './redis-connection.js';
 
 export interface RedisChannelsParts {
   readonly connection: RedisConnection;
-  /** Opens a message of this channel; `undefined`: it is not ours. */
+  /** Decrypts a message of this channel. Returns `undefined` if no instance of this app encrypted the message. */
   readonly open: (channel: string, sealed: string) => string | undefined;
-  /** Receives the failure to subscribe. May throw. */
+  /** Called with the error of a failed subscription. May throw. */
   readonly onRejected: (thrown: unknown) => void;
 }
 
-/** The listeners of each channel, over one connection that is opened for the first of them. */
+/** The listeners of each channel. All of them share one connection, which is opened for the first listener. */
 export class RedisChannels {
   readonly #listeners = new Map<string, Set<(message: string) => void>>();
   #subscriber: RedisSubscriber | undefined;
@@ -23,7 +23,7 @@ export class RedisChannels {
       this.#connection()
         .subscribe(channel)
         .catch((thrown) => this.parts.onRejected(thrown))
-        // The connection subscribes again when it is back.
+        // The connection subscribes again when the server is available again.
         .catch(() => undefined);
     }
     listeners.add(listener);
@@ -32,7 +32,7 @@ export class RedisChannels {
     };
   }
 
-  /** The address may lead to another server by now. */
+  /** Reconnects, because the address may now lead to another server. */
   reconnect(): void {
     this.#subscriber?.reconnect();
   }

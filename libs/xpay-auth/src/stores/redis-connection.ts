@@ -1,17 +1,17 @@
 /** Events of a connection. */
 export interface ConnectionListener {
-  /** It can be used. */
+  /** Called when the connection can be used. */
   readonly ready: () => void;
-  /** The connection was closed or could not be opened. It reconnects without a call. */
+  /** Called when the connection was closed or could not be opened. The connection then reconnects automatically. */
   readonly lost: () => void;
-  /** Why, before `lost`. */
+  /** Called with the cause before `lost`. */
   readonly failed: (error: Error) => void;
 }
 
-/** A connection to Redis, of either client package. */
+/** A connection to Redis through ioredis or node-redis. */
 export interface RedisConnection {
   readonly isReady: boolean;
-  /** Opens it, if that was not done yet. */
+  /** Opens the connection, unless it was opened before. */
   open(): void;
   /** Returns a function that removes the listener. */
   listen(listener: ConnectionListener): () => void;
@@ -20,15 +20,21 @@ export interface RedisConnection {
   publish(channel: string, message: string): Promise<unknown>;
   /** Returns the section `memory` of `INFO`. */
   memoryInfo(): Promise<string>;
-  /** Closes it and opens it again: its address may lead to another server by now. */
+  /** Closes the connection and opens it again, because the address may now lead to another server. */
   reconnect(): void;
-  /** Closes it, after the answers under way if `inTurn`. Does nothing to a client of the app. */
+  /**
+   * Closes the connection. With `inTurn`, waits for the answers to calls in progress first. Does not close a client that the app
+   * has created.
+   */
   close(inTurn: boolean): Promise<void>;
-  /** Returns a second connection, for subscriptions. It waits for the server without limit: no caller waits for it. */
+  /**
+   * Returns a second connection for subscriptions. This connection waits for the server without limit, because no caller waits
+   * for it.
+   */
   subscriber(onMessage: (channel: string, message: string) => void): RedisSubscriber;
 }
 
-/** A connection with subscriptions, which it repeats on every new connection. */
+/** A connection with subscriptions. After each reconnect, it subscribes again. */
 export interface RedisSubscriber {
   subscribe(channel: string): Promise<unknown>;
   reconnect(): void;

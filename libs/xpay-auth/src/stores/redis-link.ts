@@ -32,8 +32,8 @@ export interface RedisLinkParts {
 const PROBE_EVERY_MS = 1_000;
 
 /**
- * The connection, with a circuit breaker. If the server is unreachable or does not answer in time, one call waits for the deadline.
- * Later calls then fail without waiting, until the server is available again.
+ * The connection to Redis, with a circuit breaker. If the server is unreachable or does not answer in time, one call waits for
+ * the deadline. Later calls then fail immediately, until the server is available again.
  */
 export class RedisLink {
   /** The reason why the server is unavailable; `undefined` while it is available. */
@@ -92,7 +92,7 @@ export class RedisLink {
     );
   }
 
-  /** Runs a script even while the server is unavailable. Never rejects. */
+  /** Sends a script to the server even while the server counts as unavailable. Never rejects. */
   async send(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<void> {
     await this.#inTime(() => evaluate(this.parts.connection, script, keys, args)).catch(() => undefined);
   }
@@ -144,7 +144,10 @@ export class RedisLink {
     this.#warned.add(message);
   }
 
-  /** Waits for the first connection. After a connection was lost, callers do not wait, because the server counts as unavailable. */
+  /**
+   * Waits until the first connection is open. After a connection was lost, callers do not wait, because the server then counts as
+   * unavailable.
+   */
   async #connected(): Promise<void> {
     const { connection, connectTimeoutMs } = this.parts;
     if (connection.isReady) return;
@@ -178,7 +181,10 @@ export class RedisLink {
     }, PROBE_EVERY_MS);
   }
 
-  /** Connects again, because the address of the server, a proxy or Sentinel may now lead to the new primary. */
+  /**
+   * Closes the connection and connects again. The new connection may reach the new primary, because DNS, a proxy or Sentinel may
+   * now point to it.
+   */
   #reconnect(): void {
     this.parts.connection.reconnect();
     this.parts.onReconnect();

@@ -8,22 +8,23 @@ import * as scripts from './redis-scripts.js';
 export interface RedisLogsParts {
   readonly link: Pick<RedisLink, 'run'>;
   readonly codec: Codec;
-  /** Returns the key of one part of a name. */
+  /** Returns the Redis key of one part of an entry. */
   readonly keyOf: (name: string, part: string) => string;
-  /** A record cannot be read. */
+  /** Called for each record that cannot be read. */
   readonly onUnreadable: () => void;
 }
 
-/** Where the next record of a log belongs. */
+/** The end of a log, where the next record is appended. */
 interface End {
   readonly epoch: string;
   readonly newest: number;
 }
 
 /**
- * The logs of a store. Each record is sealed for its epoch and its position, so one that was edited, moved or copied to another
- * position is noticed. The seal has two parts: a MAC by the index key, which outlives a rotation, and the encrypted value, which
- * can be opened at its own position alone. Without the second part a record could pass as one of 0.1.0, which has no MAC.
+ * The logs of a store. Each record is bound to its epoch and position, so that a record that was edited, moved or copied to
+ * another position is detected. Two parts of the record bind it. The MAC with the index key can still be checked after a rotation
+ * of keys. The encrypted value can be decrypted at its own position only. Without the second part, an attacker could remove the
+ * MAC and make the record look like a record of version 0.1.0, which has no MAC.
  */
 export class RedisLogs {
   readonly #ends = new Map<string, End>();
@@ -31,7 +32,10 @@ export class RedisLogs {
 
   constructor(private readonly parts: RedisLogsParts) {}
 
-  /** Appends one record after the other, because a record must know its position before it is sealed. */
+  /**
+   * Appends a record. Appends of one log run one after the other, because the position of a record must be known before the
+   * record is encrypted.
+   */
   append(log: string, index: string, value: string): Promise<LogPage> {
     const before = this.#appending.get(log) ?? Promise.resolve();
     const appended = before.catch(() => undefined).then(() => this.#append(log, index, value));
@@ -42,7 +46,7 @@ export class RedisLogs {
   async read(log: string, after: number): Promise<LogPage> {
     const [epoch, newest, oldest, lines] = await this.#call(log, scripts.READ_LOG, [after]);
     const first = newest - lines.length + 1;
-    // A deleted record shifts those behind it, so all positions are compared.
+    // A deleted record shifts the positions of later records, so all positions are compared.
     const records = lines.map((line, i) => this.#open(log, { epoch, position: first + i }, line));
     return { epoch, newest, oldest, records };
   }
@@ -63,7 +67,8 @@ export class RedisLogs {
         record,
       ]);
       if (appended.length > 0) return { epoch, newest, oldest, records: [] };
-      // Another instance was faster. Each failed attempt is a successful one of another instance.
+      // Another instance has appended a record first. Each failed attempt of this instance is a successful attempt of another
+      // instance.
       end = { epoch, newest };
     }
   }
@@ -98,7 +103,10 @@ export class RedisLogs {
     return this.parts.codec.indexOf(lengthPrefixed(['log record', log, epoch, String(position), index, sealed]));
   }
 
-  /** Named without a key: an instance with the wrong index key must find the log, to be told that its key is wrong. */
+  /**
+   * The names are hashes without a key. An instance with a wrong index key must find the log, so that it notices that its key is
+   * wrong.
+   */
   #keysOf(log: string): readonly string[] {
     const name = createHash('sha256').update(log).digest('base64url');
     return [this.parts.keyOf(name, 'm'), this.parts.keyOf(name, 'r')];
@@ -109,7 +117,7 @@ function placeOf(log: string, { epoch, position }: { epoch: string; position: nu
   return { kind: 'revocation', name: lengthPrefixed([log, epoch, index]), generation: position } as const;
 }
 
-/** Version 0.1.0 sealed a record for any position. */
+/** Returns the place for which version 0.1.0 encrypted a record. It does not include the position. */
 function placeOf010(log: string, index: string) {
   return { kind: 'revocation', name: `${log} ${index}`, generation: 0 } as const;
 }

@@ -11,36 +11,39 @@ import type { RedisConnection } from './redis-connection.js';
 /** Options of `redisStore`. Exactly one of `client`, `url` and `cluster` is required. */
 export interface RedisStoreOptions {
   /**
-   * Your own client. One of ioredis, `Redis` or `Cluster`, is used and never closed. For a client of node-redis, from
-   * `createClient`, `createCluster` or `createSentinel`, the store opens separate connections with the same options.
+   * The Redis client of your app. The store uses a client of ioredis (`Redis` or `Cluster`) and never closes it. For a client of
+   * node-redis (from `createClient`, `createCluster` or `createSentinel`), the store opens separate connections with the same
+   * options.
    */
   client?: Redis | Cluster | NodeRedisClient;
-  /** Such as `redis://127.0.0.1:6379`, or `rediss://user:password@redis.example.test:6380/0`. */
+  /** URL of a Redis server, such as `redis://127.0.0.1:6379` or `rediss://user:password@redis.example.test:6380/0`. */
   url?: string;
   /** Nodes of a Redis Cluster. */
   cluster?: readonly ClusterNode[];
-  /** ioredis' own options, such as TLS, for a connection that the store opens. With `cluster`: its `redisOptions`. */
+  /**
+   * Options of ioredis, such as TLS, for a connection that the store opens. With `cluster`, they are passed as the option
+   * `redisOptions` of the cluster.
+   */
   redisOptions?: RedisOptions;
   /**
-   * Encryption keys: the first seals, all of them open. `[{ id, key }]`, or `id:base64,id:base64`. 32 random bytes each.
+   * Encryption keys of 32 random bytes each, as `[{ id, key }]` or as the text `id:base64,id:base64`. The first key encrypts, and
+   * all keys can decrypt.
    */
   encryptionKeys: EncryptionKeys;
   /**
-   * The key for names that must be found after a rotation. It must not change while a session is alive.
+   * The index key, from which the store computes the names of entries. It must not change when keys are rotated, because sessions
+   * and revocations could no longer be found.
    * @default the key called `index`, or the last one of `encryptionKeys`
    */
   indexKey?: string | Uint8Array;
   /**
-   * The prefix of all keys in Redis. Apps with the same prefix and the same encryption keys share everything. @default 'xpay:'
+   * Prefix of all keys and channels in Redis. Apps with the same prefix and the same encryption keys share all data. @default
+   * 'xpay:'
    */
   prefix?: string;
-  /**
-   * Ms for opening a connection. @default 2_000
-   */
+  /** Deadline for opening a connection, in ms. @default 2_000 */
   connectTimeoutMs?: number;
-  /**
-   * Ms for a reply; after that the server counts as away. @default 1_000
-   */
+  /** Deadline for a reply, in ms. After the deadline, the server counts as unavailable. @default 1_000 */
   commandTimeoutMs?: number;
   /**
    * Source of time. @default the system clock
@@ -48,7 +51,10 @@ export interface RedisStoreOptions {
   clock?: Clock;
 }
 
-/** Returns a connection with the client of the options, or with a new one that neither queues nor repeats commands. Throws `configuration`. */
+/**
+ * Returns a connection with the client of the options, or with a new client that neither queues nor repeats commands. Throws
+ * `configuration`.
+ */
 export function connect(
   { client, url, cluster, redisOptions }: RedisStoreOptions,
   connectTimeoutMs: number,
@@ -86,7 +92,7 @@ function connectionOf(client: unknown): RedisConnection {
 
 function addressOf(url: string): string {
   if (/^rediss?:\/\/[^/]/.test(url) && URL.canParse(url)) return url;
-  // It may hold a password, so it is not shown.
+  // The URL may contain a password, so the message does not contain the URL.
   const message = 'redisStore url (XPAY_REDIS_URL): expected redis:// or rediss:// and a host';
   throw new XPayAuthError('configuration', message);
 }
@@ -96,8 +102,8 @@ function backoff(times: number): number {
 }
 
 /**
- * Returns the package of the app. It is loaded on demand, because an app whose client is node-redis has none, and without
- * `import()`, because `redisStore()` returns at once. Throws `configuration`.
+ * Returns the package ioredis that the app has installed. The package is loaded on demand, because an app that uses node-redis
+ * does not have it. It is loaded without `import()`, because `redisStore()` is synchronous. Throws `configuration`.
  */
 function loadIoRedis(): typeof import('ioredis') {
   const places = [process.argv[1], join(process.cwd(), 'package.json')];

@@ -2,7 +2,7 @@
 export const REJECTS_WRITES = /^(?:OOM|MISCONF|NOREPLICAS)(?= )/;
 /** Reply of a server that has become a replica. The primary is another server. */
 export const IS_REPLICA = 'READONLY';
-/** Prefix of a script's reply when the index key of this instance differs from the one that wrote the store. */
+/** Prefix of a script's reply if the index key of this instance differs from the index key with which the log was written. */
 const OTHER_INDEX_KEY = /^XPAYINDEX /;
 /** Replies to a Redis user who lacks a right. Redis 7.0 has a different text inside a script. */
 const DENIED = /^NOPERM |^ERR The user executing the script/;

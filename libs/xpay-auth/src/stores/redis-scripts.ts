@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
 import { LONGEST_LOG } from '../core/store.js';
 
-/** A Lua script, which is atomic. All its keys are in one slot of a cluster. */
+/**
+ * A Lua script, which runs atomically. All keys of a script are in one slot of a cluster. The comment of each script lists its
+ * keys; its arguments → its result.
+ */
 export interface Script {
   readonly text: string;
   readonly sha: string;
@@ -11,7 +14,7 @@ function script(text: string): Script {
   return { text, sha: createHash('sha1').update(text).digest('hex') };
 }
 
-/** The server's clock in ms, which all instances share. */
+/** Reads the server's clock in ms. All instances share this clock. */
 const NOW = `local t = redis.call('TIME') local now = t[1] * 1000 + math.floor(t[2] / 1000)`;
 
 /** entry → generation, value, ms left */
@@ -20,7 +23,7 @@ local e = redis.call('HMGET', KEYS[1], 'g', 'v')
 if not e[1] then return false end
 return {e[1], e[2], redis.call('PTTL', KEYS[1])}`);
 
-/** entry; generation, value, ms → whether it was newer than what is there */
+/** entry; generation, value, ms → whether the value was written, because its generation is newer than that of the entry */
 export const WRITE = script(`
 local g = redis.call('HGET', KEYS[1], 'g')
 if g and tonumber(g) >= tonumber(ARGV[1]) then return 0 end
@@ -28,7 +31,7 @@ redis.call('HSET', KEYS[1], 'g', ARGV[1], 'v', ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1`);
 
-/** entry; generation, ms. A server that is full may still take away. */
+/** entry; generation, ms. If the memory of the server is full, the script deletes the entry instead. */
 export const DISCARD = script(`
 local e = redis.call('HMGET', KEYS[1], 'g', 'v')
 if e[1] and tonumber(e[1]) > tonumber(ARGV[1]) then return 0 end
@@ -39,7 +42,10 @@ if type(marked) == 'table' and marked.err then redis.call('DEL', KEYS[1]) return
 redis.call('PEXPIRE', KEYS[1], left)
 return 1`);
 
-/** list; item, the most items, ms → the items beyond them, oldest first. They leave the list when their entries are deleted. */
+/**
+ * list; item, maximum number of items, ms → the items beyond the maximum, oldest first. They are removed from the list when their
+ * entries are deleted.
+ */
 export const ENLIST = script(`
 redis.call('LREM', KEYS[1], 0, ARGV[1])
 local length = redis.call('RPUSH', KEYS[1], ARGV[1])
@@ -57,7 +63,10 @@ return #ARGV`);
 export const DELETE = script(`
 return redis.call('DEL', KEYS[1])`);
 
-/** lease, its generations, entry; owner, ms → 1 and the generation, or 0 and the ms left. A month without a lease resets nothing: time goes on. */
+/**
+ * lease, its generations, entry; owner, ms → 1 and the generation, or 0 and the ms left. The generation is at least the time in
+ * ms, so it still increases if the record of generations has expired after a month.
+ */
 export const ACQUIRE = script(`
 if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return {0, redis.call('PTTL', KEYS[1])} end
 ${NOW}
@@ -92,7 +101,7 @@ if redis.call('HGET', KEYS[1], 'w') ~= ARGV[1] then return 0 end
 if redis.call('HINCRBY', KEYS[1], 'n', -1) <= 0 then redis.call('DEL', KEYS[1]) end
 return 1`);
 
-/** Begins a log that is not there, and refuses one that was written with another index key. */
+/** Begins a log that does not exist. Returns an error for a log that was written with another index key. */
 const OPEN_LOG = `
 local m = redis.call('HMGET', KEYS[1], 'e', 'n', 'c')
 local e, n = m[1], tonumber(m[2] or '0')
@@ -104,8 +113,8 @@ elseif m[3] ~= ARGV[2] then
 end`;
 
 /**
- * log, its records; epoch if it begins, check of the index key, epoch and position of the record, record → epoch, newest, oldest,
- * the record if it was appended. Appends it only at its position.
+ * log, its records; epoch of a new log, check of the index key, epoch and position of the record, record → epoch, newest, oldest,
+ * the record if it was appended. Appends the record only if its epoch and position are the next ones of the log.
  */
 export const APPEND = script(`${OPEN_LOG}
 local appended = {}
@@ -117,7 +126,7 @@ if e == ARGV[3] and n + 1 == tonumber(ARGV[4]) then
 end
 return {e, n, n - redis.call('LLEN', KEYS[2]) + 1, appended}`);
 
-/** log, its records; epoch if it begins, check of the index key, position → epoch, newest, oldest, records after it */
+/** log, its records; epoch of a new log, check of the index key, position → epoch, newest, oldest, the records after the position */
 export const READ_LOG = script(`${OPEN_LOG}
 local oldest = n - redis.call('LLEN', KEYS[2]) + 1
 local after = tonumber(ARGV[3])
@@ -125,7 +134,7 @@ local records = {}
 if after < n then records = redis.call('LRANGE', KEYS[2], math.max(0, after - oldest + 1), -1) end
 return {e, n, oldest, records}`);
 
-/** log, its records; the epoch that was lost, the new one */
+/** log, its records; the lost epoch, the new epoch */
 export const RENEW_EPOCH = script(`
 if redis.call('HGET', KEYS[1], 'e') ~= ARGV[1] then return 0 end
 redis.call('HSET', KEYS[1], 'e', ARGV[2], 'n', 0)

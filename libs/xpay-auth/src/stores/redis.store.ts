@@ -22,13 +22,14 @@ import { RedisLogs } from './redis-log.js';
 import { type RedisStoreOptions, connect } from './redis-options.js';
 import * as scripts from './redis-scripts.js';
 
-/** Maximum number of names whose newest generation is kept; the least recently used ones are dropped. */
+/** Maximum number of names whose newest generation is kept. Beyond the maximum, the least recently used names are evicted. */
 const MAX_NAMES = 20_000;
 
 /**
  * A {@link Store} in Redis 7 or later, Valkey, or a Redis Cluster.
  *
- * @throws XPayAuthError `configuration` for a key that is missing, short or not random, or for no or two servers.
+ * @throws XPayAuthError `configuration` for a key that is missing, too short or not random, and unless exactly one of `client`,
+ *   `url` and `cluster` is set.
  */
 export function redisStore(options: RedisStoreOptions): Store {
   return new RedisStore(options);
@@ -44,13 +45,13 @@ class RedisStore implements Store {
   readonly #notified = new Set<(notice: StoreNotice) => void>();
   readonly #channels: RedisChannels;
   #unreadable = 0;
-  /** Notices from before the first listener. */
+  /** Notices that were emitted before the first listener was added. */
   #missed: StoreNotice[] = [];
 
   constructor(options: RedisStoreOptions) {
     const { connectTimeoutMs = 2_000, commandTimeoutMs = 1_000, clock = systemClock, prefix = 'xpay:' } = options;
     if (/[{}]/.test(prefix)) {
-      const message = 'redisStore prefix: must hold no braces, which tell a cluster its slots';
+      const message = 'redisStore prefix: must not contain braces, because they select the slot of a cluster';
       throw new XPayAuthError('configuration', message);
     }
     this.deadlineMs = connectTimeoutMs + commandTimeoutMs;
@@ -114,7 +115,7 @@ class RedisStore implements Store {
     const keys = [this.#key(name, 'l'), this.#key(name, 'g'), this.#key(name, 'e')];
     const owner = randomBytes(16).toString('base64url');
     const release = (): Promise<void> => this.#link.send(scripts.RELEASE, [this.#key(name, 'l')], [owner]);
-    // A reply that comes too late may have given us a lease that we would not use.
+    // A reply after the deadline may have acquired a lease. The lease is released, because this instance does not use it.
     const args = [owner, Math.ceil(leaseMs)];
     const answer = (await this.#link.run(scripts.ACQUIRE, keys, args, () => void release())) as unknown[];
     if (Number(answer[0]) === 1) return { kind: 'acquired', generation: Number(answer[1]), release };
@@ -186,12 +187,15 @@ class RedisStore implements Store {
     await this.#link.close();
   }
 
-  /** Names alone, without what they were made of: an item may be read by anyone who can read the server. */
+  /**
+   * Returns an item of a list. The item contains only the names of the entries, because anyone who can read the server can read
+   * the item.
+   */
   #itemOf(entries: readonly EntryName[]): string {
     return entries.map((entry) => this.#codec.nameOf(entry)).join(' ');
   }
 
-  /** The braces put all keys of one name into one slot of a cluster. */
+  /** The braces place all Redis keys of one name in one slot of a cluster. */
   #key(name: string, part: string): string {
     return `${this.#prefix}{${name}}:${part}`;
   }
@@ -200,7 +204,7 @@ class RedisStore implements Store {
     return `${this.#prefix}${this.indexOf(`topic ${topic}`)}`;
   }
 
-  /** Returns `undefined` for what cannot be read, and counts it. */
+  /** Returns the decrypted value. If the value cannot be decrypted, counts it as unreadable and returns `undefined`. */
   #open(place: Place, sealed: string): string | undefined {
     const value = this.#codec.open(place, sealed);
     if (value === undefined) this.#unreadable++;
@@ -214,20 +218,20 @@ class RedisStore implements Store {
 }
 
 /**
- * The newest generation that this process has seen under each name. An entry of an earlier one is refused: a copy that was
- * restored, or a replica that is behind. A process that has just started accepts any.
+ * The newest generation that this process has seen under each name. An entry with an earlier generation is refused, because it
+ * comes from a restored copy or from a replica that is behind. A process that has just started accepts any generation.
  */
 class SeenGenerations {
   readonly #newest = new LRUCache<string, number>({ max: MAX_NAMES });
 
-  /** Whether no newer generation was seen. Records this one. */
+  /** Returns whether no newer generation was seen. If so, records this generation. */
   accepts(name: string, generation: number): boolean {
     if (generation < (this.#newest.get(name) ?? -Infinity)) return false;
     this.#newest.set(name, generation);
     return true;
   }
 
-  /** Refuses this generation and all before it from now on. */
+  /** From now on, refuses this generation and all earlier generations. */
   end(name: string, generation: number): void {
     this.#newest.set(name, Math.max(generation + 0.5, this.#newest.get(name) ?? -Infinity));
   }
