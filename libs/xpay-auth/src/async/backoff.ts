@@ -10,12 +10,15 @@ export interface Range {
 
 /** A time for which the upstream is not called, and the failure that caused it. */
 export interface Backoff {
-  /** End of it, on the monotonic clock. */
+  /** End of the backoff on the monotonic clock. */
   readonly until: number;
   readonly error: XPayAuthError;
 }
 
-/** Returns the failure, with the ms that remain of the backoff; `undefined` once it is over. */
+/**
+ * Returns the failure that caused the backoff, with the remaining ms as `retryAfterMs`. Returns `undefined` when the backoff is
+ * over.
+ */
 export function standingFailure(backoff: Backoff | undefined, mono: number): XPayAuthError | undefined {
   if (backoff === undefined || mono >= backoff.until) return undefined;
   return withRetryAfter(backoff.error, backoff.until - mono);
@@ -30,9 +33,10 @@ export function withRetryAfter(error: XPayAuthError, retryAfterMs: number): XPay
 /** Thrown for an attempt that was not made because of a backoff. */
 export class BackedOff extends Error {
   /**
-   * @param failure caused the backoff, and is no new failure
-   * @param rejections how often in a row another instance's account was rejected; 0: that is not the cause
-   * @param failures failed attempts in a row of the instance that shared the backoff; 0: it is not shared
+   * @param failure the earlier failure that caused the backoff
+   * @param rejections number of consecutive rejections of the app account, reported by another instance. 0 if the backoff has
+   *   another cause
+   * @param failures number of consecutive failed attempts of the instance that shared the backoff. 0 if the backoff is not shared
    */
   constructor(
     readonly failure: XPayAuthError,
@@ -43,45 +47,49 @@ export class BackedOff extends Error {
   }
 }
 
-/** Cap of our own backoff while there is no usable token, in ms from the start of one attempt to the next. */
+/**
+ * While there is no usable token: maximum ms from the start of one attempt to the start of the next, after failures without
+ * `Retry-After`.
+ */
 export const MAX_BACKOFF_WITHOUT_TOKEN_MS = 1_000;
-/** Tokens with a lifetime below this, in ms, have a backoff in proportion. */
+/** Lifetime in ms below which the backoff is shortened in proportion to the lifetime of the token. */
 const FULL_BACKOFF_LIFE_MS = 60_000;
-/** Cap of `Retry-After` while there is no usable token, in ms. */
+/** While there is no usable token: maximum ms for which a `Retry-After` is observed. */
 export const MAX_RETRY_AFTER_WITHOUT_TOKEN_MS = 60_000;
 /**
- * Shortest and longest cooldown of checks after a 429 or a 503 with `Retry-After`, in ms. The shortest one also applies
- * without `Retry-After`, and to `Retry-After: 0`.
+ * Minimum and maximum cooldown of checks after a 429 or a 503 with `Retry-After`, in ms. The minimum also applies after a 429
+ * without `Retry-After`, and after `Retry-After: 0`.
  */
 export const COOLDOWN_MS: Range = { min: 1_000, max: 60_000 };
-/** Ms between two checks that are let through during a cooldown. */
+/** Ms between two checks that still reach the upstream during a cooldown. */
 export const PROBE_INTERVAL_MS = 1_000;
 
-/** How long the upstream is not called after a failure. */
+/** For how long the upstream is not called after a failed attempt to obtain a token. */
 export interface BackoffPolicy {
-  /** Between attempts while the upstream fails. */
+  /** Range of the ms between two attempts while the upstream fails. */
   readonly backoffMs: Range;
-  /** After the app account was rejected: `min`, doubling to `max`. */
+  /** Range of the ms after the app account was rejected. The wait begins with `min` and doubles up to `max`. */
   readonly rejectedRetryMs: Range;
 }
 
 /** A failed attempt to obtain a token. */
 export interface FailedAttempt {
   readonly error: XPayAuthError;
-  /** Failed attempts in a row, this one included. */
+  /** Number of consecutive failed attempts, including this one. */
   readonly failures: number;
-  /** Ms for which the current token may still be handed out; 0 without one. */
+  /** Ms for which callers may still use the current token. 0 if there is no current token. */
   readonly usableForMs: number;
   /** Lifetime of the current or last token, in ms; `undefined` if there was none. */
   readonly lifeMs: number | undefined;
-  /** Ms that the attempt took. */
+  /** Duration of the attempt in ms. */
   readonly tookMs: number;
 }
 
 /**
- * Returns the ms until the next attempt. While a token is usable the backoff never outlasts it, so the attempt at its margin
- * is made at once. Without one, attempts are at most a second apart from start to start. A token that lives for less than a
- * minute shortens the backoff in proportion, or a few failures would last longer than the token.
+ * Returns the ms until the next attempt. While a token is usable, the backoff ends no later than the token can still be used, so
+ * that the next attempt is not delayed then. Without a usable token, the starts of two attempts are at most one second apart. For
+ * a token with a lifetime of less than a minute, the backoff is shortened in proportion, because otherwise the backoff after a
+ * few failures would be longer than the lifetime.
  */
 export function backoffAfter(attempt: FailedAttempt, policy: BackoffPolicy, random: () => number): number {
   const { error, failures, usableForMs, lifeMs = FULL_BACKOFF_LIFE_MS, tookMs } = attempt;
@@ -97,12 +105,15 @@ export function backoffAfter(attempt: FailedAttempt, policy: BackoffPolicy, rand
     : Math.max(0, Math.min(backoffMs, MAX_BACKOFF_WITHOUT_TOKEN_MS) - tookMs);
 }
 
-/** Returns `min`, 2 `min`, 4 `min` … up to `max`, for the first, second, third … time in a row. */
+/** Returns `min` for the first consecutive failure, and twice the previous value for each further failure, up to `max`. */
 export function doubled(range: Range, times: number): number {
   return Math.min(range.max, range.min * 2 ** Math.min(times - 1, 30));
 }
 
-/** A random time between `min` and the doubled bound, so that instances that failed together do not retry together. */
+/**
+ * Returns a random time between `min` and the doubled value. Instances that failed at the same time therefore do not retry at the
+ * same time.
+ */
 function fullJitter(range: Range, failures: number, random: () => number): number {
   return range.min + random() * (doubled(range, failures + 1) - range.min);
 }

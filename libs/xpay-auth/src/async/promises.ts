@@ -4,8 +4,8 @@ import { XPayAuthError } from '../core/errors.js';
 const waiting = new WeakMap<AbortSignal, Set<() => void>>();
 
 /**
- * Calls `leave` when the signal aborts, at once if it has. Any number of waits share one listener per signal: Node warns of
- * a leak beyond ten. Returns a function that ends the wait.
+ * Calls `leave` when the signal aborts, or immediately if it has already aborted. All waits for one signal share one listener,
+ * because Node warns of a leak if a signal has more than ten listeners. Returns a function that ends the wait.
  */
 export function onAbort(signal: AbortSignal, leave: () => void): () => void {
   if (signal.aborted) {
@@ -13,7 +13,7 @@ export function onAbort(signal: AbortSignal, leave: () => void): () => void {
     return () => undefined;
   }
   const leavers = waiting.get(signal) ?? listenTo(signal);
-  // A function of its own for each wait: the same `leave` may wait twice.
+  // Each wait has a separate function, because the same `leave` may be passed twice.
   const once = (): void => leave();
   leavers.add(once);
   return () => {
@@ -32,7 +32,7 @@ function listenTo(signal: AbortSignal): Set<() => void> {
   return leavers;
 }
 
-/** Returns the promise for one of its waiters: rejects with `signal.reason` when that waiter aborts. */
+/** Returns a promise that settles like `promise`, or rejects with `signal.reason` when the signal aborts. */
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise<T>((resolve, reject) => {
@@ -44,17 +44,17 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefine
 /** Conditions that end a run early. */
 export interface DeadlineOptions<T> {
   readonly clock: Clock;
-  /** Ms that the run may take. */
+  /** Maximum duration of the run in ms. */
   readonly ms: number;
-  /** Ends the run from outside, with `signal.reason`. */
+  /** If this signal aborts, the run ends with `signal.reason`. */
   readonly signal?: AbortSignal | undefined;
   /** Creates the error for a run that takes longer. @default `upstream_timeout` */
   readonly error?: (() => Error) | undefined;
-  /** Receives a result that arrives too late. */
+  /** Called with a result that arrives after the deadline. */
   readonly late?: ((result: T) => void) | undefined;
 }
 
-/** Runs with a deadline. Settles by then even if `run` ignores the signal that it is given. */
+/** Calls `run` with a deadline. The returned promise settles at the deadline, even if `run` ignores the signal that it receives. */
 export async function deadline<T>(options: DeadlineOptions<T>, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const { clock, ms, signal, error = () => unanswered(ms), late } = options;
   signal?.throwIfAborted();
@@ -64,7 +64,7 @@ export async function deadline<T>(options: DeadlineOptions<T>, run: (signal: Abo
   const cancel = clock.setTimer(() => controller.abort(error()), ms);
   const inTime = async (): Promise<T> => {
     const result = await run(controller.signal);
-    // Timers stand still while the machine sleeps: a result may be long out of date when it arrives.
+    // Timers stand still while the machine sleeps, so a result may arrive after the deadline although the timer has not fired.
     if (!controller.signal.aborted && clock.monotonic() <= endsAt) return result;
     late?.(result);
     throw error();
@@ -77,19 +77,22 @@ export async function deadline<T>(options: DeadlineOptions<T>, run: (signal: Abo
   }
 }
 
-/** The error for an upstream that does not answer within `ms`. */
+/** Returns the error for an upstream that does not answer within `ms`. */
 export function unanswered(ms: number): XPayAuthError {
   return new XPayAuthError('upstream_timeout', `The upstream did not answer within ${ms} ms`);
 }
 
-/** Calls `leave` once a caller has left, at once if it has. Returns a function that ends the wait. */
+/**
+ * Calls `leave` when a caller no longer waits, or immediately if the caller has stopped waiting before. Returns a function that
+ * removes `leave`.
+ */
 export type OnLeave = (leave: () => void) => () => void;
 
 /** The callers of one run. */
 export interface Callers {
   /**
-   * Calls `leave` once all callers have left, at once if they have. The run must then reject: the next caller starts another.
-   * Returns a function that ends the wait.
+   * Calls `leave` when no caller waits any more, or immediately if no caller waits. The run must then reject, because the next
+   * caller starts another run. Returns a function that removes `leave`.
    */
   readonly onDeserted: OnLeave;
 }
@@ -97,11 +100,14 @@ export interface Callers {
 interface Flight<T> {
   readonly result: Promise<T>;
   callers: number;
-  /** Set while the run can be left. */
+  /** The function to call when no caller waits any more. `undefined` while none is registered. */
   leave?: (() => void) | undefined;
 }
 
-/** Allows one run per key at a time: concurrent callers share its result or failure. A settled result is not kept. */
+/**
+ * Allows one run per key at a time. Concurrent callers share the result or the failure of the run. The result is not kept after
+ * the run has settled.
+ */
 export class SingleFlight<T> {
   readonly #flights = new Map<string, Flight<T>>();
 
@@ -111,7 +117,7 @@ export class SingleFlight<T> {
   /**
    * Joins the run of this key, or starts one.
    *
-   * @param onLeave reports that this caller has left. Without it the caller stays
+   * @param onLeave reports that this caller no longer waits. Without `onLeave`, the caller waits until the run settles
    */
   run(key: string, fly: (callers: Callers) => Promise<T>, onLeave?: OnLeave): Promise<T> {
     const underWay = this.#flights.get(key);
@@ -149,7 +155,7 @@ export class SingleFlight<T> {
 
   #leaveIfDeserted(key: string, flight: Flight<T>): void {
     if (flight.callers > 0 || flight.leave === undefined) return;
-    // Before it rejects, so that no one joins it.
+    // The run is removed before it rejects, so that no further caller joins it.
     this.#end(key, flight);
     flight.leave();
   }

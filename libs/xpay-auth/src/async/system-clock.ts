@@ -1,7 +1,10 @@
 import { uptime } from 'node:os';
 import { type CancelTimer, type Clock, SMALLEST_STEP_MS } from '../core/clock.js';
 
-/** Node fires a timer beyond this at once; see the `delay` parameter of `setTimeout` in the Node.js docs. */
+/**
+ * Longest delay of a timer. Node fires a timer with a longer delay immediately; see the `delay` parameter of `setTimeout` in the
+ * Node.js docs.
+ */
 const LONGEST_NODE_TIMER_MS = 2 ** 31 - 1;
 
 /** The real time of this machine. */
@@ -21,19 +24,20 @@ export const systemClock: Clock = {
   },
 };
 
-/** Resolution of the boot clock on some platforms: a gain of up to 1 s may be none. */
+/** Coarsest resolution of the boot clock on any platform. A gain of up to 1 s may therefore be a rounding error. */
 const COARSEST_UPTIME_MS = 1_000;
 
 /**
- * A clock whose `monotonic()` also counts the time for which the machine was asleep, so that every age and every lifetime
- * includes it. The monotonic clock of Linux (`CLOCK_MONOTONIC`) stands still meanwhile, and the boot clock does not. The boot
- * clock takes a hundred times as long to read, so it is read only when the wall clock has gained on the monotonic one.
+ * A clock whose `monotonic()` also counts the time during which the machine slept, so that every age and every lifetime includes
+ * this time. The monotonic clock of Linux (`CLOCK_MONOTONIC`) stands still during sleep, and the boot clock moves on. Reading the
+ * boot clock takes a hundred times as long as reading the monotonic clock. The boot clock is therefore read only when the wall
+ * clock has gained on the monotonic clock.
  */
 export class SleepAwareClock implements Clock {
   #sleptMs = 0;
-  /** By how many ms the wall clock was ahead of the monotonic one, when the boot clock was read last. */
+  /** Ms by which the wall clock was ahead of the monotonic clock at the last read of the boot clock. */
   #wallAheadMs: number;
-  /** By how many ms the boot clock was ahead of the monotonic one, sleep counted so far included. */
+  /** Ms by which the boot clock was ahead of the monotonic clock at its last read, including the sleep counted so far. */
   #bootAheadMs: number;
 
   constructor(private readonly clock: Clock) {
@@ -46,7 +50,7 @@ export class SleepAwareClock implements Clock {
     return this.clock.now();
   }
 
-  /** Ms since an arbitrary start, time asleep included. */
+  /** Ms since an arbitrary start, including the time during which the machine slept. */
   monotonic(): number {
     const mono = this.clock.monotonic();
     const wallGainMs = this.clock.now() - mono - this.#wallAheadMs;
@@ -61,10 +65,10 @@ export class SleepAwareClock implements Clock {
   #countSleep(mono: number, wallGainMs: number): void {
     this.#wallAheadMs += wallGainMs;
     const bootGainMs = this.#readUptime() - mono - this.#bootAheadMs;
-    // Without a boot clock this is no number.
+    // Without a boot clock, `bootGainMs` is `NaN`.
     if (!(bootGainMs > COARSEST_UPTIME_MS)) return;
     this.#bootAheadMs += bootGainMs;
-    // The resolution of the boot clock may hide up to a second; the wall clock shows it.
+    // The boot clock may show up to a second less than the real sleep because of its resolution. The wall clock shows this part.
     this.#sleptMs += Math.max(bootGainMs, Math.min(wallGainMs, bootGainMs + COARSEST_UPTIME_MS));
   }
 
@@ -72,7 +76,7 @@ export class SleepAwareClock implements Clock {
     try {
       return this.clock.uptime?.() ?? NaN;
     } catch {
-      // Some sandboxes forbid it.
+      // Some sandboxes forbid the call.
       return NaN;
     }
   }
