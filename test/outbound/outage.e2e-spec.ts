@@ -223,11 +223,11 @@ describe('an upstream that fails', () => {
       [
         'log Upstream: xpay at http://127\\.0\\.0\\.1:\\d+, with an app account XPayAuth',
         `log Access token obtained, good for 3599 s \\(uuid ${uuid}\\) XPayAuth`,
-        `warn No new access token: upstream_business_error, 1 in a row: The upstream reported an error that is not a refusal \\(uuid ${uuid}, tag ${uuid}\\); the present one is good for 689 s XPayAuth`,
+        `warn No new access token: upstream_business_error, 1 in a row: The upstream reported an error that is not a refusal \\(uuid ${uuid}, tag ${uuid}\\); the current token is usable for 689 s XPayAuth`,
         'error The access token expired before it could be renewed XPayAuth',
         `error No new access token: upstream_business_error, 2 in a row: The upstream reported an error that is not a refusal \\(uuid ${uuid}, tag ${uuid}\\) XPayAuth`,
         `log Access token refreshed, good for 3599 s \\(uuid ${uuid}\\) XPayAuth`,
-        'warn The upstream rejected the access token before its time XPayAuth',
+        'warn The upstream rejected the access token before it expired XPayAuth',
       ].map((line) => expect.stringMatching(new RegExp(`^${line}$`)) as unknown),
     );
     expect(app.events.map(({ type }) => type)).toEqual([

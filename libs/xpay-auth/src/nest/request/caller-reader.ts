@@ -4,7 +4,7 @@ import type { ChallengeScheme } from '../../core/challenge.js';
 import { XPayAuthError } from '../../core/errors.js';
 import type { CredentialsExtractor, IncomingRequest } from '../../core/incoming-request.js';
 
-/** The two schemes of the `Authorization` header, as a challenge offers them (RFC 7617 §2.1, RFC 6750 §3). */
+/** The two schemes of the `Authorization` header, with the parameters of their challenges (RFC 7617 §2.1, RFC 6750 §3). */
 export const HEADER_SCHEMES: Readonly<Record<'basic' | 'bearer', ChallengeScheme>> = {
   basic: { scheme: 'Basic', parameters: { charset: 'UTF-8' } },
   bearer: { scheme: 'Bearer' },
@@ -23,9 +23,9 @@ export type Presented = PresentedSecret | { readonly scheme: string; readonly to
 export class CallerReader {
   /** The schemes that a challenge offers, in the order of the option. */
   readonly schemes: readonly ChallengeScheme[];
-  /** Only the `Authorization` header is read, so that its digest identifies a caller. */
+  /** Whether credentials are read only from the `Authorization` header, so that the digest of the header identifies a caller. */
   readonly headerOnly: boolean;
-  /** The `Authorization` header may have a bearer token of this app. */
+  /** Whether the `Authorization` header may contain a bearer token of this app. */
   readonly takesBearer: boolean;
   readonly #own: readonly CredentialsExtractor[];
   readonly #accepted: ReadonlySet<string>;
@@ -72,30 +72,36 @@ export class CallerReader {
 }
 
 /**
- * Schemes whose names appear in audit events, beside the accepted ones: those of IANA's registry, and some in common use. In a
- * header without a scheme the first word may be the secret.
+ * Schemes that audit events name although they are not accepted: the schemes of IANA's registry, and some others in common use.
+ * No other first word of a header is named, because in a header without a scheme the first word may be the secret.
  */
 const KNOWN_SCHEME =
   /^(?:apikey|basic|bearer|digest|dpop|gnap|hoba|mutual|negotiate|ntlm|oauth|privatetoken|scram-sha-(?:1|256)|token|vapid)$/i;
 
-/** Returns the scheme of a request for an audit event: an accepted or a well-known one, `unknown` for any other. */
+/** Returns the scheme of a request for an audit event: an accepted or well-known scheme, or `unknown`. */
 export function schemeOf({ headers }: IncomingRequest, accepted: readonly ChallengeScheme[] = []): string {
   const [named = ''] = /^\S{1,32}(?= |$)/.exec(headers.authorization ?? '') ?? [];
   const isAccepted = accepted.some(({ scheme }) => scheme.toLowerCase() === named.toLowerCase());
   return isAccepted || KNOWN_SCHEME.test(named) ? named : 'unknown';
 }
 
-/** Whether a script in a browser sent the request (`fetch`, `XMLHttpRequest`): no login box may open (Fetch Metadata, W3C). */
+/**
+ * Whether a script in a browser sent the request by `fetch` or `XMLHttpRequest` (Fetch Metadata, W3C). The browser must not open
+ * a login dialog for such a request.
+ */
 export function isFromScript(request: IncomingRequest): boolean {
   return request.headers['sec-fetch-dest'] === 'empty';
 }
 
-/** Returns the value of the only `Authorization` line; `undefined` when there is none or more than one. Never throws. */
+/** Returns the value of the `Authorization` line, or `undefined` if there is no line or more than one. Never throws. */
 export function soleAuthorizationOf(request: IncomingRequest): string | undefined {
   return countAuthorizationLines(request) > 1 ? undefined : request.headers.authorization;
 }
 
-/** Returns the only `Authorization` line. Throws `invalid_request` when there are two. */
+/**
+ * Returns the value of the `Authorization` line, or `undefined` if there is no line. Throws `invalid_request` if there is more
+ * than one.
+ */
 export function authorizationOf(request: IncomingRequest): string | undefined {
   if (countAuthorizationLines(request) > 1) {
     throw new XPayAuthError('invalid_request', 'The request has two Authorization lines');
@@ -103,7 +109,10 @@ export function authorizationOf(request: IncomingRequest): string | undefined {
   return request.headers.authorization;
 }
 
-/** Returns what carries the requests of one peer: a connection, or with HTTP/2 its session; `undefined` where none is known. */
+/**
+ * Returns the object that identifies the connection of a request: the socket, or the session with HTTP/2. Returns `undefined` if
+ * it is not known.
+ */
 export function connectionOf(request: IncomingRequest): object | undefined {
   const { stream, socket } = nodeRequestOf(request) as { stream?: { session?: unknown } | null; socket?: unknown };
   const connection = stream?.session ?? socket;
@@ -137,7 +146,7 @@ export function stripCredentials(request: IncomingRequest): void {
 const SCHEME = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+)(?: +|$)/;
 /** RFC 9110 §11.2 `token68`, which is also RFC 6750's `b64token`. */
 const TOKEN68 = /^[A-Za-z0-9\-._~+/]+=*$/;
-/** Characters of the longest header that is parsed: two fields of 4 KiB in base64, and some more. */
+/** Maximum length of a header that is parsed, in characters. It is enough for two fields of 4 KiB in base64. */
 const LONGEST_HEADER = 12_288;
 
 /** Returns the scheme of an `Authorization` header in lower case, and the rest (RFC 9110 §11.4). Throws `invalid_request`. */
@@ -150,8 +159,9 @@ export function parseAuthorization(header: string): { readonly scheme: string; r
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 /**
- * Returns Basic credentials (RFC 7617 §2): base64, UTF-8, split at the first colon, every byte unchanged. Throws
- * `invalid_request` for anything else, also for base64 that is not canonical (RFC 4648 §3.5): credentials have one spelling.
+ * Returns Basic credentials (RFC 7617 §2). Decodes base64 and UTF-8, and splits at the first colon without changing a byte.
+ * Throws `invalid_request` for invalid input, and for base64 that is not canonical (RFC 4648 §3.5), so that credentials have
+ * exactly one spelling.
  */
 export function parseBasic(rest: string): Credentials {
   const bytes = TOKEN68.test(rest) ? Buffer.from(rest, 'base64') : Buffer.alloc(0);
@@ -165,11 +175,11 @@ export function parseBasic(rest: string): Credentials {
     throw malformed('Basic credentials must be UTF-8');
   }
   const colon = text.indexOf(':');
-  if (colon < 0) throw malformed('Basic credentials must hold a colon');
+  if (colon < 0) throw malformed('Basic credentials must contain a colon');
   return new SealedCredentials(text.slice(0, colon), text.slice(colon + 1));
 }
 
-/** Returns the token of a Bearer header (RFC 6750 §2.1). Throws `invalid_request` where it cannot be a token. */
+/** Returns the token of a Bearer header (RFC 6750 §2.1). Throws `invalid_request` for a text that is not a `b64token`. */
 export function parseBearer(rest: string): string {
   if (!TOKEN68.test(rest)) throw malformed('A bearer token must be one b64token');
   return rest;
@@ -191,10 +201,16 @@ interface Listeners {
   readonly listener: () => void;
 }
 
-/** One listener for each connection, however many requests are pipelined on it: Node warns of a leak beyond ten. */
+/**
+ * The listener of each connection. All requests on one connection share it, because Node warns of a leak if a socket has more
+ * than ten listeners.
+ */
 const listening = new WeakMap<Closable, Listeners>();
 
-/** Returns what reports that the client of this request has disconnected; `undefined` where that is not known. */
+/**
+ * Returns a function that reports when the client of this request has disconnected. Returns `undefined` if the connection is not
+ * known.
+ */
 export function disconnectOf(request: IncomingRequest): OnLeave | undefined {
   const node = (request.raw ?? request) as { readonly stream?: unknown; readonly socket?: unknown };
   const connection = node.stream ?? node.socket ?? request.socket;
@@ -207,7 +223,7 @@ function onClose(connection: Closable, leave: () => void): () => void {
     return () => undefined;
   }
   const { leavers, listener } = listening.get(connection) ?? listenTo(connection);
-  // A function of its own for each request: the same `leave` may wait twice.
+  // Each request has a separate function, because the same `leave` may be passed twice.
   const once = (): void => leave();
   leavers.add(once);
   return () => {

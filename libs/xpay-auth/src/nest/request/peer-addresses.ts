@@ -3,30 +3,36 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { ServerHttp2Stream } from 'node:http2';
 import type { Server, Socket } from 'node:net';
 
-/** Node publishes each connection that any server of this process accepts (`diagnostics_channel`, built-in channels). */
+/**
+ * The built-in diagnostics channel to which Node publishes each connection that a server of this process accepts
+ * (`diagnostics_channel`).
+ */
 const ACCEPTED = 'net.server.socket';
 
-/** A connection as Node hands it to a server. The two members are undocumented; without them the address is not kept. */
+/**
+ * A connection that a server has accepted. Node does not document the two members. In a Node version without them, the address is
+ * not kept.
+ */
 interface AcceptedSocket extends Socket {
   readonly server?: Server;
-  /** TLS: the TCP connection below. */
+  /** With TLS, the underlying TCP connection. */
   readonly _parent?: Socket | null;
 }
 
 const servers = new WeakSet<Server>();
 
 /**
- * Keeps the address of each peer readable after its connection is reset, when the system has forgotten it. Holds for every
- * server of the process, that of a gateway or of a second port included.
+ * Keeps the address of each peer readable after the connection was reset, because the operating system no longer returns it then.
+ * Applies to every server of the process, including the server of a gateway and a server on a second port.
  */
 @Injectable()
 export class PeerAddresses implements OnModuleInit, OnApplicationShutdown {
-  /** Nest calls it. */
+  /** Called by Nest. */
   onModuleInit(): void {
     subscribe(ACCEPTED, keepAddress);
   }
 
-  /** Nest calls it, once the server is closed. */
+  /** Called by Nest when the server is closed. */
   onApplicationShutdown(): void {
     unsubscribe(ACCEPTED, keepAddress);
   }
@@ -34,7 +40,7 @@ export class PeerAddresses implements OnModuleInit, OnApplicationShutdown {
 
 function keepAddress(message: unknown): void {
   const { socket } = message as { readonly socket: AcceptedSocket };
-  // Node keeps what was read once.
+  // Node caches the address after the first read.
   void socket.remoteAddress;
   const { server } = socket;
   if (server === undefined || servers.has(server)) return;
@@ -43,12 +49,15 @@ function keepAddress(message: unknown): void {
   server.prependListener('stream', keepAddressOfStream);
 }
 
-/** With TLS 1.3 a request and the reset can arrive with the end of the handshake: only the TCP connection has the address. */
+/**
+ * With TLS 1.3, a request and a reset can arrive together with the end of the handshake. In this case, only the TCP connection
+ * has the address.
+ */
 function keepAddressOfTls(socket: AcceptedSocket): void {
   define(socket, socket.remoteAddress ?? socket._parent?.remoteAddress);
 }
 
-/** HTTP/2: the `socket` of a request reads from its stream once the session is gone. */
+/** With HTTP/2, the `socket` of a request reads the address from the stream after the session has ended. */
 function keepAddressOfStream(stream: ServerHttp2Stream): void {
   if (stream.session?.destroyed === false) define(stream, stream.session.socket.remoteAddress);
 }

@@ -3,9 +3,9 @@ import { type Observable, Subject } from 'rxjs';
 import type { AuditEvent, AuditSink } from '../../core/audit-events.js';
 
 /**
- * Emits every check at the upstream, refusal, lockout, denial, login, logout and revocation when it happens. Events hold no
- * secret. A request without credentials emits no event. A request that a cache answers emits none either, but is counted in
- * {@link XPayAuditService.cacheHits}.
+ * Emits an event for every check at the upstream, rejection, lockout, denial, login, logout and revocation. Events contain no
+ * secret. A request without credentials causes no event. A request that is answered from a cache causes no event either, but is
+ * counted in {@link XPayAuditService.cacheHits}.
  */
 export class XPayAuditService implements OnModuleDestroy {
   /** Audit events of callers, as they occur. An error thrown by an observer is an uncaught error of the app. */
@@ -35,7 +35,7 @@ export class XPayAuditService implements OnModuleDestroy {
     try {
       this.#events.next(event);
     } catch {
-      // Nor must an error of a listener.
+      // An error of a listener must not fail the request.
     }
   };
 
@@ -46,15 +46,15 @@ export class XPayAuditService implements OnModuleDestroy {
     else this.logger.log(line);
   }
 
-  /** Called by Nest. */
+  /** Called by Nest. Completes {@link events}. */
   onModuleDestroy(): void {
     this.#events.complete();
   }
 }
 
 /**
- * Escapes also the C1 controls, the Unicode line ends and the bidirectional controls, which JSON does not escape. A user
- * name must not forge a line in a terminal or log viewer.
+ * Escapes the characters that JSON does not escape: the C1 controls, the Unicode line ends and the bidirectional controls.
+ * Otherwise a user name could forge a line in a terminal or log viewer.
  */
 function onOneLine(json: string): string {
   return json.replace(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (char) =>

@@ -12,14 +12,17 @@ import type { XPayTokenService } from './token.service.js';
 /** Options of {@link attachXPayBearer}. */
 export interface XPayBearerOptions {
   /**
-   * Which answers other than a 401 mean that the token was rejected. The token is then renewed for later requests. This request
-   * is not repeated, because only a 401 guarantees that the request had no effect, and some requests move money.
+   * Returns whether an answer other than a 401 rejects the token. If so, the token is renewed for later requests. The request
+   * itself is not repeated, because only a 401 guarantees that the request had no effect, and some requests move money.
    * @default none
    */
   isRejection?: (response: AxiosResponse) => boolean;
 }
 
-/** A string, because axios drops symbol keys when it merges or copies a config. */
+/**
+ * Property of a request config that holds a {@link Use}. The property name is a string, because axios drops symbols when it
+ * merges or copies a config.
+ */
 const MARK = 'xpayBearer';
 
 /** The state of a request that carries the app token. */
@@ -39,16 +42,17 @@ type Config = InternalAxiosRequestConfig & { [MARK]?: Use };
  *
  * - Only requests to the origin of the instance's `baseUrl` get the token. A request that already has `Authorization` is left
  *   unchanged.
- * - A request with the token follows no redirect: a 3xx is its answer.
+ * - A request with the token does not follow redirects. A 3xx is returned as the answer.
  * - Bytes, `URLSearchParams`, arrays and plain objects in the body and in `params` are copied before the wait for a token, so
  *   changing them later has no effect. An instance of a class or an object with `toJSON` is read when axios encodes the body.
- * - After a 401 the token is renewed and the request is repeated once with the same bytes, unless its body is a stream or a
- *   form. The repeat passes through your other interceptors again. The answer to the repeat is returned whatever its status is.
+ * - After a 401 the token is renewed and the request is repeated once with the same bytes, unless its body is a stream or a form.
+ *   The repeated request passes through your other interceptors again. Its answer is returned with any status.
  * - If no token can be obtained, the request is not sent. It rejects with the `XPayAuthError` of `getToken()`.
- * - The error of a request with the token holds no token: `Authorization` is removed from its headers and its `request` is
- *   emptied.
+ * - The error of a request with the token does not contain the token: `Authorization` is removed from the headers of the error,
+ *   and the property `request` of the error is emptied.
  *
- * Call it before you add interceptors that change the URL of a request, because axios runs the last request interceptor first.
+ * Call this function before you add interceptors that change the URL of a request, because axios runs the last request
+ * interceptor first.
  *
  * @returns a function that removes the interceptors
  */
@@ -62,7 +66,8 @@ export function attachXPayBearer(
   const attach = async (config: Config): Promise<Config> => {
     const spokenFor = config.headers.has('authorization') || config.auth !== undefined;
     if (spokenFor || originOf(axios, config) !== origin) return config;
-    // Copied before the wait for a token, for both attempts: later changes by the app affect neither.
+    // The body is copied before the wait for a token. Later changes by the app therefore affect neither the request nor its
+    // repetition.
     config.data = snapshotOf(config.data);
     if (config.params !== undefined) config.params = snapshotOf(config.params);
     const token = await tokens.getToken(config.signal instanceof AbortSignal ? { signal: config.signal } : {});
@@ -74,7 +79,7 @@ export function attachXPayBearer(
     return config;
   };
 
-  /** Repeats a request after a 401. Returns the answer to the repeat; `undefined` if the request was not repeated. */
+  /** Repeats a request after a 401. Returns the answer to the repeated request, or `undefined` if the request was not repeated. */
   const repeated = async (response: AxiosResponse): Promise<AxiosResponse | undefined> => {
     const config: Config = response.config;
     const { token, isRepeat = false } = config[MARK] ?? {};
@@ -115,7 +120,7 @@ function originOf(axios: AxiosInstance, config: Config): string | undefined {
   return URL.canParse(address) ? new URL(address).origin : undefined;
 }
 
-/** Whether a body that was sent once can be sent again. By now axios has turned objects into text. */
+/** Whether a body that was sent once can be sent again. Objects are text at this point, because axios has encoded them. */
 function isReplayable(body: unknown): boolean {
   const isText = body === undefined || body === null || typeof body === 'string';
   return isText || ArrayBuffer.isView(body) || body instanceof ArrayBuffer;

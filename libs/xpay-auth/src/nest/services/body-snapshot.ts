@@ -1,7 +1,7 @@
 /**
  * Returns a copy of a body or a query that axios has not encoded yet. Copies bytes, `URLSearchParams`, and arrays and plain
- * objects at any depth. Any other value (a stream, a form, an instance of a class, an object with `toJSON`) is returned itself,
- * because a copy of it might behave differently.
+ * objects at any depth. Returns any other value (a stream, a form, an instance of a class, an object with `toJSON`) without a
+ * copy, because the copy might behave differently.
  */
 export function snapshotOf(body: unknown): unknown {
   if (Buffer.isBuffer(body)) return Buffer.from(body);
@@ -19,7 +19,10 @@ function copyOfView({ buffer, byteOffset, byteLength, constructor }: ArrayBuffer
   return Reflect.construct(constructor, [buffer.slice(byteOffset, byteOffset + byteLength)]);
 }
 
-/** @param copies the copies by their originals. A circular object stays circular, and axios rejects it as without this copy. */
+/**
+ * @param copies the copies by their originals. With this map, the copy of a circular object is circular too, and axios rejects
+ *   the copy like the original.
+ */
 function copyOf(value: unknown, copies: Map<object, object>): unknown {
   if ((!Array.isArray(value) && !isPlainObject(value)) || 'toJSON' in value) return value;
   const known = copies.get(value);

@@ -24,10 +24,11 @@ export interface XPayRequest extends XPayCallOptions {
    * The HTTP method. @default 'POST'
    */
   readonly method?: UpstreamRequest['method'];
-  /** Below the instance's `baseUrl`, with a leading slash. */
+  /** Path of the call, relative to the instance's `baseUrl`. Begins with a slash. */
   readonly path: string;
   /**
-   * Encoded by the dialect (xPay.stream: JSON) when the call is made: changing the object later has no effect.
+   * Body of the call. The dialect encodes the body when the call is made (xPay.stream: JSON), so later changes of the object have
+   * no effect.
    */
   readonly body?: unknown;
 }
@@ -45,7 +46,10 @@ export interface XPayPagesOptions extends Omit<XPayCallOptions, 'uuid'> {
 export interface XPayAnswer<T, Meta = Record<string, unknown>> {
   /** The answer without its envelope (xPay.stream: `success.data`, which may be `null`). */
   data: T;
-  /** The upstream's identifier of the request, or the one that was sent. Quote it to the upstream's support. */
+  /**
+   * The upstream's identifier of the request, or the `uuid` that was sent if the answer has none. Quote this value to the support
+   * of the upstream.
+   */
   uuid: string;
   /** The upstream's text about the call (xPay.stream: `success.message`). Absent if the answer has none. */
   message?: string;
@@ -60,7 +64,7 @@ export interface XPayAnswer<T, Meta = Record<string, unknown>> {
  * Calls the upstream's API with the app token, and unwraps the answer. If the upstream rejects the token, the token is renewed,
  * and the call is repeated once if it certainly had no effect.
  *
- * Calls act with the rights of the app account: validate what a caller asks for before you pass it on.
+ * Calls have the rights of the app account, so validate the input of a caller before you pass it on.
  */
 export class XPayHttpService implements OnModuleDestroy {
   /** Aborts each call in progress. */
@@ -99,7 +103,7 @@ export class XPayHttpService implements OnModuleDestroy {
       const run = () => callApi(this.parts, call, ending.signal);
       answer = await this.parts.instrumentation.observe({ type: 'call api' }, run, { signal: ending.signal });
     } catch (failure) {
-      // The transport fails with `upstream_timeout` when the caller aborts; the caller gets its own reason.
+      // If the caller aborts, the transport fails with `upstream_timeout`. The caller receives the reason of its signal instead.
       if (failure instanceof XPayAuthError) signal?.throwIfAborted();
       if (this.#stopped && failure instanceof XPayAuthError && failure.code === 'upstream_timeout')
         throw shuttingDown();
@@ -118,11 +122,12 @@ export class XPayHttpService implements OnModuleDestroy {
   }
 
   /**
-   * Posts to a list of the upstream's API, such as `/client/wallets/find`, and yields the items of all its pages, from the page in
-   * `body` or the first one. A page is called when the items before it have been read; the call is that of {@link post}.
+   * Posts to a list of the upstream's API, such as `/client/wallets/find`, and yields the items of all pages. Begins with the
+   * page in `body`, or with the first page. The upstream is called for a page when all items of the previous pages have been
+   * read. Each call is like a call of {@link post}.
    *
-   * With xPay.stream, `nextPage` in the answer decides whether another page follows. Without it, an empty page is the last one.
-   * The list may change between two pages: then an item can come twice, or not at all.
+   * With xPay.stream, `nextPage` in the answer decides whether another page follows. If the answer has no `nextPage`, an empty
+   * page is the last one. If the list changes between two pages, an item can be yielded twice or not at all.
    *
    * @throws XPayAuthError when an item is read: `configuration` for a dialect without paging, a body that is no object, and a list
    * of more than `maxPages` pages; `upstream_malformed` for an answer without a list; and the failures of {@link post}.
@@ -150,6 +155,6 @@ export class XPayHttpService implements OnModuleDestroy {
 function shuttingDown(): XPayAuthError {
   return new XPayAuthError(
     'shutting_down',
-    'The application is shutting down; whether a call under way had an effect is not known',
+    'The application is shutting down. It is not known whether the call in progress had an effect',
   );
 }

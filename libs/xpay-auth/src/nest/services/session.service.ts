@@ -10,13 +10,13 @@ import type { IncomingRequest } from '../../core/incoming-request.js';
 /** The origin of a login. */
 export interface LoginContext {
   /**
-   * The request of Express or Fastify for the login. The address of its client is determined as in the guards. A login that
-   * waits in the queue for the upstream is abandoned when this client disconnects.
+   * The request of Express or Fastify for the login. The client's address is read as in the guards. If the client disconnects
+   * while the login waits for a place at the upstream, the login is cancelled.
    */
   readonly request?: IncomingRequest | undefined;
   /**
-   * The address of the client, by which failed attempts are counted. Takes precedence over that of `request`. Without both, the
-   * login counts as one from the unknown address, which all such logins share.
+   * The address of the client, by which failed attempts are counted. Takes precedence over the address of `request`. If neither
+   * is known, failed attempts count for the address `unknown`, which all such logins share.
    */
   readonly address?: string | undefined;
 }
@@ -32,7 +32,7 @@ export class XPaySessionService implements OnModuleDestroy {
   ) {}
 
   /**
-   * Checks the credentials at the upstream, never in a cache, and starts a session.
+   * Checks the credentials at the upstream and starts a session. Never uses cached credentials.
    *
    * @param context The origin of the login. Without it, failed attempts are counted by user name alone. Leave it out if the app
    * does not trust the proxy in front of it, because all callers would have the address of the proxy.
@@ -52,33 +52,36 @@ export class XPaySessionService implements OnModuleDestroy {
   }
 
   /**
-   * Ends one session, on every instance. An unknown token is not an error. With `session.token: 'upstream'`, logins to which
-   * the upstream issued equal tokens are one session.
+   * Ends one session, on every instance. An unknown token is not an error. With `session.token: 'upstream'`, logins that returned
+   * the same token share one session, so this call ends the session for all of them.
    *
-   * @throws XPayAuthError `store_unavailable`: the session has ended on this instance. It ends on the others once the `store`
-   * is available again.
+   * @throws XPayAuthError `store_unavailable` if the `store` could not be called. In this case the session has ended on this
+   * instance, and ends on the other instances when the `store` is available again.
    */
   logout(accessToken: string): Promise<void> {
     return this.sessions.logout(accessToken);
   }
 
   /**
-   * Ends every session of a user, deletes their cached credentials, and discards the results of checks in progress. This is
-   * not a ban: valid credentials are accepted again. `username` is the upstream's name for the user, `principal.username`.
-   * With a `store`, the other instances do the same within a second.
+   * Ends every session of a user, deletes their cached credentials, and discards the results of checks in progress. The user is
+   * not banned, because valid credentials are still accepted. `username` is the upstream's name for the user,
+   * `principal.username`. With a `store`, the other instances do the same within a second.
    *
-   * @throws XPayAuthError `store_unavailable`, as {@link logout} does.
+   * @throws XPayAuthError `store_unavailable` like {@link logout}.
    */
   revokeUser(username: string): Promise<void> {
     return this.sessions.revokeUser(username);
   }
 
-  /** Ends every session and deletes all cached credentials. Throws as {@link logout} does. */
+  /** Ends every session and deletes all cached credentials. Throws like {@link logout}. */
   revokeAll(): Promise<void> {
     return this.sessions.revokeAll();
   }
 
-  /** Returns the upstream's own token of a live session, with `session.keepUpstreamToken`; otherwise `undefined`. */
+  /**
+   * Returns the upstream's token that a session keeps. Returns `undefined` if there is no session, or without
+   * `session.keepUpstreamToken`.
+   */
   upstreamToken(accessToken: string): AccessToken | undefined {
     return this.sessions.upstreamToken(accessToken);
   }

@@ -18,7 +18,7 @@ export interface TokenServiceSettings {
   readonly baseUrl: string;
   /** Whether to obtain the token at boot. */
   readonly warmUp: boolean;
-  /** Shared between instances; `undefined` without a store. */
+  /** The store that instances share. `undefined` if there is none. */
   readonly store: Store | undefined;
 }
 
@@ -27,7 +27,7 @@ export interface TokenServiceSettings {
  * Never returns a token whose remaining lifetime is shorter than the margin.
  */
 export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
-  /** Events of the token. They hold no secret. */
+  /** Events of the token. Events contain no secret. */
   readonly events: Observable<TokenEvent>;
   /** For this library's own services. @internal */
   readonly source: CachedToken;
@@ -61,19 +61,19 @@ export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
     return this.source.get(options?.signal);
   }
 
-  /** Returns the current token if it is usable. Synchronous; starts no request. */
+  /** Returns the current token if it is usable. Synchronous. Never starts a request. */
   peek(): AccessToken | undefined {
     return this.source.peek();
   }
 
-  /** Returns `Bearer …`, for an `Authorization` header. Throws as {@link getToken} does. */
+  /** Returns the value of an `Authorization` header: `Bearer` and the token. Throws like {@link getToken}. */
   async authorizationHeader(options?: GetTokenOptions): Promise<string> {
     return `Bearer ${(await this.getToken(options)).value}`;
   }
 
   /**
-   * Reports that the upstream rejected this token. Does nothing unless it is the current token, so a thousand callers that
-   * have the same token cause one renewal. The first renewal starts immediately, later ones at most once in 5 s.
+   * Reports that the upstream rejected a token. Has no effect if the token is not the current token, so a thousand callers with
+   * the same token cause one renewal. The first renewal starts immediately. Later renewals start at most once in 5 s.
    */
   invalidate(rejected: AccessToken | string): Promise<void> {
     this.source.invalidate(rejected);
@@ -85,13 +85,13 @@ export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
     return this.source.refresh();
   }
 
-  /** Returns the status of the token and of the shared store, for a health page. Starts no request. */
+  /** Returns the status of the token and of the shared store, for a health page. Never starts a request. */
   status(): TokenStatus {
     return { ...this.source.status(), store: this.settings.store?.status() };
   }
 
   /**
-   * Called by Nest. With `token.warmUp` it obtains the token. A rejected or missing account fails the boot; a failure of the
+   * Called by Nest. With `token.warmUp`, obtains the token. A rejected or missing account fails the boot; a failure of the
    * upstream does not, because it may recover before a token is needed.
    */
   async onModuleInit(): Promise<void> {
@@ -122,12 +122,12 @@ export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
       case 'refresh-failed': {
         const line = `No new access token: ${event.code}, ${event.failures} in a row: ${event.reason}${quote(event.reference)}`;
         if (event.usableForMs > 0)
-          this.logger.warn(`${line}; the present one is good for ${seconds(event.usableForMs)}`);
+          this.logger.warn(`${line}; the current token is usable for ${seconds(event.usableForMs)}`);
         else this.logger.error(line);
         break;
       }
       case 'rejected':
-        this.logger.warn('The upstream rejected the access token before its time');
+        this.logger.warn('The upstream rejected the access token before it expired');
         break;
       case 'expired':
         if (event.failures > 0) this.logger.error('The access token expired before it could be renewed');
@@ -141,8 +141,8 @@ export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
     this.#saidSkew = true;
     const which = skewMs > 0 ? 'ahead of' : 'behind';
     this.logger.warn(
-      `The upstream's clock is ${seconds(Math.abs(skewMs))} ${which} ours; the shorter of both readings of a lifetime counts. ` +
-        'Is the time of this machine right?',
+      `The upstream's clock is ${seconds(Math.abs(skewMs))} ${which} ours. The shorter of the two resulting token lifetimes is used. ` +
+        'Check the clock of this machine.',
     );
   }
 }

@@ -33,7 +33,7 @@ export interface XPayStrategyParts {
   readonly reader: CallerReader;
   readonly clock: Clock;
   readonly digests: ConnectionDigests;
-  /** Whether a connection is recognised by its last `Authorization` line. */
+  /** Whether the last `Authorization` line of each connection is kept, so that a repeated line needs no new digest. */
   readonly cachePerConnection: boolean;
   readonly verifier: CredentialVerifier;
   readonly sessions: Sessions;
@@ -78,9 +78,9 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
   }
 
   /**
-   * Returns the principal of this request, without a promise if it is cached. Rejects with `XPayAuthError`:
-   * `missing_credentials`, `invalid_credentials`, `invalid_token`, `invalid_request`, `too_many_attempts`, or a failure
-   * of the upstream.
+   * Returns the principal of this request. Returns no promise if the caller is cached. Rejects with `XPayAuthError`:
+   * `missing_credentials`, `invalid_credentials`, `invalid_token`, `invalid_request`, `too_many_attempts`, or a failure of the
+   * upstream.
    */
   validate(request: IncomingRequest): Principal | Promise<Principal> {
     const { cachePerConnection, digests, reader } = this.#parts;
@@ -193,7 +193,9 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
     this.#parts.instrumentation.record({ type: 'refused', code });
   }
 
-  /** Audits a rejection that no verifier has reported. A request without credentials is not audited. */
+  /**
+   * Emits an audit event for a rejection that the verifier has not reported. A request without credentials causes no audit event.
+   */
   #audited(
     failure: XPayAuthError,
     request: IncomingRequest,
