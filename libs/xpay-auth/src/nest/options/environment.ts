@@ -3,7 +3,7 @@ import { XPayAuthError } from '../../core/errors.js';
 import type { Store } from '../../core/store.js';
 import type { XPayAuthFactoryOptions } from './xpay-auth-options.js';
 
-/** Reads one variable. An empty one counts as unset. */
+/** Reads one variable. An empty variable counts as not set. */
 export type ReadVariable = (name: string) => string | undefined;
 
 /** Opens a store. */
@@ -27,7 +27,7 @@ export const ENVIRONMENT = {
 
 type Variable = keyof typeof ENVIRONMENT;
 
-/** A text that is not a number stays. The schema rejects it with the name of the option. */
+/** Returns a number, or the unchanged text if it is not a number. The schema rejects such a text with the name of the option. */
 const number = (text: string): unknown => (/^\d+$/.test(text) ? Number(text) : text);
 
 /** The readers of variables whose option is not a string. */
@@ -37,7 +37,10 @@ const READERS: Partial<Record<Variable, (text: string) => unknown>> = {
   SESSION_PERIOD_MS: number,
 };
 
-/** The options in the environment, all but `store`. Throws `configuration` for a user name without its key, or the reverse. */
+/**
+ * Returns the options from the environment, except `store`. Throws `configuration` if only one of user name and secret key is
+ * set.
+ */
 export function optionsFromEnvironment(prefix: string, read: ReadVariable): XPayAuthFactoryOptions {
   assertNotAlone(prefix, 'USERNAME', 'SECRET_KEY', read);
   assertNotAlone(prefix, 'SECRET_KEY', 'USERNAME', read);
@@ -52,7 +55,10 @@ export function optionsFromEnvironment(prefix: string, read: ReadVariable): XPay
   return options;
 }
 
-/** Opens the Redis that the environment names; `undefined` without one. Throws `configuration` for keys without a URL. */
+/**
+ * Returns a function that opens the Redis store of the environment, or `undefined` if no URL is set. Throws `configuration` for
+ * keys without a URL.
+ */
 export function storeFromEnvironment(prefix: string, read: ReadVariable): OpenStore | undefined {
   assertNotAlone(prefix, 'ENCRYPTION_KEYS', 'REDIS_URL', read);
   const url = read(`${prefix}REDIS_URL`);
@@ -60,7 +66,7 @@ export function storeFromEnvironment(prefix: string, read: ReadVariable): OpenSt
   const encryptionKeys = read(`${prefix}ENCRYPTION_KEYS`) ?? '';
   return async (clock) => {
     const { redisStore } = await import('../../stores/redis.store.js');
-    // Without keys its error message says how to make one.
+    // Without keys, `redisStore` throws an error that explains how to create one.
     return redisStore({ url, encryptionKeys, clock });
   };
 }

@@ -2,11 +2,14 @@ import type { BaseIssue } from 'valibot';
 
 type Issue = BaseIssue<unknown>;
 
-/** One line for one bad option: its path, its value unless it may be a secret, its origin, and the accepted values. */
+/**
+ * Describes one invalid option in one line: its path, its origin, the accepted values, and its value unless the value may be a
+ * secret.
+ */
 export function explainIssue(issue: Issue, options: unknown, variable?: string): string {
   const path = pathOf(issue);
   if (issue.type === 'never') {
-    return `XPayAuthModule option ${path.join('.')}: there is no such option. Check its spelling and the group it stands in.`;
+    return `XPayAuthModule option ${path.join('.')}: there is no such option. Check its spelling and its group.`;
   }
   const isBadKey = issue.path?.at(-1)?.origin === 'key';
   const shown = isBadKey ? JSON.stringify(path.pop()) : show(path, options);
@@ -14,15 +17,18 @@ export function explainIssue(issue: Issue, options: unknown, variable?: string):
   return `XPayAuthModule option ${path.join('.')}${origin}: ${shown} is not allowed; expected ${issue.message}.`;
 }
 
-/** The names of the groups and of the option that an issue is about. */
+/** Returns the names of the groups and of the option that an issue concerns. */
 export function pathOf({ path }: Issue): string[] {
   return (path ?? []).map(({ key }) => String(key));
 }
 
-/** Several variables on one line of a `.env` are read as one value, which holds the secrets of the others. */
+/**
+ * Detects several variables on one line of a `.env` file. They are read as one value, which then contains the secrets of the
+ * other variables.
+ */
 export const ASSIGNMENT = /\w=/;
 
-/** The value at a path of the options. */
+/** Returns the value at a path of the options. */
 export function valueAt(path: readonly string[], options: unknown): unknown {
   return path.reduce((value, key) => (value as Readonly<Record<string, unknown>> | null | undefined)?.[key], options);
 }
@@ -30,7 +36,7 @@ export function valueAt(path: readonly string[], options: unknown): unknown {
 function show(path: readonly string[], options: unknown): string {
   if (path[0] === 'credentials' || path.some((key) => /secret|password|key/i.test(key))) return '[redacted]';
   const value = valueAt(path, options);
-  // A URL may hold a password, also where no URL is expected.
+  // A URL may contain a password, and may be set for any option by mistake.
   if (typeof value === 'string' && /:\/\/.*@/s.test(value)) return '[redacted]';
   if (typeof value === 'function') return 'a function';
   if (typeof value === 'object' && value !== null) return showStructure(value);
@@ -40,7 +46,7 @@ function show(path: readonly string[], options: unknown): string {
     : (JSON.stringify(value) ?? 'undefined');
 }
 
-/** Numbers hold no secret. Any other value in an object may. */
+/** Shows the structure of an object. Only numbers are shown as values, because any other value may be a secret. */
 function showStructure(value: object): string {
   const numbers = Object.values(value).every((part) => typeof part === 'number');
   if (numbers) return JSON.stringify(value);

@@ -9,7 +9,7 @@ import { isScope } from '../../core/principal.js';
 import type { Store } from '../../core/store.js';
 import type { HttpTransport } from '../../http/transport.js';
 
-// Each message states the accepted values: `explainIssue` puts it after "expected".
+// Each message states the accepted values, because `explainIssue` adds it after the word "expected".
 
 const atLeast = (min: number) => v.minValue<number, number, string>(min, `number to be >=${min}`);
 const atMost = (max: number) => v.maxValue<number, number, string>(max, `number to be <=${max}`);
@@ -22,15 +22,18 @@ const boolean = v.boolean('boolean');
 const text = v.string('string');
 const filledText = v.pipe(text, v.nonEmpty('string to have >=1 characters'));
 
-/** Node fires a timer beyond this at once: see the `delay` parameter of `setTimeout` in the Node.js docs. */
+/**
+ * Longest delay of a timer in ms. Node fires a timer with a longer delay immediately; see the `delay` parameter of `setTimeout`
+ * in the Node.js docs.
+ */
 const LONGEST_NODE_TIMER_MS = 2 ** 31 - 1;
 
 const object = (expected: string) =>
   v.custom<Record<string, unknown>>((value) => Object.prototype.toString.call(value) === '[object Object]', expected);
 
 /**
- * An object with only these options. A missing option is checked as `undefined`, so that the message states the accepted values
- * of that option. Each unknown option is an issue of the type `never`.
+ * Returns the schema of an object with only these options. A missing option is checked as `undefined`, so that the message states
+ * the accepted values of that option. Each unknown option is an issue of the type `never`.
  */
 function group<const T extends v.ObjectEntries>(entries: T, expected = 'object') {
   const names = Object.keys(entries);
@@ -74,11 +77,14 @@ const dialect = v.custom<Dialect>((value) => {
   return typeof name === 'string' && name !== '' && speaks;
 }, 'a dialect with name, authenticate() and api');
 
-/** RFC 9110 §5.6.2. */
+/** A token of RFC 9110 §5.6.2. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/;
 const PRINTABLE = /^[\x20-\x7e]*$/;
 
-/** `scheme` and `parameters` become a header. A bad value is rejected at boot, not with every 401. */
+/**
+ * An extractor. Its `scheme` and `parameters` become part of a response header, so an invalid value is rejected at boot and not
+ * when the first 401 is sent.
+ */
 const extractor = v.pipe(
   instanceOf<CredentialsExtractor>('an extractor', 'extract'),
   v.check((value) => {

@@ -36,7 +36,7 @@ describe('options', () => {
     [{ http: { agent: { ftp: {} } } }, 'http.agent.ftp'],
   ])('%p is no option, and says so by its path', (options, path) => {
     expect(refusal(options)).toContain(
-      `XPayAuthModule option ${path}: there is no such option. Check its spelling and the group it stands in.`,
+      `XPayAuthModule option ${path}: there is no such option. Check its spelling and its group.`,
     );
   });
 

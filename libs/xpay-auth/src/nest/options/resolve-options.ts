@@ -34,16 +34,19 @@ export interface ResolvedOptions extends Omit<Parsed, Replaced> {
   readonly baseUrl: string;
   /** Whether `baseUrl` is the default of the dialect. */
   readonly usesDefaultHost: boolean;
-  /** The prefix of the variables that the instance reads; empty: it reads none. */
+  /** The prefix of the variables that the instance reads. Empty if the instance reads no variables. */
   readonly envPrefix: string;
   /** The options that are set in code. */
   readonly inCode: ReadonlySet<string>;
   readonly credentials: SealedCredentials | (() => Credentials | Promise<Credentials>) | undefined;
   readonly verification: Parsed['verification'] & {
-    /** Not an option. The testing module sets it, so that a failed upstream recovers at once. */
+    /**
+     * Range of the cooldowns. This is not an option of the app. The testing module sets it, so that no cooldown follows a
+     * failure.
+     */
     readonly cooldownMs?: Range;
   };
-  /** Opens the store that instances share; `undefined` without one. */
+  /** Opens the store that instances share. `undefined` if there is none. */
   readonly store: OpenStore | undefined;
   readonly clock: Clock;
 }
@@ -53,8 +56,8 @@ export const DEFAULT_INSTANCE = 'default';
 const dialects = { xpay: xPay, 'gift-stream': giftStream, 'password-login': passwordLogin };
 
 /**
- * The validated options of one instance. An explicit value takes precedence over the environment, and that over the default.
- * Throws `configuration` with the option, the value and the accepted values.
+ * Returns the validated options of one instance. An explicit value takes precedence over the environment, and the environment
+ * takes precedence over the default. Throws `configuration` with the option, the value and the accepted values.
  */
 export function resolveOptions(
   given: XPayAuthFactoryOptions,
@@ -115,7 +118,7 @@ function baseUrlOf(value: string | undefined, dialect: Dialect, allowInsecureHos
   if (value === undefined) throw refused('baseUrl', absent);
   const expected = flawOfBaseUrl(value, allowInsecureHosts);
   if (expected === undefined) return normalizeBaseUrl(value);
-  // User info, query and fragment may hold a secret.
+  // User info, query and fragment of a URL may contain a secret.
   const mayHoldSecret = /[@?#]/.test(value) || ASSIGNMENT.test(value);
   throw notAllowed('baseUrl', mayHoldSecret ? '[redacted]' : JSON.stringify(value), expected);
 }
@@ -127,14 +130,17 @@ const FLAWLESS: Readonly<Record<CredentialsFlaw, string>> = {
   too_long: 'a user name and a secret of at most 4_096 bytes',
 };
 
-/** The variable that an option comes from; `undefined` for another origin. */
+/** Returns the variable from which an option was read, or `undefined` if the option has another origin. */
 function variableOf(path: readonly string[], prefix: string, explicit: unknown): string | undefined {
   const variable = Object.entries(ENVIRONMENT).find(([, option]) => option === path.join('.'))?.[0];
   const isRead = prefix !== '' && variable !== undefined && valueAt(path, explicit) === undefined;
   return isRead ? prefix + variable : undefined;
 }
 
-/** Merges explicit values over those of the environment, groups one level deep. Ignores an explicit `undefined`. */
+/**
+ * Merges explicit values over the values of the environment. Merges groups of options one level deep. Ignores an explicit
+ * `undefined`.
+ */
 function merge(environment: XPayAuthFactoryOptions, explicit: XPayAuthOptions): XPayAuthOptions {
   const merged: Record<string, unknown> = overlay(environment, explicit);
   for (const group of ['http', 'verification', 'session'] as const) {

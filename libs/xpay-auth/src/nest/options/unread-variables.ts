@@ -4,10 +4,10 @@ import { parseEnv } from 'node:util';
 import { ENVIRONMENT, type ReadVariable } from './environment.js';
 
 /**
- * Returns a warning for variables that an env file sets and that the app does not receive: a `validate` function of
- * `@nestjs/config` that drops unknown keys drops them too. `undefined` if there are none. Shows no values.
+ * Returns a warning for variables that an env file sets and that the app does not receive. The cause is a `validate` function of
+ * `@nestjs/config` that drops unknown keys. Returns `undefined` if there are no such variables. The warning contains no values.
  *
- * `isSet`: whether an option has a value of its own in code, so that its variable is not needed.
+ * `isSet` returns whether an option is set in code, so that its variable is not needed.
  */
 export function unreadVariables(
   prefix: string,
@@ -26,7 +26,7 @@ export function unreadVariables(
     if (unread.length > 0) {
       return (
         `${file} sets ${unread.join(', ')}, but ConfigService does not return ${unread.length > 1 ? 'them' : 'it'}, so the ` +
-        'defaults apply. Keep unknown keys in the `validate` function or schema of ConfigModule.forRoot(), or list these there. ' +
+        'defaults apply. Keep unknown keys in the `validate` function or schema of ConfigModule.forRoot(), or list these variables in it. ' +
         'If the file is not used on purpose, remove the lines.'
       );
     }
