@@ -369,7 +369,7 @@ describe('callers of gift-stream', () => {
     });
     await expect(at.tokens.getToken()).rejects.toMatchObject({
       code: 'upstream_business_error',
-      message: 'The upstream answered 400 to the login, in words that are no refusal',
+      message: 'The upstream answered 400 to the login, but its message does not reject the credentials',
     });
   });
 

@@ -7,15 +7,15 @@ import { dataOf, messageOf, upstreamNow } from './gift-stream.wire.js';
 
 export interface GiftStreamApiOptions extends TokenRejectionOptions {
   /**
-   * Which message of a 400 means that the token was rejected. gift-stream answers 400 to every failure, and documents one such
-   * message: `Missing Token`. Calls that move money are repeated after such a message, so the message must be about the token
-   * alone. `Invalid Token Amount` is about an amount.
+   * Returns whether the message of a 400 rejects the token. gift-stream answers 400 to every failure, and documents only `Missing
+   * Token` as a message about the token. After `true`, even calls that move money are repeated, so return `true` only if the
+   * message concerns the token and nothing else. `Invalid Token Amount` concerns an amount.
    * @default the whole message consists of `missing`, `invalid` or `expired` and of `token`, in either order
    */
   isTokenRejection?: (message: string) => boolean;
   /**
-   * Whether `GET /giftcard/…` also has the token in a header `Authorisation`, the spelling on the vendor's page for that
-   * call. Set it to `false` if a proxy logs unknown headers.
+   * Whether `GET /giftcard/…` also sends the token in a header `Authorisation`, which is the spelling on the vendor's page for
+   * this call. Set this option to `false` if a proxy logs unknown headers.
    * @default true
    */
   authorisation?: boolean;
@@ -54,7 +54,7 @@ export function giftStreamApi(options: GiftStreamApiOptions): ApiLanguage {
       if (answer.status === 400) {
         // The upstream rejects the token before it does anything else.
         if (isTokenRejection(message)) return { kind: 'token rejected', untouched: true };
-        // The token has expired, but this 400 may have another reason, so only a read is repeated.
+        // The token has expired, but the 400 may have another reason, so only a call that reads data is repeated.
         if (isOver(token, answer) && !MISSING_FIELD.test(message)) {
           return { kind: 'token rejected', untouched: call.method === 'GET' };
         }

@@ -16,9 +16,9 @@ export interface GiftStreamDialectOptions extends GiftStreamApiOptions, GiftStre
    */
   refusedStatuses?: readonly number[];
   /**
-   * Which `message` of such an answer means that the credentials are wrong. The vendor does not document it, and answers 400
-   * to every other failure too, so any other message is `upstream_business_error`. Set it if your gift-stream uses another
-   * message.
+   * Returns whether the `message` of an answer with such a status means that the credentials are wrong. The vendor does not
+   * document this message, and answers 400 to every other failure too. Any other message is therefore `upstream_business_error`.
+   * Set this option if your gift-stream uses another message.
    * @default a message that only states that the credentials, e-mail address, password, user, account or login are invalid,
    * incorrect, wrong, unknown or not found, such as `Invalid Credentials` or `Wrong email or password`
    */
@@ -29,9 +29,9 @@ export interface GiftStreamDialectOptions extends GiftStreamApiOptions, GiftStre
  * The dialect of gift-stream.com. A login is `POST /authenticate` with a form of two fields: `email` is our `username`,
  * `password` our `secretKey`. Its access token is valid for three days, and contains a refresh token for `POST /refresh`.
  *
- * The refresh token never expires, so an access token is a long-lived secret here. It is not kept after the check of a caller
- * and never returned to a caller. If a refresh is rejected, or there is no refresh token, a full login follows. Username and
- * expiry come from the claims of the token that gift-stream has just sent.
+ * The refresh token never expires, so an access token of gift-stream is a long-lived secret. The library does not keep an access
+ * token after the check of a caller, and never returns one to a caller. If a refresh is rejected, or there is no refresh token, a
+ * full login follows. Username and expiry come from the claims of the token that gift-stream has just sent.
  *
  * Throws `configuration` for invalid options.
  * Source: https://developers.gift-stream.com/operation/operation-authenticate and …/operation-refresh
@@ -80,10 +80,13 @@ export function giftStream(options: GiftStreamDialectOptions = {}): Dialect {
   };
 }
 
-/** The message leaves out the upstream's text, which may contain the password in more spellings than a search can find. */
+/**
+ * The message of the error does not contain the upstream's text, because that text may contain the password in a spelling that a
+ * search does not find.
+ */
 function nonRefusalError(answer: UpstreamAnswer, message: string | undefined): XPayAuthError {
   if (answer.status !== 400 || message === undefined) return unreadable(answer, 'an access token');
-  const text = 'The upstream answered 400 to the login, in words that are no refusal';
+  const text = 'The upstream answered 400 to the login, but its message does not reject the credentials';
   return new XPayAuthError('upstream_business_error', text);
 }
 

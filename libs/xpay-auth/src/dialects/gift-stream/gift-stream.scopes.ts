@@ -7,15 +7,15 @@ export interface GiftStreamCaller {
   readonly username: string;
 }
 
-/** gift-stream has no scopes, so the app determines those of its users. */
+/** The scopes of callers. gift-stream has no scopes, so the app determines the scopes of its users. */
 export interface GiftStreamScopesOptions {
   /**
    * The scopes of every caller whose credentials gift-stream accepts. @default none
    */
   scopes?: readonly string[];
   /**
-   * Returns the scopes of a caller. Set it instead of `scopes`. Called after each check at gift-stream, and its result is
-   * cached with the check. If it throws, the check fails with `configuration`.
+   * Returns the scopes of a caller. Set this option instead of `scopes`. The function is called after each check at gift-stream,
+   * and its result is cached with the result of the check. If the function throws, the check fails with `configuration`.
    */
   scopesFor?: (principal: GiftStreamCaller) => readonly string[] | Promise<readonly string[]>;
 }

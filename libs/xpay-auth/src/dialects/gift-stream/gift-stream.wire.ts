@@ -7,8 +7,8 @@ import { claimsOf, isName, isToken, jsonObject, msFromSeconds } from '../../core
 export const loginFields = (email: string, password: string) => ({ email, password });
 
 /**
- * Returns the grant of `/authenticate` or `/refresh`, or `undefined` when there is none. Expiry, username and refresh token are
- * read from the claims of the token that the upstream has just sent. The grant has no scopes.
+ * Returns the grant of `/authenticate` or `/refresh`, or `undefined` if the answer has no grant. Expiry, username and refresh
+ * token are read from the claims of the token that the upstream has just sent. The grant has no scopes.
  *
  * Throws `upstream_malformed` for a token that cannot be used.
  */
@@ -33,7 +33,7 @@ export function decodeGrant(answer: UpstreamAnswer, defaultUsername: string): Gr
   };
 }
 
-/** Returns the username inside a refresh token, for an access token that has none. */
+/** Returns the username inside a refresh token. Used for an access token that contains no username. */
 export function nameIn(refreshToken: Secret): string {
   const name = claimsOf(refreshToken.reveal())?.['userName'];
   return isName(name) ? name : '';
@@ -46,8 +46,8 @@ export function messageOf(answer: UpstreamAnswer): string | undefined {
 }
 
 /**
- * Returns the `data`, the `message` and the other fields of an answer. An answer without `data` is the data itself, and has neither.
- * `undefined` if the answer is not a JSON object.
+ * Returns the `data`, the `message` and the other fields of an answer. If the answer has no `data`, the whole answer is the data,
+ * without message and other fields. Returns `undefined` if the answer is not a JSON object.
  */
 export function dataOf(answer: UpstreamAnswer): Omit<ApiData, 'kind'> | undefined {
   const body = jsonObject(answer);
@@ -59,7 +59,7 @@ export function dataOf(answer: UpstreamAnswer): Omit<ApiData, 'kind'> | undefine
 /** Limits of a `timestamp` in seconds. The vendor's pages also show `"timestamp": "integer"`, so any other value is ignored. */
 const [EARLIEST, LATEST] = [Date.UTC(2001, 0), Date.UTC(2200, 0)];
 
-/** Returns the upstream's clock in ms since the epoch: its `timestamp`, else its `Date`. */
+/** Returns the upstream's time in ms since the epoch, from the `timestamp` of the answer or else from its `Date` header. */
 export function upstreamNow(answer: UpstreamAnswer): number | undefined {
   const timestamp = jsonObject(answer)?.['timestamp'];
   const at = typeof timestamp === 'number' ? timestamp * 1_000 : NaN;

@@ -16,9 +16,9 @@ import { decodeGrant, refreshFields, saidReason, wordsOf } from './password-logi
  * OAuth2's password grant and FastAPI's tutorials. The dialect is not specific to one upstream, so `baseUrl` has no default,
  * and paths, fields and statuses are options.
  *
- * The lifetime of a token is that of the answer; without one, that of the token's own `exp`; without both,
- * `token.fallbackLifeMs` (5 min). The scopes are those of the answer. The username is the presented one, because the answer has
- * none.
+ * The lifetime of a token is read from the answer, or else from the claim `exp` of the token. If neither states a lifetime,
+ * `token.fallbackLifeMs` (5 min) is used. The scopes are read from the answer. The username is the username of the login, because
+ * the answer contains none.
  *
  * Throws `configuration` for invalid options.
  * Source: RFC 6749 §4.3, §5 and §6; https://fastapi.tiangolo.com/tutorial/security/simple-oauth2/
@@ -74,7 +74,7 @@ function isRefusal(answer: UpstreamAnswer, { refusedStatuses }: PasswordLoginSet
   return refusedStatuses.includes(status) && (status === 401 || jsonObject(answer) !== undefined);
 }
 
-/** The message leaves out the text of the body, because FastAPI's 422 repeats the password. */
+/** The message of the error does not contain the text of the body, because FastAPI's 422 repeats the password. */
 function nonRefusalError(answer: UpstreamAnswer): XPayAuthError {
   const { status } = answer;
   if (status < 300 || status === 429 || status >= 500) return unreadable(answer, 'a token where tokenAt says');

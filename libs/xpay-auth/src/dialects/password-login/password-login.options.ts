@@ -19,9 +19,9 @@ export interface PasswordLoginDialectOptions extends TokenRejectionOptions {
    * The upstream's names of the two fields. @default { username: 'username', secretKey: 'password' }
    */
   fields?: {
-    /** Its field for the user name. */
+    /** Name of the field for the user name. */
     username?: string;
-    /** Its field for the secret. */
+    /** Name of the field for the secret key. */
     secretKey?: string;
   };
   /**
@@ -31,21 +31,21 @@ export interface PasswordLoginDialectOptions extends TokenRejectionOptions {
    */
   extraFields?: Readonly<Record<string, string>>;
   /**
-   * The place of the token in the answer: a name or a path, such as `'result.token'`. Type, lifetime, scope and refresh token
-   * are read beside it, by OAuth's names.
-   * @default OAuth's name for it (RFC 6749 §5.1)
+   * The place of the token in the answer: a name or a path, such as `'result.token'`. Type, lifetime, scope and refresh token are
+   * read from the same object, by OAuth's names.
+   * @default OAuth's name of the token, `access_token` (RFC 6749 §5.1)
    */
   tokenAt?: string;
   /**
-   * Accepted values of `token_type`, in any case of letters. Any other one is `upstream_malformed`; an answer without a
-   * `token_type` is accepted. The token is sent as a bearer whatever its type is, so add only names that mean a bearer token,
+   * Accepted values of `token_type`, in any case of letters. An answer with any other value is `upstream_malformed`. An answer
+   * without a `token_type` is accepted. The token is always sent as a bearer token, so add only names that mean a bearer token,
    * such as `BearerToken`, `JWT` or `jwt-bearer`.
    * @default ['bearer'] (RFC 6750 §4)
    */
   tokenTypes?: readonly string[];
   /**
-   * HTTP statuses by which the login rejects credentials. Every other status is a failure of the upstream. Some upstreams use
-   * 400 (fastapi-users, the full-stack template), 403 or 404. Such an answer counts only with a JSON object as its body,
+   * HTTP statuses by which the login rejects credentials. Every other status is a failure of the upstream. Some upstreams use 400
+   * (fastapi-users, the full-stack template), 403 or 404. An answer with such a status counts only if its body is a JSON object,
    * because proxies send these statuses too. OAuth's `invalid_grant` counts with any status except 429 and 5xx.
    * @default [401], the convention of FastAPI's tutorial
    */
@@ -91,7 +91,7 @@ export function resolvePasswordLogin(options: PasswordLoginDialectOptions) {
   insist(areTokenTypes(tokenTypes), 'tokenTypes must be an array of one or more texts without spaces');
   insist(
     refusedStatuses.every((status) => [400, 401, 403, 404].includes(status)),
-    'refusedStatuses may have 400, 401, 403 and 404',
+    'refusedStatuses may contain only 400, 401, 403 and 404',
   );
   return {
     path,

@@ -14,10 +14,11 @@ export const refreshFields = (refreshToken: Secret) => ({
 });
 
 /**
- * Returns the grant of a successful answer, or `undefined` when there is no token in its place. The lifetime is `expires_in`,
- * else that of the token's own `exp`, else unknown.
+ * Returns the grant of a successful answer, or `undefined` if the answer has no token at `tokenAt`. The lifetime is read from
+ * `expires_in`, or else from the claim `exp` of the token. If there is neither, the lifetime is unknown.
  *
- * The username of the grant is `username`, because the answer has none. A refresh token is kept only with `refreshPath`.
+ * The username of the grant is the argument `username`, because the answer contains none. A refresh token is kept only with
+ * `refreshPath`.
  *
  * Throws `upstream_malformed` for a token that cannot be used.
  */
@@ -70,7 +71,7 @@ const REQUEST_ERRORS = [
   'unsupported_grant_type',
 ];
 
-/** Reads OAuth's error codes, FastAPI's list of faulty fields, and its answer to an unknown path. */
+/** Reads OAuth's error codes, FastAPI's list of faulty fields, and FastAPI's answer to an unknown path. */
 export function saidReason(answer: UpstreamAnswer): SaidReason {
   const { error, detail } = jsonObject(answer) ?? {};
   if (error === 'invalid_grant') return 'credentials';

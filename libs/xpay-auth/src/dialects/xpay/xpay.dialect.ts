@@ -15,18 +15,19 @@ export interface XPayDialectOptions extends TokenRejectionOptions {
    */
   isAPI?: boolean | Partial<Record<Purpose, boolean>>;
   /**
-   * Which `error` of an authentication means that the credentials are wrong, beside `error.data.invalid === true`.
+   * Returns whether the `error` of a login means that the credentials are wrong. An error with `error.data.invalid === true`
+   * always does.
    * @default the message `invalid credentials`
    */
   isRefusal?: (error: XPayError) => boolean;
   /**
-   * Messages (whole, exact) by which a 200 with `error` rejects the token. xPay moves crypto tokens, so a message that merely
-   * mentions a token does not count.
+   * Messages by which a 200 with `error` rejects the token. The whole message must be equal. xPay moves crypto tokens, so a
+   * message that merely mentions a token does not count.
    * @default ['invalid token', 'token expired']
    */
   tokenRejections?: readonly string[];
   /**
-   * Whether calls of a path only read. After a 200 that rejected the token, only these calls are repeated.
+   * Returns whether the calls of a path only read data. After a 200 that rejected the token, only these calls are repeated.
    * @default paths that end in `/find`, `/view` or `/preview`
    */
   isReadOnly?: (path: string) => boolean;
@@ -57,7 +58,7 @@ export function xPay(options: XPayDialectOptions = {}): Dialect {
       const { error, reference } = envelope;
       const isInvalid = isObject(error.data) && error.data['invalid'] === true;
       if (isInvalid || isRefusal(error)) throw rejectedCredentials(reference);
-      // The message leaves out the upstream's text, which may contain the key in another spelling than it was sent in.
+      // The message of the error does not contain the upstream's text, because that text may contain the key in another spelling.
       const message = 'The upstream reported an error that is not a refusal';
       throw new XPayAuthError('upstream_business_error', message, { reference });
     },
@@ -88,7 +89,7 @@ function xPayApi(options: XPayDialectOptions): ApiLanguage {
       throw reportedError(error.message, token.value, { reference });
     },
 
-    // The vendor's documented paths hold no data. Any other path may hold some, so it is not shown.
+    // The paths that the vendor documents contain no data. Any other path may contain data, so it is not shown.
     template: (path) => (DOCUMENTED_PATH.test(path) ? path : undefined),
     paging: xPayPaging,
   };

@@ -4,8 +4,8 @@ import { isAbsent, isObject } from '../../core/decoders.js';
 import { encodeJson } from '../../http/encode.js';
 
 /**
- * The lists of xPay.stream. The request has the number of the page in `page`, from 1. The vendor describes a boolean `nextPage` in
- * the answer without its place, so it is read in `success` and in `success.data`.
+ * Paging of the lists of xPay.stream. The field `page` of the request is the number of the page, beginning with 1. The vendor
+ * describes a boolean `nextPage` in the answer but not its place, so `nextPage` is read from `success` and from `success.data`.
  *
  * Source: https://docs.xpay.stream/wallets/search-wallets
  */

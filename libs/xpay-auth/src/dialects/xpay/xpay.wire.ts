@@ -40,8 +40,8 @@ export function decodeEnvelope(answer: UpstreamAnswer): XPayEnvelope {
   const { success, error } = body ?? {};
   if (isObject(error) && isAbsent(success)) {
     const reference = referenceOf(body?.['uuid'], error['tag']);
-    // An answer with such a status comes from a busy or broken server. Its error is not about credentials, even if its message
-    // says so.
+    // An answer with this status comes from a busy or broken server. Its error does not concern the credentials, even if the
+    // message says so.
     if (answer.status === 429 || answer.status >= 500) throw unreadable(answer, 'an envelope', reference);
     return {
       kind: 'error',
@@ -70,7 +70,7 @@ export function decodeGrant(answer: UpstreamAnswer, data: unknown, reference: Up
     isScopeList(scopes) &&
     (isAbsent(expiresAt) || typeof expiresAt === 'number');
   if (!usable) {
-    const message = 'The upstream accepted the credentials but granted nothing readable';
+    const message = 'The upstream accepted the credentials, but its grant cannot be read';
     throw new XPayAuthError('upstream_malformed', message, { reference });
   }
   return {
