@@ -158,7 +158,7 @@ describe.each(platforms)('asUser on %s', (platform) => {
 describe('asUser', () => {
   it.each([
     ['', /the user name is empty/],
-    ['a:b', /the user name holds a colon/],
+    ['a:b', /the user name contains a colon/],
     ['line\nbreak', /the user name is one with control characters/],
   ])('throws for a username that no caller could present: %j', (username, message) => {
     expect(() => asUser({ username })).toThrow(message);

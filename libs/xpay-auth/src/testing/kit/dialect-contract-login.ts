@@ -11,7 +11,7 @@ const CENTURY_MS = 100 * 365.25 * 86_400_000;
 
 /** The requirements on a login. */
 export const loginCases: Readonly<Record<string, Play>> = {
-  'has a name for keys and logs, and only an https default address': async ({ dialect }) => {
+  'has a name for keys and logs, and no default base URL except with https': async ({ dialect }) => {
     assert.match(dialect.name, /^[a-z][a-z0-9-]*$/);
     if (dialect.defaultBaseUrl !== undefined) assert.match(dialect.defaultBaseUrl, /^https:\/\//);
   },
@@ -81,7 +81,7 @@ export const refreshCases: Readonly<Record<string, Play>> = {
   'with refresh: renews a grant without the secret': async (rig) => {
     if (rig.dialect.refresh === undefined) return;
     const { refreshToken } = await rig.grant();
-    assert.ok(refreshToken !== undefined, 'a dialect with `refresh` must bring a refresh token with its grants');
+    assert.ok(refreshToken !== undefined, 'the grants of a dialect with `refresh` must contain a refresh token');
     const renewed = await rig.dialect.refresh(refreshToken, rig.live);
     rig.keepSecret(renewed.accessToken.value, renewed.refreshToken?.reveal());
     assert.ok(isToken(renewed.accessToken.value));

@@ -10,7 +10,7 @@ import { LoopbackServer } from '../emulators/loopback-server.js';
 import type { WireRequest } from '../emulators/wire-message.js';
 import { spilled } from './dialect-contract-spill.js';
 
-/** One answer to any request. An object is sent as JSON, a string as it is. */
+/** One answer to any request. An object is sent as JSON, and a string is sent unchanged. */
 export interface CannedAnswer {
   /** The HTTP status. @default 200 */
   readonly status?: number;
@@ -30,13 +30,11 @@ export interface DialectStage {
   /** Base URL of a stand-in that behaves like the upstream without failures, such as an emulator. */
   readonly baseUrl: string;
   /**
-   * An account of the stand-in. Its secret must have `+`, `&`, `%`, `"`, a letter beyond ASCII and at least 16 characters, so
-   * that the contract detects a wrong encoding and a secret in an error.
+   * An account of the stand-in. Its secret must contain `+`, `&`, `%`, `"` and a letter beyond ASCII, and have at least 16
+   * characters, so that the contract detects a wrong encoding and a secret in an error.
    */
   readonly good: Credentials;
-  /**
-   * The scopes of that account. @default not checked
-   */
+  /** The scopes of the account `good`. @default not checked */
   readonly scopes?: readonly string[];
   /**
    * Answers to a login with an invalid expiry, by name: one in the past, one that is not a number, one in the wrong unit.
@@ -88,7 +86,7 @@ export class Rig {
   readonly live: Upstream;
   /** The server with scripted answers, on 127.0.0.1. */
   readonly server = new LoopbackServer(0, (request, response) => this.#serve(request, response));
-  /** The requests to that server. */
+  /** The requests to the server with scripted answers. */
   readonly requests: WireRequest[] = [];
   readonly #secrets: string[];
   #answer: (request: WireRequest) => CannedAnswer = () => ({ status: 500 });

@@ -31,7 +31,7 @@ const MALFORMED_GRANTS: readonly Trouble[] = [
   ['a 200 with null', { body: null }, 'upstream_malformed'],
 ];
 
-/** Every upstream failure ends in an `XPayAuthError` that blames the upstream and holds no secret. */
+/** Checks that every upstream failure becomes an `XPayAuthError` that blames the upstream and contains no secret. */
 export const troubleCases: Readonly<Record<string, Play>> = {
   ...Object.fromEntries(
     [...TROUBLES, ...MALFORMED_GRANTS].map((trouble): [string, Play] => [
@@ -71,7 +71,7 @@ export const troubleCases: Readonly<Record<string, Play>> = {
       for (const [act, play] of acts(rig)) {
         const where = `${act}, ${what}`;
         if (act !== 'an API call') await rig.failureOf(() => play(upstream), where);
-        // Data of an API call may be anything, an echo included. An error must not hold it.
+        // The data of an API call may contain a secret that the upstream repeats, but an error must not.
         else await play(upstream).catch((thrown: unknown) => rig.assertNothingSpilled(thrown, where));
       }
     }

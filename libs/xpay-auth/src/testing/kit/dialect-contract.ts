@@ -17,8 +17,8 @@ import { troubleCases } from './dialect-contract-trouble.js';
  * for (const { title, run } of dialectContract('mine', setup)) test(title, run);
  * ```
  *
- * Takes a second or two, over real sockets on 127.0.0.1. Your stand-in only has to behave as a healthy upstream. Another
- * server, which the contract starts, simulates failures.
+ * The cases take a second or two, and use real sockets on 127.0.0.1. Your stand-in only has to behave like an upstream without
+ * failures. The contract starts another server that simulates failures.
  */
 export function dialectContract(
   name: string,

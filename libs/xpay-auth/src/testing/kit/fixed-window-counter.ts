@@ -26,7 +26,7 @@ export class FixedWindowCounter {
     return { count: window.count, remainingMs: window.until - now, window: window.id };
   }
 
-  /** Subtracts one if this is still the window of the key. A key whose count is 0 takes no memory. */
+  /** Subtracts one if this window of the key is still open. A key whose count is 0 is deleted. */
   uncount(key: string, id: string): void {
     const window = this.#windows.get(key);
     if (window?.id === id && --window.count <= 0) this.#windows.delete(key);

@@ -21,9 +21,9 @@ import { FixedWindowCounter } from './fixed-window-counter.js';
 
 interface Kept {
   readonly generation: number;
-  /** `undefined`: discarded. */
+  /** The value, or `undefined` if the entry was discarded. */
   readonly value: string | undefined;
-  /** On the monotonic clock. */
+  /** End of the lifetime on the monotonic clock. */
   readonly until: number;
 }
 
@@ -35,7 +35,7 @@ interface Item {
 
 interface List {
   items: Item[];
-  /** On the monotonic clock. */
+  /** End of the lifetime on the monotonic clock. */
   readonly until: number;
 }
 
@@ -62,13 +62,16 @@ export class MemoryStore implements Store {
 
   readonly #clock: Clock;
 
-  /** An empty store. Entries and leases expire by this clock, time asleep included. */
+  /**
+   * Creates an empty store. Entries and leases expire by the monotonic clock of `clock`, which includes the time during which the
+   * machine slept.
+   */
   constructor(clock: Clock = systemClock) {
     this.#clock = new SleepAwareClock(clock);
   }
 
   /** Makes every call fail with `store_unavailable` until {@link comeBack}. */
-  goAway(reason = 'the test said so'): void {
+  goAway(reason = 'simulated by the test'): void {
     this.#reason = reason;
     this.#notified.forEach((listener) => listener({ type: 'away', reason }));
   }

@@ -61,7 +61,10 @@ const plays: Readonly<Record<string, Play>> = {
     await acquired[0]?.release();
     const next = await stores[0]?.acquire(token, 10_000);
     assert.ok(next !== undefined && isLease(next));
-    assert.ok(next.generation > (acquired[0]?.generation ?? Infinity), 'generations only grow');
+    assert.ok(
+      next.generation > (acquired[0]?.generation ?? Infinity),
+      'a generation must be greater than all earlier generations',
+    );
   },
   'grants an expired lease to another instance, whose lease the first one cannot release': async (one, other) => {
     const lost = await one.acquire(token, 40);

@@ -40,11 +40,11 @@ export class TestStandIn extends UpstreamStandIn implements OnModuleInit {
       ...options,
       dialect: testDialect(options.dialect, upstream),
       credentials: () => ({ username: 'this-app', secretKey: 'nobody-asks-for-it' }),
-      // No cache, no backoff and no rate limit, so that changes to the test upstream apply at once.
+      // Without cache, backoff and rate limit, changes to the test upstream apply immediately.
       attempts: false as const,
       verification: {
         ...verification,
-        // `asUser` sends Basic credentials, also to an app that accepts bearer tokens only.
+        // `asUser` sends Basic credentials, even to an app that accepts only bearer tokens.
         extractors: [...new Set([...verification.extractors, 'basic' as const])],
         periodMs: 0,
         refusedPeriodMs: 0,
@@ -66,8 +66,8 @@ export class TestStandIn extends UpstreamStandIn implements OnModuleInit {
 }
 
 /**
- * Adds a base URL, because in production it may come from the environment. `resolveOptions` rejects options that are no
- * object.
+ * Adds a base URL, because in production the base URL may come from the environment. Options that are no object are returned
+ * unchanged, because `resolveOptions` rejects them.
  */
 function withBaseUrl(given: XPayAuthFactoryOptions): XPayAuthFactoryOptions {
   const { baseUrl, dialect } = given ?? {};

@@ -34,7 +34,8 @@ const DAY_MS = 86_400_000;
 
 /**
  * The upstream of an app that imports `XPayAuthTestingModule`, without sockets. Changes apply from the next request on.
- * `app.get(XPayTestUpstream)` belongs to the unnamed instance, {@link of} returns that of a named one.
+ * `app.get(XPayTestUpstream)` returns the upstream of the unnamed instance, and {@link of} returns the upstream of a named
+ * instance.
  */
 export class XPayTestUpstream {
   readonly #named = new Map<string, XPayTestUpstream>();
@@ -47,7 +48,7 @@ export class XPayTestUpstream {
   /** @internal */
   constructor(private readonly instance?: string) {}
 
-  /** The app's token, as `XPayTokenService` returns it. Changes only after `refresh` or `invalidate`. */
+  /** The app token that `XPayTokenService` returns. It changes only after `refresh` or `invalidate`. */
   get accessToken(): string {
     const which = this.instance === undefined ? '' : `-of-${this.instance}`;
     return `test-access-token${which}${this.#tokens > 1 ? `-${this.#tokens}` : ''}`;
@@ -95,7 +96,7 @@ export class XPayTestUpstream {
     this.#trouble = code;
   }
 
-  /** Ends {@link fail} and {@link refuse}. Answers and calls stay. */
+  /** Ends {@link fail} and {@link refuse}. Prepared answers and recorded calls are kept. */
   recover(): void {
     this.#trouble = undefined;
     this.#refused.clear();
@@ -115,7 +116,10 @@ export class XPayTestUpstream {
     const user = userOf(credentials);
     const known = user !== undefined && (user.instance === undefined || user.instance === this.instance);
     if (!known || this.#refused.has(user.username)) {
-      throw new XPayAuthError('invalid_credentials', 'asUser() did not make these credentials, or refuse() ended them');
+      throw new XPayAuthError(
+        'invalid_credentials',
+        'These credentials are not from asUser(), or refuse() was called for their user',
+      );
     }
     const { username, scopes = [], isAPI = false, expiresAt } = user;
     return { accessToken: new AccessToken(randomUUID(), { expiresAt, scopes }), username, scopes, isAPI };

@@ -5,7 +5,7 @@ import type { Scope } from '../../core/principal.js';
 
 /** A user who calls your app in a test. */
 export interface TestUser {
-  /** `principal.username`. Without a colon, which Basic credentials cannot carry in a user name. */
+  /** The user name, `principal.username`. Must not contain a colon, because a user name in Basic credentials cannot contain one. */
   readonly username: string;
   /**
    * The scopes from the upstream, before `scopeHierarchy` of your app. @default none
@@ -35,27 +35,27 @@ export type TestUserHeaders = {
 const users = new Map<string, TestUser>();
 
 /**
- * Headers of a request by this user, for an app that imports `XPayAuthTestingModule`:
+ * Returns the headers of a request by this user, for an app that imports `XPayAuthTestingModule`:
  *
  * ```ts
  * await request(app.getHttpServer()).get('/me').set(asUser({ username: 'ada', scopes: ['tme_user'] })); // supertest
  * await app.inject({ url: '/me', headers: asUser({ username: 'ada' }) }); // Fastify
  * ```
  *
- * The headers have Basic credentials with a random key of this process. Any other app, and the same app without the testing
+ * The headers contain Basic credentials with a random key of this process. Any other app, and the same app without the testing
  * module, rejects the key.
  *
- * @throws XPayAuthError `configuration` for a user name that Basic credentials cannot carry.
+ * @throws XPayAuthError `configuration` for a user name that Basic credentials cannot contain.
  */
 export function asUser(user: TestUser): TestUserHeaders {
   const { username, secretKey } = testCredentials(user);
-  if (username.includes(':')) throw unusable('holds a colon');
+  if (username.includes(':')) throw unusable('contains a colon');
   return { authorization: `Basic ${Buffer.from(`${username}:${secretKey}`).toString('base64')}` };
 }
 
 /**
- * The same as a credentials object, for `XPaySessionService.login` or the body of your login route. Throws as {@link asUser}
- * does, but accepts a colon.
+ * Returns the same credentials as an object, for `XPaySessionService.login` or the body of your login route. Throws like {@link
+ * asUser}, but accepts a colon.
  */
 export function testCredentials(user: TestUser): Credentials {
   const credentials = { username: user.username, secretKey: randomUUID() };
@@ -65,7 +65,7 @@ export function testCredentials(user: TestUser): Credentials {
   return credentials;
 }
 
-/** The user of these credentials; `undefined` if they are not from {@link testCredentials}. */
+/** Returns the user of these credentials, or `undefined` if {@link testCredentials} did not create them. */
 export function userOf({ username, secretKey }: Credentials): TestUser | undefined {
   const user = users.get(secretKey);
   return user?.username === username ? user : undefined;

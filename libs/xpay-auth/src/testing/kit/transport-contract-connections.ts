@@ -11,7 +11,10 @@ import {
 
 const OTHER = response('the answer to no request');
 
-/** The connections of a transport, which it keeps alive and does not trust. */
+/**
+ * The requirements on the connections of a transport. It keeps connections open, but does not rely on an idle connection being
+ * usable.
+ */
 export const connectionCases: Readonly<Record<string, TransportPlay>> = {
   'keeps a connection for the next request': async (rig) => {
     const transport = await afterOne(rig);
@@ -89,7 +92,7 @@ export const connectionCases: Readonly<Record<string, TransportPlay>> = {
 
   'does not read an answer that arrived just before the next request': async (rig) => {
     const transport = await afterOne(rig);
-    // It is in the kernel when `write` returns, and the transport cannot have read it.
+    // When `write` returns, the answer is in the kernel, and the transport cannot have read it yet.
     rig.server.connection(0).write(OTHER);
     assert.equal(await rig.text(transport), 'ok');
     assert.equal(rig.server.connections.length, 2);

@@ -10,7 +10,7 @@ import { RawServer, SECRET, SETTINGS, type TransportPlay, response, until } from
 const MOST = SETTINGS.maxResponseBytes;
 const PROXY_VARIABLES = ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'all_proxy'];
 
-/** One request and its answer. */
+/** The requirements on one request and its answer. */
 export const requestCases: Readonly<Record<string, TransportPlay>> = {
   'sends method, path, headers and body as they are': async (rig) => {
     await rig.create()(rig.request({ url: `${rig.server.url}/a%2Fb?c=d#e`, method: 'PUT' }));

@@ -11,9 +11,9 @@ import {
 
 /** A transport, and what it supports. */
 export interface TransportStage {
-  /** Creates a transport, which shares no connection with another one. */
+  /** Creates a transport that shares no connection with any other transport. */
   create(settings: TransportSettings): Transport;
-  /** Whether it uses the `agent` of its settings. */
+  /** Whether the transport uses the `agent` of its settings. */
   readonly usesAgents: boolean;
 }
 
@@ -26,16 +26,16 @@ export type TransportPlay = (rig: TransportRig) => Promise<void>;
 /** Default settings of the contract. */
 export const SETTINGS = { timeoutMs: 5_000, maxResponseBytes: 10_000 } as const;
 
-/** A secret in every request. No failure may hold it. */
+/** A secret that every request contains. No failure may contain it. */
 export const SECRET = 'key-of-bob-77131';
 
-/** A server on 127.0.0.1 that writes its answers byte by byte as the case gives them. */
+/** A server on 127.0.0.1 that writes exactly the bytes that the case provides. */
 export class RawServer {
-  /** Its address, also after it has stopped. */
+  /** URL of the server. It does not change when the server is stopped. */
   url = '';
   /** All requests, in order. */
   readonly requests: string[] = [];
-  /** All connections, in order, also those that are closed. */
+  /** All connections in order, including closed connections. */
   readonly connections: Socket[] = [];
   answer: Answer = (socket) => socket.write(response('ok'));
   readonly #server = createServer((socket) => this.#serve(socket));
@@ -53,7 +53,7 @@ export class RawServer {
     await once(this.#server, 'close');
   }
 
-  /** The connection of this number. Fails if there is none. */
+  /** Returns the connection with this number. Fails if there is none. */
   connection(at: number): Socket {
     return this.connections[at] ?? assert.fail(`there is no connection ${at}`);
   }
@@ -83,7 +83,7 @@ export class TransportRig {
     return this.stage.create({ ...SETTINGS, ...settings });
   }
 
-  /** A request to the server. Its body and a header have the secret. */
+  /** Returns a request to the server. The body and a header contain the secret. */
   request(more: Partial<TransportRequest> = {}): TransportRequest {
     return {
       url: `${this.server.url}/login`,
@@ -95,12 +95,12 @@ export class TransportRig {
     };
   }
 
-  /** The body of an answer as text. */
+  /** Returns the body of an answer as text. */
   async text(transport: Transport, more: Partial<TransportRequest> = {}): Promise<string> {
     return Buffer.from((await transport(this.request(more))).body).toString('utf8');
   }
 
-  /** The failure of a request. Fails unless it is a `TransportFailure`. */
+  /** Returns the failure of a request. Fails unless the failure is a `TransportFailure`. */
   async failure(transport: Transport, more: Partial<TransportRequest> = {}): Promise<TransportFailure> {
     const outcome: unknown = await transport(this.request(more)).catch((thrown: unknown) => thrown);
     assert.ok(outcome instanceof TransportFailure, `expected a TransportFailure, not ${String(outcome)}`);
@@ -108,7 +108,7 @@ export class TransportRig {
   }
 }
 
-/** A whole answer on the wire. */
+/** Returns a complete answer in HTTP/1.1. */
 export function response(body: string, { status = 200, headers = '' } = {}): string {
   return `HTTP/1.1 ${status} Status\r\ncontent-length: ${Buffer.byteLength(body)}\r\n${headers}\r\n${body}`;
 }

@@ -4,8 +4,7 @@ import { requestCases } from './transport-contract-requests.js';
 import { RawServer, TransportRig, type TransportStage } from './transport-contract-stage.js';
 
 /**
- * The contract of a transport, as cases for any test runner, against servers on 127.0.0.1 that write their answers byte by
- * byte.
+ * The contract of a transport, as cases for any test runner. The cases use servers on 127.0.0.1 that write exact bytes.
  *
  * ```ts
  * describe('my transport', () => {

@@ -5,7 +5,10 @@ import { XPayAuthCoreModule, XPayAuthModule } from '../../nest/module/xpay-auth.
 import { TestStandIn } from './test-stand-in.js';
 import { XPayTestUpstream } from './test-upstream.js';
 
-/** Exists once per app, however often the testing module is imported. Global, so that every instance finds it. */
+/**
+ * Exists once per app, even if the testing module is imported several times. The module is global, so that every instance can
+ * inject the stand-in.
+ */
 @Global()
 @Module({
   imports: [XPayAuthCoreModule],
@@ -18,8 +21,8 @@ import { XPayTestUpstream } from './test-upstream.js';
 class StandInModule {}
 
 /**
- * Replaces every upstream of an app by an {@link XPayTestUpstream}: no sockets, no environment, callers from `asUser`. Guards,
- * decorators, sessions and services are the real ones.
+ * Replaces every upstream of an app with an {@link XPayTestUpstream}. The app then uses no sockets to an upstream and reads no
+ * environment, and callers come from `asUser`. Guards, decorators, sessions and services are the real ones.
  *
  * ```ts
  * Test.createTestingModule({ imports: [AppModule, XPayAuthTestingModule] }); // an app that imports XPayAuthModule
@@ -30,7 +33,7 @@ class StandInModule {}
  */
 @Module({ imports: [StandInModule] })
 export class XPayAuthTestingModule {
-  /** Adds an instance, for a part of an app that has none. Takes the options of `XPayAuthModule.forRoot`. */
+  /** Adds an instance to a part of an app that has none. Accepts the options of `XPayAuthModule.forRoot`. */
   static forRoot(options?: XPayAuthOptions): DynamicModule {
     return { module: XPayAuthTestingModule, imports: [XPayAuthModule.forRoot(options)] };
   }
