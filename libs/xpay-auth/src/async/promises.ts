@@ -166,17 +166,18 @@ export class SingleFlight<T> {
 }
 
 /**
- * Returns a function that resolves after everything has been read that the sockets of this process had received when it was
- * called, the end of a connection included. HTTP/1.1 has no number for an answer, so a request would take the bytes that its idle
- * connection received before for its own answer. Concurrent calls share the wait.
+ * Returns a function that waits until this process has read all bytes and connection ends that its sockets had received at the
+ * time of the call. Without the wait, a request on an idle connection could read bytes that arrived earlier as its own answer,
+ * because answers of HTTP/1.1 have no number. Concurrent calls share the wait.
  */
 export function createDrain(): () => Promise<void> {
   let shared: Promise<void> | undefined;
   const twoTurns = async (): Promise<void> => {
     await nextTurn();
-    // A later call starts another wait, because the second turn surely reads only the bytes that arrived until now.
+    // A later call starts another wait, because the second turn of this wait reads only bytes that have arrived before now.
     shared = undefined;
-    // A caller may have been in the middle of a turn of the event loop, so only the second turn surely reads from the kernel.
+    // The call may come in the middle of a turn of the event loop. Only the second turn is certain to read from the kernel after
+    // the call.
     await nextTurn();
   };
   return () => (shared ??= twoTurns());

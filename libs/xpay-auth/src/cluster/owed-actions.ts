@@ -2,7 +2,7 @@
 export interface OwedAction {
   /** Sends the action to the store. Rejects while the store is unavailable. */
   readonly run: () => Promise<void>;
-  /** The user whom the action revokes. `undefined` for a logout. */
+  /** The user that the action revokes. `undefined` for a logout. */
   readonly revokes?: string | undefined;
 }
 

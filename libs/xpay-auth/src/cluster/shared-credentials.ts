@@ -7,20 +7,20 @@ import type { EntryName, Store } from '../core/store.js';
 import type { LogPosition, RevocationLog } from './revocation-log.js';
 import { type StoredPrincipal, readPrincipal, storedFields } from './stored-principal.js';
 
-/** Credentials as a caller presents them. */
+/** Credentials that a caller presents. */
 export interface IdentifiedCredentials {
   readonly by: { readonly scheme: string };
   readonly credentials: Credentials;
-  /** Their digest on this instance. */
+  /** Digest of the credentials on this instance. */
   readonly key: string;
 }
 
 /** Verified credentials. Instants are on the monotonic clock of this instance. */
 export interface SharedCaller {
   readonly principal: Principal;
-  /** When the upstream was called. */
+  /** Time of the call of the upstream. */
   readonly checkedAt: number;
-  /** When the grant expires; `Infinity` when the upstream does not state an expiry. */
+  /** Expiry of the grant. `Infinity` if the upstream stated no expiry. */
   readonly endsAt: number;
 }
 
@@ -36,7 +36,7 @@ export interface SharedCredentialsParts {
 
 /** Credentials that this instance has verified. */
 export interface NewCaller extends SharedCaller, StoredPrincipal {
-  /** Ms from the call of the upstream for which its answer holds. */
+  /** Ms from the call of the upstream during which its answer is used. */
   readonly periodMs: number;
 }
 
@@ -51,7 +51,7 @@ const MOST_ANSWERS = 10_000;
 
 /** An entry in the store. */
 interface Stored extends StoredPrincipal {
-  /** Ms from the call of the upstream for which its answer holds. */
+  /** Ms from the call of the upstream during which its answer is used. */
   readonly periodMs: number;
   /** Ms from the call until the grant expires. `undefined` if the upstream stated no expiry. */
   readonly vouchedMs: number | undefined;
@@ -75,7 +75,10 @@ export class SharedCredentials {
     return this.parts.log.position();
   }
 
-  /** Returns the caller if an instance has verified these credentials, and the answer of the upstream still holds. */
+  /**
+   * Returns the caller if an instance has verified these credentials and the answer of the upstream may still be used. Otherwise
+   * returns `undefined`.
+   */
   async recall(presented: IdentifiedCredentials): Promise<(SharedCaller & { wallAheadMs: number }) | undefined> {
     const { store, log, clock, instance, issuer } = this.parts;
     const askedAt = clock.monotonic();
