@@ -5,10 +5,10 @@ import type { Socket } from 'node:net';
 import { createDrain } from '../async/promises.js';
 import { RESPONSE_TOO_LARGE, type Transport, TransportFailure, type TransportSettings } from './transport.js';
 
-/** The options of Node's own global agents, which an app may have replaced. */
+/** The options of Node's global agents. The global agents themselves are not used, because an app may have replaced them. */
 const KEEP_ALIVE = { keepAlive: true, scheduling: 'lifo', timeout: 5_000 } as const;
 
-/** The transport of an axios that {@link createAxios} made. */
+/** Returns a transport that sends requests with an axios of {@link createAxios}. */
 export function axiosTransport(own: AxiosInstance): Transport {
   const connections = new IdleConnections();
   return async ({ url, method, headers, body, signal }) => {
@@ -26,7 +26,7 @@ export function axiosTransport(own: AxiosInstance): Transport {
       return { status: response.status, headers: response.headers, body: response.data };
     } catch (thrown) {
       const failure = exchange.failure(thrown);
-      // The others are as old, or older: the server may have restarted.
+      // The other idle connections are as old or older. They are closed too, because the server may have restarted.
       if (failure.wasStaleConnection) connections.close();
       throw failure;
     }
@@ -34,13 +34,14 @@ export function axiosTransport(own: AxiosInstance): Transport {
 }
 
 /**
- * Creates an axios of our own, so that an app's interceptors and defaults never see credentials. It follows no redirect (a 307
- * would send the secret elsewhere), uses no proxy except that of an agent in the settings, resolves for every status, and
- * transforms no body.
+ * Creates a separate axios instance, so that the app's interceptors and defaults never receive credentials. The instance does not
+ * follow redirects, because a 307 would send the secret to another host. It uses no proxy except the proxy of an agent in the
+ * settings, resolves for every status, and does not transform bodies.
  */
 export function createAxios(settings: TransportSettings): AxiosInstance {
   const own = axios.create();
-  // `create` has merged in the app's own `axios.defaults`: an adapter, headers, a proxy, transformations. All of it goes.
+  // `create` has copied the app's `axios.defaults`, such as an adapter, headers, a proxy and transformations. All of them are
+  // deleted.
   for (const key of Reflect.ownKeys(own.defaults)) Reflect.deleteProperty(own.defaults, key);
   Object.assign(own.defaults, {
     adapter: 'http',
@@ -59,7 +60,7 @@ export function createAxios(settings: TransportSettings): AxiosInstance {
   return own;
 }
 
-/** One request in Node's terms, in the form of axios' option `transport`. */
+/** One request. It is passed to axios as the option `transport`, and calls `http.request` or `https.request` of Node. */
 class Exchange {
   #request: ClientRequest | undefined;
   #bytesBefore = 0;
@@ -76,7 +77,7 @@ class Exchange {
     return request;
   };
 
-  /** Keeps only the code of an axios error, which holds the whole request. */
+  /** Converts an axios error. Keeps only the code, because the error contains the whole request. */
   failure(thrown: unknown): TransportFailure {
     const { code, message = '' } = thrown instanceof Error ? (thrown as NodeJS.ErrnoException) : {};
     return new TransportFailure(
@@ -88,9 +89,9 @@ class Exchange {
 }
 
 /**
- * Closes idle connections of Node's agents that receive anything: HTTP/1.1 has no number for an answer, so the next request
- * would take these bytes for its own. Node 20 drops them and keeps the connection. All versions read them as the next answer
- * if they are still in the kernel when the next request begins.
+ * Closes idle connections of Node's agents that receive bytes. Answers of HTTP/1.1 have no number, so the next request could read
+ * these bytes as its own answer. Node 20 drops bytes that arrive on an idle connection and keeps the connection. If the bytes are
+ * still in the kernel when the next request begins, all versions of Node read them as the answer to this request.
  */
 class IdleConnections {
   readonly #watched = new WeakSet<Socket>();
@@ -98,18 +99,18 @@ class IdleConnections {
   readonly #resting = new Map<Socket, Agent>();
   readonly #drain = createDrain();
 
-  /** Call it for the connection of each request, when the request begins. */
+  /** Call this method with the connection of each request when the request begins. */
   use(socket: Socket, agent: Agent): void {
     this.#resting.delete(socket);
     if (this.#watched.has(socket)) return;
     this.#watched.add(socket);
-    // Node emits this at the end of each request.
+    // Node emits `free` at the end of each request.
     socket.on('free', () => this.#resting.set(socket, agent));
     socket.on('data', () => this.#closeIfIdle(socket));
     socket.once('close', () => this.#resting.delete(socket));
   }
 
-  /** Resolves after everything has been read that idle connections had received until now. */
+  /** Resolves when all bytes that idle connections have received before the call have been read. */
   async drain(): Promise<void> {
     if (this.#resting.size > 0) await this.#drain();
   }
@@ -119,7 +120,10 @@ class IdleConnections {
     for (const socket of this.#resting.keys()) this.#closeIfIdle(socket);
   }
 
-  /** The app may use the agent too, so a connection without a request of ours may carry one of the app. */
+  /**
+   * Closes the connection if it is idle. The app may use the same agent, so a connection without a request of this transport may
+   * carry a request of the app.
+   */
   #closeIfIdle(socket: Socket): void {
     const freeSockets = this.#resting.get(socket)?.freeSockets ?? {};
     if (Object.values(freeSockets).some((sockets) => sockets?.includes(socket) === true)) socket.destroy();

@@ -1,7 +1,7 @@
 import { types } from 'node:util';
 import { XPayAuthError, asXPayAuthError } from '../core/errors.js';
 
-/** The media type of {@link encodeForm}, as a header. */
+/** The header with the media type of {@link encodeForm}. */
 export const FORM_HEADERS = {
   /** WHATWG URL §5. */
   'content-type': 'application/x-www-form-urlencoded',
@@ -11,13 +11,13 @@ const FORM_FIELDS = 'Send a string, a finite number, a bigint or a boolean.';
 const JSON_VALUES = 'Send plain objects, arrays, strings, finite numbers, booleans and null, or objects with toJSON.';
 
 /**
- * Fields as `application/x-www-form-urlencoded` (WHATWG URL §5: a space is `+`, a `+` is `%2B`, everything in UTF-8).
- * Strings and numbers are written as they are, a boolean as `1` or `0`; a field that is `undefined` or `null` is left out.
- * `URLSearchParams` are written unchanged.
+ * Encodes fields as `application/x-www-form-urlencoded` (WHATWG URL §5: a space becomes `+`, a `+` becomes `%2B`, and the text is
+ * UTF-8). A boolean becomes `1` or `0`. A field that is `undefined` or `null` is omitted. `URLSearchParams` are written
+ * unchanged.
  *
  * Throws `configuration` for what a form cannot express: a body that is no object of fields (an array, a `FormData`, bytes, a
- * stream, a `Date` or another object with `toJSON`), and a field that is an object, a function, a symbol, not finite, or a
- * string with a lone surrogate. The message has the type and the field's name, never the value.
+ * stream, a `Date` or another object with `toJSON`), and a field that is an object, a function, a symbol, not finite, or a string
+ * with a lone surrogate. The message contains the type and the name of the field, never the value.
  */
 export function encodeForm(fields: unknown): string {
   if (fields instanceof URLSearchParams) return fields.toString();
@@ -39,20 +39,20 @@ function isObjectOfFields(body: unknown): body is object {
 
 function textOf(name: string, value: unknown): string {
   if (typeof value === 'boolean') return value ? '1' : '0';
-  // URLSearchParams would replace a lone surrogate by U+FFFD: another text.
+  // `URLSearchParams` would replace a lone surrogate with U+FFFD, so the upstream would receive another text.
   if (typeof value === 'bigint' || (typeof value === 'string' && value.isWellFormed())) return String(value);
   if (typeof value === 'number' && Number.isFinite(value)) return String(value);
   throw unsendable('a form', describeName('field', name), describeType(value), FORM_FIELDS);
 }
 
 /**
- * A value as JSON (RFC 8259), as `JSON.stringify` writes it: an object with `toJSON` (a `Date`) is what that returns, and
- * members that are `undefined` are left out.
+ * Encodes a value as JSON (RFC 8259), like `JSON.stringify`: an object with `toJSON`, such as a `Date`, is replaced by the result
+ * of `toJSON`, and members that are `undefined` are omitted.
  *
  * Throws `configuration` for what `JSON.stringify` would empty, drop or change without an error: `Map`, `Set`, `FormData`,
- * `URLSearchParams`, `Blob`, streams, bytes, errors and instances of classes without own members; functions and
- * symbols; `NaN`, `Infinity` and invalid dates; `undefined` in an array or as the whole body. Likewise for a `bigint`, a
- * circular object and a `toJSON` that throws. The message has the type and the member's name, never the value.
+ * `URLSearchParams`, `Blob`, streams, bytes, errors and instances of classes without own members; functions and symbols; `NaN`,
+ * `Infinity` and invalid dates; `undefined` in an array or as the whole body. Also throws `configuration` for a `bigint`, a
+ * circular object and a `toJSON` that throws. The message contains the type and the name of the member, never the value.
  */
 export function encodeJson(body: unknown): string {
   try {
@@ -62,13 +62,16 @@ export function encodeJson(body: unknown): string {
     throw asXPayAuthError(
       thrown,
       'configuration',
-      'The body cannot be sent as JSON: it is circular or nested too deeply, or code of its own throws',
+      'The body cannot be sent as JSON: it is circular or nested too deeply, or one of its getters or toJSON methods throws',
     );
   }
   throw unsendable('JSON', 'it', 'undefined', JSON_VALUES);
 }
 
-/** A replacer that returns each value unchanged. `value` is what `toJSON` returned, where there is one. */
+/**
+ * A replacer that returns each value unchanged, or throws `configuration`. If the original value has `toJSON`, `value` is its
+ * result.
+ */
 function checked(this: unknown, key: string, value: unknown): unknown {
   const inArray = Array.isArray(this);
   const what = flawOf(Reflect.get(this as object, key), value, inArray);
@@ -79,7 +82,8 @@ function checked(this: unknown, key: string, value: unknown): unknown {
 
 /** Returns the part of a value that JSON cannot express, or `undefined`. */
 function flawOf(original: unknown, value: unknown, inArray: boolean): string | undefined {
-  // Two whose `toJSON` is of no use: {"type":"Buffer","data":[…]}, and null.
+  // Buffers and invalid dates are rejected although they have `toJSON`, because the results {"type":"Buffer","data":[…]} and null
+  // are useless.
   if (ArrayBuffer.isView(original)) return describeType(original);
   if (types.isDate(original) && Number.isNaN(original.getTime())) return 'an invalid Date';
   const plain: unknown = types.isBoxedPrimitive(value) ? value.valueOf() : value;
@@ -94,16 +98,17 @@ function isExpressible(plain: unknown, inArray: boolean): boolean {
 }
 
 /**
- * Whether the content of an object is in its own enumerable members. It is not for a `Map`, a `FormData`, a stream, bytes, an
- * `Error` and the like, nor for an instance of a class without such members: those may keep their content in private fields.
+ * Whether the content of an object is in its own enumerable members. Returns `false` for a `Map`, a `FormData`, a stream, bytes,
+ * an `Error` and similar objects. Also returns `false` for an instance of a class without such members, because its content may
+ * be in private fields.
  */
 function holdsMembers(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
-  // A plain object, of any realm.
+  // A plain object, also from another realm.
   if (prototype === null || Object.getPrototypeOf(prototype) === null) return true;
   if (types.isNativeError(value) || ArrayBuffer.isView(value)) return false;
   if (Symbol.iterator in value || Symbol.asyncIterator in value) return false;
-  // A stream, also one that can only be written to or comes from an older package.
+  // A stream, including write-only streams and streams of older packages.
   if ('pipe' in value && typeof value.pipe === 'function') return false;
   return Object.keys(value).length > 0;
 }
@@ -119,7 +124,7 @@ function describeType(value: unknown): string {
   return `of type ${typeof name === 'string' && /^[A-Za-z_$][\w$]{0,63}$/.test(name) ? name : 'Object'}`;
 }
 
-/** A field or member by its name, where that is a plain name; any other name might be data. */
+/** Describes a field or member. Contains the name only if it is a plain identifier, because any other name might be data. */
 function describeName(kind: 'field' | 'member', name: string): string {
   return /^[A-Za-z_$][\w$.[\]-]{0,63}$/.test(name) ? `the ${kind} "${name}"` : `a ${kind}`;
 }

@@ -5,8 +5,8 @@ import { parseHttpDate } from '../core/decoders.js';
 import { RESPONSE_TOO_LARGE } from './transport.js';
 
 /**
- * The failure of a request without a usable answer. Of the error of a transport only the code is kept: it is Node's own name
- * for the reason, or that of the transport.
+ * Returns the failure of a request without a usable answer. Of the transport's error, only the code is kept. The code is Node's
+ * name of the cause, or the transport's.
  */
 export function transportFailure(thrown: unknown, origin = 'The upstream'): XPayAuthError {
   const { code } = thrown instanceof Error ? (thrown as NodeJS.ErrnoException) : {};
@@ -19,17 +19,20 @@ function meaningOf(code: string, origin: string): [XPayAuthErrorCode, string] {
     return ['upstream_malformed', 'The answer is larger than http.maxResponseBytes'];
   }
   if (code === 'ECONNABORTED' || code === 'ETIMEDOUT') return ['upstream_timeout', `${origin} did not answer in time`];
-  if (code === 'ERR_CANCELED') return ['upstream_timeout', 'The request to the upstream was given up'];
+  if (code === 'ERR_CANCELED') return ['upstream_timeout', 'The request to the upstream was cancelled'];
   if (code.startsWith('HPE_')) return ['upstream_malformed', 'The upstream did not answer in HTTP'];
-  // zlib's own codes, and Node's names for those of Brotli.
+  // The codes of zlib, and Node's names of Brotli's codes.
   if (/^(?:Z_|ERR__ERROR_)/.test(code)) {
-    return ['upstream_malformed', 'The answer is not compressed in the way it says'];
+    return ['upstream_malformed', 'The compression of the answer differs from its Content-Encoding'];
   }
   const next = 'Check baseUrl (XPAY_BASE_URL) and the network';
   return ['upstream_unavailable', `${origin} cannot be reached (${code || 'no reason given'}). ${next}`];
 }
 
-/** Returns the failure for an answer that the dialect cannot read: by its status for 429 and 5xx, otherwise malformed. */
+/**
+ * Returns the failure for an answer that the dialect cannot read: `upstream_rate_limited` for 429, `upstream_unavailable` for
+ * 5xx, and otherwise `upstream_malformed`.
+ */
 export function unreadable(answer: UpstreamAnswer, expected: string, reference?: UpstreamReference): XPayAuthError {
   const { status } = answer;
   if (status !== 429 && status < 500) {
@@ -46,8 +49,8 @@ export function unreadable(answer: UpstreamAnswer, expected: string, reference?:
 }
 
 /**
- * `Retry-After` in ms from now: delta-seconds or an HTTP date (RFC 9110 §10.2.3). `undefined` for anything else, and
- * without one.
+ * Returns the `Retry-After` of an answer in ms from now, given as delta-seconds or as an HTTP date (RFC 9110 §10.2.3). Returns
+ * `undefined` if the header is missing or invalid.
  */
 export function retryAfter(answer: UpstreamAnswer): number | undefined {
   const value = answer.header('retry-after')?.trim();
@@ -58,35 +61,41 @@ export function retryAfter(answer: UpstreamAnswer): number | undefined {
 }
 
 /**
- * Throws `invalid_credentials` for an empty username or secret. No upstream needs to be called for that, and some answer it
- * as a malformed request.
+ * Throws `invalid_credentials` for an empty username or secret, without a call of the upstream. Some upstreams would treat such a
+ * login as a malformed request.
  */
 export function refuseEmpty({ username, secretKey }: Credentials): void {
   if (username !== '' && secretKey !== '') return;
   throw new XPayAuthError('invalid_credentials', 'The user name or the secret is empty');
 }
 
-/** The upstream rejected the credentials. Never with its words: an upstream may repeat a password in any spelling. */
+/**
+ * Returns the failure for credentials that the upstream rejected. The message never contains the upstream's text, because an
+ * upstream may repeat a password in any spelling.
+ */
 export function rejectedCredentials(reference?: UpstreamReference): XPayAuthError {
   return new XPayAuthError('invalid_credentials', 'The upstream refused the credentials', { reference });
 }
 
 /**
- * Whether an answer to a refresh rejects the refresh token, so that a full login is next: any 4xx but 408 and 429, which are
- * temporary.
+ * Whether an answer to a refresh rejects the refresh token, so that a full login follows. Any 4xx does, except 408 and 429, which
+ * are temporary failures.
  */
 export function refusesRenewal({ status }: UpstreamAnswer): boolean {
   return status >= 400 && status < 500 && status !== 408 && status !== 429;
 }
 
-/** The failure of an answer to a refresh that grants nothing. */
+/** Returns the failure for an answer to a refresh that contains no grant. */
 export function renewalFailure(answer: UpstreamAnswer): XPayAuthError {
   return refusesRenewal(answer)
     ? new XPayAuthError('invalid_token', 'The upstream refused the refresh token')
     : unreadable(answer, 'an access token');
 }
 
-/** `upstream_business_error` of an API call, in the upstream's own words where {@link upstreamWords} allows them. */
+/**
+ * Returns the `upstream_business_error` of an API call. The message contains the upstream's text if {@link upstreamWords} allows
+ * it.
+ */
 export function reportedError(
   words: unknown,
   token: string,
@@ -96,24 +105,32 @@ export function reportedError(
   return new XPayAuthError('upstream_business_error', message, { reference });
 }
 
-/** A JWT, or a run of letters too long for a word: an upstream may repeat a part of a token. */
+/**
+ * Matches a JWT, or a run of characters that is too long for a word. Such a text is not quoted, because an upstream may repeat a
+ * part of a token.
+ */
 const TOKEN_LIKE = /\beyJ[\w-]{8,}|[\w+/=-]{40,}/;
 
-/** So many characters of a secret in a row are a part of it rather than a coincidence. */
+/** Number of consecutive characters of a secret that count as a part of the secret. Fewer equal characters may be a coincidence. */
 const PART_LENGTH = 8;
 
-/** Number of characters that are quoted. */
+/** Maximum number of characters that are quoted. */
 const QUOTED = 200;
 
-/** Number of characters that are searched: more, so that a secret is found that the end of the quotation cuts. */
+/**
+ * Maximum number of characters that are searched for secrets. It is greater than {@link QUOTED}, so that a secret is also found
+ * if the end of the quotation cuts it off.
+ */
 const SEARCHED = 1_000;
 
 /**
- * Returns the upstream's own words about an API call for an operator's log: one line of at most 200 characters. `undefined`
- * when there are none, when they contain 8 characters in a row (or all, if there are fewer) of one of the secrets, in any case
- * of letters and any encoding used in the request, or when they contain text that looks like a token.
+ * Returns the upstream's text about an API call for the operator's log, as one line of at most 200 characters. Returns
+ * `undefined` if there is no text, or if the text contains something that looks like a token. Also returns `undefined` if the
+ * text contains 8 consecutive characters of one of the secrets (or all characters of a shorter secret), in any case of letters
+ * and any encoding used in the request.
  *
- * Not for the answer to a login: a password can be written in more ways than can be searched for.
+ * Do not use this function for the answer to a login, because the upstream can write a password in more ways than can be searched
+ * for.
  */
 export function upstreamWords(words: unknown, secrets: readonly string[]): string | undefined {
   const line = typeof words === 'string' ? words.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ').trim() : '';

@@ -28,8 +28,8 @@ export interface UndiciTransportOptions {
 
 /**
  * Returns a transport for the option `http.transport` that sends requests with undici instead of axios. It needs the optional
- * peer `undici`. Each instance of the module has connections of its own, which are closed with the instance. The transport
- * uses no proxy: neither that of variables such as `HTTP_PROXY` nor undici's global dispatcher.
+ * peer `undici`. Each instance of the module has separate connections, which are closed with the instance. The transport uses
+ * neither the proxy of variables such as `HTTP_PROXY` nor undici's global dispatcher.
  *
  * The boot throws `configuration` if `http.agent` is set too.
  */
@@ -42,15 +42,15 @@ export function undiciTransport(options: UndiciTransportOptions = {}): HttpTrans
   };
 }
 
-/** Idle connections are closed after so many ms, as those of Node's agents and of the axios transport. */
+/** Ms after which an idle connection is closed. Node's agents and the axios transport use the same time. */
 const KEEP_ALIVE_MS = 5_000;
 
 /**
- * The connections of one instance. A pool of undici does not report which connection a request used, so each connection is a
- * `Client` of its own and has at most one request at a time.
+ * The connections of one instance. A pool of undici does not report which connection a request used. Each connection is therefore
+ * a separate `Client`, and carries at most one request at a time.
  */
 class Connections {
-  /** The connection that became idle last is at the end, and is used first. */
+  /** Idle connections. The connection that became idle last is at the end of the list and is used first. */
   readonly #idle: Connection[] = [];
   readonly #connector: buildConnector.connector;
   readonly #drain = createDrain();
@@ -60,7 +60,7 @@ class Connections {
     private readonly settings: TransportSettings,
     { tls }: UndiciTransportOptions,
   ) {
-    // A connector keeps TLS sessions, which new connections resume.
+    // All connections share one connector. It keeps TLS sessions, so that new connections can resume them.
     this.#connector = buildConnector({ ...tls, timeout: settings.timeoutMs, allowH2: false });
   }
 
@@ -79,13 +79,13 @@ class Connections {
     } catch (thrown) {
       connection.close();
       const failure = connection.failure(thrown);
-      // The others are as old, or older: the server may have restarted.
+      // The other idle connections are as old or older. They are closed too, because the server may have restarted.
       if (failure.wasStaleConnection) this.#closeIdle();
       throw failure;
     }
   }
 
-  /** Closes idle connections at once, and each other connection after its request. */
+  /** Closes idle connections immediately, and each other connection after its request. */
   close(): void {
     this.#isClosed = true;
     this.#closeIdle();
@@ -114,14 +114,14 @@ class Connections {
 class Connection {
   readonly #client: Client;
   #socket: Socket | undefined;
-  /** The number of bytes that the socket had received before the request. */
+  /** Number of bytes that the socket had received before the request. */
   #bytesBefore = 0;
-  /** Whether the socket had carried another request. */
+  /** Whether the socket had carried another request before the current one. */
   #isReused = false;
   #isIdle = false;
   /** Whether the last answer has been read to its end. */
   #isComplete = false;
-  /** The reason why we ended the request. */
+  /** The error code if this transport ended the request itself. */
   #ended: string | undefined;
 
   constructor(
@@ -131,12 +131,13 @@ class Connection {
   ) {
     this.#client = new Client(origin, {
       allowH2: false,
-      // The timeout of `send` limits the whole request. These two would only watch for silence.
+      // The timeout of `send` limits the whole request. These two timeouts would only end silent connections.
       headersTimeout: 0,
       bodyTimeout: 0,
       keepAliveTimeout: KEEP_ALIVE_MS,
       keepAliveMaxTimeout: KEEP_ALIVE_MS,
-      // A client also connects again if its socket has closed before the request is written.
+      // `connect` can be called several times, because a client connects again if its socket was closed before the request was
+      // written.
       connect: (target, callback) => {
         this.#socket = undefined;
         this.#isReused = false;
@@ -168,7 +169,7 @@ class Connection {
       });
       const content = decompressed(response.body, response.headers['content-encoding']);
       const bytes = await readAll(content, maxResponseBytes);
-      // Decompression may end before the answer does.
+      // Decompression may end before the whole answer has been read.
       this.#isComplete = response.body.readableEnded;
       return { status: response.statusCode, headers: response.headers, body: bytes };
     } finally {
@@ -177,7 +178,10 @@ class Connection {
     }
   }
 
-  /** Whether the connection is ready for another request. From now on it must receive nothing until that request. */
+  /**
+   * Sets the connection to idle, and returns whether it can be used for another request. An idle connection must not receive any
+   * byte.
+   */
   rest(): boolean {
     this.#isIdle = true;
     this.#bytesBefore = this.#socket?.bytesRead ?? 0;
@@ -194,7 +198,7 @@ class Connection {
     void this.#client.destroy();
   }
 
-  /** Keeps only the code of an error, which may hold the request. */
+  /** Converts an error of undici. Keeps only the code, because the error may contain the request. */
   failure(thrown: unknown): TransportFailure {
     return new TransportFailure(
       this.#ended ?? nodeCode(thrown as NodeJS.ErrnoException),
@@ -208,7 +212,7 @@ class Connection {
     this.close();
   }
 
-  /** Closes the connection if it receives bytes, or its end, while it is idle. */
+  /** Closes the connection if it receives bytes or is ended by the server while it is idle. */
   #watch(socket: Socket): void {
     this.#socket = socket;
     this.#bytesBefore = socket.bytesRead;
@@ -219,7 +223,7 @@ class Connection {
   }
 }
 
-/** The codes of Node for the same reasons. */
+/** Node's codes for the causes of undici's codes. */
 const NODE_CODES: Readonly<Record<string, string>> = {
   // The server closed the connection before the end of the answer.
   UND_ERR_SOCKET: 'ECONNRESET',
@@ -238,7 +242,10 @@ function isOpen(socket: Socket): boolean {
   return !socket.destroyed && socket.readable && socket.writable;
 }
 
-/** The encodings that the axios transport reads. Like there, a body without its last bytes is read as far as it goes. */
+/**
+ * Returns the decompressed body. Supports the encodings that the axios transport supports. As with axios, a truncated compressed
+ * body is read as far as possible.
+ */
 function decompressed(body: Readable, encoding: unknown): Readable {
   const decompress =
     encoding === 'br'
@@ -246,7 +253,7 @@ function decompressed(body: Readable, encoding: unknown): Readable {
       : encoding === 'gzip' || encoding === 'x-gzip' || encoding === 'deflate'
         ? createUnzip({ finishFlush: constants.Z_SYNC_FLUSH })
         : undefined;
-  // The reader of the result receives the error.
+  // The reader of the returned stream receives the error.
   return decompress === undefined ? body : pipeline(body, decompress, () => undefined);
 }
 

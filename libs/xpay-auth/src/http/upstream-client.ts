@@ -11,27 +11,30 @@ export interface UpstreamClientParts {
   readonly transport: Transport;
   readonly baseUrl: string;
   readonly clock: Clock;
-  /** Ms for a whole request, its repeat included. */
+  /** Deadline of a request in ms. It includes the repetition of the request, if there is one. */
   readonly timeoutMs: number;
-  /** @default no one observes */
+  /** @default an instrumentation without observers */
   readonly instrumentation?: Instrumentation;
 }
 
-/** A request, for those who observe it and for {@link UpstreamClient.send}. */
+/** Facts about a request, for {@link UpstreamClient.send} and for the observers of the instrumentation. */
 export interface RequestFacts {
-  /** The path without secrets, names and ids. @default no path is shown */
+  /** The path that observers may record. It contains no secrets, names or ids. @default no path is recorded */
   readonly shown?: string | undefined;
-  /** It logs in, so it may be repeated: the upstream does nothing that a second login would do again. @default false */
+  /**
+   * Whether the request is a login. A login may be repeated, because a second login has no further effect at the upstream.
+   * @default false
+   */
   readonly isLogin?: boolean;
 }
 
-/** Sends requests to the upstream. Throws the failures of `Upstream`, and `configuration` for a path that leads elsewhere. */
+/** Sends requests to the upstream. Throws the failures of `Upstream`, and `configuration` for a path that is not below `baseUrl`. */
 export class UpstreamClient {
   private readonly base: URL;
   /** The path of `baseUrl` without a trailing slash. */
   private readonly basePath: string;
   private readonly instrumentation: Instrumentation;
-  /** The URL of the last path. A crowd of first-seen callers sends logins to the same path. */
+  /** The last path with its URL. Logins have the same path, so the URL is not computed again for each login. */
   private last: { readonly path: string; readonly url: string } | undefined;
 
   constructor(private readonly parts: UpstreamClientParts) {
@@ -41,9 +44,9 @@ export class UpstreamClient {
   }
 
   /**
-   * Sends one request. A login is sent once more, at once and before the same timeout, if its reused connection was reset
-   * before any byte of an answer: the upstream had most likely closed it. No other request is repeated, because it may have
-   * had an effect.
+   * Sends one request. If a login was sent on a reused connection that was reset before any byte of an answer, the login is sent
+   * once more, immediately and within the same deadline, because the upstream had most likely closed the idle connection before.
+   * No other request is repeated, because it may have had an effect.
    */
   async send(request: UpstreamRequest, signal?: AbortSignal, facts: RequestFacts = {}): Promise<UpstreamAnswer> {
     const url = this.urlOf(request.path);
@@ -76,7 +79,7 @@ export class UpstreamClient {
     const abort = (): void => ending.abort();
     if (signal?.aborted === true) abort();
     signal?.addEventListener('abort', abort, { once: true });
-    // A transport's own timeout may only watch for silence once an answer has begun; this one limits the whole exchange.
+    // This timer limits the whole exchange. The timeout of a transport may end only silent connections once an answer has begun.
     const cancelTimer = clock.setTimer(abort, timeoutMs);
     try {
       return await observed();
@@ -106,7 +109,9 @@ export class UpstreamClient {
     return new URL(this.parts.baseUrl + path).href;
   }
 
-  /** Whether a URL is below `baseUrl` after `..` and `%2e%2e` are resolved: the rest of the host may be another service. */
+  /**
+   * Whether a URL is below `baseUrl` after `..` and `%2e%2e` are resolved. Other paths of the host may belong to another service.
+   */
   private isBelow(address: string): boolean {
     const url = URL.canParse(address) ? new URL(address) : undefined;
     return url?.origin === this.base.origin && url.pathname.startsWith(`${this.basePath}/`);
@@ -119,7 +124,7 @@ function answerOf(response: TransportAnswer, receivedAt: number): UpstreamAnswer
     return typeof value === 'string' ? value : undefined;
   };
   const text = decodeText(response.body, header('content-type'));
-  // An error needs no body, its status is enough. A success is worth nothing without one.
+  // An error can be handled by its status alone. A success cannot be used without a body.
   if (text === undefined && response.status < 300) {
     throw new XPayAuthError(
       'upstream_malformed',
@@ -135,7 +140,10 @@ function answerOf(response: TransportAnswer, receivedAt: number): UpstreamAnswer
   };
 }
 
-/** Returns the calls of one instance to its upstream, observed. `refresh` is `undefined` if the dialect has none. */
+/**
+ * Returns the functions by which one instance calls its upstream. The instrumentation observes each call. `refresh` is
+ * `undefined` if the dialect has no refresh.
+ */
 export function upstreamCalls(
   dialect: Dialect,
   client: Pick<UpstreamClient, 'send'>,
@@ -154,7 +162,8 @@ export function upstreamCalls(
     refresh:
       refresh &&
       ((refreshToken: Secret, signal: AbortSignal) => {
-        // Not repeated: an upstream may take a refresh token that comes twice for a stolen one (RFC 9700 §4.14.2).
+        // A refresh is not repeated, because an upstream may treat a refresh token that arrives twice as stolen (RFC 9700
+        // §4.14.2).
         const sender = upstream(signal, [refreshToken.reveal()], false);
         const operation = { type: 'ask upstream', operation: 'refresh', purpose: 'own token' } as const;
         return instrumentation.observe(operation, () => refresh(refreshToken, sender), { signal });
@@ -165,10 +174,16 @@ export function upstreamCalls(
   };
 }
 
-/** Short words without encoding, as a vendor chooses them. */
+/**
+ * Matches a path whose segments have at most 32 characters and only letters, digits, `_`, `.` and `-`. The paths that vendors
+ * document have this form.
+ */
 const PLAIN_PATH = /^(?:\/[\w.-]{1,32})+$/;
 
-/** Returns the path of a request that authenticates, unless it may hold a secret: a dialect might put a name there. */
+/**
+ * Returns the path of a login or refresh for observers. Returns `undefined` if the path may contain a secret or a user name,
+ * because a custom dialect might write one into the path.
+ */
 function shownPath(path: string, secrets: readonly string[]): string | undefined {
   const [shown = ''] = path.split(/[?#]/);
   return PLAIN_PATH.test(shown) && !secrets.some((secret) => shown.includes(secret)) ? shown : undefined;
