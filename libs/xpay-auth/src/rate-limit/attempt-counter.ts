@@ -3,56 +3,60 @@ import type { Count, Store } from '../core/store.js';
 
 /** The maximum number of failures within a time. */
 export interface Limit {
-  /** Failed attempts. */
+  /** Maximum number of failed attempts. */
   readonly attempts: number;
-  /** Ms, from the first failure. At most 2³¹−1. */
+  /** Length of the window in ms, from the first failure. At most 2³¹−1. */
   readonly windowMs: number;
 }
 
-/** One attempt, reserved for one key. Call one of the two methods, once. Neither rejects. */
+/** One reserved attempt of one key. Call exactly one of the two methods, and call it once. The methods never reject. */
 export interface Reservation {
-  /** Gives it back, if its window is still open. */
+  /** Subtracts the attempt if its window is still open. */
   refund(): Promise<void>;
-  /** Keeps it counted, as a failure. */
+  /** Counts the attempt as a failure. */
   failed(): Promise<void>;
 }
 
 export interface AttemptCounterParts {
   readonly clock: Clock;
-  /** The store in which all instances count together. */
+  /** The store in which all instances count together. `undefined` if this process counts alone. */
   readonly store?: Store | undefined;
 }
 
-/** The attempts of one key within a fixed time, as far as this process knows them. */
+/** The attempts of one key in one window that this process knows. */
 interface AttemptWindow {
   /** The store's identifier of the window; `undefined` if only this process counts in it. */
   readonly id: string | undefined;
-  /** When it closes, on the monotonic clock. */
+  /** End of the window on the monotonic clock. */
   readonly until: number;
-  /** Reservations of this process whose result is not known yet. */
+  /** Number of reservations of this process whose result is not known yet. */
   open: number;
-  /** Attempts that are known to have failed. */
+  /** Number of attempts that are known to have failed. */
   failed: number;
 }
 
-/** Keys in this process. Beyond it the least recently used ones are dropped. */
+/** Maximum number of keys in this process. Beyond the maximum, the least recently used keys are evicted. */
 const MOST_KEYS = 50_000;
-/** Refunds and unanswered counts that are kept for an unavailable store. Beyond it counts stay until their window closes. */
+/**
+ * Maximum number of refunds, and of unanswered counts, that wait for an unavailable store. Beyond the maximum, attempts stay
+ * counted in the store until their window ends.
+ */
 const MOST_DEFERRED = 10_000;
 
 /**
- * Limits failures by key, in the store if there is one. While the store is unavailable or full, each instance counts alone, on
- * top of the failures that it knows from the store. The failures of a window that the store has lost stay counted here.
+ * Limits the failures of each key, in the store if there is one. While the store is unavailable or full, each instance counts
+ * alone, and adds its counts to the failures that it has read from the store. If the store loses a window, the failures of the
+ * window stay counted on this instance.
  */
 export class AttemptCounter {
-  /** The key that was used least recently comes first. */
+  /** The windows of each key. The least recently used key comes first. */
   readonly #windows = new Map<string, readonly AttemptWindow[]>();
-  /** Refunds that have not reached the store. */
+  /** Refunds that could not be sent to the store. */
   #deferred: { readonly key: string; readonly window: string }[] = [];
-  /** Counts that the store has not answered, by key. The store may have made them. */
+  /** Number of counts without an answer of the store, by key. The store may have counted these attempts. */
   readonly #unanswered = new Map<string, number>();
 
-  /** @param name that of its option: `perUserAndAddress`, `perAddress` or `perUser` */
+  /** @param name name of the option: `perUserAndAddress`, `perAddress` or `perUser` */
   constructor(
     readonly name: string,
     private readonly limit: Limit,
@@ -60,12 +64,15 @@ export class AttemptCounter {
     private readonly maxKeys = MOST_KEYS,
   ) {}
 
-  /** Keys with attempts in this process. */
+  /** Number of keys with attempts in this process. */
   get size(): number {
     return this.#windows.size;
   }
 
-  /** Returns the ms until failures known to this process no longer use up the limit; 0 while they do not. Calls no store. */
+  /**
+   * Returns the ms until the failures that this process knows no longer use up the limit. Returns 0 if they do not use up the
+   * limit now. Never calls the store.
+   */
   lockedOutMs(key: string): number {
     const windows = this.#windowsOf(key).toSorted((one, other) => one.until - other.until);
     let failed = windows.reduce((sum, window) => sum + window.failed, 0);
@@ -79,13 +86,13 @@ export class AttemptCounter {
   }
 
   /**
-   * Reserves one attempt. Returns `undefined` if the limit is reached: by failures if {@link lockedOutMs} is not 0 then,
-   * otherwise only because reservations are still open.
+   * Reserves one attempt. Returns `undefined` if the limit is reached. In this case, {@link lockedOutMs} is greater than 0 if
+   * failures have used up the limit, and 0 if the limit is reached only because other reservations are still open.
    */
   async reserve(key: string): Promise<Reservation | undefined> {
     if (this.#attemptsOf(key) >= this.limit.attempts) return undefined;
     const counted = await this.#count(key);
-    // Other reservations may have been made while the store did not answer.
+    // The limit is checked again, because other attempts may have been reserved while the store did not answer.
     if (counted === undefined) return this.#attemptsOf(key) >= this.limit.attempts ? undefined : this.reserveAlone(key);
     const window = this.#open(key, counted.remainingMs, counted.window);
     const notInStore = this.#attemptsOf(key, window);
@@ -96,7 +103,7 @@ export class AttemptCounter {
     return undefined;
   }
 
-  /** Reserves one attempt in this process only, whatever the limit. */
+  /** Reserves one attempt in this process only, even if the limit is reached. */
   reserveAlone(key: string): Reservation {
     return this.#reserveIn(key, this.#open(key, this.limit.windowMs));
   }
@@ -116,7 +123,7 @@ export class AttemptCounter {
     };
   }
 
-  /** Returns the window with this identifier. Opens it if this process does not know it. */
+  /** Returns the window with this identifier, and creates the window if this process does not know it. */
   #open(key: string, remainingMs: number, id?: string): AttemptWindow {
     const windows = this.#windowsOf(key);
     const known = windows.find((window) => window.id === id);
@@ -128,7 +135,7 @@ export class AttemptCounter {
     return window;
   }
 
-  /** Ends a reservation in this window. A window without attempts is dropped. */
+  /** Ends a reservation in this window. A window without attempts is deleted. */
   #settle(key: string, window: AttemptWindow, hasFailed: boolean): void {
     window.open--;
     if (hasFailed) window.failed++;
@@ -138,22 +145,22 @@ export class AttemptCounter {
     else this.#windows.set(key, others);
   }
 
-  /** The attempts that this process knows, without those in this window. */
+  /** Returns the number of attempts that this process knows, without the attempts in the window `without`. */
   #attemptsOf(key: string, without?: AttemptWindow): number {
     return this.#windowsOf(key)
       .filter((window) => window !== without)
       .reduce((sum, { open, failed }) => sum + open + failed, 0);
   }
 
-  /** The windows of this key that are not closed. */
+  /** Returns the open windows of this key. */
   #windowsOf(key: string): readonly AttemptWindow[] {
     const now = this.#now();
     return this.#windows.get(key)?.filter(({ until }) => until > now) ?? [];
   }
 
   /**
-   * Counts one attempt in the store. Returns `undefined` without a store or while it is unavailable. Gives back first what an
-   * outage has left counted in the store, so that no outage locks a user out.
+   * Counts one attempt in the store. Returns `undefined` if there is no store or the store is unavailable. First refunds the
+   * attempts that the store still counts because of an outage, so that an outage does not lock out a user.
    */
   async #count(key: string): Promise<Count | undefined> {
     const { store } = this.parts;
@@ -180,11 +187,12 @@ export class AttemptCounter {
   }
 
   /**
-   * Counts a failure once more, because the count of attempts does not show which of them have failed. Returns the failures in
-   * this window; 0 if the store does not count them. The instance whose failure uses up the limit writes that down for the others.
+   * Counts a failure in a second counter of the store, because the counter of attempts does not show how many attempts have
+   * failed. Returns the number of failures in this window, or 0 if the store does not count them. If this failure uses up the
+   * limit, writes an entry from which other instances learn that the limit is used up.
    *
-   * Calls that fail are not repeated. The attempt stays counted, so no guess is gained: other instances only let
-   * callers wait where this one rejects them.
+   * Calls that fail are not repeated. The attempt stays counted in any case, so an attacker gains no guess. Without the entry,
+   * other instances let callers wait and do not reject them.
    */
   async #countFailure(key: string, { id, until }: AttemptWindow): Promise<number> {
     const { store } = this.parts;
@@ -201,13 +209,19 @@ export class AttemptCounter {
     }
   }
 
-  /** Whether failures, on any instance, have used up the limit. A read, because counts of several readers would add up. */
+  /**
+   * Whether failures on any instance have used up the limit. Reads an entry and does not count, because the counts of several
+   * instances would add up.
+   */
   async #isUsedUp(key: string, window: string): Promise<boolean> {
     const lockout = await this.parts.store?.read(this.#lockoutOf(key, window)).catch(() => undefined);
     return lockout !== undefined;
   }
 
-  /** The entry that exists while a limit is used up. Its name has the window, so that it never applies to a later one. */
+  /**
+   * Returns the name of the entry that exists while a limit is used up. The name contains the window, so that the entry never
+   * applies to a later window.
+   */
   #lockoutOf(key: string, window: string) {
     return { kind: 'pause', id: `${this.#idOf(key)} ${window}` } as const;
   }

@@ -4,48 +4,62 @@ import { XPayAuthError } from '../core/errors.js';
 import { AttemptCounter, type Limit, type Reservation } from './attempt-counter.js';
 import { TrustedAddresses, type TrustedAddressesParts, UNKNOWN_ADDRESS, networkOf } from './client-address.js';
 
-/** The option `attempts`: how many failures each counter takes. */
+/** The option `attempts`: the limit of each counter. */
 export interface AttemptLimits {
-  /** For one username from one address. */
+  /** Failed attempts for one username from one address. */
   readonly perUserAndAddress: Limit;
-  /** From one address, for any usernames. */
+  /** Failed attempts from one address for all usernames. */
   readonly perAddress: Limit;
-  /** For one username, from any address. */
+  /** Failed attempts for one username from all addresses. */
   readonly perUser: Limit;
 }
 
-/** One reserved attempt. Call one of the first four methods, once. Until then it makes other callers wait. */
+/**
+ * One reserved attempt. Call exactly one of the first four methods, and call it once. Until then, the reservation may make other
+ * callers wait.
+ */
 export interface ReservedAttempt {
-  /** The credentials were right: gives the attempt back, and trusts the address for this user. */
+  /** Call this method if the upstream accepted the credentials. Refunds the attempt, and makes the address trusted for this user. */
   succeeded(): Promise<void>;
-  /** The credentials were rejected: the attempt stays counted, and is known as a failure. */
+  /** Call this method if the upstream rejected the credentials. Counts the attempt as a failure. */
   failed(): Promise<void>;
-  /** The upstream did not decide, or the same rejection has been counted already. */
+  /** Call this method if the check was undecided, or if the same rejection has been counted already. Refunds the attempt. */
   refund(): Promise<void>;
-  /** The upstream answered 429: the attempt counts as failed for the user name, and is given back to the address. */
+  /**
+   * Call this method if the upstream answered 429. Counts a failure by user and by user and address, and refunds the attempt by
+   * address.
+   */
   refundAddress(): Promise<void>;
-  /** Whether this user was authenticated from this address recently; `false` where that is unknown. */
+  /** Whether the address is trusted for this user. `false` if this cannot be determined. */
   isFromTrustedAddress(): Promise<boolean>;
 }
 
-/** Counts failures by reserving an attempt before the upstream is called: counting afterwards lets parallel guesses through. */
+/**
+ * Counts failed attempts. An attempt is reserved before the upstream is called, because parallel guesses could exceed a limit if
+ * attempts were counted afterwards.
+ */
 export interface Attempts {
-  /** Throws `too_many_attempts` when this process already knows that failures have used up a limit. Calls no store. */
+  /** Throws `too_many_attempts` if this process already knows that failures have used up a limit. Never calls the store. */
   refuseLockedOut(by: Attempted): void;
   /**
-   * Reserves one attempt. Returns `undefined` when the caller must wait: a limit is reached only because reservations are still
-   * open, here or on other instances, or the store has just lost its data, and with it whether the address is trusted.
-   * Throws `too_many_attempts` when failures have used up a limit; `store_unavailable` where only the store could decide.
+   * Reserves one attempt. Returns `undefined` if the caller must wait. There are two reasons to wait: a limit is reached only
+   * because reservations on any instance are still open, or the store has just lost its data, so that it is not known whether the
+   * address is trusted. Throws `too_many_attempts` if failures have used up a limit, and `store_unavailable` if only an
+   * unavailable store could tell whether the address is trusted.
    */
   reserve(by: Attempted): Promise<ReservedAttempt | undefined>;
   /**
-   * Reserves one attempt for credentials without a user name or a secret, in this process only, because they cost no call of
-   * the upstream. Without an address they are not counted, because the number of names would have no limit. Throws `too_many_attempts`.
+   * Reserves one attempt for credentials with an empty user name or secret. The attempt is reserved in this process only, because
+   * such credentials cause no call of the upstream. Without an address, the attempt is not counted, because a caller can present
+   * any number of user names. Throws `too_many_attempts`.
    */
   reserveEmpty(by: Attempted): ReservedAttempt;
-  /** Costs nothing: the renewal of a cached caller. */
+  /** Returns an attempt that is not counted, for the renewal of a cached caller. */
   free(by: Attempted): ReservedAttempt;
-  /** The store has lost its data. Returns a function that writes the trusted addresses again; call it until it resolves. */
+  /**
+   * Call this method when the store has lost its data. Returns a function that writes the trusted addresses to the store again.
+   * If the function rejects, call it again later.
+   */
   storeLostData(): () => Promise<void>;
 }
 
@@ -58,7 +72,7 @@ const uncounted: ReservedAttempt = {
   isFromTrustedAddress: () => Promise.resolve(false),
 };
 
-/** Counts nothing: `attempts: false`. */
+/** For `attempts: false`: counts nothing. */
 export const unlimitedAttempts: Attempts = {
   refuseLockedOut: () => undefined,
   reserve: () => Promise.resolve(uncounted),
@@ -69,27 +83,31 @@ export const unlimitedAttempts: Attempts = {
 
 export interface CountedAttemptsParts extends TrustedAddressesParts {
   readonly limits: AttemptLimits;
-  /** Digests the keys of the counters; the same on all instances that count together. */
+  /** Computes the keys of the counters. It must be equal on all instances that count together. */
   readonly digest: { of(text: string): string };
   readonly audit: AuditSink;
 }
 
-/** What a caller is counted by. */
+/** The counters of one caller. */
 interface Subject {
   readonly by: Attempted;
-  /** The counters with their keys; the one of the user comes last. The others exist only where the address is counted. */
+  /**
+   * The counters with their keys. The counter by user is the last one. If attempts are not counted by address, it is the only
+   * one.
+   */
   readonly counters: readonly (readonly [AttemptCounter, string])[];
   /**
-   * The pair of user and address that a success makes trusted. It has the exact username, because an account of a similar
-   * spelling is another one. The unknown address is never trusted: anyone who resets a connection has it.
+   * Key of the pair of user and address that a success makes trusted. The key contains the exact username, because a similar
+   * spelling may belong to another account. `undefined` for the address `unknown`, which is never trusted, because anyone who
+   * resets a connection has this address.
    */
   readonly origin: string | undefined;
 }
 
 /**
- * Three counters (OWASP ASVS 5.0 6.3.1, NIST SP 800-63B-4 §3.2.2): by address, by user and address, by user. When only the
- * user's own budget is spent, an address from which that user was authenticated lately may still try, so that an attacker
- * cannot lock the owner out.
+ * Three counters (OWASP ASVS 5.0 6.3.1, NIST SP 800-63B-4 §3.2.2): by address, by user and address, and by user. If only the
+ * limit by user is used up, callers from addresses that are trusted for the user may still try, so that an attacker cannot lock
+ * out the user.
  */
 export class CountedAttempts implements Attempts {
   readonly #perAddress: AttemptCounter;
@@ -111,14 +129,15 @@ export class CountedAttempts implements Attempts {
 
   async reserve(by: Attempted): Promise<ReservedAttempt | undefined> {
     const subject = this.#subjectOf(by);
-    // Before anything is counted: a caller who is known to be locked out costs no count.
+    // Lockouts that this process knows are checked first, so that a caller who is locked out causes no count.
     for (const [counter, key] of subject.counters) {
       if (counter.lockedOutMs(key) > 0 && !(await this.#mayPass(subject, counter, key))) return undefined;
     }
     const reserved: Reservation[] = [];
     const attempt = this.#attempt(subject, reserved);
     try {
-      // The address first: one that is locked out touches no other counter, neither a user's budget nor the room for keys.
+      // The counter by address comes first, so that attempts from an address that is locked out neither use up the limit of a
+      // user nor evict keys of the other counters.
       for (const [counter, key] of subject.counters) {
         const one = await counter.reserve(key);
         if (one !== undefined) reserved.push(one);
@@ -150,7 +169,7 @@ export class CountedAttempts implements Attempts {
     return this.#trusted.storeLostData();
   }
 
-  /** @param reserved reservations to settle; the one of the address comes first, if there is an address */
+  /** @param reserved the reservations to settle. If there is an address, the reservation by address is the first one */
   #attempt({ by, origin }: Subject, reserved: readonly Reservation[]): ReservedAttempt {
     const settle = async (how: (one: Reservation, at: number) => Promise<void>): Promise<void> => {
       await Promise.all(reserved.map(how));
@@ -168,7 +187,10 @@ export class CountedAttempts implements Attempts {
     };
   }
 
-  /** Decides by what this process knows. When only the store knows whether the address is trusted, it is not refused here. */
+  /**
+   * Throws if this process knows that the caller is locked out. If only the store knows whether the address is trusted, does not
+   * throw.
+   */
   #refuseLockedOut({ by, counters, origin }: Subject): void {
     for (const [counter, key] of counters) {
       const waitMs = counter.lockedOutMs(key);
@@ -177,7 +199,10 @@ export class CountedAttempts implements Attempts {
     }
   }
 
-  /** Whether a caller may go on although this limit is reached; otherwise it waits. Throws when failures have used up the limit. */
+  /**
+   * Returns whether a caller may continue although this limit is reached. If not, the caller must wait. Throws if failures have
+   * used up the limit.
+   */
   async #mayPass({ by, origin }: Subject, counter: AttemptCounter, key: string): Promise<boolean> {
     const isTrusted = counter === this.#perUser ? await this.#trusted.has(origin) : false;
     const waitMs = counter.lockedOutMs(key);
@@ -211,8 +236,9 @@ export class CountedAttempts implements Attempts {
 }
 
 /**
- * Letters that some collations and directories equate with others, although Unicode does not decompose them: those with a
- * stroke, hook or tail, ligatures, eth, thorn, eng, kra, the final sigma, and the ideographic full stop. In lower case.
+ * Letters that some collations and directories treat as equal to other letters, although Unicode does not decompose them: letters
+ * with a stroke, hook or tail, ligatures, eth, thorn, eng, kra, the final sigma, and the ideographic full stop. All are in lower
+ * case.
  */
 const EQUATED: ReadonlyMap<string, string> = new Map(
   (
@@ -229,17 +255,17 @@ const NOT_ASCII = /[^\0-\x7f]/gu;
 const OUTER = /^\s+|[\s.]+$/gu;
 
 /**
- * Returns the username without the differences that an upstream may ignore: those of compatibility forms (NFKD) and case,
- * accents, invisible characters, the letters of {@link EQUATED}, outer spaces and dots at the end. docs/security.md lists them.
- * For keys of counters and cooldowns only. The upstream receives the username unchanged.
+ * Returns the username without differences that an upstream may ignore: compatibility forms (NFKD), case, accents, invisible
+ * characters, the letters of {@link EQUATED}, outer spaces and dots at the end. docs/security.md lists these differences. Use the
+ * result only for keys of counters and cooldowns. The upstream receives the username unchanged.
  */
 export function foldedUsername(username: string): string {
   const letters = folded(folded(username));
-  // A name of dots or of invisible characters only stays apart from all others.
+  // A username that consists only of dots or invisible characters is not folded, so that it is not equal to any other.
   return letters.replace(OUTER, '') || letters.trim() || username;
 }
 
-/** Upper case first: it has the full mappings, such as `ß` to `SS`. */
+/** Converts to upper case before lower case, because only `toUpperCase` has the full mappings, such as `ß` to `SS`. */
 function folded(text: string): string {
   return text
     .normalize('NFKD')

@@ -5,26 +5,26 @@ import { XPayAuthError } from '../core/errors.js';
 import type { IncomingRequest } from '../core/incoming-request.js';
 import type { Store } from '../core/store.js';
 
-/** The address of a connection whose peer the system cannot name (the `unknown` of RFC 7239 §6.2). */
+/** The address of a connection if the operating system does not report the peer (the `unknown` of RFC 7239 §6.2). */
 export const UNKNOWN_ADDRESS = 'unknown';
 
 /**
- * The address to count failed attempts by. A connection whose peer cannot be named has the address `unknown`, so that it is
- * counted; `undefined` means that attempts are not counted by address.
+ * The address by which failed attempts are counted. A connection whose peer is not known has the address `unknown`, so that its
+ * attempts are counted too. `undefined` means that attempts are not counted by address.
  */
 export interface ClientAddress {
   readonly address: string | undefined;
-  /** A proxy that the app does not trust hides the client's address. */
+  /** Whether a proxy that the app does not trust hides the client's address. */
   readonly untrustedProxy: boolean;
 }
 
-/** Private peers that are kept at once; the least recently seen make room. */
+/** Maximum number of private peers that are kept. Beyond the maximum, the least recently seen peers are evicted. */
 const MOST_PEERS = 1_000;
 
 /**
- * Finds the addresses of clients, for counting attempts. A private peer that forwards every request is a proxy that the app
- * does not trust, so its address is not the client's. A peer that ever sent a request of its own is a client, and stays
- * countable: the header does not switch the counting off.
+ * Finds the addresses of clients, for counting attempts. If a private peer sends a forwarding header with every request, the peer
+ * is treated as a proxy that the app does not trust, and its address is not used. If a peer has ever sent a request without the
+ * header, the peer is treated as a client from then on. Such a peer cannot disable the counting by sending the header later.
  */
 export class ClientAddresses {
   readonly #clients = new LRUCache<string, true>({ max: MOST_PEERS });
@@ -40,14 +40,14 @@ export class ClientAddresses {
   }
 }
 
-/** Returns the address by this request alone. */
+/** Returns the address, determined from this request only. */
 export function addressOf(request: IncomingRequest): ClientAddress {
-  // A message without a connection: the peer is a broker, or a service that passes on the messages of many users.
+  // A message without a connection comes from a broker, or from a service that forwards the messages of many users.
   if (request.rpc !== undefined && request.socket === undefined) return { address: undefined, untrustedProxy: false };
   const peer = request.socket?.remoteAddress;
   const address = request.ip ?? peer;
-  // Anyone may send the header, but only a proxy of the app's own network sends it from a private address or a Unix socket.
-  // A trusted one may have a client at its own address.
+  // Anyone can send the header, but only a proxy in the app's network sends it from a private address or a Unix socket. A trusted
+  // proxy is excluded, because a client may have the same address as the proxy.
   const untrustedProxy =
     isForwarded(request) && address === peer && isFromOwnNetwork(request) && !isByTrustedProxy(request);
   return { address: untrustedProxy ? undefined : (address ?? UNKNOWN_ADDRESS), untrustedProxy };
@@ -58,7 +58,10 @@ function isForwarded({ headers }: IncomingRequest): boolean {
   return headers['x-forwarded-for'] !== undefined || headers.forwarded !== undefined;
 }
 
-/** A TCP connection that was reset has no peer either, but it is destroyed, or still has its local address. */
+/**
+ * Whether the request comes from the app's network. A Unix socket has no peer address. A TCP connection that was reset has none
+ * either, but is destroyed or still has a local address.
+ */
 function isFromOwnNetwork({ socket }: IncomingRequest): boolean {
   if (socket?.remoteAddress !== undefined) return isPrivate(socket.remoteAddress);
   return socket !== undefined && socket.localAddress === undefined && socket.destroyed !== true;
@@ -69,7 +72,10 @@ function isByTrustedProxy({ ips = [], raw }: IncomingRequest): boolean {
   return ips.length > (raw === undefined ? 0 : 1);
 }
 
-/** Loopback, private (RFC 1918, RFC 4193), link-local (RFC 3927, RFC 4291), and shared by carriers and clouds (RFC 6598). */
+/**
+ * Networks for loopback, private use (RFC 1918, RFC 4193), link-local use (RFC 3927, RFC 4291), and shared address space of
+ * carriers and clouds (RFC 6598).
+ */
 const PRIVATE = new BlockList();
 for (const [network, prefix] of [
   ['127.0.0.0', 8],
@@ -85,7 +91,10 @@ for (const [network, prefix] of [
   PRIVATE.addSubnet(network, prefix, isIP(network) === 4 ? 'ipv4' : 'ipv6');
 }
 
-/** An IPv4 address mapped into IPv6 is judged as itself (RFC 4291 §2.5.5.2), and a zone id is left out (RFC 4007 §11). */
+/**
+ * Whether an address is private. An IPv4 address that is mapped into IPv6 counts as the IPv4 address (RFC 4291 §2.5.5.2), and a
+ * zone id is ignored (RFC 4007 §11).
+ */
 function isPrivate(address: string): boolean {
   const [bare = ''] = address.split('%');
   return isIP(bare) !== 0 && PRIVATE.check(bare, isIP(bare) === 4 ? 'ipv4' : 'ipv6');
@@ -95,8 +104,9 @@ const WITH_PORT = /^(?:\[(?<v6>[^\]]+)\]|(?<v4>\d{1,3}(?:\.\d{1,3}){3}))(?::\d+)
 const MAPPED = /^::ffff:(?:(?<dotted>\d{1,3}(?:\.\d{1,3}){3})|(?<high>[\da-f]{1,4}):(?<low>[\da-f]{1,4}))$/;
 
 /**
- * Returns the network that an address is counted by: the address itself for IPv4, its /64 for IPv6, because a subscriber has at
- * least that many addresses (RFC 6177). A port is left out: some proxies add one, and it differs with every connection.
+ * Returns the network by which an address is counted. This is the address itself for IPv4, and the /64 network for IPv6, because
+ * a subscriber has at least a whole /64 network (RFC 6177). A port is removed, because some proxies add the port, which differs
+ * for every connection.
  */
 export function networkOf(address: string): string {
   const { v6, v4 } = WITH_PORT.exec(address)?.groups ?? {};
@@ -120,32 +130,50 @@ function prefixOf(address: string): string {
   return `${groups.map((group) => Number.parseInt(group, 16).toString(16)).join(':')}::/64`;
 }
 
-/** Pairs of user and address that are trusted at once; the least recent make room. */
+/**
+ * Maximum number of trusted pairs of user and address in this process. Beyond the maximum, the least recently used pairs are
+ * evicted.
+ */
 const MOST_TRUSTED = 50_000;
-/** Ms for which a success makes an address trusted for the user who was authenticated from it: 30 days. */
+/** Ms for which an address is trusted for a user after the user was authenticated from the address: 30 days. */
 const TRUSTED_MS = 30 * 86_400_000;
-/** Ms after which a further success is written to the store again: a day, well before the entry there expires. */
+/**
+ * Ms after which a further success is written to the store again. One day is much shorter than the lifetime of the entry in the
+ * store.
+ */
 const REPUBLISH_AFTER_MS = 86_400_000;
-/** Ms for which a caller waits after the store has lost its data. Connected instances write trusted addresses again within less. */
+/**
+ * Ms for which a caller waits after the store has lost its data. Connected instances write their trusted addresses again in less
+ * time.
+ */
 const WAIT_AFTER_LOSS_MS = 500;
-/** Ms after the loss during which a missing address may still be trusted, because other instances may have to reconnect first. */
+/**
+ * Ms after a loss of data during which an address that is missing in the store may still be trusted, because other instances may
+ * have to reconnect before they write it.
+ */
 const UNKNOWN_AFTER_LOSS_MS = 3_000;
-/** Trusted addresses that are written again at the same time. With more of them, calls of the store could time out. */
+/**
+ * Maximum number of trusted addresses that are written at the same time. With more simultaneous calls, calls of the store could
+ * time out.
+ */
 const MOST_AT_ONCE = 16;
 
 export interface TrustedAddressesParts {
   readonly clock: Clock;
   readonly store?: Store | undefined;
-  /** Checks whether the store has lost its data. If it has, {@link TrustedAddresses.storeLostData} is called first. */
+  /** Checks whether the store has lost its data. If so, calls {@link TrustedAddresses.storeLostData} before it resolves. */
   readonly checkStore?: (() => Promise<void>) | undefined;
 }
 
-/** Addresses from which a user was authenticated lately. Shared through the store, if there is one, in the background. */
+/**
+ * The trusted addresses of each user, from which the user was authenticated within the last 30 days. If there is a store, they
+ * are shared through the store in the background.
+ */
 export class TrustedAddresses {
-  /** When a user was last authenticated from an address, on the monotonic clock. */
+  /** Time of the last success of each pair of user and address on this instance, on the monotonic clock. */
   readonly #here = new LRUCache<string, number>({ max: MOST_TRUSTED });
   readonly #published = new LRUCache<string, number>({ max: MOST_TRUSTED });
-  /** When the store was last found to have lost its data, on the monotonic clock. */
+  /** Time when the last loss of data was detected, on the monotonic clock. */
   #lostAt = -Infinity;
 
   constructor(private readonly parts: TrustedAddressesParts) {}
@@ -158,7 +186,10 @@ export class TrustedAddresses {
     }
   }
 
-  /** The store has lost its data. Returns a function that writes the trusted addresses again; call it until it resolves. */
+  /**
+   * Call this method when the store has lost its data. Returns a function that writes the trusted addresses to the store again.
+   * If the function rejects, call it again later.
+   */
   storeLostData(): () => Promise<void> {
     this.#published.clear();
     this.#lostAt = this.#now();
@@ -170,7 +201,7 @@ export class TrustedAddresses {
     };
   }
 
-  /** Returns `undefined` when only the store could tell. Calls no store. */
+  /** Returns whether an address is trusted, or `undefined` if only the store knows. Never calls the store. */
   known(key: string | undefined): boolean | undefined {
     const trustedAt = key === undefined ? undefined : this.#here.get(key);
     if (trustedAt !== undefined) return this.#now() - trustedAt < TRUSTED_MS;
@@ -178,9 +209,9 @@ export class TrustedAddresses {
   }
 
   /**
-   * Returns `undefined` when the caller has to wait: the store has just lost its data, and another instance may be about to write
-   * this address again. Throws `store_unavailable` if the address is still missing after that wait, and if only an unavailable
-   * store could tell.
+   * Returns whether an address is trusted. Returns `undefined` if the caller has to wait, because the store has just lost its
+   * data and another instance may write this address again. Throws `store_unavailable` if the address is still missing after the
+   * wait, or if only an unavailable store knows.
    */
   async has(key: string | undefined): Promise<boolean | undefined> {
     const known = this.known(key);
@@ -202,7 +233,7 @@ export class TrustedAddresses {
     if (this.parts.store === undefined || lifeMs <= 0) return;
     this.#published.set(key, now);
     try {
-      // Generations of one pair only have to grow from day to day.
+      // The generations of one pair only have to increase from day to day.
       const generation = Math.floor(this.parts.clock.now());
       await this.parts.store.write({ kind: 'welcome', id: key }, { value: '', generation, lifeMs });
     } catch (failure) {
