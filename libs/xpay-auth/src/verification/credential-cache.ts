@@ -18,60 +18,64 @@ import type { Revocations } from './upstream-check.js';
 /** A caller whose credentials the upstream accepted. Instants are on the monotonic clock. */
 export interface CachedCaller {
   readonly principal: Principal;
-  /** When the upstream was called. */
+  /** Time of the call of the upstream. */
   readonly checkedAt: number;
-  /** By how many ms the wall clock was ahead of the monotonic one at that moment. */
+  /** Ms by which the wall clock was ahead of the monotonic clock at the call of the upstream. */
   readonly wallAheadMs: number;
-  /** When the grant of the upstream expires. */
+  /** Expiry of the upstream's grant. */
   readonly endsAt: number;
-  /** When the next background renewal may begin. */
+  /** Time from which the next renewal in the background may begin. */
   renewFrom: number;
 }
 
-/** An answer of the upstream: when the upstream was called, and when its grant expires. */
+/** The times of an answer of the upstream: the call, and the expiry of the grant. */
 type Answer = Pick<CachedCaller, 'checkedAt' | 'endsAt'>;
 
 export interface CredentialCacheParts {
   readonly clock: Clock;
   readonly policy: {
-    /** Ms for which an accepted caller is authenticated without another call of the upstream. */
+    /** Period in ms during which an accepted caller is authenticated without another call of the upstream. */
     readonly periodMs: number;
-    /** Ms beyond the period for which a caller is authenticated during an outage of the upstream; 0: none. */
+    /** Ms that are added to the period while the upstream fails. 0 for none. */
     readonly staleIfErrorMs: number;
     /** Maximum number of cached credentials. */
     readonly maxEntries: number;
   };
   readonly revocations: Revocations;
   readonly audit: AuditSink;
-  /** Where verified credentials are shared with other instances. */
+  /** Shares verified credentials with other instances. `undefined` if they are not shared. */
   readonly shared?: SharedCredentials | undefined;
   readonly instrumentation: Instrumentation;
-  /** Whether there is a place for a renewal now. An urgent renewal may also wait for one. */
+  /** Whether a renewal may begin now, because a place is free. An urgent renewal may also begin if it has to wait for a place. */
   readonly hasRoomForRenewal: (isUrgent: boolean) => boolean;
   readonly next: Authenticator;
 }
 
-/** Renewal begins when this share of the period is over … */
+/** Share of the period after which the renewal begins. */
 const RENEW_AFTER = 0.75;
-/** … and is repeated, while it fails, after half of the time left, at least after this share of the period. */
+/** A failed renewal is repeated after half of the remaining time, but no sooner than after this share of the period. */
 const SHORTEST_BACKOFF = 1 / 16;
 /**
- * The monotonic clock may stand still while a machine sleeps. If the wall clock gained more than this since the call, the
- * answer is older than it seems.
+ * Ms that the wall clock may gain on the monotonic clock. The monotonic clock may stand still while the machine sleeps. After a
+ * greater gain, the answer of the upstream is older than the monotonic clock shows, and is no longer used.
  */
 const MOST_WALL_GAIN_MS = 2_000;
-/** Ms before the end of its period from which the renewal of a caller comes before callers who are not cached. */
+/**
+ * A renewal is urgent if the period of the caller ends within this many ms. An urgent renewal comes before callers who are not
+ * cached.
+ */
 const URGENT_MS = 2_000;
 
 /**
- * First link: returns the caller of credentials that the upstream accepted within the period, renews them in the background, and
- * with `staleIfErrorMs` uses them longer during an outage. Every answer of the upstream passes through here, also for a login: a
- * rejection drops the entry of these credentials, an acceptance drops the user's entry under another secret.
+ * First link: returns the caller of credentials that the upstream accepted within the period. Renews the credentials in the
+ * background, and with `staleIfErrorMs` uses them longer during an outage. Every answer of the upstream passes through this link,
+ * including answers to logins. A rejection deletes the entry of the credentials. An acceptance deletes the entry of the same user
+ * with another secret.
  */
 export class CredentialCache implements Authenticator {
-  /** By the digest of the credentials. Beyond the limit the least recently seen caller is dropped. */
+  /** The cached callers, by the digest of their credentials. Beyond `maxEntries`, the least recently used caller is evicted. */
   readonly #callers: LRUCache<string, CachedCaller>;
-  /** The only key of each user in `#callers`. */
+  /** The key of each user in `#callers`. Each user has at most one key. */
   readonly #keyOfUser = new Map<string, string>();
   /** Number of callers that {@link recall} has returned. */
   hits = 0;
@@ -85,7 +89,7 @@ export class CredentialCache implements Authenticator {
     });
   }
 
-  /** Returns a caller whose period is not over; `now` is on the monotonic clock. */
+  /** Returns a caller whose period has not ended. `now` is on the monotonic clock. */
   recall(key: string, now: number): CachedCaller | undefined {
     const caller = this.#callers.get(key);
     if (caller === undefined || !this.#isWithin(this.parts.policy.periodMs, caller, now)) return undefined;
@@ -93,7 +97,7 @@ export class CredentialCache implements Authenticator {
     return caller;
   }
 
-  /** Like {@link recall}, and starts the renewal if it is due. */
+  /** Like {@link recall}, but also starts a renewal that is due. */
   authenticated(presented: PresentedCredentials): Principal | undefined {
     const now = this.parts.clock.monotonic();
     const caller = this.recall(presented.key, now);
@@ -101,16 +105,17 @@ export class CredentialCache implements Authenticator {
     return caller?.principal;
   }
 
-  /** Checks a cached caller again in the background; only a rejection ends the entry early. */
+  /** Checks a cached caller again in the background. Only a rejection ends the entry before its period ends. */
   renew(caller: CachedCaller, presented: PresentedCredentials): void {
-    // If there is no room, the next request of this caller tries again. A flood therefore cannot postpone the renewal.
+    // If no place is free, the next request of this caller tries again. A flood of other callers therefore cannot delay the
+    // renewal by a backoff.
     const isUrgent = this.#remainingMs(caller) <= URGENT_MS;
     if (!this.parts.hasRoomForRenewal(isUrgent)) return;
     this.#postponeRenewal(caller);
     void this.#checkAndCache({ ...presented, isRenewal: true }).catch(() => undefined);
   }
 
-  /** Authenticates a caller who is not cached: from the store, by the upstream, or from a stale entry. */
+  /** Authenticates a caller who is not cached: from the store, by a call of the upstream, or from a stale entry. */
   async verify(presented: PresentedCredentials): Promise<Principal> {
     const now = this.parts.clock.monotonic();
     const { shared } = this.parts;
@@ -129,7 +134,7 @@ export class CredentialCache implements Authenticator {
     }
   }
 
-  /** Calls the next link, and once more if the user was revoked meanwhile. Caches nothing. */
+  /** Calls the next link. If the user was revoked during the call, calls it once more. Caches no result. */
   async authenticate(presented: PresentedCredentials): Promise<Verified> {
     const first = await this.#check(presented);
     if (!this.#isRevoked(first)) return first;
@@ -180,7 +185,7 @@ export class CredentialCache implements Authenticator {
     }
   }
 
-  /** Returns a caller that another instance has verified within the period, and caches it here. */
+  /** Returns a caller that another instance has verified within the period, and caches the caller on this instance. */
   async #recallShared(presented: PresentedCredentials, shared: SharedCredentials): Promise<Principal | undefined> {
     const { revocations, clock, policy } = this.parts;
     const mark = revocations.position();
@@ -198,18 +203,18 @@ export class CredentialCache implements Authenticator {
     const { username } = principal;
     const renewFrom = checkedAt + this.#lengthOf(answer) * RENEW_AFTER;
     if (this.#keyOfUser.get(username) !== key) this.forgetUser(username);
-    // Not a spread, which would take 250 bytes more with Node 20.
+    // Without a spread, because the object would take 250 bytes more with Node 20.
     this.#callers.set(key, { principal, checkedAt, wallAheadMs, endsAt, renewFrom });
     this.#keyOfUser.set(username, key);
   }
 
-  /** Sets when the next renewal may begin, after one that has begun or failed now. */
+  /** Sets the time from which the next renewal may begin, after a renewal that has begun or failed now. */
   #postponeRenewal(caller: CachedCaller): void {
     const waitMs = Math.max(this.#remainingMs(caller) / 2, this.#lengthOf(caller) * SHORTEST_BACKOFF);
     caller.renewFrom = this.parts.clock.monotonic() + waitMs;
   }
 
-  /** Returns the ms from the call for which its answer holds: the period, unless the grant expires before. */
+  /** Returns the ms from the call during which the answer is used: the period, or less if the grant expires before. */
   #lengthOf({ checkedAt, endsAt }: Answer): number {
     return Math.min(this.parts.policy.periodMs, endsAt - checkedAt);
   }
@@ -228,7 +233,7 @@ export class CredentialCache implements Authenticator {
     return principal;
   }
 
-  /** Returns a caller past the period who may still be authenticated during an outage. */
+  /** Returns a caller whose period has ended, if the caller may still be authenticated during an outage. */
   #stale(key: string): CachedCaller | undefined {
     const caller = this.#callers.get(key);
     const { periodMs, staleIfErrorMs } = this.parts.policy;
@@ -240,7 +245,7 @@ export class CredentialCache implements Authenticator {
     return this.parts.revocations.revokedSince(mark, principal.username);
   }
 
-  /** Whether the cache has an answer for this user from a later call of the upstream. The later answer counts. */
+  /** Whether the cache has an answer for this user from a later call of the upstream. In this case, the later answer is used. */
   #isOvertaken({ askedAt, principal }: Verified): boolean {
     const key = this.#keyOfUser.get(principal.username);
     const cached = key === undefined ? undefined : this.#callers.peek(key);

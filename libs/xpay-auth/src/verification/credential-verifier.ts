@@ -23,7 +23,7 @@ import { UpstreamCheck, type UpstreamCheckParts, type VerificationFailure } from
 interface NegativeCacheParts {
   readonly clock: Clock;
   readonly policy: {
-    /** Ms for which rejected credentials are rejected without a call of the upstream. */
+    /** Ms after a rejection during which the same credentials are rejected without a call of the upstream. */
     readonly refusedPeriodMs: number;
   };
   readonly audit: AuditSink;
@@ -39,13 +39,14 @@ export type CredentialVerifierParts = Omit<
   readonly digest: KeyedDigest;
   readonly audit: AuditSink;
   readonly instrumentation: Instrumentation;
-  /** Receives each failure of the upstream, which neither accepted nor rejected a caller. */
+  /** Called with each failure of the upstream. After a failure, the caller is neither accepted nor rejected. */
   readonly onFailure?: ((failure: XPayAuthError) => void) | undefined;
 };
 
 /**
- * Authenticates callers through a chain of links: credential cache → negative cache and single flight → fair queue →
- * upstream check under the limits on attempts. Builds the chain, refuses malformed credentials, and computes their keys once.
+ * Authenticates callers through a chain of links: credential cache → negative cache and single flight → fair queue → upstream
+ * check under the limits on attempts. Builds the chain, rejects malformed credentials, and computes the keys of the credentials
+ * once.
  */
 export class CredentialVerifier {
   readonly #cache: CredentialCache;
@@ -68,7 +69,7 @@ export class CredentialVerifier {
     });
   }
 
-  /** The last failure of the upstream check; `undefined` when the upstream accepted or rejected since. */
+  /** The last failure of a check. `undefined` if the upstream has accepted or rejected credentials since. */
   get failure(): VerificationFailure | undefined {
     return this.#upstream.failure;
   }
@@ -78,12 +79,12 @@ export class CredentialVerifier {
     return this.#queue.waiting;
   }
 
-  /** How often a cached caller was authenticated without a call of the upstream. */
+  /** Number of times that a cached caller was authenticated without a call of the upstream. */
   get hits(): number {
     return this.#cache.hits;
   }
 
-  /** Returns a cached caller, by the digest of the header. Call {@link renew} from `renewFrom` on. */
+  /** Returns a cached caller. `key` is the digest of the header. Call {@link renew} if `renewFrom` of the caller has passed. */
   recall(key: string, now: number): CachedCaller | undefined {
     return this.#cache.recall(key, now);
   }
@@ -93,7 +94,7 @@ export class CredentialVerifier {
     this.#cache.renew(caller, this.#present(received, 'verification'));
   }
 
-  /** Returns the principal of these credentials, from the cache or from the upstream. Looks up `header` no second time. */
+  /** Returns the principal of these credentials, from the cache or from the upstream. Does not look up the digest of `header`. */
   async verify(received: ReceivedCredentials): Promise<Principal> {
     const operation = { type: 'verify', scheme: received.scheme } as const;
     let presented: PresentedCredentials;
@@ -102,18 +103,18 @@ export class CredentialVerifier {
     } catch (unusable) {
       return this.parts.instrumentation.observe(operation, () => Promise.reject(unusable as XPayAuthError));
     }
-    // The caller of this method has looked up the header already.
+    // The code that calls this method has already looked up the digest of the header.
     const isLookedUp = presented.key === received.header?.digest;
     const cached = isLookedUp ? undefined : this.#cache.authenticated(presented);
     return cached ?? this.parts.instrumentation.observe(operation, () => this.#cache.verify(presented));
   }
 
-  /** Returns the principal and the grant of the upstream, for a login: never from the cache. */
+  /** Returns the principal and the grant of the upstream for a login. Never uses the cache. */
   async login(received: ReceivedCredentials): Promise<Verified> {
     return this.#cache.authenticate(this.#present(received, 'login'));
   }
 
-  /** Drops the cached credentials of this user, by the upstream's name for them. */
+  /** Deletes the cached credentials of a user. `username` is the name that the upstream reported. */
   forgetUser(username: string): void {
     this.#cache.forgetUser(username);
   }
@@ -122,21 +123,24 @@ export class CredentialVerifier {
     this.#cache.forgetAll();
   }
 
-  /** Ends every check under way, and refuses those that wait. */
+  /** Ends all checks in progress and all checks that wait. */
   stop(): void {
     this.#queue.stop();
     this.#upstream.stop();
   }
 
-  /** Throws `invalid_request` for credentials that no upstream would be called with. */
+  /**
+   * Returns the credentials with their keys. Throws `invalid_request` for malformed credentials, which are never sent to an
+   * upstream.
+   */
   #present(received: ReceivedCredentials, purpose: Purpose): PresentedCredentials {
     const { scheme, credentials, address, header, onDisconnect } = received;
     const flaw = flawOf(credentials);
     if (flaw !== undefined && flaw !== 'empty') {
       const reason = `unusable credentials: ${flaw}`;
-      // Without the username, which may be a secret in the wrong field.
+      // The event has no username, because the username may be a secret in the wrong field.
       this.parts.audit({ type: 'refused', scheme, address, username: undefined, reason, reference: undefined });
-      throw new XPayAuthError('invalid_request', `The request holds ${reason}`);
+      throw new XPayAuthError('invalid_request', `The request contains ${reason}`);
     }
     const text = callerText(credentials);
     const key = header?.text === text ? header.digest : this.parts.digest.of(text);
@@ -145,7 +149,7 @@ export class CredentialVerifier {
       credentials,
       purpose,
       key,
-      // Unambiguous: the digest at its end has a fixed length.
+      // The key is unambiguous, because the digest at its end has a fixed length.
       checkKey: `${scheme.toLowerCase()}_${purpose} ${key}`,
       isEmpty: flaw === 'empty',
       isRenewal: false,
@@ -154,18 +158,24 @@ export class CredentialVerifier {
   }
 }
 
-/** Rejected credentials that are kept at once. Beyond it the least recent ones are dropped, and checked again. */
+/**
+ * Maximum number of rejected credentials that are kept. Beyond the maximum, the least recently used ones are evicted, and are
+ * checked again when they are presented.
+ */
 const MOST_REJECTED = 1_000;
 
 /**
- * Second link: rejects credentials that were rejected recently, and joins a check of the same credentials that is under way. It
- * is separate from the credential cache, so that wrong credentials evict no right ones.
+ * Second link: rejects credentials that were rejected recently, and joins the check of the same credentials that is in progress.
+ * It is separate from the credential cache, so that rejected credentials cannot evict accepted ones.
  */
 class NegativeCache implements Authenticator {
-  /** On the monotonic clock, by {@link PresentedCredentials.checkKey}. */
+  /** Time of the last rejection on the monotonic clock, by {@link PresentedCredentials.checkKey}. */
   readonly #rejectedAt = new LRUCache<string, number>({ max: MOST_REJECTED });
   readonly #flights: SingleFlight<Verified>;
-  /** The network of the caller whose address is refused, by the failure that all callers of its flight receive. */
+  /**
+   * The network of the caller whose attempt was refused because of its address. The key is the failure, which all callers of the
+   * same check receive.
+   */
   readonly #refusedNetworks = new WeakMap<Error, string>();
 
   constructor(private readonly parts: NegativeCacheParts) {
@@ -180,7 +190,7 @@ class NegativeCache implements Authenticator {
     if (clock.monotonic() - rejectedAt < policy.refusedPeriodMs) {
       throw rejection(audit, presented, 'rejected a moment ago');
     }
-    // A renewal goes on without its client.
+    // A renewal continues after its client has disconnected.
     const onLeave = presented.isRenewal ? undefined : presented.onDisconnect;
     const join = (key: string): Promise<Verified> =>
       this.#flights.run(key, (callers) => this.#check({ ...presented, callers }), onLeave);
@@ -190,12 +200,12 @@ class NegativeCache implements Authenticator {
       const refused = this.#refusedNetworks.get(failure as Error);
       const network = networkKeyOf(by);
       if (refused === undefined || refused === network) throw failure;
-      // The caller who began the check has another address, and the failure does not apply to this one.
+      // The caller who began the check has another address, so the failure does not apply to this caller.
       return join(`${checkKey} ${network}`);
     }
   }
 
-  /** Records a rejection before the flight ends, so that every caller finds one of them. */
+  /** Records a rejection before the check ends, so that a later caller finds either the check in progress or the rejection. */
   async #check(presented: PresentedCredentials): Promise<Verified> {
     try {
       return await this.parts.next.authenticate(presented);
@@ -207,7 +217,10 @@ class NegativeCache implements Authenticator {
   }
 }
 
-/** Whether the attempt was refused because of the address, which is locked out or which only the store knows. */
+/**
+ * Whether the attempt was refused because of its address: the address is locked out, or only an unavailable store knows whether
+ * it is trusted.
+ */
 function isOfAddress(failure: unknown): failure is XPayAuthError {
   return failure instanceof XPayAuthError && ['too_many_attempts', 'store_unavailable'].includes(failure.code);
 }

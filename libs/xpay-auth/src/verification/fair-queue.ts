@@ -15,27 +15,33 @@ import {
 
 export interface FairQueueParts extends PlacesParts {
   readonly policy: PlacesParts['policy'] & {
-    /** Ms that a caller waits. */
+    /** Maximum wait of a caller in ms. */
     readonly queueTimeoutMs: number;
-    /** Checks of one network that the upstream may leave undecided within a minute. @default no limit */
+    /** Maximum number of undecided checks of one network within a minute. @default no limit */
     readonly maxUndecided?: number | undefined;
   };
   readonly audit: AuditSink;
   readonly next: Authenticator;
 }
 
-/** A check of the upstream that takes longer is slow, in ms. */
+/** Ms after which a check counts as slow. */
 const SLOW_MS = 500;
-/** How many times `queueTimeoutMs` a caller waits whose line moves fast enough to serve it by then. */
+/**
+ * Factor by which `queueTimeoutMs` is extended for a caller whose line moves fast enough to serve the caller within the extended
+ * time.
+ */
 const MOST_TIMEOUTS = 4;
-/** Ms, from the first undecided check, for which undecided checks are counted. */
+/** Ms from the first undecided check during which undecided checks are counted. */
 const UNDECIDED_WINDOW_MS = 60_000;
-/** Networks with undecided checks at once. Beyond it the least recent ones are dropped, and begin again. */
+/**
+ * Maximum number of networks whose undecided checks are counted. Beyond the maximum, the least recently used networks are
+ * evicted, and their counts restart at 0.
+ */
 const MOST_UNDECIDED = 10_000;
 
 /** Time limit of one check for all its waits. */
 interface Patience {
-  /** When the check must have a place, on the monotonic clock. */
+  /** Time on the monotonic clock at which the wait for a place ends. */
   endsAt: number;
   isExtended: boolean;
 }
@@ -48,9 +54,9 @@ interface Undecided {
 }
 
 /**
- * Third link: waits for one of the {@link Places} at the upstream. Refuses a caller with `overloaded` when the queue is full, when
- * the wait takes too long, or when the upstream has left too many checks of its network undecided. Those checks cost no attempt,
- * but each may hold a place until the deadline of the check.
+ * Third link: waits for one of the {@link Places} at the upstream. Refuses a caller with `overloaded` if the queue is full, if
+ * the wait takes too long, or if too many checks of the caller's network were undecided. Undecided checks do not count as failed
+ * attempts, but each of them may occupy a place until the deadline of the check.
  */
 export class FairQueue implements Authenticator {
   readonly #places: Places;
@@ -66,7 +72,7 @@ export class FairQueue implements Authenticator {
     return this.#places.waiting;
   }
 
-  /** Whether a renewal would run or wait now. @param isUrgent the period of the caller is about to end */
+  /** Whether a renewal that begins now can run, or may wait. @param isUrgent the period of the caller is about to end */
   hasRoomForRenewal(isUrgent: boolean): boolean {
     return this.#places.hasRoomForRenewal(isUrgent);
   }
@@ -75,7 +81,7 @@ export class FairQueue implements Authenticator {
     const { attempts, clock, next, policy } = this.parts;
     const { by, isEmpty, isRenewal } = presented;
     if (!isRenewal) attempts.refuseLockedOut(by);
-    // Rejected without a call of the upstream.
+    // Empty credentials need no place, because they are rejected without a call of the upstream.
     if (isEmpty) return next.authenticate(presented);
     const patience = { endsAt: clock.monotonic() + policy.queueTimeoutMs, isExtended: false };
     for (let isSecondTry = false; ; isSecondTry = true) {
@@ -86,7 +92,7 @@ export class FairQueue implements Authenticator {
     }
   }
 
-  /** The upstream was called, and neither accepted nor rejected the credentials of a caller from this address. */
+  /** Call this method after an undecided check of a caller from this address. */
   undecided(address: string | undefined): void {
     if (address === undefined) return;
     const network = networkOf(address);
@@ -96,16 +102,16 @@ export class FairQueue implements Authenticator {
     else this.#undecided.set(network, { count: 1, until: now + UNDECIDED_WINDOW_MS, nextProbeAt: now });
   }
 
-  /** Refuses everyone who waits, and everyone who arrives from now on. */
+  /** Refuses all callers who wait and all later callers. */
   stop(): void {
     this.#stopped = new XPayAuthError('shutting_down', 'The application is shutting down');
     this.#places.stop(this.#stopped);
   }
 
   /**
-   * Waits for a place. Resolves with the number of places that the network holds then, this one included. Rejects with
-   * `overloaded` when the time is over, when others need the room, or when no client waits any more, and with
-   * `too_many_attempts` when the caller is locked out meanwhile.
+   * Waits for a place. Resolves with the number of places that the network then holds, including the new place. Rejects with
+   * `overloaded` when the maximum wait is over, when the caller is evicted from a full queue, or when no client waits any more.
+   * Rejects with `too_many_attempts` if the caller is locked out during the wait.
    */
   #wait(line: Line, presented: PresentedCredentials, patience: Patience, isParked: boolean): Promise<number> {
     const { clock, policy } = this.parts;
@@ -144,7 +150,7 @@ export class FairQueue implements Authenticator {
     });
   }
 
-  /** Runs the check. Returns `undefined` when a limit is reached only by checks that are under way. Releases the place. */
+  /** Runs the check and then releases the place. Returns `undefined` if a limit is reached only because of checks in progress. */
   async #check(line: Line, presented: PresentedCredentials, held: number): Promise<Verified | undefined> {
     const { clock, next } = this.parts;
     const { network } = line;
@@ -168,9 +174,9 @@ export class FairQueue implements Authenticator {
   }
 
   /**
-   * Throws {@link ReservationsOpen} when the checks under way decide whether the network reaches its limit of undecided checks.
-   * Beyond the limit one check a second passes, and the checks of users who were authenticated from this address. Throws
-   * `overloaded` for any other.
+   * Throws {@link ReservationsOpen} if the network may reach its limit of undecided checks through the checks in progress. When
+   * the limit is reached, allows one check per second, and checks from addresses that are trusted for the user. Throws
+   * `overloaded` for any other check.
    */
   async #admit(network: string, held: number, isTrusted: () => Promise<boolean>): Promise<void> {
     const { clock, policy } = this.parts;
@@ -194,7 +200,10 @@ export class FairQueue implements Authenticator {
     return recent === undefined || recent.until <= this.parts.clock.monotonic() ? undefined : recent;
   }
 
-  /** Reports a failure that says nothing about the credentials. Attempts have reported a lockout. */
+  /**
+   * Emits an audit event for a caller whose credentials were not checked. A lockout has no second event, because `Attempts` has
+   * already emitted one.
+   */
   #refused({ by, purpose }: PresentedCredentials, failure: XPayAuthError): XPayAuthError {
     const { code: reason, reference } = failure;
     if (reason !== 'too_many_attempts') this.parts.audit({ type: 'undecided', purpose, ...by, reason, reference });

@@ -7,55 +7,58 @@ import type { PresentedCredentials } from './presented-credentials.js';
 export interface PlacesParts {
   readonly clock: Clock;
   readonly policy: {
-    /** Checks at the upstream at once. */
+    /** Maximum number of concurrent checks at the upstream. */
     readonly maxConcurrent: number;
-    /** Callers who wait at once. */
+    /** Maximum number of callers who wait. */
     readonly maxQueued: number;
   };
   readonly attempts: Pick<Attempts, 'refuseLockedOut'>;
 }
 
-/** The share of the places that only renewals take: at least one place, if there is more than one. */
+/** Share of the places that is reserved for renewals. At least one place is reserved if there is more than one. */
 const KEPT_FOR_RENEWALS = 1 / 4;
-/** The share of the other places that one network may hold while its checks are not known to be quick. */
+/** Share of the other places that one network may hold, unless its last checks were all quick. */
 const SHARE_OF_A_NETWORK = 3 / 4;
-/** Ms after which a caller whose limit is full of open reservations tries again: they may belong to other instances. */
+/**
+ * Ms after which a caller tries again who waits for open reservations. The reservations may belong to other instances, which do
+ * not report their end.
+ */
 const RETRY_MS = 100;
 
 /** One check that waits for a place. */
 export interface Waiter {
   readonly presented: PresentedCredentials;
-  /** Ends the wait: with a place, or with a failure. */
+  /** Ends the wait with a place, or with a failure if one is passed. */
   readonly settle: (failure?: XPayAuthError) => void;
 }
 
-/** The checks of one network that wait, and the places that it holds. The renewals of cached callers have a line too. */
+/** The waiting checks of one network, and the places that the network holds. The renewals of cached callers have a separate line. */
 export class Line {
-  /** Places that this network holds. */
+  /** Number of places that this network holds. */
   held = 0;
-  /** Places that this network has been given so far. */
+  /** Number of places that this network has received so far. */
   served = 0;
-  /** Checks in a row that the upstream decided quickly. */
+  /** Number of consecutive checks that the upstream decided quickly. */
   quickInARow = 0;
-  /** The number of those who wait. */
+  /** Number of callers who wait. */
   waiting = 0;
-  /** Those who are ready to take a place. Those who were parked come before those who arrived. */
+  /** The callers who are ready to take a place. Callers who were parked come before callers who have just arrived. */
   readonly returned = new Set<Waiter>();
   readonly arrived = new Set<Waiter>();
-  /** Those who wait for an open reservation to be settled, by username. */
+  /** The parked callers, by username. They wait until an open reservation is settled. */
   readonly parked = new Map<string, Set<Waiter>>();
-  /** Cancels the next try of a parked one. */
+  /** Cancels the timer after which a parked caller tries again. */
   cancelRetry: CancelTimer | undefined;
 
-  /** @param network `undefined`: renewals, or callers whose address is not known */
+  /** @param network `undefined` for renewals, and for callers whose address is not known */
   constructor(readonly network: string | undefined) {}
 
-  /** The number of those who are ready to take a place. */
+  /** Number of callers who are ready to take a place. */
   get ready(): number {
     return this.returned.size + this.arrived.size;
   }
 
-  /** Returns everyone who waits, the newest last. */
+  /** Returns all waiting callers. The newest caller is the last one. */
   all(): Waiter[] {
     return [...this.returned, ...[...this.parked.values()].flatMap((some) => [...some]), ...this.arrived];
   }
@@ -75,21 +78,22 @@ export class Line {
 }
 
 /**
- * The places at the upstream. The next place goes to a renewal that waits, then to the network that holds the fewest places, and
- * of several such networks to the least recently served one: no network gets more by sending more.
+ * The places at the upstream. The next place goes to a waiting renewal. If there is none, it goes to the network that holds the
+ * fewest places, and among several such networks to the network that was served least recently. A network therefore gets no more
+ * places by sending more requests.
  */
 export class Places {
   readonly #renewals = new Line(undefined);
-  /** The lines of the networks that hold a place or wait. Callers without a known address share one. */
+  /** The lines of all networks that hold or wait for a place. Callers without a known address share one line. */
   readonly #lines = new Map<string | undefined, Line>();
-  /** The lines with callers who are ready to take a place, the least recently served first. */
+  /** The lines with callers who are ready to take a place. The least recently served line is the first one. */
   readonly #ready = new Set<Line>();
   readonly #keptForRenewals: number;
   readonly #forNewcomers: number;
   readonly #forOneNetwork: number;
-  /** Places that are held, those of renewals included. */
+  /** Number of occupied places, including the places of renewals. */
   #held = 0;
-  /** The number of checks that wait, renewals included. */
+  /** Number of checks that wait, including renewals. */
   waiting = 0;
 
   constructor(private readonly parts: PlacesParts) {
@@ -99,7 +103,10 @@ export class Places {
     this.#forOneNetwork = Math.ceil(this.#forNewcomers * SHARE_OF_A_NETWORK);
   }
 
-  /** Whether a renewal would run or wait now. One that can still be made later only runs while no caller waits. */
+  /**
+   * Whether a renewal that begins now can run, or may wait. A renewal that is not urgent may use a place outside the reserved
+   * share only while no caller waits.
+   */
   hasRoomForRenewal(isUrgent: boolean): boolean {
     const isFree = this.#renewals.held < this.#keptForRenewals || this.#ready.size === 0;
     return (isFree && !this.#isFull) || (isUrgent && this.#renewals.waiting < this.parts.policy.maxQueued);
@@ -111,7 +118,7 @@ export class Places {
     return this.#lines.get(network) ?? new Line(network);
   }
 
-  /** Takes a place, or waits, or is evicted. A parked one waits without a place until a reservation is settled. */
+  /** Adds a caller, who then gets a place, waits, or is evicted. A parked caller waits until an open reservation is settled. */
   enter(line: Line, waiter: Waiter, isParked: boolean): void {
     line.waiting++;
     this.waiting++;
@@ -122,7 +129,7 @@ export class Places {
     if (line !== this.#renewals) this.#evictBeyondLimit(line, waiter);
   }
 
-  /** The wait is over. */
+  /** Removes a caller whose wait is over. */
   leave(line: Line, waiter: Waiter): void {
     line.remove(waiter);
     line.waiting--;
@@ -130,23 +137,23 @@ export class Places {
     this.#update(line);
   }
 
-  /** A check is over. @param isQuick whether the upstream decided it quickly; `undefined`: it was not made */
+  /** Releases the place of a check. @param isQuick whether the upstream decided it quickly, `undefined` if it was not called */
   release(line: Line, username: string, isQuick: boolean | undefined): void {
     line.held--;
     this.#held--;
     if (isQuick !== undefined) {
       line.quickInARow = isQuick ? line.quickInARow + 1 : 0;
-      // A reservation of this network is no longer open: one caller tries again for each counter that it was in.
+      // A reservation of this network was settled. For each counter of the reservation, one parked caller tries again.
       this.#unpark(line, username);
       this.#unpark(line);
     }
-    // It comes behind the other lines now.
+    // This line comes after the other lines now.
     this.#ready.delete(line);
     this.#update(line);
     this.#grant();
   }
 
-  /** Refuses everyone who waits. */
+  /** Refuses all callers who wait. */
   stop(failure: XPayAuthError): void {
     for (const line of [this.#renewals, ...this.#lines.values()]) {
       for (const waiter of line.all()) waiter.settle(failure);
@@ -157,7 +164,7 @@ export class Places {
     return this.#held >= this.parts.policy.maxConcurrent;
   }
 
-  /** Keeps the tables, and the timer of the parked ones, when a line has changed. */
+  /** Updates the tables and the timer of parked callers after a change of a line. */
   #update(line: Line): void {
     if (line === this.#renewals) return;
     if (line.parked.size === 0) {
@@ -177,11 +184,14 @@ export class Places {
     this.#grant();
   }
 
-  /** Lets the first parked caller of this username go on. Without a username it is the user who has waited longest. */
+  /**
+   * Makes the first parked caller of this username ready to take a place. Without `username`, uses the user who has waited
+   * longest.
+   */
   #unpark(line: Line, username = line.parked.keys().next().value): void {
     const parked = username === undefined ? undefined : line.parked.get(username);
     if (username === undefined || parked === undefined) return;
-    // The other usernames come first next time.
+    // Move this username to the end, so that the other usernames come first the next time.
     line.parked.delete(username);
     line.parked.set(username, parked);
     for (const waiter of parked) {
@@ -203,20 +213,21 @@ export class Places {
       line.held++;
       line.served++;
       this.#held++;
-      // It comes behind the other lines now.
+      // This line comes after the other lines now.
       this.#ready.delete(line);
       waiter?.settle();
     }
   }
 
-  /** Returns the line whose next waiter takes a place now. */
+  /** Returns the line whose next caller gets a place now, or `undefined` if no caller can get one. */
   #nextLine(): Line | undefined {
     if (this.#isFull) return undefined;
     if (this.#renewals.ready > 0) return this.#renewals;
     if (this.#held - this.#renewals.held >= this.#forNewcomers) return undefined;
     let fewest: Line | undefined;
     for (const line of this.#ready) {
-      // Callers of unknown addresses are no one network, and quick checks keep no one waiting.
+      // The limit does not apply to callers without a known address, because they are not one network. It does not apply to quick
+      // checks either, because quick checks do not make other callers wait.
       const isBounded = line.network !== undefined && line.quickInARow < this.#forOneNetwork;
       if (line.held >= (fewest?.held ?? (isBounded ? this.#forOneNetwork : Infinity))) continue;
       fewest = line;
@@ -225,13 +236,18 @@ export class Places {
     return fewest;
   }
 
-  /** The newest of the network with the most makes room, which is the one who arrives if its network has as many. */
+  /**
+   * If too many callers wait, evicts the newest caller of the network with the most waiting callers. If the network of the caller
+   * who has just arrived has as many, evicts this caller.
+   */
   #evictBeyondLimit(arrived: Line, waiter: Waiter): void {
     const { maxQueued } = this.parts.policy;
     if (this.waiting - this.#renewals.waiting <= maxQueued) return;
     let longest = arrived;
     for (const line of this.#lines.values()) if (line.waiting > longest.waiting) longest = line;
     const evicted = longest === arrived ? waiter : longest.all().at(-1);
-    evicted?.settle(new XPayAuthError('overloaded', `verification.maxQueued: ${maxQueued} checks wait already`));
+    evicted?.settle(
+      new XPayAuthError('overloaded', `verification.maxQueued: ${maxQueued} callers are already waiting`),
+    );
   }
 }

@@ -6,45 +6,48 @@ import type { Grant, Purpose } from '../core/ports.js';
 import type { Principal } from '../core/principal.js';
 import type { RevocationPosition } from './upstream-check.js';
 
-/** Credentials as a request presents them. */
+/** Credentials that were read from a request. */
 export interface ReceivedCredentials {
-  /** The scheme, in any case of letters: `Basic`, `login`, or an extractor's own. */
+  /** The scheme in any case of letters: `Basic`, `login`, or the scheme of an extractor. */
   readonly scheme: string;
   readonly credentials: Credentials;
-  /** The client's address, for counting attempts; `undefined` when they are not counted by address. */
+  /** The client's address, for counting attempts. `undefined` if attempts are not counted by address. */
   readonly address: string | undefined;
-  /** The `Authorization` header that was read already, and its digest. */
+  /** The `Authorization` header and its digest, if they were read already. */
   readonly header?: AuthorizationLine | undefined;
-  /** Reports that the client has disconnected; `undefined` where that is not known. */
+  /** Reports that the client has disconnected. `undefined` if a disconnection cannot be detected. */
   readonly onDisconnect?: OnLeave | undefined;
 }
 
 /** Valid credentials, with the keys that every link of the chain uses. */
 export interface PresentedCredentials {
-  /** For audit events and counters: everything but the secret. */
+  /** The scheme, username and address, for audit events and counters. */
   readonly by: Attempted;
   readonly credentials: Credentials;
   readonly purpose: Purpose;
   /**
-   * Digest of username and secret. The digest belongs to one instance, and so to one dialect and base URL. In a shared store
-   * they are part of the name.
+   * Digest of username and secret. The digest does not contain dialect and base URL, because each instance has only one of each.
+   * In a shared store, dialect and base URL are part of the name of an entry.
    */
   readonly key: string;
-  /** {@link key} with purpose and scheme. Two checks with the same one are the same check. */
+  /** {@link key} with purpose and scheme. Concurrent checks with the same `checkKey` are one check. */
   readonly checkKey: string;
-  /** The username or the secret is empty: rejected without a call of the upstream, and counted. */
+  /**
+   * Whether the username or the secret is empty. Such credentials are rejected without a call of the upstream, and count as a
+   * failed attempt.
+   */
   readonly isEmpty: boolean;
-  /** Cached credentials are checked again: this costs no attempt, and has separate places. */
+  /** Whether cached credentials are checked again. A renewal does not count as an attempt, and has reserved places. */
   readonly isRenewal: boolean;
   /** Reports that the client of this request has disconnected. */
   readonly onDisconnect?: OnLeave | undefined;
-  /** All callers who wait for this check. Set once they share a flight. */
+  /** All callers who wait for this check. `undefined` before the caller has joined a check. */
   readonly callers?: Callers | undefined;
   /**
-   * Throws `overloaded` or {@link ReservationsOpen} if the upstream may not be called now for this network. Called once the attempt
-   * is reserved, so that a caller who is locked out does not use up what the network may do.
+   * Throws `overloaded` or {@link ReservationsOpen} if the upstream may not be called now for this network. Called after the
+   * attempt is reserved, so that a caller who is locked out does not use the one check per second of the network.
    *
-   * @param isTrusted whether the user was authenticated from this address recently; called only where that decides
+   * @param isTrusted returns whether the address is trusted for the user. Called only if the decision depends on it
    */
   readonly admit?: ((isTrusted: () => Promise<boolean>) => Promise<void>) | undefined;
 }
@@ -56,27 +59,27 @@ export interface Verified {
   /** Position in the order of revocations before the upstream was called. */
   readonly mark: RevocationPosition;
   readonly askedAt: number;
-  /** By how many ms the wall clock was ahead of the monotonic one when the upstream was called. */
+  /** Ms by which the wall clock was ahead of the monotonic clock when the upstream was called. */
   readonly wallAheadMs: number;
   readonly answeredAt: number;
-  /** Lifetime of the grant in ms from `answeredAt`; `undefined` when the upstream does not state one. */
+  /** Lifetime of the grant in ms from `answeredAt`. `undefined` if the upstream stated none. */
   readonly lifeMs: number | undefined;
 }
 
-/** One link of the inbound chain. It knows the next link only. */
+/** One link of the chain that authenticates callers. A link calls only the next link. */
 export interface Authenticator {
   /** Rejects with `XPayAuthError`: `invalid_credentials`, `too_many_attempts`, or a failure that is not the caller's. */
   authenticate(presented: PresentedCredentials): Promise<Verified>;
 }
 
-/** Thrown when a limit is reached only by checks that are still under way. The caller waits until one of them is over. */
+/** Thrown if a limit is reached only because of checks in progress. The caller then waits until one of these checks ends. */
 export class ReservationsOpen extends Error {
   constructor() {
-    super('a limit is reached by checks that are under way');
+    super('a limit is reached because of checks in progress');
   }
 }
 
-/** Reports a rejection to the auditor, and returns it. */
+/** Emits the audit event of a rejection, and returns the rejection. */
 export function rejection(
   audit: AuditSink,
   { by }: PresentedCredentials,
@@ -84,7 +87,7 @@ export function rejection(
   { reference }: Pick<XPayAuthError, 'reference'> = {},
 ): XPayAuthError {
   audit({ type: 'refused', ...by, reason, reference });
-  return new XPayAuthError('invalid_credentials', `The credentials were refused: ${reason}`, { reference });
+  return new XPayAuthError('invalid_credentials', `The credentials were rejected: ${reason}`, { reference });
 }
 
 export function isRejection(failure: unknown): boolean {

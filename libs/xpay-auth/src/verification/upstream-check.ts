@@ -19,10 +19,10 @@ import { UpstreamCooldowns, type UpstreamCooldownsParts } from './upstream-coold
 
 export interface UpstreamCheckParts extends UpstreamCooldownsParts {
   readonly instance: string;
-  /** Of the principals of this instance. */
+  /** Issuer of the principals of this instance. */
   readonly issuer: symbol;
   readonly policy: UpstreamCooldownsParts['policy'] & {
-    /** Ms that one check may take. */
+    /** Deadline of one check in ms. */
     readonly deadlineMs: number;
   };
   readonly scopeHierarchy: ScopeHierarchy;
@@ -30,44 +30,47 @@ export interface UpstreamCheckParts extends UpstreamCooldownsParts {
   readonly authenticate: (credentials: Credentials, purpose: Purpose, signal: AbortSignal) => Promise<Grant>;
   readonly revocations: Revocations;
   readonly audit: AuditSink;
-  /** Receives each check that the upstream neither accepted nor rejected. */
+  /** Called after each undecided check, which the upstream neither accepted nor rejected. */
   readonly onUndecided?: ((failure: XPayAuthError, presented: PresentedCredentials) => void) | undefined;
 }
 
-/** The last check that the upstream neither accepted nor rejected. */
+/** The failure of the last check, if the check was undecided. */
 export interface VerificationFailure {
   readonly code: XPayAuthErrorCode;
-  /** Ms since then. */
+  /** Ms since the failure. */
   readonly ageMs: number;
 }
 
-/** Counted credentials that are kept at once. Beyond it the least recent ones are dropped, and counted again. */
+/**
+ * Maximum number of credentials whose last counted attempt is kept. Beyond the maximum, the least recently used credentials are
+ * evicted, and count again.
+ */
 const MOST_COUNTED = 1_000;
 
 /**
- * Ms within which the same rejected credentials cost one attempt. A forgotten job with an old password does not guess, and must
- * not use up the attempts of the user whose name it sends.
+ * Ms within which the same rejected credentials count as one attempt. Otherwise a forgotten job with an old password, which does
+ * not guess, would use up the attempts of its user.
  */
 const COUNTED_ONCE_IN_MS = 3_600_000;
 
 /**
- * Last link: reserves one attempt, calls the upstream within a deadline, detached from the callers who wait, and turns its grant
- * into a principal. The attempt is given back unless the answer is a rejection or a 429. During a cooldown, and beyond a limit of
- * the queue, the upstream is not called.
+ * Last link: reserves one attempt, calls the upstream within a deadline, and creates the principal from the upstream's grant. The
+ * call continues even if all waiting callers leave. The attempt is refunded unless the answer is a rejection or a 429. During a
+ * cooldown, and when a limit of the queue is reached, the upstream is not called.
  */
 export class UpstreamCheck implements Authenticator {
-  /** Ends each check under way. */
+  /** The controllers by which the checks in progress are aborted. */
   readonly #underWay = new Set<AbortController>();
-  /** Created when the upstream first fails. */
+  /** The cooldowns. `undefined` until the upstream fails for the first time. */
   #cooldowns: UpstreamCooldowns | undefined;
-  /** When credentials last cost an attempt, by {@link PresentedCredentials.checkKey}. */
+  /** Time when credentials were last counted as a failed attempt, by {@link PresentedCredentials.checkKey}. */
   readonly #countedAt = new LRUCache<string, number>({ max: MOST_COUNTED });
   #stopped: XPayAuthError | undefined;
   #lastFailure: { readonly code: XPayAuthErrorCode; readonly at: number } | undefined;
 
   constructor(private readonly parts: UpstreamCheckParts) {}
 
-  /** `undefined` when the upstream accepted or rejected the last credentials. */
+  /** The failure of the last check. `undefined` if the upstream accepted or rejected the last credentials. */
   get failure(): VerificationFailure | undefined {
     const last = this.#lastFailure;
     return last && { code: last.code, ageMs: this.parts.clock.monotonic() - last.at };
@@ -96,13 +99,13 @@ export class UpstreamCheck implements Authenticator {
     return verified;
   }
 
-  /** Ends every check under way. */
+  /** Aborts all checks in progress. */
   stop(): void {
     const reason = (this.#stopped ??= new XPayAuthError('shutting_down', 'The application is shutting down'));
     for (const check of this.#underWay) check.abort(reason);
   }
 
-  /** Gives the attempt back and throws if the check may not begin now. */
+  /** If the check may not begin now, refunds the attempt and throws. */
   async #admit(presented: PresentedCredentials, attempt: ReservedAttempt): Promise<void> {
     const { by, isRenewal, admit } = presented;
     const isTrusted = (): Promise<boolean> => attempt.isFromTrustedAddress();
@@ -131,7 +134,7 @@ export class UpstreamCheck implements Authenticator {
       const answeredAt = clock.monotonic();
       const { username, isAPI, accessToken, lifeMs: statedLifeMs, upstreamNow } = grant;
       const { expiresAt } = accessToken;
-      // Throws for an invalid expiry: a grant that has expired authenticates no one.
+      // `lifeFromNow` throws for an invalid expiry, because a caller whose grant has expired is not authenticated.
       const facts = { expiresAt, lifeMs: statedLifeMs, upstreamNow, elapsedMs: answeredAt - askedAt };
       const lifeMs = lifeFromNow(facts, clock.now());
       const scopes = expandScopes(grant.scopes, scopeHierarchy);
@@ -142,7 +145,7 @@ export class UpstreamCheck implements Authenticator {
     }
   }
 
-  /** Settles the attempt after a call that did not end with a principal. Returns the error to throw. */
+  /** Settles the attempt after a check that did not return a principal. Returns the error to throw. */
   async #failed(
     presented: PresentedCredentials,
     attempt: ReservedAttempt,
@@ -158,15 +161,15 @@ export class UpstreamCheck implements Authenticator {
       await this.#count(presented, attempt);
       return rejection(audit, presented, 'the upstream does not accept them', failure);
     }
-    // A 429 may depend on the guess, so it counts for this username. It may also concern the whole app, so it counts neither for
-    // the address, which other callers share, nor for a user who was authenticated from this address.
+    // A 429 may be the answer to a wrong guess, so it counts for this username. It may also concern the whole app. Therefore it
+    // counts neither for the address, which other callers may share, nor if the address is trusted for the user.
     if (failure.code === 'upstream_rate_limited' && !(await attempt.isFromTrustedAddress())) {
       await this.#count(presented, attempt, 'refundAddress');
     } else await attempt.refund();
     return this.#undecided(presented, failure);
   }
 
-  /** Settles the attempt as failed. Refunds all of it if the same credentials were counted recently. */
+  /** Counts the attempt as failed. Refunds the attempt completely if the same credentials were counted within the last hour. */
   async #count(
     { checkKey }: PresentedCredentials,
     attempt: ReservedAttempt,
@@ -186,22 +189,28 @@ export class UpstreamCheck implements Authenticator {
   }
 }
 
-/** A dialect rejects, or it fails. Any other code that blames the caller, such as `invalid_token`, would log people out. */
+/**
+ * Returns the error of a dialect. If the code blames the caller but is not a rejection, such as `invalid_token`, returns
+ * `upstream_malformed` instead, because the original code would log out the caller.
+ */
 function judged(thrown: unknown): XPayAuthError {
   const failure = asXPayAuthError(thrown, 'upstream_malformed', 'The dialect failed in an unexpected way');
   if (failure.trouble !== 'caller' || isRejection(failure)) return failure;
   return new XPayAuthError('upstream_malformed', `The dialect answered ${failure.code}`, { cause: failure });
 }
 
-/** A position in the order of revocations. A revocation ends every check and session that began at an earlier one. */
+/** A position in the order of revocations. A revocation ends every check and session that began at an earlier position. */
 export type RevocationPosition = number;
 
-/** Revoked users that are kept. Beyond it all users are revoked, which is safe. */
+/**
+ * Maximum number of revoked users that are kept. If a user is evicted, all users are revoked up to the position of the evicted
+ * revocation, which is safe.
+ */
 const MOST_USERS = 10_000;
 
 /**
- * The revocations of one instance, in an order of their own rather than by time: a check or a session that began before a
- * revocation is over, however late its answer arrives.
+ * The revocations of one instance. They are numbered and not ordered by time. A check or session that began before a revocation
+ * of its user ends, even if the answer of the check arrives late.
  */
 export class Revocations {
   #now: RevocationPosition = 0;
@@ -213,7 +222,7 @@ export class Revocations {
     },
   });
 
-  /** Returns the current position. Read it before the upstream is called. */
+  /** Returns the current position. Call this method before the upstream is called. */
   position(): RevocationPosition {
     return this.#now;
   }

@@ -14,15 +14,18 @@ import { foldedUsername } from '../rate-limit/attempts.js';
 import { networkOf } from '../rate-limit/client-address.js';
 import type { Attempted } from '../core/audit-events.js';
 
-/** Failures that are answers, neither 429 nor 503. */
+/** Failures that show an answer of the upstream other than 429 and 5xx. */
 const ANSWERS: ReadonlySet<string> = new Set(['invalid_credentials', 'upstream_malformed', 'upstream_business_error']);
-/** Usernames in a cooldown at once. Beyond it the least recent ones are dropped, and checked again. */
+/**
+ * Maximum number of usernames in a cooldown. Beyond the maximum, the least recently used usernames are evicted, and their checks
+ * reach the upstream again.
+ */
 const MOST_USERNAMES = 10_000;
-/** 429s for so many usernames … */
+/** A cooldown of all usernames begins after 429s for this number of usernames … */
 const LIMITED_USERNAMES = 5;
-/** … from so many addresses … */
+/** … from this number of addresses … */
 const LIMITED_ADDRESSES = 3;
-/** … within so many ms mean that all of this app's checks are too many. */
+/** … within this many ms, because the upstream then probably limits all checks of this app. */
 const LIMITED_WITHIN_MS = 10_000;
 
 type Source = Pick<Attempted, 'username' | 'address'>;
@@ -30,14 +33,15 @@ type Source = Pick<Attempted, 'username' | 'address'>;
 export interface UpstreamCooldownsParts {
   readonly clock: Clock;
   readonly digest: { of(text: string): string };
-  /** `cooldownMs`: the shortest and the longest cooldown. @default { min: 1_000, max: 60_000 } */
+  /** `cooldownMs` is the range of a cooldown in ms. @default { min: 1_000, max: 60_000 } */
   readonly policy?: { readonly cooldownMs?: Range };
 }
 
 /**
- * Stops checks when the upstream asks for that. A 429 (RFC 6585 §4) can be about one username, which anyone can present, so it
- * stops the checks of that username alone. 429s for several usernames from several addresses, and a 503 with `Retry-After`,
- * stop the checks of all but one caller a second. Renewals of cached callers go on.
+ * Stops checks for the time that the upstream requests. A 429 (RFC 6585 §4) may concern only one username, which anyone can
+ * present, so it stops only the checks of this username. 429s for several usernames from several addresses stop the checks of all
+ * usernames except one check per second, but no renewals of cached callers. A 5xx with `Retry-After` stops all checks and
+ * renewals except one per second.
  */
 export class UpstreamCooldowns {
   readonly #usernames = new LRUCache<string, Backoff>({ max: MOST_USERNAMES });
@@ -51,9 +55,10 @@ export class UpstreamCooldowns {
   }
 
   /**
-   * Returns why this guess may not be checked now, with the ms to wait. `undefined`: it may, and is the one of its second.
+   * Returns the failure because of which these credentials may not be checked now, with the ms to wait. Returns `undefined` if
+   * they may be checked. During a cooldown of all usernames, this check is then the one check of its second.
    *
-   * @param isTrusted whether the user was authenticated from this address recently; called only where that decides
+   * @param isTrusted returns whether the address is trusted for the user. Called only if the decision depends on it
    */
   async objectionToGuess(by: Source, isTrusted: () => Promise<boolean>): Promise<XPayAuthError | undefined> {
     const now = this.parts.clock.monotonic();
@@ -64,13 +69,16 @@ export class UpstreamCooldowns {
     return this.#everyone.admit(trusted, this.parts.clock.monotonic());
   }
 
-  /** Like {@link objectionToGuess}, for a renewal. Only an unavailable upstream stops renewals, to one call a second. */
+  /** Like {@link objectionToGuess}, for a renewal. Renewals are limited to one per second only if a 5xx started the cooldown. */
   objectionToRenewal(): XPayAuthError | undefined {
     const now = this.parts.clock.monotonic();
     return this.#everyone.failure(now)?.code === 'upstream_unavailable' ? this.#everyone.admit(true, now) : undefined;
   }
 
-  /** The upstream answered neither 429 nor 503: ends the cooldown of all, which five more 429s can start again. */
+  /**
+   * Call this method when the upstream has answered neither 429 nor 5xx. Ends the cooldown of this username and the cooldown of
+   * all usernames. Five more 429s can start the latter again.
+   */
   answered(by: Source): void {
     if (this.#usernames.size > 0) this.#usernames.delete(this.#keyOf(by));
     if (this.#everyone.failure(this.parts.clock.monotonic()) === undefined) return;
@@ -79,7 +87,7 @@ export class UpstreamCooldowns {
     this.#everyone.end();
   }
 
-  /** The check failed, after the upstream was called. */
+  /** Call this method when a check has failed after the upstream was called. */
   failed(failure: XPayAuthError, by: Source): void {
     const { code, retryAfterMs } = failure;
     if (code === 'upstream_rate_limited') this.#limited(failure, by);
@@ -99,7 +107,7 @@ export class UpstreamCooldowns {
     const manyUsernames = this.#limitedUsernames.add(key, now);
     const manyAddresses = this.#limitedAddresses.add(this.#addressOf(by), now);
     if (manyUsernames && manyAddresses) this.#everyone.start(error, until, now);
-    // The upstream answers, so it is not unavailable.
+    // A 429 shows that the upstream is available.
     else if (this.#everyone.failure(now)?.code === 'upstream_unavailable') this.#everyone.end();
   }
 
@@ -107,7 +115,7 @@ export class UpstreamCooldowns {
     return this.parts.digest.of(lengthPrefixed(['limited user', foldedUsername(username)]));
   }
 
-  /** Callers without a known address count as one address. */
+  /** Returns the key of the caller's address. Callers without a known address count as one address. */
   #addressOf({ address }: Source): string {
     return this.parts.digest.of(
       lengthPrefixed(['limited address', ...(address === undefined ? [] : [networkOf(address)])]),
@@ -115,20 +123,26 @@ export class UpstreamCooldowns {
   }
 }
 
-/** Ms for which the next probe is kept for a trusted address that was refused with a `Retry-After` of a second. */
+/**
+ * Ms for which the next probe is reserved for trusted addresses, after a caller from a trusted address was refused with a
+ * `Retry-After` of one second.
+ */
 const KEPT_FOR_TRUSTED_MS = 1_000;
 
 /**
- * A cooldown of all checks, half-open: one check a second passes, so that the answer to it can end the cooldown. Addresses
- * with a recent success come first. After a 503 only they pass: it says that the service is unavailable to everyone
- * (RFC 9110 §15.6.4). Times are on the monotonic clock.
+ * A half-open cooldown of all checks. One check per second reaches the upstream, so that its answer can end the cooldown. Checks
+ * from trusted addresses come first. After a 503, only these checks reach the upstream, because a 503 means that the service is
+ * unavailable to everyone (RFC 9110 §15.6.4). Times are on the monotonic clock.
  */
 class HalfOpenCooldown {
   #current: Backoff | undefined;
   #nextProbeAt = -Infinity;
   #keptUntil = -Infinity;
 
-  /** Starts the cooldown. One for the same failure is prolonged, one for another failure is replaced. */
+  /**
+   * Starts the cooldown. Extends a current cooldown with the same error code, and replaces a current cooldown with another error
+   * code.
+   */
   start(error: XPayAuthError, until: number, now: number): void {
     const current = this.failure(now);
     if (current === undefined) this.#nextProbeAt = now + PROBE_INTERVAL_MS;
@@ -136,7 +150,7 @@ class HalfOpenCooldown {
     this.#current = { error, until: Math.max(until, earlier ?? -Infinity) };
   }
 
-  /** Returns the failure that caused the cooldown; `undefined` without one. */
+  /** Returns the failure that caused the cooldown, or `undefined` if there is no cooldown. */
   failure(now: number): XPayAuthError | undefined {
     return standingFailure(this.#current, now);
   }
@@ -145,7 +159,7 @@ class HalfOpenCooldown {
     this.#current = undefined;
   }
 
-  /** Returns `undefined` for one check a second. Any other is refused with the failure, and the ms to wait. */
+  /** Returns `undefined` for one check per second. For any other check, returns the failure with the ms to wait. */
   admit(isTrusted: boolean, now: number): XPayAuthError | undefined {
     const failure = this.failure(now);
     if (failure === undefined) return undefined;
@@ -161,18 +175,18 @@ class HalfOpenCooldown {
   }
 }
 
-/** Whether so many different keys were added within a time. Keeps no more keys than that. */
+/** Detects whether `count` different keys were added within `windowMs`. Keeps at most `count` keys. */
 export class RecentDistinct {
-  /** When each key was added last, the oldest first. */
+  /** Time when each key was last added. The oldest key comes first. */
   readonly #addedAt = new Map<string, number>();
 
-  /** @param windowMs the longest time between the first of these keys and the last */
+  /** @param windowMs maximum ms between the oldest and the newest of the `count` keys */
   constructor(
     private readonly count: number,
     private readonly windowMs: number,
   ) {}
 
-  /** Adds a key, and returns whether `count` different ones were added within `windowMs`. `now` never decreases. */
+  /** Adds a key. Returns whether `count` different keys were added within `windowMs`. `now` must never decrease. */
   add(key: string, now: number): boolean {
     this.#addedAt.delete(key);
     this.#addedAt.set(key, now);
