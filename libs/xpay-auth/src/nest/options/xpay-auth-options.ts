@@ -93,7 +93,7 @@ export interface XPayAuthOptions extends XPayAuthInstanceOptions {
   /**
    * The clock that the library reads. For tests: `new ManualClock()` of `nestjs-xpay-auth/testing`. In a `redisStore`, entries and the
    * windows of `attempts` follow the server's clock.
-   * @default the system's
+   * @default the system clock
    */
   clock?: Clock;
 }
@@ -107,14 +107,14 @@ export interface TokenOptions {
    */
   refreshAt?: readonly [number, number];
   /**
-   * Milliseconds before the expiry from which on the token is no longer used. At most half of the token lifetime.
+   * Milliseconds before the expiry during which the token is no longer used. At most half of the token lifetime.
    * @default min(30 s, max(2 s, 5 % of the lifetime), 10 % of the lifetime)
    */
   hardMarginMs?: number;
   /**
    * Milliseconds between attempts to obtain a token while the upstream fails, with full jitter: from `min` to a bound that starts
-   * at twice `min` and doubles up to `max`. In proportion for tokens of less than a minute. At most 1 s while there is no usable
-   * token.
+   * at twice `min` and doubles up to `max`. The wait is shortened in proportion if the token lifetime is less than a minute, and
+   * is at most 1 s while there is no usable token.
    * @default { min: 125, max: 30_000 }
    */
   backoffMs?: Range;
@@ -219,8 +219,8 @@ export interface SessionOptions {
    */
   keepUpstreamToken?: boolean;
   /**
-   * Maximum number of sessions of one user, on all instances that share a `store` together. A login beyond it ends the oldest
-   * session of this user. @default 100
+   * Maximum number of sessions of one user, on all instances that share a `store` together. A login beyond the maximum ends the
+   * user's oldest session. @default 100
    */
   maxPerUser?: number;
 }
@@ -282,7 +282,7 @@ export interface HttpOptions {
   transport?: HttpTransport;
 }
 
-/** The options that a factory returns: all except those that are passed beside it. */
+/** The options that a factory returns: all except the options that are passed beside the factory. */
 export type XPayAuthFactoryOptions = Omit<XPayAuthOptions, keyof XPayAuthInstanceOptions>;
 
 /** A class that creates the options, for `useClass` and `useExisting`. */
