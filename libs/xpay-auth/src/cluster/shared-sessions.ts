@@ -128,8 +128,8 @@ export class SharedSessions {
   /**
    * Ends all sessions of this token that were written before the call, on all instances. Sessions that are written later
    * continue. If the store is unavailable, throws `store_unavailable`, and repeats the logout when the store is available again.
-   * `known` is a session of this token that this instance knows. `onEnded` receives the greatest ended generation. It receives
-   * `undefined` if there was no session, or if too many logouts wait for the store.
+   * `known` is a session of this token that this instance knows. `onEnded` receives the greatest ended generation. `onEnded`
+   * receives `undefined` if there was no session, or if too many logouts wait for the store.
    */
   end(
     token: string,

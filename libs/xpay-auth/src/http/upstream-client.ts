@@ -11,7 +11,7 @@ export interface UpstreamClientParts {
   readonly transport: Transport;
   readonly baseUrl: string;
   readonly clock: Clock;
-  /** Deadline of a request in ms. It includes the repetition of the request, if there is one. */
+  /** Deadline in ms of a request, including its repetition if there is one. */
   readonly timeoutMs: number;
   /** @default an instrumentation without observers */
   readonly instrumentation?: Instrumentation;

@@ -42,7 +42,7 @@ export interface StoredName {
 
 /** A request of the cached token. */
 export interface TokenRequest {
-  /** The grant whose token is handed out now. */
+  /** The grant of the current token. `undefined` if there is none. */
   readonly current: LiveGrant | undefined;
   /** Returns the ms for which callers may still use the current token. 0 if there is no current token. */
   readonly usableForMs: () => number;

@@ -5,8 +5,8 @@ import { requirementOf } from '../requirement/requirement.js';
 
 /**
  * Injects the caller as a `Principal`, or `undefined` for an anonymous caller under `@OptionalAuth()`. The caller is the one that
- * this library's guard or Passport's `AuthGuard('xpay')` accepted, whatever the value of `request.user`. Throws `configuration`
- * on a route without such a guard.
+ * this library's guard or Passport's `AuthGuard('xpay')` accepted. The value of `request.user` makes no difference. Throws
+ * `configuration` on a route without such a guard.
  */
 export const CurrentUser: () => ParameterDecorator = createParamDecorator((_: undefined, context: ExecutionContext) => {
   const [controller, handler] = [context.getClass(), context.getHandler()];

@@ -23,7 +23,7 @@ export function AnyScope(...scopes: readonly Scope[]): MarkDecorator {
   return guarded({ by: '@AnyScope', access: 'authenticated', any: scopesOf('@AnyScope', scopes) });
 }
 
-/** Accepts any valid caller, whatever their scopes. */
+/** Accepts any valid caller with any scopes. */
 export function Authenticated(): MarkDecorator {
   return guarded({ by: '@Authenticated()', access: 'authenticated' });
 }

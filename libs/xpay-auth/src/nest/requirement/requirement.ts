@@ -88,7 +88,7 @@ class Decisions extends Existing {
   }
 }
 
-/** The caller that Passport's strategy accepted last for a request, whatever the instance. */
+/** The caller that Passport's strategy of any instance accepted last for a request. */
 const acceptedByPassport = new WeakMap<object, Principal>();
 
 /**
@@ -132,7 +132,7 @@ export function decided(operation: object, name: string): Principal | undefined 
   return decision instanceof Promise ? undefined : decision;
 }
 
-/** Returns the caller that Passport's strategy accepted last for this request, whatever the instance. */
+/** Returns the caller that Passport's strategy of any instance accepted last for this request. */
 export function decidedByPassport(request: object): Principal | undefined {
   return acceptedByPassport.get(request);
 }

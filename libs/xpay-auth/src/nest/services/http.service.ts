@@ -77,9 +77,9 @@ export class XPayHttpService implements OnModuleDestroy {
   /**
    * Posts to the upstream's API and returns the data of the answer (xPay.stream: `success.data`, which may be `null`).
    *
-   * @throws XPayAuthError `upstream_business_error` when the upstream reports a business error, `shutting_down`
-   * when the module is destroyed meanwhile, `configuration` before anything is sent for a body that the dialect cannot
-   * encode, and the failures of `getToken()`.
+   * @throws XPayAuthError `upstream_business_error` when the upstream reports a business error, `shutting_down` if the module is
+   * destroyed during the call, `configuration` before anything is sent for a body that the dialect cannot encode, and the
+   * failures of `getToken()`.
    */
   async post<T = unknown>(path: string, body?: unknown, options?: XPayCallOptions): Promise<T> {
     return (await this.request<T>({ ...options, path, body })).data;

@@ -113,7 +113,7 @@ export function response(body: string, { status = 200, headers = '' } = {}): str
   return `HTTP/1.1 ${status} Status\r\ncontent-length: ${Buffer.byteLength(body)}\r\n${headers}\r\n${body}`;
 }
 
-/** Waits for a condition, at most five seconds, and lets sockets proceed meanwhile. */
+/** Waits at most five seconds for a condition. Sockets continue to work during the wait. */
 export async function until(condition: () => boolean, what: string): Promise<void> {
   const deadline = systemClock.monotonic() + 5_000;
   while (!condition()) {
