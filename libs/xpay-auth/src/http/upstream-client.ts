@@ -79,7 +79,7 @@ export class UpstreamClient {
     const abort = (): void => ending.abort();
     if (signal?.aborted === true) abort();
     signal?.addEventListener('abort', abort, { once: true });
-    // This timer limits the whole exchange. The timeout of a transport may end only silent connections once an answer has begun.
+    // This timer limits the whole exchange. The timeout of a transport is not enough: after the first bytes of an answer, some transports end only silent connections.
     const cancelTimer = clock.setTimer(abort, timeoutMs);
     try {
       return await observed();

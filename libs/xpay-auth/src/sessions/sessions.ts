@@ -146,8 +146,7 @@ export class Sessions {
   }
 
   /**
-   * Returns the principal of a session. Throws `invalid_token` if there is no session, and `store_unavailable` if only an
-   * unavailable store could tell whether there is one.
+   * Returns the principal of a session. Throws `invalid_token` if there is no session, and `store_unavailable` if the session must be looked up in the store, and the store is unavailable.
    */
   verify(token: string): Principal | Promise<Principal> {
     const key = this.parts.digest.of(bearerHeader(token));
@@ -173,7 +172,7 @@ export class Sessions {
   }
 
   /**
-   * Ends all earlier sessions of this token on all instances. With `session.token: 'upstream'`, several logins may have started
+   * Ends every session that was started with this token before this call, on all instances. With `session.token: 'upstream'`, several logins may have started
    * sessions with the same token. Throws `store_unavailable` if the store could not be called. In this case the session has ended
    * on this instance, and ends on the other instances when the store is available again.
    */
@@ -257,8 +256,8 @@ export class Sessions {
     const { clock, policy } = this.parts;
     const now = clock.monotonic();
     const idle = policy.idleMs !== undefined && now - record.seenAt >= policy.idleMs;
-    // The monotonic clock may stand still while a machine sleeps. The session therefore ends as soon as one of the two clocks has
-    // reached its end.
+    // The monotonic clock may stand still while a machine sleeps. The session therefore ends when the monotonic clock or
+    // the wall clock reaches the end of the session, whichever comes first.
     const over = now >= record.endsAt || clock.now() >= record.expiresAt;
     if (!over && !idle && !this.#isRevoked(record)) return record;
     this.#records.delete(key);

@@ -38,7 +38,7 @@ export class TokenBackoff {
   lastError: XPayAuthError | undefined;
   /** The backoff after failures of the upstream and after rejected tokens. */
   #backoff: Backoff | undefined;
-  /** `undefined` until the upstream rejects the account, and again when it accepts it. */
+  /** Set when the upstream rejects the account. Reset to `undefined` when the upstream accepts the account. */
   #rejectedAccount: RejectedAccount | undefined;
   /** `undefined` until the upstream rejects a token. */
   #rejectedTokens: RejectedTokens | undefined;
@@ -60,8 +60,7 @@ export class TokenBackoff {
   }
 
   /**
-   * Returns the failure because of which no attempt may be made now with any credentials, or `undefined` if an attempt may be
-   * made.
+   * Returns the failure that blocks all attempts now, whatever the credentials, or `undefined` if nothing blocks them.
    */
   standing(): XPayAuthError | undefined {
     if (this.#backoff === undefined) return undefined;
@@ -159,7 +158,8 @@ export class TokenBackoff {
     const mono = clock.monotonic();
     const failures = ++this.failures;
     this.lastError = error;
-    // With `retryAfterMs`, the upstream has not rejected the account. It has issued a rejected token again.
+    // An error with `retryAfterMs` means that the upstream issued a rejected token again, not that it rejected
+    // the account.
     if (error.code === 'credentials_rejected' && error.retryAfterMs === undefined) {
       const before = this.#rejectedAccount;
       const rejections = (before?.rejections ?? 0) + 1;
@@ -172,7 +172,8 @@ export class TokenBackoff {
     const tookMs = mono - run.startedAt;
     const failed = { error, failures, usableForMs: usableForMs(), lifeMs: current?.lifeMs, tookMs };
     const backoffMs = backoffAfter(failed, policy, random);
-    // After a first brief failure without a usable token, this instance tries again for the next caller immediately. Other
+    // If the first failure is one of {@link BRIEF} and there is no usable token, this instance does not back off: the next
+    // caller starts a new attempt. Other
     // instances back off.
     const isRetriedAtOnce =
       failures === 1 && failed.usableForMs === 0 && error.retryAfterMs === undefined && BRIEF.includes(error.code);

@@ -31,7 +31,7 @@ const SLOW_MS = 500;
  * time.
  */
 const MOST_TIMEOUTS = 4;
-/** Ms from the first undecided check during which undecided checks are counted. */
+/** Length in ms of the period in which undecided checks are counted. The period begins with the first undecided check. */
 const UNDECIDED_WINDOW_MS = 60_000;
 /**
  * Maximum number of networks whose undecided checks are counted. Beyond the maximum, the least recently used networks are
@@ -39,7 +39,7 @@ const UNDECIDED_WINDOW_MS = 60_000;
  */
 const MOST_UNDECIDED = 10_000;
 
-/** Time limit of one check for all its waits. */
+/** Maximum time for which one check waits in total, even if it waits for a place more than once. */
 interface Patience {
   /** Time on the monotonic clock at which the wait for a place ends. */
   endsAt: number;
@@ -54,7 +54,7 @@ interface Undecided {
 }
 
 /**
- * Third link: waits for one of the {@link Places} at the upstream. Refuses a caller with `overloaded` if the queue is full, if
+ * Third link in the chain of authenticators: waits for one of the {@link Places} at the upstream. Refuses a caller with `overloaded` if the queue is full, if
  * the wait takes too long, or if too many checks of the caller's network were undecided. Undecided checks do not count as failed
  * attempts, but each of them may occupy a place until the deadline of the check.
  */
@@ -72,7 +72,7 @@ export class FairQueue implements Authenticator {
     return this.#places.waiting;
   }
 
-  /** Whether a renewal that begins now can run, or may wait. @param isUrgent the period of the caller is about to end */
+  /** Whether a renewal that begins now would get a place immediately, or is allowed to wait for one. @param isUrgent the period of the caller is about to end */
   hasRoomForRenewal(isUrgent: boolean): boolean {
     return this.#places.hasRoomForRenewal(isUrgent);
   }

@@ -81,7 +81,7 @@ function authorizeCaller(
 }
 
 /**
- * Emits an audit event if the code of a handler rejects an authenticated caller with `insufficient_scope` or `invalid_request`.
+ * Emits an audit event if a handler itself throws `insufficient_scope` or `invalid_request` for an authenticated caller.
  * Errors with other codes come from a check of the library that has already emitted an event.
  */
 function auditRejection(failure: XPayAuthError, host: ArgumentsHost, instances: readonly XPayInstance[]): void {
@@ -112,7 +112,7 @@ interface Route {
 export class AccessControl implements OnModuleInit {
   readonly #logger = new Logger('XPayAuth');
   /**
-   * The route that was last used, by handler. The route also names the controller, because subclasses share the handlers that
+   * For each handler, the route that was last used. The route also names the controller, because subclasses share the handlers that
    * they inherit.
    */
   readonly #routes = new WeakMap<object, Route>();
@@ -223,7 +223,7 @@ export class XPayAuthGuard implements CanActivate {
 }
 
 /**
- * Checks the scopes only, for routes whose caller Passport's `AuthGuard('xpay')` authenticates. Accepts only a caller that the
+ * Checks only the scopes. Use it on routes where Passport's `AuthGuard('xpay')` authenticates the caller. Accepts only a caller that the
  * instance of the route has authenticated for this operation.
  */
 @Injectable()

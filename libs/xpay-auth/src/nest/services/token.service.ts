@@ -8,7 +8,7 @@ import type { CachedToken } from '../../token/cached-token.js';
 
 /** Options of `getToken()`. */
 export interface GetTokenOptions {
-  /** Aborts the wait of this caller, which rejects with `signal.reason`. The request continues for the other callers. */
+  /** Stops only this caller's wait: the promise of this caller rejects with `signal.reason`. The request continues for the other callers. */
   readonly signal?: AbortSignal;
 }
 
@@ -24,7 +24,7 @@ export interface TokenServiceSettings {
 
 /**
  * Provides the app's access token for the upstream. Obtains the token when it is first needed, and renews it in the background.
- * Never returns a token whose remaining lifetime is shorter than the margin.
+ * Never returns a token whose remaining lifetime is shorter than `token.hardMarginMs`.
  */
 export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
   /** Events of the token. Events contain no secret. */
@@ -55,7 +55,8 @@ export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
   /**
    * Returns a usable token. If there is none, waits for one request to the upstream, which concurrent callers share.
    *
-   * @throws XPayAuthError `upstream_…`, `credentials_rejected`, `configuration` or `shutting_down`; never a caller's code.
+   * @throws XPayAuthError `upstream_…`, `credentials_rejected`, `configuration` or `shutting_down`. Never throws a code
+   * that stands for a fault of an incoming request, such as `invalid_request`.
    */
   getToken(options?: GetTokenOptions): Promise<AccessToken> {
     return this.source.get(options?.signal);
@@ -80,7 +81,7 @@ export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
     return Promise.resolve();
   }
 
-  /** Returns a new token, even if the current one is usable. While the app account is rejected, its backoff applies. */
+  /** Returns a new token, even if the current one is usable. If the upstream has rejected the app account, a call during the backoff throws that rejection. */
   refresh(): Promise<AccessToken> {
     return this.source.refresh();
   }
