@@ -1,6 +1,6 @@
 import { deadline } from '../async/promises.js';
 import type { Clock } from '../core/clock.js';
-import { XPayAuthError, fromForeignError } from '../core/errors.js';
+import { XPayAuthError, fromForeignError, storeIsAway } from '../core/errors.js';
 import { type Instrumentation, STORE_METHODS, type StoreMethod } from '../core/instrumentation.js';
 import type { Held, Lease, Store, StoreNotice } from '../core/store.js';
 
@@ -54,7 +54,7 @@ class StoreGuard {
 
   async run<T>(method: keyof Store, call: () => Promise<T>, late?: (result: T) => void): Promise<T> {
     if (this.#reason === undefined) return this.#call(method, call, late);
-    if (this.#isTrying || this.clock.monotonic() < this.#retryAt) throw unavailable(this.#reason);
+    if (this.#isTrying || this.clock.monotonic() < this.#retryAt) throw storeIsAway(this.#reason);
     this.#isTrying = true;
     try {
       return await this.#call(method, call, late);
@@ -113,7 +113,7 @@ class StoreGuard {
     if (this.#reason === undefined) this.#notify({ type: 'away', reason });
     this.#reason = reason;
     this.#retryAt = this.clock.monotonic() + COOLDOWN_MS;
-    return unavailable(reason);
+    return storeIsAway(reason);
   }
 
   #warn(message: string): void {
@@ -131,23 +131,13 @@ function giveBack(result: unknown): void {
   if (isLease(result)) void withSafeRelease(result).release();
 }
 
-/** Returns the result of a call. If the result is a lease, its `release` is replaced by one that never rejects. */
+/** Returns the result of a call. The release of a lease never rejects, because the lease expires without a call. */
 function withSafeRelease<T>(result: T): T {
   if (!isLease(result)) return result;
-  const release = async (): Promise<void> => {
-    try {
-      await result.release();
-    } catch {
-      // Without a release, the lease expires.
-    }
-  };
-  return { ...result, release };
+  const release = async (): Promise<void> => result.release();
+  return { ...result, release: () => release().catch(() => undefined) };
 }
 
 function isLease(result: unknown): result is Lease {
   return (result as Partial<Lease | Held> | undefined)?.kind === 'acquired';
-}
-
-function unavailable(reason: string): XPayAuthError {
-  return new XPayAuthError('store_unavailable', `The shared store is unavailable: ${reason}`, { retryAfterMs: 1_000 });
 }

@@ -49,14 +49,6 @@ interface Accepted {
 /** Maximum number of answers that are kept. A shared entry expires within five minutes, long before its answer is evicted here. */
 const MOST_ANSWERS = 10_000;
 
-/** An entry in the store. */
-interface Stored extends StoredPrincipal {
-  /** Ms from the call of the upstream during which its answer is used. */
-  readonly periodMs: number;
-  /** Ms from the call until the grant expires. `undefined` if the upstream stated no expiry. */
-  readonly vouchedMs: number | undefined;
-}
-
 /**
  * Shares verified credentials between instances (`verification.share`). The name of an entry is a keyed digest of all fields of
  * the credentials. While the store fails, the upstream is called instead.
@@ -143,7 +135,11 @@ export class SharedCredentials {
   }
 }
 
-function decode(text: string, instance: string, issuer: symbol): Stored | undefined {
+/**
+ * Reads an entry of the store. `periodMs`: ms from the call of the upstream for which its answer holds. `vouchedMs`: ms from the
+ * call until the grant expires; `undefined` when the upstream does not state an expiry.
+ */
+function decode(text: string, instance: string, issuer: symbol) {
   const fields = parseObject(text);
   const stored = readPrincipal(fields, instance, issuer);
   const { periodMs, vouchedMs } = fields ?? {};

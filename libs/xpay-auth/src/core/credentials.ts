@@ -130,13 +130,11 @@ export function isTooLong(field: string): boolean {
 }
 
 /** The fields that identify a check of credentials. They come only from the request and the configuration. */
-export interface CheckedCredentials {
+export interface CheckedCredentials extends Credentials {
   readonly instance: string;
   readonly dialect: string;
   readonly baseUrl: string;
   readonly scheme: string;
-  readonly username: string;
-  readonly secretKey: string;
 }
 
 /** Version of the canonical text. Change it with the meaning of the fields, so that entries of different versions never match. */
@@ -144,15 +142,8 @@ const FORMAT = 'v1';
 
 /** Returns the canonical text of a check, for its digest. Each field is preceded by its length. */
 export function canonicalText(check: CheckedCredentials): string {
-  return lengthPrefixed([
-    FORMAT,
-    check.instance,
-    check.dialect,
-    check.baseUrl,
-    check.scheme,
-    check.username,
-    check.secretKey,
-  ]);
+  const { instance, dialect, baseUrl, scheme, username, secretKey } = check;
+  return lengthPrefixed([FORMAT, instance, dialect, baseUrl, scheme, username, secretKey]);
 }
 
 /**

@@ -89,6 +89,11 @@ export function configurationError(message: string): XPayAuthError {
   return new XPayAuthError('configuration', message);
 }
 
+/** Returns the error of an operation while the shared store cannot be used. */
+export function storeIsAway(reason: string): XPayAuthError {
+  return new XPayAuthError('store_unavailable', `The shared store is unavailable: ${reason}`, { retryAfterMs: 1_000 });
+}
+
 function define(error: Error, name: 'message' | 'cause', value: unknown): void {
   Object.defineProperty(error, name, { value, enumerable: false, writable: true, configurable: true });
 }

@@ -56,7 +56,9 @@ export class IoRedisConnection implements RedisConnection {
     const { client } = this;
     // The `duplicate` of a cluster has other parameters. `instanceof` cannot tell a cluster, because the app may have loaded two
     // copies of the package.
-    const own = 'nodes' in client ? duplicateCluster(client) : duplicateSingle(client);
+    const options = { enableOfflineQueue: true, lazyConnect: false };
+    const own: Redis | Cluster =
+      'nodes' in client ? client.duplicate([], options) : client.duplicate({ ...options, maxRetriesPerRequest: null });
     own.on('error', () => undefined).on('message', onMessage);
     return {
       subscribe: (channel) => own.subscribe(channel),
@@ -64,12 +66,4 @@ export class IoRedisConnection implements RedisConnection {
       close: () => own.disconnect(),
     };
   }
-}
-
-function duplicateCluster(client: Cluster): Cluster {
-  return client.duplicate([], { enableOfflineQueue: true, lazyConnect: false });
-}
-
-function duplicateSingle(client: Redis): Redis {
-  return client.duplicate({ enableOfflineQueue: true, maxRetriesPerRequest: null, lazyConnect: false });
 }

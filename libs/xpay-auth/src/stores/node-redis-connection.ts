@@ -151,21 +151,15 @@ class NodeRedisSubscriber implements RedisSubscriber {
   }
 }
 
+/** Destroys a client. Ignores the error of a client that is closed already. */
 function destroy(client: Client): void {
-  try {
-    // `destroy()` of a Sentinel client returns a promise.
-    Promise.resolve(client.destroy()).catch(() => undefined);
-  } catch {
-    // The client was closed already.
-  }
+  (async () => client.destroy())().catch(() => undefined);
 }
 
-async function asReply<T>(call: Promise<T>): Promise<T> {
-  try {
-    return await call;
-  } catch (thrown) {
+function asReply<T>(call: Promise<T>): Promise<T> {
+  return call.catch((thrown: unknown) => {
     throw replyOf(thrown);
-  }
+  });
 }
 
 /**

@@ -1,6 +1,6 @@
 import { deadline } from '../async/promises.js';
 import type { Clock } from '../core/clock.js';
-import { XPayAuthError } from '../core/errors.js';
+import { type XPayAuthError, storeIsAway } from '../core/errors.js';
 import type { StoreNotice } from '../core/store.js';
 import type { RedisConnection } from './redis-connection.js';
 import {
@@ -12,7 +12,7 @@ import {
   missingRight,
   reasonOf,
 } from './redis-replies.js';
-import { PROBE, type Script } from './redis-scripts.js';
+import { PROBE, type Script, type ScriptArgs } from './redis-scripts.js';
 
 export interface RedisLinkParts {
   readonly connection: RedisConnection;
@@ -62,10 +62,10 @@ export class RedisLink {
   }
 
   /** Runs a script. `late` receives a result that arrives after the deadline. */
-  run(script: Script, keys: readonly string[], args: readonly (string | number)[], late?: (r: unknown) => void) {
+  run(script: Script, keys: readonly string[], args: ScriptArgs, late?: (answer: unknown) => void) {
     return this.call(async () => {
       try {
-        const result = await evaluate(this.parts.connection, script, keys, args);
+        const result = await this.#evaluate(script, keys, args);
         if (this.#fault?.script === script) this.#fault = undefined;
         return result;
       } catch (thrown) {
@@ -93,14 +93,14 @@ export class RedisLink {
   }
 
   /** Sends a script to the server even while the server counts as unavailable. Never rejects. */
-  async send(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<void> {
-    await this.#inTime(() => evaluate(this.parts.connection, script, keys, args)).catch(() => undefined);
+  async send(script: Script, keys: readonly string[], args: ScriptArgs): Promise<void> {
+    await this.#inTime(() => this.#evaluate(script, keys, args)).catch(() => undefined);
   }
 
   /** Calls the server within the deadline. Throws `store_unavailable`. */
   async call<T>(command: () => Promise<T>, late?: (answer: T) => void): Promise<T> {
     const reason = this.#closed ? 'it is closed' : this.reason;
-    if (reason !== undefined) throw unavailable(reason);
+    if (reason !== undefined) throw storeIsAway(reason);
     try {
       await this.#connected();
       return await this.#inTime(command, late);
@@ -126,16 +126,16 @@ export class RedisLink {
     const fault = faultOf(thrown);
     if (fault !== undefined) {
       this.#warn(fault === NO_RIGHT ? missingRight(this.parts.prefix) : WRONG_INDEX_KEY);
-      return unavailable(fault);
+      return storeIsAway(fault);
     }
     const [code] = REJECTS_WRITES.exec(message) ?? [];
     if (code !== undefined) {
       this.#warn(`Redis refuses writes (${code}). Operations that need a write continue without the store.`);
-      return unavailable(`it refuses writes (${code})`);
+      return storeIsAway(`it refuses writes (${code})`);
     }
     const reason = reasonOf(thrown);
     this.#leave(reason);
-    return unavailable(reason);
+    return storeIsAway(reason);
   }
 
   /** Warns once. */
@@ -212,7 +212,7 @@ export class RedisLink {
       return this.#lastError ?? 'not connected';
     }
     try {
-      await this.#inTime(() => evaluate(connection, PROBE, [probeKey], []));
+      await this.#inTime(() => this.#evaluate(PROBE, [probeKey], []));
       return undefined;
     } catch (thrown) {
       const message = thrown instanceof Error ? thrown.message : '';
@@ -230,24 +230,16 @@ export class RedisLink {
       `Redis has maxmemory-policy ${policy} and may delete sessions and revocations when its memory is full. Set noeviction.`,
     );
   }
-}
 
-/** Runs a script, by its hash if the server has cached it. */
-async function evaluate(
-  connection: RedisConnection,
-  { sha, text }: Script,
-  keys: readonly string[],
-  args: readonly (string | number)[],
-): Promise<unknown> {
-  const texts = args.map(String);
-  try {
-    return await connection.evalSha(sha, keys, texts);
-  } catch (thrown) {
-    if (!(thrown instanceof Error) || !thrown.message.startsWith('NOSCRIPT')) throw thrown;
-    return connection.eval(text, keys, texts);
+  /** Runs a script, by its hash if the server has cached it. */
+  async #evaluate({ sha, text }: Script, keys: readonly string[], args: ScriptArgs): Promise<unknown> {
+    const { connection } = this.parts;
+    const texts = args.map(String);
+    try {
+      return await connection.evalSha(sha, keys, texts);
+    } catch (thrown) {
+      if (!(thrown instanceof Error) || !thrown.message.startsWith('NOSCRIPT')) throw thrown;
+      return connection.eval(text, keys, texts);
+    }
   }
-}
-
-function unavailable(reason: string): XPayAuthError {
-  return new XPayAuthError('store_unavailable', `The shared store is unavailable: ${reason}`, { retryAfterMs: 1_000 });
 }

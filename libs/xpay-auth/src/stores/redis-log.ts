@@ -44,7 +44,7 @@ export class RedisLogs {
   }
 
   async read(log: string, after: number): Promise<LogPage> {
-    const [epoch, newest, oldest, lines] = await this.#call(log, scripts.READ_LOG, [after]);
+    const { epoch, newest, oldest, lines } = await this.#call(log, scripts.READ_LOG, [after]);
     const first = newest - lines.length + 1;
     // A deleted record shifts the positions of later records, so all positions are compared.
     const records = lines.map((line, i) => this.#open(log, { epoch, position: first + i }, line));
@@ -61,29 +61,22 @@ export class RedisLogs {
       const place = { epoch: end.epoch, position: end.newest + 1 };
       const sealed = this.parts.codec.seal(placeOf(log, place, index), value);
       const record = [String(place.position), index, sealed, this.#mac(log, place, index, sealed)].join('|');
-      const [epoch, newest, oldest, appended] = await this.#call(log, scripts.APPEND, [
-        place.epoch,
-        place.position,
-        record,
-      ]);
-      if (appended.length > 0) return { epoch, newest, oldest, records: [] };
+      const args = [place.epoch, place.position, record];
+      const { epoch, newest, oldest, lines } = await this.#call(log, scripts.APPEND, args);
+      if (lines.length > 0) return { epoch, newest, oldest, records: [] };
       // Another instance has appended a record first. Each failed attempt of this instance is a successful attempt of another
       // instance.
       end = { epoch, newest };
     }
   }
 
-  async #call(
-    log: string,
-    script: scripts.Script,
-    args: readonly (string | number)[],
-  ): Promise<[epoch: string, newest: number, oldest: number, lines: string[]]> {
+  async #call(log: string, script: scripts.Script, args: scripts.ScriptArgs) {
     const { link, codec } = this.parts;
     const first = [newEpoch(), codec.indexOf('check of the index key')];
     const answer = (await link.run(script, this.#keysOf(log), [...first, ...args])) as unknown[];
     const [epoch, newest, oldest] = [String(answer[0]), Number(answer[1]), Number(answer[2])];
     this.#ends.set(log, { epoch, newest });
-    return [epoch, newest, oldest, (answer[3] as unknown[]).map(String)];
+    return { epoch, newest, oldest, lines: (answer[3] as unknown[]).map(String) };
   }
 
   #open(log: string, place: { epoch: string; position: number }, line: string): LogRecord {

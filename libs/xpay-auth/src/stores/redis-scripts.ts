@@ -10,6 +10,9 @@ export interface Script {
   readonly sha: string;
 }
 
+/** The arguments of a script. */
+export type ScriptArgs = readonly (string | number)[];
+
 function script(text: string): Script {
   return { text, sha: createHash('sha1').update(text).digest('hex') };
 }

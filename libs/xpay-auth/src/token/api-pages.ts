@@ -21,17 +21,13 @@ export interface PagedCall {
  * copied before `itemsOf` returns. Every failure, `configuration` included, is thrown when an item is read.
  */
 export function itemsOf(list: PagedCall): AsyncIterable<unknown> {
-  const begin = settled(() => firstPage(list));
-  return { [Symbol.asyncIterator]: () => iterate(list, begin) };
+  const first = firstPage(list);
+  first.catch(() => undefined);
+  return { [Symbol.asyncIterator]: () => iterate(list, first) };
 }
 
-interface FirstPage {
-  readonly paging: ApiPaging;
-  readonly body: unknown;
-  readonly maxPages: number;
-}
-
-function firstPage({ paging, body, maxPages = MOST_PAGES }: PagedCall): FirstPage {
+/** Has no `await`, so that the body is copied before `itemsOf` returns. */
+async function firstPage({ paging, body, maxPages = MOST_PAGES }: PagedCall) {
   if (paging === undefined) {
     throw configurationError('The dialect has no paging, so pages() cannot be used; call request() for each page');
   }
@@ -41,9 +37,9 @@ function firstPage({ paging, body, maxPages = MOST_PAGES }: PagedCall): FirstPag
   return { paging, body: paging.first(body), maxPages };
 }
 
-async function* iterate({ call }: PagedCall, begin: () => FirstPage): AsyncGenerator<unknown, void, undefined> {
-  const { paging, body: first, maxPages } = begin();
-  let body = first;
+async function* iterate({ call }: PagedCall, first: ReturnType<typeof firstPage>) {
+  const { paging, maxPages, ...page } = await first;
+  let { body } = page;
   for (let count = 1; count <= maxPages; count++) {
     const { items, next } = paging.read(await call(body), body);
     yield* items;
@@ -51,16 +47,4 @@ async function* iterate({ call }: PagedCall, begin: () => FirstPage): AsyncGener
     body = next;
   }
   throw configurationError(`The list has not ended after ${maxPages} pages; raise maxPages of pages() if it is longer`);
-}
-
-/** Runs `make` now. The returned function returns the result of `make`, or throws its error. */
-function settled<T>(make: () => T): () => T {
-  try {
-    const result = make();
-    return () => result;
-  } catch (error) {
-    return () => {
-      throw error;
-    };
-  }
 }
