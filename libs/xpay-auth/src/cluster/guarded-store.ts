@@ -19,19 +19,22 @@ export function guardedStore(store: Store, clock: Clock, instrumentation: Instru
   const guard = new StoreGuard(store, clock);
   const methods = Object.entries(STORE_METHODS).map(([key, operation]) => {
     const name = key as StoreMethod;
-    const call = (...args: unknown[]): unknown => (store[name] as Method).apply(store, args);
     const guarded = async (...args: unknown[]): Promise<unknown> => {
       try {
-        return withSafeRelease(await guard.run(name, async () => call(...args), giveBack));
+        const call = async (): Promise<unknown> => (store[name] as Method).apply(store, args);
+        return withSafeRelease(await guard.run(name, call));
       } catch (thrown) {
-        if (operation !== undefined) instrumentation.record({ type: 'store failed', operation });
+        instrumentation.record({ type: 'store failed', operation });
         throw thrown;
       }
     };
-    return [name, operation === undefined ? call : guarded];
+    return [name, guarded];
   });
   return {
-    ...(Object.fromEntries(methods) as Store),
+    ...(Object.fromEntries(methods) as Pick<Store, StoreMethod>),
+    indexOf: (text) => store.indexOf(text),
+    subscribe: (topic, listener) => store.subscribe(topic, listener),
+    close: () => store.close(),
     status: () => guard.status(),
     onNotice: (listener) => guard.onNotice(listener),
   };
@@ -52,12 +55,12 @@ class StoreGuard {
     private readonly clock: Clock,
   ) {}
 
-  async run<T>(method: keyof Store, call: () => Promise<T>, late?: (result: T) => void): Promise<T> {
-    if (this.#reason === undefined) return this.#call(method, call, late);
+  async run<T>(method: StoreMethod, call: () => Promise<T>): Promise<T> {
+    if (this.#reason === undefined) return this.#call(method, call);
     if (this.#isTrying || this.clock.monotonic() < this.#retryAt) throw storeIsAway(this.#reason);
     this.#isTrying = true;
     try {
-      return await this.#call(method, call, late);
+      return await this.#call(method, call);
     } finally {
       this.#isTrying = false;
     }
@@ -79,7 +82,7 @@ class StoreGuard {
     };
   }
 
-  async #call<T>(method: keyof Store, call: () => Promise<T>, late?: (result: T) => void): Promise<T> {
+  async #call<T>(method: StoreMethod, call: () => Promise<T>): Promise<T> {
     let isLate = false;
     const error = (): Error => {
       isLate = true;
@@ -87,7 +90,8 @@ class StoreGuard {
     };
     try {
       const ownDeadline = this.store.deadlineMs !== undefined;
-      const result = await (ownDeadline ? call() : deadline({ clock: this.clock, ms: DEADLINE_MS, error, late }, call));
+      const limits = { clock: this.clock, ms: DEADLINE_MS, error, late: giveBack };
+      const result = await (ownDeadline ? call() : deadline(limits, call));
       this.#answered();
       return result;
     } catch (thrown) {

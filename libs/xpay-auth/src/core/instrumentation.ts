@@ -1,4 +1,4 @@
-import { XPayAuthError, type XPayAuthErrorCode } from './errors.js';
+import { XPayAuthError, type XPayAuthErrorCode, configurationError } from './errors.js';
 import type { Purpose } from './ports.js';
 import type { Store } from './store.js';
 
@@ -43,11 +43,14 @@ export type InstrumentationEvent =
   /** An operation of the shared store failed. */
   | { readonly type: 'store failed'; readonly operation: StoreOperation };
 
-export type StoreMethod = Exclude<keyof Store, 'deadlineMs'>;
+/** A method that calls the store. */
+export type StoreMethod = Exclude<
+  keyof Store,
+  'deadlineMs' | 'indexOf' | 'subscribe' | 'status' | 'onNotice' | 'close'
+>;
 
-/** The name in metrics of each method of a store. `undefined`: the method does not call the store. */
+/** The name in metrics of each method that calls the store. */
 export const STORE_METHODS = {
-  indexOf: undefined,
   read: 'read',
   write: 'write',
   discard: 'discard',
@@ -60,15 +63,11 @@ export const STORE_METHODS = {
   readLog: 'read_log',
   renewEpoch: 'renew_epoch',
   publish: 'publish',
-  subscribe: undefined,
-  status: undefined,
-  onNotice: undefined,
-  close: undefined,
-} as const satisfies Record<StoreMethod, string | undefined>;
+} as const satisfies Record<StoreMethod, string>;
 
 /** An operation of a store that may fail. */
-export type StoreOperation = NonNullable<(typeof STORE_METHODS)[StoreMethod]>;
-export const STORE_OPERATIONS = Object.values(STORE_METHODS).filter((operation) => operation !== undefined);
+export type StoreOperation = (typeof STORE_METHODS)[StoreMethod];
+export const STORE_OPERATIONS = Object.values(STORE_METHODS);
 
 /** Observes one instance. Errors that it throws are swallowed. */
 export interface Observer {
@@ -101,12 +100,10 @@ export class Instrumentation {
    */
   attach(observer: Observer): () => void {
     if (this.#observer !== undefined) {
-      throw new XPayAuthError('configuration', 'XPayTelemetryModule is imported twice. Import it once.');
+      throw configurationError('XPayTelemetryModule is imported twice. Import it once.');
     }
     this.#observer = observer;
-    return () => {
-      this.#observer = undefined;
-    };
+    return () => (this.#observer = undefined);
   }
 
   /** Reports an event to the observer. */
@@ -136,8 +133,8 @@ async function runInSpan<T>(span: Span, run: () => Promise<T>, { judge, signal }
   }
 }
 
-/** Swallows the errors of the observer, so that they do not reach the observed operation. */
-function swallowErrors<T>(run: () => T): T | undefined {
+/** Swallows the errors of an observer, listener or logger, so that they do not reach the observed operation. */
+export function swallowErrors<T>(run: () => T): T | undefined {
   try {
     return run();
   } catch {

@@ -9,6 +9,7 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { XPayAuthError, asXPayAuthError } from '../../core/errors.js';
+import { swallowErrors } from '../../core/instrumentation.js';
 import { Principal, meets } from '../../core/principal.js';
 import { addressOf } from '../../rate-limit/client-address.js';
 import { contextOf } from '../contexts/contexts.js';
@@ -26,6 +27,9 @@ type Step = (
   requirement: Requirement,
   instance: XPayInstance,
 ) => true | Promise<true>;
+
+/** The part of a step after the caller is known. The caller is `undefined` if it is anonymous. */
+type CallerStep = (caller: Principal | undefined, ...step: Parameters<Step>) => true;
 
 /** Authenticates the caller and checks the scopes. Returns no promise if the caller is cached. */
 export const authenticate: Step = (host, context, requirement, instance) => {
@@ -45,29 +49,17 @@ export const authenticate: Step = (host, context, requirement, instance) => {
 };
 
 /** Passes an authenticated caller to the context, and checks the scopes. */
-function accept(
-  caller: Principal | undefined,
-  host: ExecutionContext,
-  context: RequestContext,
-  requirement: Requirement,
-  instance: XPayInstance,
-): true {
+const accept: CallerStep = (caller, host, context, requirement, instance) => {
   context.accept?.(host, caller, instance.options.verification.stripCredentials);
   return authorizeCaller(caller, host, context, requirement, instance);
-}
+};
 
 /** Checks the scopes of the caller that was authenticated before for this operation. */
 const authorize: Step = (host, context, requirement, instance) =>
   authorizeCaller(decided(context.operationOf(host), instance.options.name), host, context, requirement, instance);
 
 /** Accepts only a caller of this instance whose scopes meet the requirement. */
-function authorizeCaller(
-  caller: Principal | undefined,
-  host: ExecutionContext,
-  context: RequestContext,
-  requirement: Requirement,
-  { issuer, audit }: XPayInstance,
-): true {
+const authorizeCaller: CallerStep = (caller, host, context, requirement, { issuer, auditing }) => {
   // `@OptionalAuth()` accepts anonymous callers and names no scope.
   if (requirement.access === 'optional') return true;
   if (!Principal.isIssuedBy(issuer, caller)) {
@@ -76,9 +68,9 @@ function authorizeCaller(
   if (meets(caller.scopes, requirement)) return true;
   const requiredScopes = [...requirement.all, ...requirement.any];
   const { address } = addressOf(context.requestOf(host));
-  audit({ type: 'denied', username: caller.username, address, requiredScopes });
+  auditing.record({ type: 'denied', username: caller.username, address, requiredScopes });
   throw new XPayAuthError('insufficient_scope', `The caller lacks ${requiredScopes.join(' ')}`, { requiredScopes });
-}
+};
 
 /**
  * Emits an audit event if a handler itself throws `insufficient_scope` or `invalid_request` for an authenticated caller.
@@ -89,13 +81,13 @@ function auditRejection(failure: XPayAuthError, host: ArgumentsHost, instances: 
   if (code !== 'insufficient_scope' && code !== 'invalid_request') return;
   const context = contextOf(host);
   const operation = context.operationOf(host);
-  for (const { options, audit } of instances) {
+  for (const { options, auditing } of instances) {
     const username = decided(operation, options.name)?.username;
     if (username === undefined) continue;
     const request = context.requestOf(host);
     const { address } = addressOf(request);
-    if (code === 'insufficient_scope') audit({ type: 'denied', username, address, requiredScopes });
-    else audit({ type: 'refused', scheme: schemeOf(request), username, address, reason, reference });
+    if (code === 'insufficient_scope') auditing.record({ type: 'denied', username, address, requiredScopes });
+    else auditing.record({ type: 'refused', scheme: schemeOf(request), username, address, reason, reference });
     return;
   }
 }
@@ -132,11 +124,8 @@ export class AccessControl implements OnModuleInit {
   answer(failure: XPayAuthError, host: ArgumentsHost): unknown {
     const isLogged = failure.trouble === 'caller' || failure.code === 'configuration';
     if (!isLogged) this.#logger.warn(describe(failure));
-    try {
-      auditRejection(failure, host, this.instances.all());
-    } catch {
-      // The operation of this context cannot be read. The caller must be answered even without an audit event.
-    }
+    // If the operation of this context cannot be read, the caller is answered without an audit event.
+    swallowErrors(() => auditRejection(failure, host, this.instances.all()));
     return contextOf(host).answer(this.#denialOf(failure, host, this.instances.answering()));
   }
 
@@ -193,11 +182,7 @@ export class AccessControl implements OnModuleInit {
 
 /** Returns the data of the challenge, or `undefined` if the request cannot be read. */
 function challengeOf(host: ArgumentsHost, instance: XPayInstance | undefined): Denial['challenge'] {
-  try {
-    return instance?.strategy.challengeContext(contextOf(host).requestOf(host));
-  } catch {
-    return undefined;
-  }
+  return swallowErrors(() => instance?.strategy.challengeContext(contextOf(host).requestOf(host)));
 }
 
 /** Formats a failure as one line for the log. */

@@ -2,7 +2,6 @@ import { HttpService } from '@nestjs/axios';
 import { Logger } from '@nestjs/common';
 import { hostname } from 'node:os';
 import { ConnectionDigests, KeyedDigest, lengthPrefixed } from '../../core/credentials.js';
-import type { AuditSink } from '../../core/audit-events.js';
 import { configurationError } from '../../core/errors.js';
 import type { Store, StoreNotice } from '../../core/store.js';
 import { refreshShare } from '../../core/lifetime.js';
@@ -43,7 +42,6 @@ export interface XPayInstance {
   readonly sessions: XPaySessionService;
   readonly strategy: XPayStrategy;
   readonly auditing: XPayAuditService;
-  readonly audit: AuditSink;
   /** Reports operations and events to telemetry. */
   readonly instrumentation: Instrumentation;
   /** The cache hits, waiting checks and last failure of the verification of callers. */
@@ -196,7 +194,6 @@ export function createInstance(
     sessions: new XPaySessionService(sessions, verifier, (request) => strategy.countedAddressOf(request), disconnectOf),
     strategy,
     auditing,
-    audit: auditing.record,
     instrumentation,
     verifier,
     sessionCache: sessions,

@@ -1,6 +1,7 @@
 import type { Logger, OnModuleDestroy } from '@nestjs/common';
 import { type Observable, Subject } from 'rxjs';
 import type { AuditEvent, AuditSink } from '../../core/audit-events.js';
+import { swallowErrors } from '../../core/instrumentation.js';
 
 /**
  * Emits an event for every check at the upstream, rejection, lockout, denial, login, logout and revocation. Events contain no
@@ -27,16 +28,9 @@ export class XPayAuditService implements OnModuleDestroy {
 
   /** @internal */
   readonly record: AuditSink = (event) => {
-    try {
-      this.#log(event);
-    } catch {
-      // A failure of the app's logger must not fail the request.
-    }
-    try {
-      this.#events.next(event);
-    } catch {
-      // An error of a listener must not fail the request.
-    }
+    // A failure of the app's logger or of a listener must not fail the request.
+    swallowErrors(() => this.#log(event));
+    swallowErrors(() => this.#events.next(event));
   };
 
   #log(event: AuditEvent): void {

@@ -153,8 +153,6 @@ export class XPayHttpService implements OnModuleDestroy {
 }
 
 function shuttingDown(): XPayAuthError {
-  return new XPayAuthError(
-    'shutting_down',
-    'The application is shutting down. It is not known whether the call in progress had an effect',
-  );
+  const message = 'The application is shutting down. It is not known whether the call in progress had an effect';
+  return new XPayAuthError('shutting_down', message);
 }

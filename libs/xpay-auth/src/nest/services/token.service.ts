@@ -2,6 +2,7 @@ import type { Logger, OnModuleDestroy, OnModuleInit } from '@nestjs/common';
 import { type Observable, Subject } from 'rxjs';
 import type { AccessToken } from '../../core/credentials.js';
 import { type UpstreamReference, XPayAuthError } from '../../core/errors.js';
+import { swallowErrors } from '../../core/instrumentation.js';
 import type { Store } from '../../core/store.js';
 import type { TokenEvent, TokenStatus } from '../../core/token-events.js';
 import type { CachedToken } from '../../token/cached-token.js';
@@ -43,11 +44,7 @@ export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
   ) {
     this.events = this.#events.asObservable();
     this.source = createSource((event) => {
-      try {
-        this.#log(event);
-      } catch {
-        // A failure of the app's own logger does not affect the token.
-      }
+      swallowErrors(() => this.#log(event));
       this.#events.next(event);
     });
   }
