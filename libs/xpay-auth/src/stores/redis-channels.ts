@@ -27,9 +27,7 @@ export class RedisChannels {
         .catch(() => undefined);
     }
     listeners.add(listener);
-    return () => {
-      listeners.delete(listener);
-    };
+    return () => void listeners.delete(listener);
   }
 
   /** Reconnects, because the address may now lead to another server. */

@@ -2,7 +2,7 @@ import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from '
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import type { Clock } from '../core/clock.js';
-import { XPayAuthError, fromForeignError } from '../core/errors.js';
+import { configurationError, fromForeignError } from '../core/errors.js';
 import { IoRedisConnection } from './ioredis-connection.js';
 import type { EncryptionKeys } from './key-ring.js';
 import { type NodeRedisClient, NodeRedisConnection } from './node-redis-connection.js';
@@ -60,7 +60,7 @@ export function connect(
   connectTimeoutMs: number,
 ): RedisConnection {
   if ([client, url, cluster].filter((way) => way !== undefined).length !== 1) {
-    throw new XPayAuthError('configuration', 'redisStore: expected exactly one of client, url and cluster');
+    throw configurationError('redisStore: expected exactly one of client, url and cluster');
   }
   if (client !== undefined) return connectionOf(client);
   const address = url === undefined ? undefined : addressOf(url);
@@ -83,8 +83,7 @@ function connectionOf(client: unknown): RedisConnection {
   const has = (method: string): boolean => typeof methods[method] === 'function';
   if (has('duplicate') && has('evalSha')) return new NodeRedisConnection(client as NodeRedisClient);
   if (has('duplicate') && has('evalsha')) return new IoRedisConnection(client as Redis | Cluster, false);
-  throw new XPayAuthError(
-    'configuration',
+  throw configurationError(
     'redisStore client: expected `new Redis()` or `new Cluster()` of ioredis, or what `createClient()`, `createCluster()` or ' +
       '`createSentinel()` of node-redis returns',
   );
@@ -93,8 +92,7 @@ function connectionOf(client: unknown): RedisConnection {
 function addressOf(url: string): string {
   if (/^rediss?:\/\/[^/]/.test(url) && URL.canParse(url)) return url;
   // The URL may contain a password, so the message does not contain the URL.
-  const message = 'redisStore url (XPAY_REDIS_URL): expected redis:// or rediss:// and a host';
-  throw new XPayAuthError('configuration', message);
+  throw configurationError('redisStore url (XPAY_REDIS_URL): expected redis:// or rediss:// and a host');
 }
 
 function backoff(times: number): number {

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { randomBytes } from 'node:crypto';
 import { systemClock } from '../async/system-clock.js';
-import { XPayAuthError } from '../core/errors.js';
+import { configurationError } from '../core/errors.js';
 import type {
   Count,
   Entry,
@@ -51,8 +51,7 @@ class RedisStore implements Store {
   constructor(options: RedisStoreOptions) {
     const { connectTimeoutMs = 2_000, commandTimeoutMs = 1_000, clock = systemClock, prefix = 'xpay:' } = options;
     if (/[{}]/.test(prefix)) {
-      const message = 'redisStore prefix: must not contain braces, because they select the slot of a cluster';
-      throw new XPayAuthError('configuration', message);
+      throw configurationError('redisStore prefix: must not contain braces, because they select the slot of a cluster');
     }
     this.deadlineMs = connectTimeoutMs + commandTimeoutMs;
     this.#prefix = prefix;
@@ -61,7 +60,6 @@ class RedisStore implements Store {
     const open = (channel: string, sealed: string): string | undefined =>
       this.#open({ kind: 'notice', name: channel, generation: 0 }, sealed);
     this.#channels = new RedisChannels({ connection, open, onRejected: (thrown) => this.#link.deniedChannel(thrown) });
-    const notify = (notice: StoreNotice): void => this.#notify(notice);
     this.#link = new RedisLink({
       connection,
       prefix,
@@ -70,7 +68,7 @@ class RedisStore implements Store {
       clock,
       connectTimeoutMs,
       commandTimeoutMs,
-      notify,
+      notify: (notice) => this.#notify(notice),
     });
     this.#logs = new RedisLogs({
       link: this.#link,
@@ -177,9 +175,7 @@ class RedisStore implements Store {
   onNotice(listener: (notice: StoreNotice) => void): () => void {
     this.#notified.add(listener);
     this.#missed.splice(0).forEach((notice) => listener(notice));
-    return () => {
-      this.#notified.delete(listener);
-    };
+    return () => void this.#notified.delete(listener);
   }
 
   async close(): Promise<void> {
