@@ -52,18 +52,7 @@ function shared(scopes: readonly string[]): readonly string[] {
 }
 
 /** The facts of a {@link Principal}. */
-export interface PrincipalFacts {
-  /** The upstream's name for the user. */
-  readonly username: string;
-  /** Every scope of the caller, implied ones included. */
-  readonly scopes: readonly string[];
-  /** Whether the upstream reports a login by API rather than by a person. */
-  readonly isAPI: boolean;
-  /** Ms since the epoch at which the upstream's grant expires; `undefined` when it does not state an expiry. */
-  readonly expiresAt: number | undefined;
-  /** The `name` of the module's instance; `default` for the unnamed instance. */
-  readonly instance: string;
-}
+export type PrincipalFacts = Pick<Principal, 'username' | 'scopes' | 'isAPI' | 'expiresAt' | 'instance'>;
 
 /**
  * Add your own scope names here, so that the editor completes them:

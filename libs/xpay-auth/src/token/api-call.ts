@@ -30,10 +30,9 @@ export async function callApi(parts: ApiCallParts, call: ApiCall, signal?: Abort
   const first = await tryWith(await tokens.get(signal));
   if (first.kind === 'data') return first;
   if (!first.untouched) {
-    throw rejected(
-      first,
-      'The upstream rejected the token. The call was not repeated, because the first call may have had an effect',
-    );
+    const message =
+      'The upstream rejected the token. The call was not repeated, because the first call may have had an effect';
+    throw rejected(first, message);
   }
   const second = await tryWith(await tokens.get(signal));
   if (second.kind === 'data') return second;
@@ -72,8 +71,7 @@ function encode(api: ApiLanguage, call: ApiCall, token: AccessToken): UpstreamRe
   } catch (thrown) {
     const { message, cause } = asXPayAuthError(thrown, 'configuration', 'The dialect cannot encode the call');
     const path = api.template?.(call.path);
-    throw new XPayAuthError('configuration', `${call.method}${path === undefined ? '' : ` ${path}`}: ${message}`, {
-      cause,
-    });
+    const where = path === undefined ? call.method : `${call.method} ${path}`;
+    throw new XPayAuthError('configuration', `${where}: ${message}`, { cause });
   }
 }

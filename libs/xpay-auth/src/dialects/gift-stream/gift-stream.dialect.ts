@@ -95,6 +95,5 @@ function checkedStatuses(statuses: readonly number[]): readonly number[] {
     return Number.isInteger(status) && status >= 200 && status < 500 && status !== 429;
   });
   if (areValid && statuses.length > 0) return [...statuses];
-  const message = 'giftStream: refusedStatuses must be HTTP statuses from 200 to 499, not 429';
-  throw configurationError(message);
+  throw configurationError('giftStream: refusedStatuses must be HTTP statuses from 200 to 499, not 429');
 }

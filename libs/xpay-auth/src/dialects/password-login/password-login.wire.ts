@@ -32,10 +32,8 @@ export function decodeGrant(
   if (beside === undefined || !isToken(token)) return undefined;
   const { token_type: type, expires_in: expiresIn, refresh_token: refreshToken } = beside;
   if (!isAccepted(type, tokenTypes)) {
-    throw new XPayAuthError(
-      'upstream_malformed',
-      'The upstream granted a token whose token_type is not in tokenTypes of passwordLogin',
-    );
+    const message = 'The upstream granted a token whose token_type is not in tokenTypes of passwordLogin';
+    throw new XPayAuthError('upstream_malformed', message);
   }
   const lifeMs = msFromSeconds(expiresIn, 'expires_in');
   const expiresAt =

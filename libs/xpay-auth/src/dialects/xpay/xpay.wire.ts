@@ -1,6 +1,6 @@
 import { AccessToken } from '../../core/credentials.js';
 import { XPayAuthError, type UpstreamReference } from '../../core/errors.js';
-import type { Grant, UpstreamAnswer } from '../../core/ports.js';
+import type { ApiData, Grant, UpstreamAnswer } from '../../core/ports.js';
 import { isAbsent, isName, isObject, isScopeList, isToken, jsonObject } from '../../core/decoders.js';
 import { unreadable } from '../../http/failure.js';
 
@@ -12,23 +12,14 @@ export interface XPayError {
   readonly data: unknown;
 }
 
-/** xPay.stream's `success` object (https://docs.xpay.stream/prerequisites), without `uuid`. */
-export interface XPaySuccess {
-  /** The received data, unchecked. */
-  readonly data: unknown;
-  /** The received text. It varies between calls and has no documented values. */
-  readonly message?: string;
-  /** Every other field, such as `nextPage` of a list, unchecked. */
-  readonly meta: Readonly<Record<string, unknown>>;
-}
-
 /**
  * xPay.stream's envelope: either `success` or `error` has a value, with any HTTP status except 429 and 5xx. The vendor's
  * samples test whether `success` and `error` are truthy (https://docs.xpay.stream/authentication-api), so `null` counts as no
- * value.
+ * value. The `success` object (https://docs.xpay.stream/prerequisites) is not checked. Its text varies between calls and has no
+ * documented values. `meta` has its fields other than `data`, `message` and `uuid`, such as `nextPage` of a list.
  */
 export type XPayEnvelope = { readonly reference: UpstreamReference } & (
-  ({ readonly kind: 'success' } & XPaySuccess) | { readonly kind: 'error'; readonly error: XPayError }
+  ({ readonly kind: 'success' } & Omit<ApiData, 'kind'>) | { readonly kind: 'error'; readonly error: XPayError }
 );
 
 /**

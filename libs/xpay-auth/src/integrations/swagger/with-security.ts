@@ -58,11 +58,8 @@ export function withXPaySecurity(app: INestApplication, document: OpenAPIObject)
     if (!asksCaller || instance === undefined) return { ...operation, responses };
 
     const others = withoutSchemes(operation.security ?? document.security ?? [], names);
-    const ours = securityOf(
-      requirement,
-      offeredSchemes(instance).map(({ name }) => name),
-      withScopes,
-    );
+    const offered = offeredSchemes(instance).map(({ name }) => name);
+    const ours = securityOf(requirement, offered, withScopes);
     const note = scopeNote(requirement, instance.options.scopeHierarchy);
     return {
       ...operation,
@@ -74,9 +71,8 @@ export function withXPaySecurity(app: INestApplication, document: OpenAPIObject)
     };
   };
 
-  const routes = entryPoints(app.get(DiscoveryService), app.get(MetadataScanner)).filter(
-    ({ kind }) => kind === 'route',
-  );
+  const found = entryPoints(app.get(DiscoveryService), app.get(MetadataScanner));
+  const routes = found.filter(({ kind }) => kind === 'route');
   const ruleOf = rulesByOperation(app, document, routes);
   const paths: Record<string, PathItemObject> = { ...document.paths };
   for (const [path, method, operation] of operationsOf(document)) {
