@@ -1,6 +1,6 @@
 import { type ArgumentsHost, HttpStatus } from '@nestjs/common';
 import type { ChallengeContext } from '../../core/challenge.js';
-import { XPayAuthError } from '../../core/errors.js';
+import { type XPayAuthError, configurationError } from '../../core/errors.js';
 import { detailsOf, headersOf } from '../exceptions/http-exception.js';
 import type { IncomingRequest } from '../../core/incoming-request.js';
 import { type RequestContext, withCause } from './request-context.js';
@@ -104,8 +104,7 @@ interface Connection {
 }
 
 function noRequest(): XPayAuthError {
-  return new XPayAuthError(
-    'configuration',
+  return configurationError(
     'The GraphQL context holds no HTTP request. Let the option `context` return { req }, or { request, reply } of Fastify.',
   );
 }
@@ -122,7 +121,7 @@ const events = new WeakMap<object, WeakMap<object, object>>();
 function operationOf(host: ArgumentsHost): object {
   const { variableValues, rootValue } = argumentsOf(host).info;
   if (isObject(variableValues)) return isObject(rootValue) ? eventOf(variableValues, rootValue) : variableValues;
-  throw new XPayAuthError('configuration', 'The GraphQL driver hands over no info.variableValues for its operations');
+  throw configurationError('The GraphQL driver hands over no info.variableValues for its operations');
 }
 
 /**

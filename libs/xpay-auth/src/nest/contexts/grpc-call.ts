@@ -1,9 +1,8 @@
 import type { ArgumentsHost } from '@nestjs/common';
-import type { ChallengeContext } from '../../core/challenge.js';
-import type { XPayAuthError } from '../../core/errors.js';
 import type { FailureStatus } from '../../core/failures.js';
 import { detailsOf, failureMessage, headersOf, type FailureMessage } from '../exceptions/http-exception.js';
 import type { IncomingRequest } from '../../core/incoming-request.js';
+import type { Denial } from './request-context.js';
 
 /** The metadata class of grpc-js. Declared here, because this library never loads grpc-js. */
 interface GrpcMetadata {
@@ -48,11 +47,7 @@ export interface GrpcFailure extends FailureMessage {
   readonly metadata: GrpcMetadata;
 }
 
-export function grpcFailure(
-  failure: XPayAuthError,
-  call: GrpcCall,
-  challenge: ChallengeContext | undefined,
-): GrpcFailure {
+export function grpcFailure({ failure, challenge }: Denial, call: GrpcCall): GrpcFailure {
   const { 'cache-control': _, ...headers } = headersOf(failure, challenge);
   const { retryAfterMs } = detailsOf(failure);
   const trailers = {

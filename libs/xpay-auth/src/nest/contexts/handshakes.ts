@@ -1,4 +1,4 @@
-import { XPayAuthError } from '../../core/errors.js';
+import { configurationError } from '../../core/errors.js';
 import { isAbsent } from '../../core/decoders.js';
 import type { IncomingRequest } from '../../core/incoming-request.js';
 import { type HeldRequest, takeOff } from './held-request.js';
@@ -33,8 +33,7 @@ export function handshakeOf(socket: unknown, request?: UpgradeRequest): HeldRequ
   if (isRequest(request)) return holdHandshake(socket as object, request, undefined);
   const held = typeof socket === 'object' && socket !== null ? handshakes.get(socket) : undefined;
   if (held !== undefined) return held;
-  throw new XPayAuthError(
-    'configuration',
+  throw configurationError(
     'This socket does not say what it was opened with. In handleConnection(client, request), before any await: ' +
       'XPayHandshake.accept(this, client, request)',
   );
@@ -49,19 +48,13 @@ export function isRequest(value: unknown): value is UpgradeRequest {
 /** The fields of a handshake's `auth` that the library reads without an extractor, and removes. */
 const OWN = ['username', 'secretKey', 'token'] as const;
 
-interface ReadAuth {
-  /** The credentials as `Authorization` lines, so that the reader of HTTP headers also rejects two of them or a malformed one. */
-  readonly authorizations: readonly string[];
-  /** The other fields of `auth`. */
-  readonly rest: Readonly<Record<string, unknown>>;
-}
-
 /**
  * Reads `{ username, secretKey }` and `{ token }` from a handshake's `auth`, and deletes these fields from it. `null` counts as
  * absent, because a browser's storage returns `null` before the first login. Any other value that is not a string becomes a
- * malformed line, which is rejected.
+ * malformed line, which is rejected. Returns the credentials as `Authorization` lines, so that the reader of HTTP headers also
+ * rejects two of them or a malformed one, and the other fields of `auth` as `rest`.
  */
-function authorizationsIn(auth: unknown): ReadAuth {
+function authorizationsIn(auth: unknown) {
   if (typeof auth !== 'object' || auth === null) return { authorizations: [], rest: {} };
   const sent = auth as Record<string, unknown>;
   const { username, secretKey, token, ...rest } = sent;

@@ -51,10 +51,11 @@ export const rpcContext: RequestContext = {
     ),
 };
 
-async function rpcException({ failure, host, challenge }: Denial): Promise<RpcException> {
+async function rpcException(denial: Denial): Promise<RpcException> {
+  const { failure, host } = denial;
   const { RpcException } = await loadMicroservices();
   const call = grpcCallOf(host);
-  const message = call === undefined ? failureMessage(failure) : grpcFailure(failure, call, challenge);
+  const message = call === undefined ? failureMessage(failure) : grpcFailure(denial, call);
   return withCause(new RpcException(message), failure);
 }
 
