@@ -151,7 +151,7 @@ class NodeRedisSubscriber implements RedisSubscriber {
   }
 }
 
-/** Destroys a client. Ignores the error of a client that is closed already. */
+/** Destroys a client. The call returns a promise for a Sentinel client, and fails for a client that is closed already. */
 function destroy(client: Client): void {
   (async () => client.destroy())().catch(() => undefined);
 }

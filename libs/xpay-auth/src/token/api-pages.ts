@@ -22,6 +22,7 @@ export interface PagedCall {
  */
 export function itemsOf(list: PagedCall): AsyncIterable<unknown> {
   const first = firstPage(list);
+  // The error is thrown when an item is read. An app that reads none gets no unhandled rejection.
   first.catch(() => undefined);
   return { [Symbol.asyncIterator]: () => iterate(list, first) };
 }
