@@ -19,14 +19,13 @@ import { readBackoff, readToken, writeBackoff, writeToken } from './stored-token
 export interface SharedTokenParts {
   readonly store: Store;
   readonly clock: Clock;
-  /** The settings, beside the account, that must be equal on instances that share a token. */
+  /** Settings that, in addition to the account, must be the same on all instances that share a token. */
   readonly scope: readonly string[];
   readonly hardMarginMs: number | undefined;
 }
 
 /**
- * Ms by which a lease is longer than the attempt of its holder. The calls of the store before and after the attempt need this
- * time.
+ * Ms by which a lease is longer than the attempt of its holder. This leaves time for the calls to the store before and after the attempt.
  */
 const LEASE_SLACK_MS = 3_000;
 /** Ms between two reads of the store while another instance has the lease, because notifications may be lost. */
@@ -45,8 +44,7 @@ interface Newest {
  */
 export class SharedToken implements SharingLink {
   /**
-   * Time for two leases. If the instance with the first lease dies, an instance that waits for its token still has time for its own
-   * lease and attempt.
+   * Time for two leases. If the holder of the first lease dies, a waiting instance still has time to acquire a lease and to make an attempt.
    */
   readonly deadlineMs: number;
   readonly #leaseMs: number;
@@ -110,7 +108,7 @@ export class SharedToken implements SharingLink {
           readBackoff(store, newest.id, attempt.usableForMs()),
         ]);
         if (grant !== undefined && attempt.rejectedForMs(grant.accessToken, grant.ageMs) === 0) return grant;
-        // A backoff that this instance shared itself is over, because otherwise this attempt would not be made.
+        // Ignores a backoff that this instance wrote: it has ended, because this instance makes no attempt during its own backoff.
         if (backoff !== undefined && backoff.generation !== this.#failedAs)
           throw new BackedOff(backoff.failure, backoff.rejections, backoff.failures);
         isKept = lease !== undefined;

@@ -28,8 +28,8 @@ const MAX_NAMES = 20_000;
 /**
  * A {@link Store} in Redis 7 or later, Valkey, or a Redis Cluster.
  *
- * @throws XPayAuthError `configuration` for a key that is missing, too short or not random, and unless exactly one of `client`,
- *   `url` and `cluster` is set.
+ * @throws XPayAuthError `configuration` if a key is missing, too short or not random, or if the options do not set exactly one of
+ *   `client`, `url` and `cluster`.
  */
 export function redisStore(options: RedisStoreOptions): Store {
   return new RedisStore(options);
@@ -113,7 +113,7 @@ class RedisStore implements Store {
     const keys = [this.#key(name, 'l'), this.#key(name, 'g'), this.#key(name, 'e')];
     const owner = randomBytes(16).toString('base64url');
     const release = (): Promise<void> => this.#link.send(scripts.RELEASE, [this.#key(name, 'l')], [owner]);
-    // A reply after the deadline may have acquired a lease. The lease is released, because this instance does not use it.
+    // If the reply arrives after the deadline, the command may still have acquired the lease. The lease is released, because this instance does not use it.
     const args = [owner, Math.ceil(leaseMs)];
     const answer = (await this.#link.run(scripts.ACQUIRE, keys, args, () => void release())) as unknown[];
     if (Number(answer[0]) === 1) return { kind: 'acquired', generation: Number(answer[1]), release };
@@ -220,7 +220,7 @@ class RedisStore implements Store {
 class SeenGenerations {
   readonly #newest = new LRUCache<string, number>({ max: MAX_NAMES });
 
-  /** Returns whether no newer generation was seen. If so, records this generation. */
+  /** Returns `false` if a newer generation was seen. Otherwise records this generation and returns `true`. */
   accepts(name: string, generation: number): boolean {
     if (generation < (this.#newest.get(name) ?? -Infinity)) return false;
     this.#newest.set(name, generation);
