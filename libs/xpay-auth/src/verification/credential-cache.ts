@@ -46,7 +46,7 @@ export interface CredentialCacheParts {
   /** Shares verified credentials with other instances. `undefined` if they are not shared. */
   readonly shared?: SharedCredentials | undefined;
   readonly instrumentation: Instrumentation;
-  /** Whether a renewal may begin now, because a place is free. An urgent renewal may also begin if it has to wait for a place. */
+  /** Whether a renewal may begin now. A normal renewal may begin only if a place is free. An urgent renewal may also wait for a place. */
   readonly hasRoomForRenewal: (isUrgent: boolean) => boolean;
   readonly next: Authenticator;
 }
@@ -214,7 +214,7 @@ export class CredentialCache implements Authenticator {
     caller.renewFrom = this.parts.clock.monotonic() + waitMs;
   }
 
-  /** Returns the ms from the call during which the answer is used: the period, or less if the grant expires before. */
+  /** Returns for how many ms after the call the answer is used: the period, or less if the grant expires sooner. */
   #lengthOf({ checkedAt, endsAt }: Answer): number {
     return Math.min(this.parts.policy.periodMs, endsAt - checkedAt);
   }
