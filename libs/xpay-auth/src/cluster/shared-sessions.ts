@@ -34,7 +34,7 @@ export interface SharedSessionsParts {
 }
 
 /**
- * Ms for which the store refuses writes under the name of an ended session with a random token. A short time is enough, because a
+ * After a session with a random token has ended, the store refuses writes under the name of this session for this many ms. A short time is enough, because a
  * random token never begins another session.
  */
 const KEPT_DISCARDED_MS = 1_000;
@@ -71,7 +71,7 @@ export class SharedSessions {
   }
 
   /**
-   * Returns the position after all revocations so far, which therefore do not end a login that begins now. Call this method
+   * Returns the current end of the revocation log. Earlier revocations do not end a login that begins now. Call this method
    * before the upstream is called.
    */
   async mark(): Promise<LogPosition> {
@@ -141,8 +141,8 @@ export class SharedSessions {
     const keepMs = bearersMayRepeat ? periodMs : KEPT_DISCARDED_MS;
     let last: number | undefined;
     const discard = async (generation: number): Promise<boolean> => {
-      // A repetition discards the same generation again. If only the answer of the first discard was lost, a later login may have
-      // written a session that must not end.
+      // A repetition discards the same generation again. The first discard may have succeeded although its answer was lost. A later login may then have written a session that
+      // must not end.
       last = generation;
       await store.discard(name, generation, keepMs);
       return true;

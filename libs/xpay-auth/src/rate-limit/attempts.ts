@@ -26,8 +26,7 @@ export interface ReservedAttempt {
   /** Call this method if the check was undecided, or if the same rejection has been counted already. Refunds the attempt. */
   refund(): Promise<void>;
   /**
-   * Call this method if the upstream answered 429. Counts a failure by user and by user and address, and refunds the attempt by
-   * address.
+   * Call this method if the upstream answered 429. Counts a failure in the counters `perUser` and `perUserAndAddress`, and refunds the attempt in the counter `perAddress`.
    */
   refundAddress(): Promise<void>;
   /** Whether the address is trusted for this user. `false` if this cannot be determined. */
