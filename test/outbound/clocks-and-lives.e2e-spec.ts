@@ -206,7 +206,7 @@ describe('lifetimes', () => {
   it.each([
     ['in the past', xpayMalformed.expiryInThePast, /ms before it was given/],
     ['in seconds', xpayMalformed.expiryInSeconds, /seconds where ms were expected/],
-    ['a text', xpayMalformed.expiryIsText, /nothing readable/],
+    ['a text', xpayMalformed.expiryIsText, /cannot be read/],
   ] as const)('O12 · an expiry that is %s is upstream_malformed, and causes no loop', async (which, fault, words) => {
     await using app = await startOutbound();
     app.xpay.faults.always(fault);

@@ -33,7 +33,7 @@ export interface PasswordLoginDialectOptions extends TokenRejectionOptions {
   /**
    * The place of the token in the answer: a name or a path, such as `'result.token'`. Type, lifetime, scope and refresh token are
    * read from the same object, by OAuth's names.
-   * @default OAuth's name of the token, `access_token` (RFC 6749 §5.1)
+   * @default the name that OAuth gives to the access token (RFC 6749 §5.1)
    */
   tokenAt?: string;
   /**
