@@ -16,7 +16,7 @@ export function measure({ rounds = 15, say }) {
     samples.push(cpuOfImports());
   }
   const of = (pick) => spread(samples.map(pick));
-  const row = { peersCpuMs: of((one) => one.peers), addedCpuMs: of((one) => one.library) };
+  const row = { peersCpuMs: of(({ peers }) => peers), addedCpuMs: of(({ library }) => library) };
   const packages = packagesBeyondPeers();
   return { rows: [{ id: 'root', ...row, packages: packages.length, names: packages.join(', ') }] };
 }

@@ -34,8 +34,8 @@ export interface SharedSessionsParts {
 }
 
 /**
- * After a session with a random token has ended, the store refuses writes under the name of this session for this many ms. A short time is enough, because a
- * random token never begins another session.
+ * After a session with a random token has ended, the store refuses writes under the name of this session for this many ms. A
+ * short time is enough, because a random token never begins another session.
  */
 const KEPT_DISCARDED_MS = 1_000;
 /**
@@ -141,8 +141,8 @@ export class SharedSessions {
     const keepMs = bearersMayRepeat ? periodMs : KEPT_DISCARDED_MS;
     let last: number | undefined;
     const discard = async (generation: number): Promise<boolean> => {
-      // A repetition discards the same generation again. The first discard may have succeeded although its answer was lost. A later login may then have written a session that
-      // must not end.
+      // A repetition discards the same generation again. The first discard may have succeeded although its answer was lost. A
+      // later login may then have written a session that must not end.
       last = generation;
       await store.discard(name, generation, keepMs);
       return true;

@@ -25,7 +25,8 @@ export interface SharedTokenParts {
 }
 
 /**
- * Ms by which a lease is longer than the attempt of its holder. This leaves time for the calls to the store before and after the attempt.
+ * Ms by which a lease is longer than the attempt of its holder. This leaves time for the calls to the store before and after
+ * the attempt.
  */
 const LEASE_SLACK_MS = 3_000;
 /** Ms between two reads of the store while another instance has the lease, because notifications may be lost. */
@@ -44,7 +45,8 @@ interface Newest {
  */
 export class SharedToken implements SharingLink {
   /**
-   * Time for two leases. If the holder of the first lease dies, a waiting instance still has time to acquire a lease and to make an attempt.
+   * Time for two leases. If the holder of the first lease dies, a waiting instance still has time to acquire a lease and to
+   * make an attempt.
    */
   readonly deadlineMs: number;
   readonly #leaseMs: number;

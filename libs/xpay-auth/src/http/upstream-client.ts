@@ -28,7 +28,10 @@ export interface RequestFacts {
   readonly isLogin?: boolean;
 }
 
-/** Sends requests to the upstream. Throws the failures of `Upstream`, and `configuration` for a path that is not below `baseUrl`. */
+/**
+ * Sends requests to the upstream. Throws the failures of `Upstream`, and `configuration` for a path that is not below
+ * `baseUrl`.
+ */
 export class UpstreamClient {
   private readonly base: URL;
   /** The path of `baseUrl` without a trailing slash. */
@@ -79,7 +82,8 @@ export class UpstreamClient {
     const abort = (): void => ending.abort();
     if (signal?.aborted === true) abort();
     signal?.addEventListener('abort', abort, { once: true });
-    // This timer limits the whole exchange. The timeout of a transport is not enough: after the first bytes of an answer, some transports end only silent connections.
+    // This timer limits the whole exchange. The timeout of a transport is not enough: after the first bytes of an answer, some
+    // transports end only silent connections.
     const cancelTimer = clock.setTimer(abort, timeoutMs);
     try {
       return await observed();

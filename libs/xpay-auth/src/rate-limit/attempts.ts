@@ -19,14 +19,18 @@ export interface AttemptLimits {
  * callers wait.
  */
 export interface ReservedAttempt {
-  /** Call this method if the upstream accepted the credentials. Refunds the attempt, and makes the address trusted for this user. */
+  /**
+   * Call this method if the upstream accepted the credentials. Refunds the attempt, and makes the address trusted for this
+   * user.
+   */
   succeeded(): Promise<void>;
   /** Call this method if the upstream rejected the credentials. Counts the attempt as a failure. */
   failed(): Promise<void>;
   /** Call this method if the check was undecided, or if the same rejection has been counted already. Refunds the attempt. */
   refund(): Promise<void>;
   /**
-   * Call this method if the upstream answered 429. Counts a failure in the counters `perUser` and `perUserAndAddress`, and refunds the attempt in the counter `perAddress`.
+   * Call this method if the upstream answered 429. Counts a failure in the counters `perUser` and `perUserAndAddress`, and
+   * refunds the attempt in the counter `perAddress`.
    */
   refundAddress(): Promise<void>;
   /** Whether the address is trusted for this user. `false` if this cannot be determined. */

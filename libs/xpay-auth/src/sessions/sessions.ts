@@ -146,7 +146,8 @@ export class Sessions {
   }
 
   /**
-   * Returns the principal of a session. Throws `invalid_token` if there is no session, and `store_unavailable` if the session must be looked up in the store, and the store is unavailable.
+   * Returns the principal of a session. Throws `invalid_token` if there is no session, and `store_unavailable` if the session
+   * must be looked up in the store, and the store is unavailable.
    */
   verify(token: string): Principal | Promise<Principal> {
     const key = this.parts.digest.of(bearerHeader(token));
@@ -172,9 +173,9 @@ export class Sessions {
   }
 
   /**
-   * Ends every session that was started with this token before this call, on all instances. With `session.token: 'upstream'`, several logins may have started
-   * sessions with the same token. Throws `store_unavailable` if the store could not be called. In this case the session has ended
-   * on this instance, and ends on the other instances when the store is available again.
+   * Ends every session that was started with this token before this call, on all instances. With `session.token: 'upstream'`,
+   * several logins may have started sessions with the same token. Throws `store_unavailable` if the store could not be called.
+   * In this case the session has ended on this instance, and ends on the other instances when the store is available again.
    */
   async logout(token: string): Promise<void> {
     const { digest, audit, shared } = this.parts;

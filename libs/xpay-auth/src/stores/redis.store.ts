@@ -113,7 +113,8 @@ class RedisStore implements Store {
     const keys = [this.#key(name, 'l'), this.#key(name, 'g'), this.#key(name, 'e')];
     const owner = randomBytes(16).toString('base64url');
     const release = (): Promise<void> => this.#link.send(scripts.RELEASE, [this.#key(name, 'l')], [owner]);
-    // If the reply arrives after the deadline, the command may still have acquired the lease. The lease is released, because this instance does not use it.
+    // If the reply arrives after the deadline, the command may still have acquired the lease. The lease is released, because
+    // this instance does not use it.
     const args = [owner, Math.ceil(leaseMs)];
     const answer = (await this.#link.run(scripts.ACQUIRE, keys, args, () => void release())) as unknown[];
     if (Number(answer[0]) === 1) return { kind: 'acquired', generation: Number(answer[1]), release };

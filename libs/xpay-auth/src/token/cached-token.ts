@@ -20,7 +20,8 @@ export interface CachedTokenParts {
 
 /**
  * First link of the token chain (`token-chain.ts`): returns the app token to callers. Obtains the first token when a caller needs
- * one, and renews a token in the background while the token is still usable. Never returns a token that is about to expire: the last part of its lifetime is a safety margin (see `hardMargin`). At most one attempt to obtain a token runs at a time.
+ * one, and renews a token in the background while the token is still usable. Never returns a token that is about to expire: the
+ * last part of its lifetime is a safety margin (see `hardMargin`). At most one attempt to obtain a token runs at a time.
  */
 export class CachedToken implements TokenListener {
   #held: HeldToken | undefined;
@@ -170,7 +171,9 @@ export class CachedToken implements TokenListener {
   }
 
   /**
-   * Returns the result of {@link #renewed}, or the current token if the renewal fails. Before the renewal, this method ends a backoff that a failure of the upstream has caused. That backoff began while the token still looked valid; since then, the clocks have shown that the token may be expired (`doubtful`).
+   * Returns the result of {@link #renewed}, or the current token if the renewal fails. Before the renewal, this method ends a
+   * backoff that a failure of the upstream has caused. That backoff began while the token still looked valid; since then, the
+   * clocks have shown that the token may be expired (`doubtful`).
    */
   async #renewedOr(held: HeldToken, signal?: AbortSignal): Promise<AccessToken> {
     this.backoff.endOwnBackoff();

@@ -133,7 +133,10 @@ export class TokenBackoff {
     if (code !== 'credentials_rejected' && retryAfterMs === undefined) this.#backoff = undefined;
   }
 
-  /** Call this method when the upstream has rejected a token. A backoff after an earlier failure does not delay the next renewal. */
+  /**
+   * Call this method when the upstream has rejected a token. A backoff after an earlier failure does not delay the next
+   * renewal.
+   */
   tokenRejected(token: AccessToken): void {
     this.#rejectedTokens ??= new RejectedTokens();
     this.#backoff = this.#rejectedTokens.add(token, this.parts.clock.monotonic());

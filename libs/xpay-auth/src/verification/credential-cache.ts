@@ -46,7 +46,10 @@ export interface CredentialCacheParts {
   /** Shares verified credentials with other instances. `undefined` if they are not shared. */
   readonly shared?: SharedCredentials | undefined;
   readonly instrumentation: Instrumentation;
-  /** Whether a renewal may begin now. A normal renewal may begin only if a place is free. An urgent renewal may also wait for a place. */
+  /**
+   * Whether a renewal may begin now. A normal renewal may begin only if a place is free. An urgent renewal may also wait for a
+   * place.
+   */
   readonly hasRoomForRenewal: (isUrgent: boolean) => boolean;
   readonly next: Authenticator;
 }

@@ -54,9 +54,9 @@ interface Undecided {
 }
 
 /**
- * Third link in the chain of authenticators: waits for one of the {@link Places} at the upstream. Refuses a caller with `overloaded` if the queue is full, if
- * the wait takes too long, or if too many checks of the caller's network were undecided. Undecided checks do not count as failed
- * attempts, but each of them may occupy a place until the deadline of the check.
+ * Third link in the chain of authenticators: waits for one of the {@link Places} at the upstream. Refuses a caller with
+ * `overloaded` if the queue is full, if the wait takes too long, or if too many checks of the caller's network were undecided.
+ * Undecided checks do not count as failed attempts, but each of them may occupy a place until the deadline of the check.
  */
 export class FairQueue implements Authenticator {
   readonly #places: Places;
@@ -72,7 +72,11 @@ export class FairQueue implements Authenticator {
     return this.#places.waiting;
   }
 
-  /** Whether a renewal that begins now would get a place immediately, or is allowed to wait for one. @param isUrgent the period of the caller is about to end */
+  /**
+   * Whether a renewal that begins now would get a place immediately, or is allowed to wait for one.
+   *
+   * @param isUrgent the period of the caller is about to end
+   */
   hasRoomForRenewal(isUrgent: boolean): boolean {
     return this.#places.hasRoomForRenewal(isUrgent);
   }

@@ -208,8 +208,8 @@ export class XPayAuthGuard implements CanActivate {
 }
 
 /**
- * Checks only the scopes. Use it on routes where Passport's `AuthGuard('xpay')` authenticates the caller. Accepts only a caller that the
- * instance of the route has authenticated for this operation.
+ * Checks only the scopes. Use it on routes where Passport's `AuthGuard('xpay')` authenticates the caller. Accepts only a caller
+ * that the instance of the route has authenticated for this operation.
  */
 @Injectable()
 export class ScopesGuard implements CanActivate {

@@ -9,7 +9,10 @@ import type { CachedToken } from '../../token/cached-token.js';
 
 /** Options of `getToken()`. */
 export interface GetTokenOptions {
-  /** Stops only this caller's wait: the promise of this caller rejects with `signal.reason`. The request continues for the other callers. */
+  /**
+   * Stops only this caller's wait: the promise of this caller rejects with `signal.reason`. The request continues for the other
+   * callers.
+   */
   readonly signal?: AbortSignal;
 }
 
@@ -78,7 +81,10 @@ export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
     return Promise.resolve();
   }
 
-  /** Returns a new token, even if the current one is usable. If the upstream has rejected the app account, a call during the backoff throws that rejection. */
+  /**
+   * Returns a new token, even if the current one is usable. If the upstream has rejected the app account, a call during the
+   * backoff throws that rejection.
+   */
   refresh(): Promise<AccessToken> {
     return this.source.refresh();
   }
