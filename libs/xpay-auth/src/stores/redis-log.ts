@@ -14,6 +14,17 @@ export interface RedisLogsParts {
   readonly onUnreadable: () => void;
 }
 
+/** The text whose keyed name is kept with a log, so that an instance with another index key is detected. */
+export const INDEX_KEY_CHECK = 'check of the index key';
+
+/**
+ * Returns the name of a log in the store: a hash without a key. An instance with a wrong index key must find the log, so that it
+ * notices that its key is wrong.
+ */
+export function nameOfLog(log: string): string {
+  return createHash('sha256').update(log).digest('base64url');
+}
+
 /** The end of a log, where the next record is appended. */
 interface End {
   readonly epoch: string;
@@ -72,7 +83,7 @@ export class RedisLogs {
 
   async #call(log: string, script: scripts.Script, args: scripts.ScriptArgs) {
     const { link, codec } = this.parts;
-    const first = [newEpoch(), codec.indexOf('check of the index key')];
+    const first = [newEpoch(), codec.indexOf(INDEX_KEY_CHECK)];
     const answer = (await link.run(script, this.#keysOf(log), [...first, ...args])) as unknown[];
     const [epoch, newest, oldest] = [String(answer[0]), Number(answer[1]), Number(answer[2])];
     this.#ends.set(log, { epoch, newest });
@@ -96,12 +107,9 @@ export class RedisLogs {
     return this.parts.codec.indexOf(lengthPrefixed(['log record', log, epoch, String(position), index, sealed]));
   }
 
-  /**
-   * The names are hashes without a key. An instance with a wrong index key must find the log, so that it notices that its key is
-   * wrong.
-   */
+  /** The Redis keys of the state of a log, and of its records. */
   #keysOf(log: string): readonly string[] {
-    const name = createHash('sha256').update(log).digest('base64url');
+    const name = nameOfLog(log);
     return [this.parts.keyOf(name, 'm'), this.parts.keyOf(name, 'r')];
   }
 }

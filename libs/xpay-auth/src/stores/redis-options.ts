@@ -8,6 +8,9 @@ import type { EncryptionKeys } from './key-ring.js';
 import { type NodeRedisClient, NodeRedisConnection } from './node-redis-connection.js';
 import type { RedisConnection } from './redis-connection.js';
 
+/** The default of {@link RedisStoreOptions.prefix}. */
+export const DEFAULT_PREFIX = 'xpay:';
+
 /** Options of `redisStore`. Exactly one of `client`, `url` and `cluster` is required. */
 export interface RedisStoreOptions {
   /**
@@ -89,7 +92,8 @@ function connectionOf(client: unknown): RedisConnection {
   );
 }
 
-function addressOf(url: string): string {
+/** Returns a URL of Redis unchanged. Throws `configuration` for any other text. */
+export function addressOf(url: string): string {
   if (/^rediss?:\/\/[^/]/.test(url) && URL.canParse(url)) return url;
   // The URL may contain a password, so the message does not contain the URL.
   throw configurationError('redisStore url (XPAY_REDIS_URL): expected redis:// or rediss:// and a host');
@@ -103,7 +107,7 @@ function backoff(times: number): number {
  * Returns the package ioredis that the app has installed. The package is loaded on demand, because an app that uses node-redis
  * does not have it. It is loaded without `import()`, because `redisStore()` is synchronous. Throws `configuration`.
  */
-function loadIoRedis(): typeof import('ioredis') {
+export function loadIoRedis(): typeof import('ioredis') {
   const places = [process.argv[1], join(process.cwd(), 'package.json')];
   let failure: unknown;
   for (const place of places) {

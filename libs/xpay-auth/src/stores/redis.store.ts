@@ -19,7 +19,7 @@ import { keyRing } from './key-ring.js';
 import { RedisChannels } from './redis-channels.js';
 import { RedisLink } from './redis-link.js';
 import { RedisLogs } from './redis-log.js';
-import { type RedisStoreOptions, connect } from './redis-options.js';
+import { DEFAULT_PREFIX, type RedisStoreOptions, connect } from './redis-options.js';
 import * as scripts from './redis-scripts.js';
 
 /** Maximum number of names whose newest generation is kept. Beyond the maximum, the least recently used names are evicted. */
@@ -49,7 +49,12 @@ class RedisStore implements Store {
   #missed: StoreNotice[] = [];
 
   constructor(options: RedisStoreOptions) {
-    const { connectTimeoutMs = 2_000, commandTimeoutMs = 1_000, clock = systemClock, prefix = 'xpay:' } = options;
+    const {
+      connectTimeoutMs = 2_000,
+      commandTimeoutMs = 1_000,
+      clock = systemClock,
+      prefix = DEFAULT_PREFIX,
+    } = options;
     if (/[{}]/.test(prefix)) {
       throw configurationError('redisStore prefix: must not contain braces, because they select the slot of a cluster');
     }

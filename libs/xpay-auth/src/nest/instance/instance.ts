@@ -23,7 +23,7 @@ import { XPayAuditService } from '../services/audit.service.js';
 import { CallerReader, disconnectOf } from '../request/caller-reader.js';
 import { retainStore, releaseStore } from './open-stores.js';
 import { XPayHttpService } from '../services/http.service.js';
-import { DEFAULT_INSTANCE, type ResolvedOptions } from '../options/resolve-options.js';
+import { DEFAULT_INSTANCE, type ResolvedOptions, scopeOf } from '../options/resolve-options.js';
 import { XPaySessionService } from '../services/session.service.js';
 import { XPayTokenService } from '../services/token.service.js';
 import { warningsOf } from './verification-warnings.js';
@@ -92,7 +92,7 @@ export function createInstance(
   if (opened !== undefined) retainStore(opened);
   const store = opened && guardedStore(opened, clock, instrumentation);
   const stopNotices = store?.onNotice((notice) => logNotice(logger, notice));
-  const scope = [name, dialect.name, baseUrl];
+  const scope = scopeOf(options);
   const tokens = new XPayTokenService(logger, { baseUrl, warmUp: token.warmUp, store }, (emit) =>
     createTokenChain({
       clock,

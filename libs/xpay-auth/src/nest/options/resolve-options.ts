@@ -53,6 +53,11 @@ export interface ResolvedOptions extends Omit<Parsed, Replaced> {
 
 export const DEFAULT_INSTANCE = 'default';
 
+/** Returns the fields that instances with shared state have in common. */
+export function scopeOf({ name, dialect, baseUrl }: ResolvedOptions): readonly [string, string, string] {
+  return [name, dialect.name, baseUrl];
+}
+
 const dialects = { xpay: xPay, 'gift-stream': giftStream, 'password-login': passwordLogin };
 
 /**

@@ -1,0 +1,47 @@
+import { isIP } from 'node:net';
+import type { Report } from './report.js';
+
+/** The names of networks that both Express (proxy-addr) and Fastify (@fastify/proxy-addr) accept. */
+const NETWORKS: Readonly<Record<string, string>> = {
+  loopback: '127.0.0.1/8, ::1/128',
+  linklocal: '169.254.0.0/16, fe80::/10',
+  uniquelocal: '10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, fc00::/7',
+};
+
+const LIST = 'List exactly the proxies that you run, such as "loopback, 10.0.0.0/8".';
+const FORGED = 'so a client can forge the address by which failed attempts are counted';
+
+/** Checks the value of Express' `trust proxy`, Fastify's `trustProxy`, or the variable `TRUST_PROXY`. */
+export function checkTrustedProxies(report: Report, value: string | undefined): void {
+  const items = (value ?? '').split(',').flatMap((item) => item.trim() || []);
+  const joined = items.join(', ');
+  if (items.length === 0) {
+    report.ok(
+      'proxy',
+      'No proxy is trusted by --trust-proxy or TRUST_PROXY. If your code sets trust proxy, pass its value as --trust-proxy.',
+    );
+  } else if (/^(?:true|\*)$/i.test(joined)) {
+    report.warning('proxy', `"${joined}" trusts every peer, ${FORGED}`, LIST);
+  } else if (/^\d+$/.test(joined)) {
+    const message = `"${joined}" trusts a number of hops. On a shorter way to the app it trusts the client, ${FORGED}`;
+    report.warning('proxy', message, LIST);
+  } else checkNetworks(report, items);
+}
+
+function checkNetworks(report: Report, items: readonly string[]): void {
+  const invalid = items.find((item) => !(item in NETWORKS) && !isNetwork(item));
+  if (invalid !== undefined) {
+    const names = Object.keys(NETWORKS).join(', ');
+    report.failure('proxy', `${JSON.stringify(invalid)} is no address, no network and none of ${names}`, LIST);
+    return;
+  }
+  const all = items.find((item) => /^[0.:]+\/0+$/.test(item));
+  if (all === undefined) report.ok('proxy', `Trusts ${items.map((item) => NETWORKS[item] ?? item).join(', ')}`);
+  else report.warning('proxy', `"${all}" trusts every peer, ${FORGED}`, LIST);
+}
+
+function isNetwork(text: string): boolean {
+  const [, address = '', bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const version = isIP(address);
+  return version !== 0 && (bits === undefined || Number(bits) <= (version === 4 ? 32 : 128));
+}
