@@ -72,13 +72,12 @@ function shown(
       ? Object.entries(value).map(([field, inner]) => row(`${option}.${field}`, inner))
       : [row(option, value)];
   });
-  const account = username === undefined ? undefined : '[redacted]';
-  return [
-    ...rows,
+  const account = [
     row('credentials.username', username),
-    row('credentials.secretKey', account),
-    ...store(row, variable, origin),
+    row('credentials.secretKey', username === undefined ? undefined : '[redacted]'),
   ];
+  const all = [...account, ...rows, ...store(row, variable, origin)];
+  return [...all.filter(({ source }) => source !== 'default'), ...all.filter(({ source }) => source === 'default')];
 }
 
 function store(
