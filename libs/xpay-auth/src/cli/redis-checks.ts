@@ -25,6 +25,7 @@ const COMMAND_MS = 1_000;
 const PROBE_MS = 10_000;
 /** The oldest version of Redis that the store supports. */
 const OLDEST_MAJOR = 7;
+const CLUSTER = 'Set redisStore({ cluster: [...] }) in the code of your app, because a URL leads to one server only.';
 /** Number of records of the log whose encryption key is checked. */
 const NEWEST_RECORDS = 100;
 
@@ -97,6 +98,8 @@ async function checkServer(report: Report, client: Redis, clock: Clock): Promise
     report.ok('redis', 'Connected. The version is not known, because the user lacks the right +info.');
   } else if (Number.parseInt(version, 10) < OLDEST_MAJOR) {
     report.failure('redis', `Connected to ${product}`, `Update Redis to version ${OLDEST_MAJOR} or later.`);
+  } else if (/^redis_mode:cluster/m.test(info)) {
+    report.warning('redis', `Connected to ${product}, a node of a Redis Cluster`, CLUSTER);
   } else report.ok('redis', `Connected to ${product}`);
 
   const memory = await attempt(client.info('memory'));
@@ -132,7 +135,7 @@ async function checkRights(report: Report, client: Redis): Promise<void> {
       missing.push(/ keys?\b/.test(message) ? `~${DEFAULT_PREFIX}*` : `+${command}`);
   };
   const set = await attempt(client.set(key, '1', 'PX', PROBE_MS));
-  const [code] = /^(?:READONLY|MOVED|OOM|MISCONF|NOREPLICAS)(?= )/.exec(set.failure?.message ?? '') ?? [];
+  const [code] = /^(?:READONLY|MOVED|CLUSTERDOWN|OOM|MISCONF|NOREPLICAS)(?= )/.exec(set.failure?.message ?? '') ?? [];
   if (code !== undefined) return addRejectedWrite(report, code);
   if (set.failure !== undefined && !isDenied(set.failure)) return addUnavailable(report, set.failure);
   await run('set', key, '1', 'PX', String(PROBE_MS));
@@ -169,7 +172,8 @@ async function checkRights(report: Report, client: Redis): Promise<void> {
 function addRejectedWrite(report: Report, code: string): void {
   const fixes: Readonly<Record<string, string>> = {
     READONLY: 'This server is a replica. Set the URL of the primary, or of a name that leads to it.',
-    MOVED: 'This server is a node of a Redis Cluster. Set redisStore({ cluster: [...] }) in the code of your app.',
+    MOVED: CLUSTER,
+    CLUSTERDOWN: 'Check the state of the Redis Cluster by: redis-cli cluster info',
     OOM: 'The memory of Redis is full. Raise maxmemory, or delete what other apps store there.',
     MISCONF: 'Redis cannot write its snapshot to the disk. Read the log of Redis, and free disk space.',
     NOREPLICAS: 'Redis has too few replicas for min-replicas-to-write. Start the replicas.',
