@@ -1,4 +1,5 @@
-import { createInterface } from 'node:readline/promises';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import type { Credentials } from '../core/credentials.js';
 import { UsageError } from './cli-arguments.js';
@@ -14,34 +15,42 @@ const LONGEST_INPUT = 16_384;
  * @throws UsageError if the input ends too early or is too long
  */
 export async function readCaller(username: string | undefined, terminal: Terminal): Promise<Credentials> {
-  if (terminal.stdin.isTTY === true) {
-    const name = username ?? (await ask(terminal, 'Username: ', true));
-    return { username: name, secretKey: await ask(terminal, 'Secret key (not shown): ', false) };
-  }
-  const lines = (await readAll(terminal)).split(/\r?\n/);
+  const isTerminal = terminal.stdin.isTTY === true;
+  const lines = isTerminal ? await ask(terminal, username === undefined) : (await readAll(terminal)).split(/\r?\n/);
   const [name = '', secretKey = ''] = username === undefined ? lines : [username, ...lines];
   if (name !== '' && secretKey !== '') return { username: name, secretKey };
   const expected =
     username === undefined ? 'the username in one line and the secret key in the next' : 'the secret key';
-  throw new UsageError(`whoami: standard input must contain ${expected}`);
+  throw new UsageError(`whoami: ${isTerminal ? 'the answers' : 'standard input'} must contain ${expected}`);
 }
 
-/** Asks a question on the terminal. The question goes to standard error, so that standard output has only the result. */
-async function ask({ stdin, stderr }: Terminal, question: string, echo: boolean): Promise<string> {
-  stderr.write(question);
-  const output = echo ? stderr : new Writable({ write: (_chunk, _encoding, done) => done() });
-  // With `terminal`, readline turns off the echo of the terminal and writes every character to `output` itself.
-  const lines = createInterface({ input: stdin, output, terminal: true, historySize: 0 });
-  const closed = new Promise<never>((_resolve, reject) => {
-    lines.once('close', () => reject(new UsageError('whoami: cancelled')));
+/**
+ * Asks on the terminal for the username, if it is wanted, and for the secret key. The questions go to standard error, so that
+ * standard output has only the result. One interface reads both lines, because both may be pasted at once.
+ */
+async function ask({ stdin, stderr }: Terminal, asksUsername: boolean): Promise<string[]> {
+  const questions = [...(asksUsername ? ['Username: '] : []), 'Secret key (not shown): '];
+  const answers: string[] = [];
+  // With `terminal`, readline turns off the echo of the terminal, and writes each typed character to `output` itself.
+  const output = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      if (answers.length < questions.length - 1) stderr.write(chunk);
+      done();
+    },
   });
-  try {
-    return await Promise.race([lines.question(''), closed]);
-  } finally {
-    closed.catch(() => undefined);
-    lines.close();
-    if (!echo) stderr.write('\n');
-  }
+  const lines = createInterface({ input: stdin, output, terminal: true, historySize: 0 });
+  const closed = once(lines, 'close');
+  lines.on('line', (line) => {
+    answers.push(line);
+    const next = questions[answers.length];
+    if (next === undefined) lines.close();
+    else stderr.write(next);
+  });
+  stderr.write(questions[0] ?? '');
+  await closed;
+  stderr.write('\n');
+  if (answers.length < questions.length) throw new UsageError('whoami: cancelled');
+  return answers;
 }
 
 async function readAll({ stdin }: Terminal): Promise<string> {

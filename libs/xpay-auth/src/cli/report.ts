@@ -1,5 +1,3 @@
-import { styleText } from 'node:util';
-
 /** The result of one check. */
 export interface Finding {
   /** The name of the check, such as `dns`. */
@@ -17,7 +15,8 @@ export interface ShownOption {
   readonly source: string;
 }
 
-const COLOURS = { ok: 'green', warning: 'yellow', failure: 'red' } as const;
+/** Green, yellow and red (ECMA-48, SGR). `styleText` of Node is missing in versions that `doctor` has to report as too old. */
+const COLOURS = { ok: 32, warning: 33, failure: 31 } as const;
 
 /** Shorter secrets are not searched for, because their characters also occur in other words. */
 const SHORTEST_HIDDEN = 4;
@@ -28,7 +27,8 @@ export class Report {
   options: readonly ShownOption[] = [];
   /** The facts about a caller, by `whoami`. */
   caller: Readonly<Record<string, unknown>> | undefined;
-  readonly #secrets = new Set<string>();
+  /** The longest first, because a short secret may be a part of a long one. */
+  #secrets: readonly string[] = [];
 
   ok(check: string, message: string): void {
     this.findings.push({ check, status: 'ok', message });
@@ -48,7 +48,8 @@ export class Report {
 
   /** From now on, replaces these secrets in everything that is printed. An upstream may repeat a secret in its answer. */
   hide(...secrets: (string | undefined)[]): void {
-    for (const secret of secrets) if ((secret?.length ?? 0) >= SHORTEST_HIDDEN) this.#secrets.add(secret ?? '');
+    const hidden = secrets.flatMap((secret = '') => (secret.length >= SHORTEST_HIDDEN ? [secret] : []));
+    this.#secrets = [...this.#secrets, ...hidden].sort((one, other) => other.length - one.length);
   }
 
   toJson(command: string, version: string): string {
@@ -66,8 +67,9 @@ export class Report {
     const options = this.options.map(({ option, value, source }) => [option, value, source]);
     const checkWidth = Math.max(...this.findings.map(({ check }) => check.length));
     const findings = this.findings.flatMap(({ check, status, message, fix }) => {
-      const label = status.padEnd(7);
-      const line = `${colours ? styleText(COLOURS[status], label) : label}  ${check.padEnd(checkWidth)}  ${this.#clean(message)}`;
+      const padded = status.padEnd(7);
+      const label = colours ? `\u001b[${COLOURS[status]}m${padded}\u001b[39m` : padded;
+      const line = `${label}  ${check.padEnd(checkWidth)}  ${this.#clean(message)}`;
       return fix === undefined ? [line] : [line, `${' '.repeat(9 + checkWidth)}  Fix: ${this.#clean(fix)}`];
     });
     const parts = [[heading], this.#columns(facts), this.#columns(options), findings, [this.#summary()]];
@@ -95,9 +97,7 @@ export class Report {
 
   /** Also removes control characters: the text of an upstream must not change the terminal or begin a new line. */
   #clean(text: string): string {
-    // A long secret is replaced before a short one, because the short one may be a part of it.
-    const secrets = [...this.#secrets].toSorted((one, other) => other.length - one.length);
-    const safe = secrets.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text);
+    const safe = this.#secrets.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text);
     return safe.replace(/[\p{Cc}\p{Cf}\u2028\u2029]+/gu, ' ');
   }
 }
