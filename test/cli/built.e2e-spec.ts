@@ -172,19 +172,20 @@ describe('doctor: the program', () => {
   });
 });
 
+/** Runs `whoami` on a pseudoterminal. */
+const onTerminal = async (args: string, type: (output: string) => string | undefined) => {
+  const command = `'${process.execPath}' '${PROGRAM}' whoami ${args}`;
+  return runProgram(['script', '-qec', command, '/dev/null'], { XPAY_BASE_URL: upstream.url }, { type });
+};
+
+/** Types each text when its question appears. */
+const answering = (...answers: readonly (readonly [string, string])[]) => {
+  const left = [...answers];
+  return (output: string): string | undefined =>
+    output.includes(left[0]?.[0] ?? '\0') ? left.shift()?.[1] : undefined;
+};
+
 describe('whoami: the prompt', () => {
-  const onTerminal = async (args: string, type: (output: string) => string | undefined) => {
-    const command = `'${process.execPath}' '${PROGRAM}' whoami ${args}`;
-    return runProgram(['script', '-qec', command, '/dev/null'], { XPAY_BASE_URL: upstream.url }, { type });
-  };
-
-  /** Types each text when its question appears. */
-  const answering = (...answers: readonly (readonly [string, string])[]) => {
-    const left = [...answers];
-    return (output: string): string | undefined =>
-      output.includes(left[0]?.[0] ?? '\0') ? left.shift()?.[1] : undefined;
-  };
-
   it('asks for the secret key and does not show it', async () => {
     const { code, output } = await onTerminal(ADA.username, answering(['Secret key', `${ADA.secretKey}\r`]));
     assertNoSecrets(output, [ADA.secretKey]);

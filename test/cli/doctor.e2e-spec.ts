@@ -287,18 +287,19 @@ describe('doctor: trusted proxies', () => {
   });
 });
 
-describe('doctor: packages', () => {
-  const installed = (name: string, version: string) => ({
-    [`node_modules/${name}/package.json`]: JSON.stringify({ name, version, exports: {} }),
-  });
-  const inApp = async (...packages: (readonly [string, string])[]) => {
-    const files = Object.assign({}, ...packages.map(([name, version]) => installed(name, version))) as Record<
-      string,
-      string
-    >;
-    return runCommand(['doctor', '--json'], { env: environment(), files });
-  };
+const installed = (name: string, version: string) => ({
+  [`node_modules/${name}/package.json`]: JSON.stringify({ name, version, exports: {} }),
+});
 
+const inApp = async (...packages: (readonly [string, string])[]) => {
+  const files = Object.assign({}, ...packages.map(([name, version]) => installed(name, version))) as Record<
+    string,
+    string
+  >;
+  return runCommand(['doctor', '--json'], { env: environment(), files });
+};
+
+describe('doctor: packages', () => {
   it('reports a peer that is not in the range, with the command that installs another version', async () => {
     const { code, of } = await inApp(['@nestjs/common', '10.4.1'], ['ioredis', '4.28.5']);
     expect(code).toBe(1);

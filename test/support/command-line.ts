@@ -37,8 +37,8 @@ export interface CommandResult {
     readonly options?: readonly { readonly option: string; readonly value: string; readonly source: string }[];
     readonly findings: readonly PrintedFinding[];
   };
-  /** Returns the findings of one check that are not `ok`, or the finding that is `ok`. */
-  of(check: string): readonly PrintedFinding[];
+  /** Returns the findings of one check. */
+  readonly of: (check: string) => readonly PrintedFinding[];
 }
 
 /**

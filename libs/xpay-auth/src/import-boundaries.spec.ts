@@ -111,6 +111,11 @@ const rules: Readonly<Record<string, Rule>> = {
     packages: [/./],
   },
   'integrations/terminus': { folders: ['core', 'verification', 'nest/instance'], packages: [/./] },
+  // Of the required peers, only `cli/checks` and its imports may load any, because `doctor` reports peers that are missing.
+  cli: {
+    folders: ['core', 'async', 'http', 'stores', 'nest/options'],
+    packages: [NODE, /^@nestjs\/config$/, /^ioredis$/, /^semver\//],
+  },
   // The emulators share no code with the dialects. They import only the type of a clock.
   'testing/emulators': { folders: [], packages: [NODE] },
   'testing/kit': {

@@ -18,7 +18,8 @@ export async function examine(report: Report, request: DoctorRequest): Promise<v
   checkTrustedProxies(report, request.trustProxy ?? environment.read('TRUST_PROXY'));
   const resolved = resolve(report, request, environment);
   if (resolved === undefined) return;
-  const { options, redisUrl, encryptionKeys } = resolved;
+  const { options, shown, redisUrl, encryptionKeys } = resolved;
+  report.options = shown;
   if (await checkUpstream(report, options)) await checkAccount(report, options, request.login);
   if (redisUrl === undefined) {
     report.ok('redis', 'No Redis is configured in the environment. It is needed only for several instances of an app.');

@@ -5,9 +5,9 @@ import type { Report } from './report.js';
 
 /** The variables of this process after the files were loaded. */
 export interface LoadedEnvironment {
-  read(variable: string): string | undefined;
+  readonly read: (variable: string) => string | undefined;
   /** Returns the origin of a variable: `the environment`, or a file. */
-  sourceOf(variable: string): string;
+  readonly sourceOf: (variable: string) => string;
   readonly names: readonly string[];
 }
 

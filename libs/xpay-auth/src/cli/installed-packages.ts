@@ -15,16 +15,19 @@ interface Manifest {
 /** The package.json of this library. */
 export const manifest = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as Manifest;
 
-/** Checks the version of Node, and the installed versions of this library and its peers. */
-export function checkPackages(report: Report, folder: string): void {
-  const { node } = manifest.engines;
-  if (satisfies(process.versions.node, node)) report.ok('node', `Node ${process.versions.node} meets ${node}`);
+/** Checks the version of Node. Returns whether the library supports it. */
+export function checkNode(report: Report): boolean {
+  const { node: range } = manifest.engines;
+  const { node: version } = process.versions;
+  const isSupported = satisfies(version, range);
+  if (isSupported) report.ok('node', `Node ${version} is in the range ${range}`);
   else
-    report.failure(
-      'node',
-      `Node ${process.versions.node} does not meet ${node}`,
-      `Install a version of Node in ${node}`,
-    );
+    report.failure('node', `Node ${version} is not in the range ${range}`, 'Install a version of Node in this range.');
+  return isSupported;
+}
+
+/** Checks the installed versions of this library and its peers. */
+export function checkPackages(report: Report, folder: string): void {
   checkOwnCopy(report, folder);
   const versions = Object.entries(manifest.peerDependencies).flatMap(([name, range]) => {
     const version = checkPeer(report, folder, name, range);

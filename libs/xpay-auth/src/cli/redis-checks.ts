@@ -130,7 +130,7 @@ async function checkRights(report: Report, client: Redis): Promise<void> {
   const run = async (command: string, ...args: string[]): Promise<void> => {
     const { failure } = await attempt(client.call(command, ...args));
     const message = failure?.message ?? '';
-    if (/^ERR unknown command/.test(message)) missing.push(`+${command}`);
+    if (message.startsWith('ERR unknown command')) missing.push(`+${command}`);
     if (failure !== undefined && isDenied(failure))
       missing.push(/ keys?\b/.test(message) ? `~${DEFAULT_PREFIX}*` : `+${command}`);
   };

@@ -49,7 +49,7 @@ export class Report {
   /** From now on, replaces these secrets in everything that is printed. An upstream may repeat a secret in its answer. */
   hide(...secrets: (string | undefined)[]): void {
     const hidden = secrets.flatMap((secret = '') => (secret.length >= SHORTEST_HIDDEN ? [secret] : []));
-    this.#secrets = [...this.#secrets, ...hidden].sort((one, other) => other.length - one.length);
+    this.#secrets = [...this.#secrets, ...hidden].toSorted((one, other) => other.length - one.length);
   }
 
   toJson(command: string, version: string): string {

@@ -9,6 +9,8 @@ import type { Report, ShownOption } from './report.js';
 /** The options of an instance, and the variables of its store. */
 export interface DoctorOptions {
   readonly options: ResolvedOptions;
+  /** The options as texts, with secrets redacted, those of the environment first. */
+  readonly shown: readonly ShownOption[];
   readonly redisUrl: string | undefined;
   readonly encryptionKeys: string | undefined;
 }
@@ -17,8 +19,7 @@ export interface DoctorOptions {
 const NOT_SHOWN = new Set(['envPrefix', 'inCode', 'usesDefaultHost', 'clock', 'store', 'credentials']);
 
 /**
- * Resolves the options as `XPayAuthModule.forRoot({ name, envPrefix })` does, and adds them to the report. Returns `undefined` if
- * an option is invalid.
+ * Resolves the options as `XPayAuthModule.forRoot({ name, envPrefix })` does. Returns `undefined` if an option is invalid.
  */
 export function resolve(
   report: Report,
@@ -36,9 +37,8 @@ export function resolve(
     const given = prefix === undefined ? {} : { envPrefix: prefix };
     const options = resolveOptions(given, name === undefined ? {} : { name }, read);
     const origin = (suffix: string): string => `${inUse}${suffix}, from ${sourceOf(inUse + suffix)}`;
-    report.options = shown(options, { variable, origin });
     report.ok('options', 'The options are valid. Options that your code sets are not visible here.');
-    return { options, redisUrl, encryptionKeys };
+    return { options, shown: shown(options, { variable, origin }), redisUrl, encryptionKeys };
   } catch (thrown) {
     if (!(thrown instanceof XPayAuthError)) throw thrown;
     for (const line of thrown.message.split('\n')) {

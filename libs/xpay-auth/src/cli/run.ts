@@ -1,5 +1,5 @@
 import { type CliRequest, USAGE, UsageError, readArguments } from './cli-arguments.js';
-import { checkPackages, manifest } from './installed-packages.js';
+import { checkNode, checkPackages, manifest } from './installed-packages.js';
 import { Report } from './report.js';
 import type { Terminal } from './terminal.js';
 
@@ -21,8 +21,10 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
 
 async function execute(request: Command, terminal: Terminal): Promise<number> {
   const report = new Report();
+  const isSupported = checkNode(report);
   if (request.kind === 'doctor') checkPackages(report, process.cwd());
-  const checks = await loadChecks(report);
+  // The other checks use features that old versions of Node lack.
+  const checks = isSupported ? await loadChecks(report) : undefined;
   if (request.kind === 'doctor') await checks?.examine(report, request);
   else await checks?.identify(report, request, terminal);
   terminal.stdout.write(`${render(report, request, terminal)}\n`);

@@ -90,9 +90,9 @@ function judge(
   { error, protocol, now }: { readonly error: string | undefined; readonly protocol: string; readonly now: number },
 ): boolean {
   const { subject, issuer, validFrom, validTo, subjectAltName = 'none' } = new X509Certificate(peer.raw);
-  const oneLine = (name: string): string => name.replaceAll('\n', ', ');
   const leftMs = Date.parse(validTo) - now;
-  const facts = `${oneLine(subject)}, issued by ${oneLine(issuer)}, valid until ${validTo} (${Math.floor(leftMs / DAY_MS)} days left)`;
+  const [holder, by] = [subject, issuer].map((name) => name.replaceAll('\n', ', '));
+  const facts = `${holder}, issued by ${by}, valid until ${validTo} (${Math.floor(leftMs / DAY_MS)} days left)`;
   if (error !== undefined) {
     const [message, fix] = explain(error, { host, validFrom, subjectAltName });
     report.failure('tls', `${message} (${error}): ${facts}`, fix);
@@ -186,7 +186,10 @@ export async function checkAccount(report: Report, options: ResolvedOptions, tri
   } else {
     try {
       const { grant, lifetime } = await logIn(report, options, credentials, 'own token');
-      report.ok('account', `Logged in as ${grant.username}, with the scopes ${list(grant.scopes)}. ${lifetime}`);
+      report.ok(
+        'account',
+        `Logged in as ${grant.username}, with the scopes ${grant.scopes.join(' ') || '(none)'}. ${lifetime}`,
+      );
     } catch (thrown) {
       addLoginFailure(report, 'account', failureOf(thrown));
     }
@@ -237,10 +240,6 @@ export function addLoginFailure(report: Report, check: string, failure: XPayAuth
 
 export function failureOf(thrown: unknown): XPayAuthError {
   return asXPayAuthError(thrown, 'upstream_malformed', 'The dialect failed');
-}
-
-export function list(scopes: readonly string[]): string {
-  return scopes.join(' ') || '(none)';
 }
 
 function clientOf({ http, baseUrl, clock }: ResolvedOptions): UpstreamClient {
