@@ -49,6 +49,8 @@ try {
 
   cpSync(join(root, 'test/packages/entry-points.mjs'), join(place, 'entry-points.mjs'));
   run('node', ['entry-points.mjs'], place);
+  cpSync(join(root, 'test/packages/doctor.mjs'), join(place, 'doctor.mjs'));
+  run('node', ['doctor.mjs'], place);
   checkOlderSurface();
   // Each installation removes the packages that package.json does not list, expect-type among them.
   checkRedisClients();

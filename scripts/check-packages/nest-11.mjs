@@ -54,6 +54,8 @@ try {
   run('node', ['-e', entries.map((entry) => `require('${join(name, entry)}');`).join(' ')], app);
   cpSync(join(sources, '../entry-points.mjs'), join(app, 'entry-points.mjs'));
   run('node', ['entry-points.mjs', 'redis'], app);
+  cpSync(join(sources, '../doctor.mjs'), join(app, 'doctor.mjs'));
+  run('node', ['doctor.mjs'], app);
   testUnderJest(app);
   console.log('check:packages, Nest 11: everything passed');
 } finally {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
-import { readFileSync } from 'node:fs';
+import { readFileSync, readdirSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { runCommand } from '../support/command-line.js';
 
@@ -127,7 +127,8 @@ describe('whoami', () => {
 });
 
 describe('the command line', () => {
-  const manifest = readFileSync(resolve(import.meta.dirname, '../../libs/xpay-auth/package.json'), 'utf8');
+  const root = resolve(import.meta.dirname, '../..');
+  const manifest = readFileSync(resolve(root, 'libs/xpay-auth/package.json'), 'utf8');
 
   it('prints the help and the version', async () => {
     for (const flag of ['--help', '-h']) {
@@ -138,6 +139,21 @@ describe('the command line', () => {
     }
     const { version } = JSON.parse(manifest) as { version: string };
     expect(await runCommand(['--version'])).toMatchObject({ code: 0, stdout: `${version}\n`, stderr: '' });
+  });
+
+  it('is described completely in docs/doctor.md', async () => {
+    const document = readFileSync(resolve(root, 'docs/doctor.md'), 'utf8');
+    const firstCells = [...document.matchAll(/^\| (`[^|]+?) +\|/gm)].map(([, cell = '']) => cell);
+    const named = (text: string): string[] => text.match(/--[a-z-]{3,}/g) ?? [];
+    const { stdout } = await runCommand(['--help']);
+    expect(firstCells.flatMap(named).toSorted()).toEqual([...new Set(named(stdout))].toSorted());
+    const folder = resolve(root, 'libs/xpay-auth/src/cli');
+    const sources = readdirSync(folder).map((file) => readFileSync(resolve(folder, file), 'utf8'));
+    const checks = sources.join('').matchAll(/(?:report\.(?:ok|warning|failure)\(|add\w+\(report,)\s*'([a-z ]+)'/g);
+    const documented = firstCells.filter((cell) => !cell.includes('--')).map((cell) => cell.replaceAll('`', ''));
+    expect(documented.toSorted()).toEqual(
+      [...new Set([...checks].map(([, check]) => check))].filter((check) => check !== 'caller').toSorted(),
+    );
   });
 
   it.each([[[]], [['telegraph']], [['doctor', 'now']], [['doctor', '--env-file']], [['doctor', '--frobnicate']]])(

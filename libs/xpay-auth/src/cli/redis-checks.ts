@@ -188,7 +188,7 @@ async function checkLog(report: Report, client: Redis, ring: KeyRing, log: strin
   const records = await attempt(client.lrange(`${place}:r`, -NEWEST_RECORDS, -1));
   const failure = check.failure ?? records.failure;
   if (failure !== undefined) {
-    // A missing right is a finding of its own.
+    // `checkRights` reports missing rights.
     if (isDenied(failure)) return;
     const fix = 'Another program uses the same prefix of keys. Give this app another database or server.';
     return report.failure('redis index key', `The log of revocations cannot be read (${reasonOf(failure)})`, fix);

@@ -4,7 +4,7 @@ export interface Finding {
   readonly check: string;
   readonly status: 'ok' | 'warning' | 'failure';
   readonly message: string;
-  /** What to do. Each warning and each failure has a fix. */
+  /** How to correct the finding. Each warning and each failure has a fix. */
   readonly fix?: string;
 }
 
