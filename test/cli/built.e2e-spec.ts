@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -151,11 +151,15 @@ describe('doctor: the program', () => {
     ]);
   });
 
-  it('reports missing peers, without loading any of them', async () => {
+  it('reports missing peers and second copies of peers, without loading any of them', async () => {
     const packages = join(folder, 'bare/node_modules');
     cpSync(join(root, 'libs/xpay-auth/dist'), join(packages, 'nestjs-xpay-auth/dist'), { recursive: true });
     cpSync(join(root, 'libs/xpay-auth/package.json'), join(packages, 'nestjs-xpay-auth/package.json'));
     cpSync(join(root, 'node_modules/semver'), join(packages, 'semver'), { recursive: true });
+    for (const place of [packages, join(packages, 'nestjs-xpay-auth/node_modules')]) {
+      mkdirSync(join(place, 'reflect-metadata'), { recursive: true });
+      writeFileSync(join(place, 'reflect-metadata/package.json'), '{ "version": "0.2.2" }');
+    }
     const program = join(packages, 'nestjs-xpay-auth/dist/cli/main.js');
     const { code, findings } = await runProgram(
       [process.execPath, program, 'doctor', '--json'],
@@ -168,6 +172,12 @@ describe('doctor: the program', () => {
       expect.arrayContaining(['@nestjs/common', '@nestjs/config', 'axios', 'rxjs']),
     );
     expect(missing.every(({ fix }) => fix?.startsWith('Run: npm install "') === true)).toBe(true);
+    expect(findings).toContainEqual(
+      expect.objectContaining({
+        status: 'warning',
+        message: expect.stringContaining('two copies of reflect-metadata: 0.2.2'),
+      }),
+    );
     expect(findings.at(-1)).toMatchObject({ check: 'load', status: 'failure' });
   });
 });

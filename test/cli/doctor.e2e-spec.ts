@@ -239,7 +239,7 @@ describe('doctor', () => {
       value: '"gift-stream"',
       source: 'GIFT_DIALECT, from the environment',
     });
-    expect(json.options).toContainEqual({ option: 'name', value: '"gift"', source: 'default' });
+    expect(json.options).toContainEqual({ option: 'name', value: '"gift"', source: '--name' });
     expect(of('account')).toEqual([
       expect.objectContaining({ status: 'ok', message: expect.stringContaining('Logged in') }),
     ]);
@@ -314,12 +314,9 @@ describe('doctor: packages', () => {
     ]);
   });
 
-  it('warns of a second copy of a peer, and of another version of the library', async () => {
-    const { code, of } = await inApp(['rxjs', '7.8.0'], ['nestjs-xpay-auth', '0.0.1']);
+  it('warns if the app has another version of the library', async () => {
+    const { code, of } = await inApp(['nestjs-xpay-auth', '0.0.1']);
     expect(code).toBe(0);
-    expect(of('peers')).toContainEqual(
-      expect.objectContaining({ status: 'warning', message: expect.stringMatching(/two copies of rxjs: 7\.8\.0/) }),
-    );
     expect(of('package')).toEqual([
       expect.objectContaining({ status: 'warning', message: expect.stringMatching(/the app has 0\.0\.1/) }),
     ]);

@@ -28,7 +28,7 @@ export async function loadEnvironment(report: Report, given: readonly string[]):
         await ConfigModule.forRoot({ envFilePath: resolve(file) });
         const added = Object.keys(process.env).filter((name) => !before.has(name));
         for (const name of added) sources.set(name, file);
-        report.ok('environment', `${file} adds ${added.length} variables to the environment`);
+        report.ok('environment', `Variables that ${file} adds to the environment: ${added.length}`);
       } catch (thrown) {
         const { code } = thrown as NodeJS.ErrnoException;
         report.failure('environment', `${file} cannot be read (${code ?? 'no reason given'})`, fix);

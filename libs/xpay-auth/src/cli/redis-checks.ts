@@ -127,18 +127,19 @@ async function checkServer(report: Report, client: Redis, clock: Clock): Promise
 async function checkRights(report: Report, client: Redis): Promise<void> {
   const key = `${DEFAULT_PREFIX}doctor:${randomBytes(9).toString('base64url')}`;
   const missing: string[] = [];
-  const run = async (command: string, ...args: string[]): Promise<void> => {
+  const run = async (command: string, ...args: string[]): Promise<Error | undefined> => {
     const { failure } = await attempt(client.call(command, ...args));
     const message = failure?.message ?? '';
     if (message.startsWith('ERR unknown command')) missing.push(`+${command}`);
-    if (failure !== undefined && isDenied(failure))
+    else if (failure !== undefined && isDenied(failure)) {
       missing.push(/ keys?\b/.test(message) ? `~${DEFAULT_PREFIX}*` : `+${command}`);
+    }
+    return failure;
   };
-  const set = await attempt(client.set(key, '1', 'PX', PROBE_MS));
-  const [code] = /^(?:READONLY|MOVED|CLUSTERDOWN|OOM|MISCONF|NOREPLICAS)(?= )/.exec(set.failure?.message ?? '') ?? [];
+  const failure = await run('set', key, '1', 'PX', String(PROBE_MS));
+  const [code] = /^(?:READONLY|MOVED|CLUSTERDOWN|OOM|MISCONF|NOREPLICAS)(?= )/.exec(failure?.message ?? '') ?? [];
   if (code !== undefined) return addRejectedWrite(report, code);
-  if (set.failure !== undefined && !isDenied(set.failure)) return addUnavailable(report, set.failure);
-  await run('set', key, '1', 'PX', String(PROBE_MS));
+  if (failure !== undefined && !isDenied(failure)) return addUnavailable(report, failure);
   await run('info', 'memory');
   await run('time');
   await run('eval', 'return 1', '0');
@@ -152,7 +153,8 @@ async function checkRights(report: Report, client: Redis): Promise<void> {
   await run('ltrim', key, '0', '0');
   await run('llen', key);
   await run('lrange', key, '0', '0');
-  if (set.failure === undefined) {
+  // Without the key of `set`, these commands would create keys that do not expire.
+  if (failure === undefined) {
     await run('hset', key, 'f', '1');
     await run('hincrby', key, 'f', '1');
     await run('rpush', key, '1');

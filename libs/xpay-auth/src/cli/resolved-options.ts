@@ -1,7 +1,7 @@
 import { XPayAuthError } from '../core/errors.js';
 import { isObject } from '../core/decoders.js';
 import { ENVIRONMENT } from '../nest/options/environment.js';
-import { type ResolvedOptions, resolveOptions } from '../nest/options/resolve-options.js';
+import { DEFAULT_INSTANCE, type ResolvedOptions, resolveOptions } from '../nest/options/resolve-options.js';
 import { keyRing } from '../stores/key-ring.js';
 import type { LoadedEnvironment } from './environment-files.js';
 import type { Report, ShownOption } from './report.js';
@@ -60,7 +60,8 @@ function shown(
     Object.entries(ENVIRONMENT).find(([suffix, path]) => path === option && variable(suffix) !== undefined)?.[0];
   const row = (option: string, value: unknown): ShownOption => {
     const suffix = suffixOf(option);
-    const source = suffix === undefined ? 'default' : origin(suffix);
+    const byDefault = option === 'name' && value !== DEFAULT_INSTANCE ? '--name' : 'default';
+    const source = suffix === undefined ? byDefault : origin(suffix);
     return { option, value: JSON.stringify(value) ?? 'not set', source };
   };
   const { dialect, credentials } = options;

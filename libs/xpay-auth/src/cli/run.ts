@@ -25,8 +25,15 @@ async function execute(request: Command, terminal: Terminal): Promise<number> {
   if (request.kind === 'doctor') checkPackages(report, process.cwd());
   // The other checks use features that old versions of Node lack.
   const checks = isSupported ? await loadChecks(report) : undefined;
-  if (request.kind === 'doctor') await checks?.examine(report, request);
-  else await checks?.identify(report, request, terminal);
+  try {
+    if (request.kind === 'doctor') await checks?.examine(report, request);
+    else await checks?.identify(report, request, terminal);
+  } catch (thrown) {
+    if (thrown instanceof UsageError) throw thrown;
+    // The message of an unexpected error may contain a secret.
+    const message = `The checks ended with an unexpected error (${thrown instanceof Error ? thrown.name : typeof thrown})`;
+    report.failure('load', message, 'Report this output to the maintainers of the package.');
+  }
   terminal.stdout.write(`${render(report, request, terminal)}\n`);
   return report.hasFailed ? 1 : 0;
 }

@@ -31,15 +31,14 @@ export async function checkUpstream(report: Report, options: ResolvedOptions): P
   return checkAnswer(report, options);
 }
 
-async function checkDns(report: Report, url: URL, { clock, http }: ResolvedOptions): Promise<boolean> {
+async function checkDns(report: Report, url: URL, options: ResolvedOptions): Promise<boolean> {
   const host = hostOf(url);
   if (isIP(host) !== 0) {
     report.ok('dns', `${host} is an address, so there is nothing to look up`);
     return true;
   }
   try {
-    const limits = { clock, ms: http.timeoutMs, error: () => Object.assign(new Error(), { code: 'ETIMEDOUT' }) };
-    const found = await deadline(limits, () => lookup(host, { all: true }));
+    const found = await deadline(limitsOf(options), () => lookup(host, { all: true }));
     report.ok('dns', `${host} has the addresses ${found.map(({ address }) => address).join(', ')}`);
     return true;
   } catch (thrown) {
@@ -60,19 +59,18 @@ function warnOfPlainHttp(report: Report, url: URL, { http }: ResolvedOptions): v
   );
 }
 
-async function checkTls(report: Report, url: URL, { clock, http }: ResolvedOptions): Promise<boolean> {
+async function checkTls(report: Report, url: URL, options: ResolvedOptions): Promise<boolean> {
   const host = hostOf(url);
   const port = Number(url.port || 443);
   const servername = isIP(host) === 0 ? host : '';
   // The certificate is judged below. The connection carries no data.
   const socket = connect({ host, port, servername, rejectUnauthorized: false });
   try {
-    const limits = { clock, ms: http.timeoutMs, error: () => Object.assign(new Error(), { code: 'ETIMEDOUT' }) };
-    await deadline(limits, () => once(socket, 'secureConnect'));
+    await deadline(limitsOf(options), () => once(socket, 'secureConnect'));
     return judge(report, host, socket.getPeerCertificate(true), {
       error: socket.authorized ? undefined : codeOf(socket.authorizationError),
       protocol: socket.getProtocol() ?? 'TLS',
-      now: clock.now(),
+      now: options.clock.now(),
     });
   } catch (thrown) {
     report.failure('tls', `No TLS connection to ${url.host} (${codeOf(thrown)})`, NETWORK);
@@ -249,6 +247,12 @@ function clientOf({ http, baseUrl, clock }: ResolvedOptions): UpstreamClient {
     clock,
     timeoutMs: http.timeoutMs,
   });
+}
+
+/** The deadline of a lookup, or of the opening of a connection. */
+function limitsOf({ clock, http }: ResolvedOptions) {
+  const error = (): Error => Object.assign(new Error('no answer in time'), { code: 'ETIMEDOUT' });
+  return { clock, ms: http.timeoutMs, error };
 }
 
 function hostOf({ hostname }: URL): string {
