@@ -159,6 +159,21 @@ describe('doctor with Redis', () => {
     ]);
   });
 
+  it('hides a username without a password and the query of the URL, because both may be secrets', async () => {
+    const url = redis.url.replace('//', '//a-lonely-password@');
+    const { json } = await runCommand(['doctor', '--json'], {
+      env: {
+        XPAY_BASE_URL: upstream.url,
+        XPAY_REDIS_URL: `${url}/0?password=in-the-query`,
+        XPAY_ENCRYPTION_KEYS: `k1:${key}`,
+      },
+      secrets: ['a-lonely-password', 'in-the-query'],
+    });
+    expect(json.options?.find(({ option }) => option === 'store url')?.value).toBe(
+      `redis://[redacted]@127.0.0.1:${redis.port}/0`,
+    );
+  });
+
   it('reports a replica', async () => {
     await using replica = await RedisServer.start(
       '--replicaof',

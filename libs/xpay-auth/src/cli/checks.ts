@@ -4,11 +4,12 @@ import { readCaller } from './caller-credentials.js';
 import type { DoctorRequest, WhoamiRequest } from './cli-arguments.js';
 import { loadEnvironment } from './environment-files.js';
 import { checkRedis } from './redis-checks.js';
+import { addLoginFailure, checkAccount, failureOf, logIn } from './login-check.js';
 import type { Report } from './report.js';
 import { resolve } from './resolved-options.js';
 import type { Terminal } from './terminal.js';
 import { checkTrustedProxies } from './trusted-proxies.js';
-import { addLoginFailure, checkAccount, checkUpstream, failureOf, logIn } from './upstream-checks.js';
+import { checkUpstream } from './upstream-checks.js';
 
 // This module needs the required peers, so it is loaded only after they were checked.
 

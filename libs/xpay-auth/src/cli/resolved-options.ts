@@ -111,11 +111,15 @@ function warnOfUnknown(report: Report, prefix: string, names: readonly string[])
   report.warning('environment', `The library does not read ${unknown.join(', ')}`, fix);
 }
 
-/** Returns the scheme, the username, the host and the path. Any other part of the URL may contain a secret. */
+/**
+ * Returns the scheme, the username, the host and the path. Any other part of the URL may contain a secret, and so may a username
+ * without a password.
+ */
 function withoutPassword(url: string): string {
   if (!URL.canParse(url)) return '[redacted]';
   const { protocol, username, password, host, pathname } = new URL(url);
-  return `${protocol}//${username}${password === '' ? '' : ':[redacted]'}${username + password === '' ? '' : '@'}${host}${pathname}`;
+  const user = password === '' ? username && '[redacted]@' : `${username}:[redacted]@`;
+  return `${protocol}//${user}${host}${pathname}`;
 }
 
 /** Returns the ids of the keys. A text that is no list of keys may be a key, so it is not shown. */
@@ -133,11 +137,12 @@ function idsOf(keys: string): string {
 
 function secretsOfUrl(url: string | undefined): (string | undefined)[] {
   if (url === undefined || !URL.canParse(url)) return [url];
-  const { password } = new URL(url);
-  return [password, decodeURIComponentOr(password)];
+  const { username, password, searchParams } = new URL(url);
+  const secret = password || username;
+  return [secret, decoded(secret), ...searchParams.values()];
 }
 
-function decodeURIComponentOr(text: string): string {
+function decoded(text: string): string {
   try {
     return decodeURIComponent(text);
   } catch {
