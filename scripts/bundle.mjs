@@ -1,7 +1,8 @@
 // Bundles the sources of the library into one JavaScript file per entry point. Code that several entry points use is in shared
 // files, so each class and each injection token exists once. `npm run build` runs tsc first, which writes the declarations.
-import { existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { isAbsolute, join, resolve } from 'node:path';
+import { copyFileSync, existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, isAbsolute, join, resolve } from 'node:path';
 import { rolldown } from 'rolldown';
 
 const library = resolve(import.meta.dirname, '../libs/xpay-auth');
@@ -24,8 +25,8 @@ const bundle = await rolldown({
   tsconfig: 'tsconfig.lib.json',
   transform: { target: 'es2023' },
   resolve: { extensionAlias: { '.js': ['.ts'] } },
-  // Packages stay imports. The helpers for decorators are part of the bundle.
-  external: (id) => /^[^.\0]/.test(id) && !isAbsolute(id) && !id.startsWith('@oxc-project/runtime/'),
+  // Packages stay imports. The helpers for decorators are part of the bundle, and so is semver, which only `doctor` uses.
+  external: (id) => /^[^.\0]/.test(id) && !isAbsolute(id) && !/^(@oxc-project\/runtime|semver)\//.test(id),
 });
 const { output } = await bundle.write({
   dir: 'dist',
@@ -34,6 +35,11 @@ const { output } = await bundle.write({
   entryFileNames: '[name].js',
   chunkFileNames: 'shared/[name]-[hash].js',
 });
+// The licence of semver (ISC) requires its notice in every copy.
+copyFileSync(
+  join(dirname(createRequire(import.meta.url).resolve('semver/package.json')), 'LICENSE'),
+  join(library, 'dist/cli/LICENSE.semver'),
+);
 removeOutdated(new Set(output.map(({ fileName }) => fileName)));
 
 /** Removes the files of earlier builds that this build has not written. Runs last, because running programs may load them. */
