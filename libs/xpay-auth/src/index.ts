@@ -23,13 +23,14 @@ export { InjectXPay, getXPayInjectionToken } from './nest/instance/injection.js'
 
 // outbound: the app token
 export { XPayTokenService, type GetTokenOptions } from './nest/services/token.service.js';
-export {
-  XPayHttpService,
-  type XPayAnswer,
-  type XPayCallOptions,
-  type XPayPagesOptions,
-  type XPayRequest,
-} from './nest/services/http.service.js';
+export { XPayHttpService } from './nest/services/http.service.js';
+export type {
+  XPayAnswer,
+  XPayApiCalls,
+  XPayCallOptions,
+  XPayPagesOptions,
+  XPayRequest,
+} from './nest/services/api-calls.js';
 export { attachXPayBearer, type XPayBearerOptions } from './nest/services/axios-bearer.js';
 export { AccessToken, type AccessTokenFacts, type Credentials, Secret } from './core/credentials.js';
 export type { TokenEvent, TokenStatus } from './core/token-events.js';

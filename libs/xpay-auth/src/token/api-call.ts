@@ -3,22 +3,33 @@ import { AccessToken } from '../core/credentials.js';
 import { XPayAuthError, asXPayAuthError } from '../core/errors.js';
 import type { ApiCall, ApiData, ApiLanguage, ApiOutcome, UpstreamAnswer, UpstreamRequest } from '../core/ports.js';
 import type { SpanEnd, Instrumentation } from '../core/instrumentation.js';
-import type { CachedToken } from './cached-token.js';
 
-export interface ApiCallParts {
-  readonly tokens: CachedToken;
+/** Returns tokens for calls: of the app account, of another account, or of a caller. */
+export interface TokenSource {
+  /** Returns a token that the upstream has not rejected. An abort ends the wait of this caller only. */
+  get(signal?: AbortSignal): Promise<AccessToken>;
+  /** Called when the upstream has rejected a token of this source. */
+  invalidate(rejected: AccessToken): void;
+}
+
+/** The API of one upstream. */
+export interface ApiClient {
   readonly api: ApiLanguage;
   readonly send: (request: UpstreamRequest, signal: AbortSignal | undefined) => Promise<UpstreamAnswer>;
   readonly instrumentation: Instrumentation;
 }
 
 /**
- * Calls the upstream's API with the app token. If the upstream rejects the token, the token is renewed. The call is then repeated
+ * Calls the upstream's API with a token of this source. If the upstream rejects the token, the token is renewed. The call is then repeated
  * once, but only if the first call certainly had no effect, because some calls move money. The body is encoded before anything is
  * awaited, so later changes of the object have no effect.
  */
-export async function callApi(parts: ApiCallParts, call: ApiCall, signal?: AbortSignal): Promise<ApiData> {
-  const { tokens, api, send, instrumentation } = parts;
+export async function callApi(
+  { api, send, instrumentation }: ApiClient,
+  tokens: TokenSource,
+  call: ApiCall,
+  signal?: AbortSignal,
+): Promise<ApiData> {
   const requestWith = encodeCall(api, call);
   const tryWith = async (token: AccessToken): Promise<ApiOutcome> => {
     const ask = async () => api.decode(await send(requestWith(token), signal), call, token);

@@ -190,7 +190,7 @@ export function createInstance(
     options,
     issuer,
     tokens,
-    http: new XPayHttpService({ tokens: tokens.source, api: dialect.api, send: sendApi, instrumentation }),
+    http: new XPayHttpService({ api: dialect.api, send: sendApi, instrumentation }, tokens.source),
     sessions: new XPaySessionService(sessions, verifier, (request) => strategy.countedAddressOf(request), disconnectOf),
     strategy,
     auditing,

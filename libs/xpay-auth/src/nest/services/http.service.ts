@@ -1,64 +1,7 @@
 import type { OnModuleDestroy } from '@nestjs/common';
-import { randomUUID } from 'node:crypto';
 import { XPayAuthError } from '../../core/errors.js';
-import type { ApiData, UpstreamRequest } from '../../core/ports.js';
-import { type ApiCallParts, callApi } from '../../token/api-call.js';
-import { itemsOf } from '../../token/api-pages.js';
-import { onAbort } from '../../async/promises.js';
-
-/** Options of one call of the upstream's API. */
-export interface XPayCallOptions {
-  /** Headers in addition to those that the dialect sets. */
-  readonly headers?: Readonly<Record<string, string>>;
-  /** Aborts the call, which then rejects with `signal.reason`. */
-  readonly signal?: AbortSignal;
-  /**
-   * A v4 UUID that identifies the call in the upstream's records. @default a new one
-   */
-  readonly uuid?: string;
-}
-
-/** One call of the upstream's API. */
-export interface XPayRequest extends XPayCallOptions {
-  /**
-   * The HTTP method. @default 'POST'
-   */
-  readonly method?: UpstreamRequest['method'];
-  /** Path of the call, relative to the instance's `baseUrl`. Begins with a slash. */
-  readonly path: string;
-  /**
-   * Body of the call. The dialect encodes the body when the call is made (xPay.stream: JSON), so later changes of the object have
-   * no effect.
-   */
-  readonly body?: unknown;
-}
-
-/** Options of {@link XPayHttpService.pages}. Every page is a separate call with a new `uuid`. */
-export interface XPayPagesOptions extends Omit<XPayCallOptions, 'uuid'> {
-  /**
-   * Maximum number of pages to read, an integer of 1 or more. A longer list throws `configuration` after the items of these
-   * pages. @default 10_000
-   */
-  readonly maxPages?: number;
-}
-
-/** The result of a call of the upstream's API. The library does not check the types of `data` and `meta`. */
-export interface XPayAnswer<T, Meta = Record<string, unknown>> {
-  /** The answer without its envelope (xPay.stream: `success.data`, which may be `null`). */
-  data: T;
-  /**
-   * The upstream's identifier of the request, or the `uuid` that was sent if the answer has none. Quote this value to the support
-   * of the upstream.
-   */
-  uuid: string;
-  /** The upstream's text about the call (xPay.stream: `success.message`). Absent if the answer has none. */
-  message?: string;
-  /**
-   * The other fields of the envelope, as own properties (xPay.stream: those of `success`, such as `nextPage`). `{}` for an
-   * upstream without an envelope.
-   */
-  meta: Meta;
-}
+import type { ApiClient, TokenSource } from '../../token/api-call.js';
+import { XPayApiCalls } from './api-calls.js';
 
 /**
  * Calls the upstream's API with the app token, and unwraps the answer. If the upstream rejects the token, the token is renewed,
@@ -66,93 +9,19 @@ export interface XPayAnswer<T, Meta = Record<string, unknown>> {
  *
  * Calls have the rights of the app account, so validate the input of a caller before you pass it on.
  */
-export class XPayHttpService implements OnModuleDestroy {
-  /** Aborts each call in progress. */
-  readonly #underWay = new Set<AbortController>();
-  #stopped = false;
+export class XPayHttpService extends XPayApiCalls implements OnModuleDestroy {
+  readonly #stop: AbortController;
 
   /** @hidden */
-  constructor(private readonly parts: ApiCallParts) {}
-
-  /**
-   * Posts to the upstream's API and returns the data of the answer (xPay.stream: `success.data`, which may be `null`).
-   *
-   * @throws XPayAuthError `upstream_business_error` when the upstream reports a business error, `shutting_down` if the module is
-   * destroyed during the call, `configuration` before anything is sent for a body that the dialect cannot encode, and the
-   * failures of `getToken()`.
-   */
-  async post<T = unknown>(path: string, body?: unknown, options?: XPayCallOptions): Promise<T> {
-    return (await this.request<T>({ ...options, path, body })).data;
-  }
-
-  /**
-   * Like {@link post}, but with any method, and returns the rest of the answer too: the upstream's identifier of the request
-   * (`uuid`), its `message` and the other fields of the envelope (`meta`).
-   */
-  async request<T = unknown, Meta extends object = Record<string, unknown>>(
-    request: XPayRequest,
-  ): Promise<XPayAnswer<T, Meta>> {
-    const { method = 'POST', path, body, headers, signal, uuid = randomUUID() } = request;
-    const call = { method, path, body, uuid, ...(headers !== undefined && { headers: { ...headers } }) };
-    if (this.#stopped) throw shuttingDown();
-    const ending = new AbortController();
-    this.#underWay.add(ending);
-    const stay = signal && onAbort(signal, () => ending.abort(signal.reason));
-    let answer: ApiData;
-    try {
-      const run = () => callApi(this.parts, call, ending.signal);
-      answer = await this.parts.instrumentation.observe({ type: 'call api' }, run, { signal: ending.signal });
-    } catch (failure) {
-      // If the caller aborts, the transport fails with `upstream_timeout`. The caller receives the reason of its signal instead.
-      if (failure instanceof XPayAuthError) signal?.throwIfAborted();
-      if (this.#stopped && failure instanceof XPayAuthError && failure.code === 'upstream_timeout')
-        throw shuttingDown();
-      throw failure;
-    } finally {
-      stay?.();
-      this.#underWay.delete(ending);
-    }
-    const { data, message, meta = {}, reference } = answer;
-    return {
-      data: data as T,
-      uuid: reference?.uuid ?? uuid,
-      ...(message !== undefined && { message }),
-      meta: meta as Meta,
-    };
-  }
-
-  /**
-   * Posts to a list of the upstream's API, such as `/client/wallets/find`, and yields the items of all pages. Begins with the
-   * page in `body`, or with the first page. The upstream is called for a page when all items of the previous pages have been
-   * read. Each call is like a call of {@link post}.
-   *
-   * With xPay.stream, `nextPage` in the answer decides whether another page follows. If the answer has no `nextPage`, an empty
-   * page is the last one. If the list changes between two pages, an item can be yielded twice or not at all.
-   *
-   * @throws XPayAuthError when an item is read: `configuration` for a dialect without paging, a body that is no object, and a list
-   * of more than `maxPages` pages; `upstream_malformed` for an answer without a list; and the failures of {@link post}.
-   * @example for await (const wallet of xpay.pages<Wallet>('/client/wallets/find', { pageSize: 50 })) count++;
-   */
-  pages<T = unknown>(path: string, body?: unknown, options: XPayPagesOptions = {}): AsyncIterable<T> {
-    const { maxPages, headers, signal } = options;
-    const each = { path, ...(headers !== undefined && { headers: { ...headers } }), ...(signal && { signal }) };
-    const { paging } = this.parts.api;
-    return itemsOf({
-      paging,
-      body,
-      maxPages,
-      call: (page) => this.request({ ...each, body: page }),
-    }) as AsyncIterable<T>;
+  constructor(client: ApiClient, tokens: TokenSource) {
+    const stop = new AbortController();
+    super({ ...client, stopped: stop.signal }, tokens);
+    this.#stop = stop;
   }
 
   /** Called by Nest. Calls in progress and later calls fail with `shutting_down`. */
   onModuleDestroy(): void {
-    this.#stopped = true;
-    for (const call of this.#underWay) call.abort(shuttingDown());
+    const message = 'The application is shutting down. It is not known whether the call in progress had an effect';
+    this.#stop.abort(new XPayAuthError('shutting_down', message));
   }
-}
-
-function shuttingDown(): XPayAuthError {
-  const message = 'The application is shutting down. It is not known whether the call in progress had an effect';
-  return new XPayAuthError('shutting_down', message);
 }
