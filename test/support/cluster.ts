@@ -2,8 +2,10 @@ import { Test } from '@nestjs/testing';
 import {
   type Store,
   type TokenEvent,
+  type Principal,
   XPayAuthModule,
   type XPayAuthOptions,
+  XPayHttpService,
   XPaySessionService,
   XPayStrategy,
   XPayTokenService,
@@ -25,6 +27,9 @@ export interface Instance extends AsyncDisposable {
   readonly lines: string[];
   /** Returns the caller with this header: a username, or the code of the failure. */
   readonly who: (authorization: string, address?: string) => Promise<string>;
+  readonly http: XPayHttpService;
+  /** Returns the principal of a request with this header. Rejects with the failure of the check. */
+  readonly principalOf: (authorization: string, address?: string) => Promise<Principal>;
   readonly close: () => Promise<void>;
 }
 
@@ -58,18 +63,26 @@ export class InstanceFactory {
     const events: TokenEvent[] = [];
     tokens.events.subscribe((event) => events.push(event));
     const strategy = module.get(XPayStrategy);
-    const who = async (authorization: string, address = '192.0.2.1'): Promise<string> => {
+    const principalOf = async (authorization: string, address = '192.0.2.1'): Promise<Principal> => {
+      const rawHeaders = ['Authorization', authorization];
+      return strategy.validate({
+        headers: { authorization },
+        rawHeaders,
+        ip: address,
+        socket: { remoteAddress: address },
+      });
+    };
+    const who = async (authorization: string, address?: string): Promise<string> => {
       try {
-        const rawHeaders = ['Authorization', authorization];
-        const request = { headers: { authorization }, rawHeaders, ip: address, socket: { remoteAddress: address } };
-        return (await strategy.validate(request)).username;
+        return (await principalOf(authorization, address)).username;
       } catch (failure) {
         return (failure as { code: string }).code;
       }
     };
     const close = (): Promise<void> => module.close();
     const sessions = module.get(XPaySessionService);
-    return { tokens, sessions, store, events, lines, who, close, [Symbol.asyncDispose]: close };
+    const http = module.get(XPayHttpService);
+    return { tokens, sessions, http, store, events, lines, who, principalOf, close, [Symbol.asyncDispose]: close };
   }
 
   /** Boots this number of instances at the same time. */

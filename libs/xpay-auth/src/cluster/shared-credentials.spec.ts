@@ -27,6 +27,7 @@ describe('SharedCredentials', () => {
     const verified = {
       principal: new Principal(facts, issuer),
       mark: shared.mark(),
+      upstreamToken: undefined,
       periodMs: 60_000,
       endsAt: Infinity,
     };

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../core/clock.js';
-import { type Credentials, canonicalText } from '../core/credentials.js';
+import { type AccessToken, type Credentials, canonicalText } from '../core/credentials.js';
 import { isNumber, isOptionalNumber, parseObject } from '../core/decoders.js';
 import type { Principal } from '../core/principal.js';
 import type { EntryName, Store } from '../core/store.js';
@@ -18,6 +18,8 @@ export interface IdentifiedCredentials {
 /** Verified credentials. Instants are on the monotonic clock of this instance. */
 export interface SharedCaller {
   readonly principal: Principal;
+  /** Only with `verification.keepUpstreamToken`. */
+  readonly upstreamToken: AccessToken | undefined;
   /** Time of the call of the upstream. */
   readonly checkedAt: number;
   /** Expiry of the grant. `Infinity` if the upstream stated no expiry. */
@@ -32,6 +34,8 @@ export interface SharedCredentialsParts {
   readonly dialect: string;
   readonly baseUrl: string;
   readonly issuer: symbol;
+  /** Whether entries need the token of the upstream. If so, an entry without a token is not used. */
+  readonly keepUpstreamToken?: boolean | undefined;
 }
 
 /** Credentials that this instance has verified. */
@@ -59,6 +63,8 @@ export class SharedCredentials {
    */
   readonly #acceptedOf = new LRUCache<string, Accepted>({ max: MOST_ANSWERS });
   readonly #refusedAt = new LRUCache<string, number>({ max: MOST_ANSWERS });
+  /** The last token of each key that the upstream rejected. A stored entry with this token is no longer used. */
+  readonly #rejectedTokens = new LRUCache<string, AccessToken>({ max: MOST_ANSWERS });
 
   constructor(private readonly parts: SharedCredentialsParts) {}
 
@@ -72,7 +78,7 @@ export class SharedCredentials {
    * returns `undefined`.
    */
   async recall(presented: IdentifiedCredentials): Promise<(SharedCaller & { wallAheadMs: number }) | undefined> {
-    const { store, log, clock, instance, issuer } = this.parts;
+    const { store, log, clock, instance, issuer, keepUpstreamToken = false } = this.parts;
     const askedAt = clock.monotonic();
     const entry = await store.read(this.#nameOf(presented)).catch(() => undefined);
     if (entry === undefined) return undefined;
@@ -80,12 +86,14 @@ export class SharedCredentials {
     if (stored === undefined) return undefined;
     const { principal, mark, periodMs, vouchedMs = Infinity } = stored;
     const { username } = principal;
+    const upstreamToken = keepUpstreamToken ? stored.upstreamToken : undefined;
+    if (keepUpstreamToken && !this.#isUsable(presented.key, upstreamToken)) return undefined;
     if (log.ended(mark, log.indexOf(username))) return undefined;
     // The store may have read the entry as early as the start of the request, so the whole duration counts as age.
     const now = clock.monotonic();
     const checkedAt = askedAt - Math.max(0, periodMs - entry.remainingMs);
     if (this.#isOvertaken(username, presented.key, checkedAt)) return undefined;
-    return { principal, checkedAt, wallAheadMs: clock.now() - now, endsAt: checkedAt + vouchedMs };
+    return { principal, upstreamToken, checkedAt, wallAheadMs: clock.now() - now, endsAt: checkedAt + vouchedMs };
   }
 
   /** Stores a caller for the rest of the period, in the background. */
@@ -114,6 +122,15 @@ export class SharedCredentials {
     const { store, clock } = this.parts;
     this.#refusedAt.set(presented.key, clock.monotonic());
     void store.discard(this.#nameOf(presented), this.#generation(), keepMs).catch(() => undefined);
+  }
+
+  /** Call this method when the upstream has rejected the token of these credentials. */
+  tokenRejected(key: string, token: AccessToken): void {
+    this.#rejectedTokens.set(key, token);
+  }
+
+  #isUsable(key: string, token: AccessToken | undefined): boolean {
+    return token !== undefined && this.#rejectedTokens.get(key)?.value !== token.value;
   }
 
   #isOvertaken(username: string, key: string, checkedAt: number): boolean {

@@ -1,19 +1,13 @@
-import { AccessToken, lengthPrefixed } from '../core/credentials.js';
+import { lengthPrefixed } from '../core/credentials.js';
 import type { Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
-import { isAbsent, isObject, isOptionalNumber, isText, isTexts, parseObject } from '../core/decoders.js';
+import { parseObject } from '../core/decoders.js';
 import type { EntryName, Store } from '../core/store.js';
 import type { LogPosition, RevocationLog } from './revocation-log.js';
 import { type StoredPrincipal, readPrincipal, storedFields } from './stored-principal.js';
 
-/** A session in the store. */
-export interface SharedSession extends StoredPrincipal {
-  /** Only with `session.keepUpstreamToken`. */
-  readonly upstreamToken: AccessToken | undefined;
-}
-
 /** A session that was read from the store. */
-export interface FoundSession extends SharedSession {
+export interface FoundSession extends StoredPrincipal {
   readonly generation: number;
   /** Ms until the session ends. */
   readonly remainingMs: number;
@@ -84,11 +78,11 @@ export class SharedSessions {
    * Writes a new session, which replaces an earlier session of the same token. If the user has more than `maxPerUser` sessions,
    * deletes the user's oldest sessions. Returns the generation of the new session.
    */
-  async write(token: string, session: SharedSession, lifeMs: number): Promise<number> {
+  async write(token: string, session: StoredPrincipal, lifeMs: number): Promise<number> {
     const { store, idleMs, periodMs, maxPerUser, bearersMayRepeat } = this.parts;
     const name = this.#nameOf('session', token);
     const put = (generation: number): Promise<boolean> =>
-      store.write(name, { value: encode(session), generation, lifeMs });
+      store.write(name, { value: JSON.stringify(storedFields(session)), generation, lifeMs });
     let generation = 1;
     if (bearersMayRepeat) generation = await asNewest(this.parts, name, put);
     else await put(generation);
@@ -115,7 +109,7 @@ export class SharedSessions {
       log.fresh(),
     ]);
     if (entry === undefined || (idleMs !== undefined && seen === undefined)) return undefined;
-    const session = decode(entry.value, scope[0] ?? '', issuer);
+    const session = readPrincipal(parseObject(entry.value), scope[0] ?? '', issuer);
     if (session === undefined || log.ended(session.mark, log.indexOf(session.principal.username))) return undefined;
     // The use is recorded at most once per tenth of the idle time. This causes few writes for a busy session, and a session in
     // use never ends.
@@ -172,7 +166,7 @@ export class SharedSessions {
     const { store, scope, issuer } = this.parts;
     const entry = await store.read(name);
     if (entry === undefined) return undefined;
-    const username = decode(entry.value, scope[0] ?? '', issuer)?.principal.username ?? '';
+    const username = readPrincipal(parseObject(entry.value), scope[0] ?? '', issuer)?.principal.username ?? '';
     return { generation: entry.generation, username };
   }
 
@@ -202,22 +196,6 @@ export class SharedSessions {
   #nameOf(kind: 'session' | 'seen', token: string): EntryName {
     return { kind, id: lengthPrefixed([...this.parts.scope, token]) };
   }
-}
-
-function encode(session: SharedSession): string {
-  const { value, expiresAt, scopes } = session.upstreamToken ?? {};
-  const token = value === undefined ? undefined : { value, expiresAt, scopes };
-  return JSON.stringify({ ...storedFields(session), token });
-}
-
-function decode(text: string, instance: string, issuer: symbol): SharedSession | undefined {
-  const fields = parseObject(text);
-  const stored = readPrincipal(fields, instance, issuer);
-  const token = fields?.['token'];
-  if (stored === undefined || isAbsent(token)) return stored && { ...stored, upstreamToken: undefined };
-  const { value, expiresAt, scopes } = isObject(token) ? token : {};
-  if (!isText(value) || !isOptionalNumber(expiresAt) || !isTexts(scopes)) return undefined;
-  return { ...stored, upstreamToken: new AccessToken(value, { expiresAt: expiresAt ?? undefined, scopes }) };
 }
 
 /**

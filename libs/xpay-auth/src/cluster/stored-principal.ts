@@ -1,17 +1,26 @@
-import { isNumber, isObject, isOptionalNumber, isText, isTexts } from '../core/decoders.js';
+import { AccessToken } from '../core/credentials.js';
+import { isAbsent, isNumber, isObject, isOptionalNumber, isText, isTexts } from '../core/decoders.js';
 import { Principal } from '../core/principal.js';
 import type { LogPosition } from './revocation-log.js';
 
-/** A principal in the store, with the position in the log of revocations before the call of the upstream. */
+/** A principal in the store. */
 export interface StoredPrincipal {
   readonly principal: Principal;
+  /** Position in the log of revocations before the call of the upstream. */
   readonly mark: LogPosition;
+  /** The upstream's token of this principal. `undefined` if it is not kept. */
+  readonly upstreamToken: AccessToken | undefined;
 }
 
 /** Returns the fields to store. */
-export function storedFields({ principal, mark }: StoredPrincipal): Readonly<Record<string, unknown>> {
+export function storedFields({ principal, mark, upstreamToken }: StoredPrincipal): Readonly<Record<string, unknown>> {
   const { username, scopes, isAPI, expiresAt } = principal;
-  return { username, scopes, isAPI, expiresAt, mark };
+  const token = upstreamToken && {
+    value: upstreamToken.value,
+    expiresAt: upstreamToken.expiresAt,
+    scopes: upstreamToken.scopes,
+  };
+  return { username, scopes, isAPI, expiresAt, mark, token };
 }
 
 /**
@@ -29,5 +38,15 @@ export function readPrincipal(
     return undefined;
   if (!isText(epoch) || !isNumber(position)) return undefined;
   const principal = new Principal({ username, scopes, isAPI, expiresAt: expiresAt ?? undefined, instance }, issuer);
-  return { principal, mark: { epoch, position } };
+  const stored = { principal, mark: { epoch, position } };
+  const { token } = fields ?? {};
+  if (isAbsent(token)) return { ...stored, upstreamToken: undefined };
+  const upstreamToken = readToken(token);
+  return upstreamToken && { ...stored, upstreamToken };
+}
+
+function readToken(token: unknown): AccessToken | undefined {
+  const { value, expiresAt, scopes } = isObject(token) ? token : {};
+  if (!isText(value) || !isOptionalNumber(expiresAt) || !isTexts(scopes)) return undefined;
+  return new AccessToken(value, { expiresAt: expiresAt ?? undefined, scopes });
 }

@@ -182,7 +182,8 @@ export interface Dialect {
   readonly defaultBaseUrl?: string;
   /**
    * Whether the access token contains a long-lived secret, such as a refresh token that never expires. If so, it must not be
-   * returned to a caller, and the options `session.token: 'upstream'` and `session.keepUpstreamToken` stop the boot.
+   * returned to a caller, and the options `session.token: 'upstream'`, `session.keepUpstreamToken` and
+   * `verification.keepUpstreamToken` stop the boot.
    * @default false
    */
   readonly accessTokenIsLongLivedSecret?: boolean;

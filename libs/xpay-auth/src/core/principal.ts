@@ -1,4 +1,35 @@
-import { XPayAuthError } from './errors.js';
+import type { AccessToken } from './credentials.js';
+import { type UpstreamReference, XPayAuthError } from './errors.js';
+
+/**
+ * The token that the upstream issued when it accepted a caller. A principal refers to it in a private field, so that the token
+ * cannot be printed or serialized with the principal.
+ */
+export interface CallerToken {
+  /**
+   * Returns the token. Rejects with `invalid_token` if the session of the caller has ended, and `upstream_unavailable` if a caller
+   * without a session was revoked.
+   */
+  get(): Promise<AccessToken>;
+  /**
+   * Call this method when the upstream has rejected the token. Returns the failure of the call. Returns `undefined` if
+   * `mayRepeat` is set and {@link get} now returns a newer token for the same credentials.
+   */
+  invalidate(token: AccessToken, rejection: TokenRejection): XPayAuthError | undefined;
+}
+
+/** A rejection of a token by the upstream. */
+export interface TokenRejection {
+  /** Whether the call may be repeated with another token. */
+  readonly mayRepeat: boolean;
+  /** The upstream's own references of the call. */
+  readonly reference: UpstreamReference | undefined;
+}
+
+/** Returns a principal of the same issuer that refers to this token. */
+export let withCallerToken: (principal: Principal, token: CallerToken) => Principal;
+/** Returns the token to which a principal refers. `undefined` if the token was not kept. */
+export let callerTokenOf: (principal: Principal) => CallerToken | undefined;
 
 /** An authenticated caller. `@CurrentUser()` returns it; `request.user` holds it unless the app put another value there. */
 export class Principal {
@@ -13,16 +44,23 @@ export class Principal {
   /** The `name` of the module's instance that made the check; `default` for the unnamed instance. */
   readonly instance: string;
   readonly #issuer: symbol | undefined;
+  readonly #token: CallerToken | undefined;
 
   /** Pass no `issuer` in tests of your own. Guards do not accept such a principal, only those of their own instance. */
-  constructor(facts: PrincipalFacts, issuer?: symbol) {
+  constructor(facts: PrincipalFacts, issuer?: symbol, token?: CallerToken) {
     this.username = facts.username;
     this.scopes = shared(facts.scopes);
     this.isAPI = facts.isAPI;
     this.expiresAt = facts.expiresAt;
     this.instance = facts.instance;
     this.#issuer = issuer;
+    this.#token = token;
     Object.freeze(this);
+  }
+
+  static {
+    withCallerToken = (principal, token) => new Principal(principal, principal.#issuer, token);
+    callerTokenOf = (principal) => principal.#token;
   }
 
   /** Whether the value is a principal. An object literal of the same shape is not. */

@@ -21,7 +21,7 @@ const known: SessionRecord = {
   endsAt: 1e9,
   expiresAt: Infinity,
   seenAt: 0,
-  upstreamToken: undefined,
+  token: undefined,
   shared,
 };
 

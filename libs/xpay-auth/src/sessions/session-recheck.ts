@@ -18,8 +18,8 @@ export interface SessionRecheckParts {
   readonly instrumentation: Instrumentation;
 }
 
-/** A session that was found in the store, with its index (see {@link SharedSessions.indexOf}). */
-export type NamedSession = FoundSession & { readonly index: string };
+/** A session that was found in the store, with its bearer token and its index (see {@link SharedSessions.indexOf}). */
+export type NamedSession = FoundSession & { readonly bearer: string; readonly index: string };
 
 /** The time before a read: on the monotonic clock, and as a position in the order of this instance's revocations. */
 export interface AskedAt {
@@ -124,7 +124,7 @@ export class SessionRecheck {
     const found = await sessions.read(token);
     const index = sessions.indexOf(token);
     const isOver = found === undefined || this.hasEnded(index, found.generation);
-    take(key, isOver ? undefined : { ...found, index }, asked);
+    take(key, isOver ? undefined : { ...found, bearer: token, index }, asked);
   }
 
   /** Whether the last read of this session is recent enough for the session to continue without the store. */

@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache';
-import type { AccessToken } from '../core/credentials.js';
 import type { Principal } from '../core/principal.js';
 import type { LogPosition } from '../cluster/revocation-log.js';
 import type { RevocationPosition } from '../verification/upstream-check.js';
+import type { SessionToken } from './session-token.js';
 
 /** A session in the memory of this process. */
 export interface SessionRecord {
@@ -14,7 +14,8 @@ export interface SessionRecord {
   readonly expiresAt: number;
   /** Time of the last use, on the monotonic clock. */
   seenAt: number;
-  readonly upstreamToken: AccessToken | undefined;
+  /** Only with `session.keepUpstreamToken`. */
+  readonly token: SessionToken | undefined;
   /** The data of the session in the store. `undefined` if sessions are not shared. */
   readonly shared?: SharedFacts | undefined;
 }
@@ -64,6 +65,11 @@ export class SessionRecords {
 
   delete(key: string): void {
     this.#byKey.delete(key);
+  }
+
+  /** Returns the sessions of a user, oldest login first. */
+  ofUser(username: string): readonly SessionRecord[] {
+    return [...(this.#keysOfUser.get(username) ?? [])].flatMap((key) => this.#byKey.peek(key) ?? []);
   }
 
   clear(): void {

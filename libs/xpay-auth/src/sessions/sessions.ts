@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { type AccessToken, callerText, type KeyedDigest } from '../core/credentials.js';
+import { type AccessToken, callerText, type KeyedDigest, Secret } from '../core/credentials.js';
 import type { Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
-import type { Principal } from '../core/principal.js';
+import { type Principal, withCallerToken } from '../core/principal.js';
 import type { Instrumentation } from '../core/instrumentation.js';
 import type { AuditSink } from '../core/audit-events.js';
 import type { CredentialVerifier } from '../verification/credential-verifier.js';
@@ -12,6 +12,8 @@ import { Revocations } from '../verification/upstream-check.js';
 import { LoginGroups } from './login-groups.js';
 import { type AskedAt, type NamedSession, SessionRecheck } from './session-recheck.js';
 import { type SessionRecord, SessionRecords } from './session-records.js';
+import { SessionToken, type SessionTokenFacts, type SessionTokenOwner } from './session-token.js';
+import { GrantedToken } from '../verification/kept-token.js';
 import type { SharedSessions } from '../cluster/shared-sessions.js';
 
 /** The option `session`, resolved. */
@@ -68,6 +70,15 @@ export class Sessions {
   /** Number of requests whose session was found after a read of the shared store. */
   rereads = 0;
 
+  readonly #tokenOwner: SessionTokenOwner = {
+    isAlive: (token) => this.#alive(token.facts.key)?.token === token,
+    newerToken: (token) => this.#newerToken(token),
+    end: ({ facts }) => {
+      // If the store is unavailable, the session has ended on this instance, and `end` repeats the logout later.
+      void this.#end(facts.key, facts.bearer?.reveal()).catch(() => undefined);
+    },
+  };
+
   constructor(private readonly parts: SessionsParts) {
     const { shared, policy } = parts;
     this.#records = new SessionRecords(policy.maxPerUser);
@@ -102,21 +113,26 @@ export class Sessions {
     const ownMark = this.#own.position();
     // If the store is unavailable, the login fails before the upstream is called.
     const sharedMark = await shared?.sessions.mark();
-    const { principal, grant, mark, answeredAt, lifeMs = Infinity } = await this.#check(received);
+    const credentialsKey = digest.of(callerText(received.credentials));
+    const verified = await this.#check(received, credentialsKey);
+    const { grant, mark, answeredAt, lifeMs = Infinity } = verified;
     const now = clock.monotonic();
     const periodMs = Math.min(policy.periodMs, answeredAt + lifeMs - now);
     const expiresAt = Math.floor(clock.now() + periodMs);
     const accessToken = policy.token === 'upstream' ? grant.accessToken.value : randomBytes(32).toString('base64url');
-    const upstreamToken = policy.keepUpstreamToken ? grant.accessToken : undefined;
-    const record = { principal, mark, endsAt: now + periodMs, expiresAt, seenAt: now, upstreamToken };
     const key = digest.of(bearerHeader(accessToken));
+    const granted = new GrantedToken(grant.accessToken);
+    const token = this.#tokenOf(key, { credentialsKey, bearer: accessToken, granted });
+    const principal = token === undefined ? verified.principal : withCallerToken(verified.principal, token);
+    const record = { principal, mark, endsAt: now + periodMs, expiresAt, seenAt: now, token };
     if (shared === undefined || sharedMark === undefined) this.#records.set(key, record);
     else {
       const userIndex = shared.log.indexOf(principal.username);
       const isRevoked = (): boolean =>
         this.#own.revokedSince(ownMark, principal.username) || shared.log.ended(sharedMark, userIndex);
       if (isRevoked()) return undefined;
-      const generation = await shared.sessions.write(accessToken, { ...record, mark: sharedMark }, periodMs);
+      const stored = { principal, mark: sharedMark, upstreamToken: token?.granted?.token };
+      const generation = await shared.sessions.write(accessToken, stored, periodMs);
       if (isRevoked()) return undefined;
       const index = shared.sessions.indexOf(accessToken);
       this.#recheck?.began(index);
@@ -128,9 +144,20 @@ export class Sessions {
     return { accessToken, tokenType: 'Bearer', expiresAt, principal };
   }
 
-  #check(received: ReceivedCredentials): Promise<Verified> {
-    const { digest, verifier } = this.parts;
-    return this.#groups.run(digest.of(callerText(received.credentials)), () => verifier.login(received));
+  #check(received: ReceivedCredentials, credentialsKey: string): Promise<Verified> {
+    return this.#groups.run(credentialsKey, () => this.parts.verifier.login(received));
+  }
+
+  /**
+   * Returns the object that holds the upstream's token of a session, without a token if none was stored. Sessions with the same
+   * bearer token are one session, so they share the object. Returns `undefined` without `session.keepUpstreamToken`.
+   */
+  #tokenOf(key: string, facts: Omit<SessionTokenFacts, 'key' | 'bearer'> & NewToken): SessionToken | undefined {
+    const { policy, shared } = this.parts;
+    if (!policy.keepUpstreamToken) return undefined;
+    const { credentialsKey, granted } = facts;
+    const bearer = shared && new Secret(facts.bearer);
+    return this.#alive(key)?.token ?? new SessionToken({ key, credentialsKey, bearer }, granted, this.#tokenOwner);
   }
 
   /**
@@ -169,7 +196,7 @@ export class Sessions {
    * `session.keepUpstreamToken`.
    */
   upstreamToken(token: string): AccessToken | undefined {
-    return this.#alive(this.parts.digest.of(bearerHeader(token)))?.upstreamToken;
+    return this.#alive(this.parts.digest.of(bearerHeader(token)))?.token?.granted?.token;
   }
 
   /**
@@ -177,13 +204,17 @@ export class Sessions {
    * several logins may have started sessions with the same token. Throws `store_unavailable` if the store could not be called.
    * In this case the session has ended on this instance, and ends on the other instances when the store is available again.
    */
-  async logout(token: string): Promise<void> {
-    const { digest, audit, shared } = this.parts;
-    const key = digest.of(bearerHeader(token));
+  logout(token: string): Promise<void> {
+    return this.#end(this.parts.digest.of(bearerHeader(token)), token);
+  }
+
+  /** @param token may be `undefined` if sessions are not shared */
+  async #end(key: string, token: string | undefined): Promise<void> {
+    const { audit, shared } = this.parts;
     const record = this.#records.get(key);
     this.#records.delete(key);
     if (record !== undefined) audit({ type: 'logout', username: record.principal.username });
-    if (shared === undefined) return;
+    if (shared === undefined || token === undefined) return;
     const index = shared.sessions.indexOf(token);
     this.#recheck?.ending(index);
     const settled = (generation: number | undefined): void => this.#recheck?.settled(index, generation);
@@ -232,17 +263,37 @@ export class Sessions {
   #take(key: string, found: NamedSession | undefined, { checkedAt, mark }: AskedAt): void {
     const { clock, shared } = this.parts;
     if (found === undefined || shared === undefined) return this.#records.delete(key);
-    const { principal, upstreamToken, generation, remainingMs, index } = found;
-    const userIndex = shared.log.indexOf(principal.username);
+    const { upstreamToken, generation, remainingMs, index, bearer } = found;
+    const userIndex = shared.log.indexOf(found.principal.username);
+    const granted = upstreamToken && new GrantedToken(upstreamToken);
+    const token = this.#tokenOf(key, { credentialsKey: undefined, bearer, granted });
     this.#records.set(key, {
-      principal,
+      principal: token === undefined ? found.principal : withCallerToken(found.principal, token),
       mark,
       endsAt: checkedAt + remainingMs,
       expiresAt: clock.now() + remainingMs,
       seenAt: checkedAt,
-      upstreamToken,
+      token,
       shared: { mark: found.mark, userIndex, index, generation, checkedAt },
     });
+  }
+
+  /**
+   * Returns the newest token of the same credentials that this instance has obtained since, for a cached caller or for another
+   * session. An upstream that keeps one token per account has then rejected the token of this session because of that check.
+   */
+  #newerToken({ facts, granted }: SessionToken): GrantedToken | undefined {
+    const { key, credentialsKey } = facts;
+    const record = this.#alive(key);
+    if (record === undefined || credentialsKey === undefined) return undefined;
+    const others = this.#records.ofUser(record.principal.username).flatMap(({ token }) => {
+      return token?.facts.credentialsKey === credentialsKey ? (token.granted ?? []) : [];
+    });
+    const known = [this.parts.verifier.keptToken(credentialsKey) ?? [], others].flat();
+    const newer = known.filter(({ token, order }) => {
+      return order > (granted?.order ?? 0) && token.value !== granted?.token.value;
+    });
+    return newer.toSorted((one, other) => other.order - one.order)[0];
   }
 
   #recognised(record: SessionRecord, now: number): Principal {
@@ -272,6 +323,12 @@ export class Sessions {
     if (this.#recheck?.hasEnded(index, generation) === true) return true;
     return this.#own.revokedSince(mark, principal.username) || parts.log.ended(sharedMark, userIndex);
   }
+}
+
+/** The token that a check or the store has returned, if any, and the bearer token of the session. */
+interface NewToken {
+  readonly bearer: string;
+  readonly granted: GrantedToken | undefined;
 }
 
 function unknownBearer(): XPayAuthError {

@@ -2,14 +2,18 @@ import { randomUUID } from 'node:crypto';
 import { AccessToken } from '../core/credentials.js';
 import { XPayAuthError, asXPayAuthError } from '../core/errors.js';
 import type { ApiCall, ApiData, ApiLanguage, ApiOutcome, UpstreamAnswer, UpstreamRequest } from '../core/ports.js';
+import type { TokenRejection } from '../core/principal.js';
 import type { SpanEnd, Instrumentation } from '../core/instrumentation.js';
 
 /** Returns tokens for calls: of the app account, of another account, or of a caller. */
 export interface TokenSource {
   /** Returns a token that the upstream has not rejected. An abort ends the wait of this caller only. */
   get(signal?: AbortSignal): Promise<AccessToken>;
-  /** Called when the upstream has rejected a token of this source. */
-  invalidate(rejected: AccessToken): void;
+  /**
+   * Called when the upstream has rejected a token of this source. If the source knows that no other token can be obtained, returns
+   * the failure of the call.
+   */
+  invalidate(rejected: AccessToken, rejection: TokenRejection): XPayAuthError | void;
 }
 
 /** The API of one upstream. */
@@ -20,9 +24,9 @@ export interface ApiClient {
 }
 
 /**
- * Calls the upstream's API with a token of this source. If the upstream rejects the token, the token is renewed. The call is then repeated
- * once, but only if the first call certainly had no effect, because some calls move money. The body is encoded before anything is
- * awaited, so later changes of the object have no effect.
+ * Calls the upstream's API with a token of this source. If the upstream rejects the token, the token is renewed. The call is then
+ * repeated once, but only if the first call certainly had no effect, because some calls move money. The body is encoded before
+ * anything is awaited, so later changes of the object have no effect.
  */
 export async function callApi(
   { api, send, instrumentation }: ApiClient,
@@ -31,21 +35,24 @@ export async function callApi(
   signal?: AbortSignal,
 ): Promise<ApiData> {
   const requestWith = encodeCall(api, call);
-  const tryWith = async (token: AccessToken): Promise<ApiOutcome> => {
+  const tryWith = async (token: AccessToken, isFirst: boolean): Promise<ApiOutcome> => {
     const ask = async () => api.decode(await send(requestWith(token), signal), call, token);
     const outcome = await instrumentation.observe(asking, ask, { judge, signal });
-    if (outcome.kind === 'token rejected') tokens.invalidate(token);
+    if (outcome.kind === 'data') return outcome;
+    const { untouched, reference } = outcome;
+    const failure = tokens.invalidate(token, { mayRepeat: isFirst && untouched, reference });
+    if (failure instanceof XPayAuthError) throw failure;
     return outcome;
   };
 
-  const first = await tryWith(await tokens.get(signal));
+  const first = await tryWith(await tokens.get(signal), true);
   if (first.kind === 'data') return first;
   if (!first.untouched) {
     const message =
       'The upstream rejected the token. The call was not repeated, because the first call may have had an effect';
     throw rejected(first, message);
   }
-  const second = await tryWith(await tokens.get(signal));
+  const second = await tryWith(await tokens.get(signal), false);
   if (second.kind === 'data') return second;
   throw rejected(second, 'The upstream rejected two tokens in a row');
 }

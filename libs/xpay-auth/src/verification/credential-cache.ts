@@ -5,7 +5,9 @@ import type { Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import { hardMargin } from '../core/lifetime.js';
 import type { Instrumentation } from '../core/instrumentation.js';
-import type { Principal } from '../core/principal.js';
+import { type Principal, callerTokenOf, withCallerToken } from '../core/principal.js';
+import type { AccessToken } from '../core/credentials.js';
+import { type GrantedToken, KeptToken, type TokenKeeper } from './kept-token.js';
 import {
   type Authenticator,
   type PresentedCredentials,
@@ -13,7 +15,7 @@ import {
   isRejection,
   rejection,
 } from './presented-credentials.js';
-import type { Revocations } from './upstream-check.js';
+import type { RevocationPosition, Revocations } from './upstream-check.js';
 
 /** A caller whose credentials the upstream accepted. Instants are on the monotonic clock. */
 export interface CachedCaller {
@@ -28,6 +30,13 @@ export interface CachedCaller {
   renewFrom: number;
 }
 
+/** An accepted caller. `mark`: position in the order of revocations before the caller was looked up or checked. */
+interface Acceptance {
+  readonly principal: Principal;
+  readonly upstreamToken: AccessToken | undefined;
+  readonly mark: RevocationPosition;
+}
+
 /** The times of an answer of the upstream: the call, and the expiry of the grant. */
 type Answer = Pick<CachedCaller, 'checkedAt' | 'endsAt'>;
 
@@ -40,6 +49,8 @@ export interface CredentialCacheParts {
     readonly staleIfErrorMs: number;
     /** Maximum number of cached credentials. */
     readonly maxEntries: number;
+    /** Whether cached callers keep the token of the upstream, for calls as the caller. @default false */
+    readonly keepUpstreamToken?: boolean | undefined;
   };
   readonly revocations: Revocations;
   readonly audit: AuditSink;
@@ -75,7 +86,7 @@ const URGENT_MS = 2_000;
  * including answers to logins. A rejection deletes the entry of the credentials. An acceptance deletes the entry of the same user
  * with another secret.
  */
-export class CredentialCache implements Authenticator {
+export class CredentialCache implements Authenticator, TokenKeeper {
   /** The cached callers, by the digest of their credentials. Beyond `maxEntries`, the least recently used caller is evicted. */
   readonly #callers: LRUCache<string, CachedCaller>;
   /** The key of each user in `#callers`. Each user has at most one key. */
@@ -127,7 +138,7 @@ export class CredentialCache implements Authenticator {
     const old = this.#stale(presented.key);
     if (old !== undefined && now < old.renewFrom) return this.#recalled('stale', old);
     try {
-      return (await this.#checkAndCache(presented)).principal;
+      return await this.#checkAndCache(presented);
     } catch (failure) {
       const isOutage = failure instanceof XPayAuthError && failure.trouble !== 'caller';
       const last = isOutage ? this.#stale(presented.key) : undefined;
@@ -146,6 +157,25 @@ export class CredentialCache implements Authenticator {
     throw rejection(this.parts.audit, presented, 'revoked during the check');
   }
 
+  /** Returns the kept token of these cached credentials. */
+  keptToken(key: string): GrantedToken | undefined {
+    const caller = this.#callers.peek(key);
+    const kept = caller && callerTokenOf(caller.principal);
+    return kept instanceof KeptToken ? kept.granted : undefined;
+  }
+
+  tokenRejected(key: string, token: AccessToken): GrantedToken | undefined {
+    const kept = this.keptToken(key);
+    if (kept !== undefined && kept.token.value !== token.value) return kept;
+    this.#callers.delete(key);
+    this.parts.shared?.tokenRejected(key, token);
+    return undefined;
+  }
+
+  revokedSince(mark: RevocationPosition, username: string): boolean {
+    return this.parts.revocations.revokedSince(mark, username);
+  }
+
   forgetUser(username: string): void {
     const key = this.#keyOfUser.get(username);
     if (key !== undefined) this.#callers.delete(key);
@@ -155,17 +185,20 @@ export class CredentialCache implements Authenticator {
     this.#callers.clear();
   }
 
-  async #checkAndCache(presented: PresentedCredentials): Promise<Verified> {
-    const { shared } = this.parts;
+  async #checkAndCache(presented: PresentedCredentials): Promise<Principal> {
+    const { shared, policy } = this.parts;
     const mark = shared?.mark();
     const verified = await (presented.isRenewal ? this.#check(presented) : this.authenticate(presented));
-    if (this.#isRevoked(verified) || this.#isOvertaken(verified)) return verified;
-    const { principal, askedAt: checkedAt, wallAheadMs, answeredAt, lifeMs } = verified;
+    const { askedAt: checkedAt, wallAheadMs, answeredAt, lifeMs } = verified;
+    const upstreamToken = policy.keepUpstreamToken === true ? verified.grant.accessToken : undefined;
+    const principal = this.#keep(presented.key, { ...verified, upstreamToken });
+    if (this.#isRevoked(verified) || this.#isOvertaken(verified)) return principal;
     const endsAt = lifeMs === undefined ? Infinity : answeredAt + lifeMs - hardMargin(lifeMs);
     const answer = { principal, checkedAt, wallAheadMs, endsAt };
     this.#cache(presented.key, answer);
-    if (mark !== undefined) shared?.remember(presented, { ...answer, mark, periodMs: this.#lengthOf(answer) });
-    return verified;
+    const periodMs = this.#lengthOf(answer);
+    if (mark !== undefined) shared?.remember(presented, { ...answer, upstreamToken, mark, periodMs });
+    return principal;
   }
 
   async #check(presented: PresentedCredentials): Promise<Verified> {
@@ -196,8 +229,15 @@ export class CredentialCache implements Authenticator {
     // A revocation on this instance during the read is newer than the stored entry.
     if (found === undefined || revocations.revokedSince(mark, found.principal.username)) return undefined;
     if (clock.monotonic() - found.checkedAt >= policy.periodMs) return undefined;
-    this.#cache(presented.key, found);
-    return this.#recalled('shared', found);
+    const answer = { ...found, principal: this.#keep(presented.key, { ...found, mark }) };
+    this.#cache(presented.key, answer);
+    return this.#recalled('shared', answer);
+  }
+
+  /** Returns the principal, which from now on refers to the token, if the token is kept. */
+  #keep(key: string, { principal, upstreamToken, mark }: Acceptance): Principal {
+    if (upstreamToken === undefined) return principal;
+    return withCallerToken(principal, new KeptToken(upstreamToken, key, principal.username, mark, this));
   }
 
   /** Replaces the entry of this user. */

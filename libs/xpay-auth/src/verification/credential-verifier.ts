@@ -9,6 +9,7 @@ import type { Purpose } from '../core/ports.js';
 import type { Principal } from '../core/principal.js';
 import { networkOf } from '../rate-limit/client-address.js';
 import { type CachedCaller, CredentialCache, type CredentialCacheParts } from './credential-cache.js';
+import type { GrantedToken } from './kept-token.js';
 import { FairQueue, type FairQueueParts } from './fair-queue.js';
 import {
   type Authenticator,
@@ -112,6 +113,11 @@ export class CredentialVerifier {
   /** Returns the principal and the grant of the upstream for a login. Never uses the cache. */
   async login(received: ReceivedCredentials): Promise<Verified> {
     return this.#cache.authenticate(this.#present(received, 'login'));
+  }
+
+  /** Returns the kept token of these cached credentials. */
+  keptToken(key: string): GrantedToken | undefined {
+    return this.#cache.keptToken(key);
   }
 
   /** Deletes the cached credentials of a user. `username` is the name that the upstream reported. */

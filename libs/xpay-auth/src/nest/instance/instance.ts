@@ -154,7 +154,9 @@ export function createInstance(
     onFailure: warningsOf(baseUrl, clock, logger),
     attempts,
     shared:
-      cluster && verification.share ? new SharedCredentials({ ...cluster, baseUrl, dialect: dialect.name }) : undefined,
+      cluster && verification.share
+        ? new SharedCredentials({ ...cluster, ...verification, baseUrl, dialect: dialect.name })
+        : undefined,
   });
   const policy = { ...session, idleMs: session.idleMs };
   const sessions: Sessions = new Sessions({
@@ -190,7 +192,7 @@ export function createInstance(
     options,
     issuer,
     tokens,
-    http: new XPayHttpService({ api: dialect.api, send: sendApi, instrumentation }, tokens.source),
+    http: new XPayHttpService({ api: dialect.api, send: sendApi, instrumentation, issuer }, tokens.source),
     sessions: new XPaySessionService(sessions, verifier, (request) => strategy.countedAddressOf(request), disconnectOf),
     strategy,
     auditing,

@@ -144,6 +144,7 @@ const ROWS: Record<OptionPath, Row> = {
     says: 'verification.staleIfErrorMs: NaN is not allowed; expected number',
   },
   'verification.share': { default: false, bad: 'yes', says: notBoolean('verification.share') },
+  'verification.keepUpstreamToken': { default: false, bad: 'yes', says: notBoolean('verification.keepUpstreamToken') },
   'verification.cachePerConnection': {
     default: true,
     bad: 'yes',

@@ -169,6 +169,7 @@ export const optionsSchema = group({
       queueTimeoutMs: v.optional(duration, 5_000),
       staleIfErrorMs: v.optional(ms, 0),
       share: v.optional(boolean, false),
+      keepUpstreamToken: v.optional(boolean, false),
       cachePerConnection: v.optional(boolean, true),
       extractors: v.optional(
         v.pipe(

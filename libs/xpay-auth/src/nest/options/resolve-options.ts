@@ -95,11 +95,14 @@ export function resolveOptions(
 
 function complete(options: Parsed, openStore: OpenStore | undefined): Omit<ResolvedOptions, 'envPrefix' | 'inCode'> {
   const dialect = typeof options.dialect === 'string' ? dialects[options.dialect]() : options.dialect;
-  const { credentials, session, http, store } = options;
+  const { credentials, session, http, store, verification } = options;
   assertNoCycle(options.scopeHierarchy);
-  if (dialect.accessTokenIsLongLivedSecret === true && (session.token === 'upstream' || session.keepUpstreamToken)) {
-    const option = session.token === 'upstream' ? "session.token: 'upstream'" : 'session.keepUpstreamToken: true';
-    throw refused(option, `not possible with ${dialect.name}, whose access token holds a secret that outlives it`);
+  const keeping =
+    (session.token === 'upstream' && "session.token: 'upstream'") ||
+    (session.keepUpstreamToken && 'session.keepUpstreamToken: true') ||
+    (verification.keepUpstreamToken && 'verification.keepUpstreamToken: true');
+  if (dialect.accessTokenIsLongLivedSecret === true && keeping !== false) {
+    throw refused(keeping, `not possible with ${dialect.name}, whose access token holds a secret that outlives it`);
   }
   if (http.transport !== undefined && http.agent !== undefined) {
     throw refused('http.transport', 'not possible together with http.agent, which only axios uses; remove one of them');

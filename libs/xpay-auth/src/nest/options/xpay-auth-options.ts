@@ -181,6 +181,11 @@ export interface VerificationOptions {
    */
   share?: boolean;
   /**
+   * Keep the upstream token of each cached caller, for `XPayHttpService.asCaller()`. With `share`, the store holds the tokens too,
+   * encrypted. @default false
+   */
+  keepUpstreamToken?: boolean;
+  /**
    * Keep the last `Authorization` line of each connection in memory, so that the requests of a cached caller on one connection
    * cost no digest. A connection that has carried two different lines is excluded for as long as it is open. @default true
    */
@@ -215,7 +220,8 @@ export interface SessionOptions {
    */
   token?: 'opaque' | 'upstream';
   /**
-   * Keep the upstream token with the session, for `XPaySessionService.upstreamToken()`. @default false
+   * Keep the upstream token with the session, for `XPayHttpService.asCaller()` and `XPaySessionService.upstreamToken()`.
+   * @default false
    */
   keepUpstreamToken?: boolean;
   /**

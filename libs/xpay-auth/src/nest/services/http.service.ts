@@ -1,22 +1,60 @@
 import type { OnModuleDestroy } from '@nestjs/common';
-import { XPayAuthError } from '../../core/errors.js';
+import { XPayAuthError, configurationError } from '../../core/errors.js';
+import { Principal, callerTokenOf } from '../../core/principal.js';
 import type { ApiClient, TokenSource } from '../../token/api-call.js';
-import { XPayApiCalls } from './api-calls.js';
+import { type ApiCallsParts, XPayApiCalls } from './api-calls.js';
 
 /**
  * Calls the upstream's API with the app token, and unwraps the answer. If the upstream rejects the token, the token is renewed,
  * and the call is repeated once if it certainly had no effect.
  *
- * Calls have the rights of the app account, so validate the input of a caller before you pass it on.
+ * Calls have the rights of the app account, so validate the input of a caller before you pass it on. For calls with the rights of
+ * the caller, use {@link asCaller}.
  */
 export class XPayHttpService extends XPayApiCalls implements OnModuleDestroy {
   readonly #stop: AbortController;
 
+  readonly #callerParts: ApiCallsParts & { readonly issuer: symbol };
+
   /** @hidden */
-  constructor(client: ApiClient, tokens: TokenSource) {
+  constructor(client: ApiClient & { readonly issuer: symbol }, tokens: TokenSource) {
     const stop = new AbortController();
-    super({ ...client, stopped: stop.signal }, tokens);
+    const parts = { ...client, stopped: stop.signal };
+    super(parts, tokens);
     this.#stop = stop;
+    this.#callerParts = parts;
+  }
+
+  /**
+   * Returns calls with the token that the upstream issued to this caller, so that the upstream checks the caller's rights. Needs
+   * `verification.keepUpstreamToken` for callers who present credentials with each request, and `session.keepUpstreamToken` for
+   * callers with a session. The app token is never used.
+   *
+   * A call rejects with `invalid_token` (401) if the session of the caller has ended, or if the upstream rejects the token of the
+   * session, which then ends. Without a session, a call rejects with `upstream_unavailable` (503 and `Retry-After`) if the caller
+   * was revoked, or if the upstream rejects the token; the next request of this caller is checked at the upstream again. If a later
+   * check of the same credentials has replaced the rejected token, the call is repeated once with the new token, but only if it
+   * certainly had no effect.
+   *
+   * @param principal a principal of this instance, from `@CurrentUser()` or `Session.principal`
+   * @throws XPayAuthError `configuration` if another instance or a test has created the principal, for `undefined`, and if the
+   * token was not kept. Nothing is sent.
+   */
+  asCaller(principal: Principal): XPayApiCalls {
+    const { issuer } = this.#callerParts;
+    if (!Principal.isIssuedBy(issuer, principal)) {
+      throw configurationError(
+        'asCaller() needs the principal of an authenticated caller of this instance, as @CurrentUser() returns it',
+      );
+    }
+    const tokens = callerTokenOf(principal);
+    if (tokens === undefined) {
+      throw configurationError(
+        'asCaller(): the token of this caller was not kept. Set verification.keepUpstreamToken: true for callers who present ' +
+          'credentials with each request, and session.keepUpstreamToken: true for callers with a session',
+      );
+    }
+    return new XPayApiCalls(this.#callerParts, tokens);
   }
 
   /** Called by Nest. Calls in progress and later calls fail with `shutting_down`. */
