@@ -34,9 +34,9 @@ async function act({ http, principalOf }: Instance, authorization: string): Prom
   }
 }
 
-/** Waits until an instance has stored the entry of Ada's credentials, the only entry of the store. */
+/** Waits until an instance has stored Ada's credentials. The other entry is her trusted address, which is stored before. */
 const stored = (): Promise<void> =>
-  until(async () => (await redis.client.keys('xpay:*:e')).length === 1, 'the entry is stored');
+  until(async () => (await redis.client.keys('xpay:*:e')).length === 2, 'the credentials are stored');
 
 describe('asCaller on several instances', () => {
   it('P5 · the token is shared with the verified credentials, and encrypted', async () => {

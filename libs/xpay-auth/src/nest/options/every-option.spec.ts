@@ -112,6 +112,7 @@ const ROWS: Record<OptionPath, Row> = {
       queueTimeoutMs: 5_000,
       staleIfErrorMs: 0,
       share: false,
+      keepUpstreamToken: false,
       cachePerConnection: true,
       extractors: ['basic', 'bearer'],
       realm: 'xpay',
