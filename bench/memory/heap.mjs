@@ -1,4 +1,5 @@
-// Measures the memory of this process for a number of callers: `heap.mjs <callers> <maxEntries>`, with --expose-gc.
+// Measures the memory of this process for a number of callers: `heap.mjs <callers> <maxEntries> [keep]`, with --expose-gc.
+// With `keep`, the token of each caller is kept (`verification.keepUpstreamToken`).
 import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -7,7 +8,8 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { answer } from '../machine/child.mjs';
 import { instantDialect } from './instant-dialect.mjs';
 
-const [callers, maxEntries] = process.argv.slice(2).map(Number);
+const [callers, maxEntries] = process.argv.slice(2, 4).map(Number);
+const keepUpstreamToken = process.argv[4] === 'keep';
 
 // An app with few cached callers is used first, so that all code is loaded and compiled before the first measurement.
 const warm = await strategyOf(10);
@@ -30,7 +32,7 @@ while (remembered < callers && !(strategy.validate(requestOf(callers - 1 - remem
 answer({ bytes, remembered });
 
 async function strategyOf(entries) {
-  const verification = { maxEntries: entries, periodMs: 300_000, maxConcurrent: 1_000 };
+  const verification = { maxEntries: entries, periodMs: 300_000, maxConcurrent: 1_000, keepUpstreamToken };
   class AppModule {}
   Module({ imports: [XPayAuthModule.forRoot({ dialect: instantDialect, attempts: false, verification })] })(AppModule);
   const app = await NestFactory.createApplicationContext(AppModule, { logger: ['error'] });

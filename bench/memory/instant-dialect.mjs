@@ -1,13 +1,18 @@
 // An upstream in this process that answers at once, so that only the memory of the library is measured.
+import { AccessToken } from 'nestjs-xpay-auth';
+
+/** Length of a token of the emulated xPay.stream, in characters. */
+const JWT_LENGTH = 232;
 
 /** Accepts every caller. */
 export const instantDialect = {
   name: 'instant',
   defaultBaseUrl: 'http://127.0.0.1:1',
   async authenticate({ username }) {
-    const accessToken = Object.assign(Object.create(null), { value: `token of ${username}`, scopes: [] });
     // Each grant has separate strings, as if it were decoded from JSON.
-    const { name, scopes } = JSON.parse(JSON.stringify({ name: username, scopes: ['tme_user'] }));
+    const answer = { name: username, scopes: ['tme_user'], token: `${username.padEnd(JWT_LENGTH, '.')}` };
+    const { name, scopes, token } = JSON.parse(JSON.stringify(answer));
+    const accessToken = new AccessToken(token, { scopes });
     return { accessToken, username: name, scopes, isAPI: true, lifeMs: 86_400_000 };
   },
   api: {

@@ -8,6 +8,7 @@ const HEAP = fileURLToPath(new URL('heap.mjs', import.meta.url));
 
 const ROWS = [
   { id: 'remembered', name: '100,000 callers, `maxEntries: 100_000`', callers: 100_000, maxEntries: 100_000 },
+  { id: 'kept', name: 'the same, with `keepUpstreamToken`', callers: 100_000, maxEntries: 100_000, keep: true },
   { id: 'bounded', name: '100,000 callers, `maxEntries: 10_000`', callers: 100_000, maxEntries: 10_000 },
 ];
 
@@ -17,7 +18,7 @@ export async function measure({ rounds = 5, say }) {
     say(`round ${round + 1} of ${rounds}`);
     for (const row of ROWS) {
       await withProcesses(async (start) => {
-        const args = [row.callers, row.maxEntries];
+        const args = [row.callers, row.maxEntries, ...(row.keep ? ['keep'] : [])];
         const { ready } = await start(HEAP, { core: SERVER_CORE, args, flags: ['--expose-gc'] });
         samples.get(row).push(ready);
       });

@@ -5,7 +5,9 @@ import { Test } from '@nestjs/testing';
 import { Socket } from 'node:net';
 import {
   Authenticated,
+  CurrentUser,
   InjectXPay,
+  type Principal,
   XPayAuthModule,
   XPayHttpService,
   XPaySessionService,
@@ -19,6 +21,8 @@ import {
   asUser,
   testCredentials,
 } from 'nestjs-xpay-auth/testing';
+
+const FIND = '/client/wallets/find';
 
 @Injectable()
 class Wallets {
@@ -45,10 +49,19 @@ class RoutesController {
   find() {
     return this.wallets.xpay.post('/client/wallets/find', { page: 1, at: new Date(0), nothing: undefined });
   }
+
+  @Authenticated()
+  @Get('own-wallets')
+  findOwn(@CurrentUser() caller: Principal) {
+    return this.wallets.xpay.asCaller(caller).post(FIND);
+  }
 }
 
 @Module({
-  imports: [XPayAuthModule.forRoot(), XPayAuthModule.forRoot({ name: 'gift', dialect: 'gift-stream' })],
+  imports: [
+    XPayAuthModule.forRoot({ verification: { keepUpstreamToken: true }, session: { keepUpstreamToken: true } }),
+    XPayAuthModule.forRoot({ name: 'gift', dialect: 'gift-stream' }),
+  ],
   controllers: [RoutesController],
   providers: [Wallets],
 })
@@ -103,6 +116,24 @@ describe('XPayTestUpstream', () => {
     at.upstream.answer('/client/wallets/find', undefined);
     expect(await at.wallets.xpay.post('/client/wallets/find')).toBeNull();
     expect(at.upstream.calls[1]).toEqual({ method: 'POST', path: '/client/wallets/find', body: undefined });
+  });
+
+  it('P1 · records the caller of a call through asCaller, and rejects the token of a refused user', async () => {
+    await using at = await stage();
+    at.upstream.answer(FIND, []);
+    const headers = asUser({ username: 'ada' });
+    const { accessToken } = await at.app.get(XPaySessionService).login(testCredentials({ username: 'bob' }));
+    expect((await at.get('/own-wallets', headers)).status).toBe(200);
+    expect((await at.get('/own-wallets', { authorization: `Bearer ${accessToken}` })).status).toBe(200);
+    expect(at.upstream.calls).toEqual([
+      { method: 'POST', path: FIND, body: undefined, caller: 'ada' },
+      { method: 'POST', path: FIND, body: undefined, caller: 'bob' },
+    ]);
+    at.upstream.refuse('bob');
+    const ended = await at.get('/own-wallets', { authorization: `Bearer ${accessToken}` });
+    expect(ended).toMatchObject({ status: 401, body: { errorCode: 'invalid_token' } });
+    at.upstream.recover();
+    expect((await at.get('/me', { authorization: `Bearer ${accessToken}` })).status).toBe(401);
   });
 
   it('A1 · answers with a message and other fields', async () => {

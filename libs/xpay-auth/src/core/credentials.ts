@@ -45,6 +45,21 @@ export class Secret extends NonPrinting {
   }
 }
 
+/** Sets of scopes that principals and tokens share; beyond it the table starts again. Most apps have a handful. */
+const MOST_SCOPE_SETS = 1_000;
+const scopeSets = new Map<string, readonly string[]>();
+
+/** Returns the one frozen array for these scopes, so that a large cache takes less memory. */
+export function sharedScopes(scopes: readonly string[]): readonly string[] {
+  const key = JSON.stringify(scopes);
+  let set = scopeSets.get(key);
+  if (set === undefined) {
+    if (scopeSets.size >= MOST_SCOPE_SETS) scopeSets.clear();
+    scopeSets.set(key, (set = Object.freeze([...scopes])));
+  }
+  return set;
+}
+
 /** The facts that the upstream states about an access token, in addition to its value. */
 export interface AccessTokenFacts {
   /** Expiry in ms since the epoch by the upstream's clock; absent if the upstream states none. */
@@ -66,7 +81,7 @@ export class AccessToken extends NonPrinting {
     super('[access token]');
     this.#value = value;
     this.expiresAt = facts.expiresAt;
-    this.scopes = Object.freeze([...(facts.scopes ?? [])]);
+    this.scopes = sharedScopes(facts.scopes ?? []);
   }
 
   /** The token itself. */

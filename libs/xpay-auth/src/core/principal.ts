@@ -1,4 +1,4 @@
-import type { AccessToken } from './credentials.js';
+import { type AccessToken, sharedScopes } from './credentials.js';
 import { type UpstreamReference, XPayAuthError } from './errors.js';
 
 /**
@@ -26,10 +26,8 @@ export interface TokenRejection {
   readonly reference: UpstreamReference | undefined;
 }
 
-/** Returns a principal of the same issuer that refers to this token. */
-export let withCallerToken: (principal: Principal, token: CallerToken) => Principal;
-/** Returns the token to which a principal refers. `undefined` if the token was not kept. */
-export let callerTokenOf: (principal: Principal) => CallerToken | undefined;
+/** Reads a private field of {@link Principal}. The class has no such method, because apps can call its methods. */
+let issuerOf: (principal: Principal) => symbol | undefined;
 
 /** An authenticated caller. `@CurrentUser()` returns it; `request.user` holds it unless the app put another value there. */
 export class Principal {
@@ -44,23 +42,21 @@ export class Principal {
   /** The `name` of the module's instance that made the check; `default` for the unnamed instance. */
   readonly instance: string;
   readonly #issuer: symbol | undefined;
-  readonly #token: CallerToken | undefined;
 
   /** Pass no `issuer` in tests of your own. Guards do not accept such a principal, only those of their own instance. */
-  constructor(facts: PrincipalFacts, issuer?: symbol, token?: CallerToken) {
+  constructor(facts: PrincipalFacts, issuer?: symbol) {
     this.username = facts.username;
-    this.scopes = shared(facts.scopes);
+    this.scopes = sharedScopes(facts.scopes);
     this.isAPI = facts.isAPI;
     this.expiresAt = facts.expiresAt;
     this.instance = facts.instance;
     this.#issuer = issuer;
-    this.#token = token;
-    Object.freeze(this);
+    // A subclass has another private field, which some runtimes do not add to a frozen object.
+    if (new.target === Principal) Object.freeze(this);
   }
 
   static {
-    withCallerToken = (principal, token) => new Principal(principal, principal.#issuer, token);
-    callerTokenOf = (principal) => principal.#token;
+    issuerOf = (principal) => principal.#issuer;
   }
 
   /** Whether the value is a principal. An object literal of the same shape is not. */
@@ -74,19 +70,29 @@ export class Principal {
   }
 }
 
-/** Sets of scopes that principals share at once; beyond it the table starts again. Most apps have a handful. */
-const MOST_SCOPE_SETS = 1_000;
-const scopeSets = new Map<string, readonly string[]>();
+/** A principal that refers to a token. It is a class of its own, so that a principal without a token takes no more memory. */
+class PrincipalWithToken extends Principal {
+  readonly #token: CallerToken;
 
-/** Returns the one frozen array for these scopes, so that the principals of a large cache take less memory. */
-function shared(scopes: readonly string[]): readonly string[] {
-  const key = JSON.stringify(scopes);
-  let set = scopeSets.get(key);
-  if (set === undefined) {
-    if (scopeSets.size >= MOST_SCOPE_SETS) scopeSets.clear();
-    scopeSets.set(key, (set = Object.freeze([...scopes])));
+  constructor(principal: Principal, token: CallerToken) {
+    super(principal, issuerOf(principal));
+    this.#token = token;
+    Object.freeze(this);
   }
-  return set;
+
+  static tokenOf(principal: Principal): CallerToken | undefined {
+    return #token in principal ? principal.#token : undefined;
+  }
+}
+
+/** Returns a principal of the same issuer that refers to this token. */
+export function withCallerToken(principal: Principal, token: CallerToken): Principal {
+  return new PrincipalWithToken(principal, token);
+}
+
+/** Returns the token to which a principal refers. `undefined` if the token was not kept. */
+export function callerTokenOf(principal: Principal): CallerToken | undefined {
+  return PrincipalWithToken.tokenOf(principal);
 }
 
 /** The facts of a {@link Principal}. */

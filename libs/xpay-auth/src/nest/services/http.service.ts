@@ -14,7 +14,7 @@ import { type ApiCallsParts, XPayApiCalls } from './api-calls.js';
 export class XPayHttpService extends XPayApiCalls implements OnModuleDestroy {
   readonly #stop: AbortController;
 
-  readonly #callerParts: ApiCallsParts & { readonly issuer: symbol };
+  readonly #parts: ApiCallsParts & { readonly issuer: symbol };
 
   /** @hidden */
   constructor(client: ApiClient & { readonly issuer: symbol }, tokens: TokenSource) {
@@ -22,7 +22,7 @@ export class XPayHttpService extends XPayApiCalls implements OnModuleDestroy {
     const parts = { ...client, stopped: stop.signal };
     super(parts, tokens);
     this.#stop = stop;
-    this.#callerParts = parts;
+    this.#parts = parts;
   }
 
   /**
@@ -41,7 +41,7 @@ export class XPayHttpService extends XPayApiCalls implements OnModuleDestroy {
    * token was not kept. Nothing is sent.
    */
   asCaller(principal: Principal): XPayApiCalls {
-    const { issuer } = this.#callerParts;
+    const { issuer } = this.#parts;
     if (!Principal.isIssuedBy(issuer, principal)) {
       throw configurationError(
         'asCaller() needs the principal of an authenticated caller of this instance, as @CurrentUser() returns it',
@@ -54,7 +54,7 @@ export class XPayHttpService extends XPayApiCalls implements OnModuleDestroy {
           'credentials with each request, and session.keepUpstreamToken: true for callers with a session',
       );
     }
-    return new XPayApiCalls(this.#callerParts, tokens);
+    return new XPayApiCalls(this.#parts, tokens);
   }
 
   /** Called by Nest. Calls in progress and later calls fail with `shutting_down`. */

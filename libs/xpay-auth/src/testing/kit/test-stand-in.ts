@@ -92,9 +92,13 @@ function testDialect(spoken: Dialect, upstream: XPayTestUpstream): Dialect {
         const { method, path, body, encodedBody } = call;
         // Throws for a call that production rejects.
         spoken.api.encode(call, token);
-        return { method, path, ...(body !== undefined && { body: encodedBody ?? recorded(body) }) };
+        const headers = { authorization: token.value };
+        return { method, path, headers, ...(body !== undefined && { body: encodedBody ?? recorded(body) }) };
       },
-      decode: ({ text }) => ({ kind: 'data', ...(JSON.parse(text) as Omit<ApiData, 'kind'>) }),
+      decode: ({ status, text }) =>
+        status === 401
+          ? { kind: 'token rejected', untouched: true }
+          : { kind: 'data', ...(JSON.parse(text) as Omit<ApiData, 'kind'>) },
       ...(spoken.api.paging && { paging: testPaging(spoken.api.paging) }),
     },
   };

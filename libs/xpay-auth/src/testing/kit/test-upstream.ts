@@ -16,6 +16,10 @@ export interface XPayTestCall {
   readonly path: string;
   /** The body after serialization to JSON and back. */
   readonly body: unknown;
+  /**
+   * The user name of the caller, for a call through `asCaller`. @default absent, for a call with the app token
+   */
+  readonly caller?: string;
 }
 
 /** The fields of an answer beside its data. */
@@ -42,6 +46,8 @@ export class XPayTestUpstream {
   readonly #refused = new Set<string>();
   readonly #answers = new Map<string, (page: number) => string>();
   readonly #calls: XPayTestCall[] = [];
+  /** The users whose tokens were issued, by token. */
+  readonly #callers = new Map<string, string>();
   #trouble: UpstreamTrouble | undefined;
   #tokens = 0;
 
@@ -84,7 +90,7 @@ export class XPayTestUpstream {
     this.#answers.set(path, (page) => texts[page - 1] ?? JSON.stringify({ data: [], meta: { nextPage: false } }));
   }
 
-  /** Rejects the credentials of this user from now on, with 401. */
+  /** Rejects the credentials of this user from now on, with 401, and the tokens of calls as this caller. */
   refuse(username: string): void {
     this.#refused.add(username);
   }
@@ -122,14 +128,19 @@ export class XPayTestUpstream {
       );
     }
     const { username, scopes = [], isAPI = false, expiresAt } = user;
-    return { accessToken: new AccessToken(randomUUID(), { expiresAt, scopes }), username, scopes, isAPI };
+    const accessToken = new AccessToken(randomUUID(), { expiresAt, scopes });
+    this.#callers.set(accessToken.value, username);
+    return { accessToken, username, scopes, isAPI };
   }
 
   /** Answers one API call. @internal */
-  send({ method, path, body }: UpstreamRequest): UpstreamAnswer {
+  send({ method, path, headers = {}, body }: UpstreamRequest): UpstreamAnswer {
     const sent: unknown = body === undefined ? undefined : JSON.parse(body);
-    this.#calls.push({ method, path, body: sent });
+    const caller = this.#callers.get(headers['authorization'] ?? '');
+    this.#calls.push({ method, path, body: sent, ...(caller !== undefined && { caller }) });
     this.#assertWell();
+    const answered = { receivedAt: 0, upstreamNow: undefined, header: () => undefined };
+    if (caller !== undefined && this.#refused.has(caller)) return { status: 401, text: '', ...answered };
     const answer = this.#answers.get(path);
     if (answer === undefined) {
       const how = `app.get(XPayTestUpstream)${this.instance === undefined ? '' : `.of('${this.instance}')`}`;
@@ -137,7 +148,7 @@ export class XPayTestUpstream {
       throw new XPayAuthError('upstream_business_error', message);
     }
     const page = isObject(sent) && isNumber(sent['page']) ? sent['page'] : 1;
-    return { status: 200, text: answer(page), receivedAt: 0, upstreamNow: undefined, header: () => undefined };
+    return { status: 200, text: answer(page), ...answered };
   }
 
   #assertWell(): void {
