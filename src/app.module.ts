@@ -1,7 +1,7 @@
 import { Logger, Module } from '@nestjs/common';
 import { ConfigModule } from '@nestjs/config';
 import { TerminusModule } from '@nestjs/terminus';
-import { XPayAuthModule } from 'nestjs-xpay-auth';
+import { type XPayAuthFactoryOptions, XPayAuthModule } from 'nestjs-xpay-auth';
 import { XPayTelemetryModule } from 'nestjs-xpay-auth/opentelemetry';
 import { XPayHealthModule } from 'nestjs-xpay-auth/terminus';
 import { AuthController } from './auth.controller.js';
@@ -11,11 +11,17 @@ import { ReportsController } from './reports.controller.js';
 import { VerifyController } from './verify/verify.controller.js';
 import { WalletsController } from './wallets.controller.js';
 
+/** Keeps the tokens of callers, for `POST /wallets/find`. The tokens of gift-stream are long-lived secrets, which are not kept. */
+function keepTokens(): XPayAuthFactoryOptions {
+  const keepUpstreamToken = process.env['XPAY_DIALECT'] !== 'gift-stream';
+  return { verification: { keepUpstreamToken }, session: { keepUpstreamToken } };
+}
+
 @Module({
   imports: [
     ConfigModule.forRoot(),
-    // Reads all settings from the environment. Every route is protected unless it has @Public().
-    XPayAuthModule.forRoot({ globalGuards: true }),
+    // Reads the other settings from the environment. Every route is protected unless it has @Public().
+    XPayAuthModule.forRootAsync({ globalGuards: true, useFactory: keepTokens }),
     // Measures nothing until an OpenTelemetry SDK is registered, as serveMetrics() does.
     XPayTelemetryModule.forRoot(),
     TerminusModule.forRoot({ logger: Logger }),

@@ -67,7 +67,12 @@ function tries(dialect: keyof typeof upstreams, appUrl: string, user: Account, a
     `200  curl -i ${as(user)} ${appUrl}/user/report`,
     `403  curl -i ${as(user)} ${appUrl}/admin/report`,
     `200  curl -i ${as(admin)} ${appUrl}/admin/report`,
-    ...(dialect === 'xpay' ? [`200  curl -i ${as(user)} -X POST ${appUrl}/wallets/find`] : []),
+    ...(dialect === 'xpay'
+      ? [
+          `200  curl -i ${as(user)} -X POST ${appUrl}/wallets/find`,
+          `200  curl -i ${as(admin)} -X POST ${appUrl}/app/wallets/find`,
+        ]
+      : []),
   ];
 }
 

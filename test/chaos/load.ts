@@ -40,6 +40,7 @@ export class Load {
       () => this.#session(),
       () => this.#session(),
       () => this.#outbound(),
+      () => this.#acting(),
     ];
     const one = async (at: number): Promise<void> => {
       for (let turn = at; !this.#stop.signal.aborted; turn++) {
@@ -177,9 +178,17 @@ export class Load {
   }
 
   #outbound(): Promise<void> {
-    const { username } = pick(USERS);
+    const { username } = pick(USERS.filter(({ scopes }) => scopes.includes('tme_admin')));
+    return this.#find('an outbound call', '/app/wallets/find', username);
+  }
+
+  #acting(): Promise<void> {
+    return this.#find('a call as the caller', '/wallets/find', pick(USERS).username);
+  }
+
+  #find(scenario: string, path: string, username: string): Promise<void> {
     const secretKey = this.truth.keyOf(username);
-    return this.#ask('an outbound call', 'POST', '/wallets/find', basic(username, secretKey), (got) => {
+    return this.#ask(scenario, 'POST', path, basic(username, secretKey), (got) => {
       if (got.status === 200 || got.status === 201) return RIGHT;
       return this.truth.isKeyOf(username, secretKey) ? unserved(got.status, got.body) : RIGHT;
     });

@@ -17,7 +17,7 @@ function post(url: string, body: object, headers: Readonly<Record<string, string
 describe('the reference app as three instances on one Redis', () => {
   it('C1 · C5 · logs in once upstream, logs a user out everywhere, and is degraded without Redis', async () => {
     await using redis = await RedisServer.start();
-    await using xpay = await startXPayEmulator({ accounts: [APP, ADA] });
+    await using xpay = await startXPayEmulator({ accounts: [APP, { ...ADA, scopes: ['tme_user', 'tme_admin'] }] });
     const environment = {
       XPAY_BASE_URL: xpay.url,
       XPAY_USERNAME: APP.username,
@@ -38,8 +38,10 @@ describe('the reference app as three instances on one Redis', () => {
     const statuses = (): Promise<number[]> =>
       Promise.all(urls.map(async (url) => (await fetch(`${url}/me`, { headers: bearer(accessToken) })).status));
     expect(await statuses()).toEqual([200, 200, 200]);
-    const found = await Promise.all(urls.map((url) => post(`${url}/wallets/find`, {}, bearer(accessToken))));
-    expect(found.map(({ ok }) => ok)).toEqual([true, true, true]);
+    for (const path of ['wallets/find', 'app/wallets/find']) {
+      const found = await Promise.all(urls.map((url) => post(`${url}/${path}`, {}, bearer(accessToken))));
+      expect(found.map(({ ok }) => ok)).toEqual([true, true, true]);
+    }
     expect([logins(xpay, APP.username), logins(xpay, username)]).toEqual([1, 1]);
 
     await post(`${urls[1]}/auth/logout`, {}, bearer(accessToken));

@@ -13,7 +13,7 @@ import { basic } from '../support/start-app.js';
 import { type Matcher, scraped, spokenOf } from './promql.js';
 
 const docs = resolve(import.meta.dirname, '../../docs');
-const USER = { username: 'user@example.test', secretKey: 'key-of-user-1', scopes: ['tme_user'] };
+const USER = { username: 'user@example.test', secretKey: 'key-of-user-1', scopes: ['tme_user', 'tme_admin'] };
 const APP = { username: 'this-app@example.test', secretKey: 'key-of-app-1' };
 /** Labels that the scraper adds to every series. */
 const OF_PROMETHEUS = ['job', 'instance'];
@@ -64,7 +64,7 @@ describe('the dashboard and the alert rules', () => {
       });
       const headers = basic(USER.username, USER.secretKey);
       await app.fetch('/me', { headers });
-      await app.fetch('/wallets/find', { method: 'POST', headers });
+      await app.fetch('/app/wallets/find', { method: 'POST', headers });
       await app.app.get(XPayTokenService).refresh();
       xpay.faults.next({ kind: 'unavailable' });
       await app.fetch('/me', { headers: basic('somebody@example.test', 'a-guess') });

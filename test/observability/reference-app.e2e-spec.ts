@@ -5,7 +5,7 @@ import { freePort } from '../support/free-port.js';
 import { startReferenceApp } from '../support/reference-app.js';
 import { basic, platforms } from '../support/start-app.js';
 
-const USER = { username: 'user@example.test', secretKey: 'key-of-user-1', scopes: ['tme_user'] };
+const USER = { username: 'user@example.test', secretKey: 'key-of-user-1', scopes: ['tme_user', 'tme_admin'] };
 const APP = { username: 'this-app@example.test', secretKey: 'key-of-app-1' };
 const asUser = basic(USER.username, USER.secretKey);
 
@@ -37,7 +37,7 @@ describe.each(platforms)('the reference app on %s', (platform) => {
       calls < 50 && xpay.ledger.filter(({ account }) => account === APP.username).length < 2;
       calls++
     ) {
-      await app.fetch('/wallets/find', { method: 'POST', headers: asUser });
+      await app.fetch('/app/wallets/find', { method: 'POST', headers: asUser });
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
     const [ready, alive] = [await app.fetch('/health/ready'), await app.fetch('/health')];

@@ -3,7 +3,7 @@ import { type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
 import { type SpawnedProgram, ensureBuilt, spawnBuiltApp } from '../support/built-app.js';
 import { basic, platforms } from '../support/start-app.js';
 
-const USER = { username: 'user@example.test', secretKey: 'key-of-user-1' };
+const USER = { username: 'user@example.test', secretKey: 'key-of-user-1', scopes: ['tme_user', 'tme_admin'] };
 const NEWCOMER = { username: 'newcomer@example.test', secretKey: 'key-of-newcomer-1' };
 const APP = { username: 'this-app@example.test', secretKey: 'key-of-app-1' };
 
@@ -69,7 +69,9 @@ describe.each(platforms)('the built app on %s, with its own upstream', (PLATFORM
   it('O17 · its log contains no key, and nothing of a demo', async () => {
     await me(url, USER);
     await me(url, { ...USER, secretKey: 'guessed-key-1' });
-    await fetch(`${url}/wallets/find`, { method: 'POST', headers: basic(USER.username, USER.secretKey) });
+    for (const path of ['wallets/find', 'app/wallets/find']) {
+      await fetch(`${url}/${path}`, { method: 'POST', headers: basic(USER.username, USER.secretKey) });
+    }
     await app.printed(/Access token obtained/);
     for (const key of [USER.secretKey, 'guessed-key-1', APP.secretKey]) expect(app.output()).not.toContain(key);
     expect(app.output()).not.toMatch(/DEMO|curl/);

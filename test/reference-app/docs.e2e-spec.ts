@@ -64,6 +64,7 @@ describe.each(platforms)('/docs of the reference app on %s', (platform) => {
       'get /admin/report': ['basic tme_admin', 'bearer tme_admin'],
       'get /verify': ['basic', 'bearer'],
       'post /wallets/find': ['basic tme_user', 'bearer tme_user'],
+      'post /app/wallets/find': ['basic tme_admin', 'bearer tme_admin'],
     });
     for (const [at] of locks) expect([at, operationAt(document, String(at)).summary]).toEqual([at, expect.any(String)]);
   });

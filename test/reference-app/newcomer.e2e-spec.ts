@@ -71,8 +71,14 @@ describe('a new user runs the built app with nothing configured', () => {
     expect((await get('/me', basic(user[0], 'wrong-key'))).status).toBe(401);
   });
 
-  it('POST /wallets/find: 200, with a bearer that the service obtained', async () => {
+  it('POST /wallets/find: 200, with the wallets of the caller', async () => {
     const answer = await fetch(`${url}/wallets/find`, { method: 'POST', headers: basic(...user) });
+    expect(answer.status).toBe(200);
+    expect(await answer.json()).toMatchObject(Array.from({ length: 3 }, () => ({ username: user[0] })));
+  });
+
+  it('POST /app/wallets/find: 200, with a bearer that the service obtained', async () => {
+    const answer = await fetch(`${url}/app/wallets/find`, { method: 'POST', headers: basic(...admin) });
     expect(answer.status).toBe(200);
     expect(await answer.json()).toHaveLength(3);
     expect(app.output()).toMatch(/Access token obtained/);

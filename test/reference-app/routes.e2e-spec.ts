@@ -26,8 +26,12 @@ describe.each(platforms)('the reference app on %s', (platform) => {
     await xpay.stop();
   });
 
-  const findWallets = (body?: object, caller: { headers?: Record<string, string> } = asUser): Promise<Response> =>
-    app.fetch('/wallets/find', {
+  const findWallets = (
+    body?: object,
+    caller: { headers?: Record<string, string> } = asUser,
+    path = '/wallets/find',
+  ): Promise<Response> =>
+    app.fetch(path, {
       method: 'POST',
       headers: { ...caller.headers, ...(body !== undefined && { 'content-type': 'application/json' }) },
       ...(body !== undefined && { body: JSON.stringify(body) }),
@@ -94,23 +98,26 @@ describe.each(platforms)('the reference app on %s', (platform) => {
   });
 
   describe('POST /wallets/find', () => {
-    it('calls the upstream with a bearer of the app account that it obtained', async () => {
-      const answer = await findWallets();
-      expect(answer.status).toBe(200);
-      expect(await answer.json()).toHaveLength(3);
-      const [own] = xpay.ledger.filter(({ account }) => account === APP.username);
-      expect(own).toMatchObject({ path: '/client/authenticate', outcome: 'granted', body: { isAPI: true } });
-      const call = xpay.ledger.find(({ path }) => path === '/client/wallets/find');
-      expect(call).toMatchObject({ outcome: 'ok', account: APP.username, body: { page: 1, pageSize: 10 } });
-      expect(await (await app.fetch('/health')).json()).toMatchObject({ token: { state: 'fresh' } });
-    });
-
-    it('obtains one token for many calls', async () => {
-      const answers = await Promise.all(Array.from({ length: 20 }, () => findWallets()));
-      expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200));
-      expect(
-        xpay.ledger.filter(({ outcome, account }) => outcome === 'granted' && account === APP.username),
-      ).toHaveLength(1);
+    it('P1 · acts as the caller, with credentials and with a session', async () => {
+      const { username, secretKey } = USER;
+      const login = await app.fetch('/auth/login', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ username, secretKey }),
+      });
+      const { accessToken } = (await login.json()) as { accessToken: string };
+      for (const caller of [asUser, { headers: bearer(accessToken) }]) {
+        const answer = await findWallets({}, caller);
+        expect(answer.status).toBe(200);
+        expect(await answer.json()).toMatchObject(Array.from({ length: 3 }, () => ({ username })));
+      }
+      const accounts = xpay.ledger.map(({ account }) => account);
+      expect(accounts).not.toContain(APP.username);
+      xpay.revokeTokens(username);
+      expect((await findWallets({}, asUser)).status).toBe(503);
+      expect((await findWallets({}, asUser)).status).toBe(200);
+      xpay.revokeTokens(username);
+      expect((await findWallets({}, { headers: bearer(accessToken) })).status).toBe(401);
     });
 
     it('passes on two numbers of the body and nothing else', async () => {
@@ -131,11 +138,40 @@ describe.each(platforms)('the reference app on %s', (platform) => {
       expect((await findWallets({}, {})).status).toBe(401);
       expect(xpay.requests('/client/wallets/find')).toBe(0);
     });
+  });
+
+  describe('POST /app/wallets/find', () => {
+    const findOfApp = (body?: object, caller = asAdmin): Promise<Response> =>
+      findWallets(body, caller, '/app/wallets/find');
+
+    it('calls the upstream with a bearer of the app account that it obtained', async () => {
+      const answer = await findOfApp();
+      expect(answer.status).toBe(200);
+      expect(await answer.json()).toHaveLength(3);
+      const [own] = xpay.ledger.filter(({ account }) => account === APP.username);
+      expect(own).toMatchObject({ path: '/client/authenticate', outcome: 'granted', body: { isAPI: true } });
+      const call = xpay.ledger.find(({ path }) => path === '/client/wallets/find');
+      expect(call).toMatchObject({ outcome: 'ok', account: APP.username, body: { page: 1, pageSize: 10 } });
+      expect(await (await app.fetch('/health')).json()).toMatchObject({ token: { state: 'fresh' } });
+    });
+
+    it('obtains one token for many calls', async () => {
+      const answers = await Promise.all(Array.from({ length: 20 }, () => findOfApp()));
+      expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200));
+      expect(
+        xpay.ledger.filter(({ outcome, account }) => outcome === 'granted' && account === APP.username),
+      ).toHaveLength(1);
+    });
+
+    it('is only for tme_admin', async () => {
+      expect((await findOfApp({}, asUser)).status).toBe(403);
+      expect(xpay.requests('/client/wallets/find')).toBe(0);
+    });
 
     it("a rejected app account is 502, never the caller's 401", async () => {
-      await app.fetch('/me', asUser);
+      await app.fetch('/me', asAdmin);
       xpay.setSecret(APP.username, 'key-of-app-2');
-      const answer = await findWallets();
+      const answer = await findOfApp();
       expect(answer.status).toBe(502);
       expect(answer.headers.has('www-authenticate')).toBe(false);
       expect(await answer.json()).toMatchObject({ errorCode: 'credentials_rejected' });
