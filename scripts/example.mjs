@@ -33,6 +33,11 @@ const always = [
 
 /** For each example: the variables in addition to `XPAY_BASE_URL`, the ports that it listens on, and the commands to try. */
 const EXAMPLES = {
+  'as-caller': {
+    environment: account,
+    ports: [port],
+    tries: [...always, [200, 'own/wallets', user], [403, 'own/wallets', admin]],
+  },
   fastify: { environment: account, ports: [port], tries: always },
   pages: {
     environment: account,

@@ -9,7 +9,7 @@ const APP = { username: 'this-app@example.test', secretKey: 'key-of-app-1' };
 
 const listening = async (app: SpawnedProgram): Promise<string> =>
   (await app.printed(/Listening on (http:\S+)/))[1] ?? '';
-const me = (url: string, { username, secretKey }: typeof USER): Promise<Response> =>
+const me = (url: string, { username, secretKey }: typeof NEWCOMER): Promise<Response> =>
   fetch(`${url}/me`, { headers: basic(username, secretKey) });
 
 beforeAll(ensureBuilt, 180_000);

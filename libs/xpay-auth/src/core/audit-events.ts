@@ -64,7 +64,7 @@ export type AuditEvent =
       readonly reference: UpstreamReference | undefined;
     })
   | {
-      /** `logout` ended a session. */
+      /** `logout` ended a session, or the upstream rejected the token of a session in a call as its caller. */
       readonly type: 'logout';
       /** The user of the session. */
       readonly username: string;
