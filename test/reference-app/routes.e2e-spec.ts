@@ -8,6 +8,7 @@ const ADMIN = { username: 'admin@example.test', secretKey: 'key-of-admin-1', sco
 const APP = { username: 'this-app@example.test', secretKey: 'key-of-app-1' };
 const asUser = { headers: basic(USER.username, USER.secretKey) };
 const asAdmin = { headers: basic(ADMIN.username, ADMIN.secretKey) };
+const OF_APP = '/app/wallets/find';
 const BASIC_AND_BEARER = 'Basic realm="xpay", charset="UTF-8", Bearer realm="xpay"';
 
 describe.each(platforms)('the reference app on %s', (platform) => {
@@ -141,11 +142,8 @@ describe.each(platforms)('the reference app on %s', (platform) => {
   });
 
   describe('POST /app/wallets/find', () => {
-    const findOfApp = (body?: object, caller = asAdmin): Promise<Response> =>
-      findWallets(body, caller, '/app/wallets/find');
-
     it('calls the upstream with a bearer of the app account that it obtained', async () => {
-      const answer = await findOfApp();
+      const answer = await findWallets({}, asAdmin, OF_APP);
       expect(answer.status).toBe(200);
       expect(await answer.json()).toHaveLength(3);
       const [own] = xpay.ledger.filter(({ account }) => account === APP.username);
@@ -156,7 +154,7 @@ describe.each(platforms)('the reference app on %s', (platform) => {
     });
 
     it('obtains one token for many calls', async () => {
-      const answers = await Promise.all(Array.from({ length: 20 }, () => findOfApp()));
+      const answers = await Promise.all(Array.from({ length: 20 }, () => findWallets({}, asAdmin, OF_APP)));
       expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 20 }, () => 200));
       expect(
         xpay.ledger.filter(({ outcome, account }) => outcome === 'granted' && account === APP.username),
@@ -164,14 +162,14 @@ describe.each(platforms)('the reference app on %s', (platform) => {
     });
 
     it('is only for tme_admin', async () => {
-      expect((await findOfApp({}, asUser)).status).toBe(403);
+      expect((await findWallets({}, asUser, OF_APP)).status).toBe(403);
       expect(xpay.requests('/client/wallets/find')).toBe(0);
     });
 
     it("a rejected app account is 502, never the caller's 401", async () => {
       await app.fetch('/me', asAdmin);
       xpay.setSecret(APP.username, 'key-of-app-2');
-      const answer = await findOfApp();
+      const answer = await findWallets({}, asAdmin, OF_APP);
       expect(answer.status).toBe(502);
       expect(answer.headers.has('www-authenticate')).toBe(false);
       expect(await answer.json()).toMatchObject({ errorCode: 'credentials_rejected' });

@@ -19,7 +19,7 @@ export const CONFIRM = '/client/wallets/send/tron/confirm';
 export const APP = { username: 'app@example.test', secretKey: 'app-secret-27182818' };
 
 /** The principals that `/admit` received, oldest first. A test acts as one of them later, like a handler that takes a while. */
-export const admitted: Principal[] = [];
+const admitted: Principal[] = [];
 
 /** Routes that call the upstream as the caller. */
 @Controller()

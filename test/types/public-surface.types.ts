@@ -35,6 +35,7 @@ declare module 'nestjs-xpay-auth' {
 declare const tokens: XPayTokenService;
 declare const http: XPayHttpService;
 declare const sessions: XPaySessionService;
+declare const session: Session;
 
 /** Never called: only its types are tested. */
 export async function surface(): Promise<void> {
@@ -56,6 +57,8 @@ export async function surface(): Promise<void> {
   }>();
   const { meta } = await http.request<null, { nextPage?: boolean }>({ path: '/path' });
   expectTypeOf(meta.nextPage).toEqualTypeOf<boolean | undefined>();
+  expectTypeOf(http.asCaller(session.principal).post<string[]>('/path')).resolves.toEqualTypeOf<string[]>();
+  expectTypeOf<Parameters<XPayHttpService['asCaller']>>().toEqualTypeOf<[principal: Principal]>();
   expectTypeOf(http.pages('/path')).toEqualTypeOf<AsyncIterable<unknown>>();
   expectTypeOf(http.pages<string>('/path', { page: 2 }, { maxPages: 5 })).toEqualTypeOf<AsyncIterable<string>>();
   // @ts-expect-error -- every page has a new uuid

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { type Principal, XPayHttpService } from 'nestjs-xpay-auth';
 
-interface Wallet {
+export interface Wallet {
   readonly tag: string;
 }
 

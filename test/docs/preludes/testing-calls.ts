@@ -3,8 +3,9 @@ import type { INestApplication } from '@nestjs/common';
 import { type XPayTestUpstream, asUser } from 'nestjs-xpay-auth/testing';
 import request from 'supertest';
 
-export async function example(app: INestApplication, upstream: XPayTestUpstream): Promise<void> {
+export async function example(app: INestApplication, upstream: XPayTestUpstream): Promise<object> {
   // …
+  return { app, upstream };
 }
 
 export { asUser, expect, request };
