@@ -73,9 +73,12 @@ export class Sessions {
   readonly #tokenOwner: SessionTokenOwner = {
     isAlive: (token) => this.#alive(token.facts.key)?.token === token,
     newerToken: (token) => this.#newerToken(token),
-    end: ({ facts }) => {
-      // If the store is unavailable, the session has ended on this instance, and `end` repeats the logout later.
-      void this.#end(facts.key, facts.bearer?.reveal()).catch(() => undefined);
+    end: (token) => {
+      const { key, bearer } = token.facts;
+      // A later session may have the same bearer token.
+      if (!this.#tokenOwner.isAlive(token)) return;
+      // If the store is unavailable, the session has ended on this instance, and the logout is repeated later.
+      void this.#end(key, bearer?.reveal()).catch(() => undefined);
     },
   };
 
@@ -156,8 +159,10 @@ export class Sessions {
     const { policy, shared } = this.parts;
     if (!policy.keepUpstreamToken) return undefined;
     const { credentialsKey, granted } = facts;
+    const known = this.#alive(key)?.token;
+    if (known?.granted !== undefined) return known;
     const bearer = shared && new Secret(facts.bearer);
-    return this.#alive(key)?.token ?? new SessionToken({ key, credentialsKey, bearer }, granted, this.#tokenOwner);
+    return new SessionToken({ key, credentialsKey, bearer }, granted, this.#tokenOwner);
   }
 
   /**

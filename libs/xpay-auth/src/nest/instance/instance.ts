@@ -155,7 +155,12 @@ export function createInstance(
     attempts,
     shared:
       cluster && verification.share
-        ? new SharedCredentials({ ...cluster, ...verification, baseUrl, dialect: dialect.name })
+        ? new SharedCredentials({
+            ...cluster,
+            baseUrl,
+            dialect: dialect.name,
+            keepUpstreamToken: verification.keepUpstreamToken,
+          })
         : undefined,
   });
   const policy = { ...session, idleMs: session.idleMs };
