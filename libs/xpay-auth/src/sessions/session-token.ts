@@ -1,17 +1,7 @@
-import type { AccessToken, Secret } from '../core/credentials.js';
+import { type AccessToken, Secret } from '../core/credentials.js';
 import { XPayAuthError } from '../core/errors.js';
-import type { CallerToken, TokenRejection } from '../core/principal.js';
+import type { CallerToken, Principal, TokenRejection } from '../core/principal.js';
 import type { GrantedToken } from '../verification/kept-token.js';
-
-/** The sessions to which the tokens belong. */
-export interface SessionTokenOwner {
-  /** Whether the session of this token has neither ended nor been replaced. */
-  isAlive(token: SessionToken): boolean;
-  /** Returns the newest token that a later check of the same credentials has returned, if any. */
-  newerToken(token: SessionToken): GrantedToken | undefined;
-  /** Ends the session of this token, on all instances. */
-  end(token: SessionToken): void;
-}
 
 /** The data that identify a session and the credentials of its login. */
 export interface SessionTokenFacts {
@@ -31,7 +21,7 @@ export class SessionToken implements CallerToken {
   constructor(
     readonly facts: SessionTokenFacts,
     granted: GrantedToken | undefined,
-    private readonly owner: SessionTokenOwner,
+    private readonly owner: SessionTokens,
   ) {
     this.#granted = granted;
   }
@@ -61,6 +51,76 @@ export class SessionToken implements CallerToken {
     if (mayRepeat) return undefined;
     const message = 'A later check of the same credentials replaced the token during the call';
     return new XPayAuthError('upstream_unavailable', message, { retryAfterMs: 1_000, reference });
+  }
+}
+
+/** A session in memory, as far as its token is concerned. */
+interface OwnedSession {
+  readonly principal: Principal;
+  readonly token: SessionToken | undefined;
+}
+
+export interface SessionTokensParts {
+  /** Whether a session is also in a store. */
+  readonly isShared: boolean;
+  /** Returns the session of this key from memory, unless the session has ended. */
+  readonly alive: (key: string) => OwnedSession | undefined;
+  /** Returns the sessions of a user. */
+  readonly ofUser: (username: string) => readonly OwnedSession[];
+  /** Returns the token of cached credentials. */
+  readonly keptToken: (credentialsKey: string) => GrantedToken | undefined;
+  /** Ends the session of this key on all instances. */
+  readonly end: (key: string, bearer: string | undefined) => Promise<void>;
+}
+
+/** Creates the tokens of sessions, and finds newer ones. */
+export class SessionTokens {
+  constructor(private readonly parts: SessionTokensParts) {}
+
+  /**
+   * Returns the object that holds the upstream's token of a session, without a token if none was stored. Sessions with the same
+   * bearer token are one session, so they share the object.
+   */
+  of(
+    { key, credentialsKey, bearer }: Omit<SessionTokenFacts, 'bearer'> & { readonly bearer: string },
+    granted: GrantedToken | undefined,
+  ): SessionToken {
+    const known = this.parts.alive(key)?.token;
+    if (known?.granted !== undefined) return known;
+    const facts = { key, credentialsKey, bearer: this.parts.isShared ? new Secret(bearer) : undefined };
+    return new SessionToken(facts, granted, this);
+  }
+
+  /** Whether the session of this token has neither ended nor been replaced. */
+  isAlive(token: SessionToken): boolean {
+    return this.parts.alive(token.facts.key)?.token === token;
+  }
+
+  /**
+   * Returns the newest token of the same credentials that this instance has obtained since, for a cached caller or for another
+   * session. An upstream that keeps one token per account has then rejected the token of this session because of that check.
+   */
+  newerToken({ facts, granted }: SessionToken): GrantedToken | undefined {
+    const { alive, ofUser, keptToken } = this.parts;
+    const { key, credentialsKey } = facts;
+    const session = alive(key);
+    if (session === undefined || credentialsKey === undefined) return undefined;
+    const others = ofUser(session.principal.username).flatMap(({ token }) => {
+      return token?.facts.credentialsKey === credentialsKey ? (token.granted ?? []) : [];
+    });
+    const newer = [keptToken(credentialsKey) ?? [], others].flat().filter(({ token, order }) => {
+      return order > (granted?.order ?? 0) && token.value !== granted?.token.value;
+    });
+    return newer.toSorted((one, other) => other.order - one.order)[0];
+  }
+
+  /** Ends the session of this token on all instances, in the background. */
+  end(token: SessionToken): void {
+    // A later session may have the same bearer token.
+    if (!this.isAlive(token)) return;
+    const { key, bearer } = token.facts;
+    // If the store is unavailable, the session has ended on this instance, and the logout is repeated later.
+    void this.parts.end(key, bearer?.reveal()).catch(() => undefined);
   }
 }
 

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type AccessToken, callerText, type KeyedDigest, Secret } from '../core/credentials.js';
+import { type AccessToken, callerText, type KeyedDigest } from '../core/credentials.js';
 import type { Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import { type Principal, withCallerToken } from '../core/principal.js';
@@ -12,7 +12,7 @@ import { Revocations } from '../verification/upstream-check.js';
 import { LoginGroups } from './login-groups.js';
 import { type AskedAt, type NamedSession, SessionRecheck } from './session-recheck.js';
 import { type SessionRecord, SessionRecords } from './session-records.js';
-import { SessionToken, type SessionTokenFacts, type SessionTokenOwner } from './session-token.js';
+import { SessionTokens } from './session-token.js';
 import { GrantedToken } from '../verification/kept-token.js';
 import type { SharedSessions } from '../cluster/shared-sessions.js';
 
@@ -63,6 +63,8 @@ export class Sessions {
   readonly #records: SessionRecords;
   readonly #groups = new LoginGroups<Verified>();
   readonly #recheck: SessionRecheck | undefined;
+  /** The upstream's tokens of sessions. `undefined` without `session.keepUpstreamToken`. */
+  readonly #tokens: SessionTokens | undefined;
   /** With shared sessions, the revocations that began on this instance. They apply here before the log contains them. */
   readonly #own = new Revocations();
   /** Number of requests whose session was found. */
@@ -70,21 +72,18 @@ export class Sessions {
   /** Number of requests whose session was found after a read of the shared store. */
   rereads = 0;
 
-  readonly #tokenOwner: SessionTokenOwner = {
-    isAlive: (token) => this.#alive(token.facts.key)?.token === token,
-    newerToken: (token) => this.#newerToken(token),
-    end: (token) => {
-      const { key, bearer } = token.facts;
-      // A later session may have the same bearer token.
-      if (!this.#tokenOwner.isAlive(token)) return;
-      // If the store is unavailable, the session has ended on this instance, and the logout is repeated later.
-      void this.#end(key, bearer?.reveal()).catch(() => undefined);
-    },
-  };
-
   constructor(private readonly parts: SessionsParts) {
-    const { shared, policy } = parts;
-    this.#records = new SessionRecords(policy.maxPerUser);
+    const { shared, policy, verifier } = parts;
+    const records = (this.#records = new SessionRecords(policy.maxPerUser));
+    if (policy.keepUpstreamToken) {
+      this.#tokens = new SessionTokens({
+        isShared: shared !== undefined,
+        alive: (key) => this.#alive(key),
+        ofUser: (username) => records.ofUser(username),
+        keptToken: (credentialsKey) => verifier.keptToken(credentialsKey),
+        end: (key, bearer) => this.#end(key, bearer),
+      });
+    }
     this.#recheck =
       shared &&
       new SessionRecheck({
@@ -125,7 +124,7 @@ export class Sessions {
     const accessToken = policy.token === 'upstream' ? grant.accessToken.value : randomBytes(32).toString('base64url');
     const key = digest.of(bearerHeader(accessToken));
     const granted = new GrantedToken(grant.accessToken);
-    const token = this.#tokenOf(key, { credentialsKey, bearer: accessToken, granted });
+    const token = this.#tokens?.of({ key, credentialsKey, bearer: accessToken }, granted);
     const principal = token === undefined ? verified.principal : withCallerToken(verified.principal, token);
     const record = { principal, mark, endsAt: now + periodMs, expiresAt, seenAt: now, token };
     if (shared === undefined || sharedMark === undefined) this.#records.set(key, record);
@@ -149,20 +148,6 @@ export class Sessions {
 
   #check(received: ReceivedCredentials, credentialsKey: string): Promise<Verified> {
     return this.#groups.run(credentialsKey, () => this.parts.verifier.login(received));
-  }
-
-  /**
-   * Returns the object that holds the upstream's token of a session, without a token if none was stored. Sessions with the same
-   * bearer token are one session, so they share the object. Returns `undefined` without `session.keepUpstreamToken`.
-   */
-  #tokenOf(key: string, facts: Omit<SessionTokenFacts, 'key' | 'bearer'> & NewToken): SessionToken | undefined {
-    const { policy, shared } = this.parts;
-    if (!policy.keepUpstreamToken) return undefined;
-    const { credentialsKey, granted } = facts;
-    const known = this.#alive(key)?.token;
-    if (known?.granted !== undefined) return known;
-    const bearer = shared && new Secret(facts.bearer);
-    return new SessionToken({ key, credentialsKey, bearer }, granted, this.#tokenOwner);
   }
 
   /**
@@ -271,7 +256,7 @@ export class Sessions {
     const { upstreamToken, generation, remainingMs, index, bearer } = found;
     const userIndex = shared.log.indexOf(found.principal.username);
     const granted = upstreamToken && new GrantedToken(upstreamToken);
-    const token = this.#tokenOf(key, { credentialsKey: undefined, bearer, granted });
+    const token = this.#tokens?.of({ key, credentialsKey: undefined, bearer }, granted);
     this.#records.set(key, {
       principal: token === undefined ? found.principal : withCallerToken(found.principal, token),
       mark,
@@ -281,24 +266,6 @@ export class Sessions {
       token,
       shared: { mark: found.mark, userIndex, index, generation, checkedAt },
     });
-  }
-
-  /**
-   * Returns the newest token of the same credentials that this instance has obtained since, for a cached caller or for another
-   * session. An upstream that keeps one token per account has then rejected the token of this session because of that check.
-   */
-  #newerToken({ facts, granted }: SessionToken): GrantedToken | undefined {
-    const { key, credentialsKey } = facts;
-    const record = this.#alive(key);
-    if (record === undefined || credentialsKey === undefined) return undefined;
-    const others = this.#records.ofUser(record.principal.username).flatMap(({ token }) => {
-      return token?.facts.credentialsKey === credentialsKey ? (token.granted ?? []) : [];
-    });
-    const known = [this.parts.verifier.keptToken(credentialsKey) ?? [], others].flat();
-    const newer = known.filter(({ token, order }) => {
-      return order > (granted?.order ?? 0) && token.value !== granted?.token.value;
-    });
-    return newer.toSorted((one, other) => other.order - one.order)[0];
   }
 
   #recognised(record: SessionRecord, now: number): Principal {
@@ -328,12 +295,6 @@ export class Sessions {
     if (this.#recheck?.hasEnded(index, generation) === true) return true;
     return this.#own.revokedSince(mark, principal.username) || parts.log.ended(sharedMark, userIndex);
   }
-}
-
-/** The token that a check or the store has returned, if any, and the bearer token of the session. */
-interface NewToken {
-  readonly bearer: string;
-  readonly granted: GrantedToken | undefined;
 }
 
 function unknownBearer(): XPayAuthError {
