@@ -71,7 +71,8 @@ export function withXPaySecurity(app: INestApplication, document: OpenAPIObject)
     };
   };
 
-  const found = entryPoints(app.get(DiscoveryService), app.get(MetadataScanner));
+  // The paths of the document need no names of routes.
+  const found = entryPoints(app.get(DiscoveryService), app.get(MetadataScanner), () => '');
   const routes = found.filter(({ kind }) => kind === 'route');
   const ruleOf = rulesByOperation(app, document, routes);
   const paths: Record<string, PathItemObject> = { ...document.paths };

@@ -1,11 +1,12 @@
 import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs/common';
-import { DiscoveryService, HttpAdapterHost, MetadataScanner } from '@nestjs/core';
+import { ApplicationConfig, DiscoveryService, HttpAdapterHost, MetadataScanner, ModulesContainer } from '@nestjs/core';
 import { ConfigService } from '@nestjs/config';
 import { configurationError } from '../../core/errors.js';
 import { XPayInstances } from '../instance/xpay-instances.js';
 import type { ResolvedOptions } from '../options/resolve-options.js';
 import { unreadVariables } from '../options/unread-variables.js';
 import { type EntryPoint, entryPoints, guardsFields } from './entry-points.js';
+import { routeNames } from './route-names.js';
 
 const LOST_DECORATOR =
   'its access decorator is lost. A decorator between it and the route replaced the method (write it above that one), ' +
@@ -27,6 +28,8 @@ export class BootReport implements OnApplicationBootstrap {
     @Inject(XPayInstances) private readonly instances: XPayInstances,
     @Inject(ConfigService) private readonly config: ConfigService,
     @Inject(HttpAdapterHost) private readonly adapterHost: HttpAdapterHost,
+    @Inject(ApplicationConfig) private readonly appConfig: ApplicationConfig,
+    @Inject(ModulesContainer) private readonly modules: ModulesContainer,
   ) {}
 
   onApplicationBootstrap(): void {
@@ -35,7 +38,7 @@ export class BootReport implements OnApplicationBootstrap {
     const globally = options.some(({ globalGuards }) => globalGuards);
     // Global guards of a hybrid app do not apply to its microservices, unless it sets `inheritAppConfig`.
     const hybrid = Boolean(this.adapterHost.httpAdapter);
-    const found = entryPoints(this.discovery, this.scanner);
+    const found = entryPoints(this.discovery, this.scanner, routeNames(this.appConfig, this.modules));
     const fieldsToo = guardsFields(this.discovery);
     const undeclared: string[] = [];
     for (const point of found.filter(({ kind }) => fieldsToo || kind !== 'field')) {

@@ -1,9 +1,10 @@
-import { RequestMethod, type Type } from '@nestjs/common';
-import { GUARDS_METADATA, METHOD_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
+import type { Type } from '@nestjs/common';
+import { GUARDS_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import type { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { hasLostDecorator } from '../decorators/route-decorator.js';
 import { XPayAuthGuard } from '../guards/xpay-auth.guard.js';
 import { type Requirement, requirementOf } from '../requirement/requirement.js';
+import type { RouteName } from './route-names.js';
 
 /**
  * `root` is a query, mutation or subscription of GraphQL, `field` a field of an object type, `message` a message of a WebSocket
@@ -14,7 +15,7 @@ type Kind = 'route' | 'message' | 'pattern' | 'root' | 'field';
 /** A handler that callers can reach, and its requirement. */
 export interface EntryPoint {
   readonly kind: Kind;
-  /** Such as `GET /admin/report (ReportsController.adminReport)`. */
+  /** Such as `GET /api/v1/admin/report (ReportsController.adminReport)`. */
   readonly label: string;
   /** Such as `ReportsController.adminReport`. */
   readonly place: string;
@@ -32,7 +33,7 @@ export interface EntryPoint {
 }
 
 /** Every route, message, pattern and field of the app. */
-export function entryPoints(discovery: DiscoveryService, scanner: MetadataScanner): EntryPoint[] {
+export function entryPoints(discovery: DiscoveryService, scanner: MetadataScanner, routeName: RouteName): EntryPoint[] {
   const controllers = discovery.getControllers();
   return [...controllers, ...discovery.getProviders()].flatMap((wrapper) => {
     const { metatype: controller, isNotMetatype } = wrapper;
@@ -44,7 +45,7 @@ export function entryPoints(discovery: DiscoveryService, scanner: MetadataScanne
       const isRoute = Reflect.hasMetadata(PATH_METADATA, handler) && controllers.includes(wrapper);
       const place = `${controller.name}.${name}`;
       const kinds = [
-        ...(isRoute ? [{ kind: 'route' as const, label: routeOf(controller, handler) }] : []),
+        ...(isRoute ? [{ kind: 'route' as const, label: routeName(wrapper, handler) }] : []),
         ...kindsBesideHttp(handler, name),
       ];
       return kinds.map(({ kind, label }) => ({
@@ -85,15 +86,6 @@ function kindsBesideHttp(handler: object, name: string): Pick<EntryPoint, 'kind'
   }
   const isField = read('graphql:resolve_property') === true || read('graphql:resolve_reference') === true;
   return isField ? [{ kind: 'field', label: `field ${field}` }] : [];
-}
-
-function routeOf(controller: object, handler: object): string {
-  const method = RequestMethod[Reflect.getMetadata(METHOD_METADATA, handler) as RequestMethod];
-  const [prefix, path] = [controller, handler].map((target) => {
-    const value = Reflect.getMetadata(PATH_METADATA, target) as string | string[] | undefined;
-    return Array.isArray(value) ? value.join('|') : (value ?? '');
-  });
-  return `${method} ${`/${prefix}/${path}`.replace(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '')}`;
 }
 
 function hasGuard(target: object): boolean {

@@ -1,0 +1,120 @@
+import { describe, expect, it } from '@jest/globals';
+import {
+  Controller,
+  Get,
+  type INestApplication,
+  Module,
+  VERSION_NEUTRAL,
+  Version,
+  VersioningType,
+} from '@nestjs/common';
+import { RouterModule } from '@nestjs/core';
+import { Authenticated, Public, Scopes, XPayAuthModule } from 'nestjs-xpay-auth';
+import { type Platform, platforms, startApp } from '../support/start-app.js';
+
+@Controller({ path: 'reports', version: ['1', '2'] })
+class ReportsController {
+  @Scopes('tme_admin')
+  @Get(':id')
+  read() {}
+
+  @Version(VERSION_NEUTRAL)
+  @Authenticated()
+  @Get()
+  list() {}
+}
+
+@Controller('health')
+class HealthController {
+  @Public()
+  @Get()
+  health() {}
+}
+
+@Module({ controllers: [HealthController] })
+class OpsModule {}
+
+/** The routes that the boot report logs, and the answer to an anonymous GET of each logged path. */
+async function reported(platform: Platform, configure: (app: INestApplication) => void) {
+  const logged: string[] = [];
+  await using app = await startApp(
+    platform,
+    {
+      imports: [
+        XPayAuthModule.forRoot({ baseUrl: 'http://127.0.0.1:1' }),
+        RouterModule.register([{ path: 'ops', module: OpsModule }]),
+        OpsModule,
+      ],
+      controllers: [ReportsController],
+    },
+    (nest) => {
+      const debug = (line: unknown, context: unknown) => void (context === 'XPayAuth' && logged.push(String(line)));
+      nest.useLogger({ log: () => {}, warn: () => {}, error: () => {}, debug });
+      configure(nest);
+    },
+  );
+  const routes = logged.filter((line) => / \(\w+Controller\.\w+\)/.test(line));
+  const paths = routes.flatMap((line) => [...line.matchAll(/\/[\w/:]*/g)].map(([path]) => path));
+  const served: Record<string, number> = {};
+  for (const path of paths) served[path] = (await app.fetch(path.replace(':id', '7'))).status;
+  return { routes, served };
+}
+
+describe.each(platforms)('N5 · the boot report on %s names the paths that the app serves', (platform) => {
+  it('N5 · of a module path', async () => {
+    expect(await reported(platform, () => undefined)).toEqual({
+      routes: [
+        'GET /reports/:id (ReportsController.read): authenticated, all of tme_admin',
+        'GET /reports (ReportsController.list): authenticated',
+        'GET /ops/health (HealthController.health): public',
+      ],
+      served: { '/reports/:id': 401, '/reports': 401, '/ops/health': 200 },
+    });
+  });
+
+  it('N5 · of a global prefix with an exception, and of versions in the path', async () => {
+    const found = await reported(platform, (app) => {
+      app.setGlobalPrefix('api', { exclude: ['ops/health'] });
+      app.enableVersioning({ type: VersioningType.URI });
+    });
+    expect(found).toEqual({
+      routes: [
+        'GET /api/v1/reports/:id | /api/v2/reports/:id (ReportsController.read): authenticated, all of tme_admin',
+        'GET /api/reports (ReportsController.list): authenticated',
+        'GET /ops/health (HealthController.health): public',
+      ],
+      served: { '/api/v1/reports/:id': 401, '/api/v2/reports/:id': 401, '/api/reports': 401, '/ops/health': 200 },
+    });
+  });
+
+  it('N5 · with the version beside the path, if requests name it in a header', async () => {
+    const { routes } = await reported(platform, (app) =>
+      app.enableVersioning({ type: VersioningType.HEADER, header: 'x-version', defaultVersion: '1' }),
+    );
+    expect(routes).toEqual([
+      'GET /reports/:id, version 1 | 2 (ReportsController.read): authenticated, all of tme_admin',
+      'GET /reports (ReportsController.list): authenticated',
+      'GET /ops/health, version 1 (HealthController.health): public',
+    ]);
+  });
+
+  it("N5 · in the message of undeclaredRoutes: 'deny'", async () => {
+    @Controller({ path: 'open', version: '1' })
+    class OpenController {
+      @Get()
+      read() {}
+    }
+    const start = startApp(
+      platform,
+      {
+        imports: [XPayAuthModule.forRoot({ baseUrl: 'http://127.0.0.1:1', undeclaredRoutes: 'deny' })],
+        controllers: [OpenController],
+      },
+      (app) => {
+        app.setGlobalPrefix('api');
+        app.enableVersioning({ type: VersioningType.URI });
+      },
+    );
+    await expect(start).rejects.toThrow(/GET \/api\/v1\/open \(OpenController\.read\)/);
+  });
+});
