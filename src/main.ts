@@ -1,9 +1,11 @@
 import { Logger } from '@nestjs/common';
+import { AppLogger } from './app-logger.js';
 import { createApp } from './app.js';
 import { startDemo } from './demo.js';
 import { serveMetrics } from './metrics.js';
 import { readSettings } from './settings.js';
 
+Logger.overrideLogger(new AppLogger());
 const settings = await readSettings();
 const demo = settings.demo ? await startDemo(process.env['XPAY_DIALECT'] || 'xpay') : undefined;
 if (settings.metrics !== undefined) await serveMetrics(settings.metrics);

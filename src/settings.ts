@@ -1,4 +1,5 @@
 import { ConfigModule } from '@nestjs/config';
+import { isIP } from 'node:net';
 
 /** The settings of the app itself, from the environment. `XPayAuthModule.forRoot()` reads the settings of the library. */
 export interface Settings {
@@ -68,14 +69,23 @@ function portFrom(name: string, value: string): number {
 
 /**
  * Accepts names and addresses, because only this syntax works on both platforms. Rejects the value that trusts every proxy,
- * because any client could then forge its address.
+ * because any client could then forge its address. Rejects everything else that the platforms reject, because their errors do
+ * not name `TRUST_PROXY`.
  */
 function trustedProxies(value: string | undefined): string | undefined {
   if (value === undefined || value === '') return undefined;
-  if (/^(?:true|false|\*|\d+)$/i.test(value)) {
-    throw new Error(`TRUST_PROXY: ${value} is no list of addresses, such as "loopback, 10.0.0.0/8"`);
-  }
-  return value;
+  if (value.split(',').every((entry) => isProxy(entry.trim()))) return value;
+  throw new Error(`TRUST_PROXY: ${value} is no list of addresses, such as "loopback, 10.0.0.0/8"`);
+}
+
+/** Whether an entry is a name that both platforms know, an address, or a network such as `10.0.0.0/8`. */
+function isProxy(entry: string): boolean {
+  if (['loopback', 'linklocal', 'uniquelocal'].includes(entry)) return true;
+  const [, address = entry, range] = /^(.+)\/(.+)$/.exec(entry) ?? [];
+  const version = isIP(address);
+  if (version === 0 || range === undefined) return version !== 0;
+  if (/^\d{1,3}$/.test(range)) return Number(range) > 0 && Number(range) <= (version === 4 ? 32 : 128);
+  return version === 4 && isIP(range) === 4;
 }
 
 const VARIABLES = [

@@ -1,5 +1,6 @@
 import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setupXPaySecurity, withXPaySecurity } from 'nestjs-xpay-auth/swagger';
 
 /**
@@ -12,8 +13,28 @@ const READABLE_HEADERS = `
   html.dark-mode .swagger-ui table.headers td { color: #e4e6e6 }`;
 
 /**
+ * The page has a form for secret keys. These headers keep scripts of other hosts out of it, and keep it out of frames. Swagger UI
+ * needs inline styles, and images in `data:` URLs.
+ */
+const SECURITY_HEADERS = {
+  'content-security-policy': [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data:",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+  ].join('; '),
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+};
+
+/**
  * Serves Swagger UI at `/docs`, and the document at `/docs-json` and `/docs-yaml`. Its files come from this app.
- * Credentials entered there are sent only to this app and lost when the page is closed.
+ * Credentials entered there are sent only to this app and lost when the page is closed. `GET /` redirects to `/docs`.
  */
 export function serveDocs(app: INestApplication): void {
   const config = setupXPaySecurity(
@@ -25,5 +46,12 @@ export function serveDocs(app: INestApplication): void {
       .setOpenAPIVersion('3.1.0'),
   ).build();
   const document = () => withXPaySecurity(app, SwaggerModule.createDocument(app, config));
+  app.use(({ url = '' }: IncomingMessage, response: ServerResponse, next: () => void) => {
+    if (/^\/docs(?:$|[-/?])/.test(url)) response.setHeaders(new Map(Object.entries(SECURITY_HEADERS)));
+    next();
+  });
+  const http = app.getHttpAdapter();
+  // A route of the adapter is outside the controllers, so guards do not run for it.
+  http.get('/', (_request: unknown, response: unknown) => http.redirect(response, 302, '/docs'));
   SwaggerModule.setup('docs', app, document, { customSiteTitle: 'xPay auth', customCss: READABLE_HEADERS });
 }

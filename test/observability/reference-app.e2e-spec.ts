@@ -64,6 +64,7 @@ describe('the built reference app', () => {
     const page = await (await fetch(address)).text();
     expect(page).toMatch(/^xpay_auth_requests_total\{.*xpay_auth_outcome="admitted".*\} 3$/m);
     expect(page).toMatch(/^xpay_auth_cache_hits_total\{.*xpay_auth_cache_level="memory".*\} 2$/m);
+    expect(page).toMatch(/^target_info\{.*service_name="xpay-auth".*\} 1$/m);
     expect(page).not.toContain(USER.username);
     expect((await fetch(`${url}/metrics`)).status).toBe(404);
   }, 60_000);

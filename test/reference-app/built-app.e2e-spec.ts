@@ -22,7 +22,12 @@ describe('the built app does not boot', () => {
       /NODE_ENV is production and nothing is configured/,
     ],
     ['with half an account', { XPAY_USERNAME: APP.username }, /has XPAY_USERNAME but no XPAY_SECRET_KEY/],
-    ['with a base URL over http', { XPAY_BASE_URL: 'http://xpay.example.test' }, /option baseUrl: .* https:/],
+    [
+      'with a base URL over http',
+      { XPAY_BASE_URL: 'http://xpay.example.test' },
+      /option baseUrl \(from XPAY_BASE_URL\): .* https:.*XPAY_ALLOW_INSECURE_HOSTS/,
+    ],
+    ['with no list of proxies', { TRUST_PROXY: 'foo' }, /TRUST_PROXY: foo is no list of addresses/],
     ['on an invalid port', { PORT: '70000' }, /PORT: 70000 is no port/],
     ['on an unknown platform', { PLATFORM: 'koa' }, /PLATFORM: koa is neither "fastify" nor "express"/],
   ])('%s, and prints the reason', async (_when, environment, message) => {
@@ -64,6 +69,12 @@ describe.each(platforms)('the built app on %s, with its own upstream', (PLATFORM
     expect((await me(url, USER)).status).toBe(200);
     await xpay.resume();
     expect((await me(url, NEWCOMER)).status).toBe(200);
+  });
+
+  it('names its variable TRUST_PROXY when a request comes through a proxy that it does not trust', async () => {
+    await fetch(`${url}/me`, { headers: { ...basic(USER.username, USER.secretKey), 'x-forwarded-for': '192.0.2.7' } });
+    await app.printed(/a proxy this app does not trust.* Set TRUST_PROXY\.$/m);
+    expect(app.output()).not.toMatch(/`trust proxy`|`trustProxy`/);
   });
 
   it('O17 · its log contains no key, and nothing of a demo', async () => {

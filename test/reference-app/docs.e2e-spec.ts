@@ -35,6 +35,24 @@ describe.each(platforms)('/docs of the reference app on %s', (platform) => {
     expect(answer.headers.get('content-type')).toContain(type);
   });
 
+  it('the page and the document are safe from framing, sniffing and foreign scripts', async () => {
+    for (const path of ['/docs', '/docs/', '/docs/swagger-ui-init.js', '/docs-json', '/docs-yaml']) {
+      const { headers } = await app.fetch(path);
+      const sent = ['x-content-type-options', 'x-frame-options', 'referrer-policy'].map((name) => headers.get(name));
+      expect([path, ...sent]).toEqual([path, 'nosniff', 'DENY', 'no-referrer']);
+      const policy = headers.get('content-security-policy')?.split('; ');
+      expect(policy).toEqual(
+        expect.arrayContaining(["default-src 'none'", "script-src 'self'", "frame-ancestors 'none'"]),
+      );
+    }
+    expect((await app.fetch('/health')).headers.get('content-security-policy')).toBeNull();
+  });
+
+  it('GET / redirects to /docs', async () => {
+    const { status, headers } = await app.fetch('/', { redirect: 'manual' });
+    expect([status, headers.get('location')]).toEqual([302, '/docs']);
+  });
+
   it('the page loads nothing from other hosts', async () => {
     const page = await (await app.fetch('/docs')).text();
     const sources = [...page.matchAll(/\s(?:src|href)="([^"]+)"/g)].map(([, source = '']) => source);
@@ -102,7 +120,7 @@ describe('/docs of the reference app', () => {
     await using xpay = await startXPayEmulator();
     for (const platform of platforms) {
       await using app = await startReferenceApp(platform, { XPAY_BASE_URL: xpay.url }, undefined, false);
-      for (const path of ['/docs', '/docs-json', '/docs/swagger-ui.css']) {
+      for (const path of ['/', '/docs', '/docs-json', '/docs/swagger-ui.css']) {
         expect([path, (await app.fetch(path)).status]).toEqual([path, 404]);
       }
     }

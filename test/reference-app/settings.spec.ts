@@ -1,4 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import { ExpressAdapter } from '@nestjs/platform-express';
+import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { settingsFrom } from '../../src/settings.js';
 
 describe('the settings of the reference app', () => {
@@ -26,6 +28,15 @@ describe('the settings of the reference app', () => {
     expect(settingsFrom(open).metrics).toEqual({ host: '127.0.0.1', port: 9464 });
   });
 
+  it.each(['loopback', 'linklocal, uniquelocal', '10.0.0.1', '172.16.0.0/12,fd00::/8 , ::1', '10.0.0.0/255.0.0.0'])(
+    'trust the proxies %s, which both platforms accept',
+    (list) => {
+      expect(settingsFrom({ TRUST_PROXY: list }).trustProxy).toBe(list);
+      expect(() => new ExpressAdapter().set('trust proxy', list)).not.toThrow();
+      expect(() => new FastifyAdapter({ trustProxy: list })).not.toThrow();
+    },
+  );
+
   it.each<[Record<string, string>, RegExp]>([
     [{ NODE_ENV: 'production' }, /NODE_ENV is production and nothing is configured/],
     [{ NODE_ENV: 'Production' }, /nothing is configured/],
@@ -37,6 +48,10 @@ describe('the settings of the reference app', () => {
     [{ DOCS: 'no' }, /DOCS: no is neither "on" nor "off"/],
     [{ TRUST_PROXY: 'true' }, /TRUST_PROXY: true is no list of addresses/],
     [{ TRUST_PROXY: '1' }, /TRUST_PROXY: 1 is no list of addresses/],
+    [{ TRUST_PROXY: 'foo' }, /TRUST_PROXY: foo is no list of addresses, such as "loopback, 10\.0\.0\.0\/8"/],
+    [{ TRUST_PROXY: 'loopback, 10.0.0.0/33' }, /TRUST_PROXY: loopback, 10\.0\.0\.0\/33 is no list/],
+    [{ TRUST_PROXY: 'loopback,,10.0.0.1' }, /TRUST_PROXY: loopback,,10\.0\.0\.1 is no list/],
+    [{ TRUST_PROXY: '::1/129' }, /TRUST_PROXY: ::1\/129 is no list/],
   ])('%p stop the boot', (environment, message) => {
     expect(() => settingsFrom(environment)).toThrow(message);
   });

@@ -17,7 +17,7 @@ export function flawOfBaseUrl(value: string, allowInsecureHosts: readonly string
   const insecureAllowed =
     isLoopback(url.hostname) || allowInsecureHosts.some((host) => host.toLowerCase() === url.hostname);
   if (url.protocol === 'http:' && !insecureAllowed) {
-    return 'an https:// URL (http:// only for loopback and for hosts named in http.allowInsecureHosts)';
+    return 'an https:// URL (http:// only for loopback and for hosts named in http.allowInsecureHosts or XPAY_ALLOW_INSECURE_HOSTS)';
   }
   return undefined;
 }

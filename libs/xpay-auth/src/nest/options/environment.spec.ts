@@ -88,7 +88,7 @@ describe('the environment', () => {
     ],
     [
       { XPAY_BASE_URL: 'http://xpay.example.test' },
-      /option baseUrl: "http:\/\/xpay.example.test" is not allowed; expected an https:/,
+      /option baseUrl \(from XPAY_BASE_URL\): "http:\/\/xpay.example.test" is not allowed; expected an https:/,
     ],
     [
       { XPAY_VERIFICATION_PERIOD_MS: '30s' },

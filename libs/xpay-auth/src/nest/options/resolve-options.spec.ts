@@ -58,7 +58,7 @@ describe('baseUrl', () => {
     (baseUrl) => {
       expect(refusal({ baseUrl })).toContain(
         `option baseUrl: "${baseUrl}" is not allowed; expected an https:// URL ` +
-          '(http:// only for loopback and for hosts named in http.allowInsecureHosts)',
+          '(http:// only for loopback and for hosts named in http.allowInsecureHosts or XPAY_ALLOW_INSECURE_HOSTS)',
       );
     },
   );

@@ -90,10 +90,15 @@ export function resolveOptions(
   }
   const openStore = prefix === '' || explicit.store !== undefined ? undefined : storeFromEnvironment(prefix, read);
   const inCode = Object.entries(explicit).flatMap(([option, value]) => (value === undefined ? [] : [option]));
-  return { ...complete(parsed.output, openStore), envPrefix: prefix, inCode: new Set(inCode) };
+  const baseUrlOrigin = variableOf(['baseUrl'], prefix, explicit);
+  return { ...complete(parsed.output, openStore, baseUrlOrigin), envPrefix: prefix, inCode: new Set(inCode) };
 }
 
-function complete(options: Parsed, openStore: OpenStore | undefined): Omit<ResolvedOptions, 'envPrefix' | 'inCode'> {
+function complete(
+  options: Parsed,
+  openStore: OpenStore | undefined,
+  baseUrlOrigin: string | undefined,
+): Omit<ResolvedOptions, 'envPrefix' | 'inCode'> {
   const dialect = typeof options.dialect === 'string' ? dialects[options.dialect]() : options.dialect;
   const { credentials, session, http, store, verification } = options;
   assertNoCycle(options.scopeHierarchy);
@@ -113,7 +118,7 @@ function complete(options: Parsed, openStore: OpenStore | undefined): Omit<Resol
     ...options,
     name: options.name ?? DEFAULT_INSTANCE,
     dialect,
-    baseUrl: baseUrlOf(options.baseUrl ?? dialect.defaultBaseUrl, dialect, http.allowInsecureHosts),
+    baseUrl: baseUrlOf(options.baseUrl ?? dialect.defaultBaseUrl, dialect, http.allowInsecureHosts, baseUrlOrigin),
     usesDefaultHost: options.baseUrl === undefined,
     credentials: typeof credentials === 'object' ? SealedCredentials.of(credentials) : credentials,
     store: store === undefined ? openStore : () => store,
@@ -121,14 +126,20 @@ function complete(options: Parsed, openStore: OpenStore | undefined): Omit<Resol
   };
 }
 
-function baseUrlOf(value: string | undefined, dialect: Dialect, allowInsecureHosts: readonly string[]): string {
+function baseUrlOf(
+  value: string | undefined,
+  dialect: Dialect,
+  allowInsecureHosts: readonly string[],
+  variable: string | undefined,
+): string {
   const absent = `the dialect ${dialect.name} has no default, so it must be set (XPAY_BASE_URL in the environment)`;
   if (value === undefined) throw refused('baseUrl', absent);
   const expected = flawOfBaseUrl(value, allowInsecureHosts);
   if (expected === undefined) return normalizeBaseUrl(value);
   // User info, query and fragment of a URL may contain a secret.
   const mayHoldSecret = /[@?#]/.test(value) || ASSIGNMENT.test(value);
-  throw notAllowed('baseUrl', mayHoldSecret ? '[redacted]' : JSON.stringify(value), expected);
+  const option = variable === undefined ? 'baseUrl' : `baseUrl (from ${variable})`;
+  throw notAllowed(option, mayHoldSecret ? '[redacted]' : JSON.stringify(value), expected);
 }
 
 const FLAWLESS: Readonly<Record<CredentialsFlaw, string>> = {
