@@ -1,5 +1,6 @@
 import { Logger } from '@nestjs/common';
 import { createApp } from '../../src/app.js';
+import { setEnvironment } from './environment.js';
 import type { Platform, RunningApp } from './start-app.js';
 
 const VARIABLES = ['USERNAME', 'SECRET_KEY', 'BASE_URL', 'DIALECT', 'ALLOW_INSECURE_HOSTS', 'REDIS_URL'];
@@ -26,15 +27,4 @@ export async function startReferenceApp(
   } finally {
     restore();
   }
-}
-
-function setEnvironment(variables: Readonly<Record<string, string>>): () => void {
-  const before = Object.keys(variables).map((name) => [name, process.env[name]] as const);
-  Object.assign(process.env, variables);
-  return () => {
-    for (const [name, value] of before) {
-      if (value === undefined) delete process.env[name];
-      else process.env[name] = value;
-    }
-  };
 }

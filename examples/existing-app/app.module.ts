@@ -1,0 +1,1 @@
+export { AppModule } from '../testing/app.module.js';

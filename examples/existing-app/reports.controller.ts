@@ -1,0 +1,1 @@
+export { ReportsController } from '../testing/reports.controller.js';
