@@ -1,17 +1,19 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import {
+  type ArgumentMetadata,
   Body,
   Controller,
   Get,
   HttpCode,
   type INestApplication,
-  Logger,
   type ModuleMetadata,
   Post,
   type Type,
 } from '@nestjs/common';
+import { ApolloDriver, type ApolloDriverConfig } from '@nestjs/apollo';
 import { ConfigModule } from '@nestjs/config';
 import { HttpAdapterHost } from '@nestjs/core';
+import { GraphQLModule } from '@nestjs/graphql';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,10 +31,12 @@ import { type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
 import { z } from 'zod';
 import { allowBrowsers } from '../../examples/existing-app/cors.js';
 import * as guards from '../../examples/existing-app/global-guards.js';
+import * as graphql from '../../examples/existing-app/graphql.js';
 import * as health from '../../examples/existing-app/health.js';
 import { AccountController } from '../../examples/existing-app/request-user.js';
 import * as serializer from '../../examples/existing-app/serializer.js';
 import { PricesController } from '../../examples/existing-app/streams.js';
+import { HOUR_MS, startOutbound } from '../outbound/outbound.js';
 import { setEnvironment } from '../support/environment.js';
 import { CatchAllFilterWithHeaders } from '../support/filtered-app.js';
 import { type Platform, type RunningApp, basic, bearer, platforms, startApp } from '../support/start-app.js';
@@ -137,7 +141,9 @@ describe.each(platforms)('docs/existing-app.md on %s', (platform) => {
   });
 
   it('N5 · serializes classes of the app and the principal behind ClassSerializerInterceptor', async () => {
-    await using app = await start(platform, [serializer.AppModule], []);
+    const types: unknown[] = [];
+    const transform = (value: unknown, { metatype }: ArgumentMetadata) => (types.push(metatype), value);
+    await using app = await start(platform, [serializer.AppModule], [], (nest) => nest.useGlobalPipes({ transform }));
     expect((await get(app, '/profile', asAda)).body).toEqual({ username: ada.username });
     expect((await get(app, '/caller', asAda)).body).toEqual({
       username: ada.username,
@@ -146,6 +152,8 @@ describe.each(platforms)('docs/existing-app.md on %s', (platform) => {
       expiresAt: expect.any(Number),
       instance: 'default',
     });
+    // Because of `import { type Principal }`, pipes do not receive the class as the type of the parameter.
+    expect(types).toEqual([Object, Object]);
   });
 
   it('N5 · lets scripts of an allowed site read the challenge, and answers a preflight without credentials', async () => {
@@ -209,6 +217,27 @@ describe.each(platforms)('docs/existing-app.md on %s', (platform) => {
 });
 
 describe('docs/existing-app.md', () => {
+  it('N5 · authenticates a GraphQL operation with a context of the app, unless the context replaces the request', async () => {
+    const ask = async (app: RunningApp) => {
+      const headers = { ...asAda, 'content-type': 'application/json' };
+      return (await app.fetch('/graphql', { method: 'POST', headers, body: '{"query":"{ me }"}' })).json();
+    };
+    await using app = await start('express', [graphql.AppModule], []);
+    expect(await ask(app)).toEqual({ data: { me: ada.username } });
+    const driver = { driver: ApolloDriver, autoSchemaFile: true, context: () => ({ req: { tenant: 'one' } }) };
+    const imports = [XPayAuthModule.forRoot(), GraphQLModule.forRoot<ApolloDriverConfig>(driver)];
+    await using without = await startApp('express', { imports, providers: [graphql.CallerResolver] });
+    expect(await ask(without)).toMatchObject({ errors: [{ extensions: { errorCode: 'configuration' } }] });
+  });
+
+  it('N5 · counts the time during which a host stops the process as spent', async () => {
+    await using app = await startOutbound();
+    await app.tokens.getToken();
+    app.clock.sleep(2 * HOUR_MS);
+    const { value } = await app.tokens.getToken();
+    expect([app.xpay.isLive(value), app.xpay.requests('/client/authenticate')]).toEqual([true, 2]);
+  });
+
   it('N5 · reads its variables from an env file behind a validate function that keeps unknown variables', async () => {
     const [folder, before] = [mkdtempSync(join(tmpdir(), 'existing-app-')), process.cwd()];
     const undo = setEnvironment({ XPAY_BASE_URL: '' });
