@@ -26,10 +26,10 @@ export interface Document {
 
 const SKIPPED = new Set(['node_modules', 'dist', 'coverage', 'api']);
 
-/** Returns every document: those at the root, in docs, examples and src, and those of the package. */
+/** Returns every document: those at the root, in docs, examples and src, and the CHANGELOG of the package. */
 export function documents(): Document[] {
   const found = readdirSync(root).filter((name) => name.endsWith('.md'));
-  return [...found, ...below('docs'), ...below('examples'), ...below('src'), ...below('libs/xpay-auth')]
+  return [...found, ...below('docs'), ...below('examples'), ...below('src'), 'libs/xpay-auth/CHANGELOG.md']
     .toSorted()
     .map(read);
 }
