@@ -7,16 +7,19 @@
 # No image has been built from this file yet, because no Docker engine was available. Its commands were run by hand, one
 # after the other, in an empty folder.
 
+# Pinned by digest, because a tag can be moved to another image.
+ARG NODE=node:24.19.0-bookworm-slim@sha256:a9f5f7c91a432850b2a8a7797adf5eadb6c733ceed61167806cee7ea7fbc29df
+
 # Both stages copy the manifests before the code, so that a change of the code does not install the dependencies again.
 # --ignore-scripts: the prepare script of the workspace would build code that is not copied yet, and no dependency needs a
 # script.
-FROM node:24-slim AS dependencies
+FROM ${NODE} AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY libs/xpay-auth/package.json libs/xpay-auth/
 RUN npm ci --omit=dev --ignore-scripts
 
-FROM node:24-slim AS build
+FROM ${NODE} AS build
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
 COPY libs/xpay-auth/package.json libs/xpay-auth/
@@ -27,7 +30,7 @@ COPY libs libs
 COPY src src
 RUN npm run build
 
-FROM node:24-slim
+FROM ${NODE}
 ENV NODE_ENV=production HOST=0.0.0.0 PORT=3000
 WORKDIR /app
 # node_modules/nestjs-xpay-auth is a link to libs/xpay-auth.
