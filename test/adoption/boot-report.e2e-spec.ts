@@ -48,8 +48,8 @@ async function reported(platform: Platform, configure: (app: INestApplication) =
       controllers: [ReportsController],
     },
     (nest) => {
-      const debug = (line: unknown, context: unknown) => void (context === 'XPayAuth' && logged.push(String(line)));
-      nest.useLogger({ log: () => {}, warn: () => {}, error: () => {}, debug });
+      const ignore = () => {};
+      nest.useLogger({ log: ignore, warn: ignore, error: ignore, debug: (line) => void logged.push(String(line)) });
       configure(nest);
     },
   );
@@ -60,8 +60,8 @@ async function reported(platform: Platform, configure: (app: INestApplication) =
   return { routes, served };
 }
 
-describe.each(platforms)('N5 · the boot report on %s names the paths that the app serves', (platform) => {
-  it('N5 · of a module path', async () => {
+describe.each(platforms)('the paths in the boot report on %s', (platform) => {
+  it('N5 · includes the path of RouterModule', async () => {
     expect(await reported(platform, () => undefined)).toEqual({
       routes: [
         'GET /reports/:id (ReportsController.read): authenticated, all of tme_admin',
@@ -72,7 +72,7 @@ describe.each(platforms)('N5 · the boot report on %s names the paths that the a
     });
   });
 
-  it('N5 · of a global prefix with an exception, and of versions in the path', async () => {
+  it('N5 · includes the global prefix, except for excluded routes, and versions in the path', async () => {
     const found = await reported(platform, (app) => {
       app.setGlobalPrefix('api', { exclude: ['ops/health'] });
       app.enableVersioning({ type: VersioningType.URI });
@@ -87,7 +87,7 @@ describe.each(platforms)('N5 · the boot report on %s names the paths that the a
     });
   });
 
-  it('N5 · with the version beside the path, if requests name it in a header', async () => {
+  it('N5 · adds the version after the path if requests name it in a header', async () => {
     const { routes } = await reported(platform, (app) =>
       app.enableVersioning({ type: VersioningType.HEADER, header: 'x-version', defaultVersion: '1' }),
     );
@@ -98,7 +98,7 @@ describe.each(platforms)('N5 · the boot report on %s names the paths that the a
     ]);
   });
 
-  it("N5 · in the message of undeclaredRoutes: 'deny'", async () => {
+  it("N5 · names the same paths in the message of undeclaredRoutes: 'deny'", async () => {
     @Controller({ path: 'open', version: '1' })
     class OpenController {
       @Get()

@@ -107,6 +107,14 @@ const get = async (app: RunningApp, path: string, headers: Record<string, string
   };
 };
 
+const ask = async (app: RunningApp) => {
+  const headers = { ...asAda, 'content-type': 'application/json' };
+  return (await app.fetch('/graphql', { method: 'POST', headers, body: '{"query":"{ me }"}' })).json();
+};
+/** Adds every line that an app logs to these lines. */
+const logTo = (lines: string[]) => (app: INestApplication) =>
+  app.useLogger({ log: (line) => lines.push(String(line)), warn: (line) => lines.push(String(line)), error: () => {} });
+
 describe.each(platforms)('docs/existing-app.md on %s', (platform) => {
   afterEach(() => void (guards.MaintenanceGuard.closed = false));
 
@@ -218,10 +226,6 @@ describe.each(platforms)('docs/existing-app.md on %s', (platform) => {
 
 describe('docs/existing-app.md', () => {
   it('N5 · authenticates a GraphQL operation with a context of the app, unless the context replaces the request', async () => {
-    const ask = async (app: RunningApp) => {
-      const headers = { ...asAda, 'content-type': 'application/json' };
-      return (await app.fetch('/graphql', { method: 'POST', headers, body: '{"query":"{ me }"}' })).json();
-    };
     await using app = await start('express', [graphql.AppModule], []);
     expect(await ask(app)).toEqual({ data: { me: ada.username } });
     const driver = { driver: ApolloDriver, autoSchemaFile: true, context: () => ({ req: { tenant: 'one' } }) };
@@ -241,10 +245,6 @@ describe('docs/existing-app.md', () => {
   it('N5 · reads its variables from an env file behind a validate function that keeps unknown variables', async () => {
     const [folder, before] = [mkdtempSync(join(tmpdir(), 'existing-app-')), process.cwd()];
     const undo = setEnvironment({ XPAY_BASE_URL: '' });
-    const log = (lines: string[]) => (app: INestApplication) => {
-      const add = (line: unknown) => void lines.push(String(line));
-      app.useLogger({ log: add, warn: add, error: add });
-    };
     try {
       delete process.env['XPAY_BASE_URL'];
       writeFileSync(join(folder, '.env'), `DATABASE_URL=postgres://localhost/app\nXPAY_BASE_URL=${xpay.url}\n`);
@@ -252,7 +252,7 @@ describe('docs/existing-app.md', () => {
       const dropping: string[] = [];
       const schema = z.object({ DATABASE_URL: z.url() });
       const config = ConfigModule.forRoot({ validate: (variables) => schema.parse(variables) });
-      await (await startApp('express', { imports: [config, XPayAuthModule.forRoot()] }, log(dropping))).stop();
+      await (await startApp('express', { imports: [config, XPayAuthModule.forRoot()] }, logTo(dropping))).stop();
       expect(dropping).toContainEqual(
         expect.stringMatching(/\.env sets XPAY_BASE_URL, but ConfigService does not return it/),
       );
@@ -262,7 +262,7 @@ describe('docs/existing-app.md', () => {
       await using app = await startApp(
         'express',
         { imports: [AppModule], controllers: [RoutesController] },
-        log(keeping),
+        logTo(keeping),
       );
       expect(keeping.filter((line) => line.includes('ConfigService does not return'))).toEqual([]);
       expect((await app.fetch('/wallets', { headers: asSuspended })).status).toBe(500); // verified at XPAY_BASE_URL

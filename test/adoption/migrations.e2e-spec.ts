@@ -41,7 +41,7 @@ afterEach(async () => {
 const start = ({ AppModule }: Version): Promise<RunningApp> => startApp('express', { imports: [AppModule] });
 const get = async (app: RunningApp, path: string, headers: Record<string, string> = {}) => {
   const answer = await app.fetch(path, { headers });
-  return { status: answer.status, body: (await answer.json()) as unknown };
+  return { status: answer.status, body: await answer.json() };
 };
 const statuses = async (app: RunningApp, requests: number, path: string, headers?: Record<string, string>) => {
   const answers = await Promise.all(Array.from({ length: requests }, () => get(app, path, headers)));

@@ -66,7 +66,7 @@ async function packed(name: string, fields: object): Promise<string> {
   const library = copyOfLibrary(name, fields);
   const { code, output } = await npm(library, ['pack', '--silent']);
   expect([code, output]).toEqual([0, expect.stringMatching(/nestjs-xpay-auth-\S+\.tgz/)]);
-  // Nothing that was written for the tarball stays.
+  // npm removes the files that were written for the tarball.
   expect(readdirSync(library).filter((path) => /^(?:docs|README|llms)/.test(path))).toEqual([]);
   const [tarball = ''] = readdirSync(library).filter((path) => path.endsWith('.tgz'));
   await promisify(execFile)('tar', ['-xzf', tarball], { cwd: library });

@@ -49,23 +49,24 @@ describe('@nestjs/throttler beside the guards', () => {
   });
 });
 
-describe('nestjs-pino beside the guards', () => {
-  const served = async (file: string, platform: Platform): Promise<string> => {
-    await using server = await spawnNode(program('serve'), environment(), [file, platform]);
-    const [, url = ''] = await server.printed(/Listening on (\S+)/);
-    const headers = { ...asAda, cookie: 'sid=session-of-ada' };
-    expect((await fetch(`${url}/me`, { headers })).status).toBe(200);
-    await server.printed(/request completed/);
-    return server.output();
-  };
+/** Sends a request to the app of a file. Returns what the app logged. */
+const logOf = async (file: string, platform: Platform): Promise<string> => {
+  await using server = await spawnNode(program('serve'), environment(), [file, platform]);
+  const [, url = ''] = await server.printed(/Listening on (\S+)/);
+  const headers = { ...asAda, cookie: 'sid=session-of-ada' };
+  expect((await fetch(`${url}/me`, { headers })).status).toBe(200);
+  await server.printed(/request completed/);
+  return server.output();
+};
 
+describe('nestjs-pino beside the guards', () => {
   it.each(platforms)(
     'N5 · on %s, logs the credentials of a caller only without the redact option',
     async (platform) => {
-      const redacted = await served(compiled('logging'), platform);
+      const redacted = await logOf(compiled('logging'), platform);
       expect(redacted).toContain('"authorization":"[Redacted]"');
       expect(redacted).not.toMatch(new RegExp(`${asAda.authorization}|session-of-ada`));
-      const complete = await served(program('pino-without-redact'), platform);
+      const complete = await logOf(program('pino-without-redact'), platform);
       expect(complete).toContain(asAda.authorization);
       expect(complete).toContain('session-of-ada');
     },

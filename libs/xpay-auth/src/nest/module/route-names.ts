@@ -16,8 +16,6 @@ export function routeNames(config: ApplicationConfig, { applicationId }: Modules
   const factory = new RoutePathFactory(config);
   const versioning = config.getVersioning();
   return ({ metatype: controller, host }, handler) => {
-    const read = (key: string, target: unknown): unknown =>
-      typeof target === 'function' ? Reflect.getMetadata(key, target) : undefined;
     const method = read(METHOD_METADATA, handler) as RequestMethod;
     const version =
       versioning &&
@@ -43,6 +41,10 @@ export function routeNames(config: ApplicationConfig, { applicationId }: Modules
 }
 
 type RouteParts = Parameters<RoutePathFactory['create']>[0];
+
+function read(key: string, target: unknown): unknown {
+  return typeof target === 'function' ? Reflect.getMetadata(key, target) : undefined;
+}
 
 const slashed = (path: unknown): string => `/${String(path)}`.replace(/^\/\//, '/');
 
