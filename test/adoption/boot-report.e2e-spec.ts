@@ -48,8 +48,12 @@ async function reported(platform: Platform, configure: (app: INestApplication) =
       controllers: [ReportsController],
     },
     (nest) => {
-      const ignore = () => {};
-      nest.useLogger({ log: ignore, warn: ignore, error: ignore, debug: (line) => void logged.push(String(line)) });
+      nest.useLogger({
+        log: () => undefined,
+        warn: () => undefined,
+        error: () => undefined,
+        debug: (line) => logged.push(String(line)),
+      });
       configure(nest);
     },
   );
