@@ -40,13 +40,17 @@ function siteOf(repository, version) {
   return host === undefined ? undefined : `https://${host}/${path}/blob/v${version}/`;
 }
 
-/** Rewrites the links of a document, except those in code. */
+/**
+ * Rewrites the links of a document, except those in code. The page of the package on npm shows the README, and resolves its relative
+ * links at the root of the repository. So with a repository, they lead only to files that have the same path there.
+ */
 function withLinks(text, document, site) {
+  const moved = document === 'README.md' && site !== undefined ? {} : MOVED;
   const link = /(```.*?^\s*```|`[^`\n]*`)|\[([^\]]*)\]\((?![a-z][a-z+.-]*:|#)([^)\s#]*)(#[^)\s]*)?\)/gms;
   return text.replace(link, (whole, code, label, target, anchor = '') => {
     if (code !== undefined) return whole;
     const path = posix.join(posix.dirname(document), target).replace(/\/$/, '');
-    const inPackage = MOVED[path] ?? (WRITTEN.includes(path.split('/')[0]) ? path : undefined);
+    const inPackage = moved[path] ?? (WRITTEN.includes(path.split('/')[0]) ? path : undefined);
     if (inPackage !== undefined) return `[${label}](${posix.relative(posix.dirname(document), inPackage)}${anchor})`;
     return site === undefined ? label : `[${label}](${site}${path}${anchor})`;
   });

@@ -107,6 +107,11 @@ describe('the package', () => {
       return !existsSync(join(root, path));
     });
     expect([outside.length > 10, missing]).toEqual(['repository' in fields, []]);
+    // npm resolves the relative links of the README at the root of the repository.
+    const onNpm = inside.filter(
+      ({ at, target }) => at === 'README.md' && !existsSync(join(root, target.replace(/#.*/, ''))),
+    );
+    expect('repository' in fields ? onNpm : []).toEqual([]);
   });
 
   it('N4 · is not published while repository, homepage and bugs are unset, and the message names the fields', async () => {
