@@ -1,3 +1,4 @@
+import type { DynamicModule, Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { ExpressAdapter, type NestExpressApplication } from '@nestjs/platform-express';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -5,23 +6,26 @@ import type { IncomingMessage } from 'node:http';
 import { AppModule } from './app.module.js';
 import { serveDocs } from './docs/serve-docs.js';
 import type { Settings } from './settings.js';
+import { StatusModule, type StatusOptions } from './status/status.module.js';
 import { asPlainQuestion } from './verify/forwarded-request.js';
 
 type App = NestExpressApplication | NestFastifyApplication;
 
-/** Creates the app on the configured platform, ready to listen. */
-export async function createApp({
-  platform,
-  trustProxy,
-  docs,
-}: Pick<Settings, 'platform' | 'trustProxy' | 'docs'>): Promise<App> {
-  const app = await (platform === 'express' ? createExpressApp(trustProxy) : createFastifyApp(trustProxy));
+type Root = Type | DynamicModule;
+
+/** Creates the app on the configured platform, ready to listen. Without `status`, it has no `/status`. */
+export async function createApp(
+  { platform, trustProxy, docs }: Pick<Settings, 'platform' | 'trustProxy' | 'docs'>,
+  status?: StatusOptions,
+): Promise<App> {
+  const root = status === undefined ? AppModule : { module: AppModule, imports: [StatusModule.forRoot(status)] };
+  const app = await (platform === 'express' ? createExpressApp(root, trustProxy) : createFastifyApp(root, trustProxy));
   if (docs) serveDocs(app);
   return app;
 }
 
-async function createExpressApp(trustProxy: Settings['trustProxy']): Promise<App> {
-  const app = await NestFactory.create<NestExpressApplication>(AppModule, new ExpressAdapter());
+async function createExpressApp(root: Root, trustProxy: Settings['trustProxy']): Promise<App> {
+  const app = await NestFactory.create<NestExpressApplication>(root, new ExpressAdapter());
   if (trustProxy !== undefined) app.set('trust proxy', trustProxy);
   app.use((request: IncomingMessage, _response: unknown, next: () => void) => {
     request.url = asPlainQuestion(request);
@@ -30,10 +34,10 @@ async function createExpressApp(trustProxy: Settings['trustProxy']): Promise<App
   return app;
 }
 
-async function createFastifyApp(trustProxy: Settings['trustProxy']): Promise<App> {
+async function createFastifyApp(root: Root, trustProxy: Settings['trustProxy']): Promise<App> {
   const adapter = new FastifyAdapter({
     ...(trustProxy !== undefined && { trustProxy }),
     rewriteUrl: asPlainQuestion,
   });
-  return NestFactory.create<NestFastifyApplication>(AppModule, adapter);
+  return NestFactory.create<NestFastifyApplication>(root, adapter);
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { startGiftStreamEmulator, startPasswordLoginEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
+import { DemoTraffic } from './demo-traffic.js';
 
 interface Account {
   readonly username: string;
@@ -8,8 +9,10 @@ interface Account {
 }
 
 export interface Demo {
-  /** Returns the text that explains the demo and how to try it. */
-  introduce(appUrl: string): void;
+  /** Calls of the emulator's accounts, which `--traffic` or the status page starts. */
+  readonly traffic: DemoTraffic;
+  /** Prints the text that explains the demo and how to try it. `statusUrl` is `undefined` if the app has no status page. */
+  introduce(appUrl: string, statusUrl: string | undefined): void;
 }
 
 /** Starts the emulator of each upstream that `XPAY_DIALECT` can name. */
@@ -37,10 +40,13 @@ export async function startDemo(dialect: string): Promise<Demo> {
   process.env['XPAY_BASE_URL'] = emulator.url;
   process.env['XPAY_USERNAME'] = app.username;
   process.env['XPAY_SECRET_KEY'] = app.secretKey;
+  const hasWallets = dialect === 'xpay';
   return {
-    introduce: (appUrl) => {
+    traffic: new DemoTraffic({ emulator, user, scope: userScope, hasWallets }),
+    introduce: (appUrl, statusUrl) => {
       const upstream = `an emulator of ${dialect} runs inside this process (${emulator.url})`;
-      process.stdout.write(introduction(upstream, dialect, [user, admin], tries(dialect, appUrl, user, admin)));
+      const lines = [...tries(dialect, appUrl, user, admin), ...watch(statusUrl)];
+      process.stdout.write(introduction(upstream, dialect, [user, admin], lines));
     },
   };
 }
@@ -73,6 +79,16 @@ function tries(dialect: keyof typeof upstreams, appUrl: string, user: Account, a
           `200  curl -i ${as(admin)} -X POST ${appUrl}/app/wallets/find`,
         ]
       : []),
+  ];
+}
+
+/** Returns the lines that lead to the status page. */
+function watch(statusUrl: string | undefined): readonly string[] {
+  if (statusUrl === undefined) return [];
+  return [
+    '',
+    `Watch the token and the callers: ${statusUrl}`,
+    'Start the demo traffic there, or by: npm start -- --traffic',
   ];
 }
 

@@ -1,5 +1,6 @@
 import { ConfigModule } from '@nestjs/config';
 import { isIP } from 'node:net';
+import { parseArgs } from 'node:util';
 
 /** The settings of the app itself, from the environment. `XPayAuthModule.forRoot()` reads the settings of the library. */
 export interface Settings {
@@ -13,6 +14,10 @@ export interface Settings {
    * out by requests.
    */
   readonly docs: boolean;
+  /** Whether `/status` is served. Its data need a caller with `tme_admin`, except in demo mode. */
+  readonly status: boolean;
+  /** Whether the emulator's accounts call the app from the start. Only in demo mode. */
+  readonly traffic: boolean;
   /** Address of `/metrics`: `METRICS_HOST` (127.0.0.1) and `METRICS_PORT`. `undefined` without a port. */
   readonly metrics: { readonly host: string; readonly port: number } | undefined;
   /** Whether the app runs against an emulator in this process, because no account is configured. */
@@ -21,25 +26,25 @@ export interface Settings {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Waits for `.env`, which AppModule loads, and reads the environment. */
+/** Waits for `.env`, which AppModule loads, and reads the environment and the command line. */
 export async function readSettings(): Promise<Settings> {
   await import('./app.module.js');
   await ConfigModule.envVariablesLoaded;
-  return settingsFrom(process.env);
+  return settingsFrom(process.env, process.argv.slice(2));
 }
 
 /**
  * Parses the settings. An empty variable counts as unset. Throws an error that names the variable if a value is
- * invalid.
+ * invalid. The only argument is `--traffic`.
  */
-export function settingsFrom(env: Environment): Settings {
+export function settingsFrom(env: Environment, args: readonly string[] = []): Settings {
   const port = portFrom('PORT', env['PORT'] || '3000');
   const platform = env['PLATFORM'] || 'fastify';
   if (platform !== 'fastify' && platform !== 'express') {
     throw new Error(`PLATFORM: ${platform} is neither "fastify" nor "express"`);
   }
-  const docs = env['DOCS'] || 'on';
-  if (docs !== 'on' && docs !== 'off') throw new Error(`DOCS: ${docs} is neither "on" nor "off"`);
+  const docs = isOn('DOCS', env['DOCS']);
+  const status = isOn('STATUS', env['STATUS']);
   assertKnown(env);
   const configured = ['XPAY_USERNAME', 'XPAY_SECRET_KEY', 'XPAY_BASE_URL', 'XPAY_REDIS_URL'].some((name) => env[name]);
   if (!configured && /^prod/i.test(env['NODE_ENV'] ?? '')) {
@@ -49,9 +54,19 @@ export function settingsFrom(env: Environment): Settings {
     );
   }
   const demo = !configured;
+  const { traffic } = parseArgs({
+    args: [...args],
+    options: { traffic: { type: 'boolean', default: false } },
+  }).values;
+  if (traffic && !demo) throw new Error('--traffic: there is demo traffic only in demo mode, without an account');
   const trustProxy = trustedProxies(env['TRUST_PROXY']);
   const host = (!demo && env['HOST']) || '127.0.0.1';
-  return { trustProxy, host, port, platform, docs: docs === 'on', demo, metrics: metricsFrom(env, demo) };
+  return { trustProxy, host, port, platform, docs, status, traffic, demo, metrics: metricsFrom(env, demo) };
+}
+
+function isOn(name: string, value: string | undefined): boolean {
+  if (value && value !== 'on' && value !== 'off') throw new Error(`${name}: ${value} is neither "on" nor "off"`);
+  return value !== 'off';
 }
 
 function metricsFrom(env: Environment, demo: boolean): Settings['metrics'] {

@@ -72,6 +72,11 @@ export class SessionRecords {
     return [...(this.#keysOfUser.get(username) ?? [])].flatMap((key) => this.#byKey.peek(key) ?? []);
   }
 
+  /** All records. Reading them here does not count as a use of a session. */
+  values(): Iterable<SessionRecord> {
+    return this.#byKey.values();
+  }
+
   clear(): void {
     this.#byKey.clear();
   }

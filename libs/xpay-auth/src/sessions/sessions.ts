@@ -231,6 +231,11 @@ export class Sessions {
     await this.parts.shared?.log.revokeAll();
   }
 
+  /** Returns the number of sessions in memory that have not ended. */
+  count(): number {
+    return [...this.#records.values()].filter((record) => !this.#hasEnded(record)).length;
+  }
+
   /** Ends the subscription to notifications from other instances. */
   stop(): void {
     this.#recheck?.stop();
@@ -276,16 +281,19 @@ export class Sessions {
 
   #alive(key: string): SessionRecord | undefined {
     const record = this.#records.get(key);
-    if (record === undefined) return undefined;
+    if (record === undefined || !this.#hasEnded(record)) return record;
+    this.#records.delete(key);
+    return undefined;
+  }
+
+  #hasEnded(record: SessionRecord): boolean {
     const { clock, policy } = this.parts;
     const now = clock.monotonic();
     const idle = policy.idleMs !== undefined && now - record.seenAt >= policy.idleMs;
     // The monotonic clock may stand still while a machine sleeps. The session therefore ends when the monotonic clock or
     // the wall clock reaches the end of the session, whichever comes first.
     const over = now >= record.endsAt || clock.now() >= record.expiresAt;
-    if (!over && !idle && !this.#isRevoked(record)) return record;
-    this.#records.delete(key);
-    return undefined;
+    return over || idle || this.#isRevoked(record);
   }
 
   #isRevoked({ principal, mark, shared }: SessionRecord): boolean {

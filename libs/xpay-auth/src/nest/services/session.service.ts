@@ -86,6 +86,15 @@ export class XPaySessionService implements OnModuleDestroy {
     return this.sessions.upstreamToken(accessToken);
   }
 
+  /**
+   * Returns the number of sessions in the memory of this process that have not ended. With a `store`, these are the sessions
+   * that began on this instance or were used on it. A call visits every one of them (at most 100,000), so do not call it for
+   * every request.
+   */
+  count(): number {
+    return this.sessions.count();
+  }
+
   /** Called by Nest. Checks in progress fail with `shutting_down`. */
   onModuleDestroy(): void {
     this.verifier.stop();

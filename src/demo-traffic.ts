@@ -1,0 +1,171 @@
+import { Logger } from '@nestjs/common';
+import { randomBytes } from 'node:crypto';
+import type { Fault } from 'nestjs-xpay-auth/testing';
+
+export interface DemoAccount {
+  readonly username: string;
+  readonly secretKey: string;
+}
+
+/** The parts of each emulator that the traffic uses. */
+interface Upstream {
+  tokenLifeMs: number | undefined;
+  readonly faults: { clear(): void; always(fault: Fault): void };
+  addAccount(account: DemoAccount & { readonly scope: string; readonly scopes: readonly string[] }): void;
+}
+
+export interface DemoTrafficParts {
+  readonly emulator: Upstream;
+  readonly user: DemoAccount;
+  readonly scope: string;
+  /** Whether `POST /wallets/find` works with this upstream. */
+  readonly hasWallets: boolean;
+}
+
+/** The app that receives the traffic. */
+export interface DemoTarget {
+  readonly url: string;
+  /** Obtains a new app token. */
+  refreshToken(): Promise<unknown>;
+  /** Uses the app token, which renews it when its renewal is due. */
+  useToken(): Promise<unknown>;
+}
+
+/** Length of a cycle in s. Each cycle has one crowd and one outage. */
+const CYCLE_S = 60;
+/** Second of a cycle in which many callers come at the same time whom the app does not know. */
+const CROWD_AT_S = 8;
+/** Seconds of a cycle in which the upstream answers 503. Longer than 70 % of a token's lifetime, so that renewals fail. */
+const OUTAGE_S = { from: 16, to: 35 };
+/** Lifetime in ms of the upstream's tokens, short enough for several renewals per minute. */
+const TOKEN_LIFE_MS = 24_000;
+/** More than the places at the upstream, so that some of the crowd wait. */
+const CROWD = 240;
+const REGULARS = 8;
+const MOST_PENDING = 600;
+
+/**
+ * Lets the accounts of the emulator call the app, a stranger guess a key, and the upstream fail, so that the status page shows
+ * renewals, an outage and a lockout within a minute. The stranger's guesses stay below the limit per address, because the user of
+ * the demo has the same address.
+ */
+export class DemoTraffic {
+  readonly #regulars: readonly DemoAccount[] = accounts('regular', REGULARS);
+  readonly #crowd: readonly DemoAccount[] = accounts('visitor', CROWD);
+  #target: DemoTarget | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #second = 0;
+  #pending = 0;
+
+  constructor(private readonly parts: DemoTrafficParts) {}
+
+  get isRunning(): boolean {
+    return this.#timer !== undefined;
+  }
+
+  /** Names the app. Call this method before {@link start}. */
+  aimAt(target: DemoTarget): void {
+    this.#target = target;
+  }
+
+  start(): void {
+    if (this.isRunning) return;
+    const { emulator, scope } = this.parts;
+    for (const account of [...this.#regulars, ...this.#crowd]) {
+      emulator.addAccount({ ...account, scope, scopes: scope === '' ? [] : [scope] });
+    }
+    emulator.tokenLifeMs = TOKEN_LIFE_MS;
+    new Logger('ReferenceApp').log('The demo traffic runs. Meanwhile only errors are logged.');
+    Logger.overrideLogger(['error', 'fatal']);
+    this.#second = 0;
+    this.#timer = setInterval(() => this.#tick(), 1_000).unref();
+    void this.#target?.refreshToken().catch(() => undefined);
+    this.#tick();
+  }
+
+  stop(): void {
+    if (!this.isRunning) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+    const { emulator } = this.parts;
+    emulator.faults.clear();
+    emulator.tokenLifeMs = undefined;
+    Logger.overrideLogger(['log', 'warn', 'error', 'fatal', 'debug', 'verbose']);
+    new Logger('ReferenceApp').log('The demo traffic has stopped.');
+  }
+
+  #tick(): void {
+    const second = this.#second % CYCLE_S;
+    this.#second += 1;
+    this.#scriptUpstream(second);
+    const { user, hasWallets } = this.parts;
+    const calls = 6 + Math.round(4 * Math.sin(second / 5) + Math.random() * 3);
+    for (let call = 0; call < calls; call++) this.#later(() => this.#me(this.#regulars[call % REGULARS] ?? user));
+    this.#later(() => this.#me({ username: 'stranger@example.test', secretKey: `guess-${this.#second}` }));
+    if (second % 2 === 0) this.#later(() => this.#call('/me', {}));
+    if (second % 3 === 0) this.#later(() => this.#call('/admin/report', basic(user)));
+    if (second % 10 === 5) void this.#session(this.#regulars[((this.#second / 10) % REGULARS) | 0] ?? user);
+    if (second === CROWD_AT_S) for (const visitor of this.#crowd) void this.#me(visitor);
+    if (hasWallets) this.#later(() => this.#call('/wallets/find', basic(user), 'POST'));
+    else void this.#target?.useToken().catch(() => undefined);
+  }
+
+  #scriptUpstream(second: number): void {
+    const { faults } = this.parts.emulator;
+    faults.clear();
+    const fails = second >= OUTAGE_S.from && second < OUTAGE_S.to;
+    const ms = second === CROWD_AT_S || second === CROWD_AT_S + 1 ? 450 : 20 + Math.random() * 60;
+    faults.always({ kind: 'delay', ms, ...(fails && { followedBy: { kind: 'unavailable' } }) });
+  }
+
+  /** Spreads the calls of a second. */
+  #later(call: () => Promise<unknown>): void {
+    setTimeout(() => void call(), Math.random() * 900).unref();
+  }
+
+  #me(account: DemoAccount): Promise<unknown> {
+    return this.#call('/me', basic(account));
+  }
+
+  /** Logs in, and logs out some seconds later. */
+  async #session({ username, secretKey }: DemoAccount): Promise<void> {
+    const body = JSON.stringify({ username, secretKey });
+    const text = await this.#call('/auth/login', { 'content-type': 'application/json' }, 'POST', body);
+    const [, token] = /"accessToken":"([^"]+)"/.exec(text) ?? [];
+    if (token === undefined) return;
+    const authorization = { authorization: `Bearer ${token}` };
+    setTimeout(() => void this.#call('/me', authorization), 5_000).unref();
+    setTimeout(() => void this.#call('/auth/logout', authorization, 'POST'), 15_000).unref();
+  }
+
+  /** Returns the body of the response, or an empty text if there is none. */
+  async #call(
+    path: string,
+    headers: Record<string, string>,
+    method = 'GET',
+    body: string | null = null,
+  ): Promise<string> {
+    const url = this.#target?.url;
+    if (url === undefined || this.#pending >= MOST_PENDING) return '';
+    this.#pending += 1;
+    try {
+      const response = await fetch(url + path, { method, headers, body, signal: AbortSignal.timeout(10_000) });
+      return await response.text();
+    } catch {
+      return '';
+    } finally {
+      this.#pending -= 1;
+    }
+  }
+}
+
+function accounts(name: string, count: number): DemoAccount[] {
+  return Array.from({ length: count }, (_, i) => ({
+    username: `${name}-${i + 1}@example.test`,
+    secretKey: randomBytes(12).toString('base64url'),
+  }));
+}
+
+function basic({ username, secretKey }: DemoAccount): Record<string, string> {
+  return { authorization: `Basic ${Buffer.from(`${username}:${secretKey}`).toString('base64')}` };
+}

@@ -1,0 +1,79 @@
+import { Controller, Get, NotFoundException, Param, Res } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+import { readFileSync, readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, extname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { Public } from 'nestjs-xpay-auth';
+
+/** A response of both platforms, for a whole body. */
+interface FileResponse {
+  header(name: string, value: string): unknown;
+  send(body: Buffer): unknown;
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  '.html': 'text/html; charset=utf-8',
+  '.css': 'text/css; charset=utf-8',
+  '.js': 'text/javascript; charset=utf-8',
+  '.svg': 'image/svg+xml',
+};
+
+const HEADERS = {
+  'content-security-policy': [
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self'",
+    "connect-src 'self'",
+    "base-uri 'none'",
+    "form-action 'none'",
+    "frame-ancestors 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types 'none'",
+  ].join('; '),
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'cache-control': 'no-cache',
+} as const;
+
+/** The files of the page, by name. They are read once, so a request names a file and never a path. */
+function readFiles(): ReadonlyMap<string, Buffer> {
+  // The compiled module is in dist/status, so this is src/status/page for both.
+  const page = fileURLToPath(new URL('../../src/status/page/', import.meta.url));
+  const charts = dirname(createRequire(import.meta.url).resolve('uplot'));
+  return new Map([
+    ...readdirSync(page).map((name) => [name, readFileSync(join(page, name))] as const),
+    ...['uPlot.esm.js', 'uPlot.min.css'].map((name) => [name, readFileSync(join(charts, name))] as const),
+  ]);
+}
+
+/** Serves the page itself, which holds no data. */
+@ApiExcludeController()
+@Public()
+@Controller('status')
+export class PageController {
+  readonly #files = readFiles();
+
+  @Get()
+  page(@Res() response: FileResponse): void {
+    this.#send('index.html', response);
+  }
+
+  @Get('page/:name')
+  file(@Param('name') name: string, @Res() response: FileResponse): void {
+    this.#send(name, response);
+  }
+
+  #send(name: string, response: FileResponse): void {
+    const file = this.#files.get(name);
+    const type = TYPES[extname(name)];
+    if (file === undefined || type === undefined) throw new NotFoundException();
+    for (const [header, value] of Object.entries(HEADERS)) response.header(header, value);
+    response.header('content-type', type);
+    response.send(file);
+  }
+}

@@ -1,0 +1,106 @@
+import {
+  BadRequestException,
+  Body,
+  Controller,
+  Get,
+  Header,
+  HttpCode,
+  Inject,
+  NotFoundException,
+  Post,
+  Res,
+  UseGuards,
+} from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+import type { ServerResponse } from 'node:http';
+import { CurrentUser, type Principal, Public, Scopes, XPaySessionService, XPayTokenService } from 'nestjs-xpay-auth';
+import { FrameStreams } from './frame-streams.js';
+import { ByBearer, FromLoopback, FromStatusPage } from './status-access.js';
+
+/** The demo traffic, which the page switches on and off. */
+export interface Traffic {
+  readonly isRunning: boolean;
+  start(): void;
+  stop(): void;
+}
+
+/** Injection token of the {@link Traffic}. `undefined` outside demo mode. */
+export const TRAFFIC = Symbol('TRAFFIC');
+
+/** A response of Express, or of Fastify, which has the response of Node in `raw`. */
+type PlatformResponse = ServerResponse | { readonly raw: ServerResponse; hijack(): unknown };
+
+/** Data and buttons of the page. The two subclasses decide who may use them. */
+class StatusController {
+  constructor(
+    private readonly streams: FrameStreams,
+    private readonly sessions: XPaySessionService,
+    private readonly tokens: XPayTokenService,
+    @Inject(TRAFFIC) private readonly traffic: Traffic | undefined,
+  ) {}
+
+  /** Streams the state of the app, one line of JSON per second. */
+  @Get('frames')
+  frames(@Res() response: PlatformResponse, @CurrentUser() caller?: Principal): void {
+    this.streams.assertRoom();
+    if ('raw' in response) response.hijack();
+    this.streams.open('raw' in response ? response.raw : response, caller?.username);
+  }
+
+  /** Ends the sessions and the cached credentials of a user. */
+  @Post('revoke')
+  @HttpCode(204)
+  @Header('cache-control', 'no-store')
+  async revoke(@Body() body: unknown): Promise<void> {
+    const { username } = (body ?? {}) as { readonly username?: unknown };
+    if (typeof username !== 'string' || username === '' || username.length > 256) {
+      throw new BadRequestException('username must be a text of 1 to 256 characters');
+    }
+    await this.sessions.revokeUser(username);
+  }
+
+  /** Obtains a new app token. */
+  @Post('refresh')
+  @HttpCode(204)
+  @Header('cache-control', 'no-store')
+  async refresh(): Promise<void> {
+    await this.tokens.refresh();
+  }
+
+  /** Reports whether the demo traffic runs. */
+  @Get('traffic')
+  @Header('cache-control', 'no-store')
+  trafficState(): { readonly isRunning: boolean } {
+    return { isRunning: this.#traffic().isRunning };
+  }
+
+  /** Starts or stops the demo traffic. */
+  @Post('traffic')
+  @HttpCode(204)
+  @Header('cache-control', 'no-store')
+  switchTraffic(@Body() body: unknown): void {
+    const { isRunning } = (body ?? {}) as { readonly isRunning?: unknown };
+    if (typeof isRunning !== 'boolean') throw new BadRequestException('isRunning must be true or false');
+    if (isRunning) this.#traffic().start();
+    else this.#traffic().stop();
+  }
+
+  #traffic(): Traffic {
+    if (this.traffic === undefined) throw new NotFoundException();
+    return this.traffic;
+  }
+}
+
+/** For demo mode: open to this machine. */
+@ApiExcludeController()
+@Controller('status')
+@Public()
+@UseGuards(FromLoopback, FromStatusPage)
+export class DemoStatusController extends StatusController {}
+
+/** For administrators who logged in on the page. */
+@ApiExcludeController()
+@Controller('status')
+@Scopes('tme_admin')
+@UseGuards(ByBearer, FromStatusPage)
+export class AdminStatusController extends StatusController {}
