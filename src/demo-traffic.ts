@@ -40,7 +40,7 @@ const OUTAGE_S = { from: 16, to: 35 };
 /** Lifetime in ms of the upstream's tokens, short enough for several renewals per minute. */
 const TOKEN_LIFE_MS = 24_000;
 /** More than the places at the upstream, so that some of the crowd wait. */
-const CROWD = 240;
+const CROWD = 100;
 const REGULARS = 8;
 const MOST_PENDING = 600;
 

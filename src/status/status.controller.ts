@@ -39,14 +39,6 @@ class StatusController {
     @Inject(TRAFFIC) private readonly traffic: Traffic | undefined,
   ) {}
 
-  /** Streams the state of the app, one line of JSON per second. */
-  @Get('frames')
-  frames(@Res() response: PlatformResponse, @CurrentUser() caller?: Principal): void {
-    this.streams.assertRoom();
-    if ('raw' in response) response.hijack();
-    this.streams.open('raw' in response ? response.raw : response, caller?.username);
-  }
-
   /** Ends the sessions and the cached credentials of a user. */
   @Post('revoke')
   @HttpCode(204)
@@ -85,6 +77,13 @@ class StatusController {
     else this.#traffic().stop();
   }
 
+  /** Streams the state of the app, one line of JSON per second. */
+  protected stream(response: PlatformResponse, username: string | undefined): void {
+    this.streams.assertRoom();
+    if ('raw' in response) response.hijack();
+    this.streams.open('raw' in response ? response.raw : response, username);
+  }
+
   #traffic(): Traffic {
     if (this.traffic === undefined) throw new NotFoundException();
     return this.traffic;
@@ -96,11 +95,21 @@ class StatusController {
 @Controller('status')
 @Public()
 @UseGuards(FromLoopback, FromStatusPage)
-export class DemoStatusController extends StatusController {}
+export class DemoStatusController extends StatusController {
+  @Get('frames')
+  frames(@Res() response: PlatformResponse): void {
+    this.stream(response, undefined);
+  }
+}
 
 /** For administrators who logged in on the page. */
 @ApiExcludeController()
 @Controller('status')
 @Scopes('tme_admin')
 @UseGuards(ByBearer, FromStatusPage)
-export class AdminStatusController extends StatusController {}
+export class AdminStatusController extends StatusController {
+  @Get('frames')
+  frames(@Res() response: PlatformResponse, @CurrentUser() { username }: Principal): void {
+    this.stream(response, username);
+  }
+}

@@ -2,7 +2,7 @@ import uPlot from './uPlot.esm.js';
 import { clockText, numberText } from './format.js';
 
 const WINDOW_S = 600;
-const SHORTEST_WINDOW_S = 120;
+const SHORTEST_WINDOW_S = 60;
 
 /**
  * A chart and its table of readings. `series`: `{ field, label, colour, dashed? }`. `summary`: the last column of a series.

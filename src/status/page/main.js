@@ -13,10 +13,14 @@ const mean = (samples, field) => {
   const known = samples.filter((sample) => sample[field] !== null);
   return known.length === 0 ? null : total(known, field) / known.length;
 };
+/** The counts are rates, so their sum may have a fraction. */
+const count = (samples, field) => Math.round(total(samples, field));
+const longest = (samples) =>
+  samples.reduce((max, { maxMs }) => (maxMs === null ? max : Math.max(max ?? 0, maxMs)), null);
 const charts = [
   new Chart('callers', {
     floor: 5,
-    summary: (samples, field) => (field === 'waiting' ? null : total(samples, field)),
+    summary: (samples, field) => (field === 'waiting' ? null : count(samples, field)),
     series: [
       { field: 'fromCache', label: 'Authenticated from cache', colour: '--from-cache' },
       { field: 'fromUpstream', label: 'Authenticated by the upstream', colour: '--from-upstream' },
@@ -28,15 +32,15 @@ const charts = [
   }),
   new Chart('latency', {
     floor: 10,
-    summary: mean,
+    summary: (samples, field) => (field === 'maxMs' ? longest(samples) : mean(samples, field)),
     series: [
-      { field: 'meanMs', label: 'Mean of a second', colour: '--from-cache' },
-      { field: 'maxMs', label: 'Slowest of a second', colour: '--waiting', dashed: true },
+      { field: 'meanMs', label: 'Mean', colour: '--from-cache' },
+      { field: 'maxMs', label: 'Longest', colour: '--waiting', dashed: true },
     ],
   }),
   new Chart('calls', {
     floor: 2,
-    summary: total,
+    summary: count,
     series: [
       { field: 'calls', label: 'All requests', colour: '--from-upstream' },
       { field: 'failures', label: 'Failed requests', colour: '--undecided' },
@@ -151,7 +155,7 @@ function connect() {
   page.stop = receiveFrames({
     token: page.token,
     onFrame,
-    onLost: () => connected('lost', 'Connection lost. Connecting again…'),
+    onLost: (reason) => connected('lost', `Connection lost. Connecting again… ${reason}`.trimEnd()),
     onRefused: async (response) => showLogin(page.token === undefined ? '' : await refusalOf(response)),
   });
 }

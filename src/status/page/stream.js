@@ -18,6 +18,9 @@ export function send(path, { token, method = 'GET', body, signal } = {}) {
   });
 }
 
+/** The app answered, but sends no frames. */
+class AppFailure extends Error {}
+
 /** The text of a failed response, for the user. */
 export async function failureOf(response) {
   const { message } = await response.json().catch(() => ({}));
@@ -35,25 +38,27 @@ export function receiveFrames({ token, onFrame, onLost, onRefused }) {
       const attempt = new AbortController();
       const abort = () => attempt.abort();
       stopped.signal.addEventListener('abort', abort);
+      let reason = '';
       let silence = setTimeout(abort, SILENCE_MS);
       try {
         const response = await send('/status/frames', { token, signal: attempt.signal });
         if (response.status === 401 || response.status === 403) return onRefused(response);
-        if (!response.ok) throw new Error(await failureOf(response));
+        if (!response.ok) throw new AppFailure(await failureOf(response));
         for await (const frame of framesOf(response.body)) {
           clearTimeout(silence);
           silence = setTimeout(abort, SILENCE_MS);
           failures = 0;
           onFrame(frame);
         }
-      } catch {
+      } catch (thrown) {
         failures += 1;
+        reason = thrown instanceof AppFailure ? thrown.message : '';
       } finally {
         clearTimeout(silence);
         stopped.signal.removeEventListener('abort', abort);
       }
       if (failures === 0 || stopped.signal.aborted) continue;
-      onLost();
+      onLost(reason);
       await new Promise((done) => setTimeout(done, Math.min(LONGEST_WAIT_MS, 250 * 2 ** failures)));
     }
   })();
