@@ -10,16 +10,19 @@ export interface DemoAccount {
 /** The parts of each emulator that the traffic uses. */
 interface Upstream {
   tokenLifeMs: number | undefined;
-  readonly faults: { clear(): void; always(fault: Fault): void };
+  readonly faults: { clear(): void; always(fault: Fault, scope?: { readonly username: string }): void };
   addAccount(account: DemoAccount & { readonly scope: string; readonly scopes: readonly string[] }): void;
 }
 
 export interface DemoTrafficParts {
   readonly emulator: Upstream;
+  readonly dialect: 'xpay' | 'gift-stream' | 'password-login';
+  /** An account that the reader of the demo also uses. */
   readonly user: DemoAccount;
+  /** The user name of the app account. */
+  readonly appUsername: string;
+  /** The scope of the callers; empty if the dialect has no scopes. */
   readonly scope: string;
-  /** Whether `POST /wallets/find` works with this upstream. */
-  readonly hasWallets: boolean;
 }
 
 /** The app that receives the traffic. */
@@ -37,7 +40,7 @@ const CYCLE_S = 60;
 const CROWD_AT_S = 8;
 /** Seconds of a cycle in which the upstream answers 503. Longer than 70 % of a token's lifetime, so that renewals fail. */
 const OUTAGE_S = { from: 16, to: 35 };
-/** Lifetime in ms of the upstream's tokens, short enough for several renewals per minute. */
+/** Lifetime in ms of the app token, short enough for several renewals per minute. */
 const TOKEN_LIFE_MS = 24_000;
 /** More than the places at the upstream, so that some of the crowd wait. */
 const CROWD = 100;
@@ -70,11 +73,12 @@ export class DemoTraffic {
 
   start(): void {
     if (this.isRunning) return;
-    const { emulator, scope } = this.parts;
+    const { emulator, dialect, scope } = this.parts;
     for (const account of [...this.#regulars, ...this.#crowd]) {
       emulator.addAccount({ ...account, scope, scopes: scope === '' ? [] : [scope] });
     }
-    emulator.tokenLifeMs = TOKEN_LIFE_MS;
+    // gift-stream states the lifetime in a signed token, so the lifetime can only be shortened for all accounts.
+    if (dialect === 'gift-stream') emulator.tokenLifeMs = TOKEN_LIFE_MS;
     new Logger('ReferenceApp').log('The demo traffic runs. Meanwhile only errors are logged.');
     Logger.overrideLogger(['error', 'fatal']);
     this.#second = 0;
@@ -98,7 +102,7 @@ export class DemoTraffic {
     const second = this.#second % CYCLE_S;
     this.#second += 1;
     this.#scriptUpstream(second);
-    const { user, hasWallets } = this.parts;
+    const { user, dialect } = this.parts;
     const calls = 6 + Math.round(4 * Math.sin(second / 5) + Math.random() * 3);
     for (let call = 0; call < calls; call++) this.#later(() => this.#me(this.#regulars[call % REGULARS] ?? user));
     this.#later(() => this.#me({ username: 'stranger@example.test', secretKey: `guess-${this.#second}` }));
@@ -106,13 +110,15 @@ export class DemoTraffic {
     if (second % 3 === 0) this.#later(() => this.#call('/admin/report', basic(user)));
     if (second % 10 === 5) void this.#session(this.#regulars[((this.#second / 10) % REGULARS) | 0] ?? user);
     if (second === CROWD_AT_S) for (const visitor of this.#crowd) void this.#me(visitor);
-    if (hasWallets) this.#later(() => this.#call('/wallets/find', basic(user), 'POST'));
+    if (dialect === 'xpay') this.#later(() => this.#call('/wallets/find', basic(user), 'POST'));
     else void this.#target?.useToken().catch(() => undefined);
   }
 
   #scriptUpstream(second: number): void {
-    const { faults } = this.parts.emulator;
+    const { emulator, appUsername } = this.parts;
+    const { faults } = emulator;
     faults.clear();
+    faults.always({ kind: 'transform', transform: withShortLife }, { username: appUsername });
     const fails = second >= OUTAGE_S.from && second < OUTAGE_S.to;
     const ms = second === CROWD_AT_S || second === CROWD_AT_S + 1 ? 450 : 20 + Math.random() * 60;
     faults.always({ kind: 'delay', ms, ...(fails && { followedBy: { kind: 'unavailable' } }) });
@@ -157,6 +163,16 @@ export class DemoTraffic {
       this.#pending -= 1;
     }
   }
+}
+
+/** Shortens the lifetime that the answer to a login states, for the dialects that state it in the answer. */
+function withShortLife(body: unknown): unknown {
+  const { success } = body as { readonly success?: { readonly data?: object } };
+  if (success?.data !== undefined && 'expiresAt' in success.data) {
+    return { success: { ...success, data: { ...success.data, expiresAt: Date.now() + TOKEN_LIFE_MS } } };
+  }
+  const isToken = typeof body === 'object' && body !== null && 'access_token' in body;
+  return isToken ? { ...body, expires_in: TOKEN_LIFE_MS / 1_000 } : body;
 }
 
 function accounts(name: string, count: number): DemoAccount[] {

@@ -40,9 +40,8 @@ export async function startDemo(dialect: string): Promise<Demo> {
   process.env['XPAY_BASE_URL'] = emulator.url;
   process.env['XPAY_USERNAME'] = app.username;
   process.env['XPAY_SECRET_KEY'] = app.secretKey;
-  const hasWallets = dialect === 'xpay';
   return {
-    traffic: new DemoTraffic({ emulator, user, scope: userScope, hasWallets }),
+    traffic: new DemoTraffic({ emulator, dialect, user, appUsername: app.username, scope: userScope }),
     introduce: (appUrl, statusUrl) => {
       const upstream = `an emulator of ${dialect} runs inside this process (${emulator.url})`;
       const lines = [...tries(dialect, appUrl, user, admin), ...watch(statusUrl)];
