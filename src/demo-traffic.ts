@@ -45,6 +45,8 @@ const TOKEN_LIFE_MS = 24_000;
 /** More than the places at the upstream, so that some of the crowd wait. */
 const CROWD = 100;
 const REGULARS = 8;
+/** Callers who return so rarely that the app has forgotten them. Some come during the outage, and receive a 503. */
+const OCCASIONALS = 40;
 const MOST_PENDING = 600;
 
 /**
@@ -55,6 +57,7 @@ const MOST_PENDING = 600;
 export class DemoTraffic {
   readonly #regulars: readonly DemoAccount[] = accounts('regular', REGULARS);
   readonly #crowd: readonly DemoAccount[] = accounts('visitor', CROWD);
+  readonly #occasionals: readonly DemoAccount[] = accounts('occasional', OCCASIONALS);
   #target: DemoTarget | undefined;
   #timer: NodeJS.Timeout | undefined;
   #second = 0;
@@ -74,7 +77,7 @@ export class DemoTraffic {
   start(): void {
     if (this.isRunning) return;
     const { emulator, dialect, scope } = this.parts;
-    for (const account of [...this.#regulars, ...this.#crowd]) {
+    for (const account of [...this.#regulars, ...this.#crowd, ...this.#occasionals]) {
       emulator.addAccount({ ...account, scope, scopes: scope === '' ? [] : [scope] });
     }
     // gift-stream states the lifetime in a signed token, so the lifetime can only be shortened for all accounts.
@@ -107,6 +110,7 @@ export class DemoTraffic {
     for (let call = 0; call < calls; call++) this.#later(() => this.#me(this.#regulars[call % REGULARS] ?? user));
     this.#later(() => this.#me({ username: 'stranger@example.test', secretKey: `guess-${this.#second}` }));
     if (second % 2 === 0) this.#later(() => this.#call('/me', {}));
+    if (second % 2 === 1) this.#later(() => this.#me(this.#occasionals[(this.#second >> 1) % OCCASIONALS] ?? user));
     if (second % 3 === 0) this.#later(() => this.#call('/admin/report', basic(user)));
     if (second % 10 === 5) void this.#session(this.#regulars[((this.#second / 10) % REGULARS) | 0] ?? user);
     if (second === CROWD_AT_S) for (const visitor of this.#crowd) void this.#me(visitor);

@@ -2,6 +2,7 @@ import { metrics } from '@opentelemetry/api';
 import type { XPayEmulator } from 'nestjs-xpay-auth/testing';
 import { request } from 'node:http';
 import { serveMetrics } from '../../src/metrics.js';
+import type { Frame } from '../../src/status/status-recorder.js';
 import { StatusMeter } from '../../src/status/status-meter.js';
 import { startReferenceApp } from './reference-app.js';
 import type { Platform, RunningApp } from './start-app.js';
@@ -14,6 +15,8 @@ export const APP = { username: 'this-app@example.test', secretKey: 'key-of-app-1
 export interface Frames {
   /** All that was received. */
   text(): string;
+  /** The complete frames. */
+  all(): readonly Frame[];
   /** Resolves when the app ends the stream. */
   readonly ended: Promise<void>;
   stop(): Promise<void>;
@@ -77,7 +80,12 @@ async function openFrames(url: string, headers: Record<string, string>): Promise
     stopped.abort();
     await ended.catch(() => undefined);
   };
-  return { text: () => text, ended, stop };
+  const all = (): Frame[] =>
+    text
+      .split('\n')
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as Frame);
+  return { text: () => text, all, ended, stop };
 }
 
 function answerOf(url: string, headers: Record<string, string>): Promise<number> {
