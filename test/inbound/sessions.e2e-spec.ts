@@ -52,6 +52,22 @@ describe.each(platforms)('sessions on %s', (platform) => {
     expect(await app.status('/me', bearer(asleep.accessToken))).toBe(401);
   });
 
+  it('I10 · counts the sessions that have not ended by a logout, a revocation or their period, which is no use of them', async () => {
+    await using app = await startInbound(platform, { options: { session: { idleMs: hour } } });
+    const first = await app.sessions.login(ada);
+    await app.sessions.login(ada);
+    await app.sessions.login(root);
+    expect(app.sessions.count()).toBe(3);
+    await app.sessions.logout(first.accessToken);
+    expect(app.sessions.count()).toBe(2);
+    await app.sessions.revokeUser(ada.username);
+    expect(app.sessions.count()).toBe(1);
+    await app.clock.advance(hour - 1);
+    expect(app.sessions.count()).toBe(1);
+    await app.clock.advance(1);
+    expect(app.sessions.count()).toBe(0);
+  });
+
   it('I10 · an idle session ends, a used one continues', async () => {
     await using app = await startInbound(platform, { options: { session: { idleMs: 1_000 } } });
     const { accessToken } = await app.sessions.login(ada);

@@ -19,6 +19,17 @@ describe('the settings of the reference app', () => {
     expect(settingsFrom({ ...production, DOCS: 'off' }).docs).toBe(false);
   });
 
+  it('serve /status unless STATUS=off', () => {
+    expect([settingsFrom({}).status, settingsFrom({ STATUS: 'on' }).status]).toEqual([true, true]);
+    expect(settingsFrom({ STATUS: 'off' }).status).toBe(false);
+  });
+
+  it('start the demo traffic with --traffic, in demo mode only', () => {
+    expect([settingsFrom({}).traffic, settingsFrom({}, ['--traffic']).traffic]).toEqual([false, true]);
+    expect(() => settingsFrom({ XPAY_BASE_URL: 'https://x.test' }, ['--traffic'])).toThrow(/--traffic: .* demo mode/);
+    expect(() => settingsFrom({}, ['--trafic'])).toThrow(/--trafic/);
+  });
+
   it('enable metrics only with METRICS_PORT, on loopback unless configured, and always in demo mode', () => {
     const configured = { XPAY_BASE_URL: 'https://x.test' };
     expect(settingsFrom({ METRICS_HOST: '0.0.0.0' }).metrics).toBeUndefined();
@@ -46,6 +57,7 @@ describe('the settings of the reference app', () => {
     [{ METRICS_PORT: '0' }, /METRICS_PORT: 0 is no port for metrics/],
     [{ PLATFORM: 'koa' }, /PLATFORM: koa/],
     [{ DOCS: 'no' }, /DOCS: no is neither "on" nor "off"/],
+    [{ STATUS: 'no' }, /STATUS: no is neither "on" nor "off"/],
     [{ TRUST_PROXY: 'true' }, /TRUST_PROXY: true is no list of addresses/],
     [{ TRUST_PROXY: '1' }, /TRUST_PROXY: 1 is no list of addresses/],
     [{ TRUST_PROXY: 'foo' }, /TRUST_PROXY: foo is no list of addresses, such as "loopback, 10\.0\.0\.0\/8"/],

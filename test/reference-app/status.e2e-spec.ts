@@ -160,17 +160,6 @@ describe.each(platforms)('/status of the reference app on %s', (platform) => {
     }
   }, 30_000);
 
-  it('a stream does not outlive its session', async () => {
-    await using short = await startStatusApp(platform, xpay, { XPAY_SESSION_PERIOD_MS: '2000' });
-    const headers = { 'content-type': 'application/json' };
-    const body = JSON.stringify({ username: ADMIN.username, secretKey: ADMIN.secretKey });
-    const answer = await short.fetch('/auth/login', { method: 'POST', headers, body });
-    const admin = bearer(((await answer.json()) as { accessToken: string }).accessToken);
-    const frames = await short.frames({ ...OF_PAGE, ...admin });
-    await frames.ended;
-    expect((await short.fetch('/status/frames', { headers: { ...OF_PAGE, ...admin } })).status).toBe(401);
-  }, 30_000);
-
   it('accepts 20 open pages, and answers 503 to the next', async () => {
     const headers = { ...OF_PAGE, ...bearer(await login(ADMIN)) };
     await using other = await startStatusApp(platform, xpay, {}, true);
@@ -210,6 +199,20 @@ describe.each(platforms)('/status of the reference app on %s', (platform) => {
       expect([path, (await off.fetch(path)).status]).toEqual([path, 404]);
     }
   });
+});
+
+describe('a stream of /status', () => {
+  it('does not outlive the session of its page', async () => {
+    await using xpay = await startXPayEmulator({ accounts: [ADMIN, APP] });
+    await using short = await startStatusApp('fastify', xpay, { XPAY_SESSION_PERIOD_MS: '2000' });
+    const headers = { 'content-type': 'application/json' };
+    const body = JSON.stringify({ username: ADMIN.username, secretKey: ADMIN.secretKey });
+    const answer = await short.fetch('/auth/login', { method: 'POST', headers, body });
+    const admin = bearer(((await answer.json()) as { accessToken: string }).accessToken);
+    const frames = await short.frames({ ...OF_PAGE, ...admin });
+    await frames.ended;
+    expect((await short.fetch('/status/frames', { headers: { ...OF_PAGE, ...admin } })).status).toBe(401);
+  }, 30_000);
 });
 
 describe('the status page in demo mode', () => {
