@@ -1,4 +1,4 @@
-import { Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import {
   type AuditEvent,
   type TokenEvent,
@@ -11,6 +11,16 @@ import { XPayHealthIndicator } from 'nestjs-xpay-auth/terminus';
 import { Subject, Subscription } from 'rxjs';
 import { type Row, RecentRows, auditRow, tokenRow } from './recent-rows.js';
 import { type Sample, StatusMeter } from './status-meter.js';
+
+/** The demo traffic, which the page switches on and off. */
+export interface Traffic {
+  readonly isRunning: boolean;
+  start(): void;
+  stop(): void;
+}
+
+/** Injection token of the {@link Traffic}. `undefined` outside demo mode. */
+export const TRAFFIC = Symbol('TRAFFIC');
 
 /** The app token on the page. Times are in ms since the epoch, by the clock of this process. */
 interface TokenView extends Omit<TokenStatus, 'store'> {
@@ -36,6 +46,8 @@ export interface Frame {
   readonly sessions: number;
   /** `null` if the app has no shared store. */
   readonly store: TokenStatus['store'] | null;
+  /** Whether the demo traffic runs. `null` outside demo mode. */
+  readonly traffic: boolean | null;
   readonly samples: readonly Sample[];
   readonly tokenEvents: readonly Row[];
   readonly audit: readonly Row[];
@@ -70,6 +82,7 @@ export class StatusRecorder implements OnModuleInit, OnModuleDestroy {
     private readonly sessions: XPaySessionService,
     private readonly health: XPayHealthIndicator,
     audit: XPayAuditService,
+    @Inject(TRAFFIC) private readonly traffic: Traffic | undefined,
   ) {
     this.#subscription.add(tokens.events.subscribe((event) => this.#onTokenEvent(event)));
     this.#subscription.add(audit.events.subscribe((event) => this.#onAuditEvent(event)));
@@ -117,6 +130,7 @@ export class StatusRecorder implements OnModuleInit, OnModuleDestroy {
       token: token === undefined ? null : this.#tokenView(token),
       sessions: this.#sessions.count,
       store: store ?? null,
+      traffic: this.traffic?.isRunning ?? null,
       samples,
       tokenEvents,
       audit,

@@ -15,17 +15,8 @@ import { ApiExcludeController } from '@nestjs/swagger';
 import type { ServerResponse } from 'node:http';
 import { CurrentUser, type Principal, Public, Scopes, XPaySessionService, XPayTokenService } from 'nestjs-xpay-auth';
 import { FrameStreams } from './frame-streams.js';
+import { TRAFFIC, type Traffic } from './status-recorder.js';
 import { ByBearer, FromLoopback, FromStatusPage } from './status-access.js';
-
-/** The demo traffic, which the page switches on and off. */
-export interface Traffic {
-  readonly isRunning: boolean;
-  start(): void;
-  stop(): void;
-}
-
-/** Injection token of the {@link Traffic}. `undefined` outside demo mode. */
-export const TRAFFIC = Symbol('TRAFFIC');
 
 /** A response of Express, or of Fastify, which has the response of Node in `raw`. */
 type PlatformResponse = ServerResponse | { readonly raw: ServerResponse; hijack(): unknown };
@@ -59,22 +50,16 @@ class StatusController {
     await this.tokens.refresh();
   }
 
-  /** Reports whether the demo traffic runs. */
-  @Get('traffic')
-  @Header('cache-control', 'no-store')
-  trafficState(): { readonly isRunning: boolean } {
-    return { isRunning: this.#traffic().isRunning };
-  }
-
   /** Starts or stops the demo traffic. */
   @Post('traffic')
   @HttpCode(204)
   @Header('cache-control', 'no-store')
   switchTraffic(@Body() body: unknown): void {
     const { isRunning } = (body ?? {}) as { readonly isRunning?: unknown };
+    if (this.traffic === undefined) throw new NotFoundException();
     if (typeof isRunning !== 'boolean') throw new BadRequestException('isRunning must be true or false');
-    if (isRunning) this.#traffic().start();
-    else this.#traffic().stop();
+    if (isRunning) this.traffic.start();
+    else this.traffic.stop();
   }
 
   /** Streams the state of the app, one line of JSON per second. */
@@ -82,11 +67,6 @@ class StatusController {
     this.streams.assertRoom();
     if ('raw' in response) response.hijack();
     this.streams.open('raw' in response ? response.raw : response, username);
-  }
-
-  #traffic(): Traffic {
-    if (this.traffic === undefined) throw new NotFoundException();
-    return this.traffic;
   }
 }
 

@@ -3,8 +3,8 @@ import { XPayHealthModule } from 'nestjs-xpay-auth/terminus';
 import { FrameStreams } from './frame-streams.js';
 import { PageController } from './page.controller.js';
 import { StatusMeter } from './status-meter.js';
-import { StatusRecorder } from './status-recorder.js';
-import { AdminStatusController, DemoStatusController, TRAFFIC, type Traffic } from './status.controller.js';
+import { StatusRecorder, TRAFFIC, type Traffic } from './status-recorder.js';
+import { AdminStatusController, DemoStatusController } from './status.controller.js';
 
 export interface StatusOptions {
   /** Must be registered with the `MeterProvider` of the app before the app is created. */

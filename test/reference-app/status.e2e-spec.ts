@@ -103,7 +103,8 @@ describe.each(platforms)('/status of the reference app on %s', (platform) => {
 
   it('has no demo traffic outside demo mode', async () => {
     const admin = bearer(await login(ADMIN));
-    expect(await statusOf('/status/traffic', { ...OF_PAGE, ...admin })).toBe(404);
+    const body = JSON.stringify({ isRunning: true });
+    expect(await statusOf('/status/traffic', { ...BY_BUTTON, ...admin }, 'POST', body)).toBe(404);
   });
 
   it('O17 · the frames show the token, callers and events, and contain no secret', async () => {

@@ -74,7 +74,6 @@ function onFrame(frame) {
   if (at('status').hidden) {
     at('status').hidden = at('actions').hidden = false;
     at('login').hidden = true;
-    void showTraffic();
   }
   announceChanges(frame);
   if (!page.isPaused) render(isNew || frame.tokenEvents.length > 0, isNew || frame.audit.length > 0);
@@ -91,6 +90,7 @@ function render(hasTokenEvents, hasAudit) {
   at('callers-sentence').textContent = callersSentence(samples.at(-1));
   at('upstream-sentence').textContent = upstreamSentence(samples.slice(-RECENT));
   showToken(frame.token, now());
+  showTraffic(frame.traffic);
   if (at('status').hidden) return;
   for (const chart of charts) chart.update(samples);
   if (hasTokenEvents) tokenEvents.show(page.tokenEvents);
@@ -226,20 +226,17 @@ function confirmed(name, path, bodyOf) {
 confirmed('refresh', '/status/refresh');
 confirmed('revoke', '/status/revoke', (data) => ({ username: data.get('username') }));
 
-async function showTraffic() {
-  const response = await send('/status/traffic', { token: page.token }).catch(() => undefined);
-  at('traffic').hidden = !response?.ok;
-  if (!response?.ok) return;
-  const { isRunning } = await response.json();
-  at('traffic').textContent = isRunning ? 'Stop demo traffic' : 'Start demo traffic';
-  at('traffic').dataset.isRunning = String(isRunning);
-  at('traffic').classList.toggle('primary', !isRunning);
+function showTraffic(isRunning) {
+  const button = at('traffic');
+  button.hidden = isRunning === null;
+  button.textContent = isRunning ? 'Stop demo traffic' : 'Start demo traffic';
+  button.classList.toggle('primary', !isRunning);
 }
 
 at('traffic').addEventListener('click', async () => {
-  const isRunning = at('traffic').dataset.isRunning !== 'true';
-  await send('/status/traffic', { token: page.token, method: 'POST', body: { isRunning } }).catch(() => undefined);
-  await showTraffic();
+  const body = { isRunning: !page.frame.traffic };
+  const response = await send('/status/traffic', { token: page.token, method: 'POST', body }).catch(() => undefined);
+  if (response?.ok) showTraffic((page.frame.traffic = body.isRunning));
 });
 
 at('pause').addEventListener('click', () => {
