@@ -37,6 +37,8 @@ WORKDIR /app
 COPY --from=dependencies /app .
 COPY --from=build /app/libs/xpay-auth/dist libs/xpay-auth/dist
 COPY --from=build /app/dist dist
+# The files of the page /status, which no build changes.
+COPY src/status/page src/status/page
 USER node
 EXPOSE 3000
 HEALTHCHECK --interval=30s --timeout=3s --start-period=10s --retries=3 \

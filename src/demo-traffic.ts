@@ -36,7 +36,7 @@ export interface DemoTarget {
 
 /** Length of a cycle in s. Each cycle has one crowd and one outage. */
 const CYCLE_S = 60;
-/** Second of a cycle in which many callers come at the same time whom the app does not know. */
+/** Second of a cycle in which many first-seen callers send a request at the same time. */
 const CROWD_AT_S = 8;
 /** Seconds of a cycle in which the upstream answers 503. Longer than 70 % of a token's lifetime, so that renewals fail. */
 const OUTAGE_S = { from: 16, to: 35 };
@@ -45,13 +45,13 @@ const TOKEN_LIFE_MS = 24_000;
 /** More than the places at the upstream, so that some of the crowd wait. */
 const CROWD = 100;
 const REGULARS = 8;
-/** Callers who return so rarely that the app has forgotten them. Some come during the outage, and receive a 503. */
+/** Callers who return less than once a minute, so they are never cached. During the outage they receive a 503. */
 const OCCASIONALS = 40;
 const MOST_PENDING = 600;
 
 /**
- * Lets the accounts of the emulator call the app, a stranger guess a key, and the upstream fail, so that the status page shows
- * renewals, an outage and a lockout within a minute. The stranger's guesses stay below the limit per address, because the user of
+ * Lets the accounts of the emulator call the app, an attacker guess a key, and the upstream fail, so that the status page shows
+ * renewals, an outage and a lockout within a minute. The attacker's guesses stay below the limit per address, because the user of
  * the demo has the same address.
  */
 export class DemoTraffic {
@@ -108,13 +108,13 @@ export class DemoTraffic {
     const { user, dialect } = this.parts;
     const calls = 6 + Math.round(4 * Math.sin(second / 5) + Math.random() * 3);
     for (let call = 0; call < calls; call++) this.#later(() => this.#me(this.#regulars[call % REGULARS] ?? user));
-    this.#later(() => this.#me({ username: 'stranger@example.test', secretKey: `guess-${this.#second}` }));
+    this.#later(() => this.#me({ username: 'attacker@example.test', secretKey: `guess-${this.#second}` }));
     if (second % 2 === 0) this.#later(() => this.#call('/me', {}));
     if (second % 2 === 1) this.#later(() => this.#me(this.#occasionals[(this.#second >> 1) % OCCASIONALS] ?? user));
-    if (second % 3 === 0) this.#later(() => this.#call('/admin/report', basic(user)));
+    if (second % 3 === 0) this.#later(() => this.#call('/admin/report', { headers: basic(user) }));
     if (second % 10 === 5) void this.#session(this.#regulars[((this.#second / 10) % REGULARS) | 0] ?? user);
     if (second === CROWD_AT_S) for (const visitor of this.#crowd) void this.#me(visitor);
-    if (dialect === 'xpay') this.#later(() => this.#call('/wallets/find', basic(user), 'POST'));
+    if (dialect === 'xpay') this.#later(() => this.#call('/wallets/find', { method: 'POST', headers: basic(user) }));
     else void this.#target?.useToken().catch(() => undefined);
   }
 
@@ -134,32 +134,28 @@ export class DemoTraffic {
   }
 
   #me(account: DemoAccount): Promise<unknown> {
-    return this.#call('/me', basic(account));
+    return this.#call('/me', { headers: basic(account) });
   }
 
   /** Logs in, and logs out some seconds later. */
   async #session({ username, secretKey }: DemoAccount): Promise<void> {
     const body = JSON.stringify({ username, secretKey });
-    const text = await this.#call('/auth/login', { 'content-type': 'application/json' }, 'POST', body);
+    const jsonHeaders = { 'content-type': 'application/json' };
+    const text = await this.#call('/auth/login', { method: 'POST', headers: jsonHeaders, body });
     const [, token] = /"accessToken":"([^"]+)"/.exec(text) ?? [];
     if (token === undefined) return;
-    const authorization = { authorization: `Bearer ${token}` };
-    setTimeout(() => void this.#call('/me', authorization), 5_000).unref();
-    setTimeout(() => void this.#call('/auth/logout', authorization, 'POST'), 15_000).unref();
+    const headers = { authorization: `Bearer ${token}` };
+    setTimeout(() => void this.#call('/me', { headers }), 5_000).unref();
+    setTimeout(() => void this.#call('/auth/logout', { method: 'POST', headers }), 15_000).unref();
   }
 
   /** Returns the body of the response, or an empty text if there is none. */
-  async #call(
-    path: string,
-    headers: Record<string, string>,
-    method = 'GET',
-    body: string | null = null,
-  ): Promise<string> {
+  async #call(path: string, init: RequestInit): Promise<string> {
     const url = this.#target?.url;
     if (url === undefined || this.#pending >= MOST_PENDING) return '';
     this.#pending += 1;
     try {
-      const response = await fetch(url + path, { method, headers, body, signal: AbortSignal.timeout(10_000) });
+      const response = await fetch(url + path, { ...init, signal: AbortSignal.timeout(10_000) });
       return await response.text();
     } catch {
       return '';

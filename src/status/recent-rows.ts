@@ -87,6 +87,7 @@ function detailOf(event: AuditEvent): string {
     case 'login':
       return 'session began';
     case 'logout':
+    default:
       return 'session ended';
   }
 }

@@ -22,7 +22,7 @@ export class FromStatusPage implements CanActivate {
   }
 }
 
-/** Accepts only a bearer token. A browser sends Basic credentials by itself, but a bearer token only if the page does. */
+/** Accepts only a bearer token. A browser repeats Basic credentials in every request, also in those of other pages; a bearer token is sent only by the page that has it. */
 @Injectable()
 export class ByBearer implements CanActivate {
   canActivate(context: ExecutionContext): boolean {

@@ -26,6 +26,8 @@ export interface Sample {
   readonly maxMs: number | null;
 }
 
+const ACCEPTED = new Set(['admitted', 'ok']);
+const LIMITED = 'too_many_attempts';
 const REJECTED = new Set(['missing_credentials', 'invalid_credentials', 'invalid_token', 'invalid_request']);
 const FAILED = new Set(['upstream_unavailable', 'upstream_rate_limited', 'upstream_timeout', 'upstream_malformed']);
 
@@ -87,15 +89,13 @@ function perSecondOf(elapsedMs: number): (count: number) => number {
 function callersOf(points: readonly DataPoint<number>[], fromCache: number) {
   const count = (accepts: (outcome: string) => boolean): number =>
     sum(points.map(({ attributes, value }) => (accepts(String(attributes['xpay_auth.outcome'])) ? value : 0)));
-  const isAccepted = (outcome: string): boolean => outcome === 'admitted' || outcome === 'ok';
-  const limited = (outcome: string): boolean => outcome === 'too_many_attempts';
   return {
     fromCache,
     // A caller from the shared cache is counted there before the check ends.
-    fromUpstream: Math.max(0, count(isAccepted) - fromCache),
+    fromUpstream: Math.max(0, count((outcome) => ACCEPTED.has(outcome)) - fromCache),
     rejected: count((outcome) => REJECTED.has(outcome)),
-    limited: count(limited),
-    undecided: count((outcome) => !isAccepted(outcome) && !limited(outcome) && !REJECTED.has(outcome)),
+    limited: count((outcome) => outcome === LIMITED),
+    undecided: count((outcome) => !ACCEPTED.has(outcome) && outcome !== LIMITED && !REJECTED.has(outcome)),
   };
 }
 

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
 import { type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
 import { startBrowser } from '../support/browser.js';
+import { ensureBuilt, spawnBuiltApp } from '../support/built-app.js';
 import { basic, bearer, platforms } from '../support/start-app.js';
 import { ADMIN, APP, USER, startStatusApp } from '../support/status-app.js';
 import { openWatchedPage } from './watched-page.js';
@@ -168,6 +169,31 @@ describe('/status in a browser', () => {
     await pause.click();
     await page.getByText(/^The token is fresh/).waitFor();
   }, 60_000);
+
+  it('a newcomer opens the printed link, starts the demo traffic, and sees a lockout, an outage and a renewal', async () => {
+    await ensureBuilt();
+    await using app = await spawnBuiltApp();
+    const [, link = ''] = await app.printed(/Watch the token and the callers: (http:\S+)/);
+    const [, userKey = ''] = await app.printed(/^user@example\.test:(\S+) {2}tme_user$/m);
+    await using opened = await openWatchedPage(browser);
+    const { page } = opened;
+    await page.goto(link);
+    await page.getByText('No callers yet. Start the demo traffic').waitFor();
+    await page.getByRole('button', { name: 'Start demo traffic' }).click();
+    await page.getByRole('button', { name: 'Stop demo traffic' }).waitFor();
+    const patient = { timeout: 90_000 };
+    await page.locator('#audit').getByText('locked-out').first().waitFor(patient);
+    await page.getByText(/^The upstream fails/).waitFor(patient);
+    await page.getByText(/Renewals fail: upstream_unavailable/).waitFor(patient);
+    await page.locator('#token-events').getByText('refreshed').first().waitFor(patient);
+    await page.getByText(/^The token is fresh/).waitFor(patient);
+    // The reader's own requests still work: the traffic locks out neither the address nor the user.
+    const me = new URL('/me', link);
+    expect((await fetch(me, { headers: basic(USER.username, userKey) })).status).toBe(200);
+    await page.getByRole('button', { name: 'Stop demo traffic' }).click();
+    await page.getByRole('button', { name: 'Start demo traffic' }).waitFor();
+    expect(opened.complaints).toEqual([]);
+  }, 240_000);
 
   it.each([
     ['light', 1_240],

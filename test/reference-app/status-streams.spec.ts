@@ -41,19 +41,22 @@ const refused = (username: string): AuditEvent => ({
   reference: undefined,
 });
 
+const SNAPSHOT = { type: 'snapshot', filler: 'x'.repeat(1_000) };
+
+/** Opens one stream, and returns all that drives it. */
+function start() {
+  const [updates, events] = [new Subject<object>(), new Subject<AuditEvent>()];
+  const streams = new FrameStreams(
+    { updates, snapshot: () => SNAPSHOT } as unknown as StatusRecorder,
+    { events } as unknown as XPayAuditService,
+  );
+  streams.onModuleInit();
+  const connection = new SlowConnection();
+  streams.open(connection as unknown as ServerResponse, undefined);
+  return { updates, events, streams, connection };
+}
+
 describe('the streams of the status page', () => {
-  const start = () => {
-    const [updates, events] = [new Subject<object>(), new Subject<AuditEvent>()];
-    const snapshot = () => ({ type: 'snapshot', filler: 'x'.repeat(1_000) });
-    const streams = new FrameStreams(
-      { updates, snapshot } as unknown as StatusRecorder,
-      { events } as unknown as XPayAuditService,
-    );
-    streams.onModuleInit();
-    const connection = new SlowConnection();
-    streams.open(connection as unknown as ServerResponse, undefined);
-    return { updates, events, streams, connection };
-  };
   const update = { type: 'update', filler: 'x'.repeat(1_000) };
 
   it('a page that reads nothing queues one line, however many updates there are', () => {

@@ -216,16 +216,17 @@ describe('a stream of /status', () => {
   }, 30_000);
 });
 
-describe('the status page in demo mode', () => {
-  const allows = (remoteAddress: string | undefined): boolean => {
-    const request = { socket: { remoteAddress }, headers: { host: '127.0.0.1:3000' } };
-    try {
-      return new FromLoopback().canActivate(new ExecutionContextHost([request]));
-    } catch {
-      return false;
-    }
-  };
+/** Whether a request of this address to loopback is accepted. */
+function allows(remoteAddress: string | undefined): boolean {
+  const request = { socket: { remoteAddress }, headers: { host: '127.0.0.1:3000' } };
+  try {
+    return new FromLoopback().canActivate(new ExecutionContextHost([request]));
+  } catch {
+    return false;
+  }
+}
 
+describe('the status page in demo mode', () => {
   it('accepts connections from loopback addresses only', () => {
     expect(['127.0.0.1', '127.8.9.1', '::1', '::ffff:127.0.0.1'].filter((address) => !allows(address))).toEqual([]);
     expect(['10.0.0.1', '::ffff:10.0.0.1', '127.0.0.1.evil', 'fe80::1', '', undefined].filter(allows)).toEqual([]);

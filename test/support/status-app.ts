@@ -68,7 +68,7 @@ async function openFrames(url: string, headers: Record<string, string>): Promise
   const response = await fetch(`${url}/status/frames`, { headers, signal: stopped.signal });
   if (!response.ok || response.body === null) throw new Error(`The app answered ${response.status}`);
   const chunks = response.body.pipeThrough(new TextDecoderStream())[Symbol.asyncIterator]();
-  let text = ((await chunks.next()).value as string | undefined) ?? '';
+  let text = (await chunks.next()).value ?? '';
   const ended = (async () => {
     for (;;) {
       const { value, done } = await chunks.next();

@@ -69,7 +69,7 @@ export class Chart {
             stroke: colour(name),
             width: 1.75,
             ...(dashed && { dash: [5, 4] }),
-            points: { show: false },
+            points: { size: 4, filter: lonePoints },
           })),
         ],
         hooks: {
@@ -109,6 +109,15 @@ export class Chart {
       this.cells[i].summary.textContent = numberText(this.summary(this.#samples, field));
     }
   }
+}
+
+/** Indexes of the values without a neighbour, which a line does not show. */
+function lonePoints(plot, seriesIndex) {
+  const values = plot.data[seriesIndex];
+  const isKnown = (index) => values[index] !== null && values[index] !== undefined;
+  return values.flatMap((_value, index) =>
+    isKnown(index) && !isKnown(index - 1) && !isKnown(index + 1) ? [index] : [],
+  );
 }
 
 /** The last ten minutes, or less if the app has just started. */

@@ -175,56 +175,56 @@ function showLogin(problem) {
   at('login').querySelector('[name=username]').focus();
 }
 
-at('login')
-  .querySelector('form')
-  .addEventListener('submit', async (event) => {
-    event.preventDefault();
-    const form = event.target;
-    const problem = form.querySelector('.problem');
-    problem.textContent = '';
-    const { username, secretKey } = Object.fromEntries(new FormData(form));
-    const response = await send('/auth/login', { method: 'POST', body: { username, secretKey } }).catch(
-      () => undefined,
-    );
-    if (!response?.ok) {
-      problem.textContent = response === undefined ? 'The app cannot be reached.' : await failureOf(response);
-      return;
-    }
-    form.reset();
-    page.token = (await response.json()).accessToken;
-    at('logout').hidden = false;
-    connect();
-  });
+/** Sends a POST. Shows the problem, and returns `undefined`, if it fails. */
+async function post(path, body, problem) {
+  problem.textContent = '';
+  const response = await send(path, { token: page.token, method: 'POST', body }).catch(() => undefined);
+  if (response?.ok) return response;
+  problem.textContent = response === undefined ? 'The app cannot be reached.' : await failureOf(response);
+  return undefined;
+}
 
-at('logout').addEventListener('click', async () => {
-  const { token } = page;
+/** Calls `submit` with the fields of a form instead of sending it. */
+function onSubmit(form, submit) {
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    void submit(Object.fromEntries(new FormData(form)), form.querySelector('.problem'));
+  });
+}
+
+const loginForm = at('login').querySelector('form');
+onSubmit(loginForm, async ({ username, secretKey }, problem) => {
+  const response = await post('/auth/login', { username, secretKey }, problem);
+  if (response === undefined) return;
+  page.token = (await response.json()).accessToken;
+  loginForm.reset();
+  at('logout').hidden = false;
+  connect();
+});
+
+at('logout').addEventListener('click', () => {
+  void send('/auth/logout', { token: page.token, method: 'POST' }).catch(() => undefined);
   showLogin('');
-  await send('/auth/logout', { token, method: 'POST' }).catch(() => undefined);
 });
 
 /** Opens a dialog that sends a POST after a confirmation. */
-function confirmed(name, path, bodyOf) {
+function confirmed(name, path) {
   const dialog = at(`${name}-dialog`);
   const form = dialog.querySelector('form');
-  const problem = dialog.querySelector('.problem');
   at(name).addEventListener('click', () => {
-    problem.textContent = '';
+    form.querySelector('.problem').textContent = '';
     form.reset();
     const users = [...new Set(page.audit.flatMap(({ username }) => username ?? []))].slice(-50);
     at('users').replaceChildren(...users.map((user) => new Option(user)));
     dialog.showModal();
   });
   dialog.querySelector('[data-cancel]').addEventListener('click', () => dialog.close());
-  form.addEventListener('submit', async (event) => {
-    event.preventDefault();
-    const body = bodyOf?.(new FormData(form));
-    const response = await send(path, { token: page.token, method: 'POST', body }).catch(() => undefined);
-    if (response?.ok) return dialog.close();
-    problem.textContent = response === undefined ? 'The app cannot be reached.' : await failureOf(response);
+  onSubmit(form, async (fields, problem) => {
+    if ((await post(path, fields, problem)) !== undefined) dialog.close();
   });
 }
 confirmed('refresh', '/status/refresh');
-confirmed('revoke', '/status/revoke', (data) => ({ username: data.get('username') }));
+confirmed('revoke', '/status/revoke');
 
 function showTraffic(isRunning) {
   const button = at('traffic');
@@ -233,10 +233,8 @@ function showTraffic(isRunning) {
   button.classList.toggle('primary', !isRunning);
 }
 
-at('traffic').addEventListener('click', async () => {
-  const body = { isRunning: !page.frame.traffic };
-  const response = await send('/status/traffic', { token: page.token, method: 'POST', body }).catch(() => undefined);
-  if (response?.ok) showTraffic((page.frame.traffic = body.isRunning));
+at('traffic').addEventListener('click', () => {
+  void post('/status/traffic', { isRunning: !page.frame.traffic }, at('announcements'));
 });
 
 at('pause').addEventListener('click', () => {

@@ -33,7 +33,7 @@ export async function failureOf(response) {
  */
 export function receiveFrames({ token, onFrame, onLost, onRefused }) {
   const stopped = new AbortController();
-  void (async () => {
+  const receive = async () => {
     for (let failures = 0; !stopped.signal.aborted;) {
       const attempt = new AbortController();
       const abort = () => attempt.abort();
@@ -42,7 +42,10 @@ export function receiveFrames({ token, onFrame, onLost, onRefused }) {
       let silence = setTimeout(abort, SILENCE_MS);
       try {
         const response = await send('/status/frames', { token, signal: attempt.signal });
-        if (response.status === 401 || response.status === 403) return onRefused(response);
+        if (response.status === 401 || response.status === 403) {
+          onRefused(response);
+          return;
+        }
         if (!response.ok) throw new AppFailure(await failureOf(response));
         for await (const frame of framesOf(response.body)) {
           clearTimeout(silence);
@@ -61,7 +64,8 @@ export function receiveFrames({ token, onFrame, onLost, onRefused }) {
       onLost(reason);
       await new Promise((done) => setTimeout(done, Math.min(LONGEST_WAIT_MS, 250 * 2 ** failures)));
     }
-  })();
+  };
+  void receive();
   return () => stopped.abort();
 }
 

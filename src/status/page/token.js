@@ -42,7 +42,7 @@ function nextRefreshText({ nextRefreshAt }, now) {
 }
 
 function sentenceOf(token, now) {
-  if (token === null) return 'The app has no account of its own. It only verifies callers.';
+  if (token === null) return 'The app has no account, so it has no token. It only verifies callers.';
   const { failures, lastError, parts } = token;
   const failed = failures > 0 ? `Renewals fail: ${lastError}, ${failures} in a row. ` : '';
   switch (stateAt(token, now)) {

@@ -1,4 +1,4 @@
-// Writes docs/status.png, the picture of /status in the README: `npm run status:screenshot`. Runs the built reference app in demo
+// Writes docs/status.png, the picture of /status in the README: `npm run status:picture`. Runs the built reference app in demo
 // mode with its traffic for 50 s, until the page shows a renewal, a lockout and an outage. Needs Chromium. Pictures in dark, at
 // 360 px and of the outage go to .check/, for manual inspection.
 import { spawn } from 'node:child_process';
