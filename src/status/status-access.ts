@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 /** The header that the page sends with each request for data. A page of another origin cannot send it without CORS. */
 const PAGE_HEADER = 'x-xpay-status';
 /** Headers of a proxy. Behind a proxy, every client seems to be on this machine. */
-const FORWARDED = ['forwarded', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip'];
+const FORWARDED = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip'];
 
 /**
  * Accepts a request only from the status page itself: it has the page's own header, and a POST has `Sec-Fetch-Site: same-origin`.

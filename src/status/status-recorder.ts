@@ -1,4 +1,4 @@
-import { Inject, Injectable, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { Inject, Injectable, Logger, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
 import {
   type AuditEvent,
   type TokenEvent,
@@ -93,7 +93,9 @@ export class StatusRecorder implements OnModuleInit, OnModuleDestroy {
     const timer = setInterval(() => {
       if (isReading) return;
       isReading = true;
-      void this.#read().finally(() => (isReading = false));
+      void this.#read()
+        .catch((thrown: unknown) => new Logger('Status').error(`No sample: ${String(thrown)}`))
+        .finally(() => (isReading = false));
     }, PERIOD_MS).unref();
     this.#subscription.add(() => clearInterval(timer));
   }

@@ -41,6 +41,11 @@ describe('the Dockerfile', () => {
     }
   });
 
+  it('copies the files of the status page to the place where the app reads them', () => {
+    const finalStage = lines.slice(lines.findLastIndex((line) => line.startsWith('FROM ')));
+    expect(finalStage).toContain('COPY src/status/page src/status/page');
+  });
+
   it('runs the built app directly, as an unprivileged user', () => {
     expect(commandOf('CMD')).toEqual(['node', 'dist/main.js']);
     expect(lines).toContain('USER node');
