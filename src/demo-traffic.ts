@@ -38,8 +38,11 @@ export interface DemoTarget {
 const CYCLE_S = 60;
 /** Second of a cycle in which many first-seen callers send a request at the same time. */
 const CROWD_AT_S = 8;
-/** Seconds of a cycle in which the upstream answers 503. Longer than 70 % of a token's lifetime, so that renewals fail. */
-const OUTAGE_S = { from: 16, to: 35 };
+/**
+ * Seconds of a cycle in which the upstream answers 503. They begin before the first token is stale, and are longer than the time
+ * after which a token becomes stale (65 % to 75 % of its lifetime), so renewals fail in every outage.
+ */
+const OUTAGE_S = { from: 13, to: 33 };
 /** Lifetime in ms of the app token, short enough for several renewals per minute. */
 const TOKEN_LIFE_MS = 24_000;
 /** More than the places at the upstream, so that some of the crowd wait. */
