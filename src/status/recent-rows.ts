@@ -29,8 +29,9 @@ export class RecentRows {
     if (this.#rows.length >= this.most * 2) this.#rows = this.#rows.slice(-this.most);
   }
 
-  all(): readonly Row[] {
-    return this.#rows.slice(-this.most);
+  /** Returns the rows that {@link takeNew} has returned before, so that no row is in a snapshot and in the next update. */
+  taken(): readonly Row[] {
+    return this.#rows.slice(0, Math.max(0, this.#rows.length - this.#new)).slice(-this.most);
   }
 
   /** Returns the rows that were added since the last call, at most as many as are kept. */

@@ -105,9 +105,9 @@ export class StatusRecorder implements OnModuleInit, OnModuleDestroy {
     this.updates.complete();
   }
 
-  /** Returns all that is kept. */
+  /** Returns all that is kept, except the events after the last update. */
   snapshot(): Frame {
-    return this.#frame('snapshot', this.#samples, this.#tokenEvents.all(), this.#audit.all());
+    return this.#frame('snapshot', this.#samples, this.#tokenEvents.taken(), this.#audit.taken());
   }
 
   async #read(): Promise<void> {

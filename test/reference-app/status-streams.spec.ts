@@ -95,9 +95,10 @@ describe('the rows of the status page', () => {
   it('keeps the latest rows only, and returns each new row once', () => {
     const rows = new RecentRows(3);
     for (let i = 0; i < 1_000; i++) rows.add({ at: i, type: 'refused', detail: '' });
-    expect(rows.all().map(({ at }) => at)).toEqual([997, 998, 999]);
+    expect(rows.taken()).toEqual([]);
     expect(rows.takeNew().map(({ at }) => at)).toEqual([997, 998, 999]);
     rows.add({ at: 1_000, type: 'refused', detail: '' });
+    expect(rows.taken().map(({ at }) => at)).toEqual([997, 998, 999]);
     expect([rows.takeNew().map(({ at }) => at), rows.takeNew()]).toEqual([[1_000], []]);
   });
 
