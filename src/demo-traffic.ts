@@ -30,7 +30,7 @@ export interface DemoTarget {
   readonly url: string;
   /** Obtains a new app token. */
   refreshToken(): Promise<unknown>;
-  /** Uses the app token, which renews it when its renewal is due. */
+  /** Gets the app token. If the renewal of the token is due, this call starts it. */
   useToken(): Promise<unknown>;
 }
 
@@ -39,13 +39,13 @@ const CYCLE_S = 60;
 /** Second of a cycle in which many first-seen callers send a request at the same time. */
 const CROWD_AT_S = 8;
 /**
- * Seconds of a cycle in which the upstream answers 503. They begin before the first token is stale, and are longer than the time
- * after which a token becomes stale (65 % to 75 % of its lifetime), so renewals fail in every outage.
+ * Seconds of a cycle in which the upstream answers 503. The outage begins before the first token is stale, and lasts longer than
+ * the time after which a token becomes stale (65 % to 75 % of its lifetime), so renewals fail in every outage.
  */
 const OUTAGE_S = { from: 13, to: 33 };
 /** Lifetime in ms of the app token, short enough for several renewals per minute. */
 const TOKEN_LIFE_MS = 24_000;
-/** More than the places at the upstream, so that some of the crowd wait. */
+/** Number of callers in a crowd. Only 64 checks run at the same time, so some of the crowd wait. */
 const CROWD = 100;
 const REGULARS = 8;
 /** Callers who return less than once a minute, so they are never cached. During the outage they receive a 503. */
@@ -72,7 +72,7 @@ export class DemoTraffic {
     return this.#timer !== undefined;
   }
 
-  /** Names the app. Call this method before {@link start}. */
+  /** Sets the app that receives the traffic. Call this method before {@link start}. */
   aimAt(target: DemoTarget): void {
     this.#target = target;
   }
@@ -131,7 +131,7 @@ export class DemoTraffic {
     faults.always({ kind: 'delay', ms, ...(fails && { followedBy: { kind: 'unavailable' } }) });
   }
 
-  /** Spreads the calls of a second. */
+  /** Makes a call at a random time within this second. */
   #later(call: () => Promise<unknown>): void {
     setTimeout(() => void call(), Math.random() * 900).unref();
   }

@@ -45,7 +45,7 @@ export class FrameStreams implements OnModuleInit, OnModuleDestroy {
     );
   }
 
-  /** The server waits for its connections when it closes, so the streams end before. */
+  /** Ends all streams, because a server that closes waits for its open connections. */
   onModuleDestroy(): void {
     this.#subscription.unsubscribe();
     this.#end(() => true);
@@ -63,7 +63,7 @@ export class FrameStreams implements OnModuleInit, OnModuleDestroy {
       'content-type': 'application/x-ndjson; charset=utf-8',
       'cache-control': 'no-store',
       'x-content-type-options': 'nosniff',
-      // nginx would otherwise collect the frames.
+      // Without this header, nginx collects frames before it sends them.
       'x-accel-buffering': 'no',
       // A connection that stays open would delay the shutdown of the app.
       connection: 'close',

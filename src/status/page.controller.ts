@@ -6,7 +6,7 @@ import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Public } from 'nestjs-xpay-auth';
 
-/** A response of both platforms, for a whole body. */
+/** The two methods of a response that Express and Fastify share. */
 interface FileResponse {
   header(name: string, value: string): unknown;
   send(body: Buffer): unknown;
@@ -40,9 +40,9 @@ const HEADERS = {
   'cache-control': 'no-cache',
 } as const;
 
-/** The files of the page, by name. They are read once, so a request names a file and never a path. */
+/** Returns the files of the page by name. All files are read at boot, so no request can name a path of the disk. */
 function readFiles(): ReadonlyMap<string, Buffer> {
-  // The compiled module is in dist/status, so this is src/status/page for both.
+  // This path is src/status/page both from src/status and from dist/status, where the compiled module is.
   const page = fileURLToPath(new URL('../../src/status/page/', import.meta.url));
   const charts = dirname(createRequire(import.meta.url).resolve('uplot'));
   return new Map([

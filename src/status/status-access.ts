@@ -22,7 +22,10 @@ export class FromStatusPage implements CanActivate {
   }
 }
 
-/** Accepts only a bearer token. A browser repeats Basic credentials in every request, also in those of other pages; a bearer token is sent only by the page that has it. */
+/**
+ * Accepts only a bearer token. A browser repeats Basic credentials in every request to this app, even in a request that a page of
+ * another origin causes. Only the page that has a bearer token sends the token.
+ */
 @Injectable()
 export class ByBearer implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
@@ -32,7 +35,7 @@ export class ByBearer implements CanActivate {
 }
 
 /**
- * Accepts only requests of this machine: the connection comes from loopback, `Host` is loopback, and no proxy is in between.
+ * Accepts only requests of this machine: the connection comes from loopback, `Host` is loopback, and no header of a proxy is present.
  * `Host` matters because any web page can let its own host name point to 127.0.0.1 (DNS rebinding).
  */
 @Injectable()

@@ -16,9 +16,9 @@ export interface Sample {
   readonly undecided: number;
   /** Checks that wait for a place at the upstream, at the end of the second. */
   readonly waiting: number;
-  /** Requests to the upstream that ended, of callers and of the app. */
+  /** Requests to the upstream that ended: checks of callers, and requests of the app account. */
   readonly calls: number;
-  /** Those of `calls` that failed: no answer, an unreadable one, a 429 or a 5xx. */
+  /** Number of `calls` that failed: the upstream sent no answer, an unreadable answer, a 429 or a 5xx. */
   readonly failures: number;
   /** Mean duration of `calls` in ms; `null` without a call. */
   readonly meanMs: number | null;
@@ -79,10 +79,10 @@ export class StatusMeter extends MetricReader {
   }
 }
 
-/** A busy process reads late, so a count is divided by the time it really covers. */
+/** Returns a function that converts a count into a rate. The elapsed time is longer than a second if the process is busy. */
 function perSecondOf(elapsedMs: number): (count: number) => number {
   const seconds = Math.max(elapsedMs, 1) / 1_000;
-  // A timer is some ms early or late. A count of 1 should not become 0.99.
+  // A timer is some ms early or late. Within 10 % of a second, counts stay whole numbers.
   return (count) => (Math.abs(seconds - 1) < 0.1 ? count : Math.round((count / seconds) * 10) / 10);
 }
 
@@ -91,7 +91,7 @@ function callersOf(points: readonly DataPoint<number>[], fromCache: number) {
     sum(points.map(({ attributes, value }) => (accepts(String(attributes['xpay_auth.outcome'])) ? value : 0)));
   return {
     fromCache,
-    // A caller from the shared cache is counted there before the check ends.
+    // A caller from the shared cache is counted as a cache hit before the check ends and counts as accepted.
     fromUpstream: Math.max(0, count((outcome) => ACCEPTED.has(outcome)) - fromCache),
     rejected: count((outcome) => REJECTED.has(outcome)),
     limited: count((outcome) => outcome === LIMITED),

@@ -21,7 +21,7 @@ import { ByBearer, FromLoopback, FromStatusPage } from './status-access.js';
 /** A response of Express, or of Fastify, which has the response of Node in `raw`. */
 type PlatformResponse = ServerResponse | { readonly raw: ServerResponse; hijack(): unknown };
 
-/** Data and buttons of the page. The two subclasses decide who may use them. */
+/** Data and buttons of the page. Each of the two subclasses declares which callers may use them. */
 class StatusController {
   constructor(
     private readonly streams: FrameStreams,

@@ -1,22 +1,13 @@
 import { Chart } from './charts.js';
 import { numberText } from './format.js';
 import { Rows } from './rows.js';
+import { count, longest, mean, upstreamSentence } from './summaries.js';
 import { failureOf, receiveFrames, send } from './stream.js';
 import { showToken } from './token.js';
 
 const MOST = { samples: 600, tokenEvents: 50, audit: 200 };
-const RECENT = 10;
 const at = (id) => document.getElementById(id);
 
-const total = (samples, field) => samples.reduce((sum, sample) => sum + sample[field], 0);
-const mean = (samples, field) => {
-  const known = samples.filter((sample) => sample[field] !== null);
-  return known.length === 0 ? null : total(known, field) / known.length;
-};
-/** The counts are rates, so their sum may have a fraction. */
-const count = (samples, field) => Math.round(total(samples, field));
-const longest = (samples) =>
-  samples.reduce((max, { maxMs }) => (maxMs === null ? max : Math.max(max ?? 0, maxMs)), null);
 const charts = [
   new Chart('callers', {
     floor: 5,
@@ -88,7 +79,7 @@ function render(hasTokenEvents, hasAudit) {
   at('sessions').textContent = numberText(frame.sessions);
   at('store').textContent = storeText(frame.store);
   at('callers-sentence').textContent = callersSentence(samples.at(-1));
-  at('upstream-sentence').textContent = upstreamSentence(samples.slice(-RECENT));
+  at('upstream-sentence').textContent = upstreamSentence(samples);
   showToken(frame.token, now());
   showTraffic(frame.traffic);
   if (at('status').hidden) return;
@@ -123,15 +114,6 @@ function callersSentence(sample) {
   return page.samples.some((one) => one.fromCache + one.fromUpstream + one.rejected > 0)
     ? 'No callers this second.'
     : `No callers yet.${hasDemo ? ' Start the demo traffic, or send a request.' : ''}`;
-}
-
-function upstreamSentence(recent) {
-  const [calls, failures] = [total(recent, 'calls'), total(recent, 'failures')];
-  if (calls === 0) return `No requests in the last ${RECENT} s.`;
-  const meanMs = mean(recent, 'meanMs');
-  if (failures === 0)
-    return `The upstream works. It answered in ${numberText(Math.round(meanMs))} ms on average in the last ${RECENT} s.`;
-  return `The upstream fails: ${numberText(failures)} of ${numberText(calls)} requests in the last ${RECENT} s.`;
 }
 
 /** Tells a screen reader only what changed, because the numbers change every second. */
