@@ -135,6 +135,8 @@ function prefixOf(address: string): string {
  * evicted.
  */
 const MOST_TRUSTED = 50_000;
+/** The option `max` would allocate memory for all pairs at boot. */
+const TRUSTED_BOUND = { maxSize: MOST_TRUSTED, sizeCalculation: () => 1 };
 /** Ms for which an address is trusted for a user after the user was authenticated from the address: 30 days. */
 const TRUSTED_MS = 30 * 86_400_000;
 /**
@@ -171,8 +173,8 @@ export interface TrustedAddressesParts {
  */
 export class TrustedAddresses {
   /** Time of the last success of each pair of user and address on this instance, on the monotonic clock. */
-  readonly #here = new LRUCache<string, number>({ max: MOST_TRUSTED });
-  readonly #published = new LRUCache<string, number>({ max: MOST_TRUSTED });
+  readonly #here = new LRUCache<string, number>(TRUSTED_BOUND);
+  readonly #published = new LRUCache<string, number>(TRUSTED_BOUND);
   /** Time when the last loss of data was detected, on the monotonic clock. */
   #lostAt = -Infinity;
 

@@ -40,7 +40,9 @@ export class SessionRecords {
   /** The keys of each user's sessions, oldest login first. */
   readonly #keysOfUser = new Map<string, Set<string>>();
   readonly #byKey = new LRUCache<string, SessionRecord>({
-    max: MOST_SESSIONS,
+    // `max` would allocate memory for all sessions at boot.
+    maxSize: MOST_SESSIONS,
+    sizeCalculation: () => 1,
     dispose: ({ principal }, key) => this.#untie(principal.username, key),
   });
 
