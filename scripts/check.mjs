@@ -15,7 +15,7 @@ const steps = [
   { name: 'format', npm: ['run', 'format:check'] },
   { name: 'prose', npm: ['run', 'prose'] },
   { name: 'docs', npm: ['run', 'docs'] },
-  { name: 'tests', npm: ['test', '--', '--json', `--outputFile=${results}`] },
+  { name: 'tests', npm: ['run', 'test:all', '--', '--json', `--outputFile=${results}`] },
 ];
 
 // Removes the results of an earlier run, so that they are never reported as results of this run.

@@ -21,7 +21,7 @@ describe('/docs in a browser', () => {
   beforeAll(async () => {
     browser = await startBrowser();
     xpay = await startXPayEmulator({ accounts: [USER] });
-  }, 60_000);
+  });
   afterAll(async () => {
     await browser?.close();
     await xpay?.stop();
@@ -61,7 +61,6 @@ describe('/docs in a browser', () => {
       const elsewhere = opened.requested.filter((url) => !url.startsWith(`${app.url}/`) && !url.startsWith('data:'));
       expect(elsewhere).toEqual([]);
     },
-    90_000,
   );
 
   it('I7 · the login box is detected: opening /me in the address bar causes one', async () => {
@@ -69,7 +68,7 @@ describe('/docs in a browser', () => {
     await using opened = await openWatchedPage(browser);
     await opened.page.goto(`${app.url}/me`);
     expect(opened.loginBoxes).toEqual(['/me']);
-  }, 30_000);
+  });
 
   it.each(['light', 'dark'] as const)(
     'is readable in %s: scopes, responses and their headers are present and have enough contrast',
@@ -91,7 +90,6 @@ describe('/docs in a browser', () => {
       await mkdir(pictures, { recursive: true });
       await opened.page.screenshot({ path: join(pictures, `docs-${colorScheme}.png`) });
     },
-    60_000,
   );
 });
 

@@ -356,6 +356,5 @@ describe('C7 · upstream load', () => {
       // One login for each user, one for the app and one renewal, whatever the number of instances.
       expect(xpay.ledger.length).toBe(52);
     },
-    60_000,
   );
 });

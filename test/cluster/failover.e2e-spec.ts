@@ -93,39 +93,34 @@ describe('S1 · a failover keeps the connections to the old primary, which is re
     },
   );
 
-  it.each(['ioredis', 'node-redis'])(
-    'with Sentinel and %s, the client asks for the new primary',
-    async (name) => {
-      await using primary = await RedisServer.start('--repl-diskless-sync-delay', '0');
-      await using replica = await RedisServer.start('--replicaof', '127.0.0.1', String(primary.port));
-      await using sentinel = await RedisServer.startSentinel(primary.port);
-      const seeds = [{ host: '127.0.0.1', port: sentinel.port }];
-      const ioredis = new Redis({ sentinels: seeds, name: 'primary', lazyConnect: true }).on('error', () => undefined);
-      const client = name === 'ioredis' ? ioredis : createSentinel({ name: 'primary', sentinelRootNodes: seeds });
-      const encryptionKeys = [{ id: 'k1', key: newKey() }];
-      await using store = disposable(redisStore({ client, encryptionKeys }), () => ioredis.disconnect());
-      let generation = 1;
-      const write = (): Promise<boolean> =>
-        store.write(token, { value: 'v', generation: generation++, lifeMs: 60_000 });
-      expect(await write()).toBe(true);
-      await until(
-        async () => (await replica.client.info('replication')).includes('master_link_status:up'),
-        'it replicates',
-      );
-      // It answers NOGOODSLAVE until it knows the replica.
-      const failover = (): Promise<unknown> => sentinel.client.call('SENTINEL', 'FAILOVER', 'primary');
-      await until(() => failover().then(Boolean, () => false), 'the failover begins', 20_000);
-      await until(async () => (await replica.client.role())[0] === 'master', 'the replica is the primary', 20_000);
-      await until(
-        async () => (await primary.client.role().catch(() => []))[0] === 'slave',
-        'the primary is a replica',
-        20_000,
-      );
-      await until(() => write().catch(() => false), 'a write');
-      expect(store.status().state).toBe('ready');
-    },
-    60_000,
-  );
+  it.each(['ioredis', 'node-redis'])('with Sentinel and %s, the client asks for the new primary', async (name) => {
+    await using primary = await RedisServer.start('--repl-diskless-sync-delay', '0');
+    await using replica = await RedisServer.start('--replicaof', '127.0.0.1', String(primary.port));
+    await using sentinel = await RedisServer.startSentinel(primary.port);
+    const seeds = [{ host: '127.0.0.1', port: sentinel.port }];
+    const ioredis = new Redis({ sentinels: seeds, name: 'primary', lazyConnect: true }).on('error', () => undefined);
+    const client = name === 'ioredis' ? ioredis : createSentinel({ name: 'primary', sentinelRootNodes: seeds });
+    const encryptionKeys = [{ id: 'k1', key: newKey() }];
+    await using store = disposable(redisStore({ client, encryptionKeys }), () => ioredis.disconnect());
+    let generation = 1;
+    const write = (): Promise<boolean> => store.write(token, { value: 'v', generation: generation++, lifeMs: 60_000 });
+    expect(await write()).toBe(true);
+    await until(
+      async () => (await replica.client.info('replication')).includes('master_link_status:up'),
+      'it replicates',
+    );
+    // It answers NOGOODSLAVE until it knows the replica.
+    const failover = (): Promise<unknown> => sentinel.client.call('SENTINEL', 'FAILOVER', 'primary');
+    await until(() => failover().then(Boolean, () => false), 'the failover begins');
+    await until(async () => (await replica.client.role())[0] === 'master', 'the replica is the primary');
+    await until(
+      async () => (await primary.client.role().catch(() => []))[0] === 'slave',
+      'the primary is a replica',
+      20_000,
+    );
+    await until(() => write().catch(() => false), 'a write');
+    expect(store.status().state).toBe('ready');
+  });
 });
 
 describe('S1 · a server that cannot serve yet', () => {

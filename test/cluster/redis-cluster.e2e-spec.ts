@@ -23,8 +23,8 @@ beforeAll(async () => {
     await nodes[i]?.client.call('CLUSTER', 'SET-CONFIG-EPOCH', i + 1);
     if (i > 0) await nodes[i]?.client.call('CLUSTER', 'MEET', '127.0.0.1', nodes[0]?.port ?? 0, await busOf(nodes[0]));
   }
-  await until(async () => (await Promise.all(nodes.map(whole))).every(Boolean), 'the cluster is complete', 20_000);
-}, 30_000);
+  await until(async () => (await Promise.all(nodes.map(whole))).every(Boolean), 'the cluster is complete');
+});
 
 afterAll(() => Promise.all(nodes.map((node) => node[Symbol.asyncDispose]())));
 

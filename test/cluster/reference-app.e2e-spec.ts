@@ -53,5 +53,5 @@ describe('the reference app as three instances on one Redis', () => {
     await until(async () => (await health()).status === 'degraded', 'degraded');
     await redis.resume();
     await until(async () => (await health()).status === 'ok', 'well again');
-  }, 60_000);
+  });
 });

@@ -33,7 +33,7 @@ describe('one upstream client for any number of instances', () => {
     await using all = await instances.bootMany(50);
     expect((await values(all, 200)).size).toBe(1);
     expect(logins(xpay)).toBe(1);
-  }, 60_000);
+  });
 
   it('O2 · sends 1 request at every expiry', async () => {
     xpay.tokenLifeMs = 2_000;

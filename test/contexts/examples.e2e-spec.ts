@@ -41,7 +41,7 @@ describe('the examples of docs/contexts.md', () => {
       { said: 'wallets, no notes', data: ['wallets'], code: 'FORBIDDEN', notes: [null, null, null] },
       { said: 'wallets and notes', data: ['wallets'], notes: Array(3).fill(expect.stringMatching(/seen by both/)) },
     ]);
-  }, 60_000);
+  });
 
   it('websocket: rejects and disconnects anonymous callers, applies rules per message, and a logout ends a socket', async () => {
     await using program = await spawnNode(join(folder('websocket'), 'dist/main.js'), {});
@@ -62,7 +62,7 @@ describe('the examples of docs/contexts.md', () => {
       'disconnected',
     ]);
     expect(heard('owner')).toEqual(['connected', 'welcome "both@example.test"', price(42), price(43), 'disconnected']);
-  }, 60_000);
+  });
 
   it.each(['graphql', 'websocket'])('%s imports the library only by its published names', (example) => {
     const imports = readdirSync(folder(example))

@@ -30,7 +30,7 @@ describe('every block of code in the documents', () => {
   it('compiles against the published names', () => {
     const whole = of(...CODE).filter((fence) => !isExcerpt(fence));
     expect([...complaintsOf(whole).values()].flat()).toEqual([]);
-  }, 60_000);
+  });
 
   it('is an excerpt of the named file if it contains an ellipsis', () => {
     const wrong = fences.filter(isExcerpt).flatMap((fence) => {

@@ -8,4 +8,4 @@ it('docs/licences.md is what `npm run licences` writes, and every licence is all
     cwd: resolve(import.meta.dirname, '../..'),
   });
   await expect(check).resolves.toMatchObject({ stderr: '' });
-}, 60_000);
+});

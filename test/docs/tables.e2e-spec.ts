@@ -28,12 +28,12 @@ let read: Read;
 const isGroup = (path: string): boolean => read.options.some((option) => option.path.startsWith(`${path}.`));
 beforeAll(async () => {
   read = JSON.parse((await tables('--json')).stdout) as Read;
-}, 60_000);
+});
 
 describe('the tables in the documents', () => {
   it('are what `npm run docs:tables` writes', async () => {
     await expect(tables('--check')).resolves.toMatchObject({ stderr: '' });
-  }, 60_000);
+  });
 });
 
 describe('the docstrings of the options', () => {

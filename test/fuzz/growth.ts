@@ -1,15 +1,12 @@
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
-/** The shortest time of `work`. */
-function bestOf(times: number, work: () => void): number {
-  let best = Infinity;
-  for (let i = 0; i < times; i++) {
-    const began = performance.now();
-    work();
-    best = Math.min(best, performance.now() - began);
-  }
-  return best;
+/** CPU time of `work` in ms. Unlike elapsed time, it does not count the work of other processes. */
+function cpuMs(work: () => void): number {
+  const before = process.cpuUsage();
+  work();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1_000;
 }
 
 /** Four times this length is the default of `http.maxResponseBytes`. Longer inputs are never parsed. */
@@ -32,9 +29,13 @@ export function growthOf(input: (length: number) => string, parse: (text: string
     }
   };
   let length = 1_000;
-  while (length < LARGEST && bestOf(2, quietly(input(length))) < MEASURABLE_MS) length *= 2;
-  const small = bestOf(5, quietly(input(length)));
-  const large = bestOf(5, quietly(input(length * TIMES_LARGER)));
+  const best = (texts: readonly string[], times: number): number[] => {
+    const rounds = Array.from({ length: times }, () => texts.map((text) => cpuMs(quietly(text))));
+    return texts.map((_, at) => Math.min(...rounds.map((round) => round[at] ?? Infinity)));
+  };
+  while (length < LARGEST && (best([input(length)], 2)[0] ?? 0) < MEASURABLE_MS) length *= 2;
+  // In turn, so that a busy machine slows down both.
+  const [small = 0, large = 0] = best([input(length), input(length * TIMES_LARGER)], 5);
   return large / Math.max(small, MEASURABLE_MS);
 }
 

@@ -5,6 +5,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { Test } from '@nestjs/testing';
 import { XPayAuthModule } from 'nestjs-xpay-auth';
 import { type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
+import { statusesOf } from '../support/crowd.js';
 import { RoutesController, ada, asAda, asRoot, root, startInbound, wrong } from '../support/inbound-app.js';
 import { type Platform, basic, platforms } from '../support/start-app.js';
 
@@ -21,8 +22,8 @@ function from(address: string, headers = wrong(address)): Record<string, string>
 describe.each(platforms)('attempts on %s', (platform) => {
   it('I5 · of 1,000 parallel guesses 10 reach the upstream, the rest are 429 with Retry-After', async () => {
     await using app = await startInbound(platform, { options: { verification } });
-    const guesses = Array.from({ length: 1_000 }, (_, i) => app.status('/me', wrong(i)));
-    const statuses = await Promise.all(guesses);
+    const guesses = Array.from({ length: 1_000 }, (_, i) => wrong(i));
+    const statuses = await statusesOf(app, guesses);
     expect(statuses.filter((status) => status === 401)).toHaveLength(10);
     expect(statuses.filter((status) => status === 429)).toHaveLength(990);
     expect(app.asked()).toBe(10);
@@ -33,7 +34,7 @@ describe.each(platforms)('attempts on %s', (platform) => {
     expect(retryAfter).toBeLessThanOrEqual(900);
     expect(refused.headers.get('www-authenticate')).toBeNull();
     expect(await refused.json()).toMatchObject({ statusCode: 429, errorCode: 'too_many_attempts' });
-  }, 60_000);
+  });
 
   it('I5 · cached callers are accepted while guesses at their name are rejected', async () => {
     await using app = await startInbound(platform);

@@ -47,7 +47,7 @@ describe('docs/observability.md', () => {
   let all: Everything;
   beforeAll(async () => {
     all = await everything();
-  }, 30_000);
+  });
 
   it('lists every metric that is emitted, with its kind, unit and attributes', () => {
     const emitted = new Map<string, [string, string, Set<string>]>();

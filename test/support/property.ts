@@ -4,7 +4,7 @@ import fc from 'fast-check';
 const runs = Number(process.env['FUZZ_RUNS'] ?? 300);
 
 // The time limit grows with the number of inputs.
-jest.setTimeout(15_000 + 50 * runs);
+jest.setTimeout(120_000 + 50 * runs);
 
 /**
  * Checks a property with `FUZZ_RUNS` inputs (300 by default, times `share`). A failure shows its seed, its path and the

@@ -66,7 +66,7 @@ async function tryToStart({ program, debianPackage, example, args, edits, listen
     await rm(folder, { recursive: true, force: true });
   };
 
-  for (const deadline = Date.now() + 10_000; !(await accepts(port)); await sleep(20)) {
+  for (const deadline = Date.now() + 60_000; !(await accepts(port)); await sleep(20)) {
     if (failure === undefined && child.exitCode === null && Date.now() < deadline) continue;
     await stop();
     if (/address already in use/i.test(output)) return 'address in use';

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
- * Waits for a condition in real time, at most `deadlineMs`. Use it for several processes, whose clocks cannot be moved.
+ * Waits for a condition in real time, at most `deadlineMs`. The default allows for a busy machine. Use it for several processes, whose clocks cannot be moved.
  */
 export async function until(
   condition: () => boolean | Promise<boolean>,
   what: string,
-  deadlineMs = 5_000,
+  deadlineMs = 60_000,
 ): Promise<void> {
   const deadline = performance.now() + deadlineMs;
   while (!(await condition())) {
