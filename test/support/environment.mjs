@@ -1,5 +1,6 @@
 import { TestEnvironment } from 'jest-environment-node';
 import hooks from 'node:async_hooks';
+import { setTimeout as sleep } from 'node:timers/promises';
 
 /** The instances that the current spec and its copy of jest-circus have created. */
 const instances = new Set();
@@ -11,15 +12,49 @@ hooks.AsyncLocalStorage = class extends hooks.AsyncLocalStorage {
   }
 };
 
-/**
- * Environment of Node.js that disables each `AsyncLocalStorage` of a spec when the spec ends. jest-circus creates one for each
- * spec and never disables it. Before Node 24, each enabled instance is copied to every new promise, so a worker would slow down
- * with every spec that it runs.
- */
+/** Ms after which a spec fails because of a socket or timer that it has not closed. */
+const CLOSED_WITHIN_MS = 60_000;
+
+/** Environment of Node.js that leaves nothing of a spec in the worker process. */
 export default class SpecEnvironment extends TestEnvironment {
+  #openBefore = openResources();
+
+  /**
+   * Waits until the sockets, servers and timers of the spec are closed. A worker with an open resource cannot exit.
+   *
+   * Disables each `AsyncLocalStorage` of the spec. jest-circus creates one for each spec and never disables it. Before Node
+   * 24, every new promise visits each enabled instance, so a worker would slow down with every spec that it runs.
+   */
   async teardown() {
-    for (const instance of instances) instance.disable();
-    instances.clear();
-    await super.teardown();
+    try {
+      await this.#allClosed();
+    } finally {
+      for (const instance of instances) instance.disable();
+      instances.clear();
+      await super.teardown();
+    }
   }
+
+  async #allClosed() {
+    const deadline = performance.now() + CLOSED_WITHIN_MS;
+    for (let open = this.#opened(); open.length > 0; open = this.#opened()) {
+      if (performance.now() > deadline) throw new Error(`The spec does not close: ${open.join(', ')}`);
+      await sleep(5);
+    }
+  }
+
+  /** The types of the resources that are open now and were not open before the spec. */
+  #opened() {
+    const before = [...this.#openBefore];
+    return openResources().filter((type) => {
+      const at = before.indexOf(type);
+      if (at >= 0) before.splice(at, 1);
+      return at < 0;
+    });
+  }
+}
+
+/** The types of all resources that keep this process alive, except the standard streams, which open on first use. */
+function openResources() {
+  return process.getActiveResourcesInfo().filter((type) => type !== 'PipeWrap' && type !== 'TTYWrap');
 }

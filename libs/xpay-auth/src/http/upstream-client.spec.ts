@@ -175,7 +175,7 @@ describe('a request to the upstream', () => {
     });
 
     it('by something that is no HTTP: upstream_malformed', async () => {
-      const url = await listen(createServer((socket) => socket.end('220 mail.example.test ESMTP\r\n')));
+      const url = await listen(createServer((socket) => socket.resume().end('220 mail.example.test ESMTP\r\n')));
       expect(await failureOf(clientOf(url))).toMatchObject({ code: 'upstream_malformed' });
     });
 
