@@ -6,7 +6,7 @@ import { startXPayEmulator } from 'nestjs-xpay-auth/testing';
 import { redisStore } from 'nestjs-xpay-auth/redis';
 import { ADA, APP, InstanceFactory } from '../support/cluster.js';
 import { newKey } from '../support/encryption-keys.js';
-import { CLIENTS, disposable } from '../support/redis-clients.js';
+import { CLIENTS, PATIENT, disposable } from '../support/redis-clients.js';
 import { RedisServer } from '../support/redis-server.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
 import { until } from '../support/until.js';
@@ -34,7 +34,7 @@ describe('S1 · a failover keeps the connections to the old primary, which is re
   it.each(Object.entries(CLIENTS))('with %s, logins work again when the new primary answers', async (_, open) => {
     await using servers = await pair();
     const { primary, replica, address } = servers;
-    await using store = open(address.port);
+    await using store = open(address.port, PATIENT);
     await using xpay = await startXPayEmulator({ accounts: [APP, ADA] });
     await using one = await new InstanceFactory(xpay, '').boot({ store });
     await one.sessions.login(ADA);

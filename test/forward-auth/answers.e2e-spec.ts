@@ -49,6 +49,8 @@ describe.each(['nginx', 'caddy'] as const)('%s maps a response of /verify', (pro
       answer.setHeader('www-authenticate', CHALLENGE).setHeader('retry-after', '7');
       answer.setHeader('x-auth-user', 'somebody').end();
     }).listen(0, '127.0.0.1');
+    // After the default of 5 s, a slow test could reuse a connection while it is closed. nginx would then avoid this server.
+    authority.keepAliveTimeout = 120_000;
     await once(authority, 'listening');
     site = await startEchoSite();
     const { port } = authority.address() as AddressInfo;

@@ -19,6 +19,8 @@ import {
 import { until } from '../support/until.js';
 
 const verification = { maxConcurrent: 2_000 };
+/** The default of 5 s also limits the real time of a call, which a busy machine may need. */
+const http = { timeoutMs: 60_000 };
 const limitOf = (attempts: number) => ({ attempts, windowMs: 3_600_000 });
 const roomy = { perUserAndAddress: limitOf(1_000), perAddress: limitOf(1_000), perUser: limitOf(1_000) };
 type Headers = Readonly<Record<string, string>>;
@@ -46,7 +48,7 @@ describe.each(servings)('a connection that is reset right after the request, on 
     startInbound(platform, {
       serving: serving(trustProxy),
       ...setting,
-      options: { verification, ...setting.options },
+      options: { verification, http, ...setting.options },
       configure: (app) => {
         goOnWhenClosed(app);
         if (platform === 'express') (app as NestExpressApplication).set('trust proxy', trustProxy);
@@ -91,7 +93,7 @@ describe.each(platforms)('a connection that is reset before it is accepted, on %
     ['counts as one unknown address', {}],
     ['is not an untrusted proxy because it sends a forwarding header', { 'x-forwarded-for': '192.0.2.9' }],
   ])('D2 · %s', async (_, extra) => {
-    await using app = await startInbound(platform, { options: { verification }, configure: goOnWhenClosed });
+    await using app = await startInbound(platform, { options: { verification, http }, configure: goOnWhenClosed });
     await refusedBeforeAccepted(
       app,
       times(100, (i) => ({ ...wrong(i), ...extra })),
@@ -142,7 +144,7 @@ describe.each(platforms)('a Unix socket on %s', (platform) => {
 
 describe('a second server, created by the app,', () => {
   it('D2 · counts a caller whose connection was reset by its address', async () => {
-    await using app = await startInbound('express', { options: { verification }, configure: goOnWhenClosed });
+    await using app = await startInbound('express', { options: { verification, http }, configure: goOnWhenClosed });
     const server = createServer(app.app.getHttpAdapter().getInstance() as () => void);
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
