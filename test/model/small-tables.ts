@@ -4,7 +4,7 @@ import { LRUCache } from 'lru-cache';
 /** Larger than any table in a model. */
 const ENOUGH = 300;
 
-/** A table with the size a model needs. Creating one for 100,000 sessions takes longer than the whole model run. */
+/** A table with the size a model needs. A model creates thousands of tables, and most allocate all entries at once. */
 class SmallTable extends LRUCache<object, object> {
   constructor(options: LRUCache.Options<object, object, unknown>) {
     super({ ...options, max: Math.min(options.max ?? ENOUGH, ENOUGH) });
