@@ -1,4 +1,4 @@
-import type { Clock } from '../core/clock.js';
+import type { CancelTimer, Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
 
 const waiting = new WeakMap<AbortSignal, Set<() => void>>();
@@ -60,19 +60,27 @@ export async function deadline<T>(options: DeadlineOptions<T>, run: (signal: Abo
   signal?.throwIfAborted();
   const endsAt = clock.monotonic() + ms;
   const controller = new AbortController();
-  const stay = signal && onAbort(signal, () => controller.abort(signal.reason));
-  const cancel = clock.setTimer(() => controller.abort(error()), ms);
-  const inTime = async (): Promise<T> => {
-    const result = await run(controller.signal);
-    // Timers stand still while the machine sleeps, so a result may arrive after the deadline although the timer has not fired.
-    if (!controller.signal.aborted && clock.monotonic() <= endsAt) return result;
-    late?.(result);
-    throw error();
-  };
+  let stay: (() => void) | undefined;
+  let cancel: CancelTimer | undefined;
+  // One promise for the result, the deadline and the signal, because this function is called for every first-seen caller.
+  const result = new Promise<T>((resolve, reject) => {
+    const end = (reason: unknown): void => {
+      controller.abort(reason);
+      reject(reason as Error);
+    };
+    stay = signal && onAbort(signal, () => end(signal.reason));
+    cancel = clock.setTimer(() => end(error()), ms);
+    run(controller.signal).then((value) => {
+      // Timers stand still while the machine sleeps, so a result may arrive after the deadline although the timer has not fired.
+      if (!controller.signal.aborted && clock.monotonic() <= endsAt) return resolve(value);
+      late?.(value);
+      reject(error());
+    }, reject);
+  });
   try {
-    return await abortable(inTime(), controller.signal);
+    return await result;
   } finally {
-    cancel();
+    cancel?.();
     stay?.();
   }
 }
@@ -145,10 +153,16 @@ export class SingleFlight<T> {
         flight.leave = undefined;
       };
     };
-    const result = Promise.resolve()
-      .then(() => fly({ onDeserted }))
-      .finally(() => this.#end(key, flight));
-    const flight: Flight<T> = { result, callers: 0 };
+    const run = async (): Promise<T> => {
+      // The run begins after its flight and its first caller are known.
+      await undefined;
+      try {
+        return await fly({ onDeserted });
+      } finally {
+        this.#end(key, flight);
+      }
+    };
+    const flight: Flight<T> = { result: run(), callers: 0 };
     this.#flights.set(key, flight);
     return flight;
   }

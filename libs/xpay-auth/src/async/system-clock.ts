@@ -13,6 +13,10 @@ export const systemClock: Clock = {
   monotonic: () => performance.now(),
   uptime: () => uptime() * 1_000,
   setTimer(callback, delayMs) {
+    if (delayMs >= 0 && delayMs <= LONGEST_NODE_TIMER_MS) {
+      const timer = setTimeout(callback, delayMs).unref();
+      return () => clearTimeout(timer);
+    }
     let timer: NodeJS.Timeout;
     const arm = (remainingMs: number): void => {
       const stepMs = Math.min(Math.max(0, remainingMs), LONGEST_NODE_TIMER_MS);
@@ -28,6 +32,12 @@ export const systemClock: Clock = {
 const COARSEST_UPTIME_MS = 1_000;
 
 /**
+ * Number of calls of `monotonic()` within one ms of the wall clock that read both clocks. Further calls within this ms read only
+ * the wall clock, because the monotonic clock takes longer to read.
+ */
+const FULL_READS = 16;
+
+/**
  * A clock whose `monotonic()` also counts the time during which the machine slept, so that every age and every lifetime includes
  * this time. The monotonic clock of Linux (`CLOCK_MONOTONIC`) stands still during sleep, and the boot clock moves on. Reading the
  * boot clock takes a hundred times as long as reading the monotonic clock. The boot clock is therefore read only when the wall
@@ -39,6 +49,10 @@ export class SleepAwareClock implements Clock {
   #wallAheadMs: number;
   /** Ms by which the boot clock was ahead of the monotonic clock at its last read, including the sleep counted so far. */
   #bootAheadMs: number;
+  /** The ms of the wall clock of the last call of `monotonic()`, the number of calls in this ms, and the result. */
+  #readAt = NaN;
+  #reads = 0;
+  #read = 0;
 
   constructor(private readonly clock: Clock) {
     const mono = clock.monotonic();
@@ -50,12 +64,18 @@ export class SleepAwareClock implements Clock {
     return this.clock.now();
   }
 
-  /** Ms since an arbitrary start, including the time during which the machine slept. */
+  /** Ms since an arbitrary start, including the time during which the machine slept. Under load, the result is up to 1 ms old. */
   monotonic(): number {
+    const wall = this.clock.now();
+    if (wall !== this.#readAt) {
+      this.#readAt = wall;
+      this.#reads = 0;
+    } else if (this.#reads >= FULL_READS) return this.#read;
+    this.#reads++;
     const mono = this.clock.monotonic();
-    const wallGainMs = this.clock.now() - mono - this.#wallAheadMs;
+    const wallGainMs = wall - mono - this.#wallAheadMs;
     if (wallGainMs > SMALLEST_STEP_MS || wallGainMs < -SMALLEST_STEP_MS) this.#countSleep(mono, wallGainMs);
-    return mono + this.#sleptMs;
+    return (this.#read = mono + this.#sleptMs);
   }
 
   setTimer(callback: () => void, delayMs: number): CancelTimer {

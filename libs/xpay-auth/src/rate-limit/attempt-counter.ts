@@ -9,10 +9,13 @@ export interface Limit {
   readonly windowMs: number;
 }
 
-/** One reserved attempt of one key. Call exactly one of the two methods, and call it once. The methods never reject. */
+/**
+ * One reserved attempt of one key. Call exactly one of the two methods, and call it once. The methods never reject. `refund`
+ * returns a promise only if it calls the store.
+ */
 export interface Reservation {
   /** Subtracts the attempt if its window is still open. */
-  refund(): Promise<void>;
+  refund(): Promise<void> | undefined;
   /** Counts the attempt as a failure. */
   failed(): Promise<void>;
 }
@@ -74,10 +77,12 @@ export class AttemptCounter {
    * limit now. Never calls the store.
    */
   lockedOutMs(key: string): number {
-    const windows = this.#windowsOf(key).toSorted((one, other) => one.until - other.until);
-    let failed = windows.reduce((sum, window) => sum + window.failed, 0);
+    const windows = this.#windowsOf(key);
+    let failed = 0;
+    for (const window of windows) failed += window.failed;
+    if (failed < this.limit.attempts) return 0;
     let waitMs = 0;
-    for (const window of windows) {
+    for (const window of windows.toSorted((one, other) => one.until - other.until)) {
       if (failed < this.limit.attempts) break;
       failed -= window.failed;
       waitMs = Math.ceil(window.until - this.#now());
@@ -89,9 +94,19 @@ export class AttemptCounter {
    * Reserves one attempt. Returns `undefined` if the limit is reached. In this case, {@link lockedOutMs} is greater than 0 if
    * failures have used up the limit, and 0 if the limit is reached only because other reservations are still open.
    */
-  async reserve(key: string): Promise<Reservation | undefined> {
+  reserve(key: string): Reservation | undefined | Promise<Reservation | undefined> {
     if (this.#attemptsOf(key) >= this.limit.attempts) return undefined;
-    const counted = await this.#count(key);
+    const { store } = this.parts;
+    return store === undefined ? this.reserveAlone(key) : this.#reserveInStore(key, store);
+  }
+
+  /** Reserves one attempt in this process only, even if the limit is reached. */
+  reserveAlone(key: string): Reservation {
+    return this.#reserveIn(key, this.#open(key, this.limit.windowMs));
+  }
+
+  async #reserveInStore(key: string, store: Store): Promise<Reservation | undefined> {
+    const counted = await this.#count(key, store);
     // The limit is checked again, because other attempts may have been reserved while the store did not answer.
     if (counted === undefined) return this.#attemptsOf(key) >= this.limit.attempts ? undefined : this.reserveAlone(key);
     const window = this.#open(key, counted.remainingMs, counted.window);
@@ -103,17 +118,12 @@ export class AttemptCounter {
     return undefined;
   }
 
-  /** Reserves one attempt in this process only, even if the limit is reached. */
-  reserveAlone(key: string): Reservation {
-    return this.#reserveIn(key, this.#open(key, this.limit.windowMs));
-  }
-
   #reserveIn(key: string, window: AttemptWindow): Reservation {
     window.open++;
     return {
-      refund: async () => {
+      refund: () => {
         this.#settle(key, window, false);
-        if (window.id !== undefined) await this.#uncount(key, window.id);
+        return window.id === undefined ? undefined : this.#uncount(key, window.id);
       },
       failed: async () => {
         this.#settle(key, window, true);
@@ -147,24 +157,24 @@ export class AttemptCounter {
 
   /** Returns the number of attempts that this process knows, without the attempts in the window `without`. */
   #attemptsOf(key: string, without?: AttemptWindow): number {
-    return this.#windowsOf(key)
-      .filter((window) => window !== without)
-      .reduce((sum, { open, failed }) => sum + open + failed, 0);
+    let attempts = 0;
+    for (const window of this.#windowsOf(key)) if (window !== without) attempts += window.open + window.failed;
+    return attempts;
   }
 
   /** Returns the open windows of this key. */
   #windowsOf(key: string): readonly AttemptWindow[] {
+    const windows = this.#windows.get(key);
+    if (windows === undefined) return [];
     const now = this.#now();
-    return this.#windows.get(key)?.filter(({ until }) => until > now) ?? [];
+    return windows.some(({ until }) => until <= now) ? windows.filter(({ until }) => until > now) : windows;
   }
 
   /**
-   * Counts one attempt in the store. Returns `undefined` if there is no store or the store is unavailable. First refunds the
-   * attempts that the store still counts because of an outage, so that an outage does not lock out a user.
+   * Counts one attempt in the store. Returns `undefined` if the store is unavailable. First refunds the attempts that the store
+   * still counts because of an outage, so that an outage does not lock out a user.
    */
-  async #count(key: string): Promise<Count | undefined> {
-    const { store } = this.parts;
-    if (store === undefined) return undefined;
+  async #count(key: string, store: Store): Promise<Count | undefined> {
     await Promise.all(this.#deferred.splice(0).map((one) => this.#uncount(one.key, one.window)));
     try {
       const counted = await store.count(this.#idOf(key), this.limit.windowMs);

@@ -117,6 +117,8 @@ export class CountedAttempts implements Attempts {
   readonly #perUserAndAddress: AttemptCounter;
   readonly #perUser: AttemptCounter;
   readonly #trusted: TrustedAddresses;
+  /** The subject of each caller. One check needs it several times, and computes four digests for it. */
+  readonly #subjects = new WeakMap<Attempted, Subject>();
 
   constructor(private readonly parts: CountedAttemptsParts) {
     const { perAddress, perUserAndAddress, perUser } = parts.limits;
@@ -142,7 +144,8 @@ export class CountedAttempts implements Attempts {
       // The counter by address comes first, so that attempts from an address that is locked out neither use up the limit of a
       // user nor evict keys of the other counters.
       for (const [counter, key] of subject.counters) {
-        const one = await counter.reserve(key);
+        const reserving = counter.reserve(key);
+        const one = reserving instanceof Promise ? await reserving : reserving;
         if (one !== undefined) reserved.push(one);
         else if (!(await this.#mayPass(subject, counter, key))) {
           await attempt.refund();
@@ -174,8 +177,9 @@ export class CountedAttempts implements Attempts {
 
   /** @param reserved the reservations to settle. If there is an address, the reservation by address is the first one */
   #attempt({ by, origin }: Subject, reserved: readonly Reservation[]): ReservedAttempt {
-    const settle = async (how: (one: Reservation, at: number) => Promise<void>): Promise<void> => {
-      await Promise.all(reserved.map(how));
+    const settle = async (how: (one: Reservation, at: number) => Promise<void> | undefined): Promise<void> => {
+      const settling = reserved.map(how).filter((one) => one !== undefined);
+      if (settling.length > 0) await Promise.all(settling);
     };
     const refund = (): Promise<void> => settle((one) => one.refund());
     return {
@@ -214,6 +218,14 @@ export class CountedAttempts implements Attempts {
   }
 
   #subjectOf(by: Attempted): Subject {
+    const known = this.#subjects.get(by);
+    if (known !== undefined) return known;
+    const subject = this.#computeSubject(by);
+    this.#subjects.set(by, subject);
+    return subject;
+  }
+
+  #computeSubject(by: Attempted): Subject {
     const { digest } = this.parts;
     const { address: from, username } = by;
     const user = digest.of(lengthPrefixed(['user', foldedUsername(username)]));

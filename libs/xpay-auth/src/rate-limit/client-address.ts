@@ -183,7 +183,7 @@ export class TrustedAddresses {
   add(key: string): void {
     const now = this.#now();
     this.#here.set(key, now);
-    if (now - (this.#published.get(key) ?? -Infinity) >= REPUBLISH_AFTER_MS) {
+    if (this.parts.store !== undefined && now - (this.#published.get(key) ?? -Infinity) >= REPUBLISH_AFTER_MS) {
       void this.#publish(key).catch(() => undefined);
     }
   }

@@ -59,13 +59,12 @@ const COUNTED_ONCE_IN_MS = 3_600_000;
  * cooldown, and when a limit of the queue is reached, the upstream is not called.
  */
 export class UpstreamCheck implements Authenticator {
-  /** The controllers by which the checks in progress are aborted. */
-  readonly #underWay = new Set<AbortController>();
+  /** Aborts all checks in progress. */
+  readonly #stop = new AbortController();
   /** The cooldowns. `undefined` until the upstream fails for the first time. */
   #cooldowns: UpstreamCooldowns | undefined;
   /** Time when credentials were last counted as a failed attempt, by {@link PresentedCredentials.checkKey}. */
   readonly #countedAt = new LRUCache<string, number>({ max: MOST_COUNTED });
-  #stopped: XPayAuthError | undefined;
   #lastFailure: { readonly code: XPayAuthErrorCode; readonly at: number } | undefined;
 
   constructor(private readonly parts: UpstreamCheckParts) {}
@@ -101,8 +100,7 @@ export class UpstreamCheck implements Authenticator {
 
   /** Aborts all checks in progress. */
   stop(): void {
-    const reason = (this.#stopped ??= new XPayAuthError('shutting_down', 'The application is shutting down'));
-    for (const check of this.#underWay) check.abort(reason);
+    this.#stop.abort(new XPayAuthError('shutting_down', 'The application is shutting down'));
   }
 
   /** If the check may not begin now, refunds the attempt and throws. */
@@ -123,26 +121,19 @@ export class UpstreamCheck implements Authenticator {
 
   async #call({ credentials, purpose }: PresentedCredentials): Promise<Verified> {
     const { clock, instance, issuer, policy, revocations, scopeHierarchy, authenticate } = this.parts;
-    if (this.#stopped !== undefined) throw this.#stopped;
-    const check = new AbortController();
-    this.#underWay.add(check);
-    try {
-      const [mark, askedAt] = [revocations.position(), clock.monotonic()];
-      const wallAheadMs = clock.now() - askedAt;
-      const within = { clock, ms: policy.deadlineMs, signal: check.signal };
-      const grant = await deadline(within, (signal) => authenticate(credentials, purpose, signal));
-      const answeredAt = clock.monotonic();
-      const { username, isAPI, accessToken, lifeMs: statedLifeMs, upstreamNow } = grant;
-      const { expiresAt } = accessToken;
-      // `lifeFromNow` throws for an invalid expiry, because a caller whose grant has expired is not authenticated.
-      const facts = { expiresAt, lifeMs: statedLifeMs, upstreamNow, elapsedMs: answeredAt - askedAt };
-      const lifeMs = lifeFromNow(facts, clock.now());
-      const scopes = expandScopes(grant.scopes, scopeHierarchy);
-      const principal = new Principal({ username, scopes, isAPI, expiresAt, instance }, issuer);
-      return { principal, grant, mark, askedAt, wallAheadMs, answeredAt, lifeMs };
-    } finally {
-      this.#underWay.delete(check);
-    }
+    const [mark, askedAt] = [revocations.position(), clock.monotonic()];
+    const wallAheadMs = clock.now() - askedAt;
+    const within = { clock, ms: policy.deadlineMs, signal: this.#stop.signal };
+    const grant = await deadline(within, (signal) => authenticate(credentials, purpose, signal));
+    const answeredAt = clock.monotonic();
+    const { username, isAPI, accessToken, lifeMs: statedLifeMs, upstreamNow } = grant;
+    const { expiresAt } = accessToken;
+    // `lifeFromNow` throws for an invalid expiry, because a caller whose grant has expired is not authenticated.
+    const facts = { expiresAt, lifeMs: statedLifeMs, upstreamNow, elapsedMs: answeredAt - askedAt };
+    const lifeMs = lifeFromNow(facts, clock.now());
+    const scopes = expandScopes(grant.scopes, scopeHierarchy);
+    const principal = new Principal({ username, scopes, isAPI, expiresAt, instance }, issuer);
+    return { principal, grant, mark, askedAt, wallAheadMs, answeredAt, lifeMs };
   }
 
   /** Settles the attempt after a check that did not return a principal. Returns the error to throw. */

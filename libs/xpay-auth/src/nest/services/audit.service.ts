@@ -1,4 +1,4 @@
-import type { Logger, OnModuleDestroy } from '@nestjs/common';
+import { Logger, type OnModuleDestroy } from '@nestjs/common';
 import { type Observable, Subject } from 'rxjs';
 import type { AuditEvent, AuditSink } from '../../core/audit-events.js';
 import { swallowErrors } from '../../core/instrumentation.js';
@@ -34,9 +34,12 @@ export class XPayAuditService implements OnModuleDestroy {
   };
 
   #log(event: AuditEvent): void {
+    const isDetail = event.type === 'verified' || event.type === 'login' || event.type === 'logout';
+    // Formatting a line takes as long as a digest, and most apps do not print debug lines.
+    if (isDetail && !Logger.isLevelEnabled('debug')) return;
     const line = `audit ${onOneLine(JSON.stringify(event))}`;
     if (event.type === 'locked-out') this.logger.warn(line);
-    else if (event.type === 'verified' || event.type === 'login' || event.type === 'logout') this.logger.debug(line);
+    else if (isDetail) this.logger.debug(line);
     else this.logger.log(line);
   }
 
