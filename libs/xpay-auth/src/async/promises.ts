@@ -1,4 +1,4 @@
-import type { CancelTimer, Clock } from '../core/clock.js';
+import type { Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
 
 const waiting = new WeakMap<AbortSignal, Set<() => void>>();
@@ -55,34 +55,40 @@ export interface DeadlineOptions<T> {
 }
 
 /** Calls `run` with a deadline. The returned promise settles at the deadline, even if `run` ignores the signal that it receives. */
-export async function deadline<T>(options: DeadlineOptions<T>, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export function deadline<T>(options: DeadlineOptions<T>, run: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const { clock, ms, signal, error = () => unanswered(ms), late } = options;
-  signal?.throwIfAborted();
+  if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
   const endsAt = clock.monotonic() + ms;
   const controller = new AbortController();
-  let stay: (() => void) | undefined;
-  let cancel: CancelTimer | undefined;
   // One promise for the result, the deadline and the signal, because this function is called for every first-seen caller.
-  const result = new Promise<T>((resolve, reject) => {
-    const end = (reason: unknown): void => {
-      controller.abort(reason);
+  return new Promise<T>((resolve, reject) => {
+    const fail = (reason: unknown): void => {
+      cancel();
+      stay?.();
       reject(reason as Error);
     };
-    stay = signal && onAbort(signal, () => end(signal.reason));
-    cancel = clock.setTimer(() => end(error()), ms);
-    run(controller.signal).then((value) => {
+    const end = (reason: unknown): void => {
+      controller.abort(reason);
+      fail(reason);
+    };
+    const succeed = (result: T): void => {
       // Timers stand still while the machine sleeps, so a result may arrive after the deadline although the timer has not fired.
-      if (!controller.signal.aborted && clock.monotonic() <= endsAt) return resolve(value);
-      late?.(value);
-      reject(error());
-    }, reject);
+      if (!controller.signal.aborted && clock.monotonic() <= endsAt) {
+        cancel();
+        stay?.();
+        return resolve(result);
+      }
+      late?.(result);
+      fail(error());
+    };
+    const stay = signal && onAbort(signal, () => end(signal.reason));
+    const cancel = clock.setTimer(() => end(error()), ms);
+    try {
+      run(controller.signal).then(succeed, fail);
+    } catch (thrown) {
+      fail(thrown);
+    }
   });
-  try {
-    return await result;
-  } finally {
-    cancel?.();
-    stay?.();
-  }
 }
 
 /** Returns the error for an upstream that does not answer within `ms`. */

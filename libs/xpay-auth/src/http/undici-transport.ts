@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
-import { type Readable, pipeline } from 'node:stream';
+import { type Readable, type Transform, pipeline } from 'node:stream';
 import { constants, createBrotliDecompress, createUnzip } from 'node:zlib';
 import { Client, buildConnector } from 'undici';
 import { systemClock } from '../async/system-clock.js';
@@ -72,7 +72,7 @@ class Connections {
     if (request.signal.aborted) throw new TransportFailure('ERR_CANCELED', false, false);
     const connection = this.#take(origin);
     try {
-      const answer = await connection.send(request, path, this.settings);
+      const answer = await connection.send(request, path);
       if (!this.#isClosed && connection.rest()) this.#idle.push(connection);
       else connection.close();
       return answer;
@@ -103,7 +103,7 @@ class Connections {
       if (connection.isUsable()) return connection;
       connection.close();
     }
-    return new Connection(origin, this.#connector, (closed) => {
+    return new Connection(origin, this.#connector, this.settings, (closed) => {
       const place = this.#idle.indexOf(closed);
       if (place !== -1) this.#idle.splice(place, 1);
     });
@@ -127,6 +127,7 @@ class Connection {
   constructor(
     readonly origin: string,
     connector: buildConnector.connector,
+    private readonly settings: TransportSettings,
     private readonly onClose: (closed: Connection) => void,
   ) {
     this.#client = new Client(origin, {
@@ -136,6 +137,8 @@ class Connection {
       bodyTimeout: 0,
       keepAliveTimeout: KEEP_ALIVE_MS,
       keepAliveMaxTimeout: KEEP_ALIVE_MS,
+      // Limits the bytes on the wire. `readAll` limits the bytes after decompression.
+      maxResponseSize: settings.maxResponseBytes,
       // `connect` can be called several times, because a client connects again if its socket was closed before the request was
       // written.
       connect: (target, callback) => {
@@ -149,11 +152,8 @@ class Connection {
     });
   }
 
-  async send(
-    { method, headers, body, signal }: TransportRequest,
-    path: string,
-    { timeoutMs, maxResponseBytes }: TransportSettings,
-  ): Promise<TransportAnswer> {
+  async send({ method, headers, body, signal }: TransportRequest, path: string): Promise<TransportAnswer> {
+    const { timeoutMs, maxResponseBytes } = this.settings;
     this.#isIdle = false;
     this.#isReused = this.#socket !== undefined;
     this.#bytesBefore = this.#socket?.bytesRead ?? 0;
@@ -167,8 +167,11 @@ class Connection {
         headers: { 'user-agent': 'undici', 'accept-encoding': 'gzip, deflate, br', ...headers },
         body: body ?? null,
       });
-      const content = decompressed(response.body, response.headers['content-encoding']);
-      const bytes = await readAll(content, maxResponseBytes);
+      const decompress = decompressorOf(response.headers['content-encoding']);
+      const bytes =
+        decompress === undefined
+          ? new Uint8Array(await response.body.arrayBuffer())
+          : await readAll(response.body, decompress, maxResponseBytes);
       // Decompression may end before the whole answer has been read.
       this.#isComplete = response.body.readableEnded;
       return { status: response.statusCode, headers: response.headers, body: bytes };
@@ -228,6 +231,7 @@ const NODE_CODES: Readonly<Record<string, string>> = {
   // The server closed the connection before the end of the answer.
   UND_ERR_SOCKET: 'ECONNRESET',
   UND_ERR_CONNECT_TIMEOUT: 'ETIMEDOUT',
+  UND_ERR_RES_EXCEEDED_MAX_SIZE: RESPONSE_TOO_LARGE,
   UND_ERR_HEADERS_OVERFLOW: 'HPE_HEADER_OVERFLOW',
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'HPE_INVALID_CONTENT_LENGTH',
 };
@@ -243,21 +247,20 @@ function isOpen(socket: Socket): boolean {
 }
 
 /**
- * Returns the decompressed body. Supports the encodings that the axios transport supports. As with axios, a truncated compressed
- * body is read as far as possible.
+ * Returns a stream that decompresses this encoding, or `undefined` for a body that is not compressed. Supports the encodings that
+ * the axios transport supports. As with axios, a truncated compressed body is read as far as possible.
  */
-function decompressed(body: Readable, encoding: unknown): Readable {
-  const decompress =
-    encoding === 'br'
-      ? createBrotliDecompress({ finishFlush: constants.BROTLI_OPERATION_FLUSH })
-      : encoding === 'gzip' || encoding === 'x-gzip' || encoding === 'deflate'
-        ? createUnzip({ finishFlush: constants.Z_SYNC_FLUSH })
-        : undefined;
-  // The reader of the returned stream receives the error.
-  return decompress === undefined ? body : pipeline(body, decompress, () => undefined);
+function decompressorOf(encoding: unknown): Transform | undefined {
+  if (encoding === 'br') return createBrotliDecompress({ finishFlush: constants.BROTLI_OPERATION_FLUSH });
+  if (encoding === 'gzip' || encoding === 'x-gzip' || encoding === 'deflate') {
+    return createUnzip({ finishFlush: constants.Z_SYNC_FLUSH });
+  }
+  return undefined;
 }
 
-function readAll(content: Readable, most: number): Promise<Uint8Array> {
+function readAll(body: Readable, decompress: Transform, most: number): Promise<Uint8Array> {
+  // The reader of the returned stream receives the error.
+  const content = pipeline(body, decompress, () => undefined);
   return new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = [];
     let length = 0;
@@ -266,7 +269,7 @@ function readAll(content: Readable, most: number): Promise<Uint8Array> {
       length += chunk.length;
       if (length > most) content.destroy(Object.assign(new Error(), { code: RESPONSE_TOO_LARGE }));
     });
-    content.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
+    content.on('end', () => resolve(Buffer.concat(chunks)));
     content.on('error', reject);
   });
 }

@@ -65,10 +65,13 @@ export class UpstreamClient {
     };
     let wasStale = false;
     const exchange = async (): Promise<UpstreamAnswer> => {
-      const answer = await transport(sent).catch((thrown: unknown) => {
+      let answer: TransportAnswer;
+      try {
+        answer = await transport(sent);
+      } catch (thrown) {
         wasStale = thrown instanceof TransportFailure && thrown.wasStaleConnection;
         throw transportFailure(thrown, this.base.origin);
-      });
+      }
       return answerOf(answer, clock.now());
     };
     const template = facts.shown && this.basePath + facts.shown;

@@ -140,8 +140,10 @@ export class AttemptCounter {
     const window = known ?? { id, until: this.#now() + remainingMs, open: 0, failed: 0 };
     this.#windows.delete(key);
     this.#windows.set(key, known === undefined ? [...windows, window] : windows);
-    const [oldest] = this.#windows.keys();
-    if (oldest !== undefined && this.#windows.size > this.maxKeys) this.#windows.delete(oldest);
+    if (this.#windows.size > this.maxKeys) {
+      const [oldest] = this.#windows.keys();
+      if (oldest !== undefined) this.#windows.delete(oldest);
+    }
     return window;
   }
 

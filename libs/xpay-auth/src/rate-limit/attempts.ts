@@ -66,7 +66,8 @@ export interface Attempts {
   storeLostData(): () => Promise<void>;
 }
 
-const nothing = (): Promise<void> => Promise.resolve();
+const SETTLED = Promise.resolve();
+const nothing = (): Promise<void> => SETTLED;
 const uncounted: ReservedAttempt = {
   succeeded: nothing,
   failed: nothing,
@@ -177,9 +178,9 @@ export class CountedAttempts implements Attempts {
 
   /** @param reserved the reservations to settle. If there is an address, the reservation by address is the first one */
   #attempt({ by, origin }: Subject, reserved: readonly Reservation[]): ReservedAttempt {
-    const settle = async (how: (one: Reservation, at: number) => Promise<void> | undefined): Promise<void> => {
+    const settle = (how: (one: Reservation, at: number) => Promise<void> | undefined): Promise<void> => {
       const settling = reserved.map(how).filter((one) => one !== undefined);
-      if (settling.length > 0) await Promise.all(settling);
+      return settling.length === 0 ? SETTLED : Promise.all(settling).then(() => undefined);
     };
     const refund = (): Promise<void> => settle((one) => one.refund());
     return {

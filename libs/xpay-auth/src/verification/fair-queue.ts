@@ -182,14 +182,16 @@ export class FairQueue implements Authenticator {
    * the limit is reached, allows one check per second, and checks from addresses that are trusted for the user. Throws
    * `overloaded` for any other check.
    */
-  async #admit(network: string, held: number, isTrusted: () => Promise<boolean>): Promise<void> {
-    const { clock, policy } = this.parts;
-    const most = policy.maxUndecided ?? Infinity;
+  #admit(network: string, held: number, isTrusted: () => Promise<boolean>): Promise<void> | undefined {
+    const most = this.parts.policy.maxUndecided ?? Infinity;
     const recent = this.#undecidedOf(network);
-    if (recent === undefined || recent.count < most) {
-      if ((recent?.count ?? 0) + held > most) throw new ReservationsOpen();
-      return;
-    }
+    if (recent !== undefined && recent.count >= most) return this.#admitBeyondLimit(recent, isTrusted);
+    if ((recent?.count ?? 0) + held > most) throw new ReservationsOpen();
+    return undefined;
+  }
+
+  async #admitBeyondLimit(recent: Undecided, isTrusted: () => Promise<boolean>): Promise<void> {
+    const { clock } = this.parts;
     if (await isTrusted()) return;
     const retryAfterMs = recent.nextProbeAt - clock.monotonic();
     if (retryAfterMs > 0) {

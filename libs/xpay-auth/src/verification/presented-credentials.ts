@@ -44,12 +44,12 @@ export interface PresentedCredentials {
   /** All callers who wait for this check. `undefined` before the caller has joined a check. */
   readonly callers?: Callers | undefined;
   /**
-   * Throws `overloaded` or {@link ReservationsOpen} if the upstream may not be called now for this network. Called after the
-   * attempt is reserved, so that a caller who is locked out does not use the one check per second of the network.
+   * Throws `overloaded` or {@link ReservationsOpen} if the upstream may not be called now for this network. Returns a promise only
+   * if the decision depends on `isTrusted`. Called after the attempt is reserved, so that a caller who is locked out does not use the one check per second of the network.
    *
    * @param isTrusted returns whether the address is trusted for the user. Called only if the decision depends on it
    */
-  readonly admit?: ((isTrusted: () => Promise<boolean>) => Promise<void>) | undefined;
+  readonly admit?: ((isTrusted: () => Promise<boolean>) => Promise<void> | undefined) | undefined;
 }
 
 /** The result of a check. Instants are on the monotonic clock. */

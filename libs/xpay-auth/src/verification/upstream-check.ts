@@ -108,11 +108,14 @@ export class UpstreamCheck implements Authenticator {
     const { by, isRenewal, admit } = presented;
     const isTrusted = (): Promise<boolean> => attempt.isFromTrustedAddress();
     try {
-      const objection = isRenewal
-        ? this.#cooldowns?.objectionToRenewal()
-        : await this.#cooldowns?.objectionToGuess(by, isTrusted);
-      if (objection !== undefined) throw objection;
-      await admit?.(isTrusted);
+      if (this.#cooldowns !== undefined) {
+        const objection = isRenewal
+          ? this.#cooldowns.objectionToRenewal()
+          : await this.#cooldowns.objectionToGuess(by, isTrusted);
+        if (objection !== undefined) throw objection;
+      }
+      const admission = admit?.(isTrusted);
+      if (admission !== undefined) await admission;
     } catch (thrown) {
       await attempt.refund();
       throw thrown instanceof ReservationsOpen ? thrown : this.#undecided(presented, thrown as XPayAuthError);
