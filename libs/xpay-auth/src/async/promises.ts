@@ -65,7 +65,7 @@ export function deadline<T>(options: DeadlineOptions<T>, run: (signal: AbortSign
     const fail = (reason: unknown): void => {
       cancel();
       stay?.();
-      reject(reason as Error);
+      reject(reason);
     };
     const end = (reason: unknown): void => {
       controller.abort(reason);
@@ -101,6 +101,8 @@ export function unanswered(ms: number): XPayAuthError {
  * removes `leave`.
  */
 export type OnLeave = (leave: () => void) => () => void;
+
+const SETTLED = Promise.resolve();
 
 /** The callers of one run. */
 export interface Callers {
@@ -161,7 +163,7 @@ export class SingleFlight<T> {
     };
     const run = async (): Promise<T> => {
       // The run begins after its flight and its first caller are known.
-      await undefined;
+      await SETTLED;
       try {
         return await fly({ onDeserted });
       } finally {

@@ -18,7 +18,7 @@ import type { Denial, RequestContext } from '../contexts/request-context.js';
 import type { XPayInstance } from '../instance/instance.js';
 import { XPayInstances } from '../instance/xpay-instances.js';
 import { schemeOf } from '../request/caller-reader.js';
-import { type Requirement, decideOnce, decided, requirementOf } from '../requirement/requirement.js';
+import { type Requirement, decided, decisionOf, recordDecision, requirementOf } from '../requirement/requirement.js';
 
 /** One step of the access decision about an operation that is not public. Throws or rejects with an `XPayAuthError`. */
 type Step = (
@@ -34,8 +34,10 @@ type CallerStep = (caller: Principal | undefined, ...step: Parameters<Step>) => 
 /** Authenticates the caller and checks the scopes. Returns no promise if the caller is cached. */
 export const authenticate: Step = (host, context, requirement, instance) => {
   const { options, issuer, strategy } = instance;
-  const decider = { name: options.name, issuer };
-  const decision = decideOnce(context.operationOf(host), decider, () => strategy.validate(context.requestOf(host)));
+  const operation = context.operationOf(host);
+  const decision =
+    decisionOf(operation, options.name, issuer) ??
+    recordDecision(operation, options.name, strategy.validate(context.requestOf(host)));
   if (!(decision instanceof Promise)) return accept(decision, host, context, requirement, instance);
   const accepted = (caller: Principal | undefined): true => accept(caller, host, context, requirement, instance);
   return decision.then(accepted, (thrown: unknown) => {

@@ -92,22 +92,23 @@ class Decisions extends Existing {
 const acceptedByPassport = new WeakMap<object, Principal>();
 
 /**
- * Determines the caller of an operation. Decides once for each operation and instance, for any number of guards: ten fields of
- * one GraphQL operation share one decision or rejection, even if their guards run concurrently. A failure that is not the
- * caller's fault is passed to the guards that are waiting for the decision, and is not kept.
+ * Returns the decision of an instance about an operation, or `undefined` if the instance has not decided yet. Any number of guards
+ * share one decision: ten fields of one GraphQL operation share one decision or rejection, even if their guards run concurrently.
  *
  * @param operation an object that no other operation has: an HTTP request, or the key of a GraphQL operation or a message;
  *   never a connection, a request with several operations, or a transport's context
  */
-export function decideOnce(
-  operation: object,
-  { name, issuer }: { readonly name: string; readonly issuer: symbol },
-  decide: () => Decision,
-): Decision {
-  const present = Decisions.of(operation, name)?.decision;
+export function decisionOf(operation: object, name: string, issuer: symbol): Decision | undefined {
+  const decision = Decisions.of(operation, name)?.decision;
   // Passport has one registry for the process, so another app's strategy may have recorded its principal here.
-  if (present instanceof Promise || Principal.isIssuedBy(issuer, present)) return present;
-  const decision = decide();
+  return decision instanceof Promise || Principal.isIssuedBy(issuer, decision) ? decision : undefined;
+}
+
+/**
+ * Records a decision for {@link decisionOf}, and returns the decision. A failure that is not the caller's fault is passed to the
+ * guards that are waiting for the decision, and is not kept.
+ */
+export function recordDecision(operation: object, name: string, decision: Decision): Decision {
   const decided = Decisions.add(operation, name, decision);
   if (decision instanceof Promise) {
     decision.then(
