@@ -101,8 +101,14 @@ export const RENDERERS = {
 
   'first-seen': ({ rows }) =>
     table(
-      ['', 'Node', 'µs of CPU per caller', 'relative to axios alone'],
-      rows.map(({ name, node, cpu, ratio }) => [name, node, range(cpu), range(ratio, 2)]),
+      ['', 'Node', 'µs of CPU per caller', 'relative to axios alone', 'relative to the same request with limits'],
+      rows.map(({ name, node, cpu, ratio, floorRatio }) => [
+        name,
+        node,
+        range(cpu),
+        range(ratio, 2),
+        floorRatio === undefined ? '' : range(floorRatio, 2),
+      ]),
     ),
 
   crowd: ({ rows, upstreamMs }) =>

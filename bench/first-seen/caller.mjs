@@ -13,6 +13,9 @@ import { answer } from '../machine/child.mjs';
 
 /** Callers at the same time. */
 const CONCURRENT = 32;
+/** Limits of the rows that send the request alone, as the library sets them by default. */
+const TIMEOUT_MS = 5_000;
+const MOST_BYTES = 1_048_576;
 
 const upstream = process.env.BENCH_UPSTREAM;
 const url = `${upstream}/client/authenticate`;
@@ -32,9 +35,36 @@ const VARIANTS = {
       return body.json();
     };
   },
+  'axios-limits': () => {
+    const limits = { timeout: TIMEOUT_MS, maxContentLength: MOST_BYTES, maxRedirects: 0, proxy: false };
+    const own = axios.create({ httpAgent: new Agent({ keepAlive: true }), ...limits });
+    return (username) =>
+      withDeadline(async (signal) => (await own.post(url, { username, secretKey, isAPI: true }, { signal })).data);
+  },
+  'undici-limits': () => {
+    const dispatcher = new UndiciAgent({ maxResponseSize: MOST_BYTES, headersTimeout: TIMEOUT_MS });
+    const headers = { 'content-type': 'application/json' };
+    return (username) =>
+      withDeadline(async (signal) => {
+        const sent = JSON.stringify({ username, secretKey, isAPI: true });
+        const { body } = await request(url, { method: 'POST', headers, body: sent, dispatcher, signal });
+        return body.json();
+      });
+  },
   'ours-axios': () => guard(),
   'ours-undici': () => guard({ transport: undiciTransport() }),
 };
+
+/** Sends a request with a signal that aborts the whole exchange after the timeout. */
+async function withDeadline(send) {
+  const ending = new AbortController();
+  const timer = setTimeout(() => ending.abort(), TIMEOUT_MS).unref();
+  try {
+    return await send(ending.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
 
 const hello = () => undefined;
 

@@ -11,12 +11,17 @@ const SLICE_MS = 250;
 /** CPU time in µs that each process uses before it is measured, so that its code is compiled by then. */
 const WARM_UP = 1_500_000;
 
-/** The first row is the unit of the others. */
+/**
+ * The first row is the unit of the others. A row of the library is also compared with its `floor`: the same request alone, with
+ * the limits that no safe client can do without.
+ */
 const ROWS = [
   { id: 'axios', name: 'axios alone: one `POST` with `http.Agent`, keep-alive' },
-  { id: 'ours-axios', name: '**ours** with axios: the guard, one request' },
+  { id: 'axios-limits', name: 'axios alone, with a deadline, a maximum size, no redirects and no proxy' },
+  { id: 'ours-axios', name: '**ours** with axios: the guard, one request', floor: 'axios-limits' },
   { id: 'undici', name: '`undici.request` alone' },
-  { id: 'ours-undici', name: '**ours** with `undiciTransport()`' },
+  { id: 'undici-limits', name: '`undici.request` alone, with a deadline and a maximum size' },
+  { id: 'ours-undici', name: '**ours** with `undiciTransport()`', floor: 'undici-limits' },
 ];
 
 export async function measure({ rounds = 3, pairs = 40, nodes = ['24'], say }) {
@@ -36,10 +41,11 @@ async function measureOn(node, { rounds, pairs, say }) {
     const medians = await sample(node, pairs);
     for (const row of rows) row.samples.push(medians[row.id]);
   }
-  return rows.map(({ samples, ...row }) => ({
+  return rows.map(({ samples, floor, ...row }) => ({
     ...row,
     cpu: spread(samples.map(({ cpu }) => cpu)),
     ratio: spread(samples.map(({ ratio }) => ratio)),
+    ...(floor !== undefined && { floorRatio: spread(samples.map(({ floorRatio }) => floorRatio)) }),
   }));
 }
 
@@ -69,10 +75,11 @@ function sample(node, pairs) {
     }
     const measured = [];
     while (measured.length < pairs) measured.push(await measureRound());
-    const of = (id) => ({
+    const of = ({ id, floor = id }) => ({
       cpu: median(measured.map((slices) => slices[id].cpu)),
       ratio: median(measured.map((slices) => slices[id].cpu / slices.axios.cpu)),
+      floorRatio: median(measured.map((slices) => slices[id].cpu / slices[floor].cpu)),
     });
-    return Object.fromEntries(ROWS.map(({ id }) => [id, of(id)]));
+    return Object.fromEntries(ROWS.map((row) => [row.id, of(row)]));
   });
 }
