@@ -173,7 +173,9 @@ export function callerText({ username, secretKey }: Credentials): string {
 
 /** Joins strings so that different lists give different texts. */
 export function lengthPrefixed(fields: readonly string[]): string {
-  return fields.map((field) => `${field.length}:${field}`).join('');
+  let text = '';
+  for (const field of fields) text += `${field.length}:${field}`;
+  return text;
 }
 
 /**

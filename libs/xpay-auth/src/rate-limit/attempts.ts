@@ -66,8 +66,7 @@ export interface Attempts {
   storeLostData(): () => Promise<void>;
 }
 
-const SETTLED = Promise.resolve();
-const nothing = (): Promise<void> => SETTLED;
+const nothing = (): Promise<void> => Promise.resolve();
 const uncounted: ReservedAttempt = {
   succeeded: nothing,
   failed: nothing,
@@ -140,7 +139,7 @@ export class CountedAttempts implements Attempts {
       if (counter.lockedOutMs(key) > 0 && !(await this.#mayPass(subject, counter, key))) return undefined;
     }
     const reserved: Reservation[] = [];
-    const attempt = this.#attempt(subject, reserved);
+    const attempt = new CountedAttempt(subject, reserved, this.#trusted);
     try {
       // The counter by address comes first, so that attempts from an address that is locked out neither use up the limit of a
       // user nor evict keys of the other counters.
@@ -165,34 +164,15 @@ export class CountedAttempts implements Attempts {
     this.#refuseLockedOut(subject);
     const counters = by.address === undefined ? [] : subject.counters;
     const reserved = counters.map(([counter, key]) => counter.reserveAlone(key));
-    return this.#attempt(subject, reserved);
+    return new CountedAttempt(subject, reserved, this.#trusted);
   }
 
   free(by: Attempted): ReservedAttempt {
-    return this.#attempt(this.#subjectOf(by), []);
+    return new CountedAttempt(this.#subjectOf(by), [], this.#trusted);
   }
 
   storeLostData(): () => Promise<void> {
     return this.#trusted.storeLostData();
-  }
-
-  /** @param reserved the reservations to settle. If there is an address, the reservation by address is the first one */
-  #attempt({ by, origin }: Subject, reserved: readonly Reservation[]): ReservedAttempt {
-    const settle = (how: (one: Reservation, at: number) => Promise<void> | undefined): Promise<void> => {
-      const settling = reserved.map(how).filter((one) => one !== undefined);
-      return settling.length === 0 ? SETTLED : Promise.all(settling).then(() => undefined);
-    };
-    const refund = (): Promise<void> => settle((one) => one.refund());
-    return {
-      succeeded: () => {
-        if (origin !== undefined) this.#trusted.add(origin);
-        return refund();
-      },
-      failed: () => settle((one) => one.failed()),
-      refund,
-      refundAddress: () => settle((one, at) => (at === 0 && by.address !== undefined ? one.refund() : one.failed())),
-      isFromTrustedAddress: async () => (await this.#trusted.has(origin).catch(() => false)) === true,
-    };
   }
 
   /**
@@ -251,6 +231,43 @@ export class CountedAttempts implements Attempts {
   }
 }
 
+/** A reserved attempt of a caller. If there is an address, the reservation by address is the first one. */
+class CountedAttempt implements ReservedAttempt {
+  constructor(
+    private readonly subject: Subject,
+    private readonly reserved: readonly Reservation[],
+    private readonly trusted: TrustedAddresses,
+  ) {}
+
+  succeeded(): Promise<void> {
+    const { origin } = this.subject;
+    if (origin !== undefined) this.trusted.add(origin);
+    return this.refund();
+  }
+
+  failed(): Promise<void> {
+    return settled(this.reserved.map((one) => one.failed()));
+  }
+
+  refund(): Promise<void> {
+    return settled(this.reserved.map((one) => one.refund()));
+  }
+
+  refundAddress(): Promise<void> {
+    const isByAddress = (at: number): boolean => at === 0 && this.subject.by.address !== undefined;
+    return settled(this.reserved.map((one, at) => (isByAddress(at) ? one.refund() : one.failed())));
+  }
+
+  async isFromTrustedAddress(): Promise<boolean> {
+    return (await this.trusted.has(this.subject.origin).catch(() => false)) === true;
+  }
+}
+
+/** Resolves when all reservations are settled. */
+async function settled(settling: readonly (Promise<void> | undefined)[]): Promise<void> {
+  for (const one of settling) if (one !== undefined) await one;
+}
+
 /**
  * Letters that some collations and directories treat as equal to other letters, although Unicode does not decompose them: letters
  * with a stroke, hook or tail, ligatures, eth, thorn, eng, kra, the final sigma, and the ideographic full stop. All are in lower
@@ -268,6 +285,7 @@ const EQUATED: ReadonlyMap<string, string> = new Map(
 /** Combining characters, such as accents, and invisible characters. */
 const UNSEEN = /[\p{M}\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
 const NOT_ASCII = /[^\0-\x7f]/gu;
+const ASCII = /^[\0-\x7f]*$/;
 const OUTER = /^\s+|[\s.]+$/gu;
 
 /**
@@ -283,6 +301,8 @@ export function foldedUsername(username: string): string {
 
 /** Converts to upper case before lower case, because only `toUpperCase` has the full mappings, such as `ß` to `SS`. */
 function folded(text: string): string {
+  // ASCII has none of the other differences.
+  if (ASCII.test(text)) return text.toLowerCase();
   return text
     .normalize('NFKD')
     .replace(UNSEEN, '')
