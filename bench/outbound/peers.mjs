@@ -12,6 +12,15 @@ async function request(endpoint) {
 
 /** Only this library has `peek`, which returns a valid token without a promise. */
 export const PEERS = {
+  clock: {
+    name: 'a function that only compares a clock',
+    paceOnly: true,
+    async create() {
+      const token = Promise.resolve({ value: 'token' });
+      const expiresAt = Date.now() + 3_600_000;
+      return { get: () => (Date.now() < expiresAt ? token : Promise.reject(new Error('expired'))) };
+    },
+  },
   ours: {
     name: '**ours**: `getToken()`',
     create: async (endpoint, how) => (await import('./ours.mjs')).createTokens({ endpoint, ...how }),

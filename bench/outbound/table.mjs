@@ -51,6 +51,7 @@ async function pace(row, endpoint) {
 
 /** Measures the requests to the endpoint for 1 and 8 processes, without a token and with an expired one. */
 async function crowd(row, endpoint, say) {
+  if (PEERS[row.id].paceOnly) return;
   row.crowds = {};
   for (const processes of [1, 8]) {
     await withRedis(row.id, (env) =>

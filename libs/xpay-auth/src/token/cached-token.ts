@@ -50,6 +50,7 @@ export class CachedToken implements TokenListener {
     const held = this.#held;
     if (held === undefined || signal?.aborted === true) return this.#renewed(signal);
     const state = held.look(this.parts.clock);
+    if (state === 'fresh') return held.promise;
     if (state === 'doubtful') return this.#renewedOr(held, signal);
     if (state === 'expired') return this.#renewed(signal);
     if (state === 'stale') this.#renewInBackground();
