@@ -101,7 +101,7 @@ export const RENDERERS = {
 
   'first-seen': ({ rows }) =>
     table(
-      ['', 'Node', 'µs of CPU per caller', 'relative to axios alone', 'relative to the same request with limits'],
+      ['', 'Node', 'µs of CPU per caller', 'relative to axios alone', 'relative to the request with limits'],
       rows.map(({ name, node, cpu, ratio, floorRatio }) => [
         name,
         node,

@@ -13,7 +13,9 @@ export function targets() {
   const memory = readResults('memory');
   const [root] = readResults('import')?.rows ?? [];
   const ours = outbound?.rows.find(({ id }) => id === 'ours');
-  const others = (outbound?.rows ?? []).filter(({ id, getNs }) => id !== 'ours' && id !== 'clock' && getNs !== undefined);
+  const others = (outbound?.rows ?? []).filter(
+    ({ id, getNs }) => id !== 'ours' && id !== 'clock' && getNs !== undefined,
+  );
   const fastest = others.toSorted((one, other) => one.getNs.median - other.getNs.median)[0];
   return [
     ...JUDGED_NODES.flatMap((node) => [

@@ -17,10 +17,10 @@ const WARM_UP = 1_500_000;
  */
 const ROWS = [
   { id: 'axios', name: 'axios alone: one `POST` with `http.Agent`, keep-alive' },
-  { id: 'axios-limits', name: 'axios alone, with a deadline, a maximum size, no redirects and no proxy' },
+  { id: 'axios-limits', name: 'axios alone, with limits' },
   { id: 'ours-axios', name: '**ours** with axios: the guard, one request', floor: 'axios-limits' },
   { id: 'undici', name: '`undici.request` alone' },
-  { id: 'undici-limits', name: '`undici.request` alone, with a deadline and a maximum size' },
+  { id: 'undici-limits', name: '`undici.request` alone, with limits' },
   { id: 'ours-undici', name: '**ours** with `undiciTransport()`', floor: 'undici-limits' },
 ];
 
