@@ -1,5 +1,5 @@
 import { uptime } from 'node:os';
-import { type CancelTimer, type Clock, SMALLEST_STEP_MS } from '../core/clock.js';
+import { type CancelTimer, type ComparedClock, type Clock, SMALLEST_STEP_MS } from '../core/clock.js';
 
 /**
  * Longest delay of a timer. Node fires a timer with a longer delay immediately; see the `delay` parameter of `setTimeout` in the
@@ -35,7 +35,7 @@ const COARSEST_UPTIME_MS = 1_000;
  * Number of calls of `monotonic()` within one ms of the wall clock that read both clocks. Further calls within this ms read only
  * the wall clock, because the monotonic clock takes longer to read.
  */
-const FULL_READS = 16;
+const FULL_READS = 4;
 
 /**
  * A clock whose `monotonic()` also counts the time during which the machine slept, so that every age and every lifetime includes
@@ -43,7 +43,7 @@ const FULL_READS = 16;
  * boot clock takes a hundred times as long as reading the monotonic clock. The boot clock is therefore read only when the wall
  * clock has gained on the monotonic clock.
  */
-export class SleepAwareClock implements Clock {
+export class SleepAwareClock implements ComparedClock {
   #sleptMs = 0;
   /** Ms by which the wall clock was ahead of the monotonic clock at the last read of the boot clock. */
   #wallAheadMs: number;
@@ -76,6 +76,10 @@ export class SleepAwareClock implements Clock {
     const wallGainMs = wall - mono - this.#wallAheadMs;
     if (wallGainMs > SMALLEST_STEP_MS || wallGainMs < -SMALLEST_STEP_MS) this.#countSleep(mono, wallGainMs);
     return (this.#read = mono + this.#sleptMs);
+  }
+
+  get wallAheadMs(): number {
+    return this.#readAt - this.#read;
   }
 
   setTimer(callback: () => void, delayMs: number): CancelTimer {

@@ -24,6 +24,12 @@ export interface Clock {
   setTimer(callback: () => void, delayMs: number): CancelTimer;
 }
 
+/** A clock that also reports by how much its clocks differ, so that a caller needs no second reading. */
+export interface ComparedClock extends Clock {
+  /** Ms by which the wall clock was ahead of the monotonic clock at the last call of `monotonic()`. */
+  readonly wallAheadMs?: number | undefined;
+}
+
 /** One reading of both clocks. */
 export interface Instant {
   /** Ms since the epoch. */

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { SharedCredentials } from '../cluster/shared-credentials.js';
 import type { AuditSink } from '../core/audit-events.js';
-import type { Clock } from '../core/clock.js';
+import type { ComparedClock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import { hardMargin } from '../core/lifetime.js';
 import type { Instrumentation } from '../core/instrumentation.js';
@@ -41,7 +41,7 @@ interface Acceptance {
 type Answer = Pick<CachedCaller, 'checkedAt' | 'endsAt'>;
 
 export interface CredentialCacheParts {
-  readonly clock: Clock;
+  readonly clock: ComparedClock;
   readonly policy: {
     /** Period in ms during which an accepted caller is authenticated without another call of the upstream. */
     readonly periodMs: number;
@@ -103,7 +103,7 @@ export class CredentialCache implements Authenticator, TokenKeeper {
     });
   }
 
-  /** Returns a caller whose period has not ended. `now` is on the monotonic clock. */
+  /** Returns a caller whose period has not ended. `now` is the result of the last call of `clock.monotonic()`. */
   recall(key: string, now: number): CachedCaller | undefined {
     const caller = this.#callers.get(key);
     if (caller === undefined || !this.#isWithin(this.parts.policy.periodMs, caller, now)) return undefined;
@@ -266,8 +266,10 @@ export class CredentialCache implements Authenticator, TokenKeeper {
     return answer.checkedAt + this.#lengthOf(answer) - this.parts.clock.monotonic();
   }
 
+  /** @param now the result of the last call of `clock.monotonic()` */
   #isWithin(periodMs: number, { checkedAt, endsAt, wallAheadMs }: CachedCaller, now: number): boolean {
-    const wallGainMs = this.parts.clock.now() - now - wallAheadMs;
+    const { clock } = this.parts;
+    const wallGainMs = (clock.wallAheadMs ?? clock.now() - now) - wallAheadMs;
     return now - checkedAt < periodMs && now < endsAt && wallGainMs <= MOST_WALL_GAIN_MS;
   }
 
