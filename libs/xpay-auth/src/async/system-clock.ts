@@ -32,12 +32,6 @@ export const systemClock: Clock = {
 const COARSEST_UPTIME_MS = 1_000;
 
 /**
- * Number of calls of `monotonic()` within one ms of the wall clock that read both clocks. Further calls within this ms read only
- * the wall clock, because the monotonic clock takes longer to read.
- */
-const FULL_READS = 4;
-
-/**
  * A clock whose `monotonic()` also counts the time during which the machine slept, so that every age and every lifetime includes
  * this time. The monotonic clock of Linux (`CLOCK_MONOTONIC`) stands still during sleep, and the boot clock moves on. Reading the
  * boot clock takes a hundred times as long as reading the monotonic clock. The boot clock is therefore read only when the wall
@@ -49,10 +43,9 @@ export class SleepAwareClock implements ComparedClock {
   #wallAheadMs: number;
   /** Ms by which the boot clock was ahead of the monotonic clock at its last read, including the sleep counted so far. */
   #bootAheadMs: number;
-  /** The ms of the wall clock of the last call of `monotonic()`, the number of calls in this ms, and the result. */
-  #readAt = NaN;
-  #reads = 0;
-  #read = 0;
+  /** The wall clock at the last call of `monotonic()`, and the result of this call. */
+  #lastWall = NaN;
+  #lastMono = NaN;
 
   constructor(private readonly clock: Clock) {
     const mono = clock.monotonic();
@@ -64,22 +57,18 @@ export class SleepAwareClock implements ComparedClock {
     return this.clock.now();
   }
 
-  /** Ms since an arbitrary start, including the time during which the machine slept. Under load, the result is up to 1 ms old. */
+  /** Ms since an arbitrary start, including the time during which the machine slept. */
   monotonic(): number {
-    const wall = this.clock.now();
-    if (wall !== this.#readAt) {
-      this.#readAt = wall;
-      this.#reads = 0;
-    } else if (this.#reads >= FULL_READS) return this.#read;
-    this.#reads++;
     const mono = this.clock.monotonic();
+    const wall = this.clock.now();
     const wallGainMs = wall - mono - this.#wallAheadMs;
     if (wallGainMs > SMALLEST_STEP_MS || wallGainMs < -SMALLEST_STEP_MS) this.#countSleep(mono, wallGainMs);
-    return (this.#read = mono + this.#sleptMs);
+    this.#lastWall = wall;
+    return (this.#lastMono = mono + this.#sleptMs);
   }
 
   get wallAheadMs(): number {
-    return this.#readAt - this.#read;
+    return this.#lastWall - this.#lastMono;
   }
 
   setTimer(callback: () => void, delayMs: number): CancelTimer {
