@@ -31,7 +31,7 @@ export default {
     '/(?:cookie/dist|content-disposition)/.+\\.js$': swc({ syntax: 'ecmascript' }, 'commonjs'),
   },
   transformIgnorePatterns: ['/node_modules/(?!(?:light-my-request/node_modules/)?cookie/dist/|content-disposition/)'],
-  testEnvironment: '<rootDir>/test/support/environment.mjs',
+  testEnvironment: '<rootDir>/test/support/jest-environment.mjs',
   // The tests mostly wait for sockets and processes, so one worker per core keeps all cores busy.
   maxWorkers: '100%',
   // ES modules of finished specs stay in a worker's memory. A worker restarts before it spends most of its time
