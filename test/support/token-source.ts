@@ -1,6 +1,7 @@
 // Builds a token chain without the module, which sets the policy, the renewal share and the randomness itself. Here they are
 // arguments.
 import type { Credentials, Grant, Store } from 'nestjs-xpay-auth';
+import { AccountChannel } from '../../libs/xpay-auth/src/cluster/account-channel.js';
 import { SharedToken } from '../../libs/xpay-auth/src/cluster/shared-token.js';
 import { Instrumentation } from '../../libs/xpay-auth/src/core/instrumentation.js';
 import type { CachedToken } from '../../libs/xpay-auth/src/token/cached-token.js';
@@ -38,6 +39,12 @@ export function testTokenSource(options: TestTokenSource): CachedToken {
     random,
     emit: () => undefined,
     instrumentation: new Instrumentation(),
-    share: store && ((next) => new SharedToken({ store, clock, scope, hardMarginMs: undefined }, next)),
+    share:
+      store &&
+      ((next) =>
+        new SharedToken(
+          { store, channel: new AccountChannel(store, scope), clock, scope, hardMarginMs: undefined },
+          next,
+        )),
   });
 }

@@ -26,7 +26,7 @@ const rules: Readonly<Record<string, Rule>> = {
   stores: { folders: ['core', 'async'], packages: [NODE, /^ioredis$/, LRU_CACHE] },
   redis: { folders: ['stores'] },
   'rate-limit': { folders: ['core'], packages: [/^node:net$/, LRU_CACHE] },
-  token: { folders: ['core', 'async'], packages: [/^node:crypto$/] },
+  token: { folders: ['core', 'async'], packages: [/^node:crypto$/, /^@nestjs\/common$/, LRU_CACHE] },
   cluster: { folders: ['core', 'async', 'token'], packages: [LRU_CACHE] },
   verification: { folders: ['core', 'async', 'rate-limit', 'cluster'], packages: [LRU_CACHE] },
   sessions: { folders: ['core', 'async', 'cluster', 'verification'], packages: [/^node:crypto$/, LRU_CACHE] },

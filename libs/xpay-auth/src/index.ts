@@ -7,6 +7,7 @@
 // module
 export { XPayAuthModule } from './nest/module/xpay-auth.module.js';
 export type {
+  AccountsOptions,
   AttemptsOptions,
   DialectName,
   HttpOptions,
@@ -22,7 +23,8 @@ export type {
 export { InjectXPay, getXPayInjectionToken } from './nest/instance/injection.js';
 
 // outbound: the app token
-export { XPayTokenService, type GetTokenOptions } from './nest/services/token.service.js';
+export { XPayTokenService } from './nest/services/token.service.js';
+export type { GetTokenOptions, XPayAccountTokens } from './nest/services/account-tokens.js';
 export { XPayHttpService } from './nest/services/http.service.js';
 export type {
   XPayAnswer,
@@ -33,7 +35,7 @@ export type {
 } from './nest/services/api-calls.js';
 export { attachXPayBearer, type XPayBearerOptions } from './nest/services/axios-bearer.js';
 export { AccessToken, type AccessTokenFacts, type Credentials, Secret } from './core/credentials.js';
-export type { TokenEvent, TokenStatus } from './core/token-events.js';
+export type { TokenChange, TokenEvent, TokenStatus } from './core/token-events.js';
 
 // inbound: authentication and authorization of callers
 export { XPayStrategy } from './nest/strategy/xpay.strategy.js';

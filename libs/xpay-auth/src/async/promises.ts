@@ -127,8 +127,14 @@ interface Flight<T> {
 export class SingleFlight<T> {
   readonly #flights = new Map<string, Flight<T>>();
 
-  /** @param joined called for each caller who joins a run in progress */
-  constructor(private readonly joined?: () => void) {}
+  /**
+   * @param joined called for each caller who joins a run in progress
+   * @param changed called when a run has started, and when it has ended
+   */
+  constructor(
+    private readonly joined?: () => void,
+    private readonly changed?: () => void,
+  ) {}
 
   /**
    * Joins the run of this key, or starts one.
@@ -172,6 +178,7 @@ export class SingleFlight<T> {
     };
     const flight: Flight<T> = { result: run(), callers: 0 };
     this.#flights.set(key, flight);
+    this.changed?.();
     return flight;
   }
 
@@ -183,7 +190,9 @@ export class SingleFlight<T> {
   }
 
   #end(key: string, flight: Flight<T>): void {
-    if (this.#flights.get(key) === flight) this.#flights.delete(key);
+    if (this.#flights.get(key) !== flight) return;
+    this.#flights.delete(key);
+    this.changed?.();
   }
 }
 

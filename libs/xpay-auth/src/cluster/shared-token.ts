@@ -14,10 +14,12 @@ import type {
   StoredName,
   TokenListener,
 } from '../token/grant-provider.js';
+import type { AccountChannel, AccountNotification } from './account-channel.js';
 import { readBackoff, readToken, writeBackoff, writeToken } from './stored-token.js';
 
 export interface SharedTokenParts {
   readonly store: Store;
+  readonly channel: AccountChannel;
   readonly clock: Clock;
   /** Settings that, in addition to the account, must be the same on all instances that share a token. */
   readonly scope: readonly string[];
@@ -85,12 +87,14 @@ export class SharedToken implements SharingLink {
     const { id, generation } = stored;
     void this.parts.store
       .discard({ kind: 'token', id }, generation, this.#leaseMs)
-      .then(() => this.#publish(id, 'rejected', generation))
+      .then(() => this.parts.channel.publish(id, { event: 'rejected', generation }))
       .catch(() => undefined);
   }
 
   stop(): void {
     this.#follow();
+    // A later attempt may read the same token from the store again.
+    this.#newest = undefined;
   }
 
   /**
@@ -157,14 +161,17 @@ export class SharedToken implements SharingLink {
 
   async #shareFailure(name: StoredName, failure: RecordedFailure | undefined): Promise<void> {
     const isWritten = failure !== undefined && (await writeBackoff(this.parts.store, name, failure));
-    if (isWritten) this.#failedAs = name.generation;
-    if (isWritten) await this.#publish(name.id, 'pause', name.generation);
+    if (!isWritten) return;
+    const { id, generation } = name;
+    this.#failedAs = generation;
+    await this.parts.channel.publish(id, { event: 'pause', generation });
   }
 
   async #shareToken(grant: LiveGrant & { readonly stored: StoredName }, newest: Newest): Promise<void> {
     const { id, generation } = grant.stored;
-    if (await writeToken(this.parts.store, grant.stored, grant)) await this.#publish(id, 'token', generation);
-    else if (this.#newest === newest) {
+    if (await writeToken(this.parts.store, grant.stored, grant)) {
+      await this.parts.channel.publish(id, { event: 'token', generation });
+    } else if (this.#newest === newest) {
       // The lease ended before this instance wrote its token, and another instance has written a newer token.
       newest.generation = -1;
       this.#adopt(newest);
@@ -184,11 +191,6 @@ export class SharedToken implements SharingLink {
     this.#follow(id, current?.stored?.id);
     if (this.#newest?.id !== id) this.#newest = { id, generation: -1 };
     return this.#newest;
-  }
-
-  /** Notifies the instances that share the account. Notifications may be lost. Throws `store_unavailable`. */
-  #publish(id: string, event: 'token' | 'rejected' | 'pause', generation: number): Promise<void> {
-    return this.parts.store.publish(topicOf(id), `${event} ${generation}`);
   }
 
   /** Waits for at most `ms` until more than `received` notifications have arrived. Only one wait at a time is possible. */
@@ -213,23 +215,16 @@ export class SharedToken implements SharingLink {
     }
     for (const id of ids) {
       if (id === undefined || this.#subscriptions.has(id)) continue;
-      const receive = (message: string): void => this.#receive(id, message);
-      this.#subscriptions.set(id, this.parts.store.subscribe(topicOf(id), receive));
+      const receive = (notification: AccountNotification): void => this.#receive(id, notification);
+      this.#subscriptions.set(id, this.parts.channel.listen(id, receive));
     }
   }
 
-  /** `message` may be any text, because the sender may run another version of this library. */
-  #receive(id: string, message: string): void {
+  #receive(id: string, { event, generation }: AccountNotification): void {
     this.#received++;
     this.#wake();
-    const [event, text] = message.split(' ');
-    const generation = Number(text);
     const newest = this.#newest;
     if (event === 'rejected') this.#listener?.rejectedElsewhere({ id, generation });
     if (event === 'token' && id === newest?.id && generation > newest.generation) this.#adopt(newest);
   }
-}
-
-function topicOf(id: string): string {
-  return `token ${id}`;
 }

@@ -3,6 +3,7 @@ const STATUS_NAMES = {
   400: 'Bad Request',
   401: 'Unauthorized',
   403: 'Forbidden',
+  404: 'Not Found',
   429: 'Too Many Requests',
   500: 'Internal Server Error',
   502: 'Bad Gateway',
@@ -50,6 +51,8 @@ export const FAILURES = {
   invalid_request: { status: 400, trouble: 'caller', message: 'The request is malformed or ambiguous' },
   /** The caller is authenticated but lacks a scope of the route. */
   insufficient_scope: { status: 403, trouble: 'caller', message: 'Insufficient scope' },
+  /** The option `accounts.credentials` has no account for the id that was passed to `forAccount`. */
+  unknown_account: { status: 404, trouble: 'caller', message: 'Not found' },
   /** A limit of the option `attempts` is reached. */
   too_many_attempts: { status: 429, trouble: 'caller', message: 'Too many attempts' },
   /** The upstream is unreachable or returned 5xx. */

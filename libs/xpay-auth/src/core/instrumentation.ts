@@ -1,3 +1,4 @@
+import { HttpException } from '@nestjs/common';
 import { XPayAuthError, type XPayAuthErrorCode, configurationError } from './errors.js';
 import type { Purpose } from './ports.js';
 import type { Store } from './store.js';
@@ -125,12 +126,16 @@ async function runInSpan<T>(span: Span, run: () => Promise<T>, { judge, signal }
     swallowErrors(() => span.end(judge?.(result) ?? { outcome: 'ok' }));
     return result;
   } catch (thrown) {
-    const aborted = signal?.aborted === true;
-    const reason: unknown = aborted ? signal.reason : thrown;
-    const ofForeignError = aborted ? 'aborted' : 'upstream_malformed';
-    swallowErrors(() => span.end({ outcome: reason instanceof XPayAuthError ? reason.code : ofForeignError }));
+    const outcome = signal?.aborted === true ? outcomeOf(signal.reason, 'aborted') : outcomeOf(thrown);
+    swallowErrors(() => span.end({ outcome }));
     throw thrown;
   }
+}
+
+function outcomeOf(failure: unknown, otherwise: Outcome = 'upstream_malformed'): Outcome {
+  if (failure instanceof XPayAuthError) return failure.code;
+  // Only the option `accounts.credentials` throws an exception of the app.
+  return failure instanceof HttpException ? 'unknown_account' : otherwise;
 }
 
 /** Swallows the errors of an observer, listener or logger, so that they do not reach the observed operation. */

@@ -1,8 +1,14 @@
 import type { UpstreamReference, XPayAuthErrorCode } from './errors.js';
 import type { StoreStatus } from './store.js';
 
-/** An event of the app token. Holds no secret. */
-export type TokenEvent =
+/** An event of the app token, or of the token of another account. Holds no secret. */
+export type TokenEvent = TokenChange & {
+  /** The id that was passed to `forAccount`; absent for the app account. */
+  readonly account?: string;
+};
+
+/** An event of a token, without its account. */
+export type TokenChange =
   | {
       /** There is a new token: the first one, one that replaces another, or one that another instance obtained (`adopted`). */
       readonly type: 'obtained' | 'refreshed' | 'adopted';

@@ -4,7 +4,7 @@ import { XPayAuthError, fromForeignError } from '../core/errors.js';
 import { clockSkew, lifeFromNow, readInstant } from '../core/lifetime.js';
 import type { Grant, Purpose } from '../core/ports.js';
 import { abortable, deadline } from '../async/promises.js';
-import { AccountChanged, type Attempt, type GrantProvider, type LiveGrant } from './grant-provider.js';
+import { AccountChanged, AccountRefusal, type Attempt, type GrantProvider, type LiveGrant } from './grant-provider.js';
 
 export interface AppAccountParts {
   readonly clock: Clock;
@@ -16,6 +16,8 @@ export interface AppAccountParts {
   };
   /** The app account, or a function that reads it if it may change while the app runs. */
   readonly credentials: SealedCredentials | (() => Credentials | Promise<Credentials>);
+  /** The option that provides the credentials, for messages. @default 'credentials' */
+  readonly option?: Exclude<Attempt['progress']['waitsFor'], 'upstream'>;
   readonly authenticate: (credentials: Credentials, purpose: Purpose, signal: AbortSignal) => Promise<Grant>;
   readonly refresh: ((refreshToken: Secret, signal: AbortSignal) => Promise<Grant>) | undefined;
 }
@@ -34,22 +36,20 @@ export class AppAccount implements GrantProvider {
     this.deadlineMs = parts.policy.deadlineMs;
   }
 
-  /** Throws `configuration` for credentials that are missing or unusable. */
+  /** Throws `configuration` for credentials that are missing or unusable, and `AccountRefusal`. */
   async read({ signal, progress }: Pick<Attempt, 'signal' | 'progress'>): Promise<Credentials> {
-    const { credentials: source } = this.parts;
+    const { credentials: source, option = 'credentials' } = this.parts;
     if (typeof source !== 'function') return source;
-    progress.waitsFor = 'credentials';
-    const { username, secretKey } = (await abortable(read(source), signal)) ?? {};
+    progress.waitsFor = option;
+    const { username, secretKey } = (await abortable(read(source, option), signal)) ?? {};
     if (typeof username !== 'string' || typeof secretKey !== 'string') {
-      throw new XPayAuthError('configuration', 'The option `credentials` returned no { username, secretKey }');
+      throw new XPayAuthError('configuration', `The option \`${option}\` returned no { username, secretKey }`);
     }
     const credentials = new SealedCredentials(username, secretKey);
     const flaw = flawOf(credentials);
     if (flaw !== undefined) {
-      throw new XPayAuthError(
-        'configuration',
-        `The option \`credentials\` returned a user name or a secret key that is ${flaw}`,
-      );
+      const message = `The option \`${option}\` returned a user name or a secret key that is ${flaw}`;
+      throw new XPayAuthError('configuration', message);
     }
     progress.waitsFor = 'upstream';
     return credentials;
@@ -64,7 +64,10 @@ export class AppAccount implements GrantProvider {
       return await deadline(limits, (within) => this.#obtain(attempt, within));
     } catch (thrown) {
       if (attempt.isRepeat || !isRejection(thrown)) throw thrown;
-      const current = await this.read(attempt);
+      const current = await this.read(attempt).catch((failure: unknown) => {
+        // Only the rejection causes a backoff.
+        throw failure instanceof AccountRefusal ? thrown : failure;
+      });
       throw isSameAccount(current, credentials) ? thrown : new AccountChanged(current);
     }
   }
@@ -120,12 +123,13 @@ export class AppAccount implements GrantProvider {
   }
 }
 
-async function read(source: () => unknown): Promise<Partial<Credentials> | null | undefined> {
+async function read(source: () => unknown, option: string): Promise<Partial<Credentials> | null | undefined> {
   try {
     return (await source()) as Partial<Credentials> | null | undefined;
   } catch (thrown) {
+    if (thrown instanceof AccountRefusal) throw thrown;
     if (thrown instanceof XPayAuthError && thrown.code === 'configuration') throw thrown;
-    throw fromForeignError(thrown, 'configuration', 'The option `credentials` could not be read');
+    throw fromForeignError(thrown, 'configuration', `The option \`${option}\` could not be read`);
   }
 }
 

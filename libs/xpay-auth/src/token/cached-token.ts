@@ -1,12 +1,18 @@
-import type { AccessToken } from '../core/credentials.js';
+import { AccessToken } from '../core/credentials.js';
 import type { Clock, Instant } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import { type FreshnessPolicy, readInstant } from '../core/lifetime.js';
 import type { Instrumentation } from '../core/instrumentation.js';
-import type { TokenEvent, TokenStatus } from '../core/token-events.js';
+import type { TokenChange, TokenStatus } from '../core/token-events.js';
 import { BackedOff } from '../async/backoff.js';
 import { abortable, SingleFlight } from '../async/promises.js';
-import type { LiveGrant, SharingLink, StoredName, TokenListener } from './grant-provider.js';
+import {
+  AccountRefusal,
+  type LiveGrant,
+  type SharingLink,
+  type StoredName,
+  type TokenListener,
+} from './grant-provider.js';
 import { HeldToken } from './held-token.js';
 import type { TokenBackoff } from './token-backoff.js';
 
@@ -14,8 +20,13 @@ export interface CachedTokenParts {
   readonly clock: Clock;
   readonly policy: FreshnessPolicy;
   /** Never throws. */
-  readonly emit: (event: TokenEvent) => void;
+  readonly emit: (event: TokenChange) => void;
   readonly instrumentation: Instrumentation;
+  /**
+   * Set if the token may be evicted from memory. Called when an attempt has started or ended, and when a token was rejected that
+   * had been evicted.
+   */
+  readonly changed?: (() => void) | undefined;
 }
 
 /**
@@ -39,7 +50,8 @@ export class CachedToken implements TokenListener {
     private readonly backoff: TokenBackoff,
     private readonly shared: SharingLink | undefined,
   ) {
-    this.#flights = new SingleFlight(() => parts.instrumentation.record({ type: 'joined', flight: 'token' }));
+    const joined = (): void => parts.instrumentation.record({ type: 'joined', flight: 'token' });
+    this.#flights = new SingleFlight(joined, parts.changed);
   }
 
   /**
@@ -75,7 +87,8 @@ export class CachedToken implements TokenListener {
   /** Call this method when the upstream has rejected a token. Has no effect if another token is the current one by now. */
   invalidate(rejected: AccessToken | string): void {
     const held = this.#held;
-    if (held?.token.value !== (typeof rejected === 'string' ? rejected : rejected.value)) return;
+    if (held === undefined) return this.#rejectEvicted(rejected);
+    if (held.token.value !== (typeof rejected === 'string' ? rejected : rejected.value)) return;
     this.shared?.rejected(held.grant);
     this.#drop();
   }
@@ -93,6 +106,28 @@ export class CachedToken implements TokenListener {
       lastError: this.backoff.lastError?.code,
       clockSkewMs: this.#clockSkewMs,
     };
+  }
+
+  /** Whether an attempt is in progress. */
+  get isBusy(): boolean {
+    return this.#flights.has('token');
+  }
+
+  /** Whether there is a token, usable or not. */
+  get hasToken(): boolean {
+    return this.#held !== undefined;
+  }
+
+  /** Removes the token from memory. Call this method only while no attempt is in progress. Failures and rejections are kept. */
+  evict(): void {
+    this.#held = undefined;
+    this.#expired = undefined;
+    this.shared?.stop();
+  }
+
+  /** Whether failures or rejections must be kept after {@link evict}. */
+  get hasFailed(): boolean {
+    return this.backoff.isNeeded;
   }
 
   /** Ends every attempt and every wait with `shutting_down`. */
@@ -118,6 +153,15 @@ export class CachedToken implements TokenListener {
   rejectedElsewhere({ id, generation }: StoredName): void {
     const stored = this.#held?.grant.stored;
     if (stored?.id === id && stored.generation === generation) this.#drop();
+  }
+
+  /** The token may still be in the store. After this call, this instance does not use that token. */
+  #rejectEvicted(rejected: AccessToken | string): void {
+    if (this.parts.changed === undefined) return;
+    const token = typeof rejected === 'string' ? new AccessToken(rejected) : rejected;
+    if (this.backoff.isRejected(token)) return;
+    this.backoff.tokenRejected(token);
+    this.parts.changed();
   }
 
   #drop(): void {
@@ -202,17 +246,23 @@ export class CachedToken implements TokenListener {
     const { signal } = this.#stop;
     const isCausedByRejection = this.backoff.isRenewalOwed;
     const current = this.#held?.grant;
+    const failuresBefore = this.backoff.failures;
     try {
       const grant = await this.backoff.obtain({ current, usableForMs: () => this.#usableForMs(), signal });
       return this.#hold(grant, isCausedByRejection);
     } catch (thrown) {
       this.#held?.renewalFailed();
       if (thrown instanceof BackedOff) throw thrown.failure;
-      const { code, message: reason, reference } = thrown as XPayAuthError;
-      if (code === 'shutting_down') throw thrown;
-      const { failures } = this.backoff;
-      this.parts.emit({ type: 'refresh-failed', code, reason, failures, usableForMs: this.#usableForMs(), reference });
-      throw thrown;
+      const { failures, lastError } = this.backoff;
+      if (failures > failuresBefore && lastError !== undefined) {
+        const { code, message: reason, reference } = lastError;
+        const usableForMs = this.#usableForMs();
+        this.parts.emit({ type: 'refresh-failed', code, reason, failures, usableForMs, reference });
+      }
+      if (!(thrown instanceof AccountRefusal)) throw thrown;
+      // The token of an account that no longer exists is not returned any more.
+      if (thrown.isUnknown) this.#held = undefined;
+      throw thrown.exception;
     }
   }
 

@@ -1,3 +1,4 @@
+import type { HttpException } from '@nestjs/common';
 import type { AccessToken, Credentials } from '../core/credentials.js';
 import type { Instant } from '../core/clock.js';
 import type { XPayAuthError } from '../core/errors.js';
@@ -16,7 +17,7 @@ export interface SharingLink extends GrantProvider {
   listen(listener: TokenListener): void;
   /** Call this method when the upstream has rejected the token of this grant on this instance. */
   rejected(grant: LiveGrant): void;
-  /** Call this method when the app shuts down. */
+  /** Ends the subscription. Call this method when the app shuts down, and when the token is evicted from memory. */
   stop(): void;
 }
 
@@ -59,8 +60,8 @@ export interface Attempt extends TokenRequest {
   readonly credentials: Credentials;
   /** Whether the attempt is a repetition with changed credentials, after the first credentials were rejected. */
   readonly isRepeat: boolean;
-  /** The current step of the attempt. */
-  readonly progress: { waitsFor: 'credentials' | 'upstream' };
+  /** What the attempt waits for: an option that provides the credentials, or the upstream. */
+  readonly progress: { waitsFor: 'credentials' | 'accounts.credentials' | 'upstream' };
   /**
    * Returns the ms for which this instance still refuses a grant of this token, because the upstream has rejected the token. The
    * result does not depend on which instance obtained the grant. `ageMs` is the time since the grant was requested.
@@ -87,6 +88,17 @@ export interface RecordedFailure {
 export class AccountChanged extends Error {
   constructor(readonly credentials: Credentials) {
     super('the credentials have changed');
+  }
+}
+
+/** Thrown if the option `accounts.credentials` has no account for an id, or threw an exception for the caller. */
+export class AccountRefusal extends Error {
+  /** @param exception passed to the caller unchanged. Its code is `unknown_account` if there is no such account */
+  constructor(
+    readonly exception: HttpException,
+    readonly isUnknown: boolean,
+  ) {
+    super('no credentials for this account');
   }
 }
 

@@ -1,6 +1,6 @@
 import type { AccessToken, Credentials } from '../core/credentials.js';
 import type { Clock } from '../core/clock.js';
-import { XPayAuthError, type XPayAuthErrorCode, asXPayAuthError } from '../core/errors.js';
+import { XPayAuthError, type XPayAuthErrorCode, asXPayAuthError, fromForeignError } from '../core/errors.js';
 import {
   BackedOff,
   type Backoff,
@@ -14,6 +14,7 @@ import { deadline, unanswered } from '../async/promises.js';
 import type { AppAccount } from './app-account.js';
 import {
   AccountChanged,
+  AccountRefusal,
   type Attempt,
   type GrantProvider,
   type LiveGrant,
@@ -54,6 +55,11 @@ export class TokenBackoff {
     return Math.max(this.#backoff?.until ?? -Infinity, this.#rejectedAccount?.backoff.until ?? -Infinity);
   }
 
+  /** Whether this object delays or prevents later attempts, so that the object must be kept when the token is evicted. */
+  get isNeeded(): boolean {
+    return this.failures > 0 || this.#rejectedAccount !== undefined || this.#rejectedTokens !== undefined;
+  }
+
   /** Whether a rejected token causes the next renewal. */
   get isRenewalOwed(): boolean {
     return this.#rejectedTokens?.isRenewalOwed === true;
@@ -82,7 +88,10 @@ export class TokenBackoff {
     return this.#rejectedTokens?.refusedForMs(token, this.parts.clock.monotonic(), ageMs) ?? 0;
   }
 
-  /** Makes one attempt. Throws the failure of the attempt with the ms to wait, or `BackedOff` if no attempt was made. */
+  /**
+   * Makes one attempt. Throws the failure of the attempt with the ms to wait, `BackedOff` if no attempt was made, or
+   * `AccountRefusal`.
+   */
   async obtain(request: TokenRequest): Promise<LiveGrant> {
     const { clock } = this.parts;
     const ms = this.next.deadlineMs;
@@ -93,6 +102,7 @@ export class TokenBackoff {
     } catch (thrown) {
       if (thrown instanceof BackedOff) this.#learn(thrown, run);
       const failure = this.#record(thrown, run, request);
+      if (thrown instanceof AccountRefusal) throw thrown;
       throw failure === undefined ? thrown : withRetryAfter(failure.error, failure.backoffMs);
     }
   }
@@ -155,6 +165,9 @@ export class TokenBackoff {
   #record(thrown: unknown, run: Run, { current, usableForMs }: TokenRequest): RecordedFailure | undefined {
     if (run.failure !== undefined || thrown instanceof AccountChanged || thrown instanceof BackedOff)
       return run.failure;
+    // Without a backoff, every call would read the credentials while the token is stale. Callers without a token receive the
+    // current exception of the app.
+    if (thrown instanceof AccountRefusal && (thrown.isUnknown || usableForMs() === 0)) return undefined;
     const error = asOutboundFailure(thrown);
     if (error.code === 'shutting_down') return undefined;
     const { clock, policy, random } = this.parts;
@@ -193,7 +206,7 @@ const BRIEF: readonly XPayAuthErrorCode[] = ['upstream_unavailable', 'upstream_t
 interface Run {
   /** Start of the attempt on the monotonic clock. */
   readonly startedAt: number;
-  waitsFor: 'credentials' | 'upstream';
+  waitsFor: Attempt['progress']['waitsFor'];
   /** The credentials of the attempt, `undefined` until they are read. */
   credentials?: Credentials;
   failure?: RecordedFailure;
@@ -201,11 +214,14 @@ interface Run {
 
 function overdue({ waitsFor }: Run, ms: number): XPayAuthError {
   if (waitsFor === 'upstream') return unanswered(ms);
-  return new XPayAuthError('configuration', `The option \`credentials\` returned nothing within ${ms} ms`);
+  return new XPayAuthError('configuration', `The option \`${waitsFor}\` returned nothing within ${ms} ms`);
 }
 
 /** Replaces error codes that blame a caller of the app, because the app account and not a caller failed. */
 function asOutboundFailure(thrown: unknown): XPayAuthError {
+  if (thrown instanceof AccountRefusal) {
+    return fromForeignError(thrown.exception, 'configuration', 'The option `accounts.credentials` threw an exception');
+  }
   const failure = asXPayAuthError(thrown, 'upstream_malformed', 'The dialect failed in an unexpected way');
   if (failure.trouble !== 'caller') return failure;
   return new XPayAuthError('credentials_rejected', 'The upstream rejected the app account', {

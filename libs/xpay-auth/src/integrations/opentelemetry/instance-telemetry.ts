@@ -106,7 +106,8 @@ export class InstanceTelemetry implements Observer {
     const { options, tokens, sessionCache, verifier } = this.instance;
     const { store, usableForMs, failures } = tokens.status();
     const { hits, rereads } = sessionCache;
-    const has = { account: options.credentials !== undefined, store: store !== undefined };
+    const hasAppAccount = options.credentials !== undefined;
+    const has = { account: hasAppAccount || options.accounts !== undefined, store: store !== undefined };
     const countedElsewhere: Partial<Record<string, Readonly<Record<string, number>>>> = {
       'xpay_auth.requests': { admitted: verifier.hits + hits },
       'xpay_auth.cache.hits': {
@@ -125,8 +126,8 @@ export class InstanceTelemetry implements Observer {
       }
     }
     observe('xpay_auth.verification.waiting', verifier.waiting);
-    if (has.account) observe('xpay_auth.token.validity', usableForMs / 1_000);
-    if (has.account) observe('xpay_auth.token.failures', failures);
+    if (hasAppAccount) observe('xpay_auth.token.validity', usableForMs / 1_000);
+    if (hasAppAccount) observe('xpay_auth.token.failures', failures);
     if (store !== undefined) observe('xpay_auth.store.available', store.state === 'ready' ? 1 : 0);
   }
 }

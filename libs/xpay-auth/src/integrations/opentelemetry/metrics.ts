@@ -11,13 +11,15 @@ export interface CounterMetric extends MetricOptions {
    * for each value from the start, so that a query detects the first increment.
    */
   readonly values?: readonly string[];
-  /** Reported only by instances with an account, or with a shared store. @default by all instances */
+  /** Reported only by instances with an app account or the option `accounts`, or with a shared store. @default by all instances */
   readonly onlyWith?: 'account' | 'store';
 }
 
 const CODES = Object.keys(FAILURES) as XPayAuthErrorCode[];
 /** The failures of a caller's verification. */
-const INBOUND = CODES.filter((code) => code !== 'insufficient_scope' && code !== 'credentials_rejected');
+const INBOUND = CODES.filter(
+  (code) => code !== 'insufficient_scope' && code !== 'credentials_rejected' && code !== 'unknown_account',
+);
 /** The failures of a renewal of the app's token. */
 const OUTBOUND = CODES.filter((code) => FAILURES[code].trouble !== 'caller');
 

@@ -51,12 +51,17 @@ export function guardFailures({ access, all, any }: Requirement, instance: XPayI
 export function ownFailures(handler: object, instance: XPayInstance | undefined): Codes {
   const own = (Reflect.getMetadata(OWN_FAILURES, handler) ?? []) as readonly OwnFailure[];
   return own.flatMap((failure): Codes => {
-    if (failure === 'call') return ['credentials_rejected', ...UPSTREAM_TROUBLE];
+    if (failure === 'call') return ['credentials_rejected', ...accountFailures(instance), ...UPSTREAM_TROUBLE];
     if (failure === 'login') {
       return ['invalid_request', 'invalid_credentials', ...storeFailures(instance), ...checkFailures(instance)];
     }
     return [failure];
   });
+}
+
+/** The failures of `forAccount`. */
+function accountFailures(instance: XPayInstance | undefined): Codes {
+  return instance?.options.accounts === undefined ? [] : ['unknown_account'];
 }
 
 /** The failures of sessions in a shared store. */

@@ -26,6 +26,7 @@ const ABOUT: Readonly<Record<FailureStatus, readonly [name: string, description:
   400: ['XPayInvalidRequest', 'The credentials are malformed, or the request has two kinds of them.'],
   401: ['XPayUnauthorized', 'The credentials are missing or not valid.'],
   403: ['XPayForbidden', 'The caller lacks a scope.'],
+  404: ['XPayNotFound', 'There is no such account.'],
   429: ['XPayTooManyAttempts', 'Too many failed attempts.'],
   500: ['XPayInternalError', 'A bug or a wrong setting.'],
   502: ['XPayBadGateway', 'The response of the upstream is not usable.'],

@@ -80,6 +80,7 @@ const CODES: Readonly<Record<FailureStatus, number>> = {
   400: 3, // INVALID_ARGUMENT
   401: 16, // UNAUTHENTICATED
   403: 7, // PERMISSION_DENIED
+  404: 5, // NOT_FOUND
   429: 8, // RESOURCE_EXHAUSTED
   500: 13, // INTERNAL
   502: 13,

@@ -1,6 +1,7 @@
 import { HttpService } from '@nestjs/axios';
 import { Logger } from '@nestjs/common';
 import { hostname } from 'node:os';
+import { pid } from 'node:process';
 import { ConnectionDigests, KeyedDigest, lengthPrefixed } from '../../core/credentials.js';
 import { configurationError } from '../../core/errors.js';
 import type { Store, StoreNotice } from '../../core/store.js';
@@ -15,7 +16,10 @@ import { Revocations } from '../../verification/upstream-check.js';
 import { Sessions } from '../../sessions/sessions.js';
 import { SharedCredentials } from '../../cluster/shared-credentials.js';
 import { SharedSessions } from '../../cluster/shared-sessions.js';
+import { AccountChannel } from '../../cluster/account-channel.js';
 import { SharedToken } from '../../cluster/shared-token.js';
+import { Accounts } from '../../token/accounts.js';
+import type { GrantProvider } from '../../token/grant-provider.js';
 import { createTokenChain } from '../../token/token-chain.js';
 import { axiosTransport, createAxios } from '../../http/axios-transport.js';
 import { UpstreamClient, upstreamCalls } from '../../http/upstream-client.js';
@@ -62,10 +66,11 @@ export interface InstanceSurroundings {
 /** Opens an instance with the store of its options, and logs the address of its upstream. */
 export async function openInstance(options: ResolvedOptions): Promise<XPayInstance> {
   const account = options.credentials === undefined ? 'without an app account' : 'with an app account';
+  const others = options.accounts === undefined ? '' : ', with accounts known only at run time';
   const origin = options.usesDefaultHost
     ? '. This is the default host; set baseUrl (XPAY_BASE_URL) for another one'
     : '';
-  loggerOf(options).log(`Upstream: ${options.dialect.name} at ${options.baseUrl}, ${account}${origin}`);
+  loggerOf(options).log(`Upstream: ${options.dialect.name} at ${options.baseUrl}, ${account}${others}${origin}`);
   return createInstance(options, { store: await options.store?.(options.clock) });
 }
 
@@ -93,19 +98,36 @@ export function createInstance(
   const store = opened && guardedStore(opened, clock, instrumentation);
   const stopNotices = store?.onNotice((notice) => logNotice(logger, notice));
   const scope = scopeOf(options);
-  const tokens = new XPayTokenService(logger, { baseUrl, warmUp: token.warmUp, store }, (emit) =>
-    createTokenChain({
-      clock,
-      policy: { ...token, refreshAt: refreshShare(token.refreshAt, `${hostname()} ${process.pid} ${name}`) },
-      credentials: options.credentials ?? missingAccount(options),
-      authenticate,
-      refresh,
-      emit,
-      random: Math.random,
-      share: store && ((next) => new SharedToken({ store, clock, scope, hardMarginMs: token.hardMarginMs }, next)),
-      instrumentation,
-    }),
-  );
+  const shares = store && {
+    store,
+    channel: new AccountChannel(store, scope),
+    clock,
+    scope,
+    hardMarginMs: token.hardMarginMs,
+  };
+  const process = `${hostname()} ${pid} ${name}`;
+  /** The parts that the chain of the app account and those of all other accounts have in common. */
+  const chain = {
+    clock,
+    policy: { ...token, refreshAt: refreshShare(token.refreshAt, process) },
+    authenticate,
+    refresh,
+    random: Math.random,
+    share: shares && ((next: GrantProvider) => new SharedToken(shares, next)),
+    instrumentation,
+  };
+  const tokens = new XPayTokenService(logger, { baseUrl, warmUp: token.warmUp, store }, (emit) => ({
+    app: createTokenChain({ ...chain, credentials: options.credentials ?? missingAccount(options), emit }),
+    accounts:
+      options.accounts &&
+      new Accounts({
+        ...chain,
+        ...options.accounts,
+        // Tokens that were obtained at the same time are not renewed at the same time.
+        refreshAt: (id) => refreshShare(token.refreshAt, `${process} ${id}`),
+        emit,
+      }),
+  }));
 
   const digest = new KeyedDigest();
   const issuer = Symbol(name);
@@ -197,7 +219,7 @@ export function createInstance(
     options,
     issuer,
     tokens,
-    http: new XPayHttpService({ api: dialect.api, send: sendApi, instrumentation, issuer }, tokens.source),
+    http: new XPayHttpService({ api: dialect.api, send: sendApi, instrumentation, issuer }, tokens),
     sessions: new XPaySessionService(sessions, verifier, (request) => strategy.countedAddressOf(request), disconnectOf),
     strategy,
     auditing,
@@ -229,9 +251,10 @@ function lossOf(users: readonly string[], logouts: number): string {
   );
 }
 
-function missingAccount({ name }: ResolvedOptions): () => Promise<never> {
+function missingAccount({ name, accounts }: ResolvedOptions): () => Promise<never> {
   const how = name === DEFAULT_INSTANCE ? ', or XPAY_USERNAME and XPAY_SECRET_KEY' : '';
-  const message = `XPayAuthModule option credentials: not set, so there is no account to obtain a token for. Set it${how}.`;
+  const or = accounts === undefined ? '' : ' For an account of the option accounts, call forAccount(id) first.';
+  const message = `XPayAuthModule option credentials: not set, so there is no account to obtain a token for. Set it${how}.${or}`;
   return () => Promise.reject(configurationError(message));
 }
 

@@ -3,6 +3,7 @@ import { systemClock } from '../../async/system-clock.js';
 import { XPayAuthError } from '../../core/errors.js';
 import { type ResolvedOptions, resolveOptions } from './resolve-options.js';
 import type {
+  AccountsOptions,
   AttemptsOptions,
   HttpOptions,
   SessionOptions,
@@ -14,6 +15,7 @@ import type {
 /** Every option. The compiler requires a row for each. */
 type OptionPath =
   | keyof XPayAuthOptions
+  | `accounts.${keyof AccountsOptions}`
   | `token.${keyof TokenOptions}`
   | `verification.${keyof VerificationOptions}`
   | `session.${keyof SessionOptions}`
@@ -21,6 +23,8 @@ type OptionPath =
   | `http.${keyof HttpOptions}`;
 
 interface Row {
+  /** The required options of the same group. */
+  readonly beside?: object;
   /** The value if the option is not set. */
   readonly default: unknown;
   readonly bad: unknown;
@@ -31,6 +35,8 @@ interface Row {
 const DIALECTS = "'xpay', 'gift-stream', 'password-login' or a dialect";
 const notPositive = (path: string, bad = 0) => `${path}: ${bad} is not allowed; expected number to be >=1`;
 const notBoolean = (path: string) => `${path}: "yes" is not allowed; expected boolean`;
+
+const noAccounts = (): undefined => undefined;
 
 const ROWS: Record<OptionPath, Row> = {
   name: {
@@ -57,6 +63,21 @@ const ROWS: Record<OptionPath, Row> = {
     says:
       'credentials: [redacted] is not allowed; expected { username, secretKey }, both non-empty strings, ' +
       'or a function that returns them',
+  },
+  accounts: { default: undefined, bad: noAccounts, says: 'accounts: a function is not allowed; expected object' },
+  'accounts.credentials': {
+    default: noAccounts,
+    beside: { credentials: noAccounts },
+    bad: 'app:key-1',
+    says:
+      'accounts.credentials: [redacted] is not allowed; ' +
+      'expected a function that returns { username, secretKey } for an id',
+  },
+  'accounts.maxEntries': {
+    default: 1_000,
+    beside: { credentials: noAccounts },
+    bad: 0,
+    says: notPositive('accounts.maxEntries'),
   },
   scopeHierarchy: {
     default: {},
@@ -256,8 +277,12 @@ const nothing = (): undefined => undefined;
 const BESIDE: readonly string[] = ['name', 'isGlobal', 'globalGuards'];
 
 /** The options of an app that writes this one option and has nothing in its environment. */
-function resolveWith(path: string, value: unknown): ResolvedOptions {
-  const options = path.split('.').reduceRight<unknown>((inner, key) => ({ [key]: inner }), value) as object;
+function resolveWith(path: string, value: unknown, { beside }: Row): ResolvedOptions {
+  const [name = '', option] = path.split('.');
+  const inner = value === undefined ? {} : { [String(option)]: value };
+  const options = {
+    [name]: option === undefined ? value : beside === undefined ? { [option]: value } : { ...beside, ...inner },
+  };
   return BESIDE.includes(path) ? resolveOptions({}, options, nothing) : resolveOptions(options, {}, nothing);
 }
 
@@ -267,17 +292,20 @@ function valueAt(options: object, path: string): unknown {
 }
 
 describe('every option', () => {
-  const rows = Object.entries(ROWS);
+  const rows = Object.entries<Row>(ROWS);
 
   it.each(rows)('%s has its default', (path, row) => {
-    expect(valueAt(resolveOptions({}, {}, nothing), path)).toEqual(row.default);
+    const [name = ''] = path.split('.');
+    const needed = row.beside === undefined ? {} : { [name]: row.beside };
+    expect(valueAt(resolveOptions(needed, {}, nothing), path)).toEqual(row.default);
   });
 
   it.each(rows)('%s: undefined is ignored', (path, row) => {
-    expect(valueAt(resolveWith(path, undefined), path)).toEqual(row.default);
+    expect(valueAt(resolveWith(path, undefined, row), path)).toEqual(row.default);
   });
 
-  it.each(rows)('%s rejects a bad value with its name, the value and the accepted values', (path, { bad, says }) => {
-    expect(() => resolveWith(path, bad)).toThrow(new XPayAuthError('configuration', `XPayAuthModule option ${says}.`));
+  it.each(rows)('%s rejects a bad value with its name, the value and the accepted values', (path, row) => {
+    const failure = new XPayAuthError('configuration', `XPayAuthModule option ${row.says}.`);
+    expect(() => resolveWith(path, row.bad, row)).toThrow(failure);
   });
 });

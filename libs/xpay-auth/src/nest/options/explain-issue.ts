@@ -34,7 +34,7 @@ export function valueAt(path: readonly string[], options: unknown): unknown {
 }
 
 function show(path: readonly string[], options: unknown): string {
-  if (path[0] === 'credentials' || path.some((key) => /secret|password|key/i.test(key))) return '[redacted]';
+  if (path.includes('credentials') || path.some((key) => /secret|password|key/i.test(key))) return '[redacted]';
   const value = valueAt(path, options);
   // A URL may contain a password, and may be set for any option by mistake.
   if (typeof value === 'string' && /:\/\/.*@/s.test(value)) return '[redacted]';

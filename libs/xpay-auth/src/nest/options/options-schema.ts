@@ -137,6 +137,15 @@ export const optionsSchema = group({
   ),
   baseUrl: v.optional(text),
   credentials: v.optional(credentials),
+  accounts: v.optional(
+    group({
+      credentials: v.custom<(id: string) => Credentials | undefined | Promise<Credentials | undefined>>(
+        (value) => typeof value === 'function',
+        'a function that returns { username, secretKey } for an id',
+      ),
+      maxEntries: v.optional(integer(1, 1_000_000), 1_000),
+    }),
+  ),
   scopeHierarchy: v.optional(
     v.pipe(object('object'), v.record(scope('scope names (RFC 6749 §3.3)'), v.array(scope('a scope name'), 'array'))),
     {},

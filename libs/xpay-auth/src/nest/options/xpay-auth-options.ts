@@ -60,6 +60,12 @@ export interface XPayAuthOptions extends XPayAuthInstanceOptions {
    */
   credentials?: Credentials | (() => Credentials | Promise<Credentials>);
   /**
+   * Accounts that are known only at run time, such as one for each merchant or tenant: `xpay.forAccount(id)` and
+   * `tokens.forAccount(id)` use them.
+   * @default none
+   */
+  accounts?: AccountsOptions;
+  /**
    * Scopes that imply other scopes, such as `{ tme_admin: ['tme_user'] }`. Implied scopes can imply further scopes. A cycle fails the boot.
    * @default {} (no scope implies another)
    */
@@ -96,6 +102,22 @@ export interface XPayAuthOptions extends XPayAuthInstanceOptions {
    * @default the system clock
    */
   clock?: Clock;
+}
+
+/** Options of the accounts that are known only at run time. */
+export interface AccountsOptions {
+  /**
+   * Returns the credentials of the account with this id, or `undefined` if there is no such account; the caller then gets 404
+   * `unknown_account`. The function is called for each login, and once more if the upstream rejects the credentials. An
+   * `HttpException` that it throws is passed to the caller unchanged. The id may come from a request, so do not trust it.
+   */
+  credentials: (id: string) => Credentials | undefined | Promise<Credentials | undefined>;
+  /**
+   * Maximum number of accounts whose tokens are kept in memory, up to 1_000_000; the least recently used are evicted. An evicted
+   * account obtains a token again when it is next used. Its failures and rejections are kept in a separate table.
+   * @default 1_000
+   */
+  maxEntries?: number;
 }
 
 /** Options of the app token: when it is refreshed, and what happens while the upstream fails. Durations in milliseconds. */

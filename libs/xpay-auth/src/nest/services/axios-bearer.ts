@@ -7,7 +7,7 @@ import {
 } from 'axios';
 import type { AccessToken } from '../../core/credentials.js';
 import { snapshotOf } from './body-snapshot.js';
-import type { XPayTokenService } from './token.service.js';
+import type { XPayAccountTokens } from './account-tokens.js';
 
 /** Options of {@link attachXPayBearer}. */
 export interface XPayBearerOptions {
@@ -40,6 +40,8 @@ type Config = InternalAxiosRequestConfig & { [MARK]?: Use };
  * const detach = attachXPayBearer(httpService.axiosRef, tokens);
  * ```
  *
+ * Pass `tokens.forAccount(id)` to add the token of another account.
+ *
  * - Only requests to the origin of the instance's `baseUrl` get the token. A request that already has `Authorization` is left
  *   unchanged.
  * - A request with the token does not follow redirects. A 3xx is returned as the answer.
@@ -58,7 +60,7 @@ type Config = InternalAxiosRequestConfig & { [MARK]?: Use };
  */
 export function attachXPayBearer(
   axios: AxiosInstance,
-  tokens: XPayTokenService,
+  tokens: XPayAccountTokens,
   options: XPayBearerOptions = {},
 ): () => void {
   const { origin } = new URL(tokens.settings.baseUrl);

@@ -3,6 +3,7 @@ import { XPayAuthError, configurationError } from '../../core/errors.js';
 import { Principal, callerTokenOf } from '../../core/principal.js';
 import type { ApiClient, TokenSource } from '../../token/api-call.js';
 import { type ApiCallsParts, XPayApiCalls } from './api-calls.js';
+import type { XPayTokenService } from './token.service.js';
 
 /**
  * Calls the upstream's API with the app token, and unwraps the answer. If the upstream rejects the token, the token is renewed,
@@ -13,16 +14,33 @@ import { type ApiCallsParts, XPayApiCalls } from './api-calls.js';
  */
 export class XPayHttpService extends XPayApiCalls implements OnModuleDestroy {
   readonly #stop: AbortController;
-
   readonly #parts: ApiCallsParts & { readonly issuer: symbol };
+  readonly #tokens: XPayTokenService;
 
   /** @hidden */
-  constructor(client: ApiClient & { readonly issuer: symbol }, tokens: TokenSource) {
+  constructor(client: ApiClient & { readonly issuer: symbol }, tokens: XPayTokenService) {
     const stop = new AbortController();
     const parts = { ...client, stopped: stop.signal };
-    super(parts, tokens);
+    super(parts, tokens.source);
     this.#stop = stop;
     this.#parts = parts;
+    this.#tokens = tokens;
+  }
+
+  /**
+   * Returns the same methods for another account: the one for which the option `accounts.credentials` returns credentials. Calls
+   * fail with `unknown_account` (404) if there is no such account, and otherwise like those of this service.
+   *
+   * @example await xpay.forAccount('merchant-42').post('/client/wallets/find', { page: 1 })
+   * @param id see `XPayTokenService.forAccount`
+   * @throws XPayAuthError `configuration` without the option `accounts`
+   */
+  forAccount(id: string): XPayApiCalls {
+    const account = this.#tokens.forAccount(id);
+    return this.#callsWith({
+      get: (signal) => account.source.get(signal),
+      invalidate: (token) => account.source.invalidate(token),
+    });
   }
 
   /**
@@ -54,6 +72,10 @@ export class XPayHttpService extends XPayApiCalls implements OnModuleDestroy {
           'credentials with each request, and session.keepUpstreamToken: true for callers with a session',
       );
     }
+    return this.#callsWith(tokens);
+  }
+
+  #callsWith(tokens: TokenSource): XPayApiCalls {
     return new XPayApiCalls(this.#parts, tokens);
   }
 

@@ -1,97 +1,65 @@
 import type { Logger, OnModuleDestroy, OnModuleInit } from '@nestjs/common';
-import { type Observable, Subject } from 'rxjs';
-import type { AccessToken } from '../../core/credentials.js';
-import { type UpstreamReference, XPayAuthError } from '../../core/errors.js';
+import { hash } from 'node:crypto';
+import { type Observable, Subject, filter } from 'rxjs';
+import { type UpstreamReference, XPayAuthError, configurationError } from '../../core/errors.js';
 import { swallowErrors } from '../../core/instrumentation.js';
-import type { Store } from '../../core/store.js';
-import type { TokenEvent, TokenStatus } from '../../core/token-events.js';
+import type { TokenEvent } from '../../core/token-events.js';
+import type { Accounts } from '../../token/accounts.js';
 import type { CachedToken } from '../../token/cached-token.js';
+import { type TokenServiceSettings, XPayAccountTokens } from './account-tokens.js';
 
-/** Options of `getToken()`. */
-export interface GetTokenOptions {
-  /**
-   * Stops only this caller's wait: the promise of this caller rejects with `signal.reason`. The request continues for the other
-   * callers.
-   */
-  readonly signal?: AbortSignal;
-}
-
-/** Settings of the instance. */
-export interface TokenServiceSettings {
-  /** The token is sent only to this origin. */
-  readonly baseUrl: string;
-  /** Whether to obtain the token at boot. */
-  readonly warmUp: boolean;
-  /** The store that instances share. `undefined` if there is none. */
-  readonly store: Store | undefined;
+/** The token chains of an instance. */
+export interface TokenChains {
+  readonly app: CachedToken;
+  /** `undefined` without the option `accounts`. */
+  readonly accounts: Accounts | undefined;
 }
 
 /**
  * Provides the app's access token for the upstream. Obtains the token when it is first needed, and renews it in the background.
  * Never returns a token whose remaining lifetime is shorter than `token.hardMarginMs`.
+ *
+ * Without the option `credentials` there is no app account, and every request of its token fails with `configuration`.
  */
-export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
-  /** Events of the token. Events contain no secret. */
+export class XPayTokenService extends XPayAccountTokens implements OnModuleInit, OnModuleDestroy {
+  /** Events of the app token, and of the tokens of all accounts of {@link forAccount}. Events contain no secret. */
   readonly events: Observable<TokenEvent>;
   /** For this library's own services. @internal */
   readonly source: CachedToken;
+  readonly #accounts: Accounts | undefined;
   readonly #events = new Subject<TokenEvent>();
   #saidSkew = false;
 
   /** @hidden */
   constructor(
     private readonly logger: Logger,
-    /** @internal */
-    readonly settings: TokenServiceSettings,
-    createSource: (emit: (event: TokenEvent) => void) => CachedToken,
+    settings: TokenServiceSettings,
+    createChains: (emit: (event: TokenEvent) => void) => TokenChains,
   ) {
+    super(settings);
     this.events = this.#events.asObservable();
-    this.source = createSource((event) => {
+    const { app, accounts } = createChains((event) => {
       swallowErrors(() => this.#log(event));
       this.#events.next(event);
     });
+    this.source = app;
+    this.#accounts = accounts;
   }
 
   /**
-   * Returns a usable token. If there is none, waits for one request to the upstream, which concurrent callers share.
+   * Returns the tokens of another account: the one for which the option `accounts.credentials` returns credentials. The call is
+   * cheap, and the returned object stays valid for as long as the app runs. Its methods call `accounts.credentials`
+   * when a token is obtained, and fail with `unknown_account` (404) if there is no such account.
    *
-   * @throws XPayAuthError `upstream_…`, `credentials_rejected`, `configuration` or `shutting_down`. Never throws a code
-   * that stands for a fault of an incoming request, such as `invalid_request`.
+   * @param id may come from a request. An id that is no string, is empty, is longer than 4,096 bytes in UTF-8 or is not
+   *   well-formed Unicode is an unknown account
+   * @throws XPayAuthError `configuration` without the option `accounts`
    */
-  getToken(options?: GetTokenOptions): Promise<AccessToken> {
-    return this.source.get(options?.signal);
-  }
-
-  /** Returns the current token if it is usable. Synchronous. Never starts a request. */
-  peek(): AccessToken | undefined {
-    return this.source.peek();
-  }
-
-  /** Returns the value of an `Authorization` header: `Bearer` and the token. Throws like {@link getToken}. */
-  async authorizationHeader(options?: GetTokenOptions): Promise<string> {
-    return `Bearer ${(await this.getToken(options)).value}`;
-  }
-
-  /**
-   * Reports that the upstream rejected a token. Has no effect if the token is not the current token, so a thousand callers with
-   * the same token cause one renewal. The first renewal starts immediately. Later renewals start at most once in 5 s.
-   */
-  invalidate(rejected: AccessToken | string): Promise<void> {
-    this.source.invalidate(rejected);
-    return Promise.resolve();
-  }
-
-  /**
-   * Returns a new token, even if the current one is usable. If the upstream has rejected the app account, a call during the
-   * backoff throws that rejection.
-   */
-  refresh(): Promise<AccessToken> {
-    return this.source.refresh();
-  }
-
-  /** Returns the status of the token and of the shared store, for a health page. Never starts a request. */
-  status(): TokenStatus {
-    return { ...this.source.status(), store: this.settings.store?.status() };
+  forAccount(id: string): XPayAccountTokens {
+    if (this.#accounts === undefined) {
+      throw configurationError('XPayAuthModule option accounts: not set, so forAccount() cannot be used. Set it.');
+    }
+    return new AccountTokens(this.settings, this.#accounts, id, this.events);
   }
 
   /**
@@ -112,30 +80,37 @@ export class XPayTokenService implements OnModuleInit, OnModuleDestroy {
   /** Called by Nest. Every waiting caller is rejected with `shutting_down`. */
   onModuleDestroy(): void {
     this.source.stop();
+    this.#accounts?.stop();
     this.#events.complete();
   }
 
   #log(event: TokenEvent): void {
+    const { account } = event;
+    const token = account === undefined ? 'access token' : `access token of account ${digestOf(account)}`;
     switch (event.type) {
       case 'obtained':
       case 'refreshed':
-      case 'adopted':
-        this.logger.log(`Access token ${event.type}, good for ${seconds(event.lifeMs)}${quote(event.reference)}`);
+      case 'adopted': {
+        const line = `A${token.slice(1)} ${event.type}, good for ${seconds(event.lifeMs)}${quote(event.reference)}`;
+        // An app may have thousands of accounts.
+        if (account === undefined) this.logger.log(line);
+        else this.logger.debug(line);
         this.#warnOfSkew(event.clockSkewMs);
         break;
+      }
       case 'refresh-failed': {
-        const line = `No new access token: ${event.code}, ${event.failures} in a row: ${event.reason}${quote(event.reference)}`;
+        const line = `No new ${token}: ${event.code}, ${event.failures} in a row: ${event.reason}${quote(event.reference)}`;
         if (event.usableForMs > 0)
           this.logger.warn(`${line}; the current token is usable for ${seconds(event.usableForMs)}`);
         else this.logger.error(line);
         break;
       }
       case 'rejected':
-        this.logger.warn('The upstream rejected the access token before it expired');
+        this.logger.warn(`The upstream rejected the ${token} before it expired`);
         break;
       case 'expired':
-        if (event.failures > 0) this.logger.error('The access token expired before it could be renewed');
-        else this.logger.debug('The access token expired while it was not in use');
+        if (event.failures > 0) this.logger.error(`The ${token} expired before it could be renewed`);
+        else this.logger.debug(`The ${token} expired while it was not in use`);
         break;
     }
   }
@@ -159,4 +134,29 @@ function seconds(ms: number): string {
 function quote(reference: UpstreamReference | undefined): string {
   const parts = Object.entries(reference ?? {}).map(([name, value]) => `${name} ${String(value)}`);
   return parts.length === 0 ? '' : ` (${parts.join(', ')})`;
+}
+
+/** The log names an account by the first 12 digits of the SHA-256 of its id, because ids may be personal data. */
+function digestOf(account: string): string {
+  return hash('sha256', account).slice(0, 12);
+}
+
+/** Keeps no state, so that it does not matter when the token of the account is evicted from memory. */
+class AccountTokens extends XPayAccountTokens {
+  constructor(
+    settings: TokenServiceSettings,
+    private readonly accounts: Accounts,
+    private readonly id: string,
+    private readonly all: Observable<TokenEvent>,
+  ) {
+    super(settings);
+  }
+
+  get events(): Observable<TokenEvent> {
+    return this.all.pipe(filter(({ account }) => account === this.id));
+  }
+
+  get source(): CachedToken {
+    return this.accounts.of(this.id);
+  }
 }
