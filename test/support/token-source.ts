@@ -4,7 +4,9 @@ import type { Credentials, Grant, Store } from 'nestjs-xpay-auth';
 import { AccountChannel } from '../../libs/xpay-auth/src/cluster/account-channel.js';
 import { SharedToken } from '../../libs/xpay-auth/src/cluster/shared-token.js';
 import { Instrumentation } from '../../libs/xpay-auth/src/core/instrumentation.js';
+import { Accounts, type AccountsParts } from '../../libs/xpay-auth/src/token/accounts.js';
 import type { CachedToken } from '../../libs/xpay-auth/src/token/cached-token.js';
+import type { GrantProvider } from '../../libs/xpay-auth/src/token/grant-provider.js';
 import { type TokenChainParts, createTokenChain } from '../../libs/xpay-auth/src/token/token-chain.js';
 
 type Policy = TokenChainParts['policy'];
@@ -28,23 +30,29 @@ export interface TestTokenSource extends Pick<TokenChainParts, 'clock' | 'creden
 
 /** Creates a token chain whose policy and randomness are the same in every run. */
 export function testTokenSource(options: TestTokenSource): CachedToken {
-  const { policy, refresh, random = () => 0.5, store, authenticate, clock, credentials } = options;
+  return createTokenChain({ ...partsOf(options), credentials: options.credentials, emit: () => undefined });
+}
+
+export type TestAccounts = Omit<TestTokenSource, 'credentials'> &
+  Pick<AccountsParts, 'credentials' | 'maxEntries' | 'emit'>;
+
+/** Creates the token chains of many accounts, with the same policy and randomness in every run. */
+export function testAccounts(options: TestAccounts): Accounts {
+  const { credentials, maxEntries, emit } = options;
+  return new Accounts({ ...partsOf(options), credentials, maxEntries, emit, refreshAt: () => POLICY.refreshAt });
+}
+
+function partsOf(options: Omit<TestTokenSource, 'credentials'>) {
+  const { policy, refresh, random = () => 0.5, store, authenticate, clock } = options;
   const scope = ['the app', 'an upstream'];
-  return createTokenChain({
+  const shared = store && { store, channel: new AccountChannel(store, scope), clock, scope, hardMarginMs: undefined };
+  return {
     clock,
-    credentials,
-    authenticate: (own, _, signal) => authenticate(own, signal),
+    authenticate: (own: Credentials, _: unknown, signal: AbortSignal) => authenticate(own, signal),
     policy: { ...POLICY, ...policy },
     refresh,
     random,
-    emit: () => undefined,
     instrumentation: new Instrumentation(),
-    share:
-      store &&
-      ((next) =>
-        new SharedToken(
-          { store, channel: new AccountChannel(store, scope), clock, scope, hardMarginMs: undefined },
-          next,
-        )),
-  });
+    share: shared && ((next: GrantProvider) => new SharedToken(shared, next)),
+  };
 }
