@@ -42,6 +42,8 @@ export class RedisLink {
   #fault: { readonly script: Script; readonly reason: string } | undefined;
   #lastError: string | undefined;
   #closed = false;
+  /** The wait for the first connection. */
+  #connecting: Promise<void> | undefined;
   #cancelProbe: (() => void) | undefined;
   readonly #warned = new Set<string>();
   readonly #unlisten: () => void;
@@ -149,8 +151,14 @@ export class RedisLink {
    * unavailable.
    */
   async #connected(): Promise<void> {
+    if (this.parts.connection.isReady) return;
+    // All calls share one wait, because Node warns of a leak if an emitter has more than ten listeners.
+    this.#connecting ??= this.#connect().finally(() => (this.#connecting = undefined));
+    await this.#connecting;
+  }
+
+  async #connect(): Promise<void> {
     const { connection, connectTimeoutMs } = this.parts;
-    if (connection.isReady) return;
     connection.open();
     let unlisten: (() => void) | undefined;
     const ready = new Promise<void>((resolve, reject) => {
