@@ -4,8 +4,8 @@ import 'reflect-metadata';
 import { Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { XPayAuthModule, XPayStrategy } from 'nestjs-xpay-auth';
-import { setTimeout as wait } from 'node:timers/promises';
 import { answer } from '../machine/child.mjs';
+import { held } from './held.mjs';
 import { instantDialect } from './instant-dialect.mjs';
 
 const [callers, maxEntries] = process.argv.slice(2, 4).map(Number);
@@ -43,14 +43,4 @@ function requestOf(i) {
   const name = `user-${String(i).padStart(6, '0')}@example.test`;
   const authorization = `Basic ${Buffer.from(`${name}:key-of-${name}`).toString('base64')}`;
   return { headers: { authorization }, rawHeaders: ['Authorization', authorization], socket: {} };
-}
-
-/** Returns all JavaScript memory of this process, on the heap and outside the heap. */
-async function held() {
-  for (let i = 0; i < 5; i++) {
-    await wait(20);
-    globalThis.gc();
-  }
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
 }

@@ -3,11 +3,11 @@ import { LRUCache } from 'lru-cache';
 import { type Credentials, isTooLong } from '../core/credentials.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { TokenEvent } from '../core/token-events.js';
-import type { CachedToken } from './cached-token.js';
+import { type CachedToken, shuttingDown } from './cached-token.js';
 import { AccountRefusal } from './grant-provider.js';
 import { type TokenChainParts, createTokenChain } from './token-chain.js';
 
-export interface AccountsParts extends Omit<TokenChainParts, 'credentials' | 'option' | 'emit' | 'changed'> {
+export interface AccountsParts extends Omit<TokenChainParts, 'credentials' | 'option' | 'emit' | 'changed' | 'stop'> {
   /** Returns the credentials of an account; `undefined` if there is no such account. */
   readonly credentials: (id: string) => Credentials | undefined | Promise<Credentials | undefined>;
   /** Returns the share of the lifetime after which the token of this account is renewed. */
@@ -28,7 +28,7 @@ export class Accounts {
   readonly #busy = new Map<string, CachedToken>();
   /** The chains without a token that delay further attempts because of failures or rejected tokens. */
   readonly #failed: LRUCache<string, CachedToken>;
-  #isStopped = false;
+  readonly #stop = new AbortController();
 
   constructor(private readonly parts: AccountsParts) {
     const { maxEntries } = parts;
@@ -49,7 +49,7 @@ export class Accounts {
 
   /** Ends every attempt and every wait with `shutting_down`. */
   stop(): void {
-    this.#isStopped = true;
+    this.#stop.abort(shuttingDown());
     for (const chains of [this.#held, this.#busy, this.#failed]) for (const chain of chains.values()) chain.stop();
   }
 
@@ -58,16 +58,21 @@ export class Accounts {
   }
 
   #create(id: string): CachedToken {
-    const { parts } = this;
+    const { clock, policy, authenticate, refresh, random, share, instrumentation, refreshAt } = this.parts;
     const chain: CachedToken = createTokenChain({
-      ...parts,
-      policy: { ...parts.policy, refreshAt: parts.refreshAt(id) },
+      clock,
+      policy: { ...policy, refreshAt: refreshAt(id) },
+      authenticate,
+      refresh,
+      random,
+      share,
+      instrumentation,
       credentials: () => this.#credentialsOf(id),
       option: 'accounts.credentials',
-      emit: (event) => parts.emit({ ...event, account: id }),
+      emit: (event) => this.parts.emit({ ...event, account: id }),
       changed: () => this.#changed(id, chain),
+      stop: this.#stop,
     });
-    if (this.#isStopped) chain.stop();
     return chain;
   }
 

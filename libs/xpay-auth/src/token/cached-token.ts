@@ -27,6 +27,13 @@ export interface CachedTokenParts {
    * had been evicted.
    */
   readonly changed?: (() => void) | undefined;
+  /** Aborted at shutdown. Many accounts share one to use less memory. @default a separate one */
+  readonly stop?: AbortController;
+}
+
+/** Returns the reason with which every attempt and every wait ends at shutdown. */
+export function shuttingDown(): XPayAuthError {
+  return new XPayAuthError('shutting_down', 'The application is shutting down');
 }
 
 /**
@@ -43,7 +50,7 @@ export class CachedToken implements TokenListener {
   #isInBackground = false;
   /** The attempt in progress. Resolves to `undefined` if it only read the store and found no newer token. */
   readonly #flights: SingleFlight<AccessToken | undefined>;
-  readonly #stop = new AbortController();
+  readonly #stop: AbortController;
 
   constructor(
     private readonly parts: CachedTokenParts,
@@ -52,6 +59,7 @@ export class CachedToken implements TokenListener {
   ) {
     const joined = (): void => parts.instrumentation.record({ type: 'joined', flight: 'token' });
     this.#flights = new SingleFlight(joined, parts.changed);
+    this.#stop = parts.stop ?? new AbortController();
   }
 
   /**
@@ -133,7 +141,7 @@ export class CachedToken implements TokenListener {
   /** Ends every attempt and every wait with `shutting_down`. */
   stop(): void {
     this.shared?.stop();
-    this.#stop.abort(new XPayAuthError('shutting_down', 'The application is shutting down'));
+    this.#stop.abort(shuttingDown());
   }
 
   /**
