@@ -1,13 +1,24 @@
 import { Inject, Injectable, type OnModuleInit } from '@nestjs/common';
+import type { Credentials } from '../../core/credentials.js';
 import { type XPayAuthError, configurationError } from '../../core/errors.js';
 import type { ApiData, ApiPaging, Dialect } from '../../core/ports.js';
 import { type XPayInstance, createInstance } from '../../nest/instance/instance.js';
 import { resolveOptions } from '../../nest/options/resolve-options.js';
-import type { XPayAuthFactoryOptions, XPayAuthInstanceOptions } from '../../nest/options/xpay-auth-options.js';
+import type {
+  AccountsOptions,
+  XPayAuthFactoryOptions,
+  XPayAuthInstanceOptions,
+} from '../../nest/options/xpay-auth-options.js';
 import { UpstreamStandIn } from '../../nest/instance/upstream-stand-in.js';
 import { XPayTestUpstream } from './test-upstream.js';
 
 const NO_PAUSE = { min: 0, max: 0 };
+
+/** The user name of the app account. */
+const APP_ACCOUNT = 'this-app';
+/** Begins the user name of any other account. The id of the account follows. */
+const ACCOUNT = 'account ';
+const UNUSED_KEY = 'nobody-asks-for-it';
 
 /** The base URL of an instance whose options have none. `.invalid` never resolves (RFC 6761 §6.4). */
 const NOWHERE = 'https://upstream.invalid';
@@ -35,11 +46,12 @@ export class TestStandIn extends UpstreamStandIn implements OnModuleInit {
       );
     }
     this.#names.add(options.name);
-    const { verification, token } = options;
+    const { verification, token, accounts } = options;
     const standingIn = {
       ...options,
       dialect: testDialect(options.dialect, upstream),
-      credentials: () => ({ username: 'this-app', secretKey: 'nobody-asks-for-it' }),
+      credentials: () => ({ username: APP_ACCOUNT, secretKey: UNUSED_KEY }),
+      ...(accounts && { accounts: { ...accounts, credentials: withoutSecrets(accounts.credentials) } }),
       // Without cache, backoff and rate limit, changes to the test upstream apply immediately.
       attempts: false as const,
       verification: {
@@ -79,6 +91,22 @@ function misused(why: string): XPayAuthError {
   return configurationError(`XPayAuthTestingModule: ${why}`);
 }
 
+/**
+ * Calls the app's own function, so that unknown ids fail as in production. Replaces the credentials by the id, because the test
+ * upstream knows an account by its id. The id is encoded, because a user name must not have control characters.
+ */
+function withoutSecrets(find: AccountsOptions['credentials']): AccountsOptions['credentials'] {
+  return async (id) => {
+    const found = await find(id);
+    return found && { username: ACCOUNT + encodeURIComponent(id), secretKey: UNUSED_KEY };
+  };
+}
+
+/** Returns the id of the account; `undefined` for the app account. */
+function accountOf({ username }: Credentials): string | undefined {
+  return username === APP_ACCOUNT ? undefined : decodeURIComponent(username.slice(ACCOUNT.length));
+}
+
 /** The dialect of an {@link XPayTestUpstream}, in place of the app's own. */
 function testDialect(spoken: Dialect, upstream: XPayTestUpstream): Dialect {
   const { name, accessTokenIsLongLivedSecret } = spoken;
@@ -86,7 +114,7 @@ function testDialect(spoken: Dialect, upstream: XPayTestUpstream): Dialect {
     name,
     ...(accessTokenIsLongLivedSecret !== undefined && { accessTokenIsLongLivedSecret }),
     authenticate: async (credentials, _, purpose) =>
-      purpose === 'own token' ? upstream.grantOwnToken() : upstream.grantTo(credentials),
+      purpose === 'own token' ? upstream.grantOwnToken(accountOf(credentials)) : upstream.grantTo(credentials),
     api: {
       encode(call, token) {
         const { method, path, body, encodedBody } = call;

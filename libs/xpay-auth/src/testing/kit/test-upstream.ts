@@ -17,9 +17,13 @@ export interface XPayTestCall {
   /** The body after serialization to JSON and back. */
   readonly body: unknown;
   /**
-   * The user name of the caller, for a call through `asCaller`. @default absent, for a call with the app token
+   * The user name of the caller, for a call through `asCaller`. @default absent, for other calls
    */
   readonly caller?: string;
+  /**
+   * The id that was passed to `forAccount`. @default absent, for other calls
+   */
+  readonly account?: string;
 }
 
 /** The fields of an answer beside its data. */
@@ -46,18 +50,18 @@ export class XPayTestUpstream {
   readonly #refused = new Set<string>();
   readonly #answers = new Map<string, (page: number) => string>();
   readonly #calls: XPayTestCall[] = [];
-  /** The users whose tokens were issued, by token. */
-  readonly #callers = new Map<string, string>();
+  /** The callers and accounts by the values of their tokens. The app token is not among them. */
+  readonly #holders = new Map<string, Pick<XPayTestCall, 'caller' | 'account'>>();
   #trouble: UpstreamTrouble | undefined;
-  #tokens = 0;
+  /** The number of tokens issued so far, by account. The app account is `undefined`. */
+  readonly #tokens = new Map<string | undefined, number>();
 
   /** @internal */
   constructor(private readonly instance?: string) {}
 
   /** The app token that `XPayTokenService` returns. It changes only after `refresh` or `invalidate`. */
   get accessToken(): string {
-    const which = this.instance === undefined ? '' : `-of-${this.instance}`;
-    return `test-access-token${which}${this.#tokens > 1 ? `-${this.#tokens}` : ''}`;
+    return this.#tokenOf(undefined);
   }
 
   /** The calls of your app through `XPayHttpService`, including failed ones, oldest first. */
@@ -90,7 +94,10 @@ export class XPayTestUpstream {
     this.#answers.set(path, (page) => texts[page - 1] ?? JSON.stringify({ data: [], meta: { nextPage: false } }));
   }
 
-  /** Rejects the credentials of this user from now on, with 401, and the tokens of calls as this caller. */
+  /**
+   * Rejects the credentials of this user from now on, with 401, and the tokens of calls as this caller. For the id of an account of
+   * `forAccount`: rejects the next login of this account, which then fails with `credentials_rejected`.
+   */
   refuse(username: string): void {
     this.#refused.add(username);
   }
@@ -108,12 +115,16 @@ export class XPayTestUpstream {
     this.#refused.clear();
   }
 
-  /** Issues a token for the app's account. @internal */
-  grantOwnToken(): Grant {
+  /** Issues a token for the app's account, or for another account of the app. @internal */
+  grantOwnToken(account?: string): Grant {
     this.#assertWell();
-    this.#tokens++;
-    const accessToken = new AccessToken(this.accessToken);
-    return { accessToken, username: 'this-app', scopes: [], isAPI: true, lifeMs: DAY_MS };
+    if (account !== undefined && this.#refused.has(account)) {
+      throw new XPayAuthError('invalid_credentials', 'refuse() was called for this account');
+    }
+    this.#tokens.set(account, (this.#tokens.get(account) ?? 0) + 1);
+    const accessToken = new AccessToken(this.#tokenOf(account));
+    if (account !== undefined) this.#holders.set(accessToken.value, { account });
+    return { accessToken, username: account ?? 'this-app', scopes: [], isAPI: true, lifeMs: DAY_MS };
   }
 
   /** The grant for credentials of `asUser`. @internal */
@@ -129,18 +140,18 @@ export class XPayTestUpstream {
     }
     const { username, scopes = [], isAPI = false, expiresAt } = user;
     const accessToken = new AccessToken(randomUUID(), { expiresAt, scopes });
-    this.#callers.set(accessToken.value, username);
+    this.#holders.set(accessToken.value, { caller: username });
     return { accessToken, username, scopes, isAPI };
   }
 
   /** Answers one API call. @internal */
   send({ method, path, headers = {}, body }: UpstreamRequest): UpstreamAnswer {
     const sent: unknown = body === undefined ? undefined : JSON.parse(body);
-    const caller = this.#callers.get(headers['authorization'] ?? '');
-    this.#calls.push({ method, path, body: sent, ...(caller !== undefined && { caller }) });
+    const holder = this.#holders.get(headers['authorization'] ?? '');
+    this.#calls.push({ method, path, body: sent, ...holder });
     this.#assertWell();
     const answered = { receivedAt: 0, upstreamNow: undefined, header: () => undefined };
-    if (caller !== undefined && this.#refused.has(caller)) return { status: 401, text: '', ...answered };
+    if (holder?.caller !== undefined && this.#refused.has(holder.caller)) return { status: 401, text: '', ...answered };
     const answer = this.#answers.get(path);
     if (answer === undefined) {
       const how = `app.get(XPayTestUpstream)${this.instance === undefined ? '' : `.of('${this.instance}')`}`;
@@ -149,6 +160,15 @@ export class XPayTestUpstream {
     }
     const page = isObject(sent) && isNumber(sent['page']) ? sent['page'] : 1;
     return { status: 200, text: answer(page), ...answered };
+  }
+
+  #tokenOf(account: string | undefined): string {
+    const count = this.#tokens.get(account) ?? 0;
+    const parts = [this.instance, account && `account-${encodeURIComponent(account)}`].filter(
+      (part) => part !== undefined,
+    );
+    const which = parts.map((part) => `-of-${part}`).join('');
+    return `test-access-token${which}${count > 1 ? `-${count}` : ''}`;
   }
 
   #assertWell(): void {
