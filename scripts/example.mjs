@@ -12,10 +12,15 @@ import { demoAccounts, startGiftStreamEmulator, startXPayEmulator } from 'nestjs
 
 const [user, admin] = demoAccounts();
 const app = { username: 'this-app@example.test', secretKey: randomBytes(12).toString('base64url') };
+const shops = ['shop-a', 'shop-b', 'shop-c'].map((name) => ({
+  username: `${name}@example.test`,
+  secretKey: randomBytes(12).toString('base64url'),
+  scopes: ['tme_user'],
+}));
 const seller = { username: 'seller@example.test', secretKey: randomBytes(12).toString('base64url') };
 const port = Number(process.env.PORT ?? 3000);
 
-const xpay = await startXPayEmulator({ accounts: [user, admin, app] });
+const xpay = await startXPayEmulator({ accounts: [user, admin, app, ...shops] });
 const giftStream = await startGiftStreamEmulator({ accounts: [seller, app] });
 const folder = mkdtempSync(join(tmpdir(), 'example-'));
 const vault = join(folder, 'vault.json');
@@ -23,6 +28,8 @@ writeFileSync(vault, JSON.stringify({ xpay: app }), { mode: 0o600 });
 
 const account = { XPAY_USERNAME: app.username, XPAY_SECRET_KEY: app.secretKey };
 const giftAccount = { GIFT_BASE_URL: giftStream.url, GIFT_USERNAME: app.username, GIFT_SECRET_KEY: app.secretKey };
+const [shopA, shopB, shopC] = shops;
+const merchants = { 'shop-a': shopA, 'shop-b': shopB, 'shop-c': { ...shopC, suspended: true } };
 const keys = { ENCRYPTION_KEYS: `k1:${randomBytes(32).toString('base64')}` };
 const always = [
   [200, 'me', user],
@@ -33,6 +40,20 @@ const always = [
 
 /** For each example: the variables in addition to `XPAY_BASE_URL`, the ports that it listens on, and the commands to try. */
 const EXAMPLES = {
+  accounts: {
+    environment: { ...account, MERCHANTS: JSON.stringify(merchants) },
+    ports: [port],
+    tries: [
+      ...always,
+      [200, 'merchants/shop-a/wallets', admin],
+      [200, 'merchants/shop-b/wallets', admin],
+      [404, 'merchants/nobody/wallets', admin],
+      [403, 'merchants/shop-c/wallets', admin],
+      [403, 'merchants/shop-b/wallets', shopA],
+      [200, 'my-wallets', shopA],
+      [404, 'my-wallets', user],
+    ],
+  },
   'as-caller': {
     environment: account,
     ports: [port],
