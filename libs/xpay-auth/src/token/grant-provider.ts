@@ -60,7 +60,7 @@ export interface Attempt extends TokenRequest {
   readonly credentials: Credentials;
   /** Whether the attempt is a repetition with changed credentials, after the first credentials were rejected. */
   readonly isRepeat: boolean;
-  /** What the attempt waits for: an option that provides the credentials, or the upstream. */
+  /** The step that the attempt waits for: an option that provides the credentials, or the upstream. */
   readonly progress: { waitsFor: 'credentials' | 'accounts.credentials' | 'upstream' };
   /**
    * Returns the ms for which this instance still refuses a grant of this token, because the upstream has rejected the token. The
