@@ -29,13 +29,16 @@ answer({ bytes, remembered });
 
 async function tokensOf(entries) {
   const dialect = { ...instantDialect, authenticate };
-  const credentials = (id) => ({ username: `${id}@example.test`, secretKey: `key-of-${id}` });
   class AppModule {}
   Module({
     imports: [XPayAuthModule.forRoot({ dialect, accounts: { credentials, maxEntries: entries } })],
   })(AppModule);
   const app = await NestFactory.createApplicationContext(AppModule, { logger: ['error'] });
   return app.get(XPayTokenService);
+}
+
+function credentials(id) {
+  return { username: `${id}@example.test`, secretKey: `key-of-${id}` };
 }
 
 /** Issues tokens of a length that is usual for a JWT. */

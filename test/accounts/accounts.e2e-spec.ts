@@ -372,13 +372,14 @@ describe('an evicted account', () => {
   });
 });
 
+const digest = (id: string): string => createHash('sha256').update(id).digest('hex').slice(0, 12);
+
 describe('the id of an account', () => {
   it('M5 · is in the log only as the start of its SHA-256', async () => {
     await using shop = await startShop(IDS);
     await shop.tokens.forAccount('m-1').getToken();
     shop.known.set('m-2', { ...merchant('m-2'), secretKey: 'a-wrong-key' });
     await failureOf(shop.tokens.forAccount('m-2').getToken());
-    const digest = (id: string): string => createHash('sha256').update(id).digest('hex').slice(0, 12);
     const lines = shop.lines.filter((line) => /access token/i.test(line));
     expect(lines).toEqual([
       expect.stringMatching(`^debug Access token of account ${digest('m-1')} obtained`),

@@ -9,7 +9,7 @@ import {
   XPayTokenService,
 } from 'nestjs-xpay-auth';
 import { ManualClock, type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
-import { HOUR_MS, collector } from '../outbound/outbound.js';
+import { AUTHENTICATE, HOUR_MS, collector } from '../outbound/outbound.js';
 
 /** The account of a merchant at the upstream. */
 export const merchant = (id: string): Credentials => ({
@@ -58,8 +58,6 @@ export async function startShop(
   const events: TokenEvent[] = [];
   tokens.events.subscribe((event) => events.push(event));
   await module.init();
-  const isLogin = (id?: string) => (entry: { path: string; account?: string }) =>
-    entry.path === '/client/authenticate' && (id === undefined || entry.account === merchant(id).username);
   return {
     clock,
     xpay,
@@ -70,7 +68,10 @@ export async function startShop(
     module,
     known,
     reads,
-    logins: (id) => xpay.ledger.filter(isLogin(id)).length,
+    logins: (id) =>
+      xpay.ledger.filter(
+        ({ path, account }) => path === AUTHENTICATE && (id === undefined || account === merchant(id).username),
+      ).length,
     [Symbol.asyncDispose]: async () => {
       await module.close();
       await xpay.stop();

@@ -37,7 +37,15 @@ describe('the tables in the documents', () => {
 });
 
 describe('the docstrings of the options', () => {
-  const { value: defaults } = optionsSchema['~standard'].validate({}) as { value: Readonly<Record<string, unknown>> };
+  /** The required options of a group that is itself optional. They have no default. */
+  const required = { accounts: { credentials: () => undefined } };
+  const { value } = optionsSchema['~standard'].validate(required) as {
+    value: Readonly<Record<string, unknown>>;
+  };
+  const defaults: Readonly<Record<string, unknown>> = {
+    ...value,
+    accounts: { ...(value['accounts'] as object), credentials: undefined },
+  };
   const defaultOf = (path: string): unknown =>
     path.split('.').reduce<unknown>((whole, key) => (whole as Record<string, unknown>)[key], defaults);
 

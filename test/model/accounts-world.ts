@@ -174,7 +174,6 @@ export class AccountsWorld implements World {
     const gate = new ProcessGate();
     const number = ++this.#processes;
     const { upstream, setting } = this;
-    const idOf = ({ username }: Credentials): string => username.slice(usernameOf('').length);
     const accounts = testAccounts({
       clock: gate.clock(this.clock),
       store: setting.shared ? gate.store(this.store) : undefined,
@@ -185,7 +184,7 @@ export class AccountsWorld implements World {
       credentials: (id) => Promise.resolve(this.#known.get(id)),
       authenticate: (credentials, signal) => {
         const { username, secretKey } = credentials;
-        const flights = flightsOf(number, idOf(credentials));
+        const flights = flightsOf(number, username.slice(usernameOf('').length));
         return upstream.ask(flights, `own ${username} ${secretKey}`, signal, () => upstream.check(credentials));
       },
       refresh: undefined,

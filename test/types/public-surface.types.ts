@@ -19,6 +19,8 @@ import {
   XPayAuthModule,
   type XPayAuthOptions,
   type XPayHandshake,
+  type XPayAccountTokens,
+  type XPayApiCalls,
   type XPayHttpService,
   type XPaySessionService,
   XPayTokenService,
@@ -46,6 +48,14 @@ export async function surface(): Promise<void> {
   expectTypeOf(tokens.status()).toEqualTypeOf<TokenStatus>();
   expectTypeOf(tokens.status().state).toEqualTypeOf<'none' | 'fresh' | 'stale' | 'expired'>();
   expectTypeOf(tokens.events).toEqualTypeOf<Observable<TokenEvent>>();
+  expectTypeOf<TokenEvent['account']>().toEqualTypeOf<string | undefined>();
+  expectTypeOf<Extract<TokenEvent, { type: 'refresh-failed' }>['code']>().toEqualTypeOf<XPayAuthErrorCode>();
+
+  expectTypeOf(tokens.forAccount('id')).toEqualTypeOf<XPayAccountTokens>();
+  expectTypeOf(tokens).toExtend<XPayAccountTokens>();
+  expectTypeOf(http.forAccount('id')).toEqualTypeOf<XPayApiCalls>();
+  expectTypeOf(http).toExtend<XPayApiCalls>();
+  expectTypeOf(await http.forAccount('id').post<string[]>('/path')).toEqualTypeOf<string[]>();
 
   expectTypeOf(await http.post('/path')).toEqualTypeOf<unknown>();
   expectTypeOf(await http.post<string[]>('/path')).toEqualTypeOf<string[]>();

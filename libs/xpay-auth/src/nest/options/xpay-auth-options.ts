@@ -110,6 +110,7 @@ export interface AccountsOptions {
    * Returns the credentials of the account with this id, or `undefined` if there is no such account; the caller then gets 404
    * `unknown_account`. The function is called for each login, and once more if the upstream rejects the credentials. An
    * `HttpException` that it throws is passed to the caller unchanged. The id may come from a request, so do not trust it.
+   * @default none: required
    */
   credentials: (id: string) => Credentials | undefined | Promise<Credentials | undefined>;
   /**
