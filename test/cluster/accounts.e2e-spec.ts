@@ -152,6 +152,22 @@ describe('accounts known only at run time, on one Redis', () => {
     expect((await account?.getToken())?.value).toBe('token 2 of a@example.test');
   });
 
+  it('M4 · an evicted account whose earlier token was rejected reads its newest token from the store', async () => {
+    const upstream = new CountingUpstream();
+    await using instances = await boot(upstream, [1]);
+    const [tokens] = instances.all;
+    const account = tokens?.forAccount('a');
+    await account?.invalidate((await account.getToken()).value);
+    const newest = await account?.getToken();
+    // The token is written to the store in the background.
+    await until(async () => (await redis.client.keys('*:e')).length === 1, 'the token is in the store');
+    await until(async () => (await redis.client.keys('*:l')).length === 0, 'the lease is released');
+    await tokens?.forAccount('b').getToken();
+    expect(account?.peek()).toBeUndefined();
+    expect((await account?.getToken())?.value).toBe(newest?.value);
+    expect(upstream.logins.get('a@example.test')).toBe(2);
+  });
+
   it('M4 · a rejected account causes one login of all instances in the period', async () => {
     const upstream = new CountingUpstream();
     upstream.rejects = true;
