@@ -1,4 +1,4 @@
-// a step between: reports.controller.ts keeps AuthGuard and request.user
+// intermediate step: reports.controller.ts keeps AuthGuard and request.user
 import { Controller, Get, Module, Req, UseGuards } from '@nestjs/common';
 import { AuthGuard } from '@nestjs/passport';
 import { type Principal, XPayAuthModule } from 'nestjs-xpay-auth';
