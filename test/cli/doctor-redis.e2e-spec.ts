@@ -100,7 +100,7 @@ describe('doctor with Redis', () => {
     ]);
   });
 
-  it('reports a wrong password without the password', async () => {
+  it('reports a wrong password without printing it', async () => {
     const url = (await user(RIGHTS)).replace(encodeURIComponent(PASSWORD), 'wrong-password');
     const { code, of } = await doctor(url);
     expect(code).toBe(1);
@@ -146,7 +146,7 @@ describe('doctor with Redis', () => {
     expect(of('redis')).toEqual([expect.objectContaining({ status: 'failure' })]);
   });
 
-  it('reports a URL that is none of Redis, without the URL', async () => {
+  it('reports a URL that is not a URL of Redis, without printing it', async () => {
     const { of } = await runCommand(['doctor', '--json'], {
       env: {
         XPAY_BASE_URL: upstream.url,
@@ -202,7 +202,7 @@ describe('doctor with Redis', () => {
     ]);
   });
 
-  it('warns of a policy that deletes data, and reports a full memory', async () => {
+  it('warns of a maxmemory-policy that deletes data, and reports a full memory', async () => {
     await using small = await RedisServer.start('--maxmemory', '3mb', '--maxmemory-policy', 'allkeys-lru');
     const evicting = await doctor(small.url);
     expect(evicting.code).toBe(0);
@@ -260,7 +260,7 @@ describe('doctor with Redis', () => {
     ]);
   });
 
-  it('reports a key of another type in the place of the log', async () => {
+  it('reports a key of another type under the name of the log', async () => {
     const instances = new InstanceFactory(upstream, redis.url);
     await using one = await instances.boot();
     await one.sessions.revokeUser('somebody');

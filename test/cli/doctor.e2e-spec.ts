@@ -20,7 +20,7 @@ const environment = () => ({
 const doctor = (...args: string[]) => runCommand(['doctor', '--json', ...args], { env: environment() });
 
 describe('doctor', () => {
-  it('finds no failure in a right environment, and exits with 0', async () => {
+  it('finds no failure in a correct environment, and exits with 0', async () => {
     const { code, json } = await doctor();
     expect(code).toBe(0);
     expect(json.findings.filter(({ status }) => status !== 'ok')).toEqual([
@@ -70,7 +70,7 @@ describe('doctor', () => {
     expect(upstream.requests('/client/authenticate')).toBe(1);
   });
 
-  it('reports a rejected app account with what to do', async () => {
+  it('reports a rejected app account, and what to do about it', async () => {
     upstream.setSecret(APP.username, 'another-secret-key');
     const { code, of } = await doctor('--login');
     expect(code).toBe(1);
@@ -276,8 +276,8 @@ describe('doctor: trusted proxies', () => {
     ['10.0.0.1, 0.0.0.0/0', 'warning', 'trusts every peer'],
     ['::/0', 'warning', 'trusts every peer'],
     ['1', 'warning', 'trusts a number of hops'],
-    ['10.0.0.0/33', 'failure', '"10.0.0.0/33" is no address'],
-    ['my-proxy', 'failure', '"my-proxy" is no address'],
+    ['10.0.0.0/33', 'failure', '"10.0.0.0/33" is not an address'],
+    ['my-proxy', 'failure', '"my-proxy" is not an address'],
   ])('TRUST_PROXY=%s is %s', async (value, status, message) => {
     const expected = [expect.objectContaining({ status, message: expect.stringContaining(message) })];
     const { of } = await runCommand(['doctor', '--json'], { env: { ...environment(), TRUST_PROXY: value } });

@@ -46,7 +46,7 @@ describe('whoami', () => {
     expect(spaced.of('caller')).toEqual([expect.objectContaining({ status: 'failure' })]);
   });
 
-  it('exits with 1 for rejected credentials, and says what to do', async () => {
+  it('exits with 1 for rejected credentials, and prints what to do', async () => {
     const { code, of } = await whoami([ADA.username, '--json'], 'a wrong secret key\n');
     expect(code).toBe(1);
     expect(of('caller')).toEqual([

@@ -19,7 +19,7 @@ interface InstalledPackage {
   readonly folder: string;
 }
 
-/** The folder of this library, both of its sources and of its bundle. */
+/** The folder of this library. The relative path is the same from the sources and from the bundle. */
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** The package.json of this library. */

@@ -9,7 +9,7 @@ import type { ResolvedOptions } from '../nest/options/resolve-options.js';
 import type { Report } from './report.js';
 import { clientOf } from './upstream-connection.js';
 
-/** Adds the finding about the app account. Logs in only with `tries`. */
+/** Adds the finding about the app account. Logs in only if `tries` is true. */
 export async function checkAccount(report: Report, options: ResolvedOptions, tries: boolean): Promise<void> {
   const { credentials } = options;
   if (credentials === undefined || !('username' in credentials)) {

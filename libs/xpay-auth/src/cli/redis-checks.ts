@@ -130,7 +130,7 @@ async function checkLog(report: Report, client: Redis, ring: KeyRing, log: strin
     return report.failure('redis index key', `The log of revocations cannot be read (${reasonOf(failure)})`, fix);
   }
   if (check.value === null) {
-    return report.ok('redis index key', 'This instance has not used this Redis before, so every index key is possible');
+    return report.ok('redis index key', 'This instance has not used this Redis before, so any index key can be used');
   }
   if (check.value !== new Codec(ring, DEFAULT_PREFIX).indexOf(INDEX_KEY_CHECK)) {
     return report.failure('redis index key', 'This Redis was used with another index key', WRONG_INDEX_KEY);
@@ -139,7 +139,8 @@ async function checkLog(report: Report, client: Redis, ring: KeyRing, log: strin
   const used = (records.value ?? []).map((record) => record.split('|')[2]?.split('.')[1] ?? '');
   const unknown = [...new Set(used)].filter((id) => !ring.keys.has(id));
   if (unknown.length === 0) return;
-  const fix = `Add the missing keys to the end of the encryption keys until the sessions of that time have ended.`;
+  const fix =
+    'Add the missing keys at the end of the encryption keys. Remove them when the sessions that they encrypt have ended.';
   report.warning(
     'redis keys',
     `Values in Redis are encrypted with keys that are not configured: ${unknown.join(', ')}`,

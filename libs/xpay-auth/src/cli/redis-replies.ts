@@ -10,7 +10,8 @@ export const CLUSTER =
 /** Adds the failure of a server that answers, but rejects writes with this code. */
 export function addRejectedWrite(report: Report, code: string): void {
   const fixes: Readonly<Record<string, string>> = {
-    READONLY: 'This server is a replica. Set the URL of the primary, or of a name that leads to it.',
+    READONLY:
+      'This server is a replica. Set a URL whose host is the primary, or a name that always leads to the primary.',
     MOVED: CLUSTER,
     CLUSTERDOWN: 'Check the state of the Redis Cluster by: redis-cli cluster info',
     OOM: 'The memory of Redis is full. Raise maxmemory, or delete what other apps store there.',
@@ -28,14 +29,15 @@ export function addUnavailable(report: Report, error: Error): void {
   const fixes: Readonly<Record<string, string>> = {
     WRONGPASS: password,
     NOAUTH: password,
-    LOADING: 'Redis loads its data. Wait, and run this command again.',
+    LOADING: 'Redis is loading its data. Wait, and run this command again.',
     MASTERDOWN: 'This server is a replica without its primary. Set the URL of the primary.',
     ERR: 'Check the number of the database at the end of the URL, and the password.',
     NOPERM: 'Grant +select, or use database 0.',
   };
   // The event `error` has the reply, but not always as a ReplyError.
   const code = /^[A-Z]{2,32}(?= )/.exec(error.message)?.[0] ?? '';
-  const fix = fixes[code] ?? 'Check the URL of Redis, that Redis runs, its TLS (rediss://), and the firewall.';
+  const fix =
+    fixes[code] ?? 'Check the URL of Redis (rediss:// for TLS) and the firewall, and whether Redis is running.';
   report.failure('redis', `Redis cannot be used (${fixes[code] === undefined ? reason : code})`, fix);
 }
 

@@ -7,7 +7,7 @@ import type { Report } from './report.js';
 /** Ms after which Redis deletes the key that the checks write. */
 const PROBE_MS = 10_000;
 /**
- * Tries the commands of the store. A user with only the rights of the store may not call `ACL DRYRUN`. The only key that is
+ * Tries the commands of the store, because a user with only the rights of the store may not call `ACL DRYRUN`. The only key that is
  * written expires after 10 s. Commands that would write another type fail with `WRONGTYPE`, after Redis has checked the right.
  */
 export async function checkRights(report: Report, client: Redis): Promise<void> {
@@ -57,7 +57,7 @@ export async function checkRights(report: Report, client: Redis): Promise<void> 
   );
 }
 
-/** The last check, because a connection with a subscription accepts no other commands. */
+/** Checks the rights to the channels. Call this check last, because a connection with a subscription accepts no other commands. */
 export async function checkChannels(report: Report, client: Redis): Promise<void> {
   const channel = `${DEFAULT_PREFIX}doctor`;
   const published = await attempt(client.publish(channel, ''));

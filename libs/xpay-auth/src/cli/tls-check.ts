@@ -16,7 +16,7 @@ export async function checkTls(report: Report, url: URL, options: ResolvedOption
   const host = hostOf(url);
   const port = Number(url.port || 443);
   const servername = isIP(host) === 0 ? host : '';
-  // The certificate is judged below. The connection carries no data.
+  // `judge` checks the certificate instead, and the connection carries no data.
   const socket = connect({ host, port, servername, rejectUnauthorized: false });
   try {
     await deadline(limitsOf(options), () => once(socket, 'secureConnect'));

@@ -23,7 +23,7 @@ export function checkTrustedProxies(report: Report, value: string | undefined): 
   } else if (/^(?:true|\*)$/i.test(joined)) {
     report.warning('proxy', `"${joined}" trusts every peer, ${FORGED}`, LIST);
   } else if (/^\d+$/.test(joined)) {
-    const message = `"${joined}" trusts a number of hops. On a shorter way to the app it trusts the client, ${FORGED}`;
+    const message = `"${joined}" trusts a number of hops. If a request passes fewer proxies, the app trusts its client, ${FORGED}`;
     report.warning('proxy', message, LIST);
   } else checkNetworks(report, items);
 }
@@ -32,7 +32,7 @@ function checkNetworks(report: Report, items: readonly string[]): void {
   const invalid = items.find((item) => !(item in NETWORKS) && !isNetwork(item));
   if (invalid !== undefined) {
     const names = Object.keys(NETWORKS).join(', ');
-    report.failure('proxy', `${JSON.stringify(invalid)} is no address, no network and none of ${names}`, LIST);
+    report.failure('proxy', `${JSON.stringify(invalid)} is not an address, a network or one of ${names}`, LIST);
     return;
   }
   const all = items.find((item) => /^[0.:]+\/0+$/.test(item));
