@@ -53,9 +53,9 @@ const OCCASIONALS = 40;
 const MOST_PENDING = 600;
 
 /**
- * Lets the accounts of the emulator call the app, an attacker guess a key, and the upstream fail, so that the status page shows
- * renewals, an outage and a lockout within a minute. The attacker's guesses stay below the limit per address, because the user of
- * the demo has the same address.
+ * Sends requests to the app for accounts of the emulator and for an attacker who guesses keys, and makes the upstream fail, so that
+ * the status page shows renewals, an outage and a lockout within a minute. The attacker's guesses stay below the limit per address,
+ * because the user of the demo has the same address.
  */
 export class DemoTraffic {
   readonly #regulars: readonly DemoAccount[] = accounts('regular', REGULARS);
@@ -85,7 +85,7 @@ export class DemoTraffic {
     }
     // gift-stream states the lifetime in a signed token, so the lifetime can only be shortened for all accounts.
     if (dialect === 'gift-stream') emulator.tokenLifeMs = TOKEN_LIFE_MS;
-    new Logger('ReferenceApp').log('The demo traffic runs. Meanwhile only errors are logged.');
+    new Logger('ReferenceApp').log('The demo traffic runs. Until it stops, only errors are logged.');
     Logger.overrideLogger(['error', 'fatal']);
     this.#second = 0;
     this.#timer = setInterval(() => this.#tick(), 1_000).unref();

@@ -7,8 +7,8 @@ import { StatusRecorder } from './status-recorder.js';
 /** Number of pages that may be open. */
 const MOST_STREAMS = 20;
 /**
- * Ms after which a stream of a logged-in page ends. The page opens the next one with its token, so a session that has expired or
- * was ended on another instance gets no data for longer than this.
+ * Ms after which a stream of a logged-in page ends. The page opens the next stream with its token. So a page whose session has
+ * expired, or was ended on another instance, receives data for at most this time.
  */
 const LONGEST_STREAM_MS = 10_000;
 /** Ms after which a page that reads nothing is disconnected. */
@@ -54,7 +54,7 @@ export class FrameStreams implements OnModuleInit, OnModuleDestroy {
   /** Throws 503 if too many pages are open. Call this method before {@link open}. */
   assertRoom(): void {
     if (this.#streams.size < MOST_STREAMS) return;
-    throw new ServiceUnavailableException(`More than ${MOST_STREAMS} status pages are open`);
+    throw new ServiceUnavailableException(`${MOST_STREAMS} status pages are open, which is the limit`);
   }
 
   /** Sends frames until the page disconnects. A page that reads slowly misses updates and gets a snapshot afterwards. */

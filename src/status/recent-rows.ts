@@ -11,7 +11,7 @@ export interface Row {
   readonly detail: string;
 }
 
-/** Longest text from outside in characters. A presented username may have any length. */
+/** Maximum length in characters of a text from outside. A presented username may have any length. */
 const LONGEST_TEXT = 120;
 
 /** The latest rows, oldest first. */
@@ -29,7 +29,7 @@ export class RecentRows {
     if (this.#rows.length >= this.most * 2) this.#rows = this.#rows.slice(-this.most);
   }
 
-  /** Returns the rows that {@link takeNew} has returned before, so that no row is in a snapshot and in the next update. */
+  /** Returns the rows that {@link takeNew} has returned before, so that no row is both in a snapshot and in the next update. */
   taken(): readonly Row[] {
     return this.#rows.slice(0, Math.max(0, this.#rows.length - this.#new)).slice(-this.most);
   }

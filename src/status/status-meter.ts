@@ -91,7 +91,8 @@ function callersOf(points: readonly DataPoint<number>[], fromCache: number) {
     sum(points.map(({ attributes, value }) => (accepts(String(attributes['xpay_auth.outcome'])) ? value : 0)));
   return {
     fromCache,
-    // A caller from the shared cache is counted as a cache hit before the check ends and counts as accepted.
+    // For a caller from the shared cache, the hit is counted before the accepted request, so a
+    // sample may contain only the hit.
     fromUpstream: Math.max(0, count((outcome) => ACCEPTED.has(outcome)) - fromCache),
     rejected: count((outcome) => REJECTED.has(outcome)),
     limited: count((outcome) => outcome === LIMITED),

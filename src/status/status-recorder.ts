@@ -94,7 +94,7 @@ export class StatusRecorder implements OnModuleInit, OnModuleDestroy {
       if (isReading) return;
       isReading = true;
       void this.#read()
-        .catch((thrown: unknown) => new Logger('Status').error(`No sample: ${String(thrown)}`))
+        .catch((thrown: unknown) => new Logger('Status').error(`A sample could not be read: ${String(thrown)}`))
         .finally(() => (isReading = false));
     }, PERIOD_MS).unref();
     this.#subscription.add(() => clearInterval(timer));

@@ -109,7 +109,7 @@ describe('/status in a browser', () => {
     expect(await page.getByRole('heading', { name: 'App token' }).isVisible()).toBe(false);
   }, 60_000);
 
-  it('a revocation ends the sessions of the user, and the one of the page itself', async () => {
+  it('a revocation ends the sessions of the user, and also the session with which the page was opened', async () => {
     await using app = await startStatusApp('fastify', xpay);
     await using opened = await openWatchedPage(browser);
     const { page } = opened;

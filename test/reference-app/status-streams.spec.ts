@@ -7,7 +7,7 @@ import { FrameStreams } from '../../src/status/frame-streams.js';
 import { RecentRows, auditRow } from '../../src/status/recent-rows.js';
 import type { StatusRecorder } from '../../src/status/status-recorder.js';
 
-/** A connection whose reader takes a line only when the test lets it. */
+/** A connection that reads a line only when the test calls `take`. */
 class SlowConnection extends Writable {
   readonly lines: string[] = [];
   #taken: (() => void) | undefined;
@@ -25,7 +25,7 @@ class SlowConnection extends Writable {
     this.#taken = done;
   }
 
-  /** Lets the reader take the line that was sent last. */
+  /** Reads the line that was sent last. */
   async take(): Promise<void> {
     this.#taken?.();
     await new Promise((next) => setImmediate(next));
@@ -43,7 +43,7 @@ const refused = (username: string): AuditEvent => ({
 
 const SNAPSHOT = { type: 'snapshot', filler: 'x'.repeat(1_000) };
 
-/** Opens one stream, and returns all that drives it. */
+/** Opens one stream. Returns the streams, the connection, and the subjects that emit updates and events. */
 function start() {
   const [updates, events] = [new Subject<object>(), new Subject<AuditEvent>()];
   const streams = new FrameStreams(

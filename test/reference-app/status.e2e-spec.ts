@@ -60,7 +60,7 @@ describe.each(platforms)('/status of the reference app on %s', (platform) => {
     }
   });
 
-  it('the data need a bearer token with tme_admin: neither no token, nor Basic, nor another scope', async () => {
+  it('the data need a bearer token with tme_admin, and are denied without a token, with Basic and with another scope', async () => {
     const [user, admin] = [await login(USER), await login(ADMIN)];
     expect(await statusOf('/status/frames', OF_PAGE)).toBe(401);
     expect(await statusOf('/status/frames', { ...OF_PAGE, ...basic(ADMIN.username, ADMIN.secretKey) })).toBe(403);
@@ -72,7 +72,7 @@ describe.each(platforms)('/status of the reference app on %s', (platform) => {
   });
 
   it.each(['/status/revoke', '/status/refresh'])(
-    'POST %s needs Sec-Fetch-Site: same-origin and the header of the page, also with ambient Basic',
+    'POST %s needs Sec-Fetch-Site: same-origin and the header of the page, even with Basic credentials that a browser adds',
     async (path) => {
       const admin = bearer(await login(ADMIN));
       const body = JSON.stringify({ username: 'nobody@example.test' });
@@ -148,7 +148,7 @@ describe.each(platforms)('/status of the reference app on %s', (platform) => {
     await frames.stop();
   }, 30_000);
 
-  it('a logout ends the streams of its user, a revocation ends all, and the token opens no further one', async () => {
+  it('a logout ends the streams of its user, a revocation ends all streams, and the token is then rejected', async () => {
     for (const end of ['logout', 'revoke'] as const) {
       const admin = bearer(await login(ADMIN));
       const frames = await app.frames({ ...OF_PAGE, ...admin });

@@ -5,8 +5,9 @@ const WINDOW_S = 600;
 const SHORTEST_WINDOW_S = 60;
 
 /**
- * A chart and its table of readings. `series`: `{ field, label, colour, dashed? }`. `summary`: the last column of a series.
- * `floor`: the smallest top of the scale. While the pointer is over the chart, the table shows the values at the pointer.
+ * A chart and its table of readings. `series`: `{ field, label, colour, dashed? }`. `summary`: returns the value in the last
+ * column of a series. `floor`: the smallest value for the upper end of the scale. While the pointer is over the chart, the table
+ * shows the values at the pointer.
  */
 export class Chart {
   #plot;

@@ -9,7 +9,7 @@ export function timeText(at) {
 
 export const clockText = (at) => clock.format(at);
 
-/** A duration in the largest unit of which there are at least two. */
+/** A duration in the largest unit in which it is at least 2. */
 export function durationText(ms) {
   const seconds = Math.max(0, ms) / 1_000;
   if (seconds < 120) return `${Math.round(seconds)} s`;

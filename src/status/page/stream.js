@@ -28,8 +28,8 @@ export async function failureOf(response) {
 }
 
 /**
- * Receives frames until `stop` is called, and connects again after each end of the stream. Calls `onRefused` with the response
- * and ends if the app rejects the page.
+ * Receives frames, and connects again after each end of the stream. If the app answers 401 or 403, calls `onRefused` with the
+ * response and does not connect again. Returns a function that stops it.
  */
 export function receiveFrames({ token, onFrame, onLost, onRefused }) {
   const stopped = new AbortController();
