@@ -1,5 +1,5 @@
 // `npm test`: runs the tests that start no program, with short forms of the fuzzers and of the models. `npm test -- outbound`
-// runs the tests with this path in full, as `npm run test:all` does for all tests.
+// runs in full the tests whose path contains `outbound`. `npm run test:all` runs all tests in full.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';

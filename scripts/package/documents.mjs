@@ -1,5 +1,5 @@
-// Runs before and after `npm pack` and `npm publish`, as `prepack` and `postpack` of the library. Writes the documents of the
-// repository into the package, so that its readers have those of its version: README.md, llms.txt and docs. A link to a document
+// Runs before and after `npm pack` and `npm publish`, as `prepack` and `postpack` of the library. Writes README.md, llms.txt
+// and docs of the repository into the package, so that users of the package have the documents of its version. A link to a document
 // of the package is relative to the package. A link to another file leads to the repository, or becomes plain text while
 // package.json has no repository. `documents.mjs remove` deletes the written files.
 import { mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -41,8 +41,9 @@ function siteOf(repository, version) {
 }
 
 /**
- * Rewrites the links of a document, except those in code. The page of the package on npm shows the README, and resolves its relative
- * links at the root of the repository. So with a repository, they lead only to files that have the same path there.
+ * Rewrites the links of a document, except those in code. If package.json has a repository, npm resolves the relative links of the
+ * README at the root of the repository. In this case, relative links of the README may lead only to files that have the same path in
+ * the package and in the repository.
  */
 function withLinks(text, document, site) {
   const moved = document === 'README.md' && site !== undefined ? {} : MOVED;

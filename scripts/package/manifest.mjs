@@ -1,5 +1,5 @@
-// Runs before `npm publish`, also with `--dry-run`, as `prepublishOnly` of the library. Fails while package.json lacks a field
-// without which npm refuses the provenance, or without which the page of the package leads nowhere.
+// Runs before `npm publish`, also with `--dry-run`, as `prepublishOnly` of the library. Fails while package.json lacks
+// `repository`, without which npm refuses the provenance, or `homepage` or `bugs`, which the page of the package on npm links to.
 import { readFileSync } from 'node:fs';
 
 const manifest = JSON.parse(readFileSync(process.env.npm_package_json ?? 'package.json', 'utf8'));
@@ -15,7 +15,7 @@ const flaws = [
       ]),
   ...(isAddress(manifest.homepage)
     ? []
-    : ['homepage: set the https address of the page for users, such as its README.']),
+    : ['homepage: set the https address of the page for users, such as the README of the repository.']),
   ...(isAddress(addressOf(manifest.bugs))
     ? []
     : ['bugs: set { "url": "https://…" }, the address where users report a bug.']),

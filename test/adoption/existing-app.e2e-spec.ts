@@ -191,7 +191,7 @@ describe.each(platforms)('docs/existing-app.md on %s', (platform) => {
     expect((await get(app, '/me')).status).toBe(401);
   });
 
-  it('N5 · ends an event stream when the caller logs out or is revoked, and after its longest time', async () => {
+  it('N5 · ends an event stream when the caller logs out or is revoked, and after its maximum duration', async () => {
     const controllers = [PricesController, RoutesController];
     await using app = await start(platform, [guarded()], controllers);
     const sessions = app.app.get(XPaySessionService);
@@ -234,7 +234,7 @@ describe('docs/existing-app.md', () => {
     expect(await ask(without)).toMatchObject({ errors: [{ extensions: { errorCode: 'configuration' } }] });
   });
 
-  it('N5 · counts the time during which a host stops the process as spent', async () => {
+  it('N5 · counts the time for which a host suspends the process as elapsed', async () => {
     await using app = await startOutbound();
     await app.tokens.getToken();
     app.clock.sleep(2 * HOUR_MS);

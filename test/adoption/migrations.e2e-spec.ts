@@ -77,7 +77,7 @@ describe('the differences in docs/migrate-guard.md', () => {
     ['before', guardBefore, 500, 500],
     ['after', guardAfter, 200, 503],
   ])(
-    'N5 · %s: an outage of xPay, for a caller who was there before and for a new one',
+    'N5 · %s: an outage of xPay, for a caller who was verified before and for a new one',
     async (_when, version, ...expected) => {
       await using app = await start(version);
       expect((await get(app, '/me', asBob)).status).toBe(200);
@@ -170,7 +170,7 @@ describe('the differences in docs/migrate-axios.md', () => {
     ['with its own axios instance', axiosOwnClient, 1],
   ])('N5 · %s: 20 concurrent first calls', async (_when, version, calls) => {
     await using app = await start(version);
-    // Until 20 logins have arrived, or the one login of the library, no login is answered.
+    // xPay answers no login before all expected logins have arrived: 20, or the one login of the library.
     xpay.faults.always({ kind: 'hang' }, { path: '/client/authenticate' });
     const calling = Promise.all(Array.from({ length: 20 }, () => app.fetch('/wallets').catch(() => undefined)));
     await xpay.waitForRequests(calls);

@@ -17,7 +17,7 @@ describe('workflows and image', () => {
     expect(unpinned.map(([line]) => line)).toEqual([]);
   });
 
-  it('N4 · publish in a job without sources, dependencies and scripts of them', () => {
+  it('N4 · publish in a job that has no sources, installs no dependencies and runs no scripts of packages', () => {
     const publish = job('release.yml', 'publish');
     expect(publish).toMatch(/id-token: write/);
     expect(publish).toMatch(/npm publish \.\/\S+\.tgz --ignore-scripts --provenance --access public/);

@@ -137,7 +137,7 @@ describe.each(platforms)('asCaller on %s', (platform) => {
 });
 
 describe.each(platforms)('a principal in use on %s', (platform) => {
-  it('P2 · a session that has ended is 401 for the handlers that still run, and nothing is sent', async () => {
+  it('P2 · calls for a session that has ended fail with 401 in handlers that still run, and are not sent', async () => {
     for (const end of [
       (app: InboundApp, token: string) => app.sessions.logout(token),
       (app: InboundApp) => app.sessions.revokeUser(ada.username),
@@ -154,7 +154,7 @@ describe.each(platforms)('a principal in use on %s', (platform) => {
     }
   });
 
-  it('P2 · a revoked caller without a session is 503 with Retry-After, and may be authenticated again', async () => {
+  it('P2 · calls for a revoked caller without a session fail with 503 and Retry-After until the next check', async () => {
     for (const revoke of [
       (app: InboundApp) => app.sessions.revokeUser(ada.username),
       (app: InboundApp) => app.sessions.revokeAll(),
@@ -183,7 +183,7 @@ describe.each(platforms)('a principal in use on %s', (platform) => {
 
 describe.each(platforms)('a token of a caller that the upstream rejects, on %s', (platform) => {
   it.each(['200-error', '401-json', '401-empty'] as const)(
-    'P3 · with a session is 401 invalid_token, and the session ends (%s)',
+    'P3 · with a session answers 401 invalid_token, and ends the session (%s)',
     async (badBearerAnswer) => {
       await using app = await startActing(platform);
       app.xpay.badBearerAnswer = badBearerAnswer;
@@ -201,7 +201,7 @@ describe.each(platforms)('a token of a caller that the upstream rejects, on %s',
   );
 
   it.each(['200-error', '401-json', '401-empty'] as const)(
-    'P3 · without a session is 503 with Retry-After, and the next request is checked again (%s)',
+    'P3 · without a session answers 503 with Retry-After, and the next request is checked again (%s)',
     async (badBearerAnswer) => {
       await using app = await startActing(platform);
       app.xpay.badBearerAnswer = badBearerAnswer;
@@ -239,7 +239,7 @@ describe.each(platforms)('a token of a caller that the upstream rejects, on %s',
     expect(app.events.filter(({ type }) => type === 'logout')).toHaveLength(1);
   });
 
-  it('P3 · a failure of the upstream ends nothing', async () => {
+  it('P3 · a failure of the upstream keeps the session and the cached credentials', async () => {
     await using app = await startActing(platform);
     const asSession = await login(app);
     for (const headers of [asSession, asAda]) {
