@@ -1,8 +1,9 @@
 // Bundles the sources of the library into one JavaScript file per entry point. Code that several entry points use is in shared
 // files, so each class and each injection token exists once. `npm run build` runs tsc first, which writes the declarations.
-import { copyFileSync, existsSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+// For `require`, each entry point gets a CommonJS file, which only loads the ES module, and declarations of its own.
+import { copyFileSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, isAbsolute, join, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, resolve } from 'node:path';
 import { rolldown } from 'rolldown';
 
 const library = resolve(import.meta.dirname, '../libs/xpay-auth');
@@ -17,6 +18,9 @@ const entries = [
   ...Object.values(manifest.bin),
   factory.replace(/#.*$/, ''),
 ].map((path) => path.replace(/^\.{1,2}\/dist\/(.+)\.js$/, '$1'));
+
+/** The path in `from './x.js'`, `import './x.js'` and `import('./x.js')`. */
+const RELATIVE_IMPORT = /(\b(?:from |import |import\()')(\.{1,2}\/[^']+)\.js'/g;
 
 const bundle = await rolldown({
   cwd: library,
@@ -40,7 +44,34 @@ copyFileSync(
   join(dirname(createRequire(import.meta.url).resolve('semver/package.json')), 'LICENSE'),
   join(library, 'dist/cli/LICENSE.semver'),
 );
-removeOutdated(new Set(output.map(({ fileName }) => fileName)));
+const commonJs = Object.values(manifest.exports).flatMap((entry) => entry.require?.default ?? []);
+removeOutdated(
+  new Set([
+    ...output.map(({ fileName }) => fileName),
+    ...commonJs.flatMap((path) => writeCommonJs(path.replace(/^\.\/dist\/(.+)\.cjs$/, '$1'))),
+  ]),
+);
+
+/**
+ * Writes the CommonJS file of an entry point, and its declarations as `.d.cts`. TypeScript takes a `.d.ts` of this package for the
+ * declarations of an ES module, which it does not allow a CommonJS file to import with `node16`, or before TypeScript 5.8.
+ */
+function writeCommonJs(entry) {
+  writeFileSync(join(library, 'dist', `${entry}.cjs`), `module.exports = require('./${basename(entry)}.js');\n`);
+  const declarations = new Set();
+  const copy = (path) => {
+    if (declarations.has(path)) return;
+    declarations.add(path);
+    const text = readFileSync(join(library, 'dist', `${path}.d.ts`), 'utf8');
+    const copied = text.replace(RELATIVE_IMPORT, (_, before, imported) => {
+      copy(join(dirname(path), imported).replaceAll('\\', '/'));
+      return `${before}${imported}.cjs'`;
+    });
+    writeFileSync(join(library, 'dist', `${path}.d.cts`), copied);
+  };
+  copy(entry);
+  return [`${entry}.cjs`, ...[...declarations].map((path) => `${path}.d.cts`)];
+}
 
 /** Removes the files of earlier builds that this build has not written. Runs last, because running programs may load them. */
 function removeOutdated(written) {
@@ -48,7 +79,7 @@ function removeOutdated(written) {
   for (const name of readdirSync(dist, { recursive: true }).map((path) => path.replaceAll('\\', '/'))) {
     const source = /^(.+)\.d\.ts$/.exec(name)?.[1];
     const isOutdated =
-      source === undefined ? /\.js(\.map)?$/.test(name) : !existsSync(join(library, `src/${source}.ts`));
+      source === undefined ? /\.(c?js|js\.map|d\.cts)$/.test(name) : !existsSync(join(library, `src/${source}.ts`));
     if (isOutdated && !written.has(name)) rmSync(join(dist, name));
   }
 }

@@ -22,7 +22,7 @@ try {
   const { version: own } = JSON.parse(readFileSync(join(library, 'package.json'), 'utf8'));
   const tarball = join(place, `nestjs-xpay-auth-${own}.tgz`);
   run('npx', ['publint', 'run', '--strict', tarball], root);
-  run('npx', ['attw', '--profile', 'esm-only', tarball], root);
+  run('npx', ['attw', tarball], root);
 
   const peers = [
     '@nestjs/axios',

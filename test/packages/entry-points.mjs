@@ -2,6 +2,7 @@
 // metadata of their sources, and stack traces name the sources.
 import 'reflect-metadata';
 import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
 import { Module } from '@nestjs/common';
 import { ModuleRef, NestFactory } from '@nestjs/core';
 process.setSourceMapsEnabled(true);
@@ -62,6 +63,14 @@ assert.ok(
   shared.some(([, entry]) => entry === dialect),
   'the root still exports the helpers for dialects, until 0.3',
 );
+
+// `require` returns the same objects, because the CommonJS file of an entry point only loads the ES module.
+const require = createRequire(import.meta.url);
+for (const [name, entry] of Object.entries({ 'nestjs-xpay-auth': root, 'nestjs-xpay-auth/testing': kit })) {
+  const required = require(name);
+  for (const [exported, value] of Object.entries(entry)) assert.equal(required[exported], value, exported);
+}
+
 // Nest prints the names of classes, and injects by the types of constructor parameters.
 for (const [name, value] of [root, kit].flatMap((entry) => Object.entries(entry))) {
   if (typeof value === 'function' && /^class\b/.test(String(value))) assert.equal(value.name, name);
