@@ -3,13 +3,19 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type * as TypeScript from 'typescript';
 
-/** The tools that edit a module: the editor of `nest generate`, and the TypeScript compiler that the editor uses. */
+/** The tools that edit an app: the editor of `nest generate`, and the TypeScript compiler and the JSON editor that it uses. */
 export interface NestTools {
   readonly MetadataManager: new (content: string) => {
     /** The content with one more entry in a list of `@Module({ … })`; `undefined` if there is no such decorator. */
     insert(metadata: string, entry: string): string | undefined;
   };
   readonly typescript: typeof TypeScript;
+  /** The package jsonc-parser, which leaves the formatting of the rest of a file as it is. */
+  readonly jsonc: {
+    parse(text: string): unknown;
+    modify(text: string, path: readonly string[], value: unknown, options: object): object[];
+    applyEdits(text: string, edits: object[]): string;
+  };
 }
 
 /**
@@ -22,7 +28,12 @@ export async function loadNestTools(folder: string): Promise<NestTools> {
     try {
       const schematics = createRequire(place).resolve('@nestjs/schematics');
       const { MetadataManager } = (await import(pathToFileURL(schematics).href)) as Pick<NestTools, 'MetadataManager'>;
-      return { MetadataManager, typescript: createRequire(schematics)('typescript') as typeof TypeScript };
+      const require = createRequire(schematics);
+      return {
+        MetadataManager,
+        typescript: require('typescript') as typeof TypeScript,
+        jsonc: require('jsonc-parser') as NestTools['jsonc'],
+      };
     } catch {
       // The tools are not installed there. The next folder may have them.
     }

@@ -288,21 +288,131 @@ describe('nest add, in .env', () => {
   });
 });
 
+describe('nest add, for the tests of the app', () => {
+  const jest = {
+    moduleFileExtensions: ['js', 'json', 'ts'],
+    rootDir: 'src',
+    transform: { '^.+\\.(t|j)s$': 'ts-jest' },
+  };
+  const commonJs = (core: string, changes: object = {}): string =>
+    `${JSON.stringify({ dependencies: { '@nestjs/core': core }, devDependencies: { ...devDependencies, vitest: undefined, jest: '^30.0.0' }, jest, ...changes }, null, 2)}\n`;
+  const E2E = `{
+  "moduleFileExtensions": ["js", "json", "ts"],
+  "rootDir": ".",
+  "transform": {
+    "^.+\\\\.(t|j)s$": "ts-jest"
+  }
+}
+`;
+  const nest11 = (changes: Readonly<Record<string, string>> = {}): Record<string, string> =>
+    starter({ 'package.json': commonJs('^11.0.1'), 'test/jest-e2e.json': E2E, ...changes });
+  interface Config {
+    transform: Record<string, unknown>;
+    transformIgnorePatterns: string[];
+  }
+  const ignoring = (config: Config, path: string): boolean =>
+    config.transformIgnorePatterns.some((pattern) => new RegExp(pattern).test(path));
+
+  it('N1 · lets jest transform the package in both configurations of an app of Nest 11', async () => {
+    const { text, said } = await add(nest11());
+    const unit = (JSON.parse(text('package.json')) as { jest: Config }).jest;
+    const e2e = JSON.parse(text('test/jest-e2e.json')) as Config;
+    for (const config of [unit, e2e]) {
+      const [first = ''] = Object.keys(config.transform);
+      for (const modules of ['/app/node_modules', '/app/node_modules/.pnpm/nestjs-xpay-auth@0.1.0_x/node_modules']) {
+        expect(`${modules}/nestjs-xpay-auth/dist/testing/index.js`).toMatch(new RegExp(first));
+        expect(ignoring(config, `${modules}/nestjs-xpay-auth/dist/testing/index.js`)).toBe(false);
+        expect(ignoring(config, `${modules}/lru-cache/dist/index.js`)).toBe(true);
+      }
+    }
+    expect(text('test/jest-e2e.json')).toContain('"moduleFileExtensions": ["js", "json", "ts"],');
+    expect(said).toContainEqual(expect.stringMatching(/an ES module: package\.json, test\/jest-e2e\.json/));
+    const again = await add(
+      nest11({ 'package.json': text('package.json'), 'test/jest-e2e.json': text('test/jest-e2e.json') }),
+    );
+    expect(again.text('test/jest-e2e.json')).toBe(text('test/jest-e2e.json'));
+  });
+
+  it('N1 · keeps patterns of the app, and uses its transformer', async () => {
+    const own = {
+      transform: { '^.+\\.ts$': ['@swc/jest', {}] },
+      transformIgnorePatterns: ['^/opt/', 'node_modules/(?!other/)'],
+    };
+    const { text } = await add(nest11({ 'package.json': commonJs('^11.1.0', { jest: own }) }));
+    const { jest: config } = JSON.parse(text('package.json')) as { jest: Config };
+    expect(Object.values(config.transform)[0]).toEqual([
+      '@swc/jest',
+      expect.objectContaining({ module: { type: 'commonjs' } }),
+    ]);
+    expect(config.transformIgnorePatterns[0]).toBe('^/opt/');
+    expect(ignoring(config, '/app/node_modules/nestjs-xpay-auth/dist/index.js')).toBe(false);
+    expect(ignoring(config, '/app/node_modules/other/index.js')).toBe(false);
+    expect(ignoring(config, '/app/node_modules/rxjs/index.js')).toBe(true);
+  });
+
+  it('N1 · names the configurations that it cannot edit', async () => {
+    const files = { 'jest.config.ts': 'export default {};\n', 'test/jest-e2e.json': '{ "preset": "babel" }\n' };
+    const { warned, text } = await add(nest11({ 'package.json': commonJs('^11.1.0', { jest: undefined }), ...files }));
+    expect(warned).toEqual([
+      expect.stringMatching(/^Left to do: .*to jest\.config\.ts\.$/),
+      expect.stringMatching(/^Left to do: .*to test\/jest-e2e\.json\.$/),
+    ]);
+    expect(text('test/jest-e2e.json')).toBe(files['test/jest-e2e.json']);
+  });
+
+  it('N1 · edits the configuration of the project in a monorepo', async () => {
+    const files = {
+      'apps/api/src/app.module.ts': MODULE,
+      'apps/api/test/jest-e2e.json': E2E,
+      'apps/web/test/jest-e2e.json': E2E,
+    };
+    const { text } = await add(nest11(files), { sourceRoot: 'apps/api/src' });
+    expect(text('apps/api/test/jest-e2e.json')).toContain('nestjs-xpay-auth');
+    expect(text('apps/web/test/jest-e2e.json')).toBe(E2E);
+  });
+
+  it('N1 · adds no transform to ES modules, nor to an app of Nest 12', async () => {
+    const { text, said } = await add(nest11({ 'package.json': commonJs('^12.0.0') }));
+    expect(text('test/jest-e2e.json')).toBe(E2E);
+    expect(said).toContainEqual(expect.stringContaining('Left to do: run jest on Node 24.9'));
+    const modules = await add(nest11({ 'package.json': commonJs('^11.0.1', { type: 'module' }) }));
+    expect(modules.text('test/jest-e2e.json')).toBe(E2E);
+  });
+
+  it('N1 · writes the spec of the example for an app on Fastify', async () => {
+    const dependencies = { '@nestjs/core': '^12.0.0', '@nestjs/platform-fastify': '^12.0.0' };
+    const { text } = await add(
+      starter({ 'package.json': JSON.stringify({ type: 'module', dependencies, devDependencies }) }),
+    );
+    const spec = text('src/xpay-example.controller.spec.ts');
+    expect(spec).toContain("import { FastifyAdapter } from '@nestjs/platform-fastify';\nimport { Test }");
+    expect(spec).toContain(
+      'createNestApplication(new FastifyAdapter());\n    await app.init();\n    await app.getHttpAdapter()',
+    );
+  });
+});
+
 describe('nest add, in package.json', () => {
   const own = json('package.json') as {
     version: string;
     peerDependencies: Record<string, string>;
   };
 
-  it('adds the required peers, in the versions of this package', async () => {
-    const { text, tasks } = await add(starter());
+  it.each([
+    ['12', 1, '^12.0.1'],
+    ['11', 0, '^11.0.1'],
+  ])('N1 · adds the required peers, in their versions for Nest %s', async (_, major, core) => {
+    const changed = { 'package.json': PACKAGE.replace('^12.0.1', core) };
+    const { text, tasks } = await add(starter(changed));
     const { dependencies } = JSON.parse(text('package.json')) as { dependencies: Record<string, string> };
-    const { peerDependencies: peers } = own;
+    const peers = Object.fromEntries(
+      Object.entries(own.peerDependencies).map(([name, range]) => [name, range.split(' || ')[major] ?? range]),
+    );
     expect(dependencies).toEqual({
       '@nestjs/axios': peers['@nestjs/axios'],
       '@nestjs/common': peers['@nestjs/common'],
       '@nestjs/config': peers['@nestjs/config'],
-      '@nestjs/core': '^12.0.1',
+      '@nestjs/core': core,
       '@nestjs/passport': peers['@nestjs/passport'],
       axios: peers['axios'],
       'nestjs-xpay-auth': `^${own.version}`,
@@ -311,7 +421,17 @@ describe('nest add, in package.json', () => {
       rxjs: '^7.8.1',
     });
     expect(Object.keys(dependencies)).toEqual(Object.keys(dependencies).toSorted());
-    expect(tasks).toEqual([{ name: 'node-package', options: expect.objectContaining({ command: 'install' }) }]);
+    const options = { command: 'install', packageManager: 'npm' };
+    expect(tasks).toEqual([{ name: 'node-package', options: expect.objectContaining(options) }]);
+  });
+
+  it.each([
+    ['pnpm-lock.yaml', 'pnpm'],
+    ['yarn.lock', 'yarn'],
+    ['bun.lock', 'bun'],
+  ])('N1 · installs with the package manager of %s', async (lock, packageManager) => {
+    const { tasks } = await add(starter({ [lock]: '' }));
+    expect(tasks).toEqual([{ name: 'node-package', options: expect.objectContaining({ packageManager }) }]);
   });
 
   it('keeps versions, formatting and the end of the file', async () => {

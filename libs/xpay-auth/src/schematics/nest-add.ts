@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { EXAMPLE_CLASS, EXAMPLE_FILE, exampleSource, exampleSpec } from './example.js';
 import { ignoresEnvironment, withVariables } from './environment-file.js';
-import { type ModuleEntry, loadNestTools, withEntry } from './module-source.js';
-import { type PackageFile, neededBy, withDependencies } from './package-file.js';
+import { addTransform } from './jest-config.js';
+import { type ModuleEntry, type NestTools, loadNestTools, withEntry } from './module-source.js';
+import { type PackageFile, majorOf, neededBy, requiredIn, withDependencies } from './package-file.js';
 import type { Context, Tree } from './tree.js';
 
 /** Options of `nest add nestjs-xpay-auth`; see `nest-add.schema.json`. */
@@ -16,29 +18,53 @@ export interface NestAddOptions {
 const PACKAGE = 'nestjs-xpay-auth';
 
 /**
- * Adds the module to an app, its packages to package.json, its variables to `.env`, and an example. Leaves existing code alone
- * and is idempotent.
+ * Adds the module to an app, its packages to package.json, its variables to `.env`, an example, and the transform of this package
+ * to jest if jest needs it. Leaves existing code alone and is idempotent. Logs what it did and what is left to do.
  */
 export function nestAdd(options: NestAddOptions = {}): (tree: Tree, context: Context) => Promise<void> {
   return async (tree, context) => {
-    const { sourceRoot = 'src', module = 'app.module.ts', skipExample = false, skipInstall = false } = options;
-    await addModule(tree, context, sourceRoot.replace(/\/+$/, ''), module, !skipExample);
+    const { module = 'app.module.ts', skipExample = false, skipInstall = false } = options;
+    const folder = (options.sourceRoot ?? 'src').replace(/\/+$/, '');
+    const tools = await loadNestTools(process.cwd());
+    const nest = nestMajorOf(tree);
+    addModule(tree, context, folder, module, !skipExample, tools);
     addVariables(tree, context);
-    const addedPackages = addPackages(tree);
-    if (addedPackages && !skipInstall) context.addTask({ toConfiguration: () => INSTALL });
+    addTransform(tree, context, { folder, nest, file: packageFileOf(tree) }, tools);
+    const added = addPackages(tree, context, nest);
+    if (added && !skipInstall) context.addTask({ toConfiguration: () => installWith(tree) });
+    else if (added) context.logger.info('Left to do: install the packages that package.json now requires.');
   };
 }
 
-/** The configuration of the devkit's `NodePackageInstallTask`. */
-const INSTALL = { name: 'node-package', options: { command: 'install', quiet: true, hideOutput: true } };
+/** The configuration of the devkit's `NodePackageInstallTask`, for the package manager of the app. */
+function installWith(tree: Tree): { name: string; options: object } {
+  const locks = { 'pnpm-lock.yaml': 'pnpm', 'yarn.lock': 'yarn', 'bun.lock': 'bun', 'bun.lockb': 'bun' };
+  // In a workspace the lock file is above the app. Package managers state their name to the programs that they run.
+  const running = /^(?:pnpm|yarn|bun)(?=\/)/.exec(process.env['npm_config_user_agent'] ?? '')?.[0];
+  const packageManager = Object.entries(locks).find(([lock]) => tree.exists(lock))?.[1] ?? running ?? 'npm';
+  return { name: 'node-package', options: { command: 'install', packageManager, quiet: true, hideOutput: true } };
+}
 
-async function addModule(
+/** The major version of Nest that the app requires, or else has installed; `undefined` if neither is known. */
+function nestMajorOf(tree: Tree): number | undefined {
+  const required = majorOf(requiredIn(packageFileOf(tree), '@nestjs/core'));
+  if (required !== undefined) return required;
+  try {
+    const path = join(process.cwd(), 'node_modules/@nestjs/core/package.json');
+    return majorOf((JSON.parse(readFileSync(path, 'utf8')) as PackageFile).version);
+  } catch {
+    return undefined;
+  }
+}
+
+function addModule(
   tree: Tree,
   context: Context,
   folder: string,
   module: string,
   example: boolean,
-): Promise<void> {
+  tools: NestTools,
+): void {
   const present = fileWith(tree, folder, /\bXPayAuthModule\s*\.\s*forRoot/);
   if (present !== undefined)
     return context.logger.info(`${present} imports XPayAuthModule already; it stays as it is.`);
@@ -53,23 +79,25 @@ async function addModule(
     entries.unshift({ list: 'imports', entry: 'ConfigModule.forRoot()', name: 'ConfigModule', from: '@nestjs/config' });
   if (example)
     entries.push({ list: 'controllers', entry: EXAMPLE_CLASS, name: EXAMPLE_CLASS, from: fromHere(module, suffix) });
-  const tools = await loadNestTools(process.cwd());
   const source = entries.reduce((text, entry) => {
     const edited = withEntry(text, entry, tools);
     if (edited === undefined) throw byHand(`${path} has no @Module({ … }) with a list of ${entry.list} in it`);
     return edited;
   }, tree.readText(path));
   tree.overwrite(path, source);
+  context.logger.info(`${path} imports ${entries.map(({ name }) => name).join(', ')}.`);
   if (example) addExample(tree, folder, suffix);
 }
 
 function addExample(tree: Tree, folder: string, suffix: string): void {
   createMissing(tree, `${folder}/${EXAMPLE_FILE}.ts`, exampleSource('.ts'));
-  const { devDependencies = {} } = packageFileOf(tree);
-  const has = (name: string): boolean => name in devDependencies;
+  const file = packageFileOf(tree);
+  const has = (name: string): boolean => requiredIn(file, name) !== undefined;
   if (!has('@nestjs/testing') || !has('supertest') || !(has('vitest') || has('jest'))) return;
   // With jest, Nest's starter has the globals of the runner and their types. With vitest they may be disabled.
-  createMissing(tree, `${folder}/${EXAMPLE_FILE}.spec.ts`, exampleSpec(has('vitest') ? 'vitest' : undefined, suffix));
+  const runner = has('vitest') ? 'vitest' : undefined;
+  const fastify = has('@nestjs/platform-fastify') && !has('@nestjs/platform-express');
+  createMissing(tree, `${folder}/${EXAMPLE_FILE}.spec.ts`, exampleSpec({ runner, suffix, fastify }));
 }
 
 function addVariables(tree: Tree, context: Context): void {
@@ -78,17 +106,21 @@ function addVariables(tree: Tree, context: Context): void {
   if (after === before) return;
   if (tree.exists('.env')) tree.overwrite('.env', after);
   else tree.create('.env', after);
-  context.logger.info('Write the account of this app into .env, or remove the lines if it only verifies its callers.');
+  context.logger.info(
+    'Left to do: write the account of this app into .env, or remove the lines if it only verifies its callers.',
+  );
   if (tree.exists('.gitignore') && ignoresEnvironment(tree.readText('.gitignore'))) return;
   context.logger.warn('No line of .gitignore names .env: keep it out of version control.');
 }
 
-function addPackages(tree: Tree): boolean {
+function addPackages(tree: Tree, context: Context, nest: number | undefined): boolean {
   const own = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as PackageFile;
   const before = tree.readText('package.json');
-  const after = withDependencies(before, neededBy(PACKAGE, own));
-  if (after !== before) tree.overwrite('package.json', after);
-  return after !== before;
+  const after = withDependencies(before, neededBy(PACKAGE, own, nest));
+  if (after === before) return false;
+  tree.overwrite('package.json', after);
+  context.logger.info(`package.json requires ${PACKAGE} and its peers, for Nest ${nest ?? '11 or 12'}.`);
+  return true;
 }
 
 const COMMENT = /\/\*[^]*?\*\/|\/\/.*/g;
