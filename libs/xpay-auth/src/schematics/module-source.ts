@@ -24,6 +24,7 @@ export interface NestTools {
  */
 export async function loadNestTools(folder: string): Promise<NestTools> {
   const places = [join(folder, 'package.json'), process.argv[1] ?? ''].filter((place) => place !== '');
+  let failure: unknown;
   for (const place of places) {
     try {
       const schematics = createRequire(place).resolve('@nestjs/schematics');
@@ -34,11 +35,14 @@ export async function loadNestTools(folder: string): Promise<NestTools> {
         typescript: require('typescript') as typeof TypeScript,
         jsonc: require('jsonc-parser') as NestTools['jsonc'],
       };
-    } catch {
+    } catch (thrown) {
       // The tools are not installed there. The next folder may have them.
+      failure = thrown;
     }
   }
-  throw new Error('@nestjs/schematics, a development dependency of every Nest app, is not installed here.');
+  const why = failure instanceof Error ? failure.message : String(failure);
+  const message = `@nestjs/schematics, a development dependency of every Nest app, cannot be loaded here: ${why}`;
+  throw new Error(message, { cause: failure });
 }
 
 /** One entry of a list of `@Module({ … })`, and the import of its name. */
