@@ -49,8 +49,8 @@ export function makeApp(folder, starter, combination) {
   if (platform === 'Fastify') useFastify({ json, edit, read, write });
   useRunner({ json, write, path }, runner, esm);
   useBuilder({ json, write }, builder, esm);
-  if (layout === 'monorepo') makeMonorepo({ json, edit, path }, esm);
-  if (layout === 'path aliases') useAliases({ json, edit, path, write }, esm);
+  if (layout === 'monorepo') makeMonorepo({ json, path }, esm);
+  if (layout === 'path aliases') useAliases({ json, edit, path }, esm);
   // pnpm 12 fails on packages whose build scripts the app has not allowed. The starter has such packages.
   if (combination.manager !== 'npm') write('pnpm-workspace.yaml', 'strictDepBuilds: false\n');
 }
@@ -87,12 +87,8 @@ function useRunner({ json, write, path }, runner, esm) {
       Object.assign(manifest.scripts, { test: 'vitest run', 'test:e2e': 'vitest run --config vitest.config.e2e.mts' });
     });
     rmSync(path('test/jest-e2e.json'));
-    const config = (include) =>
-      `import swc from 'unplugin-swc';\nimport { defineConfig } from 'vitest/config';\n` +
-      `export default defineConfig({\n  test: { globals: true, root: './', include: ['${include}'] },\n` +
-      `  plugins: [swc.vite({ module: { type: 'es6' } })],\n});\n`;
-    write('vitest.config.mts', config('src/**/*.spec.ts'));
-    write('vitest.config.e2e.mts', config('test/**/*.e2e-spec.ts'));
+    write('vitest.config.mts', vitestConfig('src/**/*.spec.ts'));
+    write('vitest.config.e2e.mts', vitestConfig('test/**/*.e2e-spec.ts'));
   }
   if (runner === 'jest' && esm) {
     const config = {
@@ -112,6 +108,15 @@ function useRunner({ json, write, path }, runner, esm) {
     for (const file of ['vitest.config.ts', 'vitest.config.e2e.ts']) rmSync(path(file));
     write('test/jest-e2e.json', JSON.stringify({ ...config, rootDir: '.', testRegex: '.e2e-spec.ts$' }, null, 2));
   }
+}
+
+/** The configuration of vitest that the documentation of Nest gives for SWC. */
+function vitestConfig(include) {
+  return (
+    `import swc from 'unplugin-swc';\nimport { defineConfig } from 'vitest/config';\n` +
+    `export default defineConfig({\n  test: { globals: true, root: './', include: ['${include}'] },\n` +
+    `  plugins: [swc.vite({ module: { type: 'es6' } })],\n});\n`
+  );
 }
 
 function useBuilder({ json, write }, builder, esm) {
@@ -138,7 +143,7 @@ function useBuilder({ json, write }, builder, esm) {
 }
 
 /** Moves the app to apps/api, as `nest generate app` does. */
-function makeMonorepo({ json, edit, path }, esm) {
+function makeMonorepo({ json, path }, esm) {
   mkdirSync(path('apps/api'), { recursive: true });
   for (const file of ['src', 'test', 'tsconfig.build.json']) {
     cpSync(path(file), path(`apps/api/${file === 'tsconfig.build.json' ? 'tsconfig.app.json' : file}`), {
@@ -173,11 +178,10 @@ function makeMonorepo({ json, edit, path }, esm) {
     manifest.jest.roots = ['<rootDir>/apps/'];
     manifest.scripts['test:e2e'] = 'jest --config ./apps/api/test/jest-e2e.json';
   });
-  edit('tsconfig.json', '"outDir": "./dist"', '"outDir": "./dist"');
 }
 
 /** Moves the service to src/core, and imports it as `@core/…`. */
-function useAliases({ json, edit, path, write }, esm) {
+function useAliases({ json, edit, path }, esm) {
   const suffix = esm ? '.js' : '';
   mkdirSync(path('src/core'));
   cpSync(path('src/app.service.ts'), path('src/core/app.service.ts'));
@@ -190,5 +194,4 @@ function useAliases({ json, edit, path, write }, esm) {
   const moduleNameMapper = { '^@core/(.*)$': '<rootDir>/core/$1' };
   json('package.json', ({ jest }) => (jest.moduleNameMapper = moduleNameMapper));
   json('test/jest-e2e.json', (config) => (config.moduleNameMapper = { '^@core/(.*)$': '<rootDir>/../src/core/$1' }));
-  void write;
 }

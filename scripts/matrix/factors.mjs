@@ -32,6 +32,11 @@ export const FORBIDDEN = [
       'which may not support all module.exports as named exports.',
   },
   {
+    values: { nest: ['12 ES modules'], manager: ['npm'], typescript: ['5.7', '5.9'] },
+    tool: 'npm, because the starter requires @nestjs/schematics 12',
+    error: 'ERESOLVE unable to resolve dependency tree: peer typescript@">=6.0.0" from @nestjs/schematics@12.0.6.',
+  },
+  {
     values: {
       nest: ['11 CommonJS'],
       builder: ['tsc'],

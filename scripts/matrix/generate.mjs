@@ -19,8 +19,7 @@ export function combinations() {
     return completed(rows.map((row) => Object.fromEntries(names.map((name) => [name, row[name]]))));
   });
   const [fewest] = attempts.toSorted((one, other) => one.length - other.length);
-  const text = (row) => JSON.stringify(row);
-  return [...fewest.toSorted((one, other) => (text(one) < text(other) ? -1 : 1)), ...LAYOUTS];
+  return [...fewest.toSorted((one, other) => (textOf(one) < textOf(other) ? -1 : 1)), ...LAYOUTS];
 }
 
 /** Returns the pairs of values that are in no row, although a combination with both is allowed. */
@@ -40,6 +39,10 @@ function completed(rows) {
     added.push(best);
   }
   return [...rows, ...added];
+}
+
+function textOf(row) {
+  return JSON.stringify(row);
 }
 
 function pairsOf(row) {

@@ -10,8 +10,10 @@ import { Readable } from 'node:stream';
 
 /** Starts the registry. The port is fixed by default, because npm and pnpm cache by URL. */
 export async function startRegistry({ tarball, manifest, port = 4874 }) {
-  const upstream = execFileSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8' }).trim();
+  const shell = process.platform === 'win32';
+  const upstream = execFileSync('npm', ['config', 'get', 'registry'], { encoding: 'utf8', shell }).trim();
   const bytes = readFileSync(tarball);
+  const known = new Map();
   const server = createServer((request, response) => {
     answer(request, response).catch((error) => {
       console.error(`registry: ${request.url}: ${error.message}`);
@@ -27,15 +29,25 @@ export async function startRegistry({ tarball, manifest, port = 4874 }) {
 
   async function answer(request, response) {
     const path = request.url.slice(1);
-    if (path === file) return response.end(bytes);
-    if (path === manifest.name) return response.setHeader('content-type', 'application/json').end(packument());
     const { accept = '*/*' } = request.headers;
+    if (path === file) response.end(bytes);
+    else if (path === manifest.name) response.setHeader('content-type', 'application/json').end(packument());
+    else if (path.endsWith('.tgz'))
+      await pipeline(Readable.fromWeb((await fetch(new URL(path, upstream))).body), response);
+    else {
+      const key = `${accept} ${path}`;
+      let metadata = known.get(key);
+      if (metadata === undefined) known.set(key, (metadata = metadataOf(path, accept)));
+      const { status, text } = await metadata;
+      response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'public, max-age=3600' });
+      response.end(text);
+    }
+  }
+
+  /** The metadata of another package. Its tarballs pass through this registry, too. */
+  async function metadataOf(path, accept) {
     const answered = await fetch(new URL(path, upstream), { headers: { accept } });
-    const text = /json/.test(answered.headers.get('content-type') ?? '');
-    response.writeHead(answered.status, { 'content-type': answered.headers.get('content-type') ?? '' });
-    // The tarballs of the other packages pass through here too.
-    if (text) response.end((await answered.text()).replaceAll(upstream, url));
-    else await pipeline(Readable.fromWeb(answered.body), response);
+    return { status: answered.status, text: (await answered.text()).replaceAll(upstream, url) };
   }
 
   function packument() {

@@ -9,7 +9,7 @@ const LIMIT = 300_000;
 /** Runs a program to its end. Throws with its output if it fails. */
 export async function run(program, args, { cwd, env = process.env, log }) {
   const started = start(program, args, { cwd, env });
-  const timer = setTimeout(() => started.stop(), LIMIT);
+  const timer = setTimeout(() => void started.stop(), LIMIT);
   const code = await started.closed;
   clearTimeout(timer);
   const output = `$ ${program} ${args.join(' ')}\n${started.output()}`;
@@ -37,8 +37,9 @@ export function start(program, args, { cwd, env }) {
   return {
     closed,
     output: () => output,
+    hasEnded: () => child.pid === undefined || child.exitCode !== null || child.signalCode !== null,
     async stop() {
-      if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
+      if (this.hasEnded()) return;
       if (isWindows) spawn('taskkill', ['/pid', String(child.pid), '/T', '/F']);
       else process.kill(-child.pid, 'SIGKILL');
       await closed;
@@ -49,10 +50,8 @@ export function start(program, args, { cwd, env }) {
 /** Starts a server, and returns the status and the body of these paths as soon as it answers. */
 export async function answersOf(program, args, { cwd, env, port }, paths) {
   const server = start(program, args, { cwd, env: { ...env, PORT: String(port) } });
-  let ended;
-  void server.closed.then((code) => (ended = code));
   try {
-    for (const deadline = Date.now() + LIMIT; Date.now() < deadline && ended === undefined; await sleep(100)) {
+    for (const deadline = Date.now() + LIMIT; Date.now() < deadline && !server.hasEnded(); await sleep(100)) {
       const answers = await Promise.all(paths.map((path) => get(`http://127.0.0.1:${port}${path}`))).catch(
         () => undefined,
       );

@@ -46,13 +46,11 @@ function errorsOf(file: string, options: ts.CompilerOptions): string[] {
     ...options,
   };
   const host = ts.createCompilerHost(settings);
-  const { readFile, fileExists, getSourceFile } = host;
-  host.fileExists = (path) => path === file || fileExists.call(host, path);
-  host.readFile = (path) => (path === file ? source.join('') : readFile.call(host, path));
+  const fileExists = host.fileExists.bind(host);
+  const getSourceFile = host.getSourceFile.bind(host);
+  host.fileExists = (path) => path === file || fileExists(path);
   host.getSourceFile = (path, language, ...rest) =>
-    path === file
-      ? ts.createSourceFile(path, source.join(''), language)
-      : getSourceFile.call(host, path, language, ...rest);
+    path === file ? ts.createSourceFile(path, source.join(''), language) : getSourceFile(path, language, ...rest);
   return ts
     .getPreEmitDiagnostics(ts.createProgram([file], settings, host))
     .map(({ code, messageText }) => `TS${code}: ${ts.flattenDiagnosticMessageText(messageText, '\n')}`);

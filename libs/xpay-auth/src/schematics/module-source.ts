@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type * as TypeScript from 'typescript';
 
+/** A dependency of @nestjs/schematics. */
+const JSON_EDITOR: string = 'jsonc-parser';
+
 /** The tools that edit an app: the editor of `nest generate`, and the TypeScript compiler and the JSON editor that it uses. */
 export interface NestTools {
   readonly MetadataManager: new (content: string) => {
@@ -33,7 +36,7 @@ export async function loadNestTools(folder: string): Promise<NestTools> {
       return {
         MetadataManager,
         typescript: require('typescript') as typeof TypeScript,
-        jsonc: require('jsonc-parser') as NestTools['jsonc'],
+        jsonc: require(JSON_EDITOR) as NestTools['jsonc'],
       };
     } catch (thrown) {
       // The tools are not installed there. The next folder may have them.
