@@ -37,7 +37,7 @@ export function makeApp(folder, starter, combination) {
     options.module = moduleFor(combination, esm);
     options.moduleResolution = resolution;
     options.types = ['node', runner === 'jest' ? 'jest' : 'vitest/globals'];
-    if (resolution === 'node10') delete options.resolvePackageJsonExports;
+    if (resolution === 'node10' || resolution === 'bundler') delete options.resolvePackageJsonExports;
     if (typescript === '5.4') options.target = 'ES2022';
     // TypeScript 6 reports node10 and baseUrl as deprecated, and needs rootDir. The starter of Nest 12 has it.
     if (typescript === '6.0') Object.assign(options, { ignoreDeprecations: '6.0', rootDir: '.' });

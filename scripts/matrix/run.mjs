@@ -39,7 +39,7 @@ export function start(program, args, { cwd, env }) {
     output: () => output,
     hasEnded: () => child.pid === undefined || child.exitCode !== null || child.signalCode !== null,
     async stop() {
-      if (this.hasEnded()) return;
+      if (child.pid === undefined || this.hasEnded()) return;
       if (isWindows) spawn('taskkill', ['/pid', String(child.pid), '/T', '/F']);
       else process.kill(-child.pid, 'SIGKILL');
       await closed;

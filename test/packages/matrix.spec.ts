@@ -23,7 +23,12 @@ describe('the matrix of `npm run check:packages`', () => {
     expect(uncovered(committed)).toEqual([]);
   });
 
-  it('N1 · states for each forbidden combination which tool refuses it, and with which error', () => {
+  it('N3 · bundles apps whole, without the optional peers', () => {
+    const bundled = committed.filter(({ builder }) => builder === 'webpack, externals: []');
+    expect(new Set(bundled.map(({ resolution }) => resolution)).size).toBe(4);
+  });
+
+  it('N2 · states for each forbidden combination which tool refuses it, and with which error', () => {
     for (const { values, tool, error } of FORBIDDEN) {
       expect(Object.keys(values).length).toBeGreaterThan(1);
       expect(tool).not.toBe('');
