@@ -1,6 +1,6 @@
 // Bundles the sources of the library into one JavaScript file per entry point. Code that several entry points use is in shared
 // files, so each class and each injection token exists once. `npm run build` runs tsc first, which writes the declarations.
-// For `require`, each entry point gets a CommonJS file, which only loads the ES module, and declarations of its own.
+// For `require`, each entry point gets a CommonJS file, which only loads the ES module, and separate declarations.
 import { copyFileSync, existsSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { basename, dirname, isAbsolute, join, resolve } from 'node:path';

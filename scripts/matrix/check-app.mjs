@@ -47,7 +47,10 @@ export async function checkApp(app, combination, env, onStep, log) {
   await runIn([manager, 'run', 'test:e2e']);
 
   onStep('start');
-  const main = join('dist', combination.layout === 'monorepo' ? 'apps/api/main.js' : 'main.js');
+  // With SWC, the folder of the sources stays in the output of Nest's CLI 11.
+  const programs = ['dist/main.js', 'dist/src/main.js', 'dist/apps/api/main.js', 'dist/apps/api/src/main.js'];
+  const main = programs.find((file) => existsSync(join(app, file)));
+  assert.ok(main !== undefined, `None of ${programs.join(', ')} exists`);
   const server = { cwd: app, env, port: await freePort() };
   const [hello, me] = await answersOf('node', [main], server, ['/', '/xpay-example/me']);
   assert.equal(hello, '200 Hello World!');

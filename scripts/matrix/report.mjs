@@ -74,7 +74,7 @@ ${combinations
   writeFileSync(file, await format(text, { ...(await resolveConfig(file)), parser: 'markdown' }));
 }
 
-/** Marks settings as code, so that \`externals: []\` and errors are not read as Markdown. */
+/** Formats settings as code, so that \`externals: []\` and errors are not read as Markdown. */
 function code(text) {
   return /[[\]`':]|node\d|nodenext|bundler/.test(text)
     ? `\`${text.replaceAll('`', "'").replaceAll('|', '\\|')}\``

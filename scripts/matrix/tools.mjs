@@ -1,4 +1,4 @@
-// What the matrix runs with: other versions of Node, the package managers, and the starters of each Nest CLI. They are
+// Installs the tools of the matrix: other versions of Node, the package managers, and the starters of each Nest CLI. They are
 // installed below .check/matrix once, and used again by later runs.
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { arch, platform } from 'node:os';

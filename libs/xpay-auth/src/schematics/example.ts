@@ -14,7 +14,7 @@ export function exampleSource(suffix: '.ts' | '.spec.ts'): string {
   return readFileSync(new URL(`../../schematics/example/${EXAMPLE_FILE}${suffix}`, import.meta.url), 'utf8');
 }
 
-/** What the spec of the example depends on. */
+/** The properties of an app that change the spec of the example. */
 export interface SpecOptions {
   /** The package that exports `describe` and `it`; `undefined` if they are globals. */
   readonly runner: string | undefined;

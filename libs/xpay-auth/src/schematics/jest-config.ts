@@ -21,10 +21,10 @@ const TRANSFORMERS: Readonly<Record<string, object>> = {
   '@swc/jest': { jsc: { target: 'es2022' }, module: { type: 'commonjs' } },
 };
 
-/** What jest ignores by default. */
+/** The default `transformIgnorePatterns` of jest. */
 const DEFAULT_IGNORED = ['/node_modules/', '\\.pnp\\.[^\\/]+$'];
 
-/** What the transform depends on. */
+/** The properties of an app that decide whether and where jest needs the transform. */
 interface App {
   /** The folder of the sources, such as `apps/api/src`. */
   readonly folder: string;
