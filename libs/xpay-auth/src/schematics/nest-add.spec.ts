@@ -333,6 +333,13 @@ describe('nest add, for the tests of the app', () => {
     expect(again.text('test/jest-e2e.json')).toBe(text('test/jest-e2e.json'));
   });
 
+  it('N1 · writes the settings that docs/testing.md gives', async () => {
+    const page = readFileSync(resolve(import.meta.dirname, '../../../../docs/testing.md'), 'utf8');
+    const [, documented = ''] = /```json\n(\{\n {2}"transform".+?)```/s.exec(page) ?? [];
+    const { text } = await add(nest11({ 'test/jest-e2e.json': '{ "transform": { "^.+\\\\.ts$": "ts-jest" } }\n' }));
+    expect(JSON.parse(text('test/jest-e2e.json'))).toEqual(JSON.parse(documented));
+  });
+
   it('N1 · keeps patterns of the app, and uses its transformer', async () => {
     const own = {
       transform: { '^.+\\.ts$': ['@swc/jest', {}] },
