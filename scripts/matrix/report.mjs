@@ -48,8 +48,8 @@ ${FORBIDDEN.map(({ values, tool, error }) => `| ${conditionOf(values)} | ${tool}
 
 Three more limits of other tools:
 
-- **pnpm and \`nest add\` alone.** Nest's CLI 11 does not wait until \`pnpm install\` has ended (\`Collection "nestjs-xpay-auth" cannot be
-  resolved\`). pnpm 12 rejects the flag with which both versions of the CLI call it (\`error: unexpected argument '--save' found\`). Use
+- **pnpm and \`nest add\` alone.** Nest's CLI 11 does not wait until \`pnpm install\` has ended, and then fails with
+  \`Collection "nestjs-xpay-auth" cannot be resolved\`. pnpm 12 rejects the flag with which both versions of the CLI call it (\`error: unexpected argument '--save' found\`). Use
   [the three commands for pnpm](reference.md#nest-add).
 - **jest and CommonJS apps of Nest 12.** Nest 12 consists of ES modules, which jest requires only on Node 24.9 and later. The apps above
   are ES modules, as \`nest new\` generates them.
@@ -66,8 +66,8 @@ ${combinations
     const cells = Object.keys(HEADINGS).map((factor) =>
       combination[factor] === undefined ? '' : code(combination[factor]),
     );
-    const { seconds, error } = results[index];
-    return `| ${index + 1} | ${cells.join(' | ')} | ${error === undefined ? `passed in ${seconds} s` : 'failed'} |`;
+    const { error } = results[index];
+    return `| ${index + 1} | ${cells.join(' | ')} | ${error === undefined ? 'passed' : 'failed'} |`;
   })
   .join('\n')}
 `;
