@@ -25,20 +25,23 @@ export async function checkApp(app, combination, env, onStep, log) {
 
   onStep('nest add');
   const outputs = [];
-  for (const command of ADD[manager]) outputs.push(await runIn(command));
+  // In a monorepo, Nest's CLI asks for the project, unless it is given.
+  const project = combination.layout === 'monorepo' ? ['--project', 'api'] : [];
+  for (const command of ADD[manager])
+    outputs.push(await runIn([...command, ...(command.includes('nest') ? project : [])]));
   const folder = combination.layout === 'monorepo' ? 'apps/api/src' : 'src';
   // Nest's CLI 11 exits with 0 when a schematic has failed.
   assert.ok(existsSync(join(app, folder, 'xpay-example.controller.spec.ts')), outputs.join('\n'));
   const { dependencies } = JSON.parse(readFileSync(join(app, 'package.json'), 'utf8'));
-  const config = JSON.parse(readFileSync(join(app, 'node_modules/@nestjs/config/package.json'), 'utf8'));
+  const installed = JSON.parse(readFileSync(join(app, 'node_modules/@nestjs/config/package.json'), 'utf8'));
   const isNest11 = combination.nest.startsWith('11');
   assert.match(dependencies['@nestjs/config'], isNest11 ? /^\^4/ : /^\^12/);
-  assert.match(config.version, isNest11 ? /^4/ : /^12/);
+  assert.match(installed.version, isNest11 ? /^4/ : /^12/);
 
   onStep('build');
   await runIn([manager, 'run', 'build']);
-  const project = combination.layout === 'monorepo' ? 'apps/api/tsconfig.app.json' : 'tsconfig.build.json';
-  const tsc = ['node', 'node_modules/typescript/bin/tsc', '--noEmit', '-p', project];
+  const config = combination.layout === 'monorepo' ? 'apps/api/tsconfig.app.json' : 'tsconfig.build.json';
+  const tsc = ['node', 'node_modules/typescript/bin/tsc', '--noEmit', '-p', config];
   // The other builders check no types.
   if (combination.builder !== 'tsc') await runIn(tsc);
   onStep('unit tests');
