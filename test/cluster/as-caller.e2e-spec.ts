@@ -1,6 +1,8 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
+import { redisStore } from 'nestjs-xpay-auth/redis';
+import { ManualClock, type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
 import { ADA, APP, type Instance, InstanceFactory, logins } from '../support/cluster.js';
+import { PATIENT } from '../support/redis-clients.js';
 import { RedisServer } from '../support/redis-server.js';
 import { basic } from '../support/start-app.js';
 import { until } from '../support/until.js';
@@ -110,6 +112,31 @@ describe('asCaller on several instances', () => {
       await end(accessToken);
       const code = () => calls.post(FIND).catch((failure: unknown) => (failure as { code: string }).code);
       await until(async () => (await code()) === 'invalid_token', 'the calls end');
+    }
+  });
+
+  it('P2 · a logout on another instance ends the calls of a principal in use, also if its notification is lost', async () => {
+    const store = redisStore({ url: redis.url, encryptionKeys: instances.encryptionKeys, ...PATIENT });
+    jest.spyOn(store, 'subscribe').mockReturnValue(() => undefined);
+    await using one = await instances.boot({ ...KEPT, store });
+    await using other = await instances.boot(KEPT);
+    const { accessToken, principal } = await one.sessions.login(ADA);
+    const calls = one.http.asCaller(principal);
+    await other.sessions.logout(accessToken);
+    const code = () => calls.post(FIND).catch((failure: unknown) => (failure as { code: string }).code);
+    await until(async () => (await code()) === 'invalid_token', 'the calls end', 20_000);
+    expect(await one.who(`Bearer ${accessToken}`)).toBe('invalid_token');
+  });
+
+  it('P2 · a principal in use continues after its session was read from the store again', async () => {
+    const clock = new ManualClock();
+    await using one = await instances.boot({ ...KEPT, clock });
+    const { accessToken, principal } = await one.sessions.login(ADA);
+    const calls = one.http.asCaller(principal);
+    for (let read = 0; read < 3; read++) {
+      await clock.advance(1_500);
+      expect(await calls.post<unknown[]>(FIND)).toHaveLength(3);
+      expect(await one.principalOf(`Bearer ${accessToken}`)).toMatchObject({ username: ADA.username });
     }
   });
 

@@ -32,6 +32,7 @@ export class SessionToken implements CallerToken {
   }
 
   async get(): Promise<AccessToken> {
+    if (this.#granted !== undefined) await this.owner.recheck(this);
     if (!this.owner.isAlive(this)) throw over('The session of this caller has ended');
     if (this.#granted !== undefined) return this.#granted.token;
     this.owner.end(this);
@@ -65,6 +66,8 @@ export interface SessionTokensParts {
   readonly isShared: boolean;
   /** Returns the session of this key from memory, unless the session has ended. */
   readonly alive: (key: string) => OwnedSession | undefined;
+  /** Reads a shared session from the store again, unless its last read is recent. May throw `store_unavailable`. */
+  readonly recheck: (key: string, bearer: string) => Promise<void>;
   /** Returns the sessions of a user. */
   readonly ofUser: (username: string) => readonly OwnedSession[];
   /** Returns the token of cached credentials. */
@@ -89,6 +92,11 @@ export class SessionTokens {
     if (known?.granted !== undefined) return known;
     const facts = { key, credentialsKey, bearer: this.parts.isShared ? new Secret(bearer) : undefined };
     return new SessionToken(facts, granted, this);
+  }
+
+  /** Notices the end of a shared session on another instance, whose notification may be lost. */
+  async recheck({ facts: { key, bearer } }: SessionToken): Promise<void> {
+    if (bearer !== undefined) await this.parts.recheck(key, bearer.reveal());
   }
 
   /** Whether the session of this token has neither ended nor been replaced. */

@@ -79,6 +79,7 @@ export class Sessions {
       this.#tokens = new SessionTokens({
         isShared: shared !== undefined,
         alive: (key) => this.#alive(key),
+        recheck: (key, bearer) => this.#recheckInUse(key, bearer),
         ofUser: (username) => records.ofUser(username),
         keptToken: (credentialsKey) => verifier.keptToken(credentialsKey),
         end: (key, bearer) => this.#end(key, bearer),
@@ -179,6 +180,15 @@ export class Sessions {
     if (record === undefined) throw unknownBearer();
     this.rereads++;
     return this.#recognised(record, this.parts.clock.monotonic());
+  }
+
+  /** Reads a session that a handler still uses from the store again, unless its last read is recent. */
+  async #recheckInUse(key: string, token: string): Promise<void> {
+    const { clock, instrumentation } = this.parts;
+    const record = this.#alive(key);
+    const recheck = this.#recheck;
+    if (record === undefined || recheck === undefined || recheck.isRecent(record, clock.monotonic())) return;
+    await instrumentation.observe({ type: 'read session' }, () => recheck.run(key, token));
   }
 
   /**
