@@ -83,6 +83,19 @@ describe.each(platforms)('asCaller on %s', (platform) => {
     expect((await post(app, '/optional', asAda)).status).toBe(200);
   });
 
+  it('P1 · a principal has no public member that returns its token or creates another principal of the instance', async () => {
+    await using app = await startActing(platform);
+    const principal = await admit(app, asAda);
+    const http = app.app.get(XPayHttpService);
+    const { constructor } = principal;
+    expect(constructor).toBe(Principal);
+    const token = { get: () => Promise.resolve({ value: 'forged' }), invalidate: () => undefined };
+    const forged = Reflect.construct(constructor, [principal, token]) as Principal;
+    expect(await failureOf(() => http.asCaller(forged).post(FIND))).toMatchObject({ code: 'configuration' });
+    expect(Object.getOwnPropertyNames(constructor)).not.toContain('tokenOf');
+    expect(app.xpay.requests(FIND)).toBe(0);
+  });
+
   it('P1 · throws for the principal of another instance, whose upstream is on another host', async () => {
     await using one = await startXPayEmulator({ accounts: [ada] });
     await using other = await startXPayEmulator({ accounts: [ada] });
@@ -289,6 +302,19 @@ describe.each(platforms)('an upstream that keeps one token per account, on %s', 
     await calls.post(FIND);
     expect(actors(app)).toEqual([undefined, ada.username]);
     expect(app.asked()).toBe(2);
+  });
+
+  it('P4 · a login with the same credentials does not fail the calls of a caller without a session', async () => {
+    await using app = await startActing(platform);
+    app.xpay.oneTokenPerAccount = true;
+    const statuses: number[] = [];
+    for (let round = 0; round < 10; round++) {
+      const asSession = await login(app);
+      for (const headers of [asAda, asSession]) statuses.push((await post(app, '/wallets', headers)).status);
+    }
+    expect(statuses.filter((status) => status !== 200)).toEqual([]);
+    // One check of the caller without a session, and one for each login.
+    expect(app.asked()).toBe(11);
   });
 
   it('P4 · a session with an old key never gets the token of the new key', async () => {

@@ -83,6 +83,11 @@ class PrincipalWithToken extends Principal {
   static tokenOf(principal: Principal): CallerToken | undefined {
     return #token in principal ? principal.#token : undefined;
   }
+
+  static {
+    // `principal.constructor` is then `Principal`. Otherwise apps could call this constructor and `tokenOf`.
+    Reflect.deleteProperty(this.prototype, 'constructor');
+  }
 }
 
 /** Returns a principal of the same issuer that refers to this token. */

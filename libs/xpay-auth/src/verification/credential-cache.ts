@@ -19,7 +19,8 @@ import type { RevocationPosition, Revocations } from './upstream-check.js';
 
 /** A caller whose credentials the upstream accepted. Instants are on the monotonic clock. */
 export interface CachedCaller {
-  readonly principal: Principal;
+  /** Refers to the newest kept token of these credentials. */
+  principal: Principal;
   /** Time of the call of the upstream. */
   readonly checkedAt: number;
   /** Ms by which the wall clock was ahead of the monotonic clock at the call of the upstream. */
@@ -146,6 +147,21 @@ export class CredentialCache implements Authenticator, TokenKeeper {
       this.#postponeRenewal(last);
       return this.#recalled('stale', last);
     }
+  }
+
+  /**
+   * Checks a login. Caches no caller. If the same credentials are cached, calls as their later callers use the token of the login,
+   * because an upstream that keeps one token per account has invalidated the earlier token.
+   */
+  async login(presented: PresentedCredentials): Promise<Verified> {
+    const verified = await this.authenticate(presented);
+    const { mark, grant } = verified;
+    const caller = this.#callers.peek(presented.key);
+    if (this.parts.policy.keepUpstreamToken !== true || caller === undefined) return verified;
+    if (this.#isRevoked(verified) || caller.checkedAt > verified.askedAt) return verified;
+    const { principal } = caller;
+    caller.principal = this.#keep(presented.key, { principal, upstreamToken: grant.accessToken, mark });
+    return verified;
   }
 
   /** Calls the next link. If the user was revoked during the call, calls it once more. Caches no result. */

@@ -112,7 +112,7 @@ export class CredentialVerifier {
 
   /** Returns the principal and the grant of the upstream for a login. Never uses the cache. */
   async login(received: ReceivedCredentials): Promise<Verified> {
-    return this.#cache.authenticate(this.#present(received, 'login'));
+    return this.#cache.login(this.#present(received, 'login'));
   }
 
   /** Returns the kept token of these cached credentials. */
