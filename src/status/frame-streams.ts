@@ -68,6 +68,11 @@ export class FrameStreams implements OnModuleInit, OnModuleDestroy {
       // A connection that stays open would delay the shutdown of the app.
       connection: 'close',
     });
+    // The response to a HEAD has no body, so Node would send it only when the stream ends.
+    if (response.req.method === 'HEAD') {
+      response.end();
+      return;
+    }
     let isReady = true;
     let hasMissed = true;
     let stalled: NodeJS.Timeout | undefined;

@@ -4,7 +4,8 @@ import type { IncomingMessage } from 'node:http';
 /** The header that the page sends with each request for data. A page of another origin cannot send it without CORS. */
 const PAGE_HEADER = 'x-xpay-status';
 /** Headers of a proxy. Behind a proxy, every client seems to be on this machine. */
-const FORWARDED = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'x-real-ip'];
+const OF_PROXY =
+  /^(?:forwarded|via|x-forwarded|x-forwarded-.+|x-real-ip|x-client-ip|x-cluster-client-ip|true-client-ip|cf-connecting-ip)$/;
 
 /**
  * Accepts a request only from the status page itself: it has the page's own header, and a POST has `Sec-Fetch-Site: same-origin`.
@@ -42,7 +43,7 @@ export class ByBearer implements CanActivate {
 export class FromLoopback implements CanActivate {
   canActivate(context: ExecutionContext): boolean {
     const { socket, headers } = requestOf(context);
-    const isDirect = FORWARDED.every((name) => headers[name] === undefined);
+    const isDirect = !Object.keys(headers).some((name) => OF_PROXY.test(name));
     if (isDirect && isLoopbackAddress(socket.remoteAddress) && isLoopbackHost(headers.host)) return true;
     throw new ForbiddenException('In demo mode the status page is only for this machine');
   }

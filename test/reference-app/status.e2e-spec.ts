@@ -177,6 +177,15 @@ describe.each(platforms)('/status of the reference app on %s', (platform) => {
     await Promise.all(open.slice(1).map(({ ended }) => ended));
   }, 30_000);
 
+  it('status · a HEAD of the stream is answered at once, and takes no place of a page', async () => {
+    await using demo = await startStatusApp(platform, xpay, {}, true);
+    for (let request = 0; request < 21; request++) {
+      const head = await demo.fetch('/status/frames', { method: 'HEAD', headers: BY_BUTTON });
+      expect([head.status, head.headers.get('content-type')]).toEqual([200, 'application/x-ndjson; charset=utf-8']);
+    }
+    expect(await demo.answerOf('/status/frames', OF_PAGE)).toBe(200);
+  });
+
   it('in demo mode is open to this machine only: not to a foreign Host, and not through a proxy', async () => {
     await using demo = await startStatusApp(platform, xpay, {}, true);
     const { port } = new URL(demo.url);
@@ -195,6 +204,15 @@ describe.each(platforms)('/status of the reference app on %s', (platform) => {
     }
     expect(await answerTo({ 'x-forwarded-for': '127.0.0.1' })).toBe(403);
     expect(await answerTo({ forwarded: 'for=127.0.0.1' })).toBe(403);
+    for (const header of [
+      'x-forwarded-port',
+      'x-forwarded-server',
+      'cf-connecting-ip',
+      'true-client-ip',
+      'x-client-ip',
+    ]) {
+      expect([header, await answerTo({ [header]: '1' })]).toEqual([header, 403]);
+    }
     expect(await demo.answerOf('/status/frames', {})).toBe(403);
   });
 
