@@ -9,6 +9,7 @@ import type { StatusRecorder } from '../../src/status/status-recorder.js';
 
 /** A connection that reads a line only when the test calls `take`. */
 class SlowConnection extends Writable {
+  readonly req = { method: 'GET' };
   readonly lines: string[] = [];
   #taken: (() => void) | undefined;
 
