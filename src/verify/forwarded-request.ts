@@ -1,5 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 
+/** URLs before normalization. Middleware on Fastify overwrites `originalUrl`, so the URLs are kept here. */
+const originalUrls = new WeakMap<object, string>();
+
 /** The properties of Node's request that `asPlainQuestion` reads or changes. */
 interface Question {
   url?: string | undefined;
@@ -26,11 +29,18 @@ const NOT_OF_THE_QUESTION = [
  * Because of the headers they would also wait for the missing body, reject the request, or respond with 304.
  */
 export function asPlainQuestion(request: Question): string {
-  const url = withoutSubPath(request.url ?? '/');
+  const original = request.url ?? '/';
+  const url = withoutSubPath(original);
   if (!/^\/verify(?:\?|$)/.test(url)) return url;
+  originalUrls.set(request, original);
   request.method = 'GET';
   for (const name of NOT_OF_THE_QUESTION) delete request.headers[name];
   return url;
+}
+
+/** Returns the path and query that the proxy sent to `/verify`. `raw` is Node's request, which Fastify wraps. */
+export function originalUrlOf(request: { readonly raw?: object; readonly url: string }): string {
+  return originalUrls.get(request.raw ?? request) ?? request.url;
 }
 
 /** `/verify/any/path?scope=x` means the same as `/verify?scope=x`. */

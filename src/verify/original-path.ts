@@ -1,9 +1,11 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { originalUrlOf } from './forwarded-request.js';
 
 /** The parts of a request to `/verify` that may have the URI of the original request. */
 export interface VerifyRequest {
-  /** Path and query as the proxy sent them, on both platforms. */
-  readonly originalUrl: string;
+  readonly url: string;
+  /** Node's request, on Fastify. */
+  readonly raw?: object;
   readonly headers: IncomingHttpHeaders;
 }
 
@@ -22,10 +24,10 @@ const AMBIGUOUS =
  * Whether the proxy and the program behind it may read the path of the original request differently. The proxy would then
  * require the scopes of one path while the program serves another. Returns `false` if the proxy sends no path.
  */
-export function hasAmbiguousPath({ originalUrl, headers }: VerifyRequest): boolean {
-  const below = originalUrl.replace(/^\/verify/, '');
+export function hasAmbiguousPath(request: VerifyRequest): boolean {
+  const below = originalUrlOf(request).replace(/^\/verify/, '');
   // Node joins repeated header lines with a comma and a space. No URI contains a space.
-  const uris = URI_HEADERS.flatMap((name) => headers[name] ?? []).flatMap((value) => value.split(', '));
+  const uris = URI_HEADERS.flatMap((name) => request.headers[name] ?? []).flatMap((value) => value.split(', '));
   return [below, ...uris].map(pathOf).some((path) => AMBIGUOUS.test(path) || !isUtf8(path));
 }
 

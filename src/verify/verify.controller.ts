@@ -4,11 +4,6 @@ import { type VerifyRequest, hasAmbiguousPath } from './original-path.js';
 import { requiredScopes } from './required-scopes.js';
 import { DescribeVerify } from '../docs/describe-verify.js';
 
-/** The parts of a request that both platforms have. */
-interface Request extends VerifyRequest {
-  readonly url: string;
-}
-
 /**
  * Forward auth: a proxy (nginx `auth_request`, Traefik `forwardAuth`, Envoy `ext_authz`) calls this route to decide about a
  * client's request. Some proxies use the method of the client's request and append its path: see forwarded-request.ts.
@@ -24,7 +19,7 @@ export class VerifyController {
   @Header('cache-control', 'no-store')
   @DescribeVerify()
   verify(
-    @Req() request: Request,
+    @Req() request: VerifyRequest,
     @CurrentUser() caller: Principal,
     @Res({ passthrough: true }) response: HeaderSink,
   ): void {
