@@ -118,7 +118,7 @@ export class DemoTraffic {
     if (second % 10 === 5) void this.#session(this.#regulars[((this.#second / 10) % REGULARS) | 0] ?? user);
     if (second === CROWD_AT_S) for (const visitor of this.#crowd) void this.#me(visitor);
     if (dialect === 'xpay') this.#later(() => this.#call('/wallets/find', { method: 'POST', headers: basic(user) }));
-    else void this.#target?.useToken().catch(() => undefined);
+    void this.#target?.useToken().catch(() => undefined);
   }
 
   #scriptUpstream(second: number): void {

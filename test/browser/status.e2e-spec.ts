@@ -13,7 +13,8 @@ import { openWatchedPage } from './watched-page.js';
 /** Screenshots for manual inspection. No test reads them. */
 const pictures = resolve(import.meta.dirname, '../../.check');
 const asUser = { headers: basic(USER.username, USER.secretKey) };
-const callWallets = { method: 'POST', ...asUser };
+/** A call of `POST /app/wallets/find`, which needs the token of the app account. */
+const callWallets = { method: 'POST', headers: basic(ADMIN.username, ADMIN.secretKey) };
 
 /** Globals of the page. This project does not include the types of a browser. */
 declare const document: { readonly documentElement: { readonly scrollWidth: number; readonly clientWidth: number } };
@@ -59,8 +60,8 @@ describe('/status in a browser', () => {
       await page.getByText('Live', { exact: true }).waitFor();
       expect(await page.locator('#sessions').innerText()).toBe('0');
 
-      await app.fetch('/wallets/find', callWallets);
-      await app.fetch('/me', asUser);
+      await app.fetch('/app/wallets/find', callWallets);
+      for (const each of [asUser, asUser]) await app.fetch('/me', each);
       await page.getByText(/^The token is fresh/).waitFor();
       const total = page.getByRole('row', { name: 'Authenticated from cache' }).locator('td').last();
       await expectText(total, /^[1-9]/);
@@ -144,7 +145,7 @@ describe('/status in a browser', () => {
     await using opened = await openWatchedPage(browser);
     const { page } = opened;
     await page.goto(`${first.url}/status`);
-    await first.fetch('/wallets/find', callWallets);
+    await first.fetch('/app/wallets/find', callWallets);
     await page.getByText(/^The token is fresh/).waitFor();
     await first.stop();
     await page.getByText('Connection lost. Connecting again…').first().waitFor();
@@ -163,7 +164,7 @@ describe('/status in a browser', () => {
     const pause = page.getByRole('button', { name: 'Pause' });
     await pause.click();
     expect(await pause.getAttribute('aria-pressed')).toBe('true');
-    await app.fetch('/wallets/find', callWallets);
+    await app.fetch('/app/wallets/find', callWallets);
     await page.getByRole('status').getByText('The token: fresh.').waitFor({ state: 'attached' });
     expect(await page.getByText('There is no token yet.').isVisible()).toBe(true);
     await pause.click();
@@ -209,7 +210,7 @@ describe('/status in a browser', () => {
       await page.locator('#login').getByLabel('User name').waitFor();
       expect(await findingsOf(page)).toEqual([]);
       await logIn(page, ADMIN);
-      await app.fetch('/wallets/find', callWallets);
+      await app.fetch('/app/wallets/find', callWallets);
       await app.fetch('/me', { headers: basic('x'.repeat(300), 'a-wrong-key-2') });
       await page.getByText(/^The token is fresh/).waitFor();
       await page.locator('#audit').getByText('xxx').first().waitFor();
