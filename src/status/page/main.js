@@ -74,8 +74,7 @@ function render(hasTokenEvents, hasAudit) {
   const { frame, samples } = page;
   const { status, reasons } = frame.health;
   at('health').dataset.status = status;
-  at('health').textContent =
-    reasons.length === 0 ? 'Everything works.' : `${capitalized(status)}: ${reasons.join('; ')}`;
+  at('health').textContent = reasons.length === 0 ? 'Healthy.' : `${capitalized(status)}: ${reasons.join('; ')}`;
   at('sessions').textContent = numberText(frame.sessions);
   at('store').textContent = storeText(frame.store);
   at('callers-sentence').textContent = callersSentence(samples.at(-1));

@@ -75,7 +75,7 @@ export const FAILURES = {
   },
   /** The upstream returned a business error that is not a rejection of credentials. */
   upstream_business_error: { status: 502, trouble: 'upstream', message: 'The upstream service reported an error' },
-  /** The upstream rejected the app account, or a token that it has just issued to the app account. */
+  /** The upstream rejected the app account or an account of `forAccount`, or a token that it has just issued to the account. */
   credentials_rejected: { status: 502, trouble: 'ours', message: 'The upstream service refused this application' },
   /** The configuration of the app is wrong; only the log contains the details. */
   configuration: { status: 500, trouble: 'ours', message: 'Internal server error' },

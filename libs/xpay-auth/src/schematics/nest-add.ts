@@ -86,7 +86,9 @@ function addModule(
   }, tree.readText(path));
   tree.overwrite(path, source);
   context.logger.info(`${path} imports ${entries.map(({ name }) => name).join(', ')}.`);
-  if (example) addExample(tree, folder, suffix);
+  if (!example) return;
+  addExample(tree, folder, suffix);
+  context.logger.info('Try the example: curl -u <username>:<secret key> http://127.0.0.1:3000/xpay-example/me');
 }
 
 function addExample(tree: Tree, folder: string, suffix: string): void {

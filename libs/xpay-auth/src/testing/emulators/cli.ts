@@ -30,7 +30,10 @@ try {
   process.stdout.write(`${request.kind === 'help' ? USAGE : await start(request)}\n`);
 } catch (error) {
   const isUsage = error instanceof UsageError;
-  const message = error instanceof Error ? error.message : String(error);
+  const reason = error instanceof Error ? error.message : String(error);
+  const message = reason.includes('EADDRINUSE')
+    ? `${reason}. Choose another port with --port, or 0 for a free one.`
+    : reason;
   process.stderr.write(isUsage ? `${message}\n\n${USAGE}\n` : `${message}\n`);
   process.exitCode = isUsage ? 2 : 1;
 }
