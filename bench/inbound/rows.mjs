@@ -21,6 +21,8 @@ export const TARGETS = [
 export const OTHERS = [
   [
     row('always-true', 'a guard that returns true', ['plain', 'alwaysTrue']),
+    row('unavoidable', 'the least that caches callers, one caller per connection', ['plain', 'unavoidable']),
+    row('unavoidable-rotating', 'the same, callers rotating', ['plain', 'unavoidable'], { rotate: true }),
     row('ours-basic', '**ours**, `@Authenticated`', ['ours', 'oursBasic']),
     row('passport-constant', 'Passport, a constant strategy', ['passport', 'passportConstant']),
     row('passport-http', 'passport-http', ['passport', 'passportHttp']),
