@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { anyText } from '../support/any-text.js';
 
 /**
  * Values that upstreams should not send and do: odd strings, extreme numbers, names that JavaScript treats specially.
@@ -20,7 +21,7 @@ export const oddValue: fc.Arbitrary<unknown> = fc.oneof(
     {},
   ),
   fc.constantFrom('NaN', 'null', '__proto__', 'constructor', '\u0000', '\ud800', 'a'.repeat(5_000), '1e3', '0x10'),
-  fc.string({ unit: 'binary' }),
+  anyText(),
   fc.double(),
   fc.integer(),
   fc.dictionary(
@@ -59,7 +60,7 @@ export function nearlyJson(right: fc.Arbitrary<unknown>): fc.Arbitrary<string> {
 }
 
 const oddText = fc.oneof(
-  fc.string({ unit: 'binary', maxLength: 200 }),
+  anyText({ maxLength: 200 }),
   fc.constantFrom(
     '\ufeff',
     '',

@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { anyText } from '../support/any-text.js';
 
 /** The secrets in the requests, which some of the responses echo. */
 export const SECRETS = { secretKey: 'key-that-must-not-show-31415', token: 'token-that-must-not-show-27182' } as const;
@@ -21,7 +22,7 @@ const words = fc.oneof(
       fc.constantFrom(...Object.values(SECRETS)),
     )
     .map(([pad, times, secret]) => pad.repeat(times) + secret),
-  fc.string({ unit: 'binary', maxLength: 300 }),
+  anyText({ maxLength: 300 }),
 );
 
 /** The claims of a JWT, similar to those of the vendors. */
@@ -34,7 +35,7 @@ const claims: fc.Arbitrary<Record<string, unknown>> = fc.record(
     ),
     userName: fc.oneof(
       fc.constantFrom<unknown>('ada@example.test', '', 'a\nb', 7, null),
-      fc.string({ unit: 'binary' }),
+      anyText(),
     ),
     'token-type': fc.constantFrom<unknown>('REFRESH', 'refresh', undefined),
     'refresh-token': fc.constantFrom<unknown>('a.e30.c', 'no jwt', '', 7, {}),
@@ -48,7 +49,7 @@ export const jwt: fc.Arbitrary<string> = fc.oneof(
     arbitrary: claims.map((said) => `${base64url('{"typ":"JWT"}')}.${base64url(JSON.stringify(said))}.c2ln`),
   },
   { weight: 1, arbitrary: fc.array(fc.base64String(), { maxLength: 6 }).map((parts) => parts.join('.')) },
-  { weight: 1, arbitrary: fc.string({ unit: 'binary' }).map((text) => `e30.${base64url(text)}.c2ln`) },
+  { weight: 1, arbitrary: anyText().map((text) => `e30.${base64url(text)}.c2ln`) },
   { weight: 1, arbitrary: fc.constantFrom('.', '..', '...', 'a.b', '.'.repeat(5_000)) },
 );
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { anyText } from '../support/any-text.js';
 import { randomBytes } from 'node:crypto';
 import { AccessToken, Principal, XPayAuthError } from 'nestjs-xpay-auth';
 import { ManualClock, MemoryStore } from 'nestjs-xpay-auth/testing';
@@ -38,7 +39,7 @@ describe('a sealed value', () => {
       fc.property(
         place,
         place,
-        fc.string({ unit: 'binary' }),
+        anyText(),
         fc.nat(),
         fc.string(),
         (put, elsewhere, value, at, odd) => {
@@ -69,7 +70,7 @@ describe('a sealed value', () => {
         place,
         fc.oneof(
           nearly.map((parts) => parts.join('.')),
-          fc.string({ unit: 'binary' }),
+          anyText(),
         ),
         (where, text) => {
           expect(codec.open(where, text)).toBeUndefined();

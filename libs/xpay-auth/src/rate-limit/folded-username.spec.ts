@@ -1,10 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
+import { anyText } from '../../../../test/support/any-text.js';
 import { foldedUsername } from './attempts.js';
 
 const INVISIBLE = /[\s\p{M}\p{Cf}\p{Cc}\p{Default_Ignorable_Code_Point}]/gu;
 const shown = (text: string): boolean => text.replace(INVISIBLE, '') !== '';
-const anyName = fc.string({ unit: 'binary', maxLength: 40 });
+const anyName = anyText({ maxLength: 40 });
 
 describe('foldedUsername', () => {
   it.each<[string, string[]]>([
