@@ -31,6 +31,8 @@ export class RedisServer implements AsyncDisposable {
     const watched = [`monitor primary 127.0.0.1 ${port} 1`, 'down-after-milliseconds primary 1000'];
     sentinel.#sentinel = watched.map((line) => `sentinel ${line}\n`).join('');
     await sentinel.resume();
+    // By default, Sentinel reads the roles every 10 s, and changes the role of a server after 8 s.
+    await sentinel.client.call('SENTINEL', 'DEBUG', 'INFO-PERIOD', '100', 'PUBLISH-PERIOD', '100');
     return sentinel;
   }
 
