@@ -1,5 +1,5 @@
-// `npm test`: runs the tests that start no program, with short forms of the fuzzers and of the models. `npm test -- outbound`
-// runs in full the tests whose path contains `outbound`. `npm run test:all` runs all tests in full.
+// `npm test`: runs the tests that start no program, with short forms of the fuzzers, the models and the largest crowds.
+// `npm test -- outbound` runs in full the tests whose path contains `outbound`. `npm run test:all` runs all tests in full.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
@@ -7,7 +7,7 @@ import { resolve } from 'node:path';
 const root = resolve(import.meta.dirname, '..');
 /** The specs that import one of these files start a system program, or the built app. */
 const STARTERS = ['browser', 'built-app', 'proxy-program', 'redis-server', 'resetting-client'];
-const SHORT_FORMS = { FUZZ_RUNS: '60', MODEL_TIMES: '0.2' };
+const SHORT_FORMS = { FUZZ_RUNS: '60', MODEL_TIMES: '0.2', CROWD_SIZE: '1000' };
 
 const args = process.argv.slice(2);
 const hasPath = args.some((argument) => !argument.startsWith('-'));

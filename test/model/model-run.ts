@@ -38,7 +38,8 @@ export function happening<W extends World>(words: string, deed: (world: W) => un
 
 /** `MODEL_TIMES` multiplies the requested number of steps. */
 export const TIMES = Number(process.env['MODEL_TIMES'] ?? 1);
-const RUNS_AT_ONCE = 50;
+/** Fewer in a short form, because 50 histories have about 5,000 steps. */
+const RUNS_AT_ONCE = Math.ceil(50 * Math.min(1, TIMES));
 const MOST_COMMANDS = 200;
 
 /**
