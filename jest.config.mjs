@@ -1,3 +1,5 @@
+import { availableParallelism } from 'node:os';
+
 const swc = (parser, type) => [
   '@swc/jest',
   {
@@ -32,8 +34,8 @@ export default {
   },
   transformIgnorePatterns: ['/node_modules/(?!(?:light-my-request/node_modules/)?cookie/dist/|content-disposition/)'],
   testEnvironment: '<rootDir>/test/support/jest-environment.mjs',
-  // The tests mostly wait for sockets and processes, so one worker per core keeps all cores busy.
-  maxWorkers: '100%',
+  // Some tests mostly wait for processes and timers, so three workers keep two cores busy. jest accepts no percentage above 100 %.
+  maxWorkers: Math.ceil(availableParallelism() * 1.5),
   // ES modules of finished specs stay in a worker's memory. A worker restarts before it spends most of its time
   // collecting garbage.
   workerIdleMemoryLimit: '800MB',
