@@ -87,7 +87,8 @@ describe.each(platforms)('caching on %s', (platform) => {
   });
 
   it('I2 · 1,000 concurrent requests with the same new credentials cause one check', async () => {
-    await using app = await startInbound(platform);
+    // The socket of the check waits in real time until all requests have arrived, which takes seconds on a busy machine.
+    await using app = await startInbound(platform, { options: { http: { timeoutMs: 60_000 } } });
     app.xpay.faults.next({ kind: 'delay', ms: 1_000 });
     let arrived = 0;
     (app.app.getHttpServer() as Server).on('request', () => arrived++);
