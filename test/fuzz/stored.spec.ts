@@ -36,26 +36,17 @@ describe('a sealed value', () => {
 
   it('C4 B15 · decrypts under its own name and no other, and not with one letter changed', () => {
     holds(
-      fc.property(
-        place,
-        place,
-        anyText(),
-        fc.nat(),
-        fc.string(),
-        (put, elsewhere, value, at, odd) => {
-          const sealed = codec.seal(put, value);
-          expect(codec.open(put, sealed)).toBe(value.toWellFormed());
-          const same = ['kind', 'name', 'generation'].every(
-            (part) => put[part as 'name'] === elsewhere[part as 'name'],
-          );
-          if (!same) expect(codec.open(elsewhere, sealed)).toBeUndefined();
-          const cut = at % (sealed.length + 1);
-          const changed = sealed.slice(0, cut) + odd + sealed.slice(cut + odd.length);
-          const opened = codec.open(put, changed);
-          // The last letter of base64url may have unused bits.
-          if (opened !== undefined) expect(opened).toBe(value.toWellFormed());
-        },
-      ),
+      fc.property(place, place, anyText(), fc.nat(), fc.string(), (put, elsewhere, value, at, odd) => {
+        const sealed = codec.seal(put, value);
+        expect(codec.open(put, sealed)).toBe(value.toWellFormed());
+        const same = ['kind', 'name', 'generation'].every((part) => put[part as 'name'] === elsewhere[part as 'name']);
+        if (!same) expect(codec.open(elsewhere, sealed)).toBeUndefined();
+        const cut = at % (sealed.length + 1);
+        const changed = sealed.slice(0, cut) + odd + sealed.slice(cut + odd.length);
+        const opened = codec.open(put, changed);
+        // The last letter of base64url may have unused bits.
+        if (opened !== undefined) expect(opened).toBe(value.toWellFormed());
+      }),
     );
   });
 
