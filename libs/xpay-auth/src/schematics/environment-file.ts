@@ -14,7 +14,9 @@ export function withVariables(text: string): string {
   return `${text.replace(/\s*$/, '')}${eol}${eol}${LINES.replaceAll('\n', eol)}`;
 }
 
-/** Whether a `.gitignore` excludes the `.env` beside it. */
+/** Whether a `.gitignore` excludes the `.env` beside it. The last line that matches decides, and `!` includes the file again. */
 export function ignoresEnvironment(gitignore: string): boolean {
-  return gitignore.split(/\r?\n/).some((line) => /^(?:\/|\*\*\/)?(?:\.env\*?|\*\.env|\.env\.\*)\/?$/.test(line.trim()));
+  const lines = gitignore.split(/\r?\n/).map((line) => line.trim());
+  const last = lines.findLast((line) => /^!?(?:\/|\*\*\/)?(?:\.env\*?|\*\.env)$/.test(line));
+  return last !== undefined && !last.startsWith('!');
 }

@@ -64,24 +64,61 @@ export function withEntry(
   { list, entry, name, from }: ModuleEntry,
   tools: NestTools,
 ): string | undefined {
-  const listed = new tools.MetadataManager(source).insert(list, entry);
+  const { isImported, isTaken } = bindingOf(name, from, source, tools.typescript);
+  const local = isTaken ? `Nest${name}` : name;
+  const listed = new tools.MetadataManager(source).insert(list, entry.replace(name, local));
   if (listed === undefined || listed === source) return undefined;
-  return withImport(listed, name, from, tools.typescript);
+  if (isImported) return listed;
+  return withImport(listed, isTaken ? `${name} as ${local}` : name, from, tools.typescript);
 }
 
-/** Adds an import of the name after the last import, unless the name is imported already. */
-function withImport(source: string, name: string, from: string, typescript: typeof TypeScript): string {
-  const file = typescript.createSourceFile('module.ts', source, typescript.ScriptTarget.Latest);
-  const imports = file.statements.filter((statement) => typescript.isImportDeclaration(statement));
-  if (imports.some(({ importClause }) => namesOf(importClause?.namedBindings).includes(name))) return source;
-  const line = `import { ${name} } from '${from}';`;
+/** Whether a source calls a static method such as `XPayAuthModule.forRoot` whose name begins with this prefix. */
+export function usesMethod(source: string, owner: string, prefix: string, typescript: typeof TypeScript): boolean {
+  if (!source.includes(owner)) return false;
+  const isUse = (node: TypeScript.Node): boolean =>
+    typescript.isPropertyAccessExpression(node) &&
+    typescript.isIdentifier(node.expression) &&
+    node.expression.text === owner &&
+    node.name.text.startsWith(prefix);
+  const search = (node: TypeScript.Node): boolean =>
+    isUse(node) || typescript.forEachChild(node, (child) => search(child) || undefined) === true;
+  return search(parsed(source, typescript));
+}
+
+function parsed(source: string, typescript: typeof TypeScript): TypeScript.SourceFile {
+  return typescript.createSourceFile('module.ts', source, typescript.ScriptTarget.Latest);
+}
+
+/** Whether the name is imported from the package, and whether the name means something else in this file. */
+function bindingOf(
+  name: string,
+  from: string,
+  source: string,
+  typescript: typeof TypeScript,
+): { readonly isImported: boolean; readonly isTaken: boolean } {
+  for (const statement of parsed(source, typescript).statements) {
+    if (typescript.isClassDeclaration(statement) && statement.name?.text === name)
+      return { isImported: false, isTaken: true };
+    if (!typescript.isImportDeclaration(statement)) continue;
+    const { importClause: clause, moduleSpecifier } = statement;
+    const bindings = clause?.namedBindings;
+    const named = bindings !== undefined && 'elements' in bindings ? bindings.elements : [];
+    const found = named.find((element) => element.name.text === name);
+    const isOfPackage = typescript.isStringLiteral(moduleSpecifier) && moduleSpecifier.text === from;
+    if (found !== undefined && isOfPackage && !found.isTypeOnly && clause?.isTypeOnly !== true)
+      return { isImported: true, isTaken: false };
+    if (found !== undefined || clause?.name?.text === name) return { isImported: false, isTaken: true };
+  }
+  return { isImported: false, isTaken: false };
+}
+
+/** Adds an import after the last import. */
+function withImport(source: string, names: string, from: string, typescript: typeof TypeScript): string {
+  const file = parsed(source, typescript);
+  const line = `import { ${names} } from '${from}';`;
   const eol = source.includes('\r\n') ? '\r\n' : '\n';
-  const last = imports.at(-1);
+  const last = file.statements.findLast((statement) => typescript.isImportDeclaration(statement));
   if (last !== undefined) return `${source.slice(0, last.end)}${eol}${line}${source.slice(last.end)}`;
   const start = file.statements[0]?.getStart(file) ?? 0;
   return `${source.slice(0, start)}${line}${eol}${source.slice(start)}`;
-}
-
-function namesOf(bindings: TypeScript.NamedImportBindings | undefined): string[] {
-  return bindings !== undefined && 'elements' in bindings ? bindings.elements.map(({ name }) => name.text) : [];
 }

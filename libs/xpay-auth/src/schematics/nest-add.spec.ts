@@ -211,6 +211,25 @@ describe('nest add, in the module', () => {
   });
 
   it.each([
+    ['a URL', "HttpModule.register({ baseURL: 'https://x.test' }), XPayAuthModule.forRoot()"],
+    ['a pattern of files', "TypeOrmModule.forRoot({ entities: ['dist/*.js'] }), XPayAuthModule.forRoot() /* */"],
+  ])('N1 · finds the module behind a string that contains %s', async (_, entries) => {
+    const source = `import { Module } from '@nestjs/common';\n@Module({ imports: [${entries}] })\nclass A {}\n`;
+    expect(await moduleOf(source)).toBe(source);
+  });
+
+  it.each([
+    ["import { ConfigModule } from './config/config.module.js';", 'a module of the app'],
+    ["import ConfigModule from './config/config.module.js';", 'a default export of the app'],
+    ["import type { ConfigModule } from '@nestjs/config';", 'a type only'],
+  ])('N1 · gives ConfigModule of Nest another name beside %s', async (line) => {
+    const edited = await moduleOf(MODULE.replace(/^/, `${line}\n`));
+    expect(edited).toContain("import { ConfigModule as NestConfigModule } from '@nestjs/config';");
+    expect(edited).toContain('imports: [NestConfigModule.forRoot(), XPayAuthModule.forRoot()]');
+    expect(edited).toContain(line);
+  });
+
+  it.each([
     ['forRootAsync', 'XPayAuthModule.forRootAsync({ useFactory })'],
     ['an odd layout', 'XPayAuthModule\n  .forRoot()'],
   ])('stays away where another file has it by %s', async (_, code) => {
@@ -280,7 +299,13 @@ describe('nest add, in .env', () => {
     ['.env', true],
     ['/.env', true],
     ['.env*', true],
+    ['*.env', true],
+    ['**/.env', true],
     ['.env.local', false],
+    // Git takes the dot before `*` and the slash at the end literally: neither pattern matches the file `.env`.
+    ['.env.*', false],
+    ['.env/', false],
+    ['.env\n!.env', false],
     ['# .env', false],
   ])('warns of a .gitignore that does not name .env: %s', async (line, ignored) => {
     const { warned } = await add(starter({ '.gitignore': `node_modules\n${line}\n` }));

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { EXAMPLE_CLASS, EXAMPLE_FILE, exampleSource, exampleSpec } from './example.js';
 import { ignoresEnvironment, withVariables } from './environment-file.js';
 import { addTransform } from './jest-config.js';
-import { type ModuleEntry, type NestTools, loadNestTools, withEntry } from './module-source.js';
+import { type ModuleEntry, type NestTools, loadNestTools, usesMethod, withEntry } from './module-source.js';
 import { type PackageFile, majorOf, neededBy, requiredIn, withDependencies } from './package-file.js';
 import type { Context, Tree } from './tree.js';
 
@@ -65,7 +65,7 @@ function addModule(
   example: boolean,
   tools: NestTools,
 ): void {
-  const present = fileWith(tree, folder, /\bXPayAuthModule\s*\.\s*forRoot/);
+  const present = fileUsing(tree, folder, 'XPayAuthModule', tools);
   if (present !== undefined)
     return context.logger.info(`${present} imports XPayAuthModule already; it stays as it is.`);
   const path = `${folder}/${module}`;
@@ -75,7 +75,7 @@ function addModule(
     { list: 'imports', entry: 'XPayAuthModule.forRoot()', name: 'XPayAuthModule', from: PACKAGE },
   ];
   // ConfigModule loads .env into the environment, from which XPayAuthModule reads its options.
-  if (fileWith(tree, folder, /\bConfigModule\s*\.\s*forRoot/) === undefined)
+  if (fileUsing(tree, folder, 'ConfigModule', tools) === undefined)
     entries.unshift({ list: 'imports', entry: 'ConfigModule.forRoot()', name: 'ConfigModule', from: '@nestjs/config' });
   if (example)
     entries.push({ list: 'controllers', entry: EXAMPLE_CLASS, name: EXAMPLE_CLASS, from: fromHere(module, suffix) });
@@ -125,15 +125,12 @@ function addPackages(tree: Tree, context: Context, nest: number | undefined): bo
   return true;
 }
 
-const COMMENT = /\/\*[^]*?\*\/|\/\/.*/g;
-
-/** The path of the first source, except specs, that matches the pattern outside its comments. */
-function fileWith(tree: Tree, folder: string, pattern: RegExp): string | undefined {
+/** The path of the first source, except specs, that calls `forRoot` or `forRootAsync` of this class. */
+function fileUsing(tree: Tree, folder: string, owner: string, { typescript }: NestTools): string | undefined {
   const found: string[] = [];
   tree.getDir(folder).visit((path) => {
     if (!/(?<!\.(?:e2e-)?spec|\.d)\.[cm]?ts$/.test(path)) return;
-    const text = tree.read(path)?.toString() ?? '';
-    if (pattern.test(text.replace(COMMENT, ''))) found.push(path);
+    if (usesMethod(tree.read(path)?.toString() ?? '', owner, 'forRoot', typescript)) found.push(path);
   });
   return found.toSorted()[0]?.replace(/^\//, '');
 }
