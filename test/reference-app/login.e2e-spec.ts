@@ -53,6 +53,14 @@ describe.each(platforms)('logins of the reference app on %s', (platform) => {
     expect([await me(first), await me(second)]).toEqual([401, 200]);
   });
 
+  it('I10 · a token with a character after it is rejected, at a logout too', async () => {
+    const { accessToken } = (await (await login(USER)).json()) as { accessToken: string };
+    // U+00A0, which Node does not remove from the value of a header.
+    expect(await me(`${accessToken}\u00a0`)).toBe(400);
+    expect(await logout(`${accessToken}\u00a0`)).toBe(400);
+    expect(await me(accessToken)).toBe(200);
+  });
+
   it('I9 · read only the body', async () => {
     expect((await login(USER, basic('nobody@example.test', 'no-key'))).status).toBe(200);
     expect((await login({ ...USER, secretKey: 'wrong' }, basic(USER.username, USER.secretKey))).status).toBe(401);

@@ -153,7 +153,7 @@ const LONGEST_HEADER = 12_288;
 export function parseAuthorization(header: string): { readonly scheme: string; readonly rest: string } {
   const match = header.length > LONGEST_HEADER ? null : SCHEME.exec(header);
   if (match === null) throw malformed('The Authorization header is malformed or too long');
-  return { scheme: (match[1] ?? '').toLowerCase(), rest: header.slice(match[0].length).trimEnd() };
+  return { scheme: (match[1] ?? '').toLowerCase(), rest: header.slice(match[0].length) };
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
