@@ -182,6 +182,24 @@ describe('doctor: the program', () => {
   });
 });
 
+describe('the arguments of the program', () => {
+  it.each([
+    ['whoami', 'ada', '--Secret-Argument'],
+    ['whoami', 'ada', '--Secret-Argument=x'],
+    ['whoami', 'ada', '--no-Secret-Argument'],
+    ['doctor', '--json=Secret-Argument'],
+  ])('prints no secret that begins with a hyphen: %s %s %s', async (...args) => {
+    const { code, output } = await runProgram([process.execPath, PROGRAM, ...args], {});
+    expect(output).not.toContain('Secret-Argument');
+    expect([code, output]).toEqual([2, expect.stringContaining('--help')]);
+  });
+
+  it('names the option whose value is missing', async () => {
+    const { output } = await runProgram([process.execPath, PROGRAM, 'doctor', '--env-file'], {});
+    expect(output).toContain('Option --env-file: wrong or missing value');
+  });
+});
+
 /** Runs `whoami` on a pseudoterminal. */
 const onTerminal = async (args: string, type: (output: string) => string | undefined) => {
   const command = `'${process.execPath}' '${PROGRAM}' whoami ${args}`;

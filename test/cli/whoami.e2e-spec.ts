@@ -105,6 +105,7 @@ describe('whoami', () => {
     [['ada', '--secret-key', 'secret-argument']],
     [['ada', '--secret-key=secret-argument']],
     [['ada', '-psecret-argument']],
+    [['ada', '--', '--secret-argument']],
     [['ada', '--json=secret-argument']],
   ])('rejects a secret in %j without printing it', async (args) => {
     const { code, stdout, stderr } = await runCommand(['whoami', ...args], { secrets: ['secret-argument'] });

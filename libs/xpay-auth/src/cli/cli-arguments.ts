@@ -96,13 +96,11 @@ function parse(args: readonly string[]) {
       },
     });
   } catch (thrown) {
-    // Of Node's message, only the name of the option is kept. The error is not a `cause`, because it may contain an argument.
-    const [, option = ''] = /'(-{1,2}[\w-]+)/.exec(thrown instanceof Error ? thrown.message : '') ?? [];
-    const { code } = thrown as NodeJS.ErrnoException;
-    throw new UsageError(
-      code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION'
-        ? `Unknown option ${option}`
-        : `Option ${option}: wrong or missing value`,
-    );
+    // Node's message may contain an argument, such as a secret that begins with a hyphen. Only the name of a known option is kept,
+    // and the error is not a `cause`.
+    const { code, message = '' } = thrown as NodeJS.ErrnoException;
+    if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') throw new UsageError('There is no such option');
+    const [option = ''] = /(?<=')-{1,2}[\w-]+/.exec(message) ?? [];
+    throw new UsageError(`Option ${option}: wrong or missing value`);
   }
 }
