@@ -93,14 +93,17 @@ function trustedProxies(value: string | undefined): string | undefined {
   throw new Error(`TRUST_PROXY: ${value} is no list of addresses, such as "loopback, 10.0.0.0/8"`);
 }
 
-/** Whether an entry is a name that both platforms know, an address, or a network such as `10.0.0.0/8`. */
+/** Whether an entry is a name that both platforms know, an address, or a network such as `10.0.0.0/8` or `10.0.0.0/255.0.0.0`. */
 function isProxy(entry: string): boolean {
   if (['loopback', 'linklocal', 'uniquelocal'].includes(entry)) return true;
+  // All IPv4 addresses, written as IPv6.
+  if (/^[0:]*:ffff:[^/]*\/96$/i.test(entry)) return false;
   const [, address = entry, range] = /^(.+)\/(.+)$/.exec(entry) ?? [];
   const version = isIP(address);
   if (version === 0 || range === undefined) return version !== 0;
   if (/^\d{1,3}$/.test(range)) return Number(range) > 0 && Number(range) <= (version === 4 ? 32 : 128);
-  return version === 4 && isIP(range) === 4;
+  const mask = range.split('.').map((part) => Number(part).toString(2).padStart(8, '0'));
+  return version === 4 && isIP(range) === 4 && /^1+0*$/.test(mask.join(''));
 }
 
 const VARIABLES = [

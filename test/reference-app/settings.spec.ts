@@ -64,6 +64,10 @@ describe('the settings of the reference app', () => {
     [{ TRUST_PROXY: 'loopback, 10.0.0.0/33' }, /TRUST_PROXY: loopback, 10\.0\.0\.0\/33 is no list/],
     [{ TRUST_PROXY: 'loopback,,10.0.0.1' }, /TRUST_PROXY: loopback,,10\.0\.0\.1 is no list/],
     [{ TRUST_PROXY: '::1/129' }, /TRUST_PROXY: ::1\/129 is no list/],
+    [{ TRUST_PROXY: '10.0.0.0/255.0.255.0' }, /TRUST_PROXY: 10\.0\.0\.0\/255\.0\.255\.0 is no list/],
+    [{ TRUST_PROXY: '10.0.0.0/0.0.0.0' }, /TRUST_PROXY: 10\.0\.0\.0\/0\.0\.0\.0 is no list/],
+    [{ TRUST_PROXY: '10.0.0.0/0' }, /TRUST_PROXY: 10\.0\.0\.0\/0 is no list/],
+    [{ TRUST_PROXY: '::ffff:0:0/96' }, /TRUST_PROXY: ::ffff:0:0\/96 is no list/],
   ])('%p stop the boot', (environment, message) => {
     expect(() => settingsFrom(environment)).toThrow(message);
   });

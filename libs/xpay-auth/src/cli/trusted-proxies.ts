@@ -29,19 +29,23 @@ export function checkTrustedProxies(report: Report, value: string | undefined): 
 }
 
 function checkNetworks(report: Report, items: readonly string[]): void {
-  const invalid = items.find((item) => !(item in NETWORKS) && !isNetwork(item));
+  const invalid = items.find((item) => !Object.hasOwn(NETWORKS, item) && !isNetwork(item));
   if (invalid !== undefined) {
     const names = Object.keys(NETWORKS).join(', ');
     report.failure('proxy', `${JSON.stringify(invalid)} is not an address, a network or one of ${names}`, LIST);
     return;
   }
-  const all = items.find((item) => /^[0.:]+\/0+$/.test(item));
+  const all = items.find((item) => /\/0+$|^[0:]*:ffff:[^/]*\/96$/i.test(item));
   if (all === undefined) report.ok('proxy', `Trusts ${items.map((item) => NETWORKS[item] ?? item).join(', ')}`);
   else report.warning('proxy', `"${all}" trusts every peer, ${FORGED}`, LIST);
 }
 
+/** Whether a text is an address, or a network with the length of its prefix or, for IPv4, with a netmask. */
 function isNetwork(text: string): boolean {
-  const [, address = '', bits] = /^([^/]+)(?:\/(\d{1,3}))?$/.exec(text) ?? [];
+  const [, address = '', range] = /^([^/]+)(?:\/([\d.]+))?$/.exec(text) ?? [];
   const version = isIP(address);
-  return version !== 0 && (bits === undefined || Number(bits) <= (version === 4 ? 32 : 128));
+  if (version === 0 || range === undefined) return version !== 0;
+  if (/^\d{1,3}$/.test(range)) return Number(range) <= (version === 4 ? 32 : 128);
+  const mask = range.split('.').map((part) => Number(part).toString(2).padStart(8, '0'));
+  return version === 4 && isIP(range) === 4 && /^1+0*$/.test(mask.join(''));
 }
