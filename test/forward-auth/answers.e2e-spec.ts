@@ -27,7 +27,7 @@ const start = {
 };
 
 /** Statuses that auth_request can distinguish and the configuration passes on. All others become a 500. */
-const THROUGH_NGINX = [400, 401, 403, 429, 502, 503, 504];
+const THROUGH_NGINX = [400, 401, 403, 429, 431, 502, 503, 504];
 const expected = {
   nginx: (said: number) => ({
     status: THROUGH_NGINX.includes(said) ? said : 500,
@@ -75,7 +75,7 @@ describe.each(['nginx', 'caddy'] as const)('%s maps a response of /verify', (pro
     expect(site.reached.at(-1)?.lines.filter(([, value]) => value.includes('tme_admin'))).toEqual([]);
   });
 
-  it.each([302, 304, 400, 401, 403, 404, 418, 429, 500, 502, 503, 504])(
+  it.each([302, 304, 400, 401, 403, 404, 418, 429, 431, 500, 502, 503, 504])(
     '%d: to its own response, without calling the site',
     async (said) => {
       const before = site.reached.length;
