@@ -39,11 +39,15 @@ const { output } = await bundle.write({
   entryFileNames: '[name].js',
   chunkFileNames: 'shared/[name]-[hash].js',
 });
-// The licence of semver (ISC) requires its notice in every copy.
-copyFileSync(
-  join(dirname(createRequire(import.meta.url).resolve('semver/package.json')), 'LICENSE'),
-  join(library, 'dist/cli/LICENSE.semver'),
-);
+// The licences of the bundled code require their notice in every copy: semver (ISC), and the helpers of rolldown and oxc for modules
+// and decorators (MIT, both of VoidZero).
+for (const [name, folder] of [
+  ['semver', 'cli'],
+  ['rolldown', 'shared'],
+]) {
+  const path = createRequire(import.meta.url).resolve(`${name}/package.json`);
+  copyFileSync(join(dirname(path), 'LICENSE'), join(library, 'dist', folder, `LICENSE.${name}`));
+}
 const commonJs = Object.values(manifest.exports).flatMap((entry) => entry.require?.default ?? []);
 removeOutdated(
   new Set([

@@ -82,6 +82,21 @@ function linksIn(place: string): { at: string; target: string }[] {
   });
 }
 
+/** The bundler marks the code of each foreign package by a comment. `@oxc-project+runtime` is a part of rolldown. */
+const BUNDLED = /^\/\/ (?:\S*\/node_modules\/|\\0)((?:@[\w-]+[/+])?[\w-]+)/gm;
+
+/** The packages whose code is in the bundle without their licence. */
+function withoutLicence(place: string): string[] {
+  const paths = readdirSync(join(place, 'dist'), { recursive: true, encoding: 'utf8' });
+  const texts = paths
+    .filter((path) => path.endsWith('.js'))
+    .map((path) => readFileSync(join(place, 'dist', path), 'utf8'));
+  const names = texts.flatMap((text) => [...text.matchAll(BUNDLED)].map(([, name = '']) => name));
+  const packages = new Set(names.map((name) => (name === '@oxc-project+runtime' ? 'rolldown' : name)));
+  expect(packages).toContain('semver');
+  return [...packages].filter((name) => !paths.some((path) => path.endsWith(`/LICENSE.${name}`)));
+}
+
 describe('the package', () => {
   it.each([
     ['without an address', {}],
@@ -92,6 +107,7 @@ describe('the package', () => {
       expect([path, existsSync(join(place, path))]).toEqual([path, true]);
     }
     expect(existsSync(join(place, 'docs/api'))).toBe(false);
+    expect(withoutLicence(place)).toEqual([]);
     const links = linksIn(place);
     const inside = links.filter(({ target }) => !/^[a-z][a-z+.-]*:|^#/i.test(target));
     expect(inside.length).toBeGreaterThan(100);
