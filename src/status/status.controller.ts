@@ -18,6 +18,9 @@ import { FrameStreams } from './frame-streams.js';
 import { TRAFFIC, type Traffic } from './status-recorder.js';
 import { ByBearer, FromLoopback, FromStatusPage } from './status-access.js';
 
+/** Maximum length in characters of a user name. The library accepts user names of up to 4 KiB. */
+const LONGEST_USERNAME = 4_096;
+
 /** A response of Express, or of Fastify, which has the response of Node in `raw`. */
 type PlatformResponse = ServerResponse | { readonly raw: ServerResponse; hijack(): unknown };
 
@@ -36,8 +39,8 @@ class StatusController {
   @Header('cache-control', 'no-store')
   async revoke(@Body() body: unknown): Promise<void> {
     const { username } = (body ?? {}) as { readonly username?: unknown };
-    if (typeof username !== 'string' || username === '' || username.length > 256) {
-      throw new BadRequestException('username must be a text of 1 to 256 characters');
+    if (typeof username !== 'string' || username === '' || username.length > LONGEST_USERNAME) {
+      throw new BadRequestException(`username must be a text of 1 to ${LONGEST_USERNAME} characters`);
     }
     await this.sessions.revokeUser(username);
   }

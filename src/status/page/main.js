@@ -195,7 +195,9 @@ function confirmed(name, path) {
   at(name).addEventListener('click', () => {
     form.querySelector('.problem').textContent = '';
     form.reset();
-    const users = [...new Set(page.audit.flatMap(({ username }) => username ?? []))].slice(-50);
+    const names = page.audit.flatMap(({ username }) => username ?? []);
+    // A name that the app has shortened, or without its control characters, is not the name of the user.
+    const users = [...new Set(names.filter((name) => !/…$|\ufffd/.test(name)))].slice(-50);
     at('users').replaceChildren(...users.map((user) => new Option(user)));
     dialog.showModal();
   });
