@@ -24,7 +24,8 @@ logger.log(`Listening on ${url}`);
 if (settings.docs) logger.log(`To try it in a browser: ${url}/docs`);
 if (settings.status) logger.log(`To watch it live: ${url}/status`);
 if (settings.metrics !== undefined) {
-  logger.log(`Metrics on http://${settings.metrics.host}:${settings.metrics.port}/metrics`);
+  const { host, port } = settings.metrics;
+  logger.log(`Metrics on http://${host.includes(':') ? `[${host}]` : host}:${port}/metrics`);
 }
 demo?.introduce(url, settings.status ? `${url}/status` : undefined);
 const tokens = app.get(XPayTokenService);

@@ -60,7 +60,8 @@ export function asUser(user: TestUser): TestUserHeaders {
 export function testCredentials(user: TestUser): Credentials {
   const credentials = { username: user.username, secretKey: randomUUID() };
   const flaw = flawOf(credentials);
-  if (flaw !== undefined) throw unusable(`is ${flaw === 'control' ? 'one with control characters' : flaw}`);
+  if (flaw !== undefined)
+    throw unusable(flaw === 'control' ? 'has control characters' : `is ${flaw.replace('_', ' ')}`);
   users.set(credentials.secretKey, { ...user, scopes: [...(user.scopes ?? [])] });
   return credentials;
 }
