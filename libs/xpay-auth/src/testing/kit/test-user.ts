@@ -61,7 +61,7 @@ export function testCredentials(user: TestUser): Credentials {
   const credentials = { username: user.username, secretKey: randomUUID() };
   const flaw = flawOf(credentials);
   if (flaw !== undefined)
-    throw unusable(flaw === 'control' ? 'has control characters' : `is ${flaw.replace('_', ' ')}`);
+    throw unusable(`is ${flaw === 'control' ? 'one with control characters' : flaw.replace('_', ' ')}`);
   users.set(credentials.secretKey, { ...user, scopes: [...(user.scopes ?? [])] });
   return credentials;
 }
