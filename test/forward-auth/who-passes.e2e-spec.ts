@@ -118,6 +118,15 @@ describe.each(stages)('%s calls the reference app on %s', (proxy, platform) => {
       expect(JSON.stringify(lastReached())).not.toContain('root@');
     });
 
+    it.each(['X-Original-URL', 'X-Rewrite-URL', 'X-Original-URI', 'X-Forwarded-Uri', 'X-Forwarded-Prefix'])(
+      'D15 · does not receive another path that the client sends in %s',
+      async (name) => {
+        expect((await stage.ask('/app/', { headers: { ...as(USER), [name]: '/admin/' } })).status).toBe(200);
+        expect(lastReached()?.url).toBe('/app/');
+        expect(JSON.stringify(lastReached())).not.toContain('/admin/');
+      },
+    );
+
     it('receives no scopes if there are none, whatever the client sends', async () => {
       await stage.ask('/app/', { headers: { ...as(PLAIN), 'X-Auth-Scopes': 'tme_admin' } });
       expect(reachedWith(lastReached(), 'x-auth-user')).toEqual(['plain%40example.test']);
