@@ -195,8 +195,15 @@ describe('the arguments of the program', () => {
   });
 
   it('names the option whose value is missing', async () => {
-    const { output } = await runProgram([process.execPath, PROGRAM, 'doctor', '--env-file'], {});
-    expect(output).toContain('Option --env-file: wrong or missing value');
+    const { output } = await runProgram([process.execPath, PROGRAM, 'doctor', '--name'], {});
+    expect(output).toContain('Option --name: wrong or missing value');
+  });
+
+  it('reports a missing file of variables itself, because Node does not read this option', async () => {
+    const args = ['doctor', '--json', '--env-file-path', 'none.env'];
+    const { code, findings } = await runProgram([process.execPath, PROGRAM, ...args], { XPAY_BASE_URL: upstream.url });
+    expect(code).toBe(1);
+    expect(findings).toContainEqual(expect.objectContaining({ message: 'none.env does not exist' }));
   });
 });
 

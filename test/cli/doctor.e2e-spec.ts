@@ -195,12 +195,12 @@ describe('doctor', () => {
     ]);
   });
 
-  it('reads the files of --env-file, of which the first takes precedence', async () => {
+  it('reads the files of --env-file-path, of which the first takes precedence', async () => {
     const files = {
       'one.env': `XPAY_BASE_URL=${upstream.url}`,
       'two.env': 'XPAY_BASE_URL=http://127.0.0.1:9\nXPAY_USERNAME=from-two\nXPAY_SECRET_KEY="quoted # secret"',
     };
-    const { json } = await runCommand(['doctor', '--json', '--env-file', 'one.env', '--env-file=two.env'], {
+    const { json } = await runCommand(['doctor', '--json', '--env-file-path', 'one.env', '--env-file-path=two.env'], {
       files,
       secrets: ['quoted # secret'],
     });
@@ -214,7 +214,7 @@ describe('doctor', () => {
   it('reports an env file that does not exist, or that cannot be read', async () => {
     const settings = { env: environment(), files: { 'folder.env/a': '' } };
     const { of } = await runCommand(
-      ['doctor', '--json', '--env-file', 'none.env', '--env-file', 'folder.env'],
+      ['doctor', '--json', '--env-file-path', 'none.env', '--env-file-path', 'folder.env'],
       settings,
     );
     expect(of('environment').map(({ status, message }) => [status, message])).toEqual([

@@ -159,7 +159,7 @@ describe('the command line', () => {
     expect(new Set([...documented, 'caller'])).toEqual(new Set([...checks].map(([, check]) => check)));
   });
 
-  it.each([[[]], [['telegraph']], [['doctor', 'now']], [['doctor', '--env-file']], [['doctor', '--frobnicate']]])(
+  it.each([[[]], [['telegraph']], [['doctor', 'now']], [['doctor', '--env-file-path']], [['doctor', '--frobnicate']]])(
     'exits with 2 for %j, and writes only to standard error',
     async (args) => {
       const { code, stdout, stderr } = await runCommand(args);

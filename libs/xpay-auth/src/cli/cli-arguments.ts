@@ -41,7 +41,7 @@ Commands
                      input (without a username, its first line is the username); never pass a secret as an argument
 
 Options
-  --env-file <path>      file with variables, repeatable, the first one has precedence    default: .env
+  --env-file-path <path> file with variables, repeatable, the first one has precedence    default: .env
   --name <name>          the option name of a named instance
   --prefix <prefix>      the option envPrefix                                             default: XPAY_
   --json                 prints JSON
@@ -61,7 +61,7 @@ export function readArguments(args: readonly string[]): CliRequest {
   if (values.help) return { kind: 'help' };
   if (values.version) return { kind: 'version' };
   const [kind, ...rest] = positionals;
-  const { prefix, name, json, login, 'trust-proxy': trustProxy, 'env-file': envFiles } = values;
+  const { prefix, name, json, login, 'trust-proxy': trustProxy, 'env-file-path': envFiles } = values;
   const common = { envFiles, prefix, name, json };
   if (kind === 'doctor') {
     if (rest.length > 0) throw new UsageError('doctor: accepts no arguments besides options');
@@ -85,7 +85,9 @@ function parse(args: readonly string[]) {
       args: [...args],
       allowPositionals: true,
       options: {
-        'env-file': { type: 'string', multiple: true, default: [] },
+        // Named after `envFilePath` of Nest. Node itself reads `--env-file` anywhere in the command line, applies the file's
+        // NODE_OPTIONS, and ends if the file is missing.
+        'env-file-path': { type: 'string', multiple: true, default: [] },
         name: { type: 'string' },
         prefix: { type: 'string' },
         json: { type: 'boolean', default: false },
