@@ -82,7 +82,7 @@ function linksIn(place: string): { at: string; target: string }[] {
   });
 }
 
-/** The bundler marks the code of each foreign package by a comment. `@oxc-project+runtime` is a part of rolldown. */
+/** The comment that the bundler writes before the code of a package. `@oxc-project+runtime` is a part of rolldown. */
 const BUNDLED = /^\/\/ (?:\S*\/node_modules\/|\\0)((?:@[\w-]+[/+])?[\w-]+)/gm;
 
 /** The packages whose code is in the bundle without their licence. */

@@ -100,7 +100,7 @@ function parse(args: readonly string[]) {
   } catch (thrown) {
     // Node's message may contain an argument, such as a secret that begins with a hyphen. Only the name of a known option is kept,
     // and the error is not a `cause`.
-    const { code, message = '' } = thrown as NodeJS.ErrnoException;
+    const { code, message } = thrown as NodeJS.ErrnoException;
     if (code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION') throw new UsageError('There is no such option');
     const [option = ''] = /(?<=')-{1,2}[\w-]+/.exec(message) ?? [];
     throw new UsageError(`Option ${option}: wrong or missing value`);
