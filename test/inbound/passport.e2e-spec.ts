@@ -1,12 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import { Controller, Get, Injectable, Req, UseGuards } from '@nestjs/common';
 import { AuthGuard, PassportStrategy } from '@nestjs/passport';
+import passport from 'passport';
 import { Strategy } from 'passport-custom';
-import { Principal, Scopes, XPayAuthModule } from 'nestjs-xpay-auth';
+import { Principal, Scopes, XPayAuthModule, XPaySessionService } from 'nestjs-xpay-auth';
 import { startXPayEmulator } from 'nestjs-xpay-auth/testing';
 import { RoutesController, ada, asAda, asRoot, startInbound, wrong } from '../support/inbound-app.js';
 import { basicLine, rawGet } from '../support/raw-request.js';
-import { bearer, platforms, startApp } from '../support/start-app.js';
+import { type Platform, type RunningApp, basic, bearer, platforms, startApp } from '../support/start-app.js';
 
 interface Request {
   readonly headers: Readonly<Record<string, string | undefined>>;
@@ -56,6 +57,51 @@ class NamedController {
   read(@Req() { user }: Request) {
     return user;
   }
+}
+
+/** The key of the other twin. */
+const OTHER_KEY: Readonly<Record<string, string>> = { here: 'there', there: 'here', first: 'second', second: 'first' };
+
+interface Twin extends RunningApp {
+  /** Returns the statuses of a request with the key of this app, and with the key of the other app. */
+  statuses(path: string): Promise<number[]>;
+}
+
+/** Starts one of two apps with the same routes and instances. At its upstreams, the key of the user `sam` is `key`. */
+async function startTwin(platform: Platform, key: string): Promise<Twin> {
+  const xpay = await startXPayEmulator({ accounts: [{ username: 'sam', secretKey: key }] });
+  const running = await startApp(platform, {
+    imports: [
+      XPayAuthModule.forRoot({ baseUrl: xpay.url }),
+      XPayAuthModule.forRoot({ name: 'two', baseUrl: xpay.url }),
+    ],
+    controllers: [PassportController, NamedController],
+  });
+  const stop = async () => {
+    await running.stop();
+    await xpay.stop();
+  };
+  return {
+    ...running,
+    stop,
+    statuses: (path) =>
+      Promise.all(
+        [key, OTHER_KEY[key] ?? ''].map(
+          async (secretKey) => (await running.fetch(path, { headers: basic('sam', secretKey) })).status,
+        ),
+      ),
+    [Symbol.asyncDispose]: stop,
+  };
+}
+
+/** Calls Passport as a middleware of Fastify does: with a request of Node, which does not name an app. */
+function authenticateWithoutApp(): Promise<unknown> {
+  const headers = basic('sam', 'first');
+  return new Promise((resolve, reject) => {
+    const done = (failure: unknown, user: unknown) => (failure === null ? resolve(user) : reject(failure));
+    const authenticate = passport.authenticate('xpay', { session: false }, done) as (...args: unknown[]) => void;
+    authenticate({ headers, rawHeaders: Object.entries(headers).flat() }, {}, reject);
+  });
 }
 
 const setting = { controllers: [PassportController, RoutesController] };
@@ -126,6 +172,47 @@ describe.each(platforms)("Passport's guard on %s", (platform) => {
     app.xpay.faults.always({ kind: 'unavailable' });
     expect(await app.status('/either', { ...asAda, ...badge })).toBe(503);
     expect(strategy).toBeDefined();
+  });
+
+  it('I14 · in two apps of one process, each strategy calls the upstream of the app that received the request', async () => {
+    await using here = await startTwin(platform, 'here');
+    await using there = await startTwin(platform, 'there');
+    for (const path of ['/passport', '/named']) {
+      for (const app of [here, there]) expect([path, ...(await app.statuses(path))]).toEqual([path, 200, 401]);
+    }
+    const { accessToken } = await here.app.get(XPaySessionService).login({ username: 'sam', secretKey: 'here' });
+    const statusAt = async (app: Twin) => (await app.fetch('/passport', { headers: bearer(accessToken) })).status;
+    expect([await statusAt(here), await statusAt(there)]).toEqual([200, 401]);
+  });
+
+  it.each(['first', 'second'] as const)(
+    'I14 · after the %s app of a process was closed, the strategies of the other app still work',
+    async (closed) => {
+      await using first = await startTwin(platform, 'first');
+      await using second = await startTwin(platform, 'second');
+      const [gone, other] = closed === 'first' ? [first, second] : [second, first];
+      await gone.stop();
+      for (const path of ['/passport', '/named']) {
+        expect([path, ...(await other.statuses(path))]).toEqual([path, 200, 401]);
+      }
+    },
+  );
+
+  it('I14 · a strategy refuses a request if several apps have the strategy and the app of the request is not known', async () => {
+    await using first = await startTwin(platform, 'first');
+    expect(await authenticateWithoutApp()).toMatchObject({ username: 'sam' });
+    await using second = await startTwin(platform, 'second');
+    await expect(authenticateWithoutApp()).rejects.toMatchObject({ cause: { code: 'configuration' } });
+    await first.stop();
+    await second.stop();
+  });
+
+  it('I14 · an app does not use a named strategy that only another app of the process has', async () => {
+    await using there = await startTwin(platform, 'there');
+    await using here = await startInbound(platform, { controllers: [NamedController] });
+    expect(await here.status('/named', basic('sam', 'there'))).toBe(500);
+    expect(here.logged).toContainEqual(expect.stringContaining('"xpay-two" belongs to another app of this process'));
+    expect((await there.statuses('/named'))[0]).toBe(200);
   });
 
   it('I14 · a named instance has its own strategy', async () => {

@@ -3,10 +3,10 @@ import { XPayAuthError } from '../../core/errors.js';
 import type { IncomingRequest } from '../../core/incoming-request.js';
 import type { XPayInstances } from '../instance/xpay-instances.js';
 import { headersOf } from '../exceptions/http-exception.js';
+import { ByApp } from '../request/by-app.js';
 import { headersOfException } from './contexts.js';
 
-/** The instances of each app in this process, by the object that represents the app in a request of its platform. */
-const instancesByApp = new WeakMap<object, XPayInstances>();
+const instancesOfApps = new ByApp<XPayInstances>();
 
 /**
  * Returns the response headers for a failure of this library: `Cache-Control: no-store`, `WWW-Authenticate` with a 401 or
@@ -23,13 +23,13 @@ export function failureHeaders(error: unknown, host: ArgumentsHost): Record<stri
   const known = headersOfException(error as object);
   if (known !== undefined) return { ...known };
   const request = host.switchToHttp().getRequest<IncomingRequest>();
-  const instance = instancesOf(request)?.answering();
+  const instance = instancesOfApps.of(request)?.answering();
   return headersOf(failure, instance?.strategy.challengeContext(request));
 }
 
 /** Records the instances of an app. `platformApp` is Express's `app` or Fastify's root instance. */
 export function registerApp(platformApp: unknown, instances: XPayInstances): void {
-  if (isObject(platformApp)) instancesByApp.set(platformApp, instances);
+  instancesOfApps.set(platformApp, instances);
 }
 
 /** Returns the failure in an error. An exception whose status differs from that of its cause is an answer of the app's own. */
@@ -37,23 +37,4 @@ function failureIn(error: unknown): XPayAuthError | undefined {
   if (error instanceof XPayAuthError) return error;
   if (!(error instanceof HttpException) || !(error.cause instanceof XPayAuthError)) return undefined;
   return error.getStatus() === error.cause.getStatus() ? error.cause : undefined;
-}
-
-/**
- * Returns the instances of the app that received this request. Within a Fastify plugin, `server` is an object that has the root
- * instance in its prototype chain.
- */
-function instancesOf(request: unknown): XPayInstances | undefined {
-  const { app, server } = (request ?? {}) as { app?: unknown; server?: unknown };
-  for (const found of [app, server]) {
-    for (let one: unknown = found; isObject(one); one = Object.getPrototypeOf(one)) {
-      const instances = instancesByApp.get(one);
-      if (instances !== undefined) return instances;
-    }
-  }
-  return undefined;
-}
-
-function isObject(value: unknown): value is object {
-  return (typeof value === 'object' && value !== null) || typeof value === 'function';
 }

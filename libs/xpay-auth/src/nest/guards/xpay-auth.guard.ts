@@ -119,7 +119,9 @@ export class AccessControl implements OnModuleInit {
   onModuleInit(): void {
     // A microservice has no HTTP adapter.
     const { httpAdapter } = this.adapterHost as Partial<HttpAdapterHost>;
-    registerApp(httpAdapter?.getInstance(), this.instances);
+    const platformApp: unknown = httpAdapter?.getInstance();
+    registerApp(platformApp, this.instances);
+    this.instances.onEach(({ strategy }) => strategy.serve(platformApp));
   }
 
   /** Called by the exception filter. Answers the caller with a failure that a handler threw. */

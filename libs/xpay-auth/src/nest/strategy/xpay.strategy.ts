@@ -1,5 +1,5 @@
+import { Logger } from '@nestjs/common';
 import { PassportStrategy } from '@nestjs/passport';
-import passport from 'passport';
 import { Strategy } from 'passport-custom';
 import { type ChallengeContext, challengeFor } from '../../core/challenge.js';
 import type { Clock } from '../../core/clock.js';
@@ -26,6 +26,7 @@ import { toHttpException } from '../exceptions/http-exception.js';
 import type { IncomingRequest } from '../../core/incoming-request.js';
 import { recordPassport } from '../requirement/requirement.js';
 import { DEFAULT_INSTANCE } from '../options/resolve-options.js';
+import { register, registerStrategyOfApp, strategyFor, unregister } from './passport-registry.js';
 
 export interface XPayStrategyParts {
   readonly instance: string;
@@ -56,6 +57,8 @@ interface PassportDoor {
   authenticate(request: unknown): void;
 }
 
+const logger = new Logger('XPayAuth');
+
 /**
  * Authenticates the caller of a request. `XPayAuthGuard` calls {@link validate} directly. For `AuthGuard('xpay')`, the class is
  * also registered at Passport as the strategy `xpay`, or `xpay-` and the name of a named instance.
@@ -74,7 +77,7 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
     super();
     this.#parts = parts;
     this.name = parts.instance === DEFAULT_INSTANCE ? 'xpay' : `xpay-${parts.instance}`;
-    passport.use(this.name, this as unknown as Parameters<typeof passport.use>[1]);
+    register(this);
   }
 
   /**
@@ -130,15 +133,19 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
    * `AuthGuard(['xpay', 'jwt'])`. Calls `error`, with the status of the failure, for every other failure.
    */
   override authenticate(request: IncomingRequest): void {
-    const { self } = this;
+    let strategy: XPayStrategy = this.self;
     const failed = (thrown: unknown): void => {
       const failure = unexpected(thrown);
-      if (failure.code === 'missing_credentials') self.#refused(failure);
-      if (failure.getStatus() === 401) this.fail(challengeFor(failure, self.challengeContext(request)) ?? 'xpay', 401);
-      else this.error(toHttpException(failure));
+      if (failure.code === 'missing_credentials') strategy.#refused(failure);
+      // The message is not sent to the caller, and Nest does not log an `HttpException`.
+      if (failure.code === 'configuration') logger.error(`configuration: ${failure.message}`);
+      if (failure.getStatus() === 401) {
+        this.fail(challengeFor(failure, strategy.challengeContext(request)) ?? 'xpay', 401);
+      } else this.error(toHttpException(failure));
     };
     (async () => {
-      const principal = await self.validate(request);
+      strategy = strategyFor(request, this.self);
+      const principal = await strategy.validate(request);
       recordPassport(request, principal);
       return principal;
     })()
@@ -147,13 +154,14 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
       .catch((thrown: unknown) => this.error(toHttpException(unexpected(thrown))));
   }
 
-  /**
-   * Called by Nest. Removes this strategy from Passport's registry, unless another app has since registered a strategy with the
-   * same name.
-   */
+  /** Records that Passport calls this strategy for the requests of this app. @internal */
+  serve(platformApp: unknown): void {
+    registerStrategyOfApp(platformApp, this);
+  }
+
+  /** Called by Nest. Removes this strategy from Passport's registry. */
   onModuleDestroy(): void {
-    const registry = passport as { _strategy?(name: string): unknown };
-    if (registry._strategy?.(this.name) === this) passport.unuse(this.name);
+    unregister(this);
   }
 
   /**
