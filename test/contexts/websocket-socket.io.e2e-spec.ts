@@ -31,8 +31,42 @@ class UsersGateway extends NamespaceGateway {}
 @WebSocketGateway({ namespace: '/anybody' })
 class AnybodyGateway extends NamespaceGateway {}
 
+@WebSocketGateway({ path: '/accepting' })
+class AcceptingGateway extends NamespaceGateway {
+  @Scopes('tme_user')
+  override handleConnection(client: object): Promise<void> {
+    return super.handleConnection(client);
+  }
+}
+
+@WebSocketGateway({ path: '/by-property' })
+class PropertyGateway {
+  @Inject(XPayHandshake) private readonly handshake!: XPayHandshake;
+
+  @Scopes('tme_user')
+  async handleConnection(client: object): Promise<void> {
+    await this.handshake.accept(this, client);
+  }
+}
+
+@WebSocketGateway({ path: '/unchecked' })
+class UncheckedGateway {
+  @Scopes('tme_admin')
+  handleConnection(): void {}
+}
+
 describe('a WebSocket gateway of socket.io', () => {
   gatewayRules('socket.io');
+
+  it('I13 · the boot warns of a decorated handleConnection in a gateway that does not inject XPayHandshake', async () => {
+    await using app = await startContextApp({
+      providers: [Seen, UsersGateway, AcceptingGateway, PropertyGateway, UncheckedGateway],
+      configure: (nest) => nest.useWebSocketAdapter(new IoAdapter(nest)),
+    });
+    expect(app.logged.filter(({ level }) => level === 'warn').map(({ line }) => line)).toEqual([
+      expect.stringContaining('UncheckedGateway.handleConnection: the decorator protects nothing'),
+    ]);
+  });
 
   it('I13 · guards work without accept, because the socket has its own handshake', async () => {
     await using app = await startGateways('socket.io');

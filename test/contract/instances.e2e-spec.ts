@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import { Controller, Get, Injectable, Module } from '@nestjs/common';
+import { Controller, Get, Inject, Injectable, Module, Scope, UseGuards, mixin } from '@nestjs/common';
+import { REQUEST } from '@nestjs/core';
 import { Test } from '@nestjs/testing';
 import {
   Authenticated,
@@ -258,6 +259,62 @@ describe('the boot', () => {
     await expect(boot(denying(), [DeclaredController])).resolves.toBeUndefined();
     const guarding = [XPayAuthModule.forRoot({ baseUrl, undeclaredRoutes: 'deny', globalGuards: true })];
     await expect(boot(guarding, [UndeclaredController])).resolves.toBeUndefined();
+  });
+
+  it("accepts a guard that extends XPayAuthGuard under undeclaredRoutes: 'deny'", async () => {
+    @Injectable()
+    class OwnGuard extends XPayAuthGuard {}
+
+    @UseGuards(OwnGuard)
+    @Controller('own')
+    class OwnController {
+      @Get()
+      read() {}
+
+      @UseGuards(mixin(class extends XPayAuthGuard {}))
+      @Get('mixin')
+      readByMixin() {}
+    }
+    const denying = XPayAuthModule.forRoot({ baseUrl, undeclaredRoutes: 'deny' });
+    await expect(boot([denying], [OwnController])).resolves.toBeUndefined();
+  });
+
+  it.each(['useFactory', 'useClass'] as const)('stops if %s depends on a request-scoped provider', async (way) => {
+    @Injectable()
+    class PerRequestFactory implements XPayAuthOptionsFactory {
+      constructor(@Inject(REQUEST) readonly request: unknown) {}
+
+      createXPayAuthOptions() {
+        return { baseUrl };
+      }
+    }
+    const source =
+      way === 'useClass' ? { useClass: PerRequestFactory } : { inject: [REQUEST], useFactory: () => ({ baseUrl }) };
+    for (const controllers of [[], [DeclaredController]]) {
+      await expect(boot([XPayAuthModule.forRootAsync({ name: 'a', ...source })], controllers)).rejects.toThrow(
+        /forRootAsync: its options depend on a request-scoped provider/,
+      );
+    }
+  });
+
+  it('runs a transient factory once', async () => {
+    let runs = 0;
+
+    @Injectable({ scope: Scope.TRANSIENT })
+    class TransientFactory implements XPayAuthOptionsFactory {
+      createXPayAuthOptions() {
+        runs++;
+        return { baseUrl };
+      }
+    }
+    await expect(
+      boot([XPayAuthModule.forRootAsync({ useClass: TransientFactory })], [DeclaredController]),
+    ).resolves.toBeUndefined();
+    expect(runs).toBe(1);
+  });
+
+  it('stops if the class XPayAuthModule is imported without forRoot', async () => {
+    await expect(boot([XPayAuthModule], [DeclaredController])).rejects.toThrow(/Import XPayAuthModule\.forRoot\(/);
   });
 
   it('stops for a route whose instance does not exist', async () => {

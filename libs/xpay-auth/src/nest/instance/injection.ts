@@ -6,6 +6,9 @@ import { type Abstract, Inject, type InjectionToken, type Type } from '@nestjs/c
  */
 type Injectable = Type | Abstract<unknown>;
 
+/** The injection token of the `XPayInstance` within the module of each instance. The module does not export it. */
+export const XPAY_INSTANCE = Symbol('instance of XPayAuthModule');
+
 const tokens = new WeakMap<Injectable, Map<string, symbol>>();
 
 /** The injection token of a class of this library: the class itself for the unnamed instance, a symbol for a named one. */

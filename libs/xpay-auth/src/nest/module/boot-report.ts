@@ -2,15 +2,18 @@ import { Inject, Injectable, Logger, type OnApplicationBootstrap } from '@nestjs
 import { ApplicationConfig, DiscoveryService, HttpAdapterHost, MetadataScanner, ModulesContainer } from '@nestjs/core';
 import { ConfigService } from '@nestjs/config';
 import { configurationError } from '../../core/errors.js';
+import { XPAY_INSTANCE } from '../instance/injection.js';
 import { XPayInstances } from '../instance/xpay-instances.js';
 import type { ResolvedOptions } from '../options/resolve-options.js';
 import { unreadVariables } from '../options/unread-variables.js';
-import { type EntryPoint, entryPoints, guardsFields } from './entry-points.js';
+import { type EntryPoint, entryPoints, gatewaysWithoutHandshake, guardsFields } from './entry-points.js';
 import { routeNames } from './route-names.js';
 
 const LOST_DECORATOR =
   'its access decorator is lost. A decorator between it and the route replaced the method (write it above that one), ' +
   'or a subclass overrode the method (decorate the override, with @Public() if it is to be open).';
+const HANDSHAKE_REMEDY =
+  'Nest runs no guards when a socket is opened. Inject XPayHandshake, and call its accept() in handleConnection.';
 const FIELDS_REMEDY = "Set fieldResolverEnhancers: ['guards'] in the options of GraphQLModule.";
 
 /**
@@ -33,6 +36,7 @@ export class BootReport implements OnApplicationBootstrap {
   ) {}
 
   onApplicationBootstrap(): void {
+    this.#assertOneInstancePerModule();
     const options = this.instances.all().map((instance) => instance.options);
     options.forEach((one) => this.#warnOfUnreadVariables(one));
     const globally = options.some(({ globalGuards }) => globalGuards);
@@ -50,12 +54,25 @@ export class BootReport implements OnApplicationBootstrap {
       if (!guarded && !requirement.declared) undeclared.push(label);
     }
     if (!fieldsToo) this.#assertFieldsGuarded(found.filter(({ kind }) => kind === 'field'));
+    for (const gateway of gatewaysWithoutHandshake(this.discovery)) {
+      this.#logger.warn(`${gateway}.handleConnection: the decorator protects nothing. ${HANDSHAKE_REMEDY}`);
+    }
     if (undeclared.length === 0) return;
     const message = `No guard of this module and no @Public() on ${undeclared.join(', ')}. Decorate them, or set globalGuards.`;
     if (options.some(({ undeclaredRoutes }) => undeclaredRoutes === 'deny')) {
       throw configurationError(`XPayAuthModule option undeclaredRoutes: 'deny'. ${message}`);
     }
     if (options.some(({ undeclaredRoutes }) => undeclaredRoutes === 'warn')) this.#logger.warn(message);
+  }
+
+  /** Nest would create a request-scoped instance for each request, without the caches and sessions of the others. */
+  #assertOneInstancePerModule(): void {
+    const instances = this.discovery.getProviders().filter(({ token }) => token === XPAY_INSTANCE);
+    if (instances.every((instance) => instance.isDependencyTreeStatic())) return;
+    throw configurationError(
+      'XPayAuthModule.forRootAsync: its options depend on a request-scoped provider, such as REQUEST. ' +
+        'The options apply to all requests, so inject only providers of the default scope.',
+    );
   }
 
   /**

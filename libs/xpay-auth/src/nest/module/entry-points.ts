@@ -2,6 +2,7 @@ import type { Type } from '@nestjs/common';
 import { GUARDS_METADATA, PATH_METADATA } from '@nestjs/common/constants.js';
 import type { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { hasLostDecorator } from '../decorators/route-decorator.js';
+import { XPayHandshake } from '../guards/handshake.service.js';
 import { XPayAuthGuard } from '../guards/xpay-auth.guard.js';
 import { type Requirement, requirementOf } from '../requirement/requirement.js';
 import type { RouteName } from './route-names.js';
@@ -71,6 +72,22 @@ export function guardsFields(discovery: DiscoveryService): boolean {
   });
 }
 
+/**
+ * The gateways, by name, whose `handleConnection` has a guard of this library although the gateway does not inject
+ * `XPayHandshake`. Nest runs no guard when a socket is opened, so such a guard does not run.
+ */
+export function gatewaysWithoutHandshake(discovery: DiscoveryService): string[] {
+  return discovery.getProviders().flatMap((wrapper) => {
+    const { metatype: gateway } = wrapper;
+    if (typeof gateway !== 'function' || Reflect.getMetadata('websockets:is_gateway', gateway) !== true) return [];
+    const { handleConnection } = gateway.prototype as { handleConnection?: object };
+    if (handleConnection === undefined || !hasGuard(handleConnection)) return [];
+    const properties = (wrapper.getPropertiesMetadata() ?? []).map((property) => property.wrapper);
+    const injected = [...(wrapper.getCtorMetadata() ?? []), ...properties];
+    return injected.some(({ token }) => token === XPayHandshake) ? [] : [gateway.name];
+  });
+}
+
 /** Reads the metadata of Nest's optional packages by its keys, because importing a package would require it. */
 function kindsBesideHttp(handler: object, name: string): Pick<EntryPoint, 'kind' | 'label'>[] {
   const read = (key: string): unknown => Reflect.getMetadata(key, handler);
@@ -90,5 +107,8 @@ function kindsBesideHttp(handler: object, name: string): Pick<EntryPoint, 'kind'
 
 function hasGuard(target: object): boolean {
   const guards = (Reflect.getMetadata(GUARDS_METADATA, target) ?? []) as (Type | object)[];
-  return guards.some((guard) => guard === XPayAuthGuard || guard instanceof XPayAuthGuard);
+  return guards.some((guard) => {
+    const prototype: unknown = typeof guard === 'function' ? guard.prototype : guard;
+    return prototype === XPayAuthGuard.prototype || prototype instanceof XPayAuthGuard;
+  });
 }

@@ -1,4 +1,4 @@
-import { type DynamicModule, Global, Module, type Provider } from '@nestjs/common';
+import { type DynamicModule, Global, Inject, Module, Optional, type Provider } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
 import { APP_FILTER, APP_GUARD, DiscoveryModule } from '@nestjs/core';
 import { configurationError } from '../../core/errors.js';
@@ -7,7 +7,7 @@ import { BootReport } from './boot-report.js';
 import { AccessControl, ScopesGuard, XPayAuthGuard } from '../guards/xpay-auth.guard.js';
 import { XPayHandshake } from '../guards/handshake.service.js';
 import { XPayHttpService } from '../services/http.service.js';
-import { getXPayInjectionToken } from '../instance/injection.js';
+import { XPAY_INSTANCE, getXPayInjectionToken } from '../instance/injection.js';
 import { type XPayInstance, openInstance } from '../instance/instance.js';
 import { resolveOptions } from '../options/resolve-options.js';
 import type {
@@ -42,6 +42,13 @@ export class XPayAuthCoreModule {}
 /** The module of the library. Import `XPayAuthModule.forRoot()` once for each upstream. */
 @Module({})
 export class XPayAuthModule {
+  /** @hidden */
+  constructor(@Optional() @Inject(XPAY_INSTANCE) instance?: unknown) {
+    if (instance === undefined) {
+      throw configurationError('Import XPayAuthModule.forRoot() or forRootAsync(…), not the class XPayAuthModule.');
+    }
+  }
+
   /** Adds an instance. Options that are not set come from the environment: `XPAY_USERNAME`, `XPAY_SECRET_KEY` … */
   static forRoot(options?: XPayAuthOptions): DynamicModule {
     const said = options ?? {};
@@ -80,11 +87,10 @@ type OptionsSource = Omit<XPayAuthAsyncOptions, keyof XPayAuthInstanceOptions>;
 function defineModule(beside: XPayAuthInstanceOptions, source: OptionsSource): DynamicModule {
   const { name, isGlobal = true, globalGuards = false } = beside;
   const given = Symbol('options that the factory of XPayAuthModule.forRootAsync makes');
-  const instance = Symbol('instance of XPayAuthModule');
   const services = SERVICES.map(([type, part]) => ({
     provide: getXPayInjectionToken(type, name),
     useFactory: (whole: XPayInstance): unknown => whole[part],
-    inject: [instance],
+    inject: [XPAY_INSTANCE],
   }));
   return {
     module: XPayAuthModule,
@@ -93,7 +99,7 @@ function defineModule(beside: XPayAuthInstanceOptions, source: OptionsSource): D
     providers: [
       ...factoryProviders(given, source),
       {
-        provide: instance,
+        provide: XPAY_INSTANCE,
         inject: [given, ConfigService, XPayInstances, { token: UpstreamStandIn, optional: true }],
         useFactory: async (
           options: XPayAuthFactoryOptions,
