@@ -35,7 +35,8 @@ describe('the module is destroyed', () => {
     await app.xpay.waitForRequests(2);
     await app.module.close();
     expect(await calling).toMatchObject({ code: 'shutting_down', status: 503 });
-    expect(await failureOf(app.http.post(FIND, {}))).toMatchObject({ code: 'shutting_down' });
+    const message = 'The application is shutting down. The call was not sent';
+    expect(await failureOf(app.http.post(FIND, {}))).toMatchObject({ code: 'shutting_down', message });
     await until(() => app.clock.pendingTimers === 0);
     expect([app.xpay.requests(), openSocketsTo(app.xpay.url)]).toEqual([2, 0]);
   });

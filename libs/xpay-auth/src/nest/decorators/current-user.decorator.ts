@@ -13,6 +13,6 @@ export const CurrentUser: () => ParameterDecorator = createParamDecorator((_: un
   const caller = callerOf(context);
   if (caller !== undefined || requirementOf(controller, handler).access === 'optional') return caller;
   throw configurationError(
-    `@CurrentUser() in ${controller.name}.${handler.name}: no guard ran. Decorate the route, e.g. with @Authenticated().`,
+    `@CurrentUser() in ${controller.name}.${handler.name}: no guard of this library ran. Decorate the handler, e.g. with @Authenticated().`,
   );
 });

@@ -99,7 +99,9 @@ export class XPayApiCalls {
     const { method = 'POST', path, body, headers, signal, uuid = randomUUID() } = request;
     const call = { method, path, body, uuid, ...(headers !== undefined && { headers: { ...headers } }) };
     const { instrumentation, stopped } = this.#parts;
-    stopped.throwIfAborted();
+    if (stopped.aborted) {
+      throw new XPayAuthError('shutting_down', 'The application is shutting down. The call was not sent');
+    }
     const ending = new AbortController();
     const stays = [stopped, signal].map((one) => one && onAbort(one, () => ending.abort(one.reason)));
     let answer: ApiData;
