@@ -34,6 +34,20 @@ describe.each(platforms)('sessions on %s', (platform) => {
     expect(await app.status('/me', bearer(accessToken))).toBe(401);
   });
 
+  it.each(['opaque', 'upstream'] as const)(
+    'I10 · a session with a token of kind %s continues after the upstream revoked the token and changed the key, until revokeUser',
+    async (token) => {
+      await using app = await startInbound(platform, { options: { session: { token } } });
+      const { accessToken } = await app.sessions.login(ada);
+      app.xpay.revokeTokens(ada.username);
+      app.xpay.setSecret(ada.username, 'another-key');
+      await app.clock.advance(hour);
+      expect(await app.status('/me', bearer(accessToken))).toBe(200);
+      await app.sessions.revokeUser(ada.username);
+      expect(await app.status('/me', bearer(accessToken))).toBe(401);
+    },
+  );
+
   it('I10 · a wall clock that is set back extends no session, and one that jumps ahead (a machine asleep) ends it on time', async () => {
     await using app = await startInbound(platform);
     // `Date` may have lost a second of it.
