@@ -1,5 +1,12 @@
 import { Test } from '@nestjs/testing';
-import { AccessToken, type Dialect, XPayAuthModule, XPayHttpService, XPayTokenService } from 'nestjs-xpay-auth';
+import {
+  AccessToken,
+  type Dialect,
+  type HttpOptions,
+  XPayAuthModule,
+  XPayHttpService,
+  XPayTokenService,
+} from 'nestjs-xpay-auth';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { type IncomingHttpHeaders, type IncomingMessage, type ServerResponse, createServer } from 'node:http';
@@ -36,10 +43,12 @@ const ANSWER = JSON.stringify({ success: { message: 'OK', data: null }, message:
 /**
  * @param spoken the dialect whose API is called; its login is replaced by one that needs no request
  * @param body the JSON of every response, or of the response to the call with this number, from 1
+ * @param http options of the HTTP client
  */
 export async function startRecordedCalls(
   spoken: Dialect,
   body: string | ((count: number) => string) = ANSWER,
+  http: HttpOptions = {},
 ): Promise<RecordedCalls> {
   const recorded: Recorded[] = [];
   const answer = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -65,6 +74,7 @@ export async function startRecordedCalls(
       XPayAuthModule.forRoot({
         dialect,
         baseUrl: url,
+        http,
         credentials: { username: 'app', secretKey: 'the key of the app' },
       }),
     ],

@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.js';
 import type { Credentials, Secret } from '../core/credentials.js';
-import { XPayAuthError } from '../core/errors.js';
+import { XPayAuthError, configurationError } from '../core/errors.js';
 import { Instrumentation } from '../core/instrumentation.js';
 import type { Dialect, Purpose, Upstream, UpstreamAnswer, UpstreamRequest } from '../core/ports.js';
 import { decodeText, parseHttpDate } from '../core/decoders.js';
@@ -59,7 +59,7 @@ export class UpstreamClient {
     const sent = {
       url,
       method,
-      headers: { accept: 'application/json', ...request.headers },
+      headers: { accept: 'application/json', ...lowerCased(request.headers ?? {}) },
       body,
       signal: ending.signal,
     };
@@ -108,10 +108,8 @@ export class UpstreamClient {
     // Some servers decode an encoded slash before they resolve dots.
     const readings = [path, path.replace(/%(?:2f|5c)/gi, '/')];
     if (!/^\/(?!\/)/.test(path) || !readings.every((reading) => this.isBelow(this.parts.baseUrl + reading))) {
-      throw new XPayAuthError(
-        'configuration',
-        `The path of a request must begin with one "/" and stay below baseUrl, not ${JSON.stringify(path)}`,
-      );
+      // The message does not contain the path, because the path may contain a secret, such as the identifier of a gift card.
+      throw configurationError('The path of a request must begin with one "/" and stay below baseUrl');
     }
     return new URL(this.parts.baseUrl + path).href;
   }
@@ -123,6 +121,11 @@ export class UpstreamClient {
     const url = URL.canParse(address) ? new URL(address) : undefined;
     return url?.origin === this.base.origin && url.pathname.startsWith(`${this.basePath}/`);
   }
+}
+
+/** Returns headers with names in lower case. If two names are equal then, the later one is kept. */
+function lowerCased(headers: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
 }
 
 function answerOf(response: TransportAnswer, receivedAt: number): UpstreamAnswer {

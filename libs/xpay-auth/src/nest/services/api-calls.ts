@@ -4,10 +4,14 @@ import type { ApiData, UpstreamRequest } from '../../core/ports.js';
 import { type ApiClient, type TokenSource, callApi } from '../../token/api-call.js';
 import { itemsOf } from '../../token/api-pages.js';
 import { onAbort } from '../../async/promises.js';
+import { callHeaders, sendable } from '../../http/call-headers.js';
 
 /** Options of one call of the upstream's API. */
 export interface XPayCallOptions {
-  /** Headers in addition to those that the dialect sets. */
+  /**
+   * Headers in addition to those that the dialect sets, with values in Latin-1. Equal headers of the dialect take precedence. A
+   * header about the connection, such as `Host` or `Content-Length`, throws `configuration`.
+   */
   readonly headers?: Readonly<Record<string, string>>;
   /** Aborts the call, which then rejects with `signal.reason`. */
   readonly signal?: AbortSignal;
@@ -96,8 +100,8 @@ export class XPayApiCalls {
   async request<T = unknown, Meta extends object = Record<string, unknown>>(
     request: XPayRequest,
   ): Promise<XPayAnswer<T, Meta>> {
-    const { method = 'POST', path, body, headers, signal, uuid = randomUUID() } = request;
-    const call = { method, path, body, uuid, ...(headers !== undefined && { headers: { ...headers } }) };
+    const { method = 'POST', path, body, headers = {}, signal, uuid = randomUUID() } = request;
+    const call = { method, path, body, uuid: sendable('uuid', uuid), headers: callHeaders(headers) };
     const { instrumentation, stopped } = this.#parts;
     if (stopped.aborted) {
       throw new XPayAuthError('shutting_down', 'The application is shutting down. The call was not sent');
@@ -138,14 +142,16 @@ export class XPayApiCalls {
    * @example for await (const wallet of xpay.pages<Wallet>('/client/wallets/find', { pageSize: 50 })) count++;
    */
   pages<T = unknown>(path: string, body?: unknown, options: XPayPagesOptions = {}): AsyncIterable<T> {
-    const { maxPages, headers, signal } = options;
-    const each = { path, ...(headers !== undefined && { headers: { ...headers } }), ...(signal && { signal }) };
+    const { maxPages, headers = {}, signal } = options;
     const { paging } = this.#parts.api;
+    // The headers are copied now. The error of a header is thrown when an item is read.
+    const copied = (async () => callHeaders(headers))();
+    copied.catch(() => undefined);
     return itemsOf({
       paging,
       body,
       maxPages,
-      call: (page) => this.request({ ...each, body: page }),
+      call: async (page) => this.request({ path, headers: await copied, ...(signal && { signal }), body: page }),
     }) as AsyncIterable<T>;
   }
 }
