@@ -138,11 +138,18 @@ describe('an account that does not exist', () => {
     ['that is undefined', undefined],
     ['that is an array', ['m-1']],
     ['that is an object', { toString: () => 'm-1' }],
+    ['that is an object without a text', { toString: 1 }],
+    ['that is an object without a prototype', Object.create(null)],
+    ['that is a symbol', Symbol('m-1')],
     ['that is the name of a property of every object', '__proto__'],
   ])('M2 · an id %s fails with 404 unknown_account', async (_, id) => {
     await using shop = await startShop(IDS);
     const account = shop.tokens.forAccount(id as string);
     expect(await failureOf(account.getToken())).toMatchObject({ code: 'unknown_account', status: 404 });
+    expect(await failureOf(shop.http.forAccount(id as string).post(FIND, {}))).toMatchObject({
+      code: 'unknown_account',
+    });
+    expect(account.peek()).toBeUndefined();
     expect(account.status()).toMatchObject({ state: 'none', failures: 0, lastError: undefined });
     expect([shop.xpay.requests(), shop.events, shop.lines.filter((line) => /token/i.test(line))]).toEqual([0, [], []]);
   });

@@ -20,6 +20,9 @@ export interface AccountsParts extends Omit<TokenChainParts, 'credentials' | 'op
 /** Minimum size of the table of evicted accounts with failures or rejected tokens. */
 const MIN_FAILED = 10_000;
 
+/** Stands for every id that no account can have. */
+const NO_ID = '';
+
 /** The token chains of the accounts that are known only at run time. Each account has a separate chain. */
 export class Accounts {
   /** The chains with a token. */
@@ -43,8 +46,9 @@ export class Accounts {
    * Returns the chain of an account. An account without a chain gets a new one, which is kept from its first attempt on. An id
    * without an account is therefore never kept.
    */
-  of(id: string): CachedToken {
-    return this.#find(id) ?? this.#create(id);
+  of(id: unknown): CachedToken {
+    const known = isAccountId(id) ? id : NO_ID;
+    return this.#find(known) ?? this.#create(known);
   }
 
   /** Ends every attempt and every wait with `shutting_down`. */
@@ -77,8 +81,8 @@ export class Accounts {
   }
 
   /** Throws `AccountRefusal` if there is no such account. */
-  async #credentialsOf(id: unknown): Promise<Credentials> {
-    const found = isAccountId(id) ? await this.#read(id) : undefined;
+  async #credentialsOf(id: string): Promise<Credentials> {
+    const found = id === NO_ID ? undefined : await this.#read(id);
     if (found !== undefined && found !== null) return found;
     const message = 'The option `accounts.credentials` has no account for this id';
     throw new AccountRefusal(new XPayAuthError('unknown_account', message), true);
@@ -117,5 +121,5 @@ export class Accounts {
 
 /** Whether an app may have an account with this id. Ids may come from a request, so they may have any type. */
 function isAccountId(id: unknown): id is string {
-  return typeof id === 'string' && id !== '' && id.isWellFormed() && !isTooLong(id);
+  return typeof id === 'string' && id !== NO_ID && id.isWellFormed() && !isTooLong(id);
 }
