@@ -181,3 +181,20 @@ describe('the token on an axios instance of the app', () => {
     expect(app.logins()).toBe(0);
   });
 });
+
+describe('the tokens of two instances on one axios instance', () => {
+  it.each([
+    ['first', ['pay', 'gift']],
+    ['last', ['gift', 'pay']],
+  ] as const)('O15 · a token is renewed and the request repeated if its instance was attached %s', async (_, order) => {
+    await using pay = await startOutbound({}, { badBearerAnswer: '401-json' });
+    await using gift = await startOutbound({}, { badBearerAnswer: '401-json' });
+    const apps = { pay, gift };
+    const client = axios.create({ proxy: false });
+    for (const name of order) attachXPayBearer(client, apps[name].tokens);
+    await client.post(pay.xpay.url + CONFIRM, PAYMENT);
+    pay.xpay.revokeTokens();
+    await client.post(pay.xpay.url + CONFIRM, PAYMENT);
+    expect([pay.logins(), gift.logins(), pay.xpay.payments.length]).toEqual([2, 0, 2]);
+  });
+});

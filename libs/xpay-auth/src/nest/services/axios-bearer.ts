@@ -28,6 +28,8 @@ const MARK = 'xpayBearer';
 /** The state of a request that carries the app token. */
 interface Use {
   readonly token?: AccessToken;
+  /** Identifies the call of {@link attachXPayBearer} that set the token. Several instances may share one axios instance. */
+  readonly by?: symbol;
   readonly isRepeat?: boolean;
 }
 
@@ -64,6 +66,7 @@ export function attachXPayBearer(
   options: XPayBearerOptions = {},
 ): () => void {
   const { origin } = new URL(tokens.settings.baseUrl);
+  const self = Symbol('attachXPayBearer');
 
   const attach = async (config: Config): Promise<Config> => {
     const spokenFor = config.headers.has('authorization') || config.auth !== undefined;
@@ -77,16 +80,17 @@ export function attachXPayBearer(
     config.maxRedirects = 0;
     // The fetch adapter of older versions of axios only reads this option.
     config.fetchOptions = { ...config.fetchOptions, redirect: 'manual' };
-    config[MARK] = { ...config[MARK], token };
+    config[MARK] = { ...config[MARK], token, by: self };
     return config;
   };
 
   /** Repeats a request after a 401. Returns the answer to the repeated request, or `undefined` if the request was not repeated. */
   const repeated = async (response: AxiosResponse): Promise<AxiosResponse | undefined> => {
     const config: Config = response.config;
-    const { token, isRepeat = false } = config[MARK] ?? {};
+    const { token, by, isRepeat = false } = config[MARK] ?? {};
     const isUnauthorized = response.status === 401;
-    if (token === undefined || !(isUnauthorized || options.isRejection?.(response) === true)) return undefined;
+    if (token === undefined || by !== self || !(isUnauthorized || options.isRejection?.(response) === true))
+      return undefined;
     await tokens.invalidate(token);
     if (!isUnauthorized || isRepeat || !isReplayable(config.data)) return undefined;
     const headers = new AxiosHeaders(config.headers);
