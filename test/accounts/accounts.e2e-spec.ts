@@ -1,9 +1,11 @@
 import { Controller, ForbiddenException, Get, HttpException, Param } from '@nestjs/common';
 import { describe, expect, it } from '@jest/globals';
 import { type Credentials, Public, XPayAuthError, XPayAuthModule, XPayHttpService } from 'nestjs-xpay-auth';
+import { ManualClock, MemoryStore } from 'nestjs-xpay-auth/testing';
 import { createHash } from 'node:crypto';
 import { inspect } from 'node:util';
 import { FIND, HOUR_MS, failureOf, served, until } from '../outbound/outbound.js';
+import { pumped } from '../support/pumped.js';
 import { platforms, startApp } from '../support/start-app.js';
 import { merchant, startShop } from './stage.js';
 
@@ -160,6 +162,24 @@ describe('an account that does not exist', () => {
     expect(await failureOf(shop.tokens.forAccount('m-1').getToken())).toMatchObject({ code: 'unknown_account' });
     shop.known.set('m-1', merchant('m-1'));
     await expect(shop.tokens.forAccount('m-1').getToken()).resolves.toBeDefined();
+  });
+
+  it.each([
+    ['without a store', () => undefined],
+    ['with a store', (clock: ManualClock) => new MemoryStore(clock)],
+  ])('M2 · the wait for the credentials ends after token.deadlineMs, %s', async (_, storeOf) => {
+    const clock = new ManualClock();
+    const [store, never] = [storeOf(clock), () => new Promise<never>(() => undefined)];
+    const options = { clock, token: { deadlineMs: 4_000 }, ...(store && { store }) };
+    await using shop = await startShop(IDS, { credentials: never }, { ...options, credentials: never });
+    const waits = [shop.tokens.forAccount('m-1'), shop.tokens].map((tokens) => failureOf(tokens.getToken()));
+    const startedAt = clock.monotonic();
+    const failures = await pumped(clock, Promise.all(waits), 100);
+    expect(clock.monotonic() - startedAt).toBe(4_000);
+    for (const failure of failures) {
+      expect(failure.code).toBe('configuration');
+      expect(failure.message).toMatch(/returned nothing within 4000 ms/);
+    }
   });
 
   it('M2 · the token of an account that was removed is not returned after its renewal was due', async () => {

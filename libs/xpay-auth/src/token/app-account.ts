@@ -1,9 +1,9 @@
 import type { Clock } from '../core/clock.js';
 import { type Credentials, SealedCredentials, flawOf, type Secret } from '../core/credentials.js';
-import { XPayAuthError, fromForeignError } from '../core/errors.js';
+import { XPayAuthError, configurationError, fromForeignError } from '../core/errors.js';
 import { clockSkew, lifeFromNow, readInstant } from '../core/lifetime.js';
 import type { Grant, Purpose } from '../core/ports.js';
-import { abortable, deadline } from '../async/promises.js';
+import { deadline } from '../async/promises.js';
 import { AccountChanged, AccountRefusal, type Attempt, type GrantProvider, type LiveGrant } from './grant-provider.js';
 
 export interface AppAccountParts {
@@ -38,10 +38,12 @@ export class AppAccount implements GrantProvider {
 
   /** Throws `configuration` for credentials that are missing or unusable, and `AccountRefusal`. */
   async read({ signal, progress }: Pick<Attempt, 'signal' | 'progress'>): Promise<Credentials> {
-    const { credentials: source, option = 'credentials' } = this.parts;
+    const { clock, credentials: source, option = 'credentials' } = this.parts;
     if (typeof source !== 'function') return source;
     progress.waitsFor = option;
-    const { username, secretKey } = (await abortable(read(source, option), signal)) ?? {};
+    // An attempt with a shared token has a longer deadline.
+    const limits = { clock, ms: this.deadlineMs, signal, error: () => unread(option, this.deadlineMs) };
+    const { username, secretKey } = (await deadline(limits, () => read(source, option))) ?? {};
     if (typeof username !== 'string' || typeof secretKey !== 'string') {
       throw new XPayAuthError('configuration', `The option \`${option}\` returned no { username, secretKey }`);
     }
@@ -131,6 +133,11 @@ async function read(source: () => unknown, option: string): Promise<Partial<Cred
     if (thrown instanceof XPayAuthError && thrown.code === 'configuration') throw thrown;
     throw fromForeignError(thrown, 'configuration', `The option \`${option}\` could not be read`);
   }
+}
+
+/** Returns the failure for an option that does not return credentials within `ms`. */
+export function unread(option: string, ms: number): XPayAuthError {
+  return configurationError(`The option \`${option}\` returned nothing within ${ms} ms`);
 }
 
 /** Whether both have the same user name and secret key. */

@@ -11,7 +11,7 @@ import {
   withRetryAfter,
 } from '../async/backoff.js';
 import { deadline, unanswered } from '../async/promises.js';
-import type { AppAccount } from './app-account.js';
+import { type AppAccount, unread } from './app-account.js';
 import {
   AccountChanged,
   AccountRefusal,
@@ -213,8 +213,7 @@ interface Run {
 }
 
 function overdue({ waitsFor }: Run, ms: number): XPayAuthError {
-  if (waitsFor === 'upstream') return unanswered(ms);
-  return new XPayAuthError('configuration', `The option \`${waitsFor}\` returned nothing within ${ms} ms`);
+  return waitsFor === 'upstream' ? unanswered(ms) : unread(waitsFor, ms);
 }
 
 /** Replaces error codes that blame a caller of the app, because the app account and not a caller failed. */
