@@ -17,6 +17,7 @@ export interface EncryptionKey {
  */
 export type EncryptionKeys = readonly EncryptionKey[] | string;
 
+const INDEX = 'index';
 const KEY_BYTES = 32;
 const ID = /^[\w-]{1,32}$/;
 const BASE64 = /^[A-Za-z0-9+/_-]+={0,2}$/;
@@ -39,19 +40,29 @@ export interface KeyRing {
  * message explains how to create a key and contains no key.
  */
 export function keyRing(keys: EncryptionKeys | undefined, indexKey?: string | Uint8Array): KeyRing {
-  const given = typeof keys === 'string' ? parse(keys) : [...(keys ?? [])];
+  const given = typeof keys === 'string' ? parse(keys) : listOf(keys);
   const ring = new Map<string, Uint8Array>();
-  let index = indexKey === undefined ? undefined : bytesOf('index', indexKey);
   for (const { id, key } of given) {
     if (typeof id !== 'string' || !ID.test(id)) throw invalid('an id is not up to 32 letters, digits, "_" and "-"');
     if (ring.has(id)) throw invalid(`two keys are called "${id}"`);
-    if (id === 'index') index = bytesOf(id, key);
-    else ring.set(id, bytesOf(id, key));
+    ring.set(id, bytesOf(id, key));
+  }
+  const named = ring.get(INDEX);
+  ring.delete(INDEX);
+  const option = indexKey === undefined ? undefined : bytesOf(INDEX, indexKey);
+  if (option !== undefined && named !== undefined && !Buffer.from(named).equals(option)) {
+    throw invalid('the option indexKey differs from the key "index". Remove one of them');
   }
   const [first] = ring.keys();
   const last = [...ring.values()].at(-1);
   if (first === undefined || last === undefined) throw invalid('there is no key');
-  return { first, keys: ring, index: index ?? last };
+  return { first, keys: ring, index: option ?? named ?? last };
+}
+
+function listOf(keys: unknown = []): readonly EncryptionKey[] {
+  if (Array.isArray(keys) && keys.every((key) => typeof key === 'object' && key !== null))
+    return keys as EncryptionKey[];
+  throw invalid('expected a text or a list of { id, key }');
 }
 
 function parse(text: string): EncryptionKey[] {

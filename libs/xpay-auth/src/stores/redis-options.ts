@@ -1,8 +1,9 @@
 import type { Cluster, ClusterNode, ClusterOptions, Redis, RedisOptions } from 'ioredis';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
+import { systemClock } from '../async/system-clock.js';
 import type { Clock } from '../core/clock.js';
-import { configurationError, fromForeignError } from '../core/errors.js';
+import { type XPayAuthError, configurationError, fromForeignError } from '../core/errors.js';
 import { IoRedisConnection } from './ioredis-connection.js';
 import type { EncryptionKeys } from './key-ring.js';
 import { type NodeRedisClient, NodeRedisConnection } from './node-redis-connection.js';
@@ -36,6 +37,7 @@ export interface RedisStoreOptions {
   /**
    * The index key, from which the store computes the names of entries. It must not change when keys are rotated, because sessions
    * and revocations could no longer be found.
+   * A key called `index` in `encryptionKeys` must be the same key.
    * @default the key called `index`, or the last one of `encryptionKeys`
    */
   indexKey?: string | Uint8Array;
@@ -44,9 +46,9 @@ export interface RedisStoreOptions {
    * 'xpay:'
    */
   prefix?: string;
-  /** Deadline for opening a connection, in ms. @default 2_000 */
+  /** Deadline for opening a connection, in ms, at most 2_147_483_647. @default 2_000 */
   connectTimeoutMs?: number;
-  /** Deadline for a reply, in ms. After the deadline, the server counts as unavailable. @default 1_000 */
+  /** Deadline for a reply, in ms, at most 2_147_483_647. After the deadline, the server counts as unavailable. @default 1_000 */
   commandTimeoutMs?: number;
   /**
    * Source of time. @default the system clock
@@ -54,14 +56,49 @@ export interface RedisStoreOptions {
   clock?: Clock;
 }
 
+const OPTIONS =
+  'client url cluster redisOptions encryptionKeys indexKey prefix connectTimeoutMs commandTimeoutMs clock'.split(' ');
+/** Longest delay of a timer of Node in ms. */
+const LONGEST_TIMEOUT_MS = 2 ** 31 - 1;
+
+/** The options with their defaults. */
+export type RedisStoreSettings = RedisStoreOptions &
+  Required<Pick<RedisStoreOptions, 'prefix' | 'connectTimeoutMs' | 'commandTimeoutMs' | 'clock'>>;
+
+/** Returns the options with their defaults. Throws `configuration` with the name of the option for an invalid value. */
+export function redisStoreSettings(options: RedisStoreOptions): RedisStoreSettings {
+  const unknown = Object.keys(options ?? {}).find((name) => !OPTIONS.includes(name));
+  if (unknown !== undefined) throw refused(unknown, 'there is no such option');
+  const settings = { ...options };
+  const { prefix = DEFAULT_PREFIX, connectTimeoutMs = 2_000, commandTimeoutMs = 1_000, clock = systemClock } = settings;
+  for (const [name, value] of Object.entries({ connectTimeoutMs, commandTimeoutMs })) {
+    if (Number.isInteger(value) && value >= 1 && value <= LONGEST_TIMEOUT_MS) continue;
+    throw refused(name, `expected an integer from 1 to ${LONGEST_TIMEOUT_MS}, found ${describe(value)}`);
+  }
+  if (typeof prefix !== 'string') throw refused('prefix', 'expected a string');
+  if (/[{}]/.test(prefix)) {
+    throw refused('prefix', 'must not contain braces, because they select the slot of a cluster');
+  }
+  if (![clock?.now, clock?.monotonic, clock?.setTimer].every((method) => typeof method === 'function')) {
+    throw refused('clock', 'expected { now(), monotonic(), setTimer() }');
+  }
+  return { ...settings, prefix, connectTimeoutMs, commandTimeoutMs, clock };
+}
+
+/** Describes a value for a message. Any text may be a secret that was set for the wrong option. */
+function describe(value: unknown): string {
+  return typeof value === 'number' ? String(value) : value === null ? 'null' : `a ${typeof value}`;
+}
+
+function refused(option: string, why: string): XPayAuthError {
+  return configurationError(`redisStore ${option}: ${why}`);
+}
+
 /**
  * Returns a connection with the client of the options, or with a new client that neither queues nor repeats commands. Throws
  * `configuration`.
  */
-export function connect(
-  { client, url, cluster, redisOptions }: RedisStoreOptions,
-  connectTimeoutMs: number,
-): RedisConnection {
+export function connect({ client, url, cluster, redisOptions, connectTimeoutMs }: RedisStoreSettings): RedisConnection {
   if ([client, url, cluster].filter((way) => way !== undefined).length !== 1) {
     throw configurationError('redisStore: expected exactly one of client, url and cluster');
   }

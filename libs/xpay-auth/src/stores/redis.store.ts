@@ -1,7 +1,5 @@
 import { LRUCache } from 'lru-cache';
 import { randomBytes } from 'node:crypto';
-import { systemClock } from '../async/system-clock.js';
-import { configurationError } from '../core/errors.js';
 import type {
   Count,
   Entry,
@@ -19,7 +17,7 @@ import { keyRing } from './key-ring.js';
 import { RedisChannels } from './redis-channels.js';
 import { RedisLink } from './redis-link.js';
 import { RedisLogs } from './redis-log.js';
-import { DEFAULT_PREFIX, type RedisStoreOptions, connect } from './redis-options.js';
+import { type RedisStoreOptions, connect, redisStoreSettings } from './redis-options.js';
 import * as scripts from './redis-scripts.js';
 
 /** Maximum number of names whose newest generation is kept. Beyond the maximum, the least recently used names are evicted. */
@@ -28,8 +26,8 @@ const MAX_NAMES = 20_000;
 /**
  * A {@link Store} in Redis 7 or later, Valkey, or a Redis Cluster.
  *
- * @throws XPayAuthError `configuration` if a key is missing, too short or not random, or if the options do not set exactly one of
- *   `client`, `url` and `cluster`.
+ * @throws XPayAuthError `configuration` for an unknown option or an invalid value, if a key is missing, too short or not random, or
+ *   if the options do not set exactly one of `client`, `url` and `cluster`.
  */
 export function redisStore(options: RedisStoreOptions): Store {
   return new RedisStore(options);
@@ -49,19 +47,12 @@ class RedisStore implements Store {
   #missed: StoreNotice[] = [];
 
   constructor(options: RedisStoreOptions) {
-    const {
-      connectTimeoutMs = 2_000,
-      commandTimeoutMs = 1_000,
-      clock = systemClock,
-      prefix = DEFAULT_PREFIX,
-    } = options;
-    if (/[{}]/.test(prefix)) {
-      throw configurationError('redisStore prefix: must not contain braces, because they select the slot of a cluster');
-    }
+    const settings = redisStoreSettings(options);
+    const { connectTimeoutMs, commandTimeoutMs, clock, prefix, encryptionKeys, indexKey } = settings;
     this.deadlineMs = connectTimeoutMs + commandTimeoutMs;
     this.#prefix = prefix;
-    this.#codec = new Codec(keyRing(options.encryptionKeys, options.indexKey), prefix);
-    const connection = connect(options, connectTimeoutMs);
+    this.#codec = new Codec(keyRing(encryptionKeys, indexKey), prefix);
+    const connection = connect(settings);
     const open = (channel: string, sealed: string): string | undefined =>
       this.#open({ kind: 'notice', name: channel, generation: 0 }, sealed);
     this.#channels = new RedisChannels({ connection, open, onRejected: (thrown) => this.#link.deniedChannel(thrown) });
