@@ -53,6 +53,10 @@ describe('E9 · a custom store that fails', () => {
       },
     ],
     ['never answers', () => new Promise<never>(() => undefined)],
+    ['answers undefined', () => Promise.resolve(undefined as never)],
+    ['answers null', () => Promise.resolve(null as never)],
+    ['answers an empty object', () => Promise.resolve({} as never)],
+    ['answers a text', () => Promise.resolve('hunter2' as never)],
   ] as const)('that %s: the upstream is called, and the store is named', async (_, call) => {
     const store = foreignStore(call);
     await using one = await new InstanceFactory(xpay, '', { clock }).boot({ store });

@@ -1,5 +1,6 @@
 import { deadline } from '../async/promises.js';
 import type { Clock } from '../core/clock.js';
+import { isAbsent, isObject } from '../core/decoders.js';
 import { XPayAuthError, fromForeignError, storeIsAway } from '../core/errors.js';
 import { type Instrumentation, STORE_METHODS, type StoreMethod } from '../core/instrumentation.js';
 import type { Held, Lease, Store, StoreNotice } from '../core/store.js';
@@ -11,7 +12,7 @@ const COOLDOWN_MS = 1_000;
 
 /**
  * Returns a store that keeps the contract of {@link Store} even if the given store does not: every call settles before the
- * deadline, and rejects with no other error than `store_unavailable`. After a call without an answer, the store counts as
+ * deadline, answers with the fields that the library reads, and rejects with no other error than `store_unavailable`. After a call without an answer, the store counts as
  * unavailable for 1 s. One call at a time then tries whether the store answers again. Every failed call is reported to the
  * observer.
  */
@@ -22,7 +23,7 @@ export function guardedStore(store: Store, clock: Clock, instrumentation: Instru
     const guarded = async (...args: unknown[]): Promise<unknown> => {
       try {
         const call = async (): Promise<unknown> => (store[name] as Method).apply(store, args);
-        return withSafeRelease(await guard.run(name, call));
+        return withSafeRelease(await guard.run(name, call)) ?? undefined;
       } catch (thrown) {
         instrumentation.record({ type: 'store failed', operation });
         throw thrown;
@@ -92,6 +93,7 @@ class StoreGuard {
       const ownDeadline = this.store.deadlineMs !== undefined;
       const limits = { clock: this.clock, ms: DEADLINE_MS, error, late: giveBack };
       const result = await (ownDeadline ? call() : deadline(limits, call));
+      if (!isAnswer(method, result)) throw new TypeError();
       this.#answered();
       return result;
     } catch (thrown) {
@@ -100,7 +102,7 @@ class StoreGuard {
       if (thrown instanceof XPayAuthError && thrown.code === 'store_unavailable') throw thrown;
       const failure = fromForeignError(thrown, 'store_unavailable', `The shared store failed in ${method}()`);
       this.#warn(
-        `${failure.message}; this instance continues without the store. A store may reject only with store_unavailable.`,
+        `${failure.message}; this instance continues without the store. A store may reject only with store_unavailable, and must answer as the interface Store states.`,
       );
       throw failure;
     }
@@ -130,6 +132,23 @@ class StoreGuard {
   }
 }
 
+/** The fields of each answer that the library reads, with their types. */
+const FIELDS: Partial<Record<StoreMethod, Readonly<Record<string, string>>>> = {
+  read: { value: 'string', generation: 'number', remainingMs: 'number' },
+  acquire: { kind: 'string' },
+  count: { count: 'number', remainingMs: 'number', window: 'string' },
+  append: { epoch: 'string', newest: 'number' },
+  readLog: { epoch: 'string', newest: 'number', oldest: 'number', records: 'object' },
+};
+
+/** Whether an answer has the fields that the library reads. `null` counts as `undefined`: there is no entry. */
+function isAnswer(method: StoreMethod, answer: unknown): boolean {
+  if (isAbsent(answer)) return method === 'read' || FIELDS[method] === undefined;
+  return Object.entries(FIELDS[method] ?? {}).every(
+    ([name, type]) => isObject(answer) && answer[name] !== null && typeof answer[name] === type,
+  );
+}
+
 /** Releases a lease that was acquired after the deadline of the call, because this instance does not use the lease. */
 function giveBack(result: unknown): void {
   if (isLease(result)) void withSafeRelease(result).release();
@@ -143,5 +162,5 @@ function withSafeRelease<T>(result: T): T {
 }
 
 function isLease(result: unknown): result is Lease {
-  return (result as Partial<Lease | Held> | undefined)?.kind === 'acquired';
+  return (result as Partial<Lease | Held> | null | undefined)?.kind === 'acquired';
 }
