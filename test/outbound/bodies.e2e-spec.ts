@@ -287,6 +287,22 @@ describe('the body of a call in a custom dialect', () => {
     expect(await refused(calls, {})).toContain('not like this');
   });
 
+  it.each<[string, (key: string) => string, (body: string) => unknown]>([
+    ['JSON', (key) => JSON.stringify({ key }), (body) => (JSON.parse(body) as { key: unknown }).key],
+    ['a form', (key) => new URLSearchParams({ key }).toString(), (body) => new URLSearchParams(body).get('key')],
+    ['plain text', (key) => key, (body) => body],
+  ])('E2 · a token that it writes into the body as %s arrives unchanged', async (_, write, read) => {
+    const value = 'a+b/c==&"\\$&';
+    const own = xPay();
+    calls = await startRecordedCalls({
+      ...own,
+      api: { ...own.api, encode: (call, token) => ({ ...own.api.encode(call, token), body: write(token.value) }) },
+    });
+    calls.tokenValue = value;
+    await calls.http.post('/client/wallets/find', {});
+    expect(calls.recorded.map(({ body }) => read(body))).toEqual([value]);
+  });
+
   it('E2 · a token that it writes into the body is the one of the current attempt', async () => {
     calls = await startRecordedCalls({
       ...own,

@@ -31,6 +31,8 @@ export interface RecordedCalls extends AsyncDisposable {
   readonly recorded: Recorded[];
   /** Number of tokens obtained. */
   logins: number;
+  /** The value of every token. @default a new UUID for each */
+  tokenValue?: string;
   /** Runs before a token is granted. */
   beforeGrant: () => unknown;
   /** Runs after a request was read and before the response; returns the status. */
@@ -66,7 +68,13 @@ export async function startRecordedCalls(
     async authenticate({ username }) {
       calls.logins++;
       await calls.beforeGrant();
-      return { accessToken: new AccessToken(randomUUID()), username, scopes: [], isAPI: true, lifeMs: 3_600_000 };
+      return {
+        accessToken: new AccessToken(calls.tokenValue ?? randomUUID()),
+        username,
+        scopes: [],
+        isAPI: true,
+        lifeMs: 3_600_000,
+      };
     },
   };
   const module = await Test.createTestingModule({

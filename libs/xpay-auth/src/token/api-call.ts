@@ -73,14 +73,26 @@ function rejected(outcome: ApiOutcome, message: string): XPayAuthError {
  */
 function encodeCall(api: ApiLanguage, call: ApiCall): (token: AccessToken) => UpstreamRequest {
   // No caller can guess the placeholder. If the body contains the placeholder, the dialect has therefore written the token there.
-  const placeholder = new AccessToken(randomUUID());
+  // The last two characters show how the dialect has written the token.
+  const uuid = randomUUID();
+  const placeholder = new AccessToken(`${uuid}"+`);
   const { body: encodedBody } = encode(api, call, placeholder);
   return (token) => {
     const { body: _, ...request } = encode(api, { ...call, encodedBody }, token);
     if (encodedBody === undefined) return request;
-    return { ...request, body: encodedBody.replaceAll(placeholder.value, () => token.value) };
+    if (!encodedBody.includes(uuid)) return { ...request, body: encodedBody };
+    const withToken = (body: string, spelt: (value: string) => string): string =>
+      body.replaceAll(spelt(placeholder.value), () => spelt(token.value));
+    return { ...request, body: SPELLINGS.reduce(withToken, encodedBody) };
   };
 }
+
+/** The ways in which a dialect may write a token into a body: unchanged, in JSON, and in a form. */
+const SPELLINGS: readonly ((value: string) => string)[] = [
+  (value) => value,
+  (value) => JSON.stringify(value).slice(1, -1),
+  (value) => new URLSearchParams({ '': value }).toString().slice(1),
+];
 
 /** Converts every error of an encoder to `configuration`, because no request was sent and the caller is not the cause. */
 function encode(api: ApiLanguage, call: ApiCall, token: AccessToken): UpstreamRequest {
