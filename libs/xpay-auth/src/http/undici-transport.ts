@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
-import { type Readable, type Transform, pipeline } from 'node:stream';
-import { constants, createBrotliDecompress, createUnzip } from 'node:zlib';
+import type { Transform } from 'node:stream';
+import { constants, createBrotliDecompress, createInflateRaw, createUnzip } from 'node:zlib';
 import { Client, buildConnector } from 'undici';
 import { systemClock } from '../async/system-clock.js';
 import { createDrain } from '../async/promises.js';
@@ -119,8 +119,6 @@ class Connection {
   /** Whether the socket had carried another request before the current one. */
   #isReused = false;
   #isIdle = false;
-  /** Whether the last answer has been read to its end. */
-  #isComplete = false;
   /** The error code if this transport ended the request itself. */
   #ended: string | undefined;
 
@@ -137,7 +135,7 @@ class Connection {
       bodyTimeout: 0,
       keepAliveTimeout: KEEP_ALIVE_MS,
       keepAliveMaxTimeout: KEEP_ALIVE_MS,
-      // Limits the bytes on the wire. `readAll` limits the bytes after decompression.
+      // Limits the bytes on the wire. `decompressed` limits the bytes after decompression.
       maxResponseSize: settings.maxResponseBytes,
       // `connect` can be called several times, because a client connects again if its socket was closed before the request was
       // written.
@@ -167,13 +165,9 @@ class Connection {
         headers: { 'user-agent': 'undici', 'accept-encoding': 'gzip, deflate, br', ...headers },
         body: body ?? null,
       });
-      const decompress = decompressorOf(response.headers['content-encoding']);
-      const bytes =
-        decompress === undefined
-          ? new Uint8Array(await response.body.arrayBuffer())
-          : await readAll(response.body, decompress, maxResponseBytes);
-      // Decompression may end before the whole answer has been read.
-      this.#isComplete = response.body.readableEnded;
+      const received = new Uint8Array(await response.body.arrayBuffer());
+      const decompress = decompressorOf(response.headers['content-encoding'], received);
+      const bytes = decompress === undefined ? received : await decompressed(received, decompress, maxResponseBytes);
       return { status: response.statusCode, headers: response.headers, body: bytes };
     } finally {
       cancelTimer();
@@ -188,7 +182,7 @@ class Connection {
   rest(): boolean {
     this.#isIdle = true;
     this.#bytesBefore = this.#socket?.bytesRead ?? 0;
-    return this.#isComplete && this.isUsable();
+    return this.isUsable();
   }
 
   /** Whether an idle connection is open and has received nothing. */
@@ -247,29 +241,29 @@ function isOpen(socket: Socket): boolean {
 }
 
 /**
- * Returns a stream that decompresses this encoding, or `undefined` for a body that is not compressed. Supports the encodings that
- * the axios transport supports. As with axios, a truncated compressed body is read as far as possible.
+ * Returns a stream that decompresses a body with this encoding, or `undefined` for a body that is not compressed. Supports the
+ * encodings that the axios transport supports. As with axios, a truncated compressed body is read as far as possible.
  */
-function decompressorOf(encoding: unknown): Transform | undefined {
-  if (encoding === 'br') return createBrotliDecompress({ finishFlush: constants.BROTLI_OPERATION_FLUSH });
-  if (encoding === 'gzip' || encoding === 'x-gzip' || encoding === 'deflate') {
-    return createUnzip({ finishFlush: constants.Z_SYNC_FLUSH });
-  }
-  return undefined;
+function decompressorOf(encoding: unknown, [first]: Uint8Array): Transform | undefined {
+  const name = typeof encoding === 'string' ? encoding.toLowerCase() : '';
+  if (name === 'br') return createBrotliDecompress({ finishFlush: constants.BROTLI_OPERATION_FLUSH });
+  const options = { finishFlush: constants.Z_SYNC_FLUSH };
+  // Some servers send deflate without the header of zlib, which begins with this byte.
+  if (name === 'deflate' && first !== 0x78) return createInflateRaw(options);
+  return /^(?:deflate|(?:x-)?(?:gzip|compress))$/.test(name) ? createUnzip(options) : undefined;
 }
 
-function readAll(body: Readable, decompress: Transform, most: number): Promise<Uint8Array> {
-  // The reader of the returned stream receives the error.
-  const content = pipeline(body, decompress, () => undefined);
+function decompressed(received: Uint8Array, decompress: Transform, most: number): Promise<Uint8Array> {
   return new Promise((resolve, reject) => {
     const chunks: Uint8Array[] = [];
     let length = 0;
-    content.on('data', (chunk: Uint8Array) => {
+    decompress.on('data', (chunk: Uint8Array) => {
       chunks.push(chunk);
       length += chunk.length;
-      if (length > most) content.destroy(Object.assign(new Error(), { code: RESPONSE_TOO_LARGE }));
+      if (length > most) decompress.destroy(Object.assign(new Error(), { code: RESPONSE_TOO_LARGE }));
     });
-    content.on('end', () => resolve(Buffer.concat(chunks)));
-    content.on('error', reject);
+    decompress.on('end', () => resolve(Buffer.concat(chunks)));
+    decompress.on('error', reject);
+    decompress.end(received);
   });
 }

@@ -97,6 +97,13 @@ describe('a request to the upstream', () => {
     expect(Math.abs((answer.upstreamNow ?? 0) - answer.receivedAt)).toBeLessThan(2_000);
   });
 
+  it('O13 · reads the first of several equal headers', async () => {
+    const answer = { status: 503, headers: { 'retry-after': ['7', '9'] }, body: new Uint8Array() };
+    const transport = (): Promise<typeof answer> => Promise.resolve(answer);
+    const client = new UpstreamClient({ transport, baseUrl: xpay.url, clock: systemClock, timeoutMs: 5_000 });
+    expect((await client.send(REQUEST)).header('Retry-After')).toBe('7');
+  });
+
   it("does not know the upstream's clock where it has no Date", async () => {
     xpay.dateHeader = false;
     expect((await clientOf(xpay.url).send(REQUEST)).upstreamNow).toBeUndefined();

@@ -131,7 +131,9 @@ function lowerCased(headers: Readonly<Record<string, string>>): Record<string, s
 function answerOf(response: TransportAnswer, receivedAt: number): UpstreamAnswer {
   const header = (name: string): string | undefined => {
     const value: unknown = response.headers[name.toLowerCase()];
-    return typeof value === 'string' ? value : undefined;
+    // Of a repeated header, Node keeps the first line, and undici keeps all lines.
+    const first: unknown = Array.isArray(value) ? value[0] : value;
+    return typeof first === 'string' ? first : undefined;
   };
   const text = decodeText(response.body, header('content-type'));
   // An error can be handled by its status alone. A success cannot be used without a body.

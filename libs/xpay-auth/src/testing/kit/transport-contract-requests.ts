@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Agent } from 'node:http';
-import { gzipSync } from 'node:zlib';
+import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:zlib';
 import type { XPayAuthErrorCode } from '../../core/errors.js';
 import { transportFailure } from '../../http/failure.js';
 import type { TransportFailure } from '../../http/transport.js';
@@ -109,6 +109,23 @@ export const requestCases: Readonly<Record<string, TransportPlay>> = {
     }
   },
 
+  'reads a compressed body, whatever the case of letters of its encoding, and deflate without the header of zlib':
+    async (rig) => {
+      const encodings: [string, (body: string) => Buffer][] = [
+        ...['gzip', 'GZIP', 'x-gzip', 'compress', 'X-Compress'].map((name): [string, typeof gzipSync] => [
+          name,
+          gzipSync,
+        ]),
+        ...['br', 'BR'].map((name): [string, typeof brotliCompressSync] => [name, brotliCompressSync]),
+        ['deflate', deflateSync],
+        ['Deflate', deflateRawSync],
+      ];
+      for (const [encoding, compress] of encodings) {
+        rig.server.answer = (socket) => socket.write(compressed('a body', encoding, compress));
+        assert.equal(await rig.text(rig.create()), 'a body', encoding);
+      }
+    },
+
   'fails with upstream_malformed for anything but HTTP, and for a wrong compression': async (rig) => {
     const answers = ['220 mail.example.test ESMTP\r\n', response('plain', { headers: 'content-encoding: gzip\r\n' })];
     for (const answer of answers) {
@@ -149,7 +166,11 @@ function chunked(body: string): string {
 }
 
 function gzipped(body: string): Buffer {
-  const bytes = gzipSync(body);
-  const head = `HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: ${bytes.length}\r\n\r\n`;
+  return compressed(body, 'gzip', gzipSync);
+}
+
+function compressed(body: string, encoding: string, compress: (body: string) => Buffer): Buffer {
+  const bytes = compress(body);
+  const head = `HTTP/1.1 200 OK\r\ncontent-encoding: ${encoding}\r\ncontent-length: ${bytes.length}\r\n\r\n`;
   return Buffer.concat([Buffer.from(head), bytes]);
 }
