@@ -1,4 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { undiciTransport } from 'nestjs-xpay-auth/undici';
 import { figure } from './figures.js';
 import { APP, FIND, HOUR_MS, failureOf, startOutbound, until } from './outbound.js';
 
@@ -39,6 +41,19 @@ describe('the module is destroyed', () => {
     expect(await failureOf(app.http.post(FIND, {}))).toMatchObject({ code: 'shutting_down', message });
     await until(() => app.clock.pendingTimers === 0);
     expect([app.xpay.requests(), openSocketsTo(app.xpay.url)]).toEqual([2, 0]);
+  });
+
+  it.each([
+    ['axios', undefined],
+    ['undici', undiciTransport()],
+  ])('O19 · with an idle connection over %s: it is closed', async (_, transport) => {
+    await using app = await startOutbound({ http: { ...(transport && { transport }) } });
+    await app.http.post(FIND, {});
+    expect(openSocketsTo(app.xpay.url)).toBe(1);
+    await app.module.close();
+    // Without the module, an idle connection is open for 5 s, which is far more than these turns.
+    for (let turn = 0; turn < 100 && openSocketsTo(app.xpay.url) > 0; turn++) await nextTurn();
+    expect(openSocketsTo(app.xpay.url)).toBe(0);
   });
 
   it('O19 · during a background renewal: it emits no event and logs no warning', async () => {

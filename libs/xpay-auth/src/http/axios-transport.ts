@@ -3,15 +3,21 @@ import http, { type Agent, type ClientRequest, type IncomingMessage, type Reques
 import https from 'node:https';
 import type { Socket } from 'node:net';
 import { createDrain } from '../async/promises.js';
-import { RESPONSE_TOO_LARGE, type Transport, TransportFailure, type TransportSettings } from './transport.js';
+import {
+  type OpenTransport,
+  RESPONSE_TOO_LARGE,
+  type Transport,
+  TransportFailure,
+  type TransportSettings,
+} from './transport.js';
 
 /** The options of Node's global agents. The global agents themselves are not used, because an app may have replaced them. */
 const KEEP_ALIVE = { keepAlive: true, scheduling: 'lifo', timeout: 5_000 } as const;
 
-/** Returns a transport that sends requests with an axios of {@link createAxios}. */
-export function axiosTransport(own: AxiosInstance): Transport {
+/** Returns a transport that sends requests with an axios of {@link createAxios}. `close` closes its idle connections. */
+export function axiosTransport(own: AxiosInstance): OpenTransport {
   const connections = new IdleConnections();
-  return async ({ url, method, headers, body, signal }) => {
+  const send: Transport = async ({ url, method, headers, body, signal }) => {
     await connections.drain();
     const exchange = new Exchange(connections);
     try {
@@ -31,6 +37,7 @@ export function axiosTransport(own: AxiosInstance): Transport {
       throw failure;
     }
   };
+  return Object.assign(send, { close: () => connections.close() });
 }
 
 /**

@@ -40,14 +40,16 @@ export interface TransportAnswer {
  */
 export type Transport = (request: TransportRequest) => Promise<TransportAnswer>;
 
+/** A transport with a function that closes its idle connections. */
+export type OpenTransport = Transport & { close(): void };
+
 /** A transport for the option `http.transport`: `undiciTransport()` of `nestjs-xpay-auth/undici`. */
 export interface HttpTransport {
   /**
-   * Returns the transport of one instance. `close` closes idle connections immediately, and each other connection after its
-   * request.
+   * Returns the transport of one instance.
    * @internal
    */
-  open(settings: TransportSettings): { readonly send: Transport; close(): void };
+  open(settings: TransportSettings): OpenTransport;
 }
 
 /** The code of an answer that is longer than `maxResponseBytes`. */

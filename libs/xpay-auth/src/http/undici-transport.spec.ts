@@ -5,7 +5,7 @@ import type { TransportSettings } from './transport.js';
 
 describe('E10 · the contract of a transport', () => {
   const stage = {
-    create: (settings: TransportSettings) => undiciTransport().open(settings).send,
+    create: (settings: TransportSettings) => undiciTransport().open(settings),
     usesAgents: false,
   };
   for (const { title, run } of transportContract('undici', stage)) it(title, run);

@@ -8,6 +8,7 @@ import { createDrain } from '../async/promises.js';
 import {
   type HttpTransport,
   RESPONSE_TOO_LARGE,
+  type Transport,
   type TransportAnswer,
   TransportFailure,
   type TransportRequest,
@@ -37,7 +38,8 @@ export function undiciTransport(options: UndiciTransportOptions = {}): HttpTrans
   return {
     open: (settings) => {
       const connections = new Connections(settings, options);
-      return { send: (request) => connections.send(request), close: () => connections.close() };
+      const send: Transport = (request) => connections.send(request);
+      return Object.assign(send, { close: () => connections.close() });
     },
   };
 }

@@ -89,7 +89,7 @@ export function createInstance(
   const auditing = new XPayAuditService(logger, (): number => verifier.hits + sessions.hits);
   const instrumentation = new Instrumentation();
   const ownTransport = standIn === undefined ? http.transport?.open(http) : undefined;
-  const transport = ownTransport?.send ?? axiosTransport(new HttpService(createAxios(http)).axiosRef);
+  const transport = ownTransport ?? axiosTransport(new HttpService(createAxios(http)).axiosRef);
   const client =
     standIn ?? new UpstreamClient({ transport, baseUrl, clock, timeoutMs: http.timeoutMs, instrumentation });
   const { authenticate, refresh, sendApi } = upstreamCalls(dialect, client, instrumentation);
@@ -231,7 +231,7 @@ export function createInstance(
       sessions.stop();
       stopNotices?.();
       if (opened !== undefined) await releaseStore(opened);
-      ownTransport?.close();
+      transport.close();
     },
   };
 }
