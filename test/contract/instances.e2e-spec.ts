@@ -375,3 +375,10 @@ describe('in a test module', () => {
     await module.close();
   });
 });
+
+describe('the argument of forRoot', () => {
+  it.each([[[]], [5], ['options'], [true]])('%p is refused', (options) => {
+    const register = (): unknown => XPayAuthModule.forRoot(options as never);
+    expect(register).toThrow('XPayAuthModule.forRoot: expected an object with options.');
+  });
+});

@@ -1,6 +1,7 @@
 import { type DynamicModule, Global, Inject, Module, Optional, type Provider } from '@nestjs/common';
 import { ConfigModule, ConfigService } from '@nestjs/config';
 import { APP_FILTER, APP_GUARD, DiscoveryModule } from '@nestjs/core';
+import { isObject } from '../../core/decoders.js';
 import { configurationError } from '../../core/errors.js';
 import { XPayAuditService } from '../services/audit.service.js';
 import { BootReport } from './boot-report.js';
@@ -51,7 +52,8 @@ export class XPayAuthModule {
 
   /** Adds an instance. Options that are not set come from the environment: `XPAY_USERNAME`, `XPAY_SECRET_KEY` … */
   static forRoot(options?: XPayAuthOptions): DynamicModule {
-    const said = options ?? {};
+    const said: unknown = options ?? {};
+    if (!isObject(said)) throw configurationError('XPayAuthModule.forRoot: expected an object with options.');
     const { name: _name, isGlobal: _isGlobal, globalGuards: _globalGuards, ...given } = said;
     return defineModule(besideOf(said), { useFactory: () => given });
   }

@@ -154,6 +154,16 @@ describe('explicit over environment over default', () => {
     expect(verification).toMatchObject({ periodMs: 20_000, refusedPeriodMs: 5_000 });
   });
 
+  it.each(['XPAY_USERNAME', 'XPAY_SECRET_KEY'] as const)(
+    'an explicit account takes precedence over %s alone',
+    (present) => {
+      const credentials = { username: 'other@example.test', secretKey: 'key-of-other-1' };
+      const half = { [present]: ACCOUNT[present] };
+      expect(accountOf(resolveIn(half, { credentials }))).toEqual(credentials);
+      expect(resolveIn(half, { credentials: () => credentials }).credentials).toEqual(expect.any(Function));
+    },
+  );
+
   it('never combines an explicit account with the key of the environment', () => {
     const credentials = { username: 'other@example.test', secretKey: 'key-of-other-1' };
     expect(accountOf(resolveIn(variables, { credentials }))).toEqual(credentials);

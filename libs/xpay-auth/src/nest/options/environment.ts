@@ -39,11 +39,13 @@ const READERS: Partial<Record<Variable, (text: string) => unknown>> = {
 
 /**
  * Returns the options from the environment, except `store`. Throws `configuration` if only one of user name and secret key is
- * set.
+ * set, unless the app account is set in code (`hasAccount`).
  */
-export function optionsFromEnvironment(prefix: string, read: ReadVariable): XPayAuthFactoryOptions {
-  assertNotAlone(prefix, 'USERNAME', 'SECRET_KEY', read);
-  assertNotAlone(prefix, 'SECRET_KEY', 'USERNAME', read);
+export function optionsFromEnvironment(prefix: string, read: ReadVariable, hasAccount = false): XPayAuthFactoryOptions {
+  if (!hasAccount) {
+    assertNotAlone(prefix, 'USERNAME', 'SECRET_KEY', read);
+    assertNotAlone(prefix, 'SECRET_KEY', 'USERNAME', read);
+  }
   const options: Record<string, unknown> = {};
   for (const variable of Object.keys(ENVIRONMENT) as Variable[]) {
     const text = read(prefix + variable);

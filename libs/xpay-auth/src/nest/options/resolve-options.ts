@@ -79,7 +79,8 @@ export function resolveOptions(
   }
   const explicit: XPayAuthOptions = { ...given, ...beside };
   const prefix = explicit.envPrefix ?? (explicit.name === undefined ? 'XPAY_' : '');
-  const environment = prefix === '' ? {} : optionsFromEnvironment(prefix, read);
+  const hasAccount = explicit.credentials !== undefined;
+  const environment = prefix === '' ? {} : optionsFromEnvironment(prefix, read, hasAccount);
   const merged = merge(environment, explicit);
   const parsed = safeParse(optionsSchema, merged, { abortPipeEarly: true });
   if (!parsed.success) {
