@@ -188,9 +188,8 @@ export class TokenBackoff {
     const tookMs = mono - run.startedAt;
     const failed = { error, failures, usableForMs: usableForMs(), lifeMs: current?.lifeMs, tookMs };
     const backoffMs = backoffAfter(failed, policy, random);
-    // If the first failure is one of {@link BRIEF} and there is no usable token, this instance does not back off: the next
-    // caller starts a new attempt. Other
-    // instances back off.
+    // If the first failure is one of {@link BRIEF} and there is no usable token, this instance does not back off: the next caller
+    // starts a new attempt. Other instances back off.
     const isRetriedAtOnce =
       failures === 1 && failed.usableForMs === 0 && error.retryAfterMs === undefined && BRIEF.includes(error.code);
     const until = isRetriedAtOnce ? mono : mono + backoffMs;

@@ -26,7 +26,7 @@ export interface TokenServiceSettings {
 /**
  * Provides the access token of one account. `XPayTokenService` provides the token of the app account, and its method `forAccount`
  * returns an object for any other account. Obtains the token when it is first needed, and renews it in the background. Never
- * returns a token whose remaining lifetime is shorter than `token.hardMarginMs`.
+ * returns a token whose remaining lifetime is shorter than `token.hardMarginMs`, or than half of its whole lifetime if that is less.
  */
 export abstract class XPayAccountTokens {
   /** Events of the token. Events contain no secret. */
@@ -72,7 +72,8 @@ export abstract class XPayAccountTokens {
   }
 
   /**
-   * Returns a new token, even if the current one is usable. If the upstream has rejected the app account, a call during the
+   * Returns a new token, even if the current one is usable. If a renewal is in progress, returns its token, which belongs to the
+   * credentials that were read when this renewal began. If the upstream has rejected the app account, a call during the
    * backoff throws that rejection.
    */
   refresh(): Promise<AccessToken> {

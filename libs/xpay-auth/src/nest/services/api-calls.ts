@@ -4,7 +4,7 @@ import type { ApiData, UpstreamRequest } from '../../core/ports.js';
 import { type ApiClient, type TokenSource, callApi } from '../../token/api-call.js';
 import { itemsOf } from '../../token/api-pages.js';
 import { onAbort } from '../../async/promises.js';
-import { callHeaders, sendable } from '../../http/call-headers.js';
+import { callHeaders, sendable } from './call-headers.js';
 
 /** Options of one call of the upstream's API. */
 export interface XPayCallOptions {

@@ -17,7 +17,7 @@ export interface TokenChains {
 
 /**
  * Provides the app's access token for the upstream. Obtains the token when it is first needed, and renews it in the background.
- * Never returns a token whose remaining lifetime is shorter than `token.hardMarginMs`.
+ * Never returns a token whose remaining lifetime is shorter than `token.hardMarginMs`, or than half of its whole lifetime if that is less.
  *
  * Without the option `credentials` there is no app account, and every request of its token fails with `configuration`.
  */

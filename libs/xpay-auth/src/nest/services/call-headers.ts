@@ -1,5 +1,5 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http';
-import { configurationError } from '../core/errors.js';
+import { configurationError } from '../../core/errors.js';
 
 /**
  * Headers about the connection (RFC 9110 §7.6.1), the target host, and the length of the body. The transport writes them. A
