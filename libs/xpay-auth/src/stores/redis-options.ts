@@ -79,7 +79,8 @@ export function redisStoreSettings(options: RedisStoreOptions): RedisStoreSettin
   if (/[{}]/.test(prefix)) {
     throw refused('prefix', 'must not contain braces, because they select the slot of a cluster');
   }
-  if (![clock?.now, clock?.monotonic, clock?.setTimer].every((method) => typeof method === 'function')) {
+  const methods = ['now', 'monotonic', 'setTimer'] as const;
+  if (!methods.every((method) => typeof clock?.[method] === 'function')) {
     throw refused('clock', 'expected { now(), monotonic(), setTimer() }');
   }
   return { ...settings, prefix, connectTimeoutMs, commandTimeoutMs, clock };
