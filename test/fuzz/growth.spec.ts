@@ -5,6 +5,7 @@ import { AccessToken, type UpstreamAnswer, giftStream, passwordLogin, xPay } fro
 import { claimsOf, msFromSeconds, upstreamWords } from 'nestjs-xpay-auth/dialect';
 import { parseAuthorization, parseBasic, parseBearer } from '../../libs/xpay-auth/src/nest/request/caller-reader.js';
 import { callerText } from '../../libs/xpay-auth/src/core/credentials.js';
+import { foldedUsername } from '../../libs/xpay-auth/src/rate-limit/attempts.js';
 import { networkOf } from '../../libs/xpay-auth/src/rate-limit/client-address.js';
 import { normalizeBaseUrl } from '../../libs/xpay-auth/src/http/base-url.js';
 import { retryAfter } from '../../libs/xpay-auth/src/http/failure.js';
@@ -41,6 +42,7 @@ const parsers: Record<string, (text: string) => unknown> = {
   claimsOf,
   parseHttpDate,
   networkOf,
+  'foldedUsername (before a letter)': (text) => foldedUsername(`${text}a`),
   'retryAfter (of a 503)': (text) => retryAfter(answer(503, text)),
   msFromSeconds: (text) => msFromSeconds(text, 'exp'),
   upstreamWords: (text) => upstreamWords(text, [TOKEN]),
