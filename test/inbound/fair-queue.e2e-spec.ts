@@ -190,6 +190,27 @@ describe.each(platforms)('an upstream that is slow for one address on %s', (plat
     expect(await app.status('/me', from('192.0.2.66', asUser(0)))).toBe(200);
     expect(await app.status('/me', from('192.0.2.66', wrong(2)))).toBe(401);
   });
+
+  it('D4 · undecided checks of one address refuse no login with the same credentials from another address', async () => {
+    await using app = await start(platform, 3, { attempts: { ...roomy, perAddress: limitOf(2) } });
+    app.xpay.faults.next({ kind: 'unavailable' }, { times: 3 });
+    // Two checks reach the limit, and the third one is the probe of this second.
+    for (const i of [0, 1, 2]) expect(await app.status('/me', from('192.0.2.66', asUser(i)))).toBe(503);
+    const both = ['192.0.2.66', '192.0.2.1'].map((address) => app.sessions.login(ada, { address }));
+    const outcomes = await Promise.allSettled(both);
+    expect(outcomes).toMatchObject([{ reason: { code: 'overloaded' } }, { status: 'fulfilled' }]);
+  });
+
+  it('I5 · ten logins from an address that is locked out refuse no login with the same credentials from another address', async () => {
+    await using app = await start(platform, 0, { attempts: { ...roomy, perAddress: limitOf(1) } });
+    expect(await app.status('/me', from('192.0.2.66', wrong()))).toBe(401);
+    const addresses = [...Array.from({ length: 10 }, () => '192.0.2.66'), '192.0.2.1'];
+    const outcomes = await Promise.allSettled(addresses.map((address) => app.sessions.login(ada, { address })));
+    expect(outcomes.slice(0, 10)).toMatchObject(
+      Array.from({ length: 10 }, () => ({ reason: { code: 'too_many_attempts' } })),
+    );
+    expect(outcomes[10]).toMatchObject({ status: 'fulfilled' });
+  });
 });
 
 describe.each(platforms)('a queue for one check at a time on %s', (platform) => {
@@ -310,6 +331,21 @@ describe.each(platforms)('a queue for one check at a time on %s', (platform) => 
     await until(() => app.events.some(({ type }) => type === 'undecided'), 'the client has left');
     await app.clock.advance(4_000);
     expect([await slow, app.asked()]).toEqual([200, 1]);
+  });
+
+  it('D5 · ten logins whose clients disconnect do not fail an eleventh one with the same credentials', async () => {
+    await using app = await start(platform, 3, { verification });
+    app.xpay.faults.next(SLOW);
+    const slow = app.status('/me', asUser(0));
+    await app.xpay.waitForRequests(1);
+    const left = Array.from({ length: 10 }, () => requestOn(app, [asUser(1)], '/login'));
+    await app.arrivals(11);
+    const stays = app.status('/login', asUser(1));
+    await app.arrivals(12);
+    for (const socket of left) socket.destroy();
+    await until(() => app.events.some(({ type }) => type === 'undecided'), 'the clients have left');
+    await app.clock.advance(4_000);
+    expect([await slow, await stays, app.asked()]).toEqual([200, 200, 2]);
   });
 });
 

@@ -1,3 +1,5 @@
+import { isIndividual } from '../verification/presented-credentials.js';
+
 /** Maximum number of logins that share one check of their credentials. */
 const MOST_IN_A_GROUP = 10;
 
@@ -20,17 +22,25 @@ class Group<T> {
     return joined;
   }
 
-  /** Resolves when every login of the group has settled. If all of them have failed, rejects with the first failure. */
+  /**
+   * Resolves when every login of the group has settled. If all of them have failed, rejects with the first failure that also
+   * applies to other logins with the same credentials.
+   */
   async over(): Promise<void> {
-    const answers = await Promise.allSettled(this.#checks);
-    const [first] = answers;
-    if (first?.status === 'rejected' && answers.every(({ status }) => status === 'rejected')) throw first.reason;
+    const failures: unknown[] = [];
+    for (const answer of await Promise.allSettled(this.#checks)) {
+      if (answer.status === 'fulfilled') return;
+      failures.push(answer.reason);
+    }
+    const shared = failures.find((failure) => !isIndividual(failure));
+    if (shared !== undefined) throw shared as Error;
   }
 }
 
 /**
  * Groups concurrent logins with the same credentials, so that one check of the upstream begins at most ten sessions. The next
- * group calls the upstream when the previous group is over. If a group fails, all groups that wait for the group fail too.
+ * group calls the upstream when the previous group is over. If a group fails, all groups that wait for the group fail too, unless
+ * the failure concerns only the addresses or the clients of the group.
  */
 export class LoginGroups<T> {
   /** The last group of each key. A group is kept until one of its logins has settled. */

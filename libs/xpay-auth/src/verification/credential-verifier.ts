@@ -16,6 +16,7 @@ import {
   type PresentedCredentials,
   type ReceivedCredentials,
   type Verified,
+  isIndividual,
   isRejection,
   rejection,
 } from './presented-credentials.js';
@@ -179,8 +180,8 @@ class NegativeCache implements Authenticator {
   readonly #rejectedAt = new LRUCache<string, number>({ max: MOST_REJECTED });
   readonly #flights: SingleFlight<Verified>;
   /**
-   * The network of the caller whose attempt was refused because of its address. The key is the failure, which all callers of the
-   * same check receive.
+   * The network of the caller whose check failed with an individual failure. The key is the failure, which all callers of the same
+   * check receive.
    */
   readonly #refusedNetworks = new WeakMap<Error, string>();
 
@@ -217,18 +218,10 @@ class NegativeCache implements Authenticator {
       return await this.parts.next.authenticate(presented);
     } catch (failure) {
       if (isRejection(failure)) this.#rejectedAt.set(presented.checkKey, this.parts.clock.monotonic());
-      else if (isOfAddress(failure)) this.#refusedNetworks.set(failure, networkKeyOf(presented.by));
+      else if (isIndividual(failure)) this.#refusedNetworks.set(failure, networkKeyOf(presented.by));
       throw failure;
     }
   }
-}
-
-/**
- * Whether the attempt was refused because of its address: the address is locked out, or only an unavailable store knows whether
- * it is trusted.
- */
-function isOfAddress(failure: unknown): failure is XPayAuthError {
-  return failure instanceof XPayAuthError && ['too_many_attempts', 'store_unavailable'].includes(failure.code);
 }
 
 function networkKeyOf({ address }: Attempted): string {

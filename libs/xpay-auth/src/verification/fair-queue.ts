@@ -10,6 +10,7 @@ import {
   type PresentedCredentials,
   ReservationsOpen,
   type Verified,
+  individualFailure,
   isRejection,
 } from './presented-credentials.js';
 
@@ -136,11 +137,11 @@ export class FairQueue implements Authenticator {
       this.#places.enter(line, waiter, isParked);
       if (isOver) return;
       const { ready, served } = line;
-      const leave = (why: string): void => settle(new XPayAuthError('overloaded', why));
+      const overloaded = (why: string): XPayAuthError => new XPayAuthError('overloaded', why);
       const timedOut = (): void => {
         const isMoving = !isParked && (line.served - served) * MOST_TIMEOUTS > ready;
         if (patience.isExtended || !isMoving) {
-          return leave(`verification.queueTimeoutMs: no place within ${policy.queueTimeoutMs} ms`);
+          return settle(overloaded(`verification.queueTimeoutMs: no place within ${policy.queueTimeoutMs} ms`));
         }
         patience.isExtended = true;
         patience.endsAt += policy.queueTimeoutMs * (MOST_TIMEOUTS - 1);
@@ -150,7 +151,8 @@ export class FairQueue implements Authenticator {
         cancel = clock.setTimer(timedOut, Math.max(0, patience.endsAt - clock.monotonic()));
       };
       startTimer();
-      stay = presented.callers?.onDeserted(() => leave('The client disconnected while it waited'));
+      const left = (): void => settle(individualFailure(overloaded('The client disconnected while it waited')));
+      stay = presented.callers?.onDeserted(left);
     });
   }
 
@@ -196,7 +198,7 @@ export class FairQueue implements Authenticator {
     const retryAfterMs = recent.nextProbeAt - clock.monotonic();
     if (retryAfterMs > 0) {
       const message = `${recent.count} checks of this network were not decided within a minute`;
-      throw new XPayAuthError('overloaded', message, { retryAfterMs });
+      throw individualFailure(new XPayAuthError('overloaded', message, { retryAfterMs }));
     }
     recent.nextProbeAt = clock.monotonic() + PROBE_INTERVAL_MS;
   }

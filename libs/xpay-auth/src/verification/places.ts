@@ -2,7 +2,7 @@ import type { CancelTimer, Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
 import type { Attempts } from '../rate-limit/attempts.js';
 import { networkOf } from '../rate-limit/client-address.js';
-import type { PresentedCredentials } from './presented-credentials.js';
+import { type PresentedCredentials, individualFailure } from './presented-credentials.js';
 
 export interface PlacesParts {
   readonly clock: Clock;
@@ -246,8 +246,7 @@ export class Places {
     let longest = arrived;
     for (const line of this.#lines.values()) if (line.waiting > longest.waiting) longest = line;
     const evicted = longest === arrived ? waiter : longest.all().at(-1);
-    evicted?.settle(
-      new XPayAuthError('overloaded', `verification.maxQueued: ${maxQueued} callers are already waiting`),
-    );
+    const message = `verification.maxQueued: ${maxQueued} callers are already waiting`;
+    evicted?.settle(individualFailure(new XPayAuthError('overloaded', message)));
   }
 }

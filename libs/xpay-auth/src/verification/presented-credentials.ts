@@ -93,3 +93,21 @@ export function rejection(
 export function isRejection(failure: unknown): boolean {
   return failure instanceof XPayAuthError && failure.code === 'invalid_credentials';
 }
+
+/** Failures of {@link individualFailure}. */
+const individual = new WeakSet<Error>();
+
+/** Records that a failure concerns only the address or the clients of the callers who began a check. Returns the failure. */
+export function individualFailure(failure: XPayAuthError): XPayAuthError {
+  individual.add(failure);
+  return failure;
+}
+
+/**
+ * Whether a failure does not apply to other callers with the same credentials: the address is locked out, only an unavailable
+ * store knows whether it is trusted, or the failure is an {@link individualFailure}.
+ */
+export function isIndividual(failure: unknown): failure is XPayAuthError {
+  if (!(failure instanceof XPayAuthError)) return false;
+  return individual.has(failure) || failure.code === 'too_many_attempts' || failure.code === 'store_unavailable';
+}
