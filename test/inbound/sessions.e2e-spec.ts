@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { XPayAuthError, XPayAuthModule, XPaySessionService } from 'nestjs-xpay-auth';
+import { AccessToken, XPayAuthError, XPayAuthModule, XPaySessionService, xPay } from 'nestjs-xpay-auth';
 import { ManualClock, startGiftStreamEmulator } from 'nestjs-xpay-auth/testing';
 import { RoutesController, ada, asAda, root, startInbound } from '../support/inbound-app.js';
 import { bearer, platforms, startApp } from '../support/start-app.js';
@@ -209,6 +209,20 @@ describe.each(platforms)('sessions on %s', (platform) => {
     }
     expect(app.asked()).toBe(0);
   });
+
+  it.each(['1|made-by-sanctum', 'a'.repeat(12_300)])(
+    "I10 · session.token: 'upstream' fails a login whose token no bearer header can carry, instead of a later request",
+    async (token) => {
+      const grant = { accessToken: new AccessToken(token), username: ada.username, scopes: [], isAPI: true };
+      const dialect = { ...xPay(), authenticate: async () => grant };
+      await using app = await startInbound(platform, { options: { dialect, session: { token: 'upstream' } } });
+      await expect(app.sessions.login(ada)).rejects.toMatchObject({ code: 'configuration' });
+      expect(app.sessions.count()).toBe(0);
+      await using opaque = await startInbound(platform, { options: { dialect } });
+      const { accessToken } = await opaque.sessions.login(ada);
+      expect(await opaque.status('/me', bearer(accessToken))).toBe(200);
+    },
+  );
 
   it("session.token: 'upstream' returns the upstream's own token; the default never does", async () => {
     await using opaque = await startInbound(platform);

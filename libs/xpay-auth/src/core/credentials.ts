@@ -120,6 +120,16 @@ export class SealedCredentials extends NonPrinting implements Credentials {
   }
 }
 
+/** RFC 9110 §11.2 `token68`, which is also RFC 6750's `b64token`. */
+export const TOKEN68 = /^[A-Za-z0-9\-._~+/]+=*$/;
+/** Maximum length of an `Authorization` header that is parsed, in characters. It is enough for two fields of 4 KiB in base64. */
+export const LONGEST_HEADER = 12_288;
+
+/** Returns the only accepted spelling of a bearer header (RFC 6750 §2.1). The digest of the header is the key of a session. */
+export function bearerHeader(token: string): string {
+  return `Bearer ${token}`;
+}
+
 /** Maximum length of a username and of a secret, in UTF-8 bytes. A longer one is not digested, counted or sent. */
 const LONGEST_FIELD_BYTES = 4_096;
 

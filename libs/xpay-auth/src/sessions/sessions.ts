@@ -1,7 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { type AccessToken, callerText, type KeyedDigest } from '../core/credentials.js';
+import {
+  type AccessToken,
+  LONGEST_HEADER,
+  TOKEN68,
+  bearerHeader,
+  callerText,
+  type KeyedDigest,
+} from '../core/credentials.js';
 import type { Clock } from '../core/clock.js';
-import { XPayAuthError } from '../core/errors.js';
+import { XPayAuthError, configurationError } from '../core/errors.js';
 import { type Principal, withCallerToken } from '../core/principal.js';
 import type { Instrumentation } from '../core/instrumentation.js';
 import type { AuditSink } from '../core/audit-events.js';
@@ -122,7 +129,7 @@ export class Sessions {
     const now = clock.monotonic();
     const periodMs = Math.min(policy.periodMs, answeredAt + lifeMs - now);
     const expiresAt = Math.floor(clock.now() + periodMs);
-    const accessToken = policy.token === 'upstream' ? grant.accessToken.value : randomBytes(32).toString('base64url');
+    const accessToken = policy.token === 'upstream' ? asBearer(grant.accessToken) : randomBytes(32).toString('base64url');
     const key = digest.of(bearerHeader(accessToken));
     const granted = new GrantedToken(grant.accessToken);
     const token = this.#tokens?.of({ key, credentialsKey, bearer: accessToken }, granted);
@@ -319,7 +326,10 @@ function unknownBearer(): XPayAuthError {
   return new XPayAuthError('invalid_token', 'The bearer token is unknown, expired or revoked');
 }
 
-/** Returns the only accepted spelling of a bearer header. The digest of the header is the key of the session. */
-function bearerHeader(token: string): string {
-  return `Bearer ${token}`;
+/** Returns the upstream's token, if an `Authorization` header can carry it. Throws `configuration` for any other token. */
+function asBearer({ value }: AccessToken): string {
+  if (TOKEN68.test(value) && bearerHeader(value).length <= LONGEST_HEADER) return value;
+  throw configurationError(
+    "session.token: 'upstream': the token of the upstream does not fit a bearer header (RFC 6750 §2.1). Use 'opaque'.",
+  );
 }

@@ -239,7 +239,8 @@ export interface SessionOptions {
    */
   idleMs?: number;
   /**
-   * Kind of token that a login returns: a random token of this app, or the token of the upstream. @default 'opaque'
+   * Kind of token that a login returns: a random token of this app, or the token of the upstream, which must be a `b64token` (RFC
+   * 6750 §2.1). @default 'opaque'
    */
   token?: 'opaque' | 'upstream';
   /**

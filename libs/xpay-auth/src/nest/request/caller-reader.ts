@@ -1,5 +1,5 @@
 import type { OnLeave } from '../../async/promises.js';
-import { SealedCredentials, type Credentials } from '../../core/credentials.js';
+import { type Credentials, LONGEST_HEADER, SealedCredentials, TOKEN68 } from '../../core/credentials.js';
 import type { ChallengeScheme } from '../../core/challenge.js';
 import { XPayAuthError } from '../../core/errors.js';
 import type { CredentialsExtractor, IncomingRequest } from '../../core/incoming-request.js';
@@ -144,10 +144,6 @@ export function stripCredentials(request: IncomingRequest): void {
 }
 
 const SCHEME = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+)(?: +|$)/;
-/** RFC 9110 §11.2 `token68`, which is also RFC 6750's `b64token`. */
-const TOKEN68 = /^[A-Za-z0-9\-._~+/]+=*$/;
-/** Maximum length of a header that is parsed, in characters. It is enough for two fields of 4 KiB in base64. */
-const LONGEST_HEADER = 12_288;
 
 /** Returns the scheme of an `Authorization` header in lower case, and the rest (RFC 9110 §11.4). Throws `invalid_request`. */
 export function parseAuthorization(header: string): { readonly scheme: string; readonly rest: string } {
