@@ -1,6 +1,16 @@
 import { describe, expect, it } from '@jest/globals';
 import { Controller, Get } from '@nestjs/common';
-import { Authenticated, Public, XPayAuditService, XPayAuthError, XPayStrategy } from 'nestjs-xpay-auth';
+import {
+  Authenticated,
+  type Credentials,
+  type CredentialsExtractor,
+  Public,
+  XPayAuditService,
+  XPayAuthError,
+  type XPayAuthOptions,
+  XPayStrategy,
+} from 'nestjs-xpay-auth';
+import { ManualClock, MemoryStore } from 'nestjs-xpay-auth/testing';
 import { inspect } from 'node:util';
 import { ada, asAda, asRoot, root, startInbound, wrong } from '../support/inbound-app.js';
 import { settled } from '../support/settled.js';
@@ -8,6 +18,12 @@ import { basic, bearer, platforms } from '../support/start-app.js';
 import { stringsWithin } from '../support/strings-within.js';
 
 const uuid = /^[0-9a-f-]{36}$/;
+
+/** Passes on what a caller has sent, without checking that it is text. */
+const loose: CredentialsExtractor = {
+  scheme: 'Loose',
+  extract: () => JSON.parse('{ "username": "ada", "secretKey": 5 }') as Credentials,
+};
 
 /** Rejects callers in its handlers, anonymous ones included. */
 @Controller()
@@ -145,6 +161,35 @@ describe.each(platforms)('audit on %s', (platform) => {
         reference: undefined,
       },
     ]);
+  });
+
+  it.each<[string, XPayAuthOptions, string]>([
+    ['a login', {}, 'login'],
+    ['an extractor', { verification: { extractors: [loose] } }, 'Loose'],
+  ])('I7 · credentials of %s that are no text are 400 and one event', async (_, options, scheme) => {
+    await using app = await startInbound(platform, { options });
+    const at = { address: '192.0.2.1' };
+    if (scheme === 'login') {
+      for (const body of [undefined, 'text', { username: 'ada', secretKey: 5 }]) {
+        await expect(app.sessions.login(body as never, at)).rejects.toMatchObject({ code: 'invalid_request' });
+      }
+      expect(app.events).toHaveLength(3);
+    } else expect(await app.status('/me')).toBe(400);
+    const reason = 'unusable credentials: not_text';
+    expect(app.events.at(-1)).toMatchObject({ type: 'refused', scheme, username: undefined, reason });
+    expect(app.logged.filter((line) => line.includes('configuration'))).toEqual([]);
+  });
+
+  it('a logout is one event on the instance that handles it, also if a login on another instance began the session', async () => {
+    const clock = new ManualClock();
+    const store = new MemoryStore(clock);
+    await using app = await startInbound(platform, { clock, options: { store } });
+    await using other = await startInbound(platform, { clock, options: { store, baseUrl: app.xpay.url } });
+    const { accessToken } = await app.sessions.login(ada);
+    await other.sessions.logout('unknown');
+    expect(other.events).toEqual([]);
+    await other.sessions.logout(accessToken);
+    expect(other.events).toEqual([{ type: 'logout', username: ada.username }]);
   });
 
   it('a username cannot forge a log line', async () => {

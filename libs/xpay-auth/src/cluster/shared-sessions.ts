@@ -122,13 +122,13 @@ export class SharedSessions {
   /**
    * Ends all sessions of this token that were written before the call, on all instances. Sessions that are written later
    * continue. If the store is unavailable, throws `store_unavailable`, and repeats the logout when the store is available again.
-   * `known` is a session of this token that this instance knows. `onEnded` receives the greatest ended generation. `onEnded`
-   * receives `undefined` if there was no session, or if too many logouts wait for the store.
+   * `known` is a session of this token that this instance knows. `onEnded` receives the greatest ended generation and the user of
+   * the session. `onEnded` receives no generation if there was no session, or if too many logouts wait for the store.
    */
   end(
     token: string,
     known: { readonly generation: number; readonly username: string } | undefined,
-    onEnded: (generation: number | undefined) => void,
+    onEnded: (generation: number | undefined, username?: string) => void,
   ): Promise<void> {
     const { store, log, periodMs, bearersMayRepeat } = this.parts;
     const name = this.#nameOf('session', token);
@@ -147,7 +147,7 @@ export class SharedSessions {
       // Another instance may have written a session of the same token with a greater generation.
       if (bearersMayRepeat && last === undefined) await asNewest(this.parts, name, discard);
       else await discard(last ?? found?.generation ?? 0);
-      onEnded(last);
+      onEnded(last, found?.username);
       void store.publish(this.#topic, `${this.indexOf(token)} ${last}`).catch(() => undefined);
       if (found !== undefined) this.#forget(token, found.username);
     };

@@ -137,11 +137,13 @@ const LONGEST_FIELD_BYTES = 4_096;
 const CONTROL = /\p{Cc}/u;
 
 /** A reason to reject credentials without a call to the upstream. */
-export type CredentialsFlaw = 'too_long' | 'ill_formed' | 'control' | 'empty';
+export type CredentialsFlaw = 'not_text' | 'too_long' | 'ill_formed' | 'control' | 'empty';
 
 /** Returns the first flaw of these credentials, if any. Only with the flaw `empty` may the username be counted and logged. */
 export function flawOf(credentials: Credentials): CredentialsFlaw | undefined {
-  const { username, secretKey } = credentials;
+  const { username, secretKey }: { readonly username: unknown; readonly secretKey: unknown } = credentials;
+  // A route or an extractor may pass on a body without checking its types.
+  if (typeof username !== 'string' || typeof secretKey !== 'string') return 'not_text';
   if (isTooLong(username) || isTooLong(secretKey)) return 'too_long';
   // A lone surrogate has no UTF-8 form, so two different names could have the same digest and the same bytes on the wire.
   if (!username.isWellFormed() || !secretKey.isWellFormed()) return 'ill_formed';

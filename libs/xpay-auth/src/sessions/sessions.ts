@@ -109,6 +109,7 @@ export class Sessions {
    */
   login(received: ReceivedCredentials): Promise<Session> {
     return this.parts.instrumentation.observe({ type: 'login' }, async () => {
+      this.parts.verifier.refuseMalformed(received);
       // If the user is revoked during the login, the credentials are checked once more.
       const session = (await this.#login(received)) ?? (await this.#login(received));
       if (session !== undefined) return session;
@@ -129,7 +130,8 @@ export class Sessions {
     const now = clock.monotonic();
     const periodMs = Math.min(policy.periodMs, answeredAt + lifeMs - now);
     const expiresAt = Math.floor(clock.now() + periodMs);
-    const accessToken = policy.token === 'upstream' ? asBearer(grant.accessToken) : randomBytes(32).toString('base64url');
+    const accessToken =
+      policy.token === 'upstream' ? asBearer(grant.accessToken) : randomBytes(32).toString('base64url');
     const key = digest.of(bearerHeader(accessToken));
     const granted = new GrantedToken(grant.accessToken);
     const token = this.#tokens?.of({ key, credentialsKey, bearer: accessToken }, granted);
@@ -224,7 +226,10 @@ export class Sessions {
     if (shared === undefined || token === undefined) return;
     const index = shared.sessions.indexOf(token);
     this.#recheck?.ending(index);
-    const settled = (generation: number | undefined): void => this.#recheck?.settled(index, generation);
+    const settled = (generation: number | undefined, username?: string): void => {
+      this.#recheck?.settled(index, generation);
+      if (record === undefined && username !== undefined && username !== '') audit({ type: 'logout', username });
+    };
     const known = record?.shared && {
       generation: record.shared.generation,
       username: record.principal.username,

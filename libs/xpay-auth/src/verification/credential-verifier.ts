@@ -136,19 +136,20 @@ export class CredentialVerifier {
     this.#upstream.stop();
   }
 
-  /**
-   * Returns the credentials with their keys. Throws `invalid_request` for malformed credentials, which are never sent to an
-   * upstream.
-   */
+  /** Throws `invalid_request` for malformed credentials, which are never sent to an upstream, and emits an audit event. */
+  refuseMalformed({ scheme, credentials, address }: ReceivedCredentials): void {
+    const flaw = flawOf(credentials);
+    if (flaw === undefined || flaw === 'empty') return;
+    const reason = `unusable credentials: ${flaw}`;
+    // The event has no username, because the username may be a secret in the wrong field.
+    this.parts.audit({ type: 'refused', scheme, address, username: undefined, reason, reference: undefined });
+    throw new XPayAuthError('invalid_request', `The request contains ${reason}`);
+  }
+
+  /** Returns the credentials with their keys. Throws `invalid_request` for malformed credentials. */
   #present(received: ReceivedCredentials, purpose: Purpose): PresentedCredentials {
     const { scheme, credentials, address, header, onDisconnect } = received;
-    const flaw = flawOf(credentials);
-    if (flaw !== undefined && flaw !== 'empty') {
-      const reason = `unusable credentials: ${flaw}`;
-      // The event has no username, because the username may be a secret in the wrong field.
-      this.parts.audit({ type: 'refused', scheme, address, username: undefined, reason, reference: undefined });
-      throw new XPayAuthError('invalid_request', `The request contains ${reason}`);
-    }
+    this.refuseMalformed(received);
     const text = callerText(credentials);
     const key = header?.text === text ? header.digest : this.parts.digest.of(text);
     return {
@@ -158,7 +159,7 @@ export class CredentialVerifier {
       key,
       // The key is unambiguous, because the digest at its end has a fixed length.
       checkKey: `${scheme.toLowerCase()}_${purpose} ${key}`,
-      isEmpty: flaw === 'empty',
+      isEmpty: credentials.username === '' || credentials.secretKey === '',
       isRenewal: false,
       onDisconnect,
     };

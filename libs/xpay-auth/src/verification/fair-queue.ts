@@ -137,7 +137,6 @@ export class FairQueue implements Authenticator {
       this.#places.enter(line, waiter, isParked);
       if (isOver) return;
       const { ready, served } = line;
-      const overloaded = (why: string): XPayAuthError => new XPayAuthError('overloaded', why);
       const timedOut = (): void => {
         const isMoving = !isParked && (line.served - served) * MOST_TIMEOUTS > ready;
         if (patience.isExtended || !isMoving) {
@@ -217,4 +216,8 @@ export class FairQueue implements Authenticator {
     if (reason !== 'too_many_attempts') this.parts.audit({ type: 'undecided', purpose, ...by, reason, reference });
     return failure;
   }
+}
+
+function overloaded(message: string): XPayAuthError {
+  return new XPayAuthError('overloaded', message);
 }

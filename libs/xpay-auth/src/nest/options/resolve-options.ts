@@ -144,6 +144,7 @@ function baseUrlOf(
 }
 
 const FLAWLESS: Readonly<Record<CredentialsFlaw, string>> = {
+  not_text: 'a user name and a secret that are strings',
   empty: 'a user name and a secret that are not empty',
   control: 'a user name and a secret without control characters',
   ill_formed: 'a user name and a secret in well-formed Unicode',

@@ -1,6 +1,5 @@
 import type { OnModuleDestroy } from '@nestjs/common';
 import { type AccessToken, type Credentials, SealedCredentials } from '../../core/credentials.js';
-import { XPayAuthError } from '../../core/errors.js';
 import { UNKNOWN_ADDRESS } from '../../rate-limit/client-address.js';
 import type { ReceivedCredentials } from '../../verification/presented-credentials.js';
 import type { CredentialVerifier } from '../../verification/credential-verifier.js';
@@ -39,13 +38,12 @@ export class XPaySessionService implements OnModuleDestroy {
    * @throws XPayAuthError `invalid_credentials`, `invalid_request`, `too_many_attempts`, or a failure of the upstream.
    */
   async login(credentials: Credentials, context?: LoginContext): Promise<Session> {
-    if (!isCredentials(credentials)) {
-      throw new XPayAuthError('invalid_request', 'A login needs a user name and a secret key, both strings');
-    }
+    // A controller may pass on a body that it has not validated, so the value may be anything.
+    const { username, secretKey } = credentials ?? ({} as Credentials);
     const { request, address = request ? this.addressOf(request) : UNKNOWN_ADDRESS } = context ?? {};
     return this.sessions.login({
       scheme: 'login',
-      credentials: SealedCredentials.of(credentials),
+      credentials: new SealedCredentials(username, secretKey),
       address: context && address,
       onDisconnect: request && this.disconnectOf(request),
     });
@@ -99,10 +97,4 @@ export class XPaySessionService implements OnModuleDestroy {
   onModuleDestroy(): void {
     this.verifier.stop();
   }
-}
-
-/** A controller may pass on a body that it has not validated, so the value may be anything. */
-function isCredentials(value: unknown): value is Credentials {
-  const { username, secretKey } = (value ?? {}) as Partial<Record<keyof Credentials, unknown>>;
-  return typeof username === 'string' && typeof secretKey === 'string';
 }
