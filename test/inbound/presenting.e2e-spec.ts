@@ -42,6 +42,25 @@ class HeadersController {
   }
 }
 
+/** Node's `headersDistinct`, which is computed at the first read. */
+interface Distinct {
+  readonly headersDistinct?: Readonly<Record<string, readonly string[]>>;
+}
+
+/** Returns which of two headers `headersDistinct` has. */
+function read({ headersDistinct = {} }: Distinct): string[] {
+  return ['host', 'authorization'].filter((name) => Object.hasOwn(headersDistinct, name));
+}
+
+@Controller('distinct')
+class DistinctController {
+  @Authenticated()
+  @Get()
+  read(@Req() request: Distinct & { readonly raw?: Distinct }) {
+    return read(request.raw ?? request);
+  }
+}
+
 /** A user that a careless middleware may set. */
 function forge(request: { user?: unknown }): void {
   request.user = { username: 'forged', scopes: ['tme_admin'], instance: 'default' };
@@ -194,6 +213,23 @@ describe.each(platforms)('presenting credentials on %s', (platform) => {
       expect([answer.status, await answer.json()]).toEqual([200, { header: null, lines: [] }]);
     }
   });
+
+  it.each([
+    ['has read', (request: Distinct) => read(request)],
+    ['has not read', () => undefined],
+  ])(
+    'I9 · stripCredentials also removes the header from headersDistinct, which middleware %s',
+    async (_, middleware) => {
+      await using app = await startInbound(platform, {
+        options: { verification: { stripCredentials: true } },
+        controllers: [DistinctController],
+        configure: (nest) =>
+          nest.use((request: Distinct, _response: unknown, next: () => void) => (middleware(request), next())),
+      });
+      const answer = await app.fetch('/distinct', { headers: asAda });
+      expect([answer.status, await answer.json()]).toEqual([200, ['host']]);
+    },
+  );
 
   it('I9 · the caller is the one whose credentials were sent, not a user that middleware set on the request', async () => {
     await using app = await startInbound(platform, {

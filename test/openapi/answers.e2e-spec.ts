@@ -117,6 +117,19 @@ describe.each(platforms)('the failures in the OpenAPI document on %s', (platform
       }
     },
   );
+
+  it('I5, I6 · callers with Basic credentials get the documented 503 if only an unavailable store knows whether they are trusted', async () => {
+    const shared = new MemoryStore();
+    const perUser = { attempts: 1, windowMs: 60_000 };
+    const options = { store: shared, attempts: { perUser }, verification: { extractors: ['basic'] as const } };
+    await using app = await startInbound(platform, { options });
+    const document = documentOf(app.app);
+    expect(await app.status('/user', wrong())).toBe(401);
+    shared.goAway();
+    const answer = await app.fetch('/user', { headers: asAda });
+    expect(answer.status).toBe(503);
+    expect(await answer.json()).toEqual(exampleOf(responseAt(document, 'get /user', 503), 'store_unavailable'));
+  });
 });
 
 describe('the OpenAPI document', () => {

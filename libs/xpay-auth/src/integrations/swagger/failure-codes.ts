@@ -69,8 +69,9 @@ function storeFailures(instance: XPayInstance | undefined): Codes {
   return instance?.options.store === undefined ? [] : ['store_unavailable'];
 }
 
-/** The failures of a check of credentials at the upstream. */
+/** The failures of a check of credentials at the upstream. Only the store may know whether an address is trusted. */
 function checkFailures(instance: XPayInstance | undefined): Codes {
   const isLimited = instance?.options.attempts !== false;
-  return [...(isLimited ? (['too_many_attempts'] as const) : []), 'overloaded', ...UPSTREAM_TROUBLE];
+  const limits = isLimited ? (['too_many_attempts', ...storeFailures(instance)] as const) : [];
+  return [...limits, 'overloaded', ...UPSTREAM_TROUBLE];
 }

@@ -137,10 +137,19 @@ function nodeRequestOf(request: IncomingRequest): Pick<IncomingRequest, 'rawHead
 
 /** Removes the credentials from a request, so that no controller, log or proxied call repeats them. */
 export function stripCredentials(request: IncomingRequest): void {
-  delete request.headers.authorization;
-  if (request.raw?.headers !== undefined) delete request.raw.headers.authorization;
+  // Node computes `headersDistinct` from `rawHeaders` at the first read, and could not after lines were removed.
+  for (const { headers, headersDistinct } of [request, request.raw ?? request] as readonly WithHeaders[]) {
+    delete headers?.authorization;
+    delete headersDistinct?.authorization;
+  }
   const lines = (request.raw?.rawHeaders ?? request.rawHeaders ?? []) as string[];
   for (let i = lines.length - 2; i >= 0; i -= 2) if (lines[i]?.toLowerCase() === 'authorization') lines.splice(i, 2);
+}
+
+/** A request of Fastify, or of Node, which keeps its `headersDistinct` after the first read. */
+interface WithHeaders {
+  readonly headers?: IncomingRequest['headers'];
+  readonly headersDistinct?: { authorization?: unknown };
 }
 
 const SCHEME = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+)(?: +|$)/;
