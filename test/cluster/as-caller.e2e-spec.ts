@@ -140,6 +140,21 @@ describe('asCaller on several instances', () => {
     }
   });
 
+  it('P2 · a principal in use continues if this instance still knows sessions that have ended elsewhere', async () => {
+    const clock = new ManualClock();
+    const options = { clock, session: { ...KEPT.session, maxPerUser: 2 } };
+    await using one = await instances.boot(options);
+    await using other = await instances.boot(options);
+    const kept = await one.sessions.login(ADA);
+    const ended = await one.sessions.login(ADA);
+    const principal = await one.principalOf(`Bearer ${kept.accessToken}`);
+    await other.sessions.logout(ended.accessToken);
+    const { accessToken } = await other.sessions.login(ADA);
+    await one.principalOf(`Bearer ${accessToken}`);
+    expect(await one.http.asCaller(principal).post<unknown[]>(FIND)).toHaveLength(3);
+    expect(await one.who(`Bearer ${kept.accessToken}`)).toBe(ADA.username);
+  });
+
   it('P3 · a session that was stored without a token is accepted, but ends when a call acts as its caller', async () => {
     await using without = await instances.boot({});
     await using one = await instances.boot(KEPT);

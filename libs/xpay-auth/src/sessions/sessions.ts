@@ -81,7 +81,9 @@ export class Sessions {
 
   constructor(private readonly parts: SessionsParts) {
     const { shared, policy, verifier } = parts;
-    const records = (this.#records = new SessionRecords(policy.maxPerUser));
+    // The store limits shared sessions. An instance does not know in which order all sessions of a user began, so it could end the
+    // wrong one.
+    const records = (this.#records = new SessionRecords(shared === undefined ? policy.maxPerUser : Infinity));
     if (policy.keepUpstreamToken) {
       this.#tokens = new SessionTokens({
         isShared: shared !== undefined,

@@ -193,8 +193,8 @@ export interface VerificationOptions {
    */
   queueTimeoutMs?: number;
   /**
-   * Milliseconds after the period for which cached credentials are still accepted while the upstream fails; never after
-   * a rejection.
+   * Milliseconds after the period for which cached credentials are still accepted while the upstream fails, or has not answered
+   * a renewal yet; never after a rejection.
    * @default 0 (off)
    */
   staleIfErrorMs?: number;
@@ -235,7 +235,8 @@ export interface SessionOptions {
    */
   periodMs?: number;
   /**
-   * Milliseconds without a request after which a session ends. @default off: sessions have no idle timeout
+   * Milliseconds without a request after which a session ends; with a `store`, after 90 to 100 % of them. The checks of an open
+   * socket count as requests. @default off: sessions have no idle timeout
    */
   idleMs?: number;
   /**
