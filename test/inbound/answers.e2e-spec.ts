@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
-import { type ArgumentsHost, Catch, HttpException, type INestApplication } from '@nestjs/common';
+import { type ArgumentsHost, Catch, Controller, Get, HttpException, type INestApplication } from '@nestjs/common';
 import { BaseExceptionFilter, HttpAdapterHost } from '@nestjs/core';
-import { XPayAuthError } from 'nestjs-xpay-auth';
+import { Authenticated, XPayAuthError } from 'nestjs-xpay-auth';
 import { asAda, startInbound, wrong } from '../support/inbound-app.js';
 import { rawGet } from '../support/raw-request.js';
 import { type Platform, basic, bearer, platforms } from '../support/start-app.js';
@@ -25,6 +25,22 @@ function catchEverything(app: INestApplication): void {
 
 const line = (headers: Record<string, string>): string[] =>
   Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+
+/** Throws errors with details that fit no header. */
+@Controller()
+class OddController {
+  @Authenticated()
+  @Get('scope')
+  scope(): never {
+    throw new XPayAuthError('insufficient_scope', 'why', { requiredScopes: ['reports:€', 'a\r\nb', 'reports:7'] });
+  }
+
+  @Authenticated()
+  @Get('wait')
+  wait(): never {
+    throw new XPayAuthError('upstream_unavailable', 'why', { retryAfterMs: NaN });
+  }
+}
 
 describe.each(platforms)('responses on %s', (platform: Platform) => {
   it('I7 · without credentials: 401, one line with every accepted scheme and no error', async () => {
@@ -127,6 +143,15 @@ describe.each(platforms)('responses on %s', (platform: Platform) => {
       '1',
       { errorCode: 'upstream_unavailable' },
     ]);
+  });
+
+  it('I7 · details of an error that fit no header are not in the headers, and the response is sent', async () => {
+    await using app = await startInbound(platform, { controllers: [OddController] });
+    const scope = await app.fetch('/scope', { headers: asAda });
+    const challenge = 'Bearer error="insufficient_scope", scope="reports:7"';
+    expect([scope.status, scope.headers.get('www-authenticate')]).toEqual([403, challenge]);
+    const wait = await app.fetch('/wait', { headers: asAda });
+    expect([wait.status, wait.headers.get('retry-after')]).toEqual([503, '1']);
   });
 
   it('B3 B4 · an unknown user and a wrong key get the same response with the same number of upstream calls', async () => {

@@ -21,6 +21,13 @@ describe('challenges', () => {
     expect(of('insufficient_scope')).toBe('Bearer error="insufficient_scope", scope="a b"');
   });
 
+  it('RFC 6750 §3 · the scopes of a 403 are only scope tokens, and without one there is no list', () => {
+    const challenge = (...requiredScopes: string[]) =>
+      challengeFor(new XPayAuthError('insufficient_scope', 'why', { requiredScopes }), context);
+    expect(challenge('a"b', 'ok', 'c d', '€')).toBe('Bearer error="insufficient_scope", scope="ok"');
+    expect(challenge('€')).toBe('Bearer error="insufficient_scope"');
+  });
+
   it('RFC 9110 §5.6.4 · quotes and backslashes of a realm are escaped', () => {
     expect(of('missing_credentials', { realm: 'a"b\\c', schemes: [{ scheme: 'Bearer' }] })).toBe(
       'Bearer realm="a\\"b\\\\c"',

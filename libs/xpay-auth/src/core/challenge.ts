@@ -1,4 +1,5 @@
 import { FAILURES, type XPayAuthErrorCode, type XPayAuthError } from './errors.js';
+import { isScope } from './principal.js';
 
 /** An authentication scheme that the challenge of a 401 offers. */
 export interface ChallengeScheme {
@@ -28,7 +29,9 @@ export interface ChallengeContext {
  */
 export function challengeFor(failure: XPayAuthError, context: ChallengeContext): string | undefined {
   if (failure.code === 'insufficient_scope') {
-    return `Bearer ${parameters({ error: 'insufficient_scope', scope: (failure.requiredScopes ?? []).join(' ') })}`;
+    // A handler may name any text. A text that is no scope could make the header invalid.
+    const scope = (failure.requiredScopes ?? []).filter(isScope).join(' ');
+    return `Bearer ${parameters({ error: 'insufficient_scope', ...(scope !== '' && { scope }) })}`;
   }
   if (FAILURES[failure.code].status !== 401) return undefined;
   const offered = context.schemes

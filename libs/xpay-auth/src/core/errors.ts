@@ -15,11 +15,11 @@ export interface UpstreamReference {
 export interface XPayAuthErrorDetails {
   /** The underlying error. It must not contain a secret, so never pass an axios error. */
   readonly cause?: unknown;
-  /** Ms after which to try again. */
+  /** Ms after which to try again. A value that is not finite counts as absent. */
   readonly retryAfterMs?: number | undefined;
   /** The upstream's own references of the failed request. */
   readonly reference?: UpstreamReference | undefined;
-  /** With `insufficient_scope`: the scopes that the route requires. */
+  /** With `insufficient_scope`: the scopes that the route requires. A text that is no scope is not in the challenge. */
   readonly requiredScopes?: readonly string[];
 }
 
@@ -49,7 +49,7 @@ export class XPayAuthError extends HttpException {
     define(this, 'message', message);
     if (details.cause === undefined) delete this.cause;
     else define(this, 'cause', details.cause);
-    if (details.retryAfterMs !== undefined) this.retryAfterMs = details.retryAfterMs;
+    if (Number.isFinite(details.retryAfterMs)) this.retryAfterMs = details.retryAfterMs as number;
     if (details.reference !== undefined) this.reference = details.reference;
     if (details.requiredScopes !== undefined) this.requiredScopes = details.requiredScopes;
   }
