@@ -78,7 +78,7 @@ export class XPaySessionService implements OnModuleDestroy {
 
   /**
    * Returns the upstream's token that a session keeps. Returns `undefined` if there is no session, or without
-   * `session.keepUpstreamToken`.
+   * `session.keepUpstreamToken`. With a `store`, also returns `undefined` until this instance has accepted a request of the session.
    */
   upstreamToken(accessToken: string): AccessToken | undefined {
     return this.sessions.upstreamToken(accessToken);
