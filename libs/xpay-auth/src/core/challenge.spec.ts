@@ -8,6 +8,8 @@ const context: ChallengeContext = {
 };
 const of = (code: XPayAuthErrorCode, more: Partial<ChallengeContext> = {}) =>
   challengeFor(new XPayAuthError(code, 'why', { requiredScopes: ['a', 'b'] }), { ...context, ...more });
+const forScopes = (...requiredScopes: string[]) =>
+  challengeFor(new XPayAuthError('insufficient_scope', 'why', { requiredScopes }), context);
 
 describe('challenges', () => {
   it('I7 · only 401 and 403 have a challenge', () => {
@@ -22,10 +24,8 @@ describe('challenges', () => {
   });
 
   it('RFC 6750 §3 · the scopes of a 403 are only scope tokens, and without one there is no list', () => {
-    const challenge = (...requiredScopes: string[]) =>
-      challengeFor(new XPayAuthError('insufficient_scope', 'why', { requiredScopes }), context);
-    expect(challenge('a"b', 'ok', 'c d', '€')).toBe('Bearer error="insufficient_scope", scope="ok"');
-    expect(challenge('€')).toBe('Bearer error="insufficient_scope"');
+    expect(forScopes('a"b', 'ok', 'c d', '€')).toBe('Bearer error="insufficient_scope", scope="ok"');
+    expect(forScopes('€')).toBe('Bearer error="insufficient_scope"');
   });
 
   it('RFC 9110 §5.6.4 · quotes and backslashes of a realm are escaped', () => {
