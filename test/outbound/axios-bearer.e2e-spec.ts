@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { XPayAuthError, attachXPayBearer } from 'nestjs-xpay-auth';
-import axios, { AxiosError, type AxiosInstance } from 'axios';
+import axios, { AxiosError, type AxiosInstance, type AxiosResponse } from 'axios';
+import { Agent } from 'node:http';
 import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { APP, AUTHENTICATE, CONFIRM, FIND, type Outbound, failureOf, startOutbound } from './outbound.js';
 
 const PAYMENT = { wallet: 'w-1', destination: 'T-1', amount: '10', note: 'ä \u2028' };
@@ -172,6 +174,80 @@ describe('the token on an axios instance of the app', () => {
     expect(failure.config.headers.has('authorization')).toBe(false);
     await client.request(failure.config);
     expect(outcomes(FIND)).toEqual(['fault:html502', 'ok']);
+  });
+
+  describe.each(['before', 'after'] as const)('with other interceptors, added %s', (order) => {
+    /** Returns a client whose interceptors are added before or after the token's. Its token has been rejected. */
+    async function clientWith(add: (client: AxiosInstance) => void): Promise<AxiosInstance> {
+      const other = axios.create({ baseURL: app.xpay.url, proxy: false });
+      if (order === 'before') add(other);
+      attachXPayBearer(other, app.tokens);
+      if (order === 'after') add(other);
+      await app.tokens.getToken();
+      app.xpay.revokeTokens();
+      return other;
+    }
+
+    it('O15 · one that returns the data of a response is applied once, to the final response', async () => {
+      const unwrapping = await clientWith(({ interceptors }) =>
+        interceptors.response.use((response: AxiosResponse): AxiosResponse => response.data as AxiosResponse),
+      );
+      for (const times of [1, 2]) expect(await unwrapping.post(FIND, { times })).toHaveProperty('success');
+      expect(outcomes(FIND)).toEqual(['bad_bearer', 'ok', 'ok']);
+    });
+
+    it('O15 · one that converts errors does not receive the 401 of a request that is repeated', async () => {
+      const converting = await clientWith(({ interceptors }) =>
+        interceptors.response.use(undefined, () => Promise.reject(new Error('converted'))),
+      );
+      expect((await converting.post(FIND, {})).status).toBe(200);
+      app.xpay.faults.always({ kind: 'status', status: 401 }, { path: FIND });
+      await expect(converting.post(FIND, {})).rejects.toThrow('converted');
+    });
+
+    it('O15 · one that encodes or changes the body is applied once', async () => {
+      const changing = await clientWith(({ interceptors }) =>
+        interceptors.request.use((config) => {
+          config.data = JSON.stringify({ ...(config.data as object), signed: true });
+          config.headers.setContentType('application/json');
+          return config;
+        }),
+      );
+      await changing.post(CONFIRM, PAYMENT);
+      expect(app.xpay.payments.map(({ body }) => body)).toEqual([{ ...PAYMENT, signed: true }]);
+    });
+
+    it('O16 · the failure of the renewal after a 401 is thrown', async () => {
+      const plain = await clientWith(({ interceptors }) => interceptors.response.use((response) => response));
+      app.xpay.setSecret(APP.username, 'rotated-without-us');
+      const failure: unknown = await plain.post(FIND, {}).catch((thrown: unknown) => thrown);
+      expect(failure).toMatchObject({ code: 'credentials_rejected', name: 'XPayAuthError' });
+      expect((failure as XPayAuthError).getResponse()).toEqual(
+        new XPayAuthError('credentials_rejected', '').getResponse(),
+      );
+    });
+  });
+
+  it.each(['http', 'fetch'] as const)(
+    'O15 · the body of a 401 that is repeated is discarded, so that a stream keeps no connection (adapter %s)',
+    async (adapter) => {
+      await app.tokens.getToken();
+      app.xpay.revokeTokens();
+      app.xpay.faults.next({ kind: 'status', status: 401, body: 'x'.repeat(3_000_000) }, { path: FIND });
+      const httpAgent = new Agent({ keepAlive: true, maxSockets: 1 });
+      const { status, data } = await client.post<Readable>(FIND, {}, { adapter, httpAgent, responseType: 'stream' });
+      expect(status).toBe(200);
+      expect(await text(data)).toContain('success');
+      httpAgent.destroy();
+    },
+  );
+
+  it('O15 · a config with the Authorization of the app is not repeated, if it was sent with the token before', async () => {
+    const { config } = await client.post(FIND, {});
+    config.headers.set('authorization', 'Bearer mine');
+    await expect(client.request(config)).rejects.toThrow('401');
+    expect(outcomes(FIND)).toEqual(['ok', 'bad_bearer']);
+    expect(app.logins()).toBe(1);
   });
 
   it('can be detached', async () => {
