@@ -259,6 +259,15 @@ describe('C3 · an unreachable Redis', () => {
     expect(notices).toEqual(['away', 'back']);
   });
 
+  it('a server that accepts no more connections is named as the reason, if the client reports it', async () => {
+    await using full = await RedisServer.start();
+    // The connection of the test is the only one that the server accepts.
+    await full.client.config('SET', 'maxclients', '1');
+    await using store = CLIENTS['a node-redis client']!(full.port);
+    await expect(store.read(token)).rejects.toMatchObject({ code: 'store_unavailable' });
+    expect(store.status()).toMatchObject({ state: 'away', reason: 'ERR max number of clients reached' });
+  });
+
   it('a cut connection is detected at once', async () => {
     await using proxy = await TcpProxy.before(redis.port);
     await using store = disposable(redisStore({ url: proxy.url, encryptionKeys }));

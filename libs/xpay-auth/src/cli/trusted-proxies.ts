@@ -23,7 +23,9 @@ export function checkTrustedProxies(report: Report, value: string | undefined): 
   } else if (/^(?:true|\*)$/i.test(joined)) {
     report.warning('proxy', `"${joined}" trusts every peer, ${FORGED}`, LIST);
   } else if (/^\d+$/.test(joined)) {
-    const message = `"${joined}" trusts a number of hops. If a request passes fewer proxies, the app trusts its client, ${FORGED}`;
+    const message =
+      `"${joined}" trusts a number of hops. If a request passes fewer proxies, the app trusts its client, ${FORGED}. ` +
+      'Fastify 5.12.1 and later trusts no proxy at all then';
     report.warning('proxy', message, LIST);
   } else checkNetworks(report, items);
 }

@@ -101,33 +101,48 @@ function isPrivate(address: string): boolean {
 }
 
 const WITH_PORT = /^(?:\[(?<v6>[^\]]+)\]|(?<v4>\d{1,3}(?:\.\d{1,3}){3}))(?::\d+)?$/;
-const MAPPED = /^::ffff:(?:(?<dotted>\d{1,3}(?:\.\d{1,3}){3})|(?<high>[\da-f]{1,4}):(?<low>[\da-f]{1,4}))$/;
+/**
+ * Prefixes of 96 bits that precede an IPv4 address: IPv4-mapped addresses (RFC 4291 §2.5.5.2), and the addresses that a NAT64
+ * translator gives to IPv4 clients (RFC 6052 §2.1). Without the second prefix, all IPv4 clients would count as one address.
+ */
+const BEFORE_IPV4 = ['0:0:0:0:0:ffff', '64:ff9b:0:0:0:0'];
 
 /**
- * Returns the network by which an address is counted. This is the address itself for IPv4, and the /64 network for IPv6, because
- * a subscriber has at least a whole /64 network (RFC 6177). A port is removed, because some proxies add the port, which differs
- * for every connection.
+ * Returns the network by which an address is counted. This is the address itself for IPv4, also within an IPv6 address, and the
+ * /64 network for IPv6, because a subscriber has at least a whole /64 network (RFC 6177). A port is removed, because some proxies
+ * add the port, which differs for every connection.
  */
 export function networkOf(address: string): string {
   const { v6, v4 } = WITH_PORT.exec(address)?.groups ?? {};
   const bare = (v6 ?? v4 ?? address).split('%')[0]?.toLowerCase() ?? '';
-  const { dotted, high, low } = MAPPED.exec(bare)?.groups ?? {};
-  if (dotted !== undefined) return dotted;
-  if (high !== undefined && low !== undefined) {
-    return [high, low]
-      .flatMap((group) => [Number.parseInt(group, 16) >> 8, Number.parseInt(group, 16) & 255])
-      .join('.');
-  }
-  return isIPv6(bare) ? prefixOf(bare) : bare;
+  if (!isIPv6(bare)) return bare;
+  const groups = groupsOf(bare);
+  return BEFORE_IPV4.includes(textOf(groups.slice(0, 6)))
+    ? groups
+        .slice(6)
+        .flatMap((group) => [group >> 8, group & 255])
+        .join('.')
+    : `${textOf(groups.slice(0, 4))}::/64`;
 }
 
-function prefixOf(address: string): string {
+/** Returns the eight groups of an IPv6 address in any notation (RFC 4291 §2.2). */
+function groupsOf(address: string): number[] {
   const [head = '', tail] = address.split('::');
-  const front = head === '' ? [] : head.split(':');
-  const back = tail === undefined || tail === '' ? [] : tail.split(':');
+  const read = (part: string): number[] => part.split(':').filter(Boolean).flatMap(numbersOf);
+  const [front, back] = [read(head), read(tail ?? '')];
   const gap = tail === undefined ? 0 : Math.max(0, 8 - front.length - back.length);
-  const groups = [...front, ...Array<string>(gap).fill('0'), ...back].slice(0, 4);
-  return `${groups.map((group) => Number.parseInt(group, 16).toString(16)).join(':')}::/64`;
+  return [...front, ...Array<number>(gap).fill(0), ...back];
+}
+
+/** Returns the number of one group, or the two numbers of an IPv4 address in the place of two groups. */
+function numbersOf(group: string): number[] {
+  if (!group.includes('.')) return [Number.parseInt(group, 16)];
+  const [a = 0, b = 0, c = 0, d = 0] = group.split('.').map(Number);
+  return [a * 256 + b, c * 256 + d];
+}
+
+function textOf(groups: readonly number[]): string {
+  return groups.map((group) => group.toString(16)).join(':');
 }
 
 /**

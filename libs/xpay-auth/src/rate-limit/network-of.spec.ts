@@ -15,6 +15,21 @@ describe('the network of an address', () => {
     expect(networkOf('192.0.2.2')).not.toBe(networkOf('192.0.2.1'));
   });
 
+  it('I5 · is the IPv4 address that an IPv6 address contains, however it is written', () => {
+    const written = [
+      '0:0:0:0:0:ffff:192.0.2.1',
+      '0000:0000:0000:0000:0000:FFFF:C000:0201',
+      '0::ffff:c000:201',
+      '::0:ffff:192.0.2.1',
+      '64:ff9b::192.0.2.1',
+      '0064:FF9B:0:0:0:0:c000:0201',
+    ];
+    expect(new Set(written.map(networkOf))).toEqual(new Set(['192.0.2.1']));
+    expect(networkOf('64:ff9b::c000:202')).toBe('192.0.2.2');
+    expect(networkOf('64:ff9b:0:1::c000:202')).toBe('64:ff9b:0:1::/64');
+    expect(networkOf('::fffe:192.0.2.1')).toBe('0:0:0:0::/64');
+  });
+
   it('I5 · is its /64 for IPv6, however it is written', () => {
     const same = [
       '2001:db8::1',

@@ -30,6 +30,9 @@ export function faultOf(thrown: unknown): string | undefined {
   return DENIED.test(message) ? NO_RIGHT : undefined;
 }
 
+/** The safe part of an error reply: a code, or a reply that contains nothing else and whose code alone says nothing. */
+const SAFE_REPLY = /^(?:ERR max number of clients reached|[A-Z]{2,32}(?= ))/;
+
 /**
  * Returns the part of an error that may be logged. The whole message of a Redis client may quote the command, with its Redis keys
  * and encrypted values.
@@ -37,7 +40,7 @@ export function faultOf(thrown: unknown): string | undefined {
 export function reasonOf(thrown: unknown): string {
   if (!(thrown instanceof Error)) return 'it failed';
   if ('code' in thrown && typeof thrown.code === 'string') return thrown.code;
-  // A server quotes a command that it does not know, and AUTH contains a password. Only the first word is safe: it is a code.
-  if (thrown.name === 'ReplyError') return /^[A-Z]{2,32}(?= )/.exec(thrown.message)?.[0] ?? 'it answered with an error';
+  // A server quotes a command that it does not know, and AUTH contains a password.
+  if (thrown.name === 'ReplyError') return SAFE_REPLY.exec(thrown.message)?.[0] ?? 'it answered with an error';
   return thrown.message.split('\n')[0]?.slice(0, 80) ?? 'it failed';
 }

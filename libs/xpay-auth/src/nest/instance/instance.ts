@@ -210,7 +210,7 @@ export function createInstance(
       hasWarnedOfProxy = true;
       logger.warn(
         'Requests come through a proxy this app does not trust, so failed attempts are not counted by address. ' +
-          "Set Express' `trust proxy` or Fastify's `trustProxy`.",
+          "Set Express' `trust proxy` or Fastify's `trustProxy` to the addresses of your proxies.",
       );
     },
   });
