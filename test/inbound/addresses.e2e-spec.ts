@@ -16,6 +16,7 @@ import {
   resetBeforeAccepted,
   selfSigned,
 } from '../support/resetting-client.js';
+import { rawGet } from '../support/raw-request.js';
 import { until } from '../support/until.js';
 
 const verification = { maxConcurrent: 2_000 };
@@ -139,6 +140,33 @@ describe.each(platforms)('a Unix socket on %s', (platform) => {
     expect(await statusOf(app, last)).toBe(429);
     expect(app.logged.filter((line) => line.includes('proxy this app does not trust'))).toHaveLength(1);
     expect(new Set(addressesOf(app))).toEqual(new Set([undefined]));
+  });
+});
+
+describe.each(['express', 'fastify'] as const)('a request of which Node drops header lines, on %s,', (platform) => {
+  /** Node drops the header of the proxy, because it comes after 1,000 other lines. */
+  const dropped = [...times(1_000, () => 'b:'), 'x-forwarded-for: 192.0.2.7'];
+
+  it('I5 · does not make an untrusted proxy a client, so its callers do not share a limit', async () => {
+    await using app = await startInbound(platform, { options: { attempts: { ...roomy, perAddress: limitOf(3) } } });
+    const { status } = await rawGet(app.url, '/me', [`authorization: ${asAda.authorization}`, ...dropped]);
+    // Newer versions of Node refuse such a request with 431 themselves.
+    expect([400, 431]).toContain(status);
+    for (const headers of times(10, (i) => ({ ...wrong(i), 'x-forwarded-for': '192.0.2.8' }))) {
+      expect((await app.fetch('/me', { headers })).status).toBe(401);
+    }
+    expect(new Set(addressesOf(app))).toEqual(new Set([undefined]));
+  });
+
+  it('I5 · is no login, because its attempt would be counted by the address of the proxy', async () => {
+    await using app = await startInbound(platform);
+    const guess = { username: ada.username, secretKey: 'guess' };
+    const request = {
+      headers: {},
+      rawHeaders: dropped.flatMap((line) => line.split(': ')).concat(times(1_000, () => '')),
+    };
+    await expect(app.sessions.login(guess, { request })).rejects.toMatchObject({ code: 'invalid_request' });
+    expect(app.asked()).toBe(0);
   });
 });
 

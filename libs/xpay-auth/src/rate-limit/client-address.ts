@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { BlockList, isIP, isIPv6 } from 'node:net';
 import type { Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
-import type { IncomingRequest } from '../core/incoming-request.js';
+import { type IncomingRequest, mayLackHeaders } from '../core/incoming-request.js';
 import type { Store } from '../core/store.js';
 
 /** The address of a connection if the operating system does not report the peer (the `unknown` of RFC 7239 §6.2). */
@@ -30,6 +30,8 @@ export class ClientAddresses {
   readonly #clients = new LRUCache<string, true>({ max: MOST_PEERS });
 
   of(request: IncomingRequest): ClientAddress {
+    // The header of a proxy may be missing, so the address may be that of the proxy. Such a request is refused.
+    if (mayLackHeaders(request)) return { address: undefined, untrustedProxy: false };
     const found = addressOf(request);
     const peer = request.socket?.remoteAddress;
     // Only private peers are tracked; public addresses would evict them.

@@ -2,7 +2,7 @@ import type { OnLeave } from '../../async/promises.js';
 import { type Credentials, LONGEST_HEADER, SealedCredentials, TOKEN68 } from '../../core/credentials.js';
 import type { ChallengeScheme } from '../../core/challenge.js';
 import { XPayAuthError } from '../../core/errors.js';
-import type { CredentialsExtractor, IncomingRequest } from '../../core/incoming-request.js';
+import { type CredentialsExtractor, type IncomingRequest, mayLackHeaders } from '../../core/incoming-request.js';
 
 /** The two schemes of the `Authorization` header, with the parameters of their challenges (RFC 7617 §2.1, RFC 6750 §3). */
 export const HEADER_SCHEMES: Readonly<Record<'basic' | 'bearer', ChallengeScheme>> = {
@@ -93,16 +93,21 @@ export function isFromScript(request: IncomingRequest): boolean {
   return request.headers['sec-fetch-dest'] === 'empty';
 }
 
-/** Returns the value of the `Authorization` line, or `undefined` if there is no line or more than one. Never throws. */
+/**
+ * Returns the value of the `Authorization` line, or `undefined` if there is no line, more than one, or possibly a dropped one.
+ * Never throws.
+ */
 export function soleAuthorizationOf(request: IncomingRequest): string | undefined {
-  return countAuthorizationLines(request) > 1 ? undefined : request.headers.authorization;
+  const isSole = !mayLackHeaders(request) && countAuthorizationLines(request) <= 1;
+  return isSole ? request.headers.authorization : undefined;
 }
 
 /**
  * Returns the value of the `Authorization` line, or `undefined` if there is no line. Throws `invalid_request` if there is more
- * than one.
+ * than one, or if there may be a dropped one.
  */
 export function authorizationOf(request: IncomingRequest): string | undefined {
+  refuseTooManyHeaders(request);
   if (countAuthorizationLines(request) > 1) {
     throw new XPayAuthError('invalid_request', 'The request has two Authorization lines');
   }
@@ -133,6 +138,11 @@ function countAuthorizationLines(request: IncomingRequest): number {
 /** Returns Node's request. Checks `rawHeaders` first, because reading the missing `raw` of an Express request is slow. */
 function nodeRequestOf(request: IncomingRequest): Pick<IncomingRequest, 'rawHeaders' | 'socket'> {
   return request.rawHeaders === undefined ? (request.raw ?? request) : request;
+}
+
+/** Throws `invalid_request` if Node may have dropped header lines. */
+export function refuseTooManyHeaders(request: IncomingRequest): void {
+  if (mayLackHeaders(request)) throw new XPayAuthError('invalid_request', 'The request has too many header lines');
 }
 
 /** Removes the credentials from a request, so that no controller, log or proxied call repeats them. */

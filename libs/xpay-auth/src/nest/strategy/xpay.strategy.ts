@@ -19,6 +19,7 @@ import {
   disconnectOf,
   isFromScript,
   schemeOf,
+  refuseTooManyHeaders,
   soleAuthorizationOf,
 } from '../request/caller-reader.js';
 import { ClientAddresses } from '../../rate-limit/client-address.js';
@@ -121,8 +122,12 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
     return { realm: this.#parts.realm, schemes: this.#parts.reader.schemes, fromScript: isFromScript(request) };
   }
 
-  /** Returns the client's address, for counting attempts; `undefined` if an untrusted proxy hides the address. @internal */
+  /**
+   * Returns the client's address, for counting attempts; `undefined` if an untrusted proxy hides the address. Throws
+   * `invalid_request` if Node may have dropped the header of a proxy. @internal
+   */
   countedAddressOf(request: IncomingRequest): string | undefined {
+    refuseTooManyHeaders(request);
     const { address, untrustedProxy } = this.#addresses.of(request);
     if (untrustedProxy) this.#parts.onUntrustedProxy();
     return address;
