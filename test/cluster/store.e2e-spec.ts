@@ -3,7 +3,7 @@ import { Redis } from 'ioredis';
 import { redisStore } from 'nestjs-xpay-auth/redis';
 import { ManualClock, MemoryStore, startXPayEmulator, storeContract } from 'nestjs-xpay-auth/testing';
 import { APP, InstanceFactory, logins } from '../support/cluster.js';
-import { createClientPool } from 'redis';
+import { createClient, createClientPool } from 'redis';
 import { newKey } from '../support/encryption-keys.js';
 import { CLIENTS, PATIENT } from '../support/redis-clients.js';
 import { RedisServer } from '../support/redis-server.js';
@@ -263,7 +263,7 @@ describe('C3 · an unreachable Redis', () => {
     await using full = await RedisServer.start();
     // The connection of the test is the only one that the server accepts.
     await full.client.config('SET', 'maxclients', '1');
-    await using store = CLIENTS['a node-redis client']!(full.port);
+    await using store = disposable(redisStore({ client: createClient({ url: full.url }), encryptionKeys }));
     await expect(store.read(token)).rejects.toMatchObject({ code: 'store_unavailable' });
     expect(store.status()).toMatchObject({ state: 'away', reason: 'ERR max number of clients reached' });
   });

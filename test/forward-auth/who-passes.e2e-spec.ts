@@ -4,7 +4,7 @@ import { basic, bearer } from '../support/start-app.js';
 import { ADMIN, LONG, ODD, PLAIN, type Stage, USER, stages, startProxy, startStage } from './stage.js';
 
 /** Programs that read headers as CGI variables replace each of these characters by an underscore, like the hyphen. */
-const ALIASES = [..."!#$%&'*+.^_`|~"];
+const ALIASES = "!#$%&'*+.^_`|~".split('');
 
 const as = ({ username, secretKey }: { username: string; secretKey: string }) => basic(username, secretKey);
 const asUserWith = (...lines: [string, string][]): [string, string][] => [

@@ -157,12 +157,12 @@ describe.each(platforms)('presenting credentials on %s', (platform) => {
     await using app = await startInbound(platform);
     expect((await rawGet(app.url, '/me', [adaLine])).status).toBe(200);
     const { accessToken } = await app.sessions.login(root);
-    const many = (count: number): string[] => Array.from({ length: count }, () => 'b:');
-    expect((await rawGet(app.url, '/me', [adaLine, ...many(900)])).status).toBe(200);
+    const many = Array.from({ length: 1_000 }, () => 'b:');
+    expect((await rawGet(app.url, '/me', [adaLine, ...many.slice(100)])).status).toBe(200);
     for (const lines of [
-      [adaLine, ...many(1_000), `Authorization: Bearer ${accessToken}`],
-      [adaLine, ...many(1_000)],
-      [...many(1_000), adaLine],
+      [adaLine, ...many, `Authorization: Bearer ${accessToken}`],
+      [adaLine, ...many],
+      [...many, adaLine],
     ]) {
       for (const path of ['/me', '/optional']) {
         const { status, body } = await rawGet(app.url, path, lines);

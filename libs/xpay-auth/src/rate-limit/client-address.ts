@@ -130,17 +130,19 @@ export function networkOf(address: string): string {
 /** Returns the eight groups of an IPv6 address in any notation (RFC 4291 §2.2). */
 function groupsOf(address: string): number[] {
   const [head = '', tail] = address.split('::');
-  const read = (part: string): number[] => part.split(':').filter(Boolean).flatMap(numbersOf);
-  const [front, back] = [read(head), read(tail ?? '')];
+  const [front, back] = [numbersOf(head), numbersOf(tail ?? '')];
   const gap = tail === undefined ? 0 : Math.max(0, 8 - front.length - back.length);
   return [...front, ...Array<number>(gap).fill(0), ...back];
 }
 
-/** Returns the number of one group, or the two numbers of an IPv4 address in the place of two groups. */
-function numbersOf(group: string): number[] {
-  if (!group.includes('.')) return [Number.parseInt(group, 16)];
-  const [a = 0, b = 0, c = 0, d = 0] = group.split('.').map(Number);
-  return [a * 256 + b, c * 256 + d];
+/** Returns the numbers of the groups on one side of `::`. An IPv4 address in the place of two groups has two numbers. */
+function numbersOf(side: string): number[] {
+  const groups = side.split(':').filter(Boolean);
+  return groups.flatMap((group) => {
+    if (!group.includes('.')) return [Number.parseInt(group, 16)];
+    const [a = 0, b = 0, c = 0, d = 0] = group.split('.').map(Number);
+    return [a * 256 + b, c * 256 + d];
+  });
 }
 
 function textOf(groups: readonly number[]): string {
