@@ -39,21 +39,6 @@ export interface IncomingRequest {
   readonly rpc?: RpcMessage | undefined;
 }
 
-/**
- * Number of header lines that Node keeps by default (`server.maxHeadersCount`). Node 20 drops further lines. Node 22.23, 24.21 and 26
- * refuse such a request with 431.
- */
-const MOST_HEADER_LINES = 1_000;
-
-/**
- * Whether Node may have dropped header lines of this request, because it had too many. A client can thereby hide a second
- * `Authorization`, or the headers that a proxy adds at the end, such as `X-Forwarded-For`.
- */
-export function mayLackHeaders({ rawHeaders, raw }: IncomingRequest): boolean {
-  // `rawHeaders` has two items for each line.
-  return (rawHeaders ?? raw?.rawHeaders ?? []).length >= 2 * MOST_HEADER_LINES;
-}
-
 /** The handshake of a socket, without its headers. */
 export interface Handshake {
   /**

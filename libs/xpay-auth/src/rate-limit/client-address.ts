@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { BlockList, isIP, isIPv6 } from 'node:net';
 import type { Clock } from '../core/clock.js';
 import { XPayAuthError } from '../core/errors.js';
-import { type IncomingRequest, mayLackHeaders } from '../core/incoming-request.js';
+import type { IncomingRequest } from '../core/incoming-request.js';
 import type { Store } from '../core/store.js';
 
 /** The address of a connection if the operating system does not report the peer (the `unknown` of RFC 7239 §6.2). */
@@ -16,6 +16,21 @@ export interface ClientAddress {
   readonly address: string | undefined;
   /** Whether a proxy that the app does not trust hides the client's address. */
   readonly untrustedProxy: boolean;
+}
+
+/**
+ * Number of header lines that Node keeps by default (`server.maxHeadersCount`). Node 20 drops further lines. Node 22.23, 24.21 and 26
+ * refuse such a request with 431.
+ */
+const MOST_HEADER_LINES = 1_000;
+
+/**
+ * Whether Node may have dropped header lines of this request, because it had too many. A client can thereby hide a second
+ * `Authorization`, or the headers that a proxy adds at the end, such as `X-Forwarded-For`.
+ */
+export function mayLackHeaders({ rawHeaders, raw }: IncomingRequest): boolean {
+  // `rawHeaders` has two items for each line.
+  return (rawHeaders ?? raw?.rawHeaders ?? []).length >= 2 * MOST_HEADER_LINES;
 }
 
 /** Maximum number of private peers that are kept. Beyond the maximum, the least recently seen peers are evicted. */

@@ -2,7 +2,8 @@ import type { OnLeave } from '../../async/promises.js';
 import { type Credentials, LONGEST_HEADER, SealedCredentials, TOKEN68 } from '../../core/credentials.js';
 import type { ChallengeScheme } from '../../core/challenge.js';
 import { XPayAuthError } from '../../core/errors.js';
-import { type CredentialsExtractor, type IncomingRequest, mayLackHeaders } from '../../core/incoming-request.js';
+import type { CredentialsExtractor, IncomingRequest } from '../../core/incoming-request.js';
+import { mayLackHeaders } from '../../rate-limit/client-address.js';
 
 /** The two schemes of the `Authorization` header, with the parameters of their challenges (RFC 7617 §2.1, RFC 6750 §3). */
 export const HEADER_SCHEMES: Readonly<Record<'basic' | 'bearer', ChallengeScheme>> = {
