@@ -18,21 +18,6 @@ export interface ClientAddress {
   readonly untrustedProxy: boolean;
 }
 
-/**
- * Number of header lines that Node keeps by default (`server.maxHeadersCount`). Node 20 drops further lines. Node 22.23, 24.21 and 26
- * refuse such a request with 431.
- */
-const MOST_HEADER_LINES = 1_000;
-
-/**
- * Whether Node may have dropped header lines of this request, because it had too many. A client can thereby hide a second
- * `Authorization`, or the headers that a proxy adds at the end, such as `X-Forwarded-For`.
- */
-export function mayLackHeaders({ rawHeaders, raw }: IncomingRequest): boolean {
-  // `rawHeaders` has two items for each line.
-  return (rawHeaders ?? raw?.rawHeaders ?? []).length >= 2 * MOST_HEADER_LINES;
-}
-
 /** Maximum number of private peers that are kept. Beyond the maximum, the least recently seen peers are evicted. */
 const MOST_PEERS = 1_000;
 
@@ -45,8 +30,6 @@ export class ClientAddresses {
   readonly #clients = new LRUCache<string, true>({ max: MOST_PEERS });
 
   of(request: IncomingRequest): ClientAddress {
-    // The header of a proxy may be missing, so the address may be that of the proxy. Such a request is refused.
-    if (mayLackHeaders(request)) return { address: undefined, untrustedProxy: false };
     const found = addressOf(request);
     const peer = request.socket?.remoteAddress;
     // Only private peers are tracked; public addresses would evict them.

@@ -3,7 +3,6 @@ import { type Credentials, LONGEST_HEADER, SealedCredentials, TOKEN68 } from '..
 import type { ChallengeScheme } from '../../core/challenge.js';
 import { XPayAuthError } from '../../core/errors.js';
 import type { CredentialsExtractor, IncomingRequest } from '../../core/incoming-request.js';
-import { mayLackHeaders } from '../../rate-limit/client-address.js';
 
 /** The two schemes of the `Authorization` header, with the parameters of their challenges (RFC 7617 §2.1, RFC 6750 §3). */
 export const HEADER_SCHEMES: Readonly<Record<'basic' | 'bearer', ChallengeScheme>> = {
@@ -92,6 +91,21 @@ export function schemeOf({ headers }: IncomingRequest, accepted: readonly Challe
  */
 export function isFromScript(request: IncomingRequest): boolean {
   return request.headers['sec-fetch-dest'] === 'empty';
+}
+
+/**
+ * Number of header lines that Node keeps by default (`server.maxHeadersCount`). Node 20 drops further lines. Node 22.23, 24.21 and 26
+ * refuse such a request with 431.
+ */
+const MOST_HEADER_LINES = 1_000;
+
+/**
+ * Whether Node may have dropped header lines of this request, because it had too many. A client can thereby hide a second
+ * `Authorization`, or the headers that a proxy adds at the end, such as `X-Forwarded-For`.
+ */
+export function mayLackHeaders({ rawHeaders, raw }: IncomingRequest): boolean {
+  // `rawHeaders` has two items for each line.
+  return (rawHeaders ?? raw?.rawHeaders ?? []).length >= 2 * MOST_HEADER_LINES;
 }
 
 /**

@@ -19,6 +19,7 @@ import {
   disconnectOf,
   isFromScript,
   schemeOf,
+  mayLackHeaders,
   refuseTooManyHeaders,
   soleAuthorizationOf,
 } from '../request/caller-reader.js';
@@ -216,7 +217,8 @@ export class XPayStrategy extends (PassportStrategy(Strategy, 'xpay') as unknown
   ): XPayAuthError {
     const { code: reason, trouble, reference } = failure;
     if (trouble === 'caller' && reason !== 'missing_credentials') {
-      const { address } = this.#addresses.of(request);
+      // Without the header of a proxy, the address would be that of the proxy.
+      const address = mayLackHeaders(request) ? undefined : this.#addresses.of(request).address;
       this.#parts.audit({ type: 'refused', scheme, username: undefined, address, reason, reference });
     }
     return failure;
