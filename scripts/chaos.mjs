@@ -1,4 +1,4 @@
-// `npm run chaos`: runs three reference apps, a real Redis, nginx and the emulator, and injects faults for 15 minutes
+// `npm run chaos`: runs three instances, a real Redis with a replica, nginx and the emulator, and injects faults for 15 min
 // (`-- --seconds 60` for one). Prints the answers that the callers got. If no answer was wrong, writes them to
 // docs/resilience.md (`-- --dry` does not change the document).
 import { spawnSync } from 'node:child_process';
@@ -53,17 +53,20 @@ function sectionOf({ seconds, requests, wrong, scenarios, causes, faults, upstre
   return [
     `${when}, Node ${process.version}, ${seconds} s: **${number(requests)} requests, ${number(wrong)} wrong answers**, ` +
       `${number(unserved)} not served (${((100 * unserved) / requests).toFixed(2)} %). The upstream received ` +
-      `${number(upstream.ownToken)} requests for the app token, ${number(upstream.callers)} checks of callers, and ` +
-      `${number(upstream.api)} requests for wallets.`,
+      `${number(upstream.ownToken)} logins of the app account, ${number(upstream.accounts)} logins of the 12 accounts known at ` +
+      `run time, ${number(upstream.mistaken)} logins of the account with a wrong key, ${number(upstream.callers)} checks of ` +
+      `callers, and ${number(upstream.api)} requests for wallets.`,
     table(
       ['request', 'correct', 'not served', 'wrong'],
       scenarios.map(({ scenario, right, unavailable, wrong: bad }) => [scenario, right, unavailable, bad].map(show)),
     ),
     table(
-      ['cause', 'requests'],
-      Object.entries(causes)
+      ['cause', 'requests', 'last fault before the answer'],
+      causes
+        .map(({ cause, faults: during }) => ({ cause, during: descending(Object.entries(during)) }))
+        .map(({ cause, during }) => [cause, during.reduce((sum, [, count]) => sum + count, 0), during])
         .toSorted(([, one], [, other]) => other - one)
-        .map((row) => row.map(show)),
+        .map(([cause, count, during]) => [cause, number(count), during.map(([fault, n]) => `${fault}: ${number(n)}`).join('; ')]),
     ),
     table(
       [
@@ -80,6 +83,10 @@ function sectionOf({ seconds, requests, wrong, scenarios, causes, faults, upstre
         ]),
     ),
   ].join('\n\n');
+}
+
+function descending(counts) {
+  return counts.toSorted(([, one], [, other]) => other - one);
 }
 
 function show(value) {

@@ -1,4 +1,5 @@
 import type { Fault as UpstreamFault } from 'nestjs-xpay-auth/testing';
+import { MERCHANTS } from './merchants.js';
 import { APP, type Stage, USERS } from './stage.js';
 import type { Truth } from './truth.js';
 
@@ -12,7 +13,8 @@ export interface Fault {
 
 /** All faults, and the effect of each on the expected state. */
 export function faultsOf(stage: Stage, truth: Truth): readonly Fault[] {
-  const { upstream, redis, wire } = stage;
+  const { upstream, redis } = stage;
+  const { wire } = redis;
   const storeFault = (name: string, begin: () => unknown, end: () => unknown): Fault => ({
     name,
     begin: () => (truth.storeGoes(), begin()),
@@ -25,6 +27,18 @@ export function faultsOf(stage: Stage, truth: Truth): readonly Fault[] {
     name,
     begin: () => upstream.faults.always(fault),
     end: () => upstream.faults.clear(),
+  });
+  const rateLimit = (name: string, username: () => string): Fault => ({
+    name,
+    begin: () => {
+      const limited = username();
+      truth.rateLimit(limited);
+      upstream.faults.always({ kind: 'rateLimited', retryAfter: 1 }, limited === '*' ? {} : { username: limited });
+    },
+    end: () => {
+      upstream.faults.clear();
+      truth.rateLimitEnds();
+    },
   });
   let turn = 0;
   return [
@@ -54,7 +68,7 @@ export function faultsOf(stage: Stage, truth: Truth): readonly Fault[] {
     {
       name: 'Redis is flushed',
       begin: async () => {
-        await truth.storeIsEmptied(() => redis.client.flushall());
+        await truth.storeIsEmptied(() => redis.flush());
         truth.storeIsBack();
       },
     },
@@ -73,11 +87,18 @@ export function faultsOf(stage: Stage, truth: Truth): readonly Fault[] {
       () => wire.blackHole(),
       () => wire.heal(),
     ),
+    storeFault(
+      'Redis fails over to its replica',
+      () => redis.failover(),
+      () => undefined,
+    ),
     { name: 'the upstream is unreachable', begin: () => upstream.pause(), end: () => upstream.resume() },
     upstreamFault('the upstream responds after 2 s', { kind: 'delay', ms: 2_000 }),
     upstreamFault('the upstream never responds', { kind: 'hang' }),
     upstreamFault('the upstream responds 503 with Retry-After: 2', { kind: 'unavailable', retryAfter: 2 }),
-    upstreamFault('the upstream responds 429 with Retry-After: 1', { kind: 'rateLimited', retryAfter: 1 }),
+    rateLimit('the upstream responds 429 with Retry-After: 1', () => '*'),
+    rateLimit('the upstream responds 429 for one user', () => pick(USERS).username),
+    rateLimit('the upstream responds 429 for one account known at run time', () => pick(MERCHANTS).username),
     upstreamFault('the upstream responds with an HTML page', { kind: 'html502' }),
     upstreamFault('the upstream responds with text that is not JSON', { kind: 'notJson' }),
     {
@@ -98,7 +119,36 @@ export function faultsOf(stage: Stage, truth: Truth): readonly Fault[] {
       },
       end: () => stage.restartAll(),
     },
+    {
+      name: 'keys of accounts known at run time are rotated',
+      begin: () => {
+        for (const merchant of MERCHANTS.slice(0, 6)) {
+          merchant.secretKey = `a new key ${Math.random()}`;
+          upstream.setSecret(merchant.username, merchant.secretKey);
+          truth.changeMerchantKey(merchant.username);
+        }
+      },
+    },
     { name: "the app's tokens are revoked", begin: () => upstream.revokeTokens(APP.username) },
+    {
+      name: 'the tokens of all accounts are revoked',
+      begin: () => {
+        truth.tokensMayBeLost();
+        upstream.revokeTokens();
+        truth.tokensAreSafe();
+      },
+    },
+    {
+      name: 'the upstream keeps one token per account',
+      begin: () => {
+        truth.tokensMayBeLost();
+        upstream.oneTokenPerAccount = true;
+      },
+      end: () => {
+        upstream.oneTokenPerAccount = false;
+        truth.tokensAreSafe();
+      },
+    },
     {
       name: 'encryption keys are rotated in two steps, each deployed to one instance after the other',
       begin: () => {
@@ -111,4 +161,8 @@ export function faultsOf(stage: Stage, truth: Truth): readonly Fault[] {
       },
     },
   ];
+}
+
+function pick<T>(from: readonly T[]): T {
+  return from[Math.floor(Math.random() * from.length)] as T;
 }

@@ -53,13 +53,16 @@ export class Journal {
     return counts;
   }
 
-  /** Counts the reasons why requests were not served. */
-  causes(): ReadonlyMap<string, number> {
-    const counts = new Map<string, number>();
-    for (const { verdict, cause = '' } of this.answers) {
-      if (verdict === 'unavailable') counts.set(cause, (counts.get(cause) ?? 0) + 1);
+  /** Counts the requests that were not served, by cause and by the last fault before the response. */
+  causes(): ReadonlyMap<string, ReadonlyMap<string, number>> {
+    const causes = new Map<string, Map<string, number>>();
+    for (const { verdict, cause = '', answeredAt } of this.answers) {
+      if (verdict !== 'unavailable') continue;
+      const fault = this.#spells.findLast(({ beganAt }) => beganAt <= answeredAt)?.fault ?? 'no fault yet';
+      const faults = causes.get(cause) ?? new Map<string, number>();
+      causes.set(cause, faults.set(fault, (faults.get(fault) ?? 0) + 1));
     }
-    return counts;
+    return causes;
   }
 
   #during({ sentAt }: Answer): string {

@@ -1,59 +1,66 @@
 import { randomBytes } from 'node:crypto';
-import { Agent, type IncomingMessage, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Journal, Verdict } from './journal.js';
-import { USERS } from './stage.js';
+import { type Client, type Got, type Judgement, RIGHT, basic, bearer, wrong } from './client.js';
+import { MERCHANTS, MISTAKEN, UNKNOWN_ID } from './merchants.js';
+import { APP, USERS } from './stage.js';
 import type { Login, Truth } from './truth.js';
 
-interface Got {
-  readonly status: number;
-  readonly body: Record<string, unknown>;
-  readonly headers: IncomingMessage['headers'];
-  readonly sentAt: number;
-}
+/** Ms from one request of a caller to the next, so that quick failures do not raise the number of requests during an outage. */
+const PACE_MS = 50;
+/** Maximum number of logins of each list. */
+const MOST_LOGINS = 60;
 
-type Judgement = readonly [Verdict, string?];
-
-const RIGHT: Judgement = ['right'];
+const ADMINS = USERS.filter(({ scopes }) => scopes.includes('tme_admin'));
+const OTHERS = USERS.filter(({ scopes }) => !scopes.includes('tme_admin'));
 
 /** Callers of every kind, each with the response it expects. */
 export class Load {
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  /** Sessions that no logout has ended. */
   readonly #logins: Login[] = [];
+  readonly #ended: Login[] = [];
   readonly #stop = new AbortController();
 
   constructor(
-    private readonly url: string,
+    private readonly client: Client,
     private readonly truth: Truth,
-    private readonly journal: Journal,
   ) {}
 
   /** Number of concurrent callers, until {@link stop}. */
   async run(callers: number): Promise<void> {
+    const report = (): Promise<void> => this.#basic('/user/report', 'Basic, own scope');
+    const me = (): Promise<void> => this.#basic('/me', 'Basic, who am I');
+    const verify = (): Promise<void> => this.#verify();
+    const session = (): Promise<void> => this.#session('/me', 'a session', this.#logins);
+    const merchant = (): Promise<void> => this.#merchant();
     const scenarios = [
-      () => this.#basic('/user/report', 'Basic, own scope'),
-      () => this.#basic('/me', 'Basic, who am I'),
-      () => this.#verify(),
+      ...[report, me, verify, session, merchant],
       () => this.#lacking(),
-      () => this.#guess(),
-      () => this.#deadKey(),
-      () => this.#session(),
-      () => this.#session(),
-      () => this.#outbound(),
+      ...[report, me, session, () => this.#guess()],
+      () => this.#find('an outbound call', '/app/wallets/find', pick(ADMINS).username, APP.username),
+      ...[report, me, verify, session, merchant],
       () => this.#acting(),
+      () => this.#session('/wallets/find', 'a session that acts as its user', this.#logins),
+      () => this.#session('/me', 'a session that has ended', this.#ended),
+    ];
+    const rare = [
+      () => this.#previousKey(),
+      () => this.#mistaken(),
+      () => this.#session('/wallets/find', 'a session that has ended acts as its user', this.#ended),
+      () => this.#unknownMerchant(),
     ];
     const one = async (at: number): Promise<void> => {
-      for (let turn = at; !this.#stop.signal.aborted; turn++) {
+      for (let turn = at * 7 + 1; !this.#stop.signal.aborted; turn++) {
+        const round = scenarios.length + 1;
+        const scenario = scenarios[turn % round] ?? rare[Math.floor(turn / round) % rare.length];
         // Logins and logouts are rare, as in production.
-        if (turn % 40 === 0) await this.#login();
-        else if (turn % 97 === 0) await this.#logout();
-        else if (turn % 151 === 0) await this.#logoutFlood();
-        else await scenarios[turn % scenarios.length]?.();
-        await sleep(10);
+        if (turn % 80 === 0) await paced(() => this.#login());
+        else if (turn % 197 === 0) await paced(() => this.#logout());
+        else if (turn % 601 === 0) await paced(() => this.#logoutEverywhere());
+        else if (turn % 401 === 0 && at === 0) await paced(() => this.#logoutFlood());
+        else if (scenario !== undefined) await paced(scenario);
       }
     };
-    await Promise.all(Array.from({ length: callers }, (_, at) => one(at * 7 + 1)));
-    this.#agent.destroy();
+    await Promise.all(Array.from({ length: callers }, (_, at) => one(at)));
   }
 
   stop(): void {
@@ -62,200 +69,209 @@ export class Load {
 
   #basic(path: string, scenario: string): Promise<void> {
     const { username } = pick(USERS);
-    const secretKey = this.truth.keyOf(username);
-    return this.#ask(scenario, 'GET', path, basic(username, secretKey), ({ status, body }) => {
-      if (status === 200 && path === '/me' && body['username'] !== username)
-        return ['wrong', 'a response for another caller'];
-      if (status === 200) return RIGHT;
-      return this.truth.isKeyOf(username, secretKey) ? unserved(status, body) : RIGHT;
+    return this.#askAs(username, scenario, path, {}, ({ status, body }) => {
+      if (status !== 200) return undefined;
+      return path === '/me' && body['username'] !== username ? wrong('a response for another caller') : RIGHT;
     });
   }
 
   #verify(): Promise<void> {
     const { username } = pick(USERS);
-    const secretKey = this.truth.keyOf(username);
-    const path = '/verify?scope=tme_user';
-    return this.#ask('/verify', 'GET', path, basic(username, secretKey), ({ status, body, headers }) => {
-      if (status !== 200) {
-        return this.truth.isKeyOf(username, secretKey) ? unserved(status, body) : RIGHT;
-      }
-      return headers['x-auth-user'] === encodeURIComponent(username) ? RIGHT : ['wrong', 'the name of another caller'];
+    return this.#askAs(username, '/verify', '/verify?scope=tme_user', {}, ({ status, headers }) => {
+      if (status !== 200) return undefined;
+      return headers['x-auth-user'] === encodeURIComponent(username) ? RIGHT : wrong('the name of another caller');
     });
   }
 
   /** Correct credentials without the required scope. */
   #lacking(): Promise<void> {
-    const { username } = pick(USERS.filter(({ scopes }) => !scopes.includes('tme_admin')));
-    const secretKey = this.truth.keyOf(username);
-    return this.#ask('Basic, scope lacking', 'GET', '/admin/report', basic(username, secretKey), (got) => {
-      if (got.status === 403) return RIGHT;
-      if (got.status === 200) return ['wrong', 'accepted without the scope'];
-      return this.truth.isKeyOf(username, secretKey) ? unserved(got.status, got.body) : RIGHT;
+    return this.#askAs(pick(OTHERS).username, 'Basic, scope lacking', '/admin/report', {}, ({ status }) => {
+      if (status === 200) return wrong('accepted without the scope');
+      return status === 403 ? RIGHT : undefined;
     });
   }
 
   #guess(): Promise<void> {
-    const { username } = pick(USERS);
     // Guesses from many addresses, as a botnet sends them. They soon use up the budget of the user; the account owner
     // must not be affected.
     const address = `198.51.100.${Math.ceil(Math.random() * 250)}`;
-    const headers = { ...basic(username, `guess ${Math.random()}`), 'x-client-address': address };
-    return this.#refused('a wrong key', headers);
+    return this.#refused('a wrong key', pick(USERS).username, `guess ${Math.random()}`, address);
   }
 
-  async #deadKey(): Promise<void> {
+  async #previousKey(): Promise<void> {
     const { username } = pick(USERS);
     const secretKey = this.truth.deadKeyOf(username);
     // An old job with the previous key, from its own address, so that it does not use up the budget of the owner's
     // address.
-    const headers = { ...basic(username, secretKey ?? ''), 'x-client-address': '203.0.113.9' };
-    if (secretKey !== undefined) await this.#refused('a previous key', headers);
+    if (secretKey !== undefined) await this.#refused('a previous key', username, secretKey, '203.0.113.9');
   }
 
-  #refused(scenario: string, headers: Readonly<Record<string, string>>): Promise<void> {
-    return this.#ask(scenario, 'GET', '/user/report', headers, ({ status, body }) => {
-      if (status === 401 || status === 429) return RIGHT;
-      return status === 200 ? ['wrong', 'accepted with a wrong key'] : unserved(status, body);
+  #refused(scenario: string, username: string, secretKey: string, address: string): Promise<void> {
+    const headers = { ...basic(username, secretKey), 'x-client-address': address };
+    return this.client.ask(scenario, '/user/report', { headers }, (got) => {
+      if (got.status === 401 || got.status === 429) return RIGHT;
+      return got.status === 200 ? wrong('accepted with a wrong key') : this.client.unserved(got, username);
     });
   }
 
   #login(): Promise<void> {
     const { username } = pick(USERS);
     const secretKey = this.truth.keyOf(username);
-    return this.#ask('a login', 'POST', '/auth/login', { username, secretKey }, ({ status, body, sentAt }) => {
-      const { accessToken, expiresAt } = body as { accessToken?: string; expiresAt?: number };
-      if (status === 200 && accessToken !== undefined && expiresAt !== undefined) {
+    const sent = { method: 'POST', body: { username, secretKey } };
+    return this.client.ask('a login', '/auth/login', sent, (got) => {
+      const { accessToken, expiresAt } = got.body as { accessToken?: string; expiresAt?: number };
+      if (got.status === 200 && accessToken !== undefined && expiresAt !== undefined) {
         const answeredAt = performance.now();
         const endsAt = answeredAt + expiresAt - Date.now();
-        this.#logins.push({ accessToken, username, beganAt: sentAt, answeredAt, endsAt, loggedOutAt: Infinity });
-        if (this.#logins.length > 60) this.#logins.shift();
+        const times = { beganAt: got.sentAt, answeredAt, endsAt, mayEndAt: Infinity, endedAt: Infinity };
+        this.#logins.push({ accessToken, username, ...times });
+        if (this.#logins.length > MOST_LOGINS) this.#logins.shift();
         return RIGHT;
       }
-      return this.truth.isKeyOf(username, secretKey) ? unserved(status, body) : RIGHT;
+      return this.truth.isKeyOf(username, secretKey) ? this.client.unserved(got, username) : RIGHT;
     });
   }
 
-  async #session(): Promise<void> {
-    if (this.#logins.length === 0) return;
-    const login = pick(this.#logins);
-    const { accessToken, username, loggedOutAt } = login;
-    const scenario = loggedOutAt === Infinity ? 'a session' : 'a session that has ended';
-    await this.#ask(scenario, 'GET', '/me', { authorization: `Bearer ${accessToken}` }, ({ status, body, sentAt }) => {
-      if (status === 200 && body['username'] !== username) return ['wrong', 'the session of another caller'];
-      if (status === 200) return this.truth.mustBeOver(login, sentAt) ? ['wrong', 'a session that has ended'] : RIGHT;
+  /** A request with the token of one of these sessions, to `/me` or to a route that acts as the caller. */
+  async #session(path: '/me' | '/wallets/find', scenario: string, logins: readonly Login[]): Promise<void> {
+    if (logins.length === 0) return;
+    const login = pick(logins);
+    const { accessToken, username } = login;
+    const method = path === '/me' ? 'GET' : 'POST';
+    await this.client.ask(scenario, path, { method, headers: bearer(accessToken) }, (got) => {
+      const { status, body, sentAt } = got;
+      if (status === 200) {
+        const isOwn = path === '/me' ? body['username'] === username : belongTo(body, username);
+        if (!isOwn) return wrong('the session of another caller');
+        return this.truth.mustBeOver(login, sentAt) ? wrong('a session that has ended') : RIGHT;
+      }
       if (status === 401 && this.truth.mayBeOver(login, performance.now())) return RIGHT;
-      return unserved(status, body);
+      return this.client.unserved(got, username);
     });
   }
 
-  async #logout(login = this.#logins.find(({ loggedOutAt }) => loggedOutAt === Infinity)): Promise<void> {
+  async #logout(login = this.#logins[0]): Promise<void> {
     if (login === undefined) return;
-    const headers = { authorization: `Bearer ${login.accessToken}` };
+    const sent = { method: 'POST', headers: bearer(login.accessToken) };
     // A 401 is correct from the moment the logout is sent. Once acknowledged, the logout must hold.
-    login.loggedOutAt = performance.now();
-    await this.#ask('a logout', 'POST', '/auth/logout', headers, ({ status, body }) => {
-      if (status === 204) login.loggedOutAt = performance.now();
-      else this.#logins.splice(this.#logins.indexOf(login), 1);
-      return status === 204 || status === 401 ? RIGHT : unserved(status, body);
+    login.mayEndAt = performance.now();
+    this.#logins.splice(this.#logins.indexOf(login), 1);
+    await this.client.ask('a logout', '/auth/logout', sent, (got) => {
+      if (got.status === 204) this.#endNow(login);
+      return got.status === 204 || got.status === 401 ? RIGHT : this.client.unserved(got, login.username);
     });
+  }
+
+  /** Ends all sessions of a user. */
+  #logoutEverywhere(): Promise<void> {
+    const { username } = pick(USERS);
+    const ofUser = this.#logins.filter((login) => login.username === username);
+    const sentAt = performance.now();
+    this.truth.revocationSent(username);
+    const sent = { method: 'DELETE' };
+    return this.#askAs(pick(ADMINS).username, 'a logout everywhere', `/sessions/${username}`, sent, ({ status }) => {
+      this.truth.revocationAnswered(username, sentAt, status === 204);
+      if (status !== 204) return undefined;
+      for (const login of ofUser) {
+        const at = this.#logins.indexOf(login);
+        if (at < 0) continue;
+        this.#logins.splice(at, 1);
+        this.#endNow(login);
+      }
+      return RIGHT;
+    });
+  }
+
+  #endNow(login: Login): void {
+    login.endedAt = performance.now();
+    login.mayEndAt = Math.min(login.mayEndAt, login.endedAt);
+    this.#ended.push(login);
+    if (this.#ended.length > MOST_LOGINS) this.#ended.shift();
   }
 
   /** Ends ten sessions and fifty that never existed, all at once. */
   async #logoutFlood(): Promise<void> {
     for (let i = 0; i < 10; i++) await this.#login();
-    const sessions = this.#logins.slice(-10).filter(({ loggedOutAt }) => loggedOutAt === Infinity);
     await Promise.all([
-      ...sessions.map((login) => this.#logout(login)),
+      ...this.#logins.slice(-10).map((login) => this.#logout(login)),
       ...Array.from({ length: 50 }, () => this.#unknownLogout()),
     ]);
   }
 
   #unknownLogout(): Promise<void> {
-    const headers = { authorization: `Bearer ${randomBytes(32).toString('base64url')}` };
-    return this.#ask('a logout of an unknown session', 'POST', '/auth/logout', headers, ({ status, body }) =>
-      status === 401 ? RIGHT : unserved(status, body),
+    const sent = { method: 'POST', headers: bearer(randomBytes(32).toString('base64url')) };
+    return this.client.ask('a logout of an unknown session', '/auth/logout', sent, (got) =>
+      got.status === 401 ? RIGHT : this.client.unserved(got),
     );
   }
 
-  #outbound(): Promise<void> {
-    const { username } = pick(USERS.filter(({ scopes }) => scopes.includes('tme_admin')));
-    return this.#find('an outbound call', '/app/wallets/find', username);
-  }
-
   #acting(): Promise<void> {
-    return this.#find('a call as the caller', '/wallets/find', pick(USERS).username);
+    const { username } = pick(USERS);
+    return this.#find('a Basic caller who acts as this caller', '/wallets/find', username, username);
   }
 
-  #find(scenario: string, path: string, username: string): Promise<void> {
-    const secretKey = this.truth.keyOf(username);
-    return this.#ask(scenario, 'POST', path, basic(username, secretKey), (got) => {
-      if (got.status === 200 || got.status === 201) return RIGHT;
-      return this.truth.isKeyOf(username, secretKey) ? unserved(got.status, got.body) : RIGHT;
-    });
-  }
-
-  /** Sends a request and records the response. A login sends the credentials in its body. */
-  async #ask(
-    scenario: string,
-    method: string,
-    path: string,
-    headers: Readonly<Record<string, string>>,
-    judge: (got: Got) => Judgement,
-  ): Promise<void> {
-    const sentAt = performance.now();
-    let judgement: Judgement;
-    try {
-      judgement = judge({ ...(await this.#send(method, path, headers)), sentAt });
-    } catch (failure) {
-      judgement = ['wrong', `no response: ${(failure as Error).message}`];
-    }
-    const [verdict, cause] = judgement;
-    this.journal.answers.push({ scenario, sentAt, answeredAt: performance.now(), verdict, cause });
-  }
-
-  #send(method: string, path: string, given: Readonly<Record<string, string>>): Promise<Omit<Got, 'sentAt'>> {
-    const isLogin = path === '/auth/login';
-    const body = method === 'GET' ? undefined : JSON.stringify(isLogin ? given : {});
-    const headers = {
-      'x-client-address': '192.0.2.7',
-      ...(!isLogin && given),
-      ...(body !== undefined && { 'content-type': 'application/json', 'content-length': String(body.length) }),
+  /** The wallets must be those of `owner`. The upstream chooses them by the token of the call. */
+  #find(scenario: string, path: string, username: string, owner: string): Promise<void> {
+    const judge = ({ status, body }: Got): Judgement | undefined => {
+      if (status !== 200) return undefined;
+      return belongTo(body, owner) ? RIGHT : wrong('the token of another account');
     };
-    return new Promise((resolve, reject) => {
-      const sent = request(`${this.url}${path}`, { agent: this.#agent, method, headers, timeout: 30_000 }, (answer) => {
-        let text = '';
-        answer.setEncoding('utf8').on('data', (chunk: string) => (text += chunk));
-        answer.on('end', () =>
-          resolve({ status: answer.statusCode ?? 0, body: parsed(text), headers: answer.headers }),
-        );
-        answer.on('error', reject);
-      });
-      sent.on('timeout', () => sent.destroy(new Error('no response within 30 s')));
-      sent.on('error', reject);
-      sent.end(body);
+    return this.#askAs(username, scenario, path, { method: 'POST' }, judge, owner);
+  }
+
+  #merchant(): Promise<void> {
+    const { id, username } = pick(MERCHANTS);
+    return this.#askOf(id, 'an account known at run time', username, ({ status, body, sentAt }) => {
+      if (status === 200) return belongTo(body, username) ? RIGHT : wrong('the token of another account');
+      const isRejected = body['errorCode'] === 'credentials_rejected';
+      return isRejected && !this.truth.mayUsePreviousKey(username, sentAt) ? wrong('a rejected account') : undefined;
+    });
+  }
+
+  #mistaken(): Promise<void> {
+    return this.#askOf(MISTAKEN.id, 'an account with a wrong key', MISTAKEN.username, ({ status, body }) => {
+      if (status === 200) return wrong('a token for a wrong key');
+      return body['errorCode'] === 'credentials_rejected' ? RIGHT : undefined;
+    });
+  }
+
+  #unknownMerchant(): Promise<void> {
+    return this.#askOf(UNKNOWN_ID, 'an account that does not exist', UNKNOWN_ID, ({ status, body }) => {
+      if (status === 200) return wrong('a token for an unknown account');
+      return body['errorCode'] === 'unknown_account' ? RIGHT : undefined;
+    });
+  }
+
+  #askOf(id: string, scenario: string, owner: string, judge: (got: Got) => Judgement | undefined): Promise<void> {
+    return this.#askAs(pick(ADMINS).username, scenario, `/merchants/${id}/wallets`, {}, judge, owner);
+  }
+
+  /** Sends a request with the key of this user. Whatever `judge` does not judge is an outage or a wrong response. */
+  #askAs(
+    username: string,
+    scenario: string,
+    path: string,
+    { method = 'GET' }: { readonly method?: string },
+    judge: (got: Got) => Judgement | undefined,
+    owner = username,
+  ): Promise<void> {
+    const secretKey = this.truth.keyOf(username);
+    return this.client.ask(scenario, path, { method, headers: basic(username, secretKey) }, (got) => {
+      const judgement = judge(got);
+      if (judgement !== undefined) return judgement;
+      return this.truth.isKeyOf(username, secretKey) ? this.client.unserved(got, username, owner) : RIGHT;
     });
   }
 }
 
-/** Not served: our outage if the response says so, otherwise a wrong response. */
-function unserved(status: number, body: Readonly<Record<string, unknown>>): Judgement {
-  const code = body['errorCode'];
-  if (status === 502 || status === 503 || status === 504) {
-    return ['unavailable', typeof code === 'string' ? `${status} ${code}` : `${status} by nginx: no instance`];
-  }
-  return ['wrong', `${status} ${String(code)}: ${String(body['message'])}`];
+/** Whether the answer lists wallets, and all of them belong to this account. */
+function belongTo(body: unknown, username: string): boolean {
+  return Array.isArray(body) && body.length > 0 && body.every((wallet: { username?: unknown }) => wallet.username === username);
 }
 
-function basic(username: string, secretKey: string): { authorization: string } {
-  return { authorization: `Basic ${Buffer.from(`${username}:${secretKey}`).toString('base64')}` };
-}
-
-function parsed(text: string): Record<string, unknown> {
-  try {
-    return JSON.parse(text) as Record<string, unknown>;
-  } catch {
-    return {};
-  }
+/** Resolves when the request is answered, and not before {@link PACE_MS}. */
+async function paced(send: () => Promise<void>): Promise<void> {
+  await Promise.all([send(), sleep(PACE_MS)]);
 }
 
 function pick<T>(from: readonly T[]): T {

@@ -9,8 +9,10 @@ export interface Login {
   readonly answeredAt: number;
   /** End of the session from `expiresAt` of the response, on this process's clock. */
   readonly endsAt: number;
-  /** Time at which the logout was acknowledged. */
-  loggedOutAt: number;
+  /** Time at which the first logout of the session, or of all sessions of the user, was sent. */
+  mayEndAt: number;
+  /** Time at which such a logout was acknowledged. */
+  endedAt: number;
 }
 
 /**
@@ -18,6 +20,12 @@ export interface Login {
  * busy.
  */
 const KNOWN_EVERYWHERE_MS = 2_000;
+/** Time within which an instance repeats a revocation that failed. The instance may have been suspended. */
+const REPEATED_WITHIN_MS = 30_000;
+/** Time for which a 429 of the upstream may have effects after its end. */
+const RATE_LIMIT_EFFECT_MS = 15_000;
+/** Time for which a login may still be under way with credentials that were changed. */
+const LOGIN_MS = 5_000;
 
 /**
  * The true state, independent of the apps: keys, times of their changes, and losses of the store. Times as
@@ -30,6 +38,17 @@ export class Truth {
   #emptiedAt = -Infinity;
   /** While the store is away, an instance may not learn of a logout. */
   #storeWellSince = -Infinity;
+  /** Sessions that began before this time may have lost their upstream token. */
+  #tokensLostAt = -Infinity;
+  /** Time of the last revocation of each user. Sessions whose login was sent before this time may be over. */
+  readonly #revokedAt = new Map<string, number>();
+  /** Number of revocations of each user without an answer. */
+  readonly #revoking = new Map<string, number>();
+  /** Revocations that failed. An instance repeats each of them later. */
+  readonly #owed: { readonly username: string; readonly sentAt: number }[] = [];
+  /** Time until which the upstream answers 429, for one username or for all (`*`). */
+  readonly #limitedUntil = new Map<string, number>();
+  readonly #merchantChangedAt = new Map<string, number>();
 
   constructor(users: readonly { username: string; secretKey: string }[]) {
     for (const { username, secretKey } of users) {
@@ -59,6 +78,33 @@ export class Truth {
     return this.keyOf(username) === secretKey;
   }
 
+  changeMerchantKey(username: string): void {
+    this.#merchantChangedAt.set(username, performance.now());
+  }
+
+  /** Whether an instance may have used the previous key of this merchant during a request that was sent at this time. */
+  mayUsePreviousKey(username: string, sentAt: number): boolean {
+    return sentAt <= (this.#merchantChangedAt.get(username) ?? -Infinity) + LOGIN_MS;
+  }
+
+  /** @param username `*`: all users */
+  rateLimit(username: string): void {
+    this.#limitedUntil.set(username, Infinity);
+  }
+
+  rateLimitEnds(): void {
+    for (const [username, until] of this.#limitedUntil) {
+      if (until === Infinity) this.#limitedUntil.set(username, performance.now());
+    }
+  }
+
+  /** Whether the upstream may have answered 429 for one of these users. */
+  mayBeRateLimited(usernames: readonly string[], sentAt: number): boolean {
+    return ['*', ...usernames].some(
+      (username) => sentAt <= (this.#limitedUntil.get(username) ?? -Infinity) + RATE_LIMIT_EFFECT_MS,
+    );
+  }
+
   storeGoes(): void {
     this.#storeWellSince = Infinity;
   }
@@ -75,14 +121,42 @@ export class Truth {
     this.#emptiedAt = performance.now();
   }
 
+  /** From now on, the upstream may revoke the tokens of sessions, until {@link tokensAreSafe}. */
+  tokensMayBeLost(): void {
+    this.#tokensLostAt = Infinity;
+  }
+
+  tokensAreSafe(): void {
+    this.#tokensLostAt = performance.now();
+  }
+
+  /** A logout of all sessions of a user was sent. These sessions may be over from now on. */
+  revocationSent(username: string): void {
+    this.#revoking.set(username, (this.#revoking.get(username) ?? 0) + 1);
+  }
+
+  revocationAnswered(username: string, sentAt: number, isAcknowledged: boolean): void {
+    this.#revoking.set(username, (this.#revoking.get(username) ?? 0) - 1);
+    this.#revokedAt.set(username, performance.now());
+    if (!isAcknowledged) this.#owed.push({ username, sentAt });
+  }
+
   /** Whether a session that was used between these times may be rejected. */
-  mayBeOver({ beganAt, endsAt, loggedOutAt }: Login, answeredAt: number): boolean {
-    return answeredAt >= endsAt - 1_000 || answeredAt >= loggedOutAt || beganAt <= this.#emptiedAt + 1_000;
+  mayBeOver({ username, beganAt, endsAt, mayEndAt }: Login, answeredAt: number): boolean {
+    if ((this.#revoking.get(username) ?? 0) > 0) return true;
+    const emptiedAt = this.#emptiedAt + 1_000;
+    const tokensLostAt = this.#tokensLostAt + 1_000;
+    const revokedAt = this.#revokedAt.get(username) ?? -Infinity;
+    const owedUntil = this.#owed
+      .filter((owed) => owed.username === username)
+      .map((owed) => Math.max(owed.sentAt, this.#storeWellSince) + REPEATED_WITHIN_MS);
+    const beganBefore = Math.max(emptiedAt, tokensLostAt, revokedAt, ...owedUntil);
+    return answeredAt >= endsAt - 1_000 || answeredAt >= mayEndAt || beganAt <= beganBefore;
   }
 
   /** Whether a session that is used now must be rejected. */
-  mustBeOver({ answeredAt, endsAt, loggedOutAt }: Login, sentAt: number): boolean {
-    const known = Math.max(loggedOutAt, this.#storeWellSince) + KNOWN_EVERYWHERE_MS;
+  mustBeOver({ answeredAt, endsAt, endedAt }: Login, sentAt: number): boolean {
+    const known = Math.max(endedAt, this.#storeWellSince) + KNOWN_EVERYWHERE_MS;
     const emptied = Math.max(this.#emptiedAt, this.#storeWellSince) + KNOWN_EVERYWHERE_MS;
     return sentAt > endsAt + 1_000 || sentAt > known || (answeredAt < this.#emptiedFrom && sentAt > emptied);
   }
