@@ -66,7 +66,11 @@ function sectionOf({ seconds, requests, wrong, scenarios, causes, faults, upstre
         .map(({ cause, faults: during }) => ({ cause, during: descending(Object.entries(during)) }))
         .map(({ cause, during }) => [cause, during.reduce((sum, [, count]) => sum + count, 0), during])
         .toSorted(([, one], [, other]) => other - one)
-        .map(([cause, count, during]) => [cause, number(count), during.map(([fault, n]) => `${fault}: ${number(n)}`).join('; ')]),
+        .map(([cause, count, during]) => [
+          cause,
+          number(count),
+          during.map(([fault, n]) => `${fault}: ${number(n)}`).join('; '),
+        ]),
     ),
     table(
       [

@@ -72,7 +72,8 @@ async function suffer(fault: Fault, journal: Journal, spanMs: number): Promise<v
 /** Number of logins of these accounts at the upstream. A check of a caller is a login, too. */
 function loginsOf({ upstream }: Stage, accounts: readonly { readonly username: string }[]): number {
   const usernames = new Set(accounts.map(({ username }) => username));
-  return upstream.ledger.filter(({ path, body }) => path === '/client/authenticate' && usernames.has(usernameIn(body))).length;
+  return upstream.ledger.filter(({ path, body }) => path === '/client/authenticate' && usernames.has(usernameIn(body)))
+    .length;
 }
 
 function usernameIn(body: unknown): string {

@@ -50,18 +50,23 @@ export class Client {
   }
 
   /**
-   * Not served: an outage if the response states one, otherwise a wrong response. A 429 of the upstream for one of `usernames`
-   * is an outage. A 429 for any other user must not have an effect on this request.
+   * Not served: an outage if the response states one, otherwise a wrong response. A 429 of the upstream, and rejected credentials
+   * of the app, are an outage if they concern one of these accounts, and otherwise wrong.
    */
   unserved({ status, body, sentAt }: Got, ...usernames: string[]): Judgement {
-    const code = body['errorCode'];
-    if (code === 'upstream_rate_limited' && !this.truth.mayBeRateLimited(usernames, sentAt)) {
-      return wrong(`${status} upstream_rate_limited because of another user`);
-    }
+    const { errorCode: code, message } = body;
+    const isOfOther =
+      (code === 'upstream_rate_limited' && !this.truth.mayBeRateLimited(usernames, sentAt)) ||
+      (code === 'credentials_rejected' && !usernames.some((username) => this.truth.mayBeRejected(username, sentAt)));
+    if (isOfOther) return wrong(`${status} ${String(code)}, which does not concern ${usernames.join(' and ')}`);
     if (status === 502 || status === 503 || status === 504) {
-      return ['unavailable', typeof code === 'string' ? `${status} ${code}` : `${status} by nginx: no instance`];
+      if (typeof code === 'string') return ['unavailable', `${status} ${code}`];
+      // Fastify answers a request that arrives while it closes.
+      if (status === 503 && message === 'Service Unavailable') return ['unavailable', '503 by Fastify: shutting down'];
+      // nginx answers with a page, not with JSON.
+      if (message === undefined) return ['unavailable', `${status} by nginx: no instance`];
     }
-    return wrong(`${status} ${String(code)}: ${String(body['message'])}`);
+    return wrong(`${status} ${String(code)}: ${String(message)}`);
   }
 
   #send(path: string, { method = 'GET', headers, body }: Sent): Promise<Omit<Got, 'sentAt'>> {

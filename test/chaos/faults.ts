@@ -116,8 +116,13 @@ export function faultsOf(stage: Stage, truth: Truth): readonly Fault[] {
       begin: () => {
         stage.appSecret = `a new app secret ${Math.random()}`;
         upstream.setSecret(APP.username, stage.appSecret);
+        truth.accountChanged(APP.username);
       },
-      end: () => stage.restartAll(),
+      end: async () => {
+        const deploying = setInterval(() => truth.accountChanged(APP.username), 1_000);
+        await stage.restartAll();
+        clearInterval(deploying);
+      },
     },
     {
       name: 'keys of accounts known at run time are rotated',
@@ -125,11 +130,17 @@ export function faultsOf(stage: Stage, truth: Truth): readonly Fault[] {
         for (const merchant of MERCHANTS.slice(0, 6)) {
           merchant.secretKey = `a new key ${Math.random()}`;
           upstream.setSecret(merchant.username, merchant.secretKey);
-          truth.changeMerchantKey(merchant.username);
+          truth.accountChanged(merchant.username);
         }
       },
     },
-    { name: "the app's tokens are revoked", begin: () => upstream.revokeTokens(APP.username) },
+    {
+      name: "the app's tokens are revoked",
+      begin: () => {
+        truth.accountChanged(APP.username);
+        upstream.revokeTokens(APP.username);
+      },
+    },
     {
       name: 'the tokens of all accounts are revoked',
       begin: () => {

@@ -6,6 +6,7 @@ import { freePort } from '../support/free-port.js';
 import { MAX_ACCOUNTS, MERCHANTS, MISTAKEN, Vault } from './merchants.js';
 import { Nginx } from './nginx.js';
 import { RedisPair } from './redis-pair.js';
+import { until } from '../support/until.js';
 
 export const APP = { username: 'app@example.test', secretKey: 'app-secret-of-the-start' };
 export const USERS = Array.from({ length: 6 }, (_, i) => ({
@@ -47,6 +48,8 @@ export class Stage implements AsyncDisposable {
     while (ports.length < INSTANCES) ports.push(await freePort());
     const stage = new Stage(upstream, redis, await Vault.start(), ports, await Nginx.start(ports));
     for (let at = 0; at < INSTANCES; at++) await stage.boot(at);
+    // nginx may still treat the instances as unavailable, because it started before them.
+    await until(async () => (await fetch(`${stage.url}/me`)).status === 401, 'nginx reaches an instance');
     return stage;
   }
 

@@ -24,8 +24,11 @@ const KNOWN_EVERYWHERE_MS = 2_000;
 const REPEATED_WITHIN_MS = 30_000;
 /** Time for which a 429 of the upstream may have effects after its end. */
 const RATE_LIMIT_EFFECT_MS = 15_000;
-/** Time for which a login may still be under way with credentials that were changed. */
-const LOGIN_MS = 5_000;
+/**
+ * Time for which an account may be rejected after its key was changed, or after its token was revoked. A second rejected token
+ * is renewed 5 s after the first one at the earliest.
+ */
+const REJECTED_MS = 8_000;
 
 /**
  * The true state, independent of the apps: keys, times of their changes, and losses of the store. Times as
@@ -38,7 +41,7 @@ export class Truth {
   #emptiedAt = -Infinity;
   /** While the store is away, an instance may not learn of a logout. */
   #storeWellSince = -Infinity;
-  /** Sessions that began before this time may have lost their upstream token. */
+  /** Sessions and accounts may have lost a token of the upstream that was issued before this time. */
   #tokensLostAt = -Infinity;
   /** Time of the last revocation of each user. Sessions whose login was sent before this time may be over. */
   readonly #revokedAt = new Map<string, number>();
@@ -48,7 +51,8 @@ export class Truth {
   readonly #owed: { readonly username: string; readonly sentAt: number }[] = [];
   /** Time until which the upstream answers 429, for one username or for all (`*`). */
   readonly #limitedUntil = new Map<string, number>();
-  readonly #merchantChangedAt = new Map<string, number>();
+  /** Time of the last change of the key or the tokens of each account of the app. */
+  readonly #changedAt = new Map<string, number>();
 
   constructor(users: readonly { username: string; secretKey: string }[]) {
     for (const { username, secretKey } of users) {
@@ -78,13 +82,15 @@ export class Truth {
     return this.keyOf(username) === secretKey;
   }
 
-  changeMerchantKey(username: string): void {
-    this.#merchantChangedAt.set(username, performance.now());
+  /** The key or the tokens of an account of the app have changed. */
+  accountChanged(username: string): void {
+    this.#changedAt.set(username, performance.now());
   }
 
-  /** Whether an instance may have used the previous key of this merchant during a request that was sent at this time. */
-  mayUsePreviousKey(username: string, sentAt: number): boolean {
-    return sentAt <= (this.#merchantChangedAt.get(username) ?? -Infinity) + LOGIN_MS;
+  /** Whether the upstream may have rejected this account of the app during a request that was sent at this time. */
+  mayBeRejected(username: string, sentAt: number): boolean {
+    const changedAt = Math.max(this.#changedAt.get(username) ?? -Infinity, this.#tokensLostAt);
+    return sentAt <= changedAt + REJECTED_MS;
   }
 
   /** @param username `*`: all users */
@@ -121,7 +127,7 @@ export class Truth {
     this.#emptiedAt = performance.now();
   }
 
-  /** From now on, the upstream may revoke the tokens of sessions, until {@link tokensAreSafe}. */
+  /** From now on, the upstream may revoke any token, until {@link tokensAreSafe}. */
   tokensMayBeLost(): void {
     this.#tokensLostAt = Infinity;
   }
