@@ -70,6 +70,11 @@ export interface Count {
   readonly remainingMs: number;
   /** Identifies this window among the earlier and later ones. */
   readonly window: string;
+  /**
+   * Number of units of `count` that instances of version 0.1.0 have counted in the same store. They do not count failures
+   * separately, so all of these units count as failures. @default 0
+   */
+  readonly by010?: number;
 }
 
 /** A part of a log. */

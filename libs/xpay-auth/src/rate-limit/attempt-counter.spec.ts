@@ -1,11 +1,18 @@
 import { describe, expect, it } from '@jest/globals';
 import { ManualClock } from '../testing/emulators/manual-clock.js';
 import { MemoryStore } from '../testing/kit/memory-store.js';
-import { AttemptCounter } from './attempt-counter.js';
+import { AttemptCounter, type Reservation } from './attempt-counter.js';
 
 const limit = (attempts: number, windowMs = 60_000) => ({ attempts, windowMs });
 
-const fail = async (limiter: AttemptCounter, key: string) => (await limiter.reserve(key))?.failed();
+/** Reserves an attempt. Throws if the limit is reached. */
+async function reserve(limiter: AttemptCounter, key: string): Promise<Reservation> {
+  const reserved = await limiter.reserve(key);
+  if (typeof reserved === 'number') throw new Error(`the limit is reached for ${reserved} ms`);
+  return reserved;
+}
+
+const fail = async (limiter: AttemptCounter, key: string) => (await reserve(limiter, key)).failed();
 
 describe('AttemptCounter', () => {
   it('I5 · holds a bounded number of keys, and none of a caller who never fails', async () => {
@@ -16,10 +23,10 @@ describe('AttemptCounter', () => {
 
     for (const store of [undefined, new MemoryStore(clock)]) {
       const idle = new AttemptCounter('perUser', limit(1), { clock, store });
-      for (let i = 0; i < 50; i++) await (await idle.reserve(`key-${i}`))?.refund();
-      const open = await idle.reserve('key');
-      expect([await idle.reserve('key'), idle.size]).toEqual([undefined, 1]);
-      await open?.refund();
+      for (let i = 0; i < 50; i++) await (await reserve(idle, `key-${i}`)).refund();
+      const open = await reserve(idle, 'key');
+      expect([await idle.reserve('key'), idle.size]).toEqual([0, 1]);
+      await open.refund();
       expect(idle.size).toBe(0);
     }
     expect(clock.pendingTimers).toBe(0);
@@ -32,16 +39,14 @@ describe('AttemptCounter', () => {
       AttemptCounter,
       AttemptCounter,
     ];
-    const open = await Promise.all([one.reserve('key'), one.reserve('key')]);
-    expect([await other.reserve('key'), other.lockedOutMs('key'), other.size]).toEqual([undefined, 0, 0]);
-    await open[0]?.failed();
-    expect([await other.reserve('key'), other.lockedOutMs('key')]).toEqual([undefined, 0]);
-    await open[1]?.refund();
+    const open = await Promise.all([reserve(one, 'key'), reserve(one, 'key')]);
+    expect([await other.reserve('key'), other.lockedOutMs('key'), other.size]).toEqual([0, 0, 0]);
+    await open[0].failed();
+    expect([await other.reserve('key'), other.lockedOutMs('key')]).toEqual([0, 0]);
+    await open[1].refund();
     await fail(other, 'key');
     expect([await one.reserve('key'), one.lockedOutMs('key'), other.lockedOutMs('key')]).toEqual([
-      undefined,
-      60_000,
-      60_000,
+      60_000, 60_000, 60_000,
     ]);
   });
 
@@ -55,12 +60,12 @@ describe('AttemptCounter', () => {
     await fail(limiter, 'key');
     store.comeBack();
     await fail(limiter, 'key');
-    expect([await limiter.reserve('key'), limiter.lockedOutMs('key')]).toEqual([undefined, 40_000]);
+    expect([await limiter.reserve('key'), limiter.lockedOutMs('key')]).toEqual([40_000, 40_000]);
     await clock.advance(40_000);
     expect(limiter.lockedOutMs('key')).toBe(0);
     await fail(limiter, 'key');
     await fail(limiter, 'key');
-    expect([await limiter.reserve('key'), limiter.lockedOutMs('key')]).toEqual([undefined, 20_000]);
+    expect([await limiter.reserve('key'), limiter.lockedOutMs('key')]).toEqual([20_000, 20_000]);
   });
 
   it('D9 · the failures of a window that the store has lost stay counted until it would have closed', async () => {
@@ -71,7 +76,7 @@ describe('AttemptCounter', () => {
     await clock.advance(50_000);
     store.flush();
     await fail(limiter, 'key');
-    expect([await limiter.reserve('key'), limiter.lockedOutMs('key')]).toEqual([undefined, 10_000]);
+    expect([await limiter.reserve('key'), limiter.lockedOutMs('key')]).toEqual([10_000, 10_000]);
   });
 
   it('D9 · a failure that the store has not counted as one still uses up the limit', async () => {
@@ -81,11 +86,11 @@ describe('AttemptCounter', () => {
       AttemptCounter,
       AttemptCounter,
     ];
-    const reserved = await one.reserve('key');
+    const reserved = await reserve(one, 'key');
     store.goAway();
-    await reserved?.failed();
+    await reserved.failed();
     store.comeBack();
-    expect([await one.reserve('key'), one.lockedOutMs('key')]).toEqual([undefined, 60_000]);
-    expect([await other.reserve('key'), other.lockedOutMs('key')]).toEqual([undefined, 0]);
+    expect([await one.reserve('key'), one.lockedOutMs('key')]).toEqual([60_000, 60_000]);
+    expect([await other.reserve('key'), other.lockedOutMs('key')]).toEqual([0, 0]);
   });
 });

@@ -91,11 +91,11 @@ export class AttemptCounter {
   }
 
   /**
-   * Reserves one attempt. Returns `undefined` if the limit is reached. In this case, {@link lockedOutMs} is greater than 0 if
-   * failures have used up the limit, and 0 if the limit is reached only because other reservations are still open.
+   * Reserves one attempt. If the limit is reached, returns the ms until failures no longer use up the limit, or 0 if the limit is
+   * reached only because other reservations are still open.
    */
-  reserve(key: string): Reservation | undefined | Promise<Reservation | undefined> {
-    if (this.#attemptsOf(key) >= this.limit.attempts) return undefined;
+  reserve(key: string): Reservation | number | Promise<Reservation | number> {
+    if (this.#attemptsOf(key) >= this.limit.attempts) return this.lockedOutMs(key);
     const { store } = this.parts;
     return store === undefined ? this.reserveAlone(key) : this.#reserveInStore(key, store);
   }
@@ -105,17 +105,21 @@ export class AttemptCounter {
     return this.#reserveIn(key, this.#open(key, this.limit.windowMs));
   }
 
-  async #reserveInStore(key: string, store: Store): Promise<Reservation | undefined> {
+  async #reserveInStore(key: string, store: Store): Promise<Reservation | number> {
     const counted = await this.#count(key, store);
     // The limit is checked again, because other attempts may have been reserved while the store did not answer.
-    if (counted === undefined) return this.#attemptsOf(key) >= this.limit.attempts ? undefined : this.reserveAlone(key);
+    if (counted === undefined) {
+      return this.#attemptsOf(key) >= this.limit.attempts ? this.lockedOutMs(key) : this.reserveAlone(key);
+    }
     const window = this.#open(key, counted.remainingMs, counted.window);
     const notInStore = this.#attemptsOf(key, window);
     const reservation = this.#reserveIn(key, window);
     if (counted.count + notInStore <= this.limit.attempts) return reservation;
     if (await this.#isUsedUp(key, counted.window)) window.failed = Math.max(window.failed, this.limit.attempts);
     await reservation.refund();
-    return undefined;
+    // Some of the attempts that version 0.1.0 has counted may still be open there, so they reject only this attempt.
+    const isUsedUp = window.failed + (counted.by010 ?? 0) >= this.limit.attempts;
+    return Math.max(this.lockedOutMs(key), isUsedUp ? counted.remainingMs : 0);
   }
 
   #reserveIn(key: string, window: AttemptWindow): Reservation {

@@ -136,7 +136,8 @@ export class CountedAttempts implements Attempts {
     const subject = this.#subjectOf(by);
     // Lockouts that this process knows are checked first, so that a caller who is locked out causes no count.
     for (const [counter, key] of subject.counters) {
-      if (counter.lockedOutMs(key) > 0 && !(await this.#mayPass(subject, counter, key))) return undefined;
+      const waitMs = counter.lockedOutMs(key);
+      if (waitMs > 0 && !(await this.#mayPass(subject, counter, waitMs))) return undefined;
     }
     const reserved: Reservation[] = [];
     const attempt = new CountedAttempt(subject, reserved, this.#trusted);
@@ -146,8 +147,8 @@ export class CountedAttempts implements Attempts {
       for (const [counter, key] of subject.counters) {
         const reserving = counter.reserve(key);
         const one = reserving instanceof Promise ? await reserving : reserving;
-        if (one !== undefined) reserved.push(one);
-        else if (!(await this.#mayPass(subject, counter, key))) {
+        if (typeof one !== 'number') reserved.push(one);
+        else if (!(await this.#mayPass(subject, counter, one))) {
           await attempt.refund();
           return undefined;
         }
@@ -189,11 +190,10 @@ export class CountedAttempts implements Attempts {
 
   /**
    * Returns whether a caller may continue although this limit is reached. If not, the caller must wait. Throws if failures have
-   * used up the limit.
+   * used up the limit for `waitMs`.
    */
-  async #mayPass({ by, origin }: Subject, counter: AttemptCounter, key: string): Promise<boolean> {
+  async #mayPass({ by, origin }: Subject, counter: AttemptCounter, waitMs: number): Promise<boolean> {
     const isTrusted = counter === this.#perUser ? await this.#trusted.has(origin) : false;
-    const waitMs = counter.lockedOutMs(key);
     if (isTrusted === false && waitMs > 0) throw this.#lockedOut(by, counter, waitMs);
     return isTrusted === true;
   }

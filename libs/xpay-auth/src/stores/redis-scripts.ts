@@ -88,19 +88,24 @@ export const RELEASE = script(`
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end
 return 0`);
 
-/** counter; ms of a window → count, ms left, window */
+/**
+ * counter; ms of a window → count, ms left, window, the part of the count that version 0.1.0 has counted. Version 0.1.0 does not
+ * count in `m`.
+ */
 export const COUNT = script(`
 local n = redis.call('HINCRBY', KEYS[1], 'n', 1)
+local m = redis.call('HINCRBY', KEYS[1], 'm', 1)
 if n == 1 then
   ${NOW}
   redis.call('HSET', KEYS[1], 'w', string.format('%.0f', now))
   redis.call('PEXPIRE', KEYS[1], ARGV[1])
 end
-return {n, redis.call('PTTL', KEYS[1]), redis.call('HGET', KEYS[1], 'w')}`);
+return {n, redis.call('PTTL', KEYS[1]), redis.call('HGET', KEYS[1], 'w'), n - m}`);
 
 /** counter; window */
 export const UNCOUNT = script(`
 if redis.call('HGET', KEYS[1], 'w') ~= ARGV[1] then return 0 end
+redis.call('HINCRBY', KEYS[1], 'm', -1)
 if redis.call('HINCRBY', KEYS[1], 'n', -1) <= 0 then redis.call('DEL', KEYS[1]) end
 return 1`);
 

@@ -119,7 +119,13 @@ class RedisStore implements Store {
 
   async count(id: string, windowMs: number): Promise<Count> {
     const answer = (await this.#link.run(scripts.COUNT, [this.#key(this.indexOf(id), 'c')], [windowMs])) as unknown[];
-    return { count: Number(answer[0]), remainingMs: Math.max(1, Number(answer[1])), window: String(answer[2]) };
+    const [count, leftMs, window, by010] = answer;
+    return {
+      count: Number(count),
+      remainingMs: Math.max(1, Number(leftMs)),
+      window: String(window),
+      by010: Number(by010),
+    };
   }
 
   async uncount(id: string, window: string): Promise<void> {
