@@ -58,7 +58,7 @@ export class Client {
     const isOfOther =
       (code === 'upstream_rate_limited' && !this.truth.mayBeRateLimited(usernames, sentAt)) ||
       (code === 'credentials_rejected' && !usernames.some((username) => this.truth.mayBeRejected(username, sentAt)));
-    if (isOfOther) return wrong(`${status} ${String(code)}, which does not concern ${usernames.join(' and ')}`);
+    if (isOfOther) return wrong(`${status} ${code}, which does not concern ${usernames.join(' and ')}`);
     if (status === 502 || status === 503 || status === 504) {
       if (typeof code === 'string') return ['unavailable', `${status} ${code}`];
       // Fastify answers a request that arrives while it closes.

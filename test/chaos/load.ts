@@ -33,11 +33,22 @@ export class Load {
     const session = (): Promise<void> => this.#session('/me', 'a session', this.#logins);
     const merchant = (): Promise<void> => this.#merchant();
     const scenarios = [
-      ...[report, me, verify, session, merchant],
+      report,
+      me,
+      verify,
+      session,
+      merchant,
       () => this.#lacking(),
-      ...[report, me, session, () => this.#guess()],
+      report,
+      me,
+      session,
+      () => this.#guess(),
       () => this.#find('an outbound call', '/app/wallets/find', pick(ADMINS).username, APP.username),
-      ...[report, me, verify, session, merchant],
+      report,
+      me,
+      verify,
+      session,
+      merchant,
       () => this.#acting(),
       () => this.#session('/wallets/find', 'a session that acts as its user', this.#logins),
       () => this.#session('/me', 'a session that has ended', this.#ended),
@@ -245,7 +256,7 @@ export class Load {
     return this.#askAs(pick(ADMINS).username, scenario, `/merchants/${id}/wallets`, {}, judge, owner);
   }
 
-  /** Sends a request with the key of this user. Whatever `judge` does not judge is an outage or a wrong response. */
+  /** Sends a request with the key of this user. If `judge` returns `undefined`, the response is an outage or wrong. */
   #askAs(
     username: string,
     scenario: string,

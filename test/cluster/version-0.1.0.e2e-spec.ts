@@ -99,7 +99,7 @@ describe('an update from version 0.1.0 with the same Redis', () => {
     expect(app.xpay.requests()).toBe(0);
   });
 
-  it('C6 · rejects a guesser whom 0.1.0 has locked out with 429 at once, and accepts the user', async () => {
+  it('C6 · if 0.1.0 has locked out an address, rejects its attempts with 429 at once, and accepts the user from a trusted address', async () => {
     await restore();
     await using app = await boot();
     expect(await app.who(guess(11), GUESSER)).toBe('too_many_attempts');
@@ -147,8 +147,7 @@ describe('a rollback to version 0.1.0 with the same Redis', () => {
       if (kind !== 'none') expect([kind, shapes[kind]]).toEqual([kind, expect.objectContaining(shapeOf(key, hash))]);
     }
     const [log = ''] = named.filter((key) => key.endsWith(':r'));
-    const indexOf = ([record = '']: readonly string[] = []): readonly string[] => record.split('|').slice(0, 2);
-    expect(indexOf(await redis.client.lrange(log, 0, -1))).toEqual(indexOf(recorded.entries[log]?.list));
+    expect(userIn(await redis.client.lrange(log, 0, -1))).toEqual(userIn(recorded.entries[log]?.list));
   });
 });
 
@@ -173,4 +172,9 @@ function kindOf(key: string, hash: Recorded['hash']): string {
 function shapeOf(key: string, hash: Recorded['hash']): object {
   const fields = JSON.parse(opened(key, hash).value || '{}') as Readonly<Record<string, unknown>>;
   return Object.fromEntries(Object.entries(fields).map(([field, value]) => [field, typeof value]));
+}
+
+/** The position and the index of the user in the first record of a log. */
+function userIn([record = '']: readonly string[] = []): readonly string[] {
+  return record.split('|').slice(0, 2);
 }

@@ -5,12 +5,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** The instances that the current spec and its copy of jest-circus have created. */
 const instances = new Set();
 
-hooks.AsyncLocalStorage = class extends hooks.AsyncLocalStorage {
+class RecordedStorage extends hooks.AsyncLocalStorage {
   constructor(...options) {
     super(...options);
     instances.add(this);
   }
-};
+}
+// Node 26 has only a getter for this property.
+Object.defineProperty(hooks, 'AsyncLocalStorage', { value: RecordedStorage });
 
 /** Ms after which a spec fails because of a socket or timer that it has not closed. */
 const CLOSED_WITHIN_MS = 60_000;
