@@ -118,6 +118,25 @@ describe('an update from version 0.1.0 with the same Redis', () => {
   });
 });
 
+describe('the warning of version 0.1.0', () => {
+  it('C5 · at boot, names the prefix in Redis and the steps, once', async () => {
+    await restore();
+    await using app = await boot();
+    for (let i = 0; i < 2; i++) await app.sessions.revokeUser(CARL.username);
+    const warnings = app.lines.filter((line) => line.includes('0.1.0'));
+    expect(warnings).toEqual([
+      expect.stringMatching(/prefix xpay:.*revokeUser.*scale\.md.*rotate the encryption key/s),
+    ]);
+  });
+
+  it('C5 · is not logged if 0.1.0 has written no revocation', async () => {
+    await using app = await boot();
+    await app.sessions.revokeUser(CARL.username);
+    await app.sessions.login(ADA, { address: '192.0.2.1' });
+    expect(app.lines.filter((line) => line.includes('0.1.0'))).toEqual([]);
+  });
+});
+
 describe('a rollback to version 0.1.0 with the same Redis', () => {
   it('C1 · C5 · C6 · writes the Redis keys that 0.1.0 reads, with the fields that 0.1.0 reads', async () => {
     await using app = await boot();

@@ -12,6 +12,8 @@ export interface RedisLogsParts {
   readonly keyOf: (name: string, part: string) => string;
   /** Called for each record that cannot be read. */
   readonly onUnreadable: () => void;
+  /** Called for each readable record that version 0.1.0 has written. */
+  readonly onRecordOf010: () => void;
 }
 
 /** The text whose keyed name is kept with a log, so that an instance with another index key is detected. */
@@ -91,12 +93,13 @@ export class RedisLogs {
   }
 
   #open(log: string, place: { epoch: string; position: number }, line: string): LogRecord {
-    const { codec, onUnreadable } = this.parts;
+    const { codec, onUnreadable, onRecordOf010 } = this.parts;
     const { position } = place;
     const [written, index = '', sealed = '', mac] = line.split('|');
     const isOf010 = mac === undefined;
     const value = codec.open(isOf010 ? placeOf010(log, index) : placeOf(log, place, index), sealed);
     if (value === undefined) onUnreadable();
+    else if (isOf010) onRecordOf010();
     const isGenuine = isOf010 ? value !== undefined : mac === this.#mac(log, place, index, sealed);
     if (written === String(position) && isGenuine) return { position, index, value };
     if (value !== undefined) onUnreadable();

@@ -43,6 +43,7 @@ class RedisStore implements Store {
   readonly #notified = new Set<(notice: StoreNotice) => void>();
   readonly #channels: RedisChannels;
   #unreadable = 0;
+  #hasWarnedOf010 = false;
   /** Notices that were emitted before the first listener was added. */
   #missed: StoreNotice[] = [];
 
@@ -71,6 +72,7 @@ class RedisStore implements Store {
       codec: this.#codec,
       keyOf: (name, part) => this.#key(name, part),
       onUnreadable: () => this.#unreadable++,
+      onRecordOf010: () => this.#warnOf010(),
     });
   }
 
@@ -208,6 +210,16 @@ class RedisStore implements Store {
     const value = this.#codec.open(place, sealed);
     if (value === undefined) this.#unreadable++;
     return value;
+  }
+
+  #warnOf010(): void {
+    if (this.#hasWarnedOf010) return;
+    this.#hasWarnedOf010 = true;
+    const message =
+      `The revocations in Redis (prefix ${this.#prefix}) include records of version 0.1.0. While instances of 0.1.0 run, do not ` +
+      'call revokeUser() or revokeAll() often, because 0.1.0 then rejects callers with 401 (docs/scale.md, Update from 0.1.0). ' +
+      'After the update, rotate the encryption key (docs/security.md, Shared store).';
+    this.#notify({ type: 'warning', message });
   }
 
   #notify(notice: StoreNotice): void {
