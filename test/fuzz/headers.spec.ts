@@ -58,7 +58,9 @@ describe('any Authorization header', () => {
         const outcome = outcomeOf(() => parseAuthorization(header));
         if ('code' in outcome) return expect(outcome.code).toBe('invalid_request');
         expect(outcome.value.scheme).toMatch(/^[!#$%&'*+\-.^_`|~0-9a-z]+$/);
-        expect(outcome.value.rest).toBe(outcome.value.rest.trimEnd());
+        // Node has removed spaces and tabs around the value. What remains belongs to the credentials.
+        expect(header.endsWith(outcome.value.rest)).toBe(true);
+        expect(outcome.value.rest).not.toMatch(/^ /);
       }),
     );
   });
