@@ -1,7 +1,7 @@
 // `npm run mutate`: changes the code in one place at a time and runs the specs of that folder. A change that makes no spec fail
-// is reported as survived. `-- contexts --sample 60 --seed 2` tries 60 mutants of the folders whose names contain `contexts`. The
-// script changes a copy in `.mutation`, never the work tree. After an interruption, the next run continues with the remaining
-// mutants, unless the work tree has changed.
+// is reported as survived. `-- token cluster --sample 8 --seed 2` tries 8 mutants of each folder whose name contains `token` or
+// `cluster`. The script changes a copy in `.mutation`, never the work tree. After an interruption, the next run continues with
+// the remaining mutants, unless the work tree has changed.
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -12,26 +12,91 @@ import { mutantsOf } from './mutate/mutants.mjs';
 const SOURCES = 'libs/xpay-auth/src';
 /** Folders to mutate, each with groups of jest's patterns for specs. A group runs only if the previous group has passed. */
 const FOLDERS = {
-  'rate-limit': ['src/rate-limit', 'inbound/named', 'inbound/(attempts|addresses|rate-limited)', 'cluster/store'],
+  token: [
+    'src/token',
+    'outbound/(api|clocks|outage|permission|refused|rejected|shutdown|waiting)',
+    'test/accounts|outbound/(as-caller|envelope|hostile|secrets|sleep|wrong)|cluster/(as-caller|shared-token|token)|conformance',
+  ],
   verification: [
     'src/verification',
     'inbound/(attempts|rate-limited|remem|stale|upstream|sleep|answers)',
-    'conformance',
-    'observability/metrics',
+    'inbound/fair|outbound/as-caller|conformance|observability/metrics',
   ],
   sessions: ['src/sessions', 'inbound/sessions', 'cluster/(sessions|equal)', 'fuzz/stored|observability/metrics'],
-  cluster: ['src/cluster', 'cluster/(store|sessions|token|shared|equal|alone)', 'fuzz/stored|observability/metrics'],
-  'nest/guards': ['inbound/(scopes|named)'],
-  'nest/requirement': ['inbound/(scopes|request-user|isolation|passport|named)', 'contexts/(two|concurrent|graphql)'],
+  'rate-limit': [
+    'src/rate-limit',
+    'inbound/named',
+    'inbound/(attempts|addresses|rate-limited)',
+    'cluster/(alone|store)',
+  ],
+  cluster: [
+    'src/cluster',
+    'cluster/(store|sessions|token|shared|equal|alone)',
+    'cluster/(accounts|as-caller|foreign|lost|sealed)|fuzz/stored|observability/(metrics|operator)',
+  ],
+  http: [
+    'src/http',
+    'outbound/(bodies|connections|hostile|outage|undici)|dialects/(answer|null)|fuzz/(null|wire)',
+    'inbound/connections',
+  ],
+  dialects: ['src/dialects', 'test/dialects', 'fuzz/(claims|dialects|null)|outbound/envelope|inbound/rate-limited'],
+  'nest/guards': [
+    'inbound/(scopes|named)',
+    'contexts/(two|unknown|websocket)',
+    'inbound/(answers|broken|passport|request-user)|contract/',
+  ],
+  core: [
+    'src/core',
+    'src/(cluster|rate-limit|sessions|token|verification)',
+    'inbound/(answers|presenting|scopes)|fuzz/(claims|headers)',
+    'outbound/(clocks|refused|secrets)|observability/(metrics|spans)|contract/',
+  ],
+  async: [
+    'src/async',
+    'src/(cluster|token|verification)',
+    'outbound/(outage|shutdown|waiting)|inbound/upstream|cluster/(alone|token)',
+  ],
+  stores: ['cluster/(redis|sealed|store)', 'fuzz/stored|cluster/(lost|sessions)|cli/doctor-redis', 'cluster/failover'],
+  schematics: ['src/schematics'],
+  cli: ['cli/(doctor|whoami)'],
+  'integrations/opentelemetry': ['observability/(metrics|spans|accounts|secrets)'],
+  'integrations/swagger': ['openapi/(answers|marks|paths)', 'contract/'],
+  'integrations/terminus': ['src/integrations|observability/health'],
+  'testing/kit': ['src/testing/kit', 'test/testing-kit', 'cluster/(foreign|store)|src/http|contract.e2e'],
+  'testing/emulators': ['src/testing/emulators', 'src/dialects|test/dialects', 'test/testing-kit|src/http'],
+  'nest/options': ['src/nest/options', 'fuzz/environment|cli/doctor|observability/operator|adoption/boot'],
+  'nest/services': [
+    'outbound/(api|app-wide|axios|as-caller|bodies|envelope|undici)',
+    'test/accounts|inbound/(audit|connections|sessions)|contract/|observability/operator',
+  ],
+  'nest/exceptions': ['inbound/(answers|scopes)|test/filters'],
+  'nest/filters': ['test/filters|contract/'],
+  'nest/instance': [
+    'contract/|adoption/boot|observability/operator',
+    'inbound/(audit|upstream)|test/accounts|outbound/(shutdown|undici)|testing-kit',
+    'observability/(health|metrics)|cluster/(alone|sessions)',
+  ],
+  'nest/module': ['adoption/boot|contract/', 'contexts/(graphql|micro|unknown)|inbound/(hostile|scopes)|openapi/paths'],
+  'nest/strategy': ['inbound/(passport|request-user|scopes)', 'inbound/(attempts|presenting|stale|upstream)|contract/'],
+  'nest/decorators': ['contract/|inbound/(request-user|scopes)', 'contexts/(graphql|unknown|websocket)|openapi/marks'],
+  'nest/requirement': [
+    'inbound/(scopes|request-user|isolation|passport|named)',
+    'contexts/(two|concurrent|graphql)|contract/',
+  ],
   'nest/contexts': [
     'nest/contexts',
     'inbound/(scopes|named|request-user)',
-    'test/contexts/(graphql|micro|two|unknown|concurrent|websocket)',
+    'test/contexts/(graphql|grpc|micro|two|unknown|concurrent|websocket)',
     'test/filters',
     'inbound/(answers|broken)',
   ],
-  'nest/request': ['nest/request', 'inbound/(named|addresses|presenting|hostile)', 'contexts/websocket'],
+  'nest/request': ['nest/request', 'inbound/(named|addresses|presenting|hostile)', 'contexts/websocket|fuzz/headers'],
 };
+/** The files that the specs read. */
+const DOCS = ['docs/doctor.md', 'docs/scale.md', 'docs/testing.md'];
+const COPIED = ['libs', 'src', 'test', 'examples', ...DOCS, 'package.json', 'jest.config.mjs'];
+/** Short forms of the fuzzers, as in `npm test`. */
+const env = { FUZZ_RUNS: '60', ...process.env };
 
 const text = { type: 'string' };
 const options = { sample: { ...text, default: 'Infinity' }, seed: { ...text, default: '1' } };
@@ -41,39 +106,40 @@ const [tree, resultsFile] = [join(root, '.mutation/tree'), join(root, '.mutation
 let jest;
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => (kill(jest), process.exit(130)));
 
-const folders = Object.keys(FOLDERS).filter((name) => positionals.every((word) => name.includes(word)));
-const all = folders.flatMap(mutantsIn);
-const mutants = all.toSorted(by(({ id }) => sha256(values.seed + id))).slice(0, Number(values.sample));
+const isChosen = (name) => positionals.length === 0 || positionals.some((word) => name.includes(word));
+const folders = Object.keys(FOLDERS).filter(isChosen);
+const all = allMutants();
+const mutants = folders.flatMap((name) => all.filter(({ folder }) => folder === name).slice(0, Number(values.sample)));
 const results = copyTree();
-console.log(`${mutants.length} of ${all.length} mutants`);
-for (const mutant of mutants.toSorted(by(({ folder, file }) => folders.indexOf(folder) + file))) {
+console.log(`${mutants.length} mutants`);
+for (const mutant of mutants) {
   results[mutant.id] ??= await outcomeOf(mutant);
   writeFileSync(resultsFile, JSON.stringify(results));
   console.log(`${results[mutant.id].padEnd(8)}  ${describe(mutant)}`);
 }
+console.log('| folder | mutants | tried | killed | timeout | survived |');
 for (const folder of folders) summarize(folder, (mutant) => mutant.folder === folder);
-summarize('all', () => true);
 for (const mutant of mutants) if (results[mutant.id] === 'survived') console.log(`survived  ${describe(mutant)}`);
 
-function mutantsIn(folder) {
-  const names = readdirSync(join(root, SOURCES, folder)).filter((name) => /(?<!\.spec)\.ts$/.test(name));
-  return names.flatMap((name) => {
-    const file = `${SOURCES}/${folder}/${name}`;
-    const found = mutantsOf(readFileSync(join(root, file), 'utf8'));
-    return found.map((mutant) => ({
-      ...mutant,
-      folder,
-      file,
-      id: `${file} ${mutant.start} ${mutant.end} ${mutant.to}`,
-    }));
-  });
+/** Returns all mutants, in an order that depends on the seed. */
+function allMutants() {
+  const names = readdirSync(join(root, SOURCES), { recursive: true }).map((name) => name.replaceAll('\\', '/'));
+  const found = names.filter((name) => /\/.*(?<!\.spec)\.ts$/.test(name)).flatMap(mutantsIn);
+  return found.toSorted(by(({ id }) => sha256(values.seed + id)));
+}
+
+function mutantsIn(name) {
+  const file = `${SOURCES}/${name}`;
+  const folder = Object.keys(FOLDERS).find((one) => name.startsWith(`${one}/`));
+  const found = mutantsOf(readFileSync(join(root, file), 'utf8'));
+  if (folder === undefined && found.length > 0) throw new Error(`FOLDERS names no specs for ${file}`);
+  return found.map((mutant) => ({ ...mutant, folder, file, id: `${file} ${mutant.start} ${mutant.end} ${mutant.to}` }));
 }
 
 /** Copies the files that the specs read. Returns the results of earlier runs of the same code and specs. */
 function copyTree() {
   rmSync(tree, { recursive: true, force: true });
-  for (const part of ['libs', 'src', 'test', 'examples', 'package.json', 'jest.config.mjs'])
-    cpSync(join(root, part), join(tree, part), { recursive: true, filter: isSource });
+  for (const part of COPIED) cpSync(join(root, part), join(tree, part), { recursive: true, filter: isSource });
   const files = readdirSync(tree, { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
   const version = sha256(
     JSON.stringify(FOLDERS) +
@@ -108,7 +174,7 @@ async function limitOf(specs) {
 function runJest(specs, limitMs) {
   const flags = ['--experimental-vm-modules', '--no-warnings', 'node_modules/jest/bin/jest.js', '--bail', '-w', '1'];
   return new Promise((settle) => {
-    jest = spawn(process.execPath, [...flags, specs], { cwd: tree, stdio: 'ignore', detached: true });
+    jest = spawn(process.execPath, [...flags, specs], { cwd: tree, env, stdio: 'ignore', detached: true });
     const timer = setTimeout(() => (settle('timeout'), kill(jest)), limitMs);
     jest.on('exit', (code) => (clearTimeout(timer), kill(jest), settle(code === 0 ? 'survived' : 'killed')));
   });
@@ -122,12 +188,12 @@ function kill(child) {
   }
 }
 
-function summarize(title, isIn) {
-  const count = (outcome) => mutants.filter((one) => isIn(one) && results[one.id] === outcome).length;
-  const [killed, timeout, survived] = [count('killed'), count('timeout'), count('survived')];
-  if (killed + timeout + survived === 0) return;
-  const score = ((100 * (killed + timeout)) / (killed + timeout + survived)).toFixed(0);
-  console.log(`${title}: ${killed} killed, ${timeout} timeouts, ${survived} survived (${score} %)`);
+function summarize(folder, isIn) {
+  const tried = mutants.filter(isIn);
+  const counts = ['killed', 'timeout', 'survived'].map(
+    (outcome) => tried.filter(({ id }) => results[id] === outcome).length,
+  );
+  console.log(`| ${[folder, all.filter(isIn).length, tried.length, ...counts].join(' | ')} |`);
 }
 
 function describe({ file, line, from, to }) {

@@ -62,12 +62,22 @@ class PoorStore extends MemoryStore {
 
   override async read(name: EntryName): ReturnType<MemoryStore['read']> {
     const entry = await super.read(name);
-    if (this.delayMs > 0) await new Promise<void>((resolve) => this.world.setTimer(resolve, this.delayMs));
+    await this.#delay();
     return entry;
+  }
+
+  override async write(...args: Parameters<MemoryStore['write']>): ReturnType<MemoryStore['write']> {
+    const isWritten = await super.write(...args);
+    await this.#delay();
+    return isWritten;
   }
 
   override publish(topic: string, message: string): Promise<void> {
     return this.isSilent ? Promise.resolve() : super.publish(topic, message);
+  }
+
+  async #delay(): Promise<void> {
+    if (this.delayMs > 0) await new Promise<void>((resolve) => this.world.setTimer(resolve, this.delayMs));
   }
 }
 
@@ -154,5 +164,26 @@ describe('SharedToken', () => {
     stage.nextToken = undefined;
     await stage.clock.advance(10_000);
     expect((await one.get()).value).not.toBe('the same token');
+  });
+
+  it('C2 · uses the newer token of the store after a late write, also if the store was flushed and the wall clock stepped back', async () => {
+    const stage = new Stage();
+    const [one, other] = [stage.boot(), stage.boot()];
+    await one.get();
+    stage.store.flush();
+    stage.clock.stepWall(-10_000);
+    const release = stage.hold();
+    const late = one.refresh();
+    await stage.clock.advance(0);
+    stage.store.flush();
+    stage.answers = Promise.resolve();
+    await stage.clock.advance(1);
+    const stored = await other.get();
+    stage.nextToken = 'the late token';
+    stage.store.delayMs = 1;
+    release();
+    expect((await late).value).toBe('the late token');
+    await stage.clock.advance(2);
+    expect(one.peek()?.value).toBe(stored.value);
   });
 });
