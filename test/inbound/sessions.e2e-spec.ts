@@ -82,6 +82,17 @@ describe.each(platforms)('sessions on %s', (platform) => {
     expect(app.sessions.count()).toBe(0);
   });
 
+  it('D7 · beyond `session.maxPerUser` the oldest session of the user ends, also after a logout of another session', async () => {
+    await using app = await startInbound(platform, { options: { session: { maxPerUser: 2 } } });
+    const login = async () => (await app.sessions.login(ada)).accessToken;
+    const [ended, oldest] = [await login(), await login()];
+    await app.sessions.logout(ended);
+    const newer = [await login(), await login()];
+    const statuses: number[] = [];
+    for (const token of [oldest, ...newer]) statuses.push(await app.status('/me', bearer(token)));
+    expect(statuses).toEqual([401, 200, 200]);
+  });
+
   it('I10 · an idle session ends, a used one continues', async () => {
     await using app = await startInbound(platform, { options: { session: { idleMs: 1_000 } } });
     const { accessToken } = await app.sessions.login(ada);
