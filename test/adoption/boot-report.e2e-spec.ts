@@ -121,4 +121,27 @@ describe.each(platforms)('the paths in the boot report on %s', (platform) => {
     );
     await expect(start).rejects.toThrow(/GET \/api\/v1\/open \(OpenController\.read\)/);
   });
+
+  it.each([
+    ['warn', 1],
+    ['allow', 0],
+  ] as const)("N5 · with undeclaredRoutes: '%s', logs %d warnings of a route without a guard", async (value, count) => {
+    @Controller('open')
+    class OpenController {
+      @Get()
+      read() {}
+    }
+    const warned: string[] = [];
+    const silent = { log: () => undefined, error: () => undefined };
+    await using _ = await startApp(
+      platform,
+      {
+        imports: [XPayAuthModule.forRoot({ baseUrl: 'http://127.0.0.1:1', undeclaredRoutes: value })],
+        controllers: [OpenController],
+      },
+      (app) => app.useLogger({ ...silent, warn: (line) => warned.push(String(line)) }),
+    );
+    const named = warned.filter((line) => line.includes('GET /open (OpenController.read)'));
+    expect(named).toHaveLength(count);
+  });
 });

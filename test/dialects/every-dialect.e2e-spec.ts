@@ -164,6 +164,19 @@ describe.each(everywhere)('$where', ({ platform, dialect, loginPath, call, start
   });
 });
 
+it.each(['gift-stream', 'password-login'] as const)(
+  'E1 · with %s a GET with a body throws `configuration` that names the dialect, and is not sent',
+  async (dialect) => {
+    const upstream = upstreams.find((one) => one.dialect === dialect);
+    await using emulator = await (upstream as Upstream).start();
+    await using served = await running('fastify', { path: '/' }, { dialect, baseUrl: emulator.url });
+    const call = served.app.get(XPayHttpService).request({ method: 'GET', path: '/users/me', body: { page: 1 } });
+    const message = expect.stringContaining(`${dialect}: a GET has no body`) as unknown;
+    await expect(call).rejects.toMatchObject({ code: 'configuration', message });
+    expect(emulator.requests('/users/me')).toBe(0);
+  },
+);
+
 it('password-login has no default baseUrl, so the boot error names the missing option', async () => {
   await expect(running('express', { path: '/' }, { dialect: 'password-login' })).rejects.toMatchObject({
     code: 'configuration',

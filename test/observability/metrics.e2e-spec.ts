@@ -15,6 +15,22 @@ import { bearer, platforms } from '../support/start-app.js';
 import { until } from '../support/until.js';
 import { APP, HOUR_MS, Metrics, Spans, startObserved } from './observed-app.js';
 
+/** A store that reads a session only after the function of {@link hold} was called. */
+class GatedStore extends MemoryStore {
+  #reading = Promise.resolve();
+
+  hold(): () => void {
+    const held = { release: (): void => undefined };
+    this.#reading = new Promise((resolve) => (held.release = resolve));
+    return () => held.release();
+  }
+
+  override async read(...args: Parameters<MemoryStore['read']>): ReturnType<MemoryStore['read']> {
+    if (args[0].kind === 'session') await this.#reading;
+    return super.read(...args);
+  }
+}
+
 const outcome = (value: string): Record<string, string> => ({ 'xpay_auth.outcome': value });
 const cache = (what: string, level: string): Record<string, string> => ({
   'xpay_auth.cache': what,
@@ -255,6 +271,19 @@ describe('the shared store', () => {
     expect(await two.metrics.value('xpay_auth.store.errors', reads)).toBeGreaterThan(0);
     store.comeBack();
     expect(await two.metrics.value('xpay_auth.store.available')).toBe(1);
+  });
+
+  it('C3 · is read once for concurrent requests of a session, and the others are counted as having joined', async () => {
+    const store = new GatedStore();
+    await using one = await startObserved('fastify', { options: { store } });
+    await using two = await startObserved('fastify', { options: { store, baseUrl: one.xpay.url } });
+    const { accessToken } = await one.app.get(XPaySessionService).login(ada);
+    const release = store.hold();
+    const crowd = Promise.all(Array.from({ length: 5 }, () => two.status('/me', bearer(accessToken))));
+    const joined = { 'xpay_auth.flight': 'session' };
+    await until(async () => (await two.metrics.value('xpay_auth.flights.joined', joined)) === 4, 'four have joined');
+    release();
+    expect(await crowd).toEqual([200, 200, 200, 200, 200]);
   });
 
   it('is not measured if there is none', async () => {

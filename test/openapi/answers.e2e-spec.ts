@@ -148,6 +148,19 @@ describe('the OpenAPI document', () => {
     expect(schema.properties.errorCode.enum.toSorted()).toEqual(documented.toSorted());
   });
 
+  it('I7 · describes the header WWW-Authenticate of a 401 and of a 403 differently', async () => {
+    await using app = await startInbound('fastify');
+    const document = documentOf(app.app);
+    const described = [401, 403].map((status) => {
+      const header = responseAt(document, 'get /user', status)?.headers?.['WWW-Authenticate'];
+      return header !== undefined && 'description' in header ? header.description : undefined;
+    });
+    expect(described).toEqual([
+      'The accepted schemes. A script in a browser is not offered Basic.',
+      'The required scopes.',
+    ]);
+  });
+
   it('documents 403 only for routes with a scope, and no missing credentials for optional routes', async () => {
     await using app = await startInbound('fastify');
     const document = documentOf(app.app);

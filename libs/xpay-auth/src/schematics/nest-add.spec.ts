@@ -100,6 +100,11 @@ export class AppModule {}
     expect(text('src/xpay-example.controller.spec.ts')).toContain("it } from 'vitest';\nimport { XPayExample");
   });
 
+  it('N1 · prints that it has added the package and its peers to package.json', async () => {
+    const { said } = await add(starter());
+    expect(said).toContain('package.json requires nestjs-xpay-auth and its peers, for Nest 12.');
+  });
+
   it('changes nothing at a second run, even if the added code was edited', async () => {
     const first = await add(starter());
     first.files.texts.delete('src/xpay-example.controller.ts');

@@ -114,7 +114,7 @@ export class XPayApiCalls {
       answer = await instrumentation.observe({ type: 'call api' }, run, { signal: ending.signal });
     } catch (failure) {
       // If the caller aborts, the transport fails with `upstream_timeout`. The caller receives the reason of its signal instead.
-      if (failure instanceof XPayAuthError) signal?.throwIfAborted();
+      signal?.throwIfAborted();
       if (failure instanceof XPayAuthError && failure.code === 'upstream_timeout') stopped.throwIfAborted();
       throw failure;
     } finally {
