@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { addressOf } from './client-address.js';
+import { ClientAddresses, addressOf } from './client-address.js';
 
 const from = (peer: string, ip: string, headers: Record<string, string> = {}) =>
   addressOf({ headers, ip, socket: { remoteAddress: peer } });
@@ -78,5 +78,18 @@ describe('addressOf', () => {
   it('D2 · a message of a microservice is not counted by address', () => {
     const rpc = { data: undefined, context: {} };
     expect(addressOf({ headers: {}, rpc })).toEqual({ address: undefined, untrustedProxy: false });
+  });
+});
+
+describe('ClientAddresses', () => {
+  it('I5 · counts a private peer that has sent a request without a forwarding header, also when it sends the header later', () => {
+    const addresses = new ClientAddresses();
+    const forwarded = { 'x-forwarded-for': '192.0.2.9' };
+    const at = (peer: string, headers = {}) => addresses.of({ headers, ip: peer, socket: { remoteAddress: peer } });
+    const proxy = { address: undefined, untrustedProxy: true };
+    expect(at('10.0.0.1', forwarded)).toEqual(proxy);
+    at('10.0.0.1');
+    expect(at('10.0.0.1', forwarded)).toEqual({ address: '10.0.0.1', untrustedProxy: false });
+    expect(at('10.0.0.2', forwarded)).toEqual(proxy);
   });
 });

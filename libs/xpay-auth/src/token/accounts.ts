@@ -106,7 +106,7 @@ export class Accounts {
     if (chain.isBusy) return isHeld ? undefined : void this.#busy.set(id, chain);
     this.#busy.delete(id);
     this.#failed.delete(id);
-    if (chain.hasToken) return isHeld ? undefined : void this.#held.set(id, chain);
+    if (chain.hasToken) return void this.#held.set(id, chain);
     this.#held.delete(id);
     this.#evict(id, chain);
   }
