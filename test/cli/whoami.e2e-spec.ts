@@ -46,6 +46,15 @@ describe('whoami', () => {
     expect(spaced.of('caller')).toEqual([expect.objectContaining({ status: 'failure' })]);
   });
 
+  it('exits with 1 for a wrong option, and does not call the upstream', async () => {
+    const env = { XPAY_BASE_URL: 'not a URL' };
+    const { code, json } = await runCommand(['whoami', ADA.username, '--json'], { env, stdin: `${ADA.secretKey}\n` });
+    expect(code).toBe(1);
+    const failed = json.findings.filter(({ status }) => status === 'failure').map(({ check }) => check);
+    expect(failed).toEqual(['options']);
+    expect(upstream.requests()).toBe(0);
+  });
+
   it('exits with 1 for rejected credentials, and prints what to do', async () => {
     const { code, of } = await whoami([ADA.username, '--json'], 'a wrong secret key\n');
     expect(code).toBe(1);
