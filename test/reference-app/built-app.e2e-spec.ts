@@ -73,7 +73,7 @@ describe.each(platforms)('the built app on %s, with its own upstream', (PLATFORM
 
   it('names its variable TRUST_PROXY when a request comes through a proxy that it does not trust', async () => {
     await fetch(`${url}/me`, { headers: { ...basic(USER.username, USER.secretKey), 'x-forwarded-for': '192.0.2.7' } });
-    await app.printed(/a proxy this app does not trust.* Set TRUST_PROXY\.$/m);
+    await app.printed(/a proxy this app does not trust.* Set TRUST_PROXY to the addresses of your proxies\.$/m);
     expect(app.output()).not.toMatch(/`trust proxy`|`trustProxy`/);
   });
 
