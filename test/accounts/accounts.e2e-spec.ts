@@ -85,6 +85,20 @@ describe('forAccount', () => {
     await expect(shop.tokens.forAccount('m-1').getToken()).resolves.toBeDefined();
   });
 
+  it('M1 · the message of a rejection says whether the app account or an account of forAccount was rejected', async () => {
+    const credentials = { username: 'app@example.test', secretKey: 'a-wrong-key' };
+    await using shop = await startShop(IDS, {}, { credentials });
+    shop.known.set('m-1', { ...merchant('m-1'), secretKey: 'a-wrong-key' });
+    const failures = [
+      await failureOf(shop.tokens.forAccount('m-1').getToken()),
+      await failureOf(shop.tokens.getToken()),
+    ];
+    const reasons = ['an account of the option `accounts.credentials`', 'the app account'];
+    expect(failures.map(({ message }) => message)).toEqual(reasons.map((who) => `The upstream rejected ${who}`));
+    const errors = shop.lines.filter((line) => line.startsWith('error No new access token'));
+    expect(errors).toEqual(reasons.map((who) => expect.stringContaining(`The upstream rejected ${who}`) as unknown));
+  });
+
   it('M1 · events have the id of their account, and those of the app account have none', async () => {
     const app = { username: 'app@example.test', secretKey: 'app-key-1' };
     await using shop = await startShop(IDS, {}, { credentials: app });

@@ -54,6 +54,9 @@ export interface TokenRequest {
   readonly signal: AbortSignal;
 }
 
+/** The option that provides the credentials of an account, for messages. */
+export type AccountOption = 'credentials' | 'accounts.credentials';
+
 /** One attempt to obtain a token. */
 export interface Attempt extends TokenRequest {
   /** The credentials of the app account that were read for this attempt. */
@@ -61,7 +64,7 @@ export interface Attempt extends TokenRequest {
   /** Whether the attempt is a repetition with changed credentials, after the first credentials were rejected. */
   readonly isRepeat: boolean;
   /** The step that the attempt waits for: an option that provides the credentials, or the upstream. */
-  readonly progress: { waitsFor: 'credentials' | 'accounts.credentials' | 'upstream' };
+  readonly progress: { waitsFor: AccountOption | 'upstream' };
   /**
    * Returns the ms for which this instance still refuses a grant of this token, because the upstream has rejected the token. The
    * result does not depend on which instance obtained the grant. `ageMs` is the time since the grant was requested.

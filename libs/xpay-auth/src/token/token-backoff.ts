@@ -14,6 +14,7 @@ import { deadline, unanswered } from '../async/promises.js';
 import { type AppAccount, unread } from './app-account.js';
 import {
   AccountChanged,
+  type AccountOption,
   AccountRefusal,
   type Attempt,
   type GrantProvider,
@@ -27,6 +28,8 @@ export interface TokenBackoffParts {
   readonly clock: Clock;
   readonly policy: BackoffPolicy;
   readonly random: () => number;
+  /** @default 'credentials' */
+  readonly option?: AccountOption;
 }
 
 /**
@@ -168,14 +171,13 @@ export class TokenBackoff {
     // Without a backoff, every call would read the credentials while the token is stale. Callers without a token receive the
     // current exception of the app.
     if (thrown instanceof AccountRefusal && (thrown.isUnknown || usableForMs() === 0)) return undefined;
-    const error = asOutboundFailure(thrown);
+    const error = asOutboundFailure(thrown, this.parts.option);
     if (error.code === 'shutting_down') return undefined;
     const { clock, policy, random } = this.parts;
     const mono = clock.monotonic();
     const failures = ++this.failures;
     this.lastError = error;
-    // An error with `retryAfterMs` means that the upstream issued a rejected token again, not that it rejected
-    // the account.
+    // An error with `retryAfterMs` means that the upstream issued a rejected token again, not that it rejected the account.
     if (error.code === 'credentials_rejected' && error.retryAfterMs === undefined) {
       const before = this.#rejectedAccount;
       const rejections = (before?.rejections ?? 0) + 1;
@@ -215,15 +217,15 @@ function overdue({ waitsFor }: Run, ms: number): XPayAuthError {
   return waitsFor === 'upstream' ? unanswered(ms) : unread(waitsFor, ms);
 }
 
-/** Replaces error codes that blame a caller of the app, because the app account and not a caller failed. */
-function asOutboundFailure(thrown: unknown): XPayAuthError {
+/** Replaces error codes that blame a caller of the app, because the account of this option and not a caller failed. */
+function asOutboundFailure(thrown: unknown, option?: AccountOption): XPayAuthError {
   if (thrown instanceof AccountRefusal) {
     return fromForeignError(thrown.exception, 'configuration', 'The option `accounts.credentials` threw an exception');
   }
   const failure = asXPayAuthError(thrown, 'upstream_malformed', 'The dialect failed in an unexpected way');
   if (failure.trouble !== 'caller') return failure;
-  return new XPayAuthError('credentials_rejected', 'The upstream rejected the app account', {
-    cause: failure,
-    reference: failure.reference,
-  });
+  // The message contains no username, because the usernames of accounts may be personal data.
+  const account = option === 'accounts.credentials' ? `an account of the option \`${option}\`` : 'the app account';
+  const { reference } = failure;
+  return new XPayAuthError('credentials_rejected', `The upstream rejected ${account}`, { cause: failure, reference });
 }
