@@ -89,6 +89,11 @@ export function configurationError(message: string): XPayAuthError {
   return new XPayAuthError('configuration', message);
 }
 
+/** Returns the reason with which every attempt and every wait ends at shutdown. */
+export function shuttingDown(): XPayAuthError {
+  return new XPayAuthError('shutting_down', 'The application is shutting down');
+}
+
 /** Returns the error of an operation while the shared store cannot be used. */
 export function storeIsAway(reason: string): XPayAuthError {
   return new XPayAuthError('store_unavailable', `The shared store is unavailable: ${reason}`, { retryAfterMs: 1_000 });

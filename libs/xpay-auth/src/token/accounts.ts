@@ -1,9 +1,9 @@
 import { HttpException } from '@nestjs/common';
 import { LRUCache } from 'lru-cache';
 import { type Credentials, isTooLong } from '../core/credentials.js';
-import { XPayAuthError } from '../core/errors.js';
+import { XPayAuthError, shuttingDown } from '../core/errors.js';
 import type { TokenEvent } from '../core/token-events.js';
-import { type CachedToken, shuttingDown } from './cached-token.js';
+import type { CachedToken } from './cached-token.js';
 import { AccountRefusal } from './grant-provider.js';
 import { type TokenChainParts, createTokenChain } from './token-chain.js';
 

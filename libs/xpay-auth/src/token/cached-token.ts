@@ -1,6 +1,6 @@
 import { AccessToken } from '../core/credentials.js';
 import type { Clock, Instant } from '../core/clock.js';
-import { XPayAuthError } from '../core/errors.js';
+import { shuttingDown } from '../core/errors.js';
 import { type FreshnessPolicy, readInstant } from '../core/lifetime.js';
 import type { Instrumentation } from '../core/instrumentation.js';
 import type { TokenChange, TokenStatus } from '../core/token-events.js';
@@ -29,11 +29,6 @@ export interface CachedTokenParts {
   readonly changed?: (() => void) | undefined;
   /** Aborted at shutdown. Many accounts share one to use less memory. @default a separate one */
   readonly stop?: AbortController;
-}
-
-/** Returns the reason with which every attempt and every wait ends at shutdown. */
-export function shuttingDown(): XPayAuthError {
-  return new XPayAuthError('shutting_down', 'The application is shutting down');
 }
 
 /**

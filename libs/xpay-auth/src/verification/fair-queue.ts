@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { PROBE_INTERVAL_MS } from '../async/backoff.js';
 import type { AuditSink } from '../core/audit-events.js';
 import type { CancelTimer } from '../core/clock.js';
-import { XPayAuthError } from '../core/errors.js';
+import { XPayAuthError, shuttingDown } from '../core/errors.js';
 import { networkOf } from '../rate-limit/client-address.js';
 import { type Line, Places, type PlacesParts, type Waiter } from './places.js';
 import {
@@ -12,6 +12,7 @@ import {
   type Verified,
   individualFailure,
   isRejection,
+  undecided,
 } from './presented-credentials.js';
 
 export interface FairQueueParts extends PlacesParts {
@@ -109,7 +110,7 @@ export class FairQueue implements Authenticator {
 
   /** Refuses all callers who wait and all later callers. */
   stop(): void {
-    this.#stopped = new XPayAuthError('shutting_down', 'The application is shutting down');
+    this.#stopped = shuttingDown();
     this.#places.stop(this.#stopped);
   }
 
@@ -211,10 +212,8 @@ export class FairQueue implements Authenticator {
    * Emits an audit event for a caller whose credentials were not checked. A lockout has no second event, because `Attempts` has
    * already emitted one.
    */
-  #refused({ by, purpose }: PresentedCredentials, failure: XPayAuthError): XPayAuthError {
-    const { code: reason, reference } = failure;
-    if (reason !== 'too_many_attempts') this.parts.audit({ type: 'undecided', purpose, ...by, reason, reference });
-    return failure;
+  #refused(presented: PresentedCredentials, failure: XPayAuthError): XPayAuthError {
+    return failure.code === 'too_many_attempts' ? failure : undecided(this.parts.audit, presented, failure);
   }
 }
 

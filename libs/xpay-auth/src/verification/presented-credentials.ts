@@ -45,7 +45,8 @@ export interface PresentedCredentials {
   readonly callers?: Callers | undefined;
   /**
    * Throws `overloaded` or {@link ReservationsOpen} if the upstream may not be called now for this network. Returns a promise only
-   * if the decision depends on `isTrusted`. Called after the attempt is reserved, so that a caller who is locked out does not use the one check per second of the network.
+   * if the decision depends on `isTrusted`. Called after the attempt is reserved, so that a caller who is locked out does not use
+   * the one check per second of the network.
    *
    * @param isTrusted returns whether the address is trusted for the user. Called only if the decision depends on it
    */
@@ -88,6 +89,17 @@ export function rejection(
 ): XPayAuthError {
   audit({ type: 'refused', ...by, reason, reference });
   return new XPayAuthError('invalid_credentials', `The credentials were rejected: ${reason}`, { reference });
+}
+
+/** Emits the audit event of a failure after which the caller is neither accepted nor rejected. Returns the failure. */
+export function undecided(
+  audit: AuditSink,
+  { by, purpose }: PresentedCredentials,
+  failure: XPayAuthError,
+): XPayAuthError {
+  const { code: reason, reference } = failure;
+  audit({ type: 'undecided', purpose, ...by, reason, reference });
+  return failure;
 }
 
 export function isRejection(failure: unknown): boolean {

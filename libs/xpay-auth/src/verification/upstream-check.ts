@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import { deadline } from '../async/promises.js';
 import type { AuditSink } from '../core/audit-events.js';
 import type { Credentials } from '../core/credentials.js';
-import { XPayAuthError, type XPayAuthErrorCode, asXPayAuthError } from '../core/errors.js';
+import { XPayAuthError, type XPayAuthErrorCode, asXPayAuthError, shuttingDown } from '../core/errors.js';
 import { lifeFromNow } from '../core/lifetime.js';
 import type { Grant, Purpose } from '../core/ports.js';
 import { Principal, type ScopeHierarchy, expandScopes } from '../core/principal.js';
@@ -14,6 +14,7 @@ import {
   type Verified,
   isRejection,
   rejection,
+  undecided,
 } from './presented-credentials.js';
 import { UpstreamCooldowns, type UpstreamCooldownsParts } from './upstream-cooldowns.js';
 
@@ -89,7 +90,7 @@ export class UpstreamCheck implements Authenticator {
     try {
       verified = await this.#call(presented);
     } catch (thrown) {
-      throw await this.#failed(presented, attempt, judged(thrown));
+      throw await this.#failed(presented, attempt, asCheckFailure(thrown));
     }
     this.#lastFailure = undefined;
     this.#cooldowns?.answered(by);
@@ -100,7 +101,7 @@ export class UpstreamCheck implements Authenticator {
 
   /** Aborts all checks in progress. */
   stop(): void {
-    this.#stop.abort(new XPayAuthError('shutting_down', 'The application is shutting down'));
+    this.#stop.abort(shuttingDown());
   }
 
   /** If the check may not begin now, refunds the attempt and throws. */
@@ -118,7 +119,9 @@ export class UpstreamCheck implements Authenticator {
       if (admission !== undefined) await admission;
     } catch (thrown) {
       await attempt.refund();
-      throw thrown instanceof ReservationsOpen ? thrown : this.#undecided(presented, thrown as XPayAuthError);
+      throw thrown instanceof ReservationsOpen
+        ? thrown
+        : undecided(this.parts.audit, presented, thrown as XPayAuthError);
     }
   }
 
@@ -160,7 +163,7 @@ export class UpstreamCheck implements Authenticator {
     if (failure.code === 'upstream_rate_limited' && !(await attempt.isFromTrustedAddress())) {
       await this.#count(presented, attempt, 'refundAddress');
     } else await attempt.refund();
-    return this.#undecided(presented, failure);
+    return undecided(audit, presented, failure);
   }
 
   /** Counts the attempt as failed. Refunds the attempt completely if the same credentials were counted within the last hour. */
@@ -175,19 +178,13 @@ export class UpstreamCheck implements Authenticator {
     this.#countedAt.set(checkKey, now);
     await attempt[how]();
   }
-
-  #undecided({ by, purpose }: PresentedCredentials, failure: XPayAuthError): XPayAuthError {
-    const { code: reason, reference } = failure;
-    this.parts.audit({ type: 'undecided', purpose, ...by, reason, reference });
-    return failure;
-  }
 }
 
 /**
  * Returns the error of a dialect. If the code blames the caller but is not a rejection, such as `invalid_token`, returns
  * `upstream_malformed` instead, because the original code would log out the caller.
  */
-function judged(thrown: unknown): XPayAuthError {
+function asCheckFailure(thrown: unknown): XPayAuthError {
   const failure = asXPayAuthError(thrown, 'upstream_malformed', 'The dialect failed in an unexpected way');
   if (failure.trouble !== 'caller' || isRejection(failure)) return failure;
   return new XPayAuthError('upstream_malformed', `The dialect answered ${failure.code}`, { cause: failure });
