@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { type Clock, type Instant, SMALLEST_STEP_MS } from './clock.js';
 import { XPayAuthError } from './errors.js';
 
@@ -173,11 +174,6 @@ export function freshness(points: TurningPoints, now: Instant): Freshness {
  * Returns the share of a token's lifetime after which this instance renews the token, within the range `[from, to]`. The same
  * seed always gives the same share. Different instances have different seeds, so they do not all renew at the same time.
  */
-export function refreshShare(range: readonly [number, number], seed: string): number {
-  let mixed = 2_166_136_261;
-  for (let i = 0; i < seed.length; i++) mixed = Math.imul(mixed ^ seed.charCodeAt(i), 16_777_619) >>> 0;
-  // Another round of mixing spreads the shares of consecutive process ids.
-  mixed = Math.imul(mixed ^ (mixed >>> 15), 2_246_822_519) >>> 0;
-  mixed = (mixed ^ (mixed >>> 13)) >>> 0;
-  return range[0] + (range[1] - range[0]) * (mixed / 2 ** 32);
+export function refreshShare([from, to]: readonly [number, number], seed: string): number {
+  return from + (to - from) * (hash('sha256', seed, 'buffer').readUInt32BE() / 2 ** 32);
 }

@@ -129,7 +129,13 @@ export class CountedAttempts implements Attempts {
   }
 
   refuseLockedOut(by: Attempted): void {
-    this.#refuseLockedOut(this.#subjectOf(by));
+    const { counters, origin } = this.#subjectOf(by);
+    for (const [counter, key] of counters) {
+      const waitMs = counter.lockedOutMs(key);
+      // If only the store knows whether the address is trusted, the caller may continue.
+      if (waitMs === 0 || (counter === this.#perUser && this.#trusted.known(origin) !== false)) continue;
+      throw this.#lockedOut(by, counter, waitMs);
+    }
   }
 
   async reserve(by: Attempted): Promise<ReservedAttempt | undefined> {
@@ -161,8 +167,8 @@ export class CountedAttempts implements Attempts {
   }
 
   reserveEmpty(by: Attempted): ReservedAttempt {
+    this.refuseLockedOut(by);
     const subject = this.#subjectOf(by);
-    this.#refuseLockedOut(subject);
     const counters = by.address === undefined ? [] : subject.counters;
     const reserved = counters.map(([counter, key]) => counter.reserveAlone(key));
     return new CountedAttempt(subject, reserved, this.#trusted);
@@ -174,18 +180,6 @@ export class CountedAttempts implements Attempts {
 
   storeLostData(): () => Promise<void> {
     return this.#trusted.storeLostData();
-  }
-
-  /**
-   * Throws if this process knows that the caller is locked out. If only the store knows whether the address is trusted, does not
-   * throw.
-   */
-  #refuseLockedOut({ by, counters, origin }: Subject): void {
-    for (const [counter, key] of counters) {
-      const waitMs = counter.lockedOutMs(key);
-      if (waitMs === 0 || (counter === this.#perUser && this.#trusted.known(origin) !== false)) continue;
-      throw this.#lockedOut(by, counter, waitMs);
-    }
   }
 
   /**

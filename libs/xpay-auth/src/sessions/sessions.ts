@@ -122,12 +122,12 @@ export class Sessions {
 
   /** Returns `undefined` if the user was revoked during the login. */
   async #login(received: ReceivedCredentials): Promise<Session | undefined> {
-    const { clock, policy, digest, audit, shared } = this.parts;
+    const { clock, policy, digest, verifier, audit, shared } = this.parts;
     const ownMark = this.#own.position();
     // If the store is unavailable, the login fails before the upstream is called.
     const sharedMark = await shared?.sessions.mark();
     const credentialsKey = digest.of(callerText(received.credentials));
-    const verified = await this.#check(received, credentialsKey);
+    const verified = await this.#groups.run(credentialsKey, () => verifier.login(received));
     const { grant, mark, answeredAt, lifeMs = Infinity } = verified;
     const now = clock.monotonic();
     const periodMs = Math.min(policy.periodMs, answeredAt + lifeMs - now);
@@ -156,10 +156,6 @@ export class Sessions {
     const { scheme, address } = received;
     audit({ type: 'login', scheme, username: principal.username, address, reference: grant.reference });
     return { accessToken, tokenType: 'Bearer', expiresAt, principal };
-  }
-
-  #check(received: ReceivedCredentials, credentialsKey: string): Promise<Verified> {
-    return this.#groups.run(credentialsKey, () => this.parts.verifier.login(received));
   }
 
   /**

@@ -9,7 +9,7 @@ import {
   type PasswordLoginSettings,
   resolvePasswordLogin,
 } from './password-login.options.js';
-import { decodeGrant, refreshFields, saidReason, wordsOf } from './password-login.wire.js';
+import { decodeGrant, saidReason, wordsOf } from './password-login.wire.js';
 
 /**
  * The generic password login: `POST /auth/login` with `username` and `password` as a form, answered with a bearer token, as in
@@ -42,7 +42,8 @@ export function passwordLogin(options: PasswordLoginDialectOptions = {}): Dialec
     ...(refreshPath !== undefined &&
       ({
         async refresh(refreshToken, upstream) {
-          const fields = { ...extraFields, ...refreshFields(refreshToken) };
+          // RFC 6749 §6.
+          const fields = { ...extraFields, grant_type: 'refresh_token', refresh_token: refreshToken.reveal() };
           const answer = await upstream.send(post(refreshPath, settings, fields));
           const grant = decodeGrant(answer, '', settings);
           if (grant === undefined) throw renewalFailure(answer);

@@ -7,12 +7,6 @@ import type { PasswordLoginSettings } from './password-login.options.js';
 /** OAuth's name for the token (RFC 6749 §5.1). */
 export const DEFAULT_TOKEN_AT = 'access_token';
 
-/** The fields of OAuth's refresh grant (RFC 6749 §6). */
-export const refreshFields = (refreshToken: Secret) => ({
-  grant_type: 'refresh_token',
-  refresh_token: refreshToken.reveal(),
-});
-
 /**
  * Returns the grant of a successful answer, or `undefined` if the answer has no token at `tokenAt`. The lifetime is read from
  * `expires_in`, or else from the claim `exp` of the token. If there is neither, the lifetime is unknown.

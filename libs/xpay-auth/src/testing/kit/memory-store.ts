@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { SleepAwareClock, systemClock } from '../../async/system-clock.js';
 import { lengthPrefixed } from '../../core/credentials.js';
-import { XPayAuthError } from '../../core/errors.js';
+import { storeIsAway } from '../../core/errors.js';
 import type { Clock } from '../../core/clock.js';
 import {
   type Count,
@@ -17,7 +17,6 @@ import {
   type StoreNotice,
   type StoreStatus,
 } from '../../core/store.js';
-import { FixedWindowCounter } from './fixed-window-counter.js';
 
 interface Kept {
   readonly generation: number;
@@ -39,6 +38,14 @@ interface List {
   readonly until: number;
 }
 
+/** A window in which attempts are counted. It begins with its first count. */
+interface Window {
+  count: number;
+  readonly id: string;
+  /** End on the monotonic clock. */
+  readonly until: number;
+}
+
 interface Log {
   epoch: string;
   newest: number;
@@ -54,13 +61,13 @@ export class MemoryStore implements Store {
   readonly #lists = new Map<string, List>();
   readonly #leases = new Map<string, { readonly owner: symbol; readonly until: number }>();
   readonly #generations = new Map<string, number>();
-  readonly #counter = new FixedWindowCounter();
+  readonly #windows = new Map<string, Window>();
+  #opened = 0;
   readonly #logs = new Map<string, Log>();
   readonly #listeners = new Map<string, Set<(message: string) => void>>();
   readonly #notified = new Set<(notice: StoreNotice) => void>();
-  #reason: string | undefined;
-
   readonly #clock: Clock;
+  #reason: string | undefined;
 
   /**
    * Creates an empty store. Entries and leases expire by the monotonic clock of `clock`, which includes the time during which the
@@ -84,7 +91,7 @@ export class MemoryStore implements Store {
 
   /** Deletes everything, as `FLUSHALL` does. */
   flush(): void {
-    for (const table of [this.#entries, this.#lists, this.#leases, this.#generations, this.#counter, this.#logs])
+    for (const table of [this.#entries, this.#lists, this.#leases, this.#generations, this.#windows, this.#logs])
       table.clear();
   }
 
@@ -157,12 +164,19 @@ export class MemoryStore implements Store {
 
   async count(id: string, windowMs: number): Promise<Count> {
     this.#assertReady();
-    return this.#counter.count(id, windowMs, this.#clock.monotonic());
+    const now = this.#clock.monotonic();
+    const known = this.#windows.get(id);
+    const isOpen = known !== undefined && known.until > now;
+    const window = isOpen ? known : { count: 0, id: String(++this.#opened), until: now + windowMs };
+    window.count++;
+    this.#windows.set(id, window);
+    return { count: window.count, remainingMs: window.until - now, window: window.id };
   }
 
   async uncount(id: string, window: string): Promise<void> {
     this.#assertReady();
-    this.#counter.uncount(id, window);
+    const open = this.#windows.get(id);
+    if (open?.id === window && --open.count <= 0) this.#windows.delete(id);
   }
 
   async append(log: string, { index, value }: { readonly index: string; readonly value: string }): Promise<LogPage> {
@@ -205,9 +219,7 @@ export class MemoryStore implements Store {
   async close(): Promise<void> {}
 
   #assertReady(): void {
-    if (this.#reason === undefined) return;
-    const message = `The shared store is unavailable: ${this.#reason}`;
-    throw new XPayAuthError('store_unavailable', message, { retryAfterMs: 1_000 });
+    if (this.#reason !== undefined) throw storeIsAway(this.#reason);
   }
 
   #kept(key: string): Kept | undefined {
