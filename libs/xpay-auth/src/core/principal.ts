@@ -1,5 +1,5 @@
 import { type AccessToken, sharedScopes } from './credentials.js';
-import { type UpstreamReference, XPayAuthError } from './errors.js';
+import { type UpstreamReference, type XPayAuthError, configurationError } from './errors.js';
 
 /**
  * The token that the upstream issued when it accepted a caller. A principal refers to it in a private field, so that the token
@@ -161,7 +161,7 @@ export function assertNoCycle(hierarchy: ScopeHierarchy): void {
     if (finished.has(scope)) return;
     if (path.includes(scope)) {
       const circle = [...path.slice(path.indexOf(scope)), scope].join(' → ');
-      throw new XPayAuthError('configuration', `scopeHierarchy runs in a circle: ${circle}. Remove one of its links.`);
+      throw configurationError(`scopeHierarchy runs in a circle: ${circle}. Remove one of its links.`);
     }
     if (Object.hasOwn(hierarchy, scope)) hierarchy[scope]?.forEach((implied) => visit(implied, [...path, scope]));
     finished.add(scope);

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import { XPayAuthError, asXPayAuthError } from '../core/errors.js';
+import { type XPayAuthError, asXPayAuthError, configurationError } from '../core/errors.js';
 
 /** The header with the media type of {@link encodeForm}. */
 export const FORM_HEADERS = {
@@ -130,5 +130,5 @@ function describeName(kind: 'field' | 'member', name: string): string {
 }
 
 function unsendable(encoding: 'JSON' | 'a form', where: string, what: string, hint: string): XPayAuthError {
-  return new XPayAuthError('configuration', `The body cannot be sent as ${encoding}: ${where} is ${what}. ${hint}`);
+  return configurationError(`The body cannot be sent as ${encoding}: ${where} is ${what}. ${hint}`);
 }

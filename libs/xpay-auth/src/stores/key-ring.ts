@@ -1,4 +1,4 @@
-import { XPayAuthError } from '../core/errors.js';
+import { type XPayAuthError, configurationError } from '../core/errors.js';
 
 /** One key of a ring. */
 export interface EncryptionKey {
@@ -85,5 +85,5 @@ function bytesOf(id: string, key: unknown): Uint8Array {
 }
 
 function invalid(why: string): XPayAuthError {
-  return new XPayAuthError('configuration', `redisStore encryptionKeys (XPAY_ENCRYPTION_KEYS): ${why}. ${HOW}`);
+  return configurationError(`redisStore encryptionKeys (XPAY_ENCRYPTION_KEYS): ${why}. ${HOW}`);
 }

@@ -45,13 +45,12 @@ export class AppAccount implements GrantProvider {
     const limits = { clock, ms: this.deadlineMs, signal, error: () => unread(option, this.deadlineMs) };
     const { username, secretKey } = (await deadline(limits, () => read(source, option))) ?? {};
     if (typeof username !== 'string' || typeof secretKey !== 'string') {
-      throw new XPayAuthError('configuration', `The option \`${option}\` returned no { username, secretKey }`);
+      throw configurationError(`The option \`${option}\` returned no { username, secretKey }`);
     }
     const credentials = new SealedCredentials(username, secretKey);
     const flaw = flawOf(credentials);
     if (flaw !== undefined) {
-      const message = `The option \`${option}\` returned a user name or a secret key that is ${flaw}`;
-      throw new XPayAuthError('configuration', message);
+      throw configurationError(`The option \`${option}\` returned a user name or a secret key that is ${flaw}`);
     }
     progress.waitsFor = 'upstream';
     return credentials;

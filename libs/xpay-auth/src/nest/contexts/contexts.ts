@@ -1,5 +1,5 @@
 import { type ArgumentsHost, type ExecutionContext, HttpException } from '@nestjs/common';
-import { XPayAuthError } from '../../core/errors.js';
+import { configurationError } from '../../core/errors.js';
 import type { Principal } from '../../core/principal.js';
 import { headersOf, toHttpException } from '../exceptions/http-exception.js';
 import { DEFAULT_INSTANCE } from '../options/resolve-options.js';
@@ -98,5 +98,5 @@ export function callerOf(host: ExecutionContext): Principal | undefined {
 }
 
 function refuseUnknown(host: ArgumentsHost): never {
-  throw new XPayAuthError('configuration', `XPayAuthGuard does not know the context type "${host.getType<string>()}"`);
+  throw configurationError(`XPayAuthGuard does not know the context type "${host.getType<string>()}"`);
 }

@@ -1,7 +1,7 @@
 import type { ArgumentsHost } from '@nestjs/common';
 import type { RpcException } from '@nestjs/microservices';
 import { type Observable, from, mergeMap, of } from 'rxjs';
-import { XPayAuthError } from '../../core/errors.js';
+import { configurationError } from '../../core/errors.js';
 import type { IncomingRequest } from '../../core/incoming-request.js';
 import { type Denial, type RequestContext, withCause } from './request-context.js';
 import { failureMessage } from '../exceptions/http-exception.js';
@@ -63,7 +63,7 @@ async function rpcException(denial: Denial): Promise<RpcException> {
 function contextOf(host: ArgumentsHost): object {
   const context = host.switchToRpc().getContext<unknown>();
   if (typeof context === 'object' && context !== null) return context;
-  throw new XPayAuthError('configuration', 'The transport hands over no context with its messages');
+  throw configurationError('The transport hands over no context with its messages');
 }
 
 /** Returns the transport's metadata as header lines. A value that is not a string becomes an empty string. */
