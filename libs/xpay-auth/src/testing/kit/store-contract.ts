@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { systemClock } from '../../async/system-clock.js';
 import type { Held, Lease, Store } from '../../core/store.js';
-import { type ContractCase, casesOf } from './contract-case.js';
+import { type ContractCase, casesOf, until } from './contract-case.js';
 
 /** A store, and how to open it from several instances. */
 export interface StoreStage {
@@ -33,7 +32,7 @@ const plays: Readonly<Record<string, Play>> = {
   },
   'deletes an entry at the end of its lifetime': async (store) => {
     await store.write(token, { value: 'a', generation: 1, lifeMs: 40 });
-    await until(async () => (await store.read(token)) === undefined);
+    await until(async () => (await store.read(token)) === undefined, 'the entry is deleted');
   },
   'rejects a generation that is not newer': async (one, other) => {
     await one.write(token, { value: 'new', generation: 7, lifeMs: 60_000 });
@@ -73,7 +72,7 @@ const plays: Readonly<Record<string, Play>> = {
     await until(async () => {
       taken.push(await other.acquire(token, 10_000));
       return taken.some(isLease);
-    });
+    }, 'another instance acquires the lease');
     await lost.release();
     assert.equal((await one.acquire(token, 10_000)).kind, 'held', 'an expired lease must not release another one');
     assert.ok((taken.find(isLease)?.generation ?? 0) > lost.generation);
@@ -97,7 +96,7 @@ const plays: Readonly<Record<string, Play>> = {
   },
   'opens a new window after the end of the old one': async (store) => {
     const old = await store.count('guesses', 40);
-    await until(async () => (await store.count('guesses', 40)).window !== old.window);
+    await until(async () => (await store.count('guesses', 40)).window !== old.window, 'a new window opens');
     await store.uncount('guesses', old.window);
     assert.notEqual((await store.count('guesses', 60_000)).count, 0);
   },
@@ -167,19 +166,19 @@ const plays: Readonly<Record<string, Play>> = {
     assert.equal((await one.readLog('log', 0)).epoch, renewed.epoch);
   },
   'delivers a published message to the other instances': async (one, other) => {
-    const heard: string[] = [];
-    const stop = other.subscribe('news', (message) => heard.push(message));
-    other.subscribe('other news', () => heard.push('wrong topic'));
+    const received: string[] = [];
+    const stop = other.subscribe('topic', (message) => received.push(message));
+    other.subscribe('other topic', () => received.push('wrong topic'));
     await until(async () => {
-      await one.publish('news', 'hello');
-      return heard.includes('hello');
-    });
+      await one.publish('topic', 'hello');
+      return received.includes('hello');
+    }, 'the message is received');
     stop();
-    const before = heard.length;
-    await one.publish('news', 'nobody listens');
+    const before = received.length;
+    await one.publish('topic', 'after the end of the subscription');
     await one.read(token);
-    assert.equal(heard.length, before);
-    assert.ok(!heard.includes('wrong topic'));
+    assert.equal(received.length, before);
+    assert.ok(!received.includes('wrong topic'));
   },
   'reports that it is ready': async (store) => {
     await store.read(token);
@@ -216,13 +215,4 @@ export function storeContract(name: string, setup: () => StoreStage | Promise<St
 
 function isLease(answer: Lease | Held): answer is Lease {
   return answer.kind === 'acquired';
-}
-
-/** Waits for a condition, at most five seconds. */
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = systemClock.monotonic() + 5_000;
-  while (!(await condition())) {
-    assert.ok(systemClock.monotonic() < deadline, 'the condition did not hold within 5 s');
-    await new Promise<void>((resolve) => void systemClock.setTimer(resolve, 10));
-  }
 }

@@ -1,13 +1,7 @@
 import assert from 'node:assert/strict';
 import type { Transport, TransportFailure } from '../../http/transport.js';
-import {
-  type Answer,
-  type TransportPlay,
-  type TransportRig,
-  response,
-  settled,
-  until,
-} from './transport-contract-stage.js';
+import { until } from './contract-case.js';
+import { type Answer, type TransportPlay, type TransportRig, response, settled } from './transport-contract-stage.js';
 
 const OTHER = response('the answer to no request');
 

@@ -4,8 +4,9 @@ import { brotliCompressSync, deflateRawSync, deflateSync, gzipSync } from 'node:
 import type { XPayAuthErrorCode } from '../../core/errors.js';
 import { transportFailure } from '../../http/failure.js';
 import type { TransportFailure } from '../../http/transport.js';
+import { until } from './contract-case.js';
 import { spilled } from './dialect-contract-spill.js';
-import { RawServer, SECRET, SETTINGS, type TransportPlay, response, until } from './transport-contract-stage.js';
+import { RawServer, SECRET, SETTINGS, type TransportPlay, response } from './transport-contract-stage.js';
 
 const MOST = SETTINGS.maxResponseBytes;
 const PROXY_VARIABLES = ['HTTP_PROXY', 'http_proxy', 'HTTPS_PROXY', 'https_proxy', 'ALL_PROXY', 'all_proxy'];

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, type Socket, createServer } from 'node:net';
-import { systemClock } from '../../async/system-clock.js';
 import {
   type Transport,
   TransportFailure,
@@ -111,15 +110,6 @@ export class TransportRig {
 /** Returns a complete answer in HTTP/1.1. */
 export function response(body: string, { status = 200, headers = '' } = {}): string {
   return `HTTP/1.1 ${status} Status\r\ncontent-length: ${Buffer.byteLength(body)}\r\n${headers}\r\n${body}`;
-}
-
-/** Waits at most five seconds for a condition. Sockets continue to work during the wait. */
-export async function until(condition: () => boolean, what: string): Promise<void> {
-  const deadline = systemClock.monotonic() + 5_000;
-  while (!condition()) {
-    assert.ok(systemClock.monotonic() < deadline, `not within 5 s: ${what}`);
-    await settled();
-  }
 }
 
 /** Lets both ends of a connection read what has been sent. */
