@@ -140,16 +140,15 @@ export class StatusRecorder implements OnModuleInit, OnModuleDestroy {
   }
 
   #tokenView(token: Omit<TokenStatus, 'store'>): TokenView {
-    const { state, expiresAt, usableForMs, nextRefreshAt, failures, lastError, clockSkewMs } = token;
-    const view = { state, expiresAt, usableForMs, nextRefreshAt, failures, lastError, clockSkewMs };
+    const { state, usableForMs, nextRefreshAt } = token;
     const life = this.#life;
-    if (life === undefined || state === 'none') return view;
+    if (life === undefined || state === 'none') return token;
     const now = Date.now();
     // After a failed renewal `nextRefreshAt` is the end of the backoff, so the first value is kept.
     life.freshUntil ??= Math.min(state === 'fresh' ? (nextRefreshAt ?? life.to) : now, life.to);
     life.usableUntil ??= Math.min(now + usableForMs, life.to);
     const { from, freshUntil, usableUntil, to } = life;
-    return { ...view, parts: { from, freshUntil: Math.min(freshUntil, usableUntil), usableUntil, to } };
+    return { ...token, parts: { from, freshUntil: Math.min(freshUntil, usableUntil), usableUntil, to } };
   }
 
   #onTokenEvent(event: TokenEvent): void {

@@ -15,39 +15,30 @@ export interface SessionTokenFacts {
 
 /** The upstream's token of one session (`session.keepUpstreamToken`). */
 export class SessionToken implements CallerToken {
-  #granted: GrantedToken | undefined;
-
-  /** @param granted `undefined` if the session was stored by an instance that does not keep tokens */
+  /** @param granted the token. `undefined` if the session was stored by an instance that does not keep tokens */
   constructor(
     readonly facts: SessionTokenFacts,
-    granted: GrantedToken | undefined,
+    public granted: GrantedToken | undefined,
     private readonly owner: SessionTokens,
-  ) {
-    this.#granted = granted;
-  }
-
-  /** The token. `undefined` if none was stored. */
-  get granted(): GrantedToken | undefined {
-    return this.#granted;
-  }
+  ) {}
 
   async get(): Promise<AccessToken> {
-    if (this.#granted !== undefined) await this.owner.recheck(this);
+    if (this.granted !== undefined) await this.owner.recheck(this);
     if (!this.owner.isAlive(this)) throw over('The session of this caller has ended');
-    if (this.#granted !== undefined) return this.#granted.token;
+    if (this.granted !== undefined) return this.granted.token;
     this.owner.end(this);
     throw over('The session was stored without the token of the upstream');
   }
 
   invalidate(rejected: AccessToken, { mayRepeat, reference }: TokenRejection): XPayAuthError | undefined {
     // Another call of this session may already have replaced the rejected token.
-    if (this.#granted?.token.value === rejected.value) {
+    if (this.granted?.token.value === rejected.value) {
       const newer = this.owner.newerToken(this);
       if (newer === undefined) {
         this.owner.end(this);
         return over('The upstream rejected the token of this session', reference);
       }
-      this.#granted = newer;
+      this.granted = newer;
     }
     if (mayRepeat) return undefined;
     const message = 'A later check of the same credentials replaced the token during the call';

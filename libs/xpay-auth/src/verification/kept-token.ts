@@ -30,7 +30,8 @@ const RETRY_AFTER_MS = 1_000;
 
 /** The token of a caller who presents credentials with each request (`verification.keepUpstreamToken`). */
 export class KeptToken implements CallerToken {
-  #granted: GrantedToken | undefined;
+  /** The token. `undefined` if the upstream has rejected it. */
+  granted: GrantedToken | undefined;
 
   /**
    * @param key digest of the credentials
@@ -43,26 +44,21 @@ export class KeptToken implements CallerToken {
     private readonly mark: RevocationPosition,
     private readonly keeper: TokenKeeper,
   ) {
-    this.#granted = new GrantedToken(token);
-  }
-
-  /** The token. `undefined` if the upstream has rejected it. */
-  get granted(): GrantedToken | undefined {
-    return this.#granted;
+    this.granted = new GrantedToken(token);
   }
 
   async get(): Promise<AccessToken> {
     if (this.keeper.revokedSince(this.mark, this.username)) throw unusable('The caller was revoked');
-    if (this.#granted === undefined) throw unusable('The upstream rejected the token of this caller');
-    return this.#granted.token;
+    if (this.granted === undefined) throw unusable('The upstream rejected the token of this caller');
+    return this.granted.token;
   }
 
   invalidate(rejected: AccessToken, { mayRepeat, reference }: TokenRejection): XPayAuthError | undefined {
     // Another call of this caller may already have replaced the rejected token.
-    if (this.#granted?.token.value === rejected.value) {
-      this.#granted = this.keeper.tokenRejected(this.key, rejected);
+    if (this.granted?.token.value === rejected.value) {
+      this.granted = this.keeper.tokenRejected(this.key, rejected);
     }
-    if (mayRepeat && this.#granted !== undefined) return undefined;
+    if (mayRepeat && this.granted !== undefined) return undefined;
     return unusable('The upstream rejected the token of this caller', reference);
   }
 }
