@@ -7,7 +7,7 @@ import { AppModule } from './app.module.js';
 import { serveDocs } from './docs/serve-docs.js';
 import type { Settings } from './settings.js';
 import { StatusModule, type StatusOptions } from './status/status.module.js';
-import { asPlainQuestion } from './verify/forwarded-request.js';
+import { asPlainGet } from './verify/forwarded-request.js';
 
 type App = NestExpressApplication | NestFastifyApplication;
 
@@ -28,7 +28,7 @@ async function createExpressApp(root: Root, trustProxy: Settings['trustProxy']):
   const app = await NestFactory.create<NestExpressApplication>(root, new ExpressAdapter());
   if (trustProxy !== undefined) app.set('trust proxy', trustProxy);
   app.use((request: IncomingMessage, _response: unknown, next: () => void) => {
-    request.url = asPlainQuestion(request);
+    request.url = asPlainGet(request);
     next();
   });
   return app;
@@ -37,7 +37,7 @@ async function createExpressApp(root: Root, trustProxy: Settings['trustProxy']):
 async function createFastifyApp(root: Root, trustProxy: Settings['trustProxy']): Promise<App> {
   const adapter = new FastifyAdapter({
     ...(trustProxy !== undefined && { trustProxy }),
-    rewriteUrl: asPlainQuestion,
+    rewriteUrl: asPlainGet,
   });
   return NestFactory.create<NestFastifyApplication>(root, adapter);
 }

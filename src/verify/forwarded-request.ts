@@ -3,8 +3,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 /** URLs before normalization. Middleware on Fastify overwrites `originalUrl`, so the URLs are kept here. */
 const originalUrls = new WeakMap<object, string>();
 
-/** The properties of Node's request that `asPlainQuestion` reads or changes. */
-interface Question {
+/** The properties of Node's request that `asPlainGet` reads or changes. */
+interface ForwardedRequest {
   url?: string | undefined;
   method?: string | undefined;
   readonly headers: IncomingHttpHeaders;
@@ -14,7 +14,7 @@ interface Question {
  * Headers that concern only the original request. They describe its body, which the proxy did not send, or the page that the
  * client already has.
  */
-const NOT_OF_THE_QUESTION = [
+const ONLY_OF_THE_ORIGINAL = [
   'content-type',
   'content-length',
   'content-encoding',
@@ -28,13 +28,13 @@ const NOT_OF_THE_QUESTION = [
  * headers of the original request, mostly without its body. The two platforms route unusual methods and wildcards differently.
  * Because of the headers they would also wait for the missing body, reject the request, or respond with 304.
  */
-export function asPlainQuestion(request: Question): string {
+export function asPlainGet(request: ForwardedRequest): string {
   const original = request.url ?? '/';
   const url = withoutSubPath(original);
   if (!/^\/verify(?:\?|$)/.test(url)) return url;
   originalUrls.set(request, original);
   request.method = 'GET';
-  for (const name of NOT_OF_THE_QUESTION) delete request.headers[name];
+  for (const name of ONLY_OF_THE_ORIGINAL) delete request.headers[name];
   return url;
 }
 

@@ -237,7 +237,7 @@ export class RevocationLog {
 
   #apply(page: LogPage): void {
     const isLost = this.#epoch !== undefined && page.epoch !== this.#epoch;
-    const isTorn = !isLost && this.#epoch !== undefined && page.oldest > this.#newest + 1;
+    const isIncomplete = !isLost && this.#epoch !== undefined && page.oldest > this.#newest + 1;
     if (isLost) {
       this.#left.add(this.#epoch ?? '');
       this.#users.clear();
@@ -249,8 +249,8 @@ export class RevocationLog {
     this.#newest = page.newest;
     this.#oldest = page.oldest;
     for (const [user, position] of this.#users) if (position < page.oldest) this.#users.delete(user);
-    if (isLost || isTorn) this.parts.onEverybody();
-    for (const record of page.records) this.#hear(record);
+    if (isLost || isIncomplete) this.parts.onEverybody();
+    for (const record of page.records) this.#applyRecord(record);
   }
 
   /** Writes the data of this instance to the store again, and notifies the other instances so that they do the same. */
@@ -261,7 +261,7 @@ export class RevocationLog {
     void store.publish(this.#topic, 'lost').catch(() => undefined);
   }
 
-  #hear({ position, index = EVERYBODY, value }: LogRecord): void {
+  #applyRecord({ position, index = EVERYBODY, value }: LogRecord): void {
     if (index === EVERYBODY) this.#everybodyAt = position;
     else this.#users.set(index, position);
     if (this.#own.get(position) === this.#epoch && this.#own.delete(position)) return;

@@ -54,10 +54,10 @@ export class GiftStreamEmulator extends Emulator<GiftStreamAccount> {
   }
 
   protected answer(request: WireRequest): WireAnswer {
-    const [, room = '', id = ''] = request.path.split('/');
+    const [, resource = '', id = ''] = request.path.split('/');
     if (request.path === '/authenticate') return this.#authenticate(request);
     if (request.path === '/refresh') return this.#refresh(request);
-    const route = `${request.method} /${room}`;
+    const route = `${request.method} /${resource}`;
     if (!['GET /giftcard', 'POST /giftcard', 'POST /transaction', 'GET /sites'].includes(route))
       return this.#reply(404, 'Not Found', 'not_found');
 
