@@ -2,6 +2,7 @@ import type { INestApplication } from '@nestjs/common';
 import { DocumentBuilder, SwaggerModule } from '@nestjs/swagger';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { setupXPaySecurity, withXPaySecurity } from 'nestjs-xpay-auth/swagger';
+import { pageHeaders } from '../page-headers.js';
 
 /**
  * Fixes text that Swagger UI 5 makes hard to read: header tables, dark text in dark mode, columns without a gap, pale
@@ -12,25 +13,8 @@ const READABLE_HEADERS = `
   .swagger-ui table.headers .header-example { color: inherit }
   html.dark-mode .swagger-ui table.headers td { color: #e4e6e6 }`;
 
-/**
- * The page has a form for secret keys. These headers keep scripts of other hosts out of it, and keep it out of frames. Swagger UI
- * needs inline styles, and images in `data:` URLs.
- */
-const SECURITY_HEADERS = {
-  'content-security-policy': [
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self' 'unsafe-inline'",
-    "img-src 'self' data:",
-    "connect-src 'self'",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-  ].join('; '),
-  'x-content-type-options': 'nosniff',
-  'x-frame-options': 'DENY',
-  'referrer-policy': 'no-referrer',
-};
+/** Swagger UI needs inline styles, and images in `data:` URLs. */
+const HEADERS = pageHeaders("style-src 'self' 'unsafe-inline'", "img-src 'self' data:");
 
 /**
  * Serves Swagger UI at `/docs`, and the document at `/docs-json` and `/docs-yaml`. Its files come from this app.
@@ -47,7 +31,7 @@ export function serveDocs(app: INestApplication): void {
   ).build();
   const document = () => withXPaySecurity(app, SwaggerModule.createDocument(app, config));
   app.use(({ url = '' }: IncomingMessage, response: ServerResponse, next: () => void) => {
-    if (/^\/docs(?:$|[-/?])/.test(url)) response.setHeaders(new Map(Object.entries(SECURITY_HEADERS)));
+    if (/^\/docs(?:$|[-/?])/.test(url)) response.setHeaders(new Map(Object.entries(HEADERS)));
     next();
   });
   const http = app.getHttpAdapter();

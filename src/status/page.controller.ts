@@ -5,6 +5,7 @@ import { createRequire } from 'node:module';
 import { dirname, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Public } from 'nestjs-xpay-auth';
+import { pageHeaders } from '../page-headers.js';
 
 /** The two methods of a response that Express and Fastify share. */
 interface FileResponse {
@@ -20,25 +21,11 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 const HEADERS = {
-  'content-security-policy': [
-    "default-src 'none'",
-    "script-src 'self'",
-    "style-src 'self'",
-    "img-src 'self'",
-    "connect-src 'self'",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-    "require-trusted-types-for 'script'",
-    "trusted-types 'none'",
-  ].join('; '),
-  'x-content-type-options': 'nosniff',
-  'x-frame-options': 'DENY',
-  'referrer-policy': 'no-referrer',
+  ...pageHeaders("style-src 'self'", "img-src 'self'", "require-trusted-types-for 'script'", "trusted-types 'none'"),
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-resource-policy': 'same-origin',
   'cache-control': 'no-cache',
-} as const;
+};
 
 /** Returns the files of the page by name. All files are read at boot, so no request can name a path of the disk. */
 function readFiles(): ReadonlyMap<string, Buffer> {
