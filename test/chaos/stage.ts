@@ -47,10 +47,15 @@ export class Stage implements AsyncDisposable {
     const ports: number[] = [];
     while (ports.length < INSTANCES) ports.push(await freePort());
     const stage = new Stage(upstream, redis, await Vault.start(), ports, await Nginx.start(ports));
-    for (let at = 0; at < INSTANCES; at++) await stage.boot(at);
-    // nginx may still treat the instances as unavailable, because it started before them.
-    await until(async () => (await fetch(`${stage.url}/me`)).status === 401, 'nginx reaches an instance');
-    return stage;
+    try {
+      for (let at = 0; at < INSTANCES; at++) await stage.boot(at);
+      // nginx may still treat the instances as unavailable, because it started before them.
+      await until(async () => (await fetch(`${stage.url}/me`)).status === 401, 'nginx reaches an instance');
+      return stage;
+    } catch (failure) {
+      await stage[Symbol.asyncDispose]();
+      throw failure;
+    }
   }
 
   get url(): string {

@@ -20,16 +20,23 @@ const CLOSED_WITHIN_MS = 60_000;
 /** Environment of Node.js that leaves nothing of a spec in the worker process. */
 export default class SpecEnvironment extends TestEnvironment {
   #openBefore = openResources();
+  #hasFailed = false;
+
+  /** Called by jest-circus. */
+  handleTestEvent({ name, test }) {
+    if (name === 'test_done' && test.errors.length > 0) this.#hasFailed = true;
+  }
 
   /**
-   * Waits until the sockets, servers and timers of the spec are closed. A worker with an open resource cannot exit.
+   * Waits until the sockets, servers and timers of the spec are closed. A worker with an open resource cannot exit. Does not wait
+   * after a failed test, because an error of this method would replace the error of the test.
    *
    * Disables each `AsyncLocalStorage` of the spec. jest-circus creates one for each spec and never disables it. Before Node
    * 24, every new promise visits each enabled instance, so a worker would slow down with every spec that it runs.
    */
   async teardown() {
     try {
-      await this.#allClosed();
+      if (!this.#hasFailed) await this.#allClosed();
     } finally {
       for (const instance of instances) instance.disable();
       instances.clear();
