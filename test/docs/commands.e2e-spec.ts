@@ -2,6 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { intersects } from 'semver';
 import { codeSpansOf, documents, root } from './markdown.js';
 
 interface Manifest {
@@ -15,6 +16,8 @@ const manifest = (path: string): Manifest => JSON.parse(readFileSync(join(root, 
 const workspace = manifest('package.json');
 const library = manifest('libs/xpay-auth/package.json');
 const peers = Object.keys(library.peerDependencies ?? {});
+
+const withoutMajor = (name: string): string => name.replace(/(?<=.)@\d+$/, '');
 
 /** Packages that every Nest app has. */
 const OF_NEST = ['@nestjs/common', '@nestjs/core', 'reflect-metadata', 'rxjs'];
@@ -60,7 +63,15 @@ describe('commands in the documents', () => {
       const [, packages] = /\bnpm (?:install|i) (.+)$/.exec(text) ?? [];
       return packages === undefined
         ? []
-        : [{ at, packages: packages.split(/\s+/).filter((word) => /^[@a-z]/.test(word)) }];
+        : [
+            {
+              at,
+              packages: packages
+                .split(/\s+/)
+                .filter((word) => /^[@a-z]/.test(word))
+                .map(withoutMajor),
+            },
+          ];
     });
     const known = new Set([...peers, ...Object.keys({ ...workspace.dependencies, ...workspace.devDependencies })]);
     const strange = installed.map(({ at, packages }) => ({ at, packages: packages.filter((one) => !known.has(one)) }));
@@ -68,8 +79,22 @@ describe('commands in the documents', () => {
     const required = peers.filter(
       (peer) => library.peerDependenciesMeta?.[peer]?.optional !== true && !OF_NEST.includes(peer),
     );
-    const [first] = installed.filter(({ at }) => at.startsWith('README.md'));
-    expect(first?.packages.toSorted()).toEqual(['nestjs-xpay-auth', ...required].toSorted());
+    // One command for Nest 12, and one for Nest 11.
+    const ofReadme = installed
+      .filter(({ at }) => at.startsWith('README.md'))
+      .map(({ packages }) => packages.toSorted());
+    const complete = ['nestjs-xpay-auth', ...required].toSorted();
+    expect(ofReadme).toEqual([complete, complete]);
+  });
+
+  it('name major versions that the package supports', () => {
+    const named = commands.flatMap(({ text }) => [...text.matchAll(/ (@?[\w/-]+)@(\d+)(?= |$)/g)]);
+    const ofPeers = named.filter(([, name = '']) => peers.includes(name));
+    expect(ofPeers).not.toEqual([]);
+    const wrong = ofPeers.filter(
+      ([, name = '', major]) => !intersects(library.peerDependencies?.[name] ?? '', `${major}.x`),
+    );
+    expect(wrong.map(([text]) => text)).toEqual([]);
   });
 });
 

@@ -88,7 +88,9 @@ function addModule(
   context.logger.info(`${path} imports ${entries.map(({ name }) => name).join(', ')}.`);
   if (!example) return;
   addExample(tree, folder, suffix);
-  context.logger.info('Try the example: curl -u <username>:<secret key> http://127.0.0.1:3000/xpay-example/me');
+  context.logger.info(
+    'Try the example: curl -u <username>:<secret key> http://127.0.0.1:3000/xpay-example/me (add the global prefix and the version of your app)',
+  );
 }
 
 function addExample(tree: Tree, folder: string, suffix: string): void {
