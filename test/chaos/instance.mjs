@@ -7,7 +7,7 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { InjectXPay, Scopes, XPayAuthModule, XPayHttpService, XPaySessionService } from 'nestjs-xpay-auth';
 import { redisStore } from 'nestjs-xpay-auth/redis';
 import { AppModule } from '../../dist/app.module.js';
-import { asPlainQuestion } from '../../dist/verify/forwarded-request.js';
+import { asPlainGet } from '../../dist/verify/forwarded-request.js';
 
 const { PORT, XPAY_BASE_URL, XPAY_REDIS_URL, XPAY_ENCRYPTION_KEYS, VAULT_URL, MAX_ACCOUNTS } = process.env;
 
@@ -62,7 +62,7 @@ Module({
   controllers: [ChaosController],
 })(ChaosModule);
 
-const adapter = new FastifyAdapter({ trustProxy: 'loopback', rewriteUrl: asPlainQuestion });
+const adapter = new FastifyAdapter({ trustProxy: 'loopback', rewriteUrl: asPlainGet });
 const app = await NestFactory.create(ChaosModule, adapter);
 app.enableShutdownHooks();
 await app.listen(Number(PORT), '127.0.0.1');
