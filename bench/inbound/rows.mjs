@@ -11,6 +11,8 @@ export const NOISE = row('unguarded-again', 'unguarded against itself (noise)', 
 /** The rows with a target. They are measured together, on every version of Node and with repeats. */
 export const TARGETS = [
   row('digest-alone', 'a guard that only computes one SHA-256', ['plain', 'digestAlone'], { rotate: true }),
+  row('unavoidable', 'the least that caches callers, one caller per connection', ['plain', 'unavoidable']),
+  row('unavoidable-rotating', 'the same, callers rotating', ['plain', 'unavoidable'], { rotate: true }),
   row('ours-scopes', '**ours**, `@Scopes`, one caller per connection', SCOPES),
   row('ours-rotating', '**ours**, `@Scopes`, callers rotating over shared connections', SCOPES, { rotate: true }),
   row('ours-passport', '**ours**, through `AuthGuard("xpay")` of Passport', ['ours', 'oursPassport']),
@@ -21,8 +23,6 @@ export const TARGETS = [
 export const OTHERS = [
   [
     row('always-true', 'a guard that returns true', ['plain', 'alwaysTrue']),
-    row('unavoidable', 'the least that caches callers, one caller per connection', ['plain', 'unavoidable']),
-    row('unavoidable-rotating', 'the same, callers rotating', ['plain', 'unavoidable'], { rotate: true }),
     row('ours-basic', '**ours**, `@Authenticated`', ['ours', 'oursBasic']),
     row('passport-constant', 'Passport, a constant strategy', ['passport', 'passportConstant']),
     row('passport-http', 'passport-http', ['passport', 'passportHttp']),
