@@ -58,7 +58,7 @@ export class BootReport implements OnApplicationBootstrap {
       this.#logger.warn(`${gateway}.handleConnection: the decorator protects nothing. ${HANDSHAKE_REMEDY}`);
     }
     if (undeclared.length === 0) return;
-    const message = `No guard of this module and no @Public() on ${undeclared.join(', ')}. Decorate them (routes of another guard with @Public(), which does not disable it), or set globalGuards.`;
+    const message = `No guard of this module and no @Public() on ${undeclared.join(', ')}. Decorate them (routes of another guard with @Public(), which leaves the other guard in place), or set globalGuards.`;
     if (options.some(({ undeclaredRoutes }) => undeclaredRoutes === 'deny')) {
       throw configurationError(`XPayAuthModule option undeclaredRoutes: 'deny'. ${message}`);
     }
