@@ -184,10 +184,11 @@ describe('a second server, created by the app,', () => {
 });
 
 describe('a login', () => {
-  it('D2 · without the address that it is given counts as one unknown address', async () => {
+  it.each([undefined, null])('D2 · with the address %s counts as one unknown address', async (address) => {
     await using app = await startInbound('express');
     const guesses = times(20, (i) => ({ username: ada.username, secretKey: `guess-${i}` }));
-    for (const guess of guesses) await app.sessions.login(guess, { address: undefined }).catch(() => undefined);
+    for (const guess of guesses)
+      await app.sessions.login(guess, { address: address as undefined }).catch(() => undefined);
     expect(app.asked()).toBe(10);
     expect(new Set(addressesOf(app))).toEqual(new Set(['unknown']));
   });

@@ -252,6 +252,7 @@ describe('xPay.stream: authentication', () => {
       'without an envelope': xpayMalformed.noKeys,
       'without data': xpayMalformed.nullData,
       'that says it is none': xpayMalformed.innerFalse,
+      'whose own success is neither true nor absent': inData({ success: 'false' }),
       'without a token': xpayMalformed.noToken,
       'without a user': xpayMalformed.noUser,
       'with an expiry that is text': xpayMalformed.expiryIsText,

@@ -55,7 +55,7 @@ export function decodeGrant(answer: UpstreamAnswer, data: unknown, reference: Up
   const { username, isAPI, ...granted } = isObject(user) ? user : {};
   const scopes = granted['scopes'] ?? [];
   const usable =
-    success !== false &&
+    (isAbsent(success) || success === true) &&
     isToken(token) &&
     isName(username) &&
     isScopeList(scopes) &&

@@ -22,6 +22,21 @@ describe('an incoming request', () => {
     expect(request.rawHeaders).toEqual(['Host', 'h', 'X', 'y']);
   });
 
+  it('stripping also removes a line from headers that the app set on the request of Fastify', () => {
+    let own: Record<string, unknown> = { authorization: 'a', 'x-tenant': 't' };
+    const request = {
+      raw: { headers: { authorization: 'a', host: 'h' }, rawHeaders: ['Host', 'h', 'Authorization', 'a'] },
+      get headers() {
+        return { ...this.raw.headers, ...own };
+      },
+      set headers(headers) {
+        own = headers;
+      },
+    };
+    stripCredentials(request);
+    expect(request.headers).toEqual({ host: 'h', 'x-tenant': 't' });
+  });
+
   it('I7 · a script says so by Fetch Metadata', () => {
     const answers = ['empty', 'document'].map((dest) => isFromScript({ headers: { 'sec-fetch-dest': dest } }));
     expect([...answers, isFromScript({ headers: {} })]).toEqual([true, false, false]);

@@ -167,6 +167,9 @@ export function stripCredentials(request: IncomingRequest): void {
     delete headers?.authorization;
     delete headersDistinct?.authorization;
   }
+  // Fastify merges headers that the app has set into a new object at each read.
+  const { authorization, ...others } = request.headers;
+  if (authorization !== undefined) request.headers = others;
   const lines = (request.raw?.rawHeaders ?? request.rawHeaders ?? []) as string[];
   for (let i = lines.length - 2; i >= 0; i -= 2) if (lines[i]?.toLowerCase() === 'authorization') lines.splice(i, 2);
 }

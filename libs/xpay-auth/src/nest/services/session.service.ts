@@ -40,7 +40,8 @@ export class XPaySessionService implements OnModuleDestroy {
   async login(credentials: Credentials, context?: LoginContext): Promise<Session> {
     // A controller may pass on a body that it has not validated, so the value may be anything.
     const { username, secretKey } = credentials ?? ({} as Credentials);
-    const { request, address = request ? this.addressOf(request) : UNKNOWN_ADDRESS } = context ?? {};
+    const { request } = context ?? {};
+    const address = context?.address ?? (request ? this.addressOf(request) : UNKNOWN_ADDRESS);
     return this.sessions.login({
       scheme: 'login',
       credentials: new SealedCredentials(username, secretKey),
