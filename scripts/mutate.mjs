@@ -24,7 +24,7 @@ const FOLDERS = {
   ],
   sessions: [
     'src/sessions',
-    'inbound/sessions',
+    'inbound/(sessions|audit)',
     'cluster/(as-caller|sessions)|outbound/as-caller',
     'cluster/equal|fuzz/stored|observability/metrics',
   ],

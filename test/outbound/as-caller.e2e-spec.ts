@@ -304,6 +304,16 @@ describe.each(platforms)('an upstream that keeps one token per account, on %s', 
     expect(app.asked()).toBe(2);
   });
 
+  it('P4 · concurrent calls of a session, whose token a later login has replaced, continue with the newer token', async () => {
+    await using app = await startActing(platform);
+    app.xpay.oneTokenPerAccount = true;
+    const [one, other] = [await login(app), await login(app)];
+    const responses = await Promise.all(Array.from({ length: 20 }, () => post(app, '/wallets', one)));
+    expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([200]));
+    expect(app.xpay.ledger.filter(({ outcome }) => outcome === 'bad_bearer').length).toBeGreaterThan(1);
+    for (const headers of [one, other]) expect((await post(app, '/wallets', headers)).status).toBe(200);
+  });
+
   it('P4 · a login with the same credentials does not fail the calls of a caller without a session', async () => {
     await using app = await startActing(platform);
     app.xpay.oneTokenPerAccount = true;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import type { UpstreamAnswer } from '../core/ports.js';
-import { retryAfter, transportFailure, unreadable } from './failure.js';
+import { refusesRenewal, retryAfter, transportFailure, unreadable } from './failure.js';
 
 const NOW = Date.UTC(2026, 0, 1, 12, 0, 0);
 
@@ -64,6 +64,14 @@ describe('an unreadable answer', () => {
     for (const status of [429, 503]) {
       expect(unreadable(answer(status, { 'retry-after': '3' }), 'x')).toMatchObject({ retryAfterMs: 3_000 });
     }
+  });
+});
+
+describe('an answer to a refresh', () => {
+  it('rejects the refresh token with any 4xx except 408 and 429, which are temporary', () => {
+    const statuses = [200, 307, 399, 400, 401, 403, 407, 408, 409, 422, 428, 429, 430, 499, 500, 503];
+    const rejecting = statuses.filter((status) => refusesRenewal(answer(status)));
+    expect(rejecting).toEqual([400, 401, 403, 407, 409, 422, 428, 430, 499]);
   });
 });
 
