@@ -42,6 +42,11 @@ describe("xPay.stream's API", () => {
     expect(xpay.ledger[0]).toMatchObject({ method: 'POST', uuid, outcome: 'ok', body: { page: 2, pageSize: 1 } });
   });
 
+  it('has an empty object as the body if the call has none, and keeps a body of null', async () => {
+    for (const body of [undefined, null]) await call({ path: FIND, body }).catch(() => undefined);
+    expect(xpay.ledger.map(({ body }) => body)).toEqual([{}, null]);
+  });
+
   it.each(['top', 'inside'] as const)('tells its reference wherever it stands: %s', async (placement) => {
     xpay.uuidPlacement = placement;
     expect(await call({ path: FIND })).toMatchObject({ reference: { uuid: xpay.ledger[0]?.uuid } });
