@@ -18,12 +18,13 @@ const PLATFORM_NAMES = { express: 'Express', fastify: 'Fastify' };
 export const RENDERERS = {
   targets: () =>
     table(
-      ['target', 'bound', 'measured', ''],
-      targets().map(({ what, bound, measured, met }) => [
+      ['target', 'bound', 'measured', '', 'floor'],
+      targets().map(({ what, bound, measured, met, floor }) => [
         what,
         bound,
         fixed(measured, Number.isInteger(measured) || measured >= 10 ? 0 : 2),
         met ? 'met' : '**not met**',
+        floor === undefined ? '' : fixed(floor, 2),
       ]),
     ),
 
