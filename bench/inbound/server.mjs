@@ -1,15 +1,6 @@
 // Runs one variant in a separate process: `server.mjs <platform> <module> <export>`.
-import { createHook } from 'node:async_hooks';
 import { answer } from '../machine/child.mjs';
 import { createApp } from './app.mjs';
-
-// `process.nextTick` becomes slower, by 2 µs per request, if no object of it is in use during a full garbage collection, because V8
-// then frees the hidden class of these objects. Without the next lines, this happened by chance, in half of the processes. One
-// object is kept, so that all rows have the fast form.
-const init = (_id, type, _trigger, tick) => type === 'TickObject' && (globalThis.keptTick = tick);
-const hook = createHook({ init }).enable();
-process.nextTick(() => undefined);
-hook.disable();
 
 const [platform, module, name] = process.argv.slice(2);
 const variants = await import(`./variants/${module}.mjs`);
