@@ -61,7 +61,11 @@ const FOLDERS = {
     'src/(cluster|token|verification)',
     'outbound/(outage|shutdown|waiting)|inbound/upstream|cluster/(alone|token)',
   ],
-  stores: ['cluster/(redis|sealed|store)', 'fuzz/stored|cluster/(lost|sessions)|cli/doctor-redis', 'cluster/failover'],
+  stores: [
+    'src/stores|cluster/(redis|sealed|store)',
+    'fuzz/stored|cluster/(lost|sessions)|cli/doctor-redis',
+    'cluster/failover',
+  ],
   schematics: ['src/schematics'],
   cli: ['cli/(doctor|whoami)'],
   'integrations/opentelemetry': ['observability/(metrics|spans|accounts|secrets)'],
@@ -71,18 +75,24 @@ const FOLDERS = {
   'testing/emulators': ['src/testing/emulators', 'src/dialects|test/dialects', 'test/testing-kit|src/http'],
   'nest/options': ['src/nest/options', 'fuzz/environment|cli/doctor|observability/operator|adoption/boot'],
   'nest/services': [
-    'outbound/(api|app-wide|axios|as-caller|bodies|envelope|undici)',
+    'outbound/(api|app-wide|axios|as-caller|bodies|envelope|outage|undici)',
     'test/accounts|inbound/(audit|connections|sessions)|contract/|observability/operator',
   ],
-  'nest/exceptions': ['inbound/(answers|scopes)|test/filters'],
-  'nest/filters': ['test/filters|contract/'],
+  'nest/exceptions': ['inbound/(answers|scopes)|test/filters|contexts/websocket'],
+  'nest/filters': ['test/filters|contract/|contexts/graphql'],
   'nest/instance': [
-    'contract/|adoption/boot|observability/operator',
+    'contract/|adoption/boot|observability/operator|cluster/equal',
     'inbound/(audit|upstream)|test/accounts|outbound/(shutdown|undici)|testing-kit',
     'observability/(health|metrics)|cluster/(alone|sessions)',
   ],
-  'nest/module': ['adoption/boot|contract/', 'contexts/(graphql|micro|unknown)|inbound/(hostile|scopes)|openapi/paths'],
-  'nest/strategy': ['inbound/(passport|request-user|scopes)', 'inbound/(attempts|presenting|stale|upstream)|contract/'],
+  'nest/module': [
+    'adoption/boot|contract/|observability/operator',
+    'contexts/(graphql|micro|unknown|websocket)|inbound/(hostile|scopes)|openapi/paths',
+  ],
+  'nest/strategy': [
+    'inbound/(passport|request-user|scopes)',
+    'inbound/(attempts|hostile|presenting|stale|upstream)|contract/|observability/metrics',
+  ],
   'nest/decorators': ['contract/|inbound/(request-user|scopes)', 'contexts/(graphql|unknown|websocket)|openapi/marks'],
   'nest/requirement': [
     'inbound/(scopes|request-user|isolation|passport|named)',

@@ -33,10 +33,11 @@ function refusalOf(options: unknown): XPayAuthError {
 describe('the options of redisStore', () => {
   const INVALID: readonly (readonly [string, unknown, RegExp])[] = [
     ...['commandTimeoutMs', 'connectTimeoutMs'].flatMap((option) =>
-      [0, -1, 1.5, NaN, Infinity, 2 ** 31, '1000', null].map(
-        (value) =>
-          [`${option} ${String(value)}`, { [option]: value }, new RegExp(`^redisStore ${option}: .*integer`)] as const,
-      ),
+      [0, -1, 1.5, NaN, Infinity, 2 ** 31, '1000', null].map((value) => {
+        const found = typeof value === 'string' ? 'a string' : String(value);
+        const message = new RegExp(`^redisStore ${option}: expected an integer from 1 to \\d+, found ${found}$`);
+        return [`${option} ${String(value)}`, { [option]: value }, message] as const;
+      }),
     ),
     ['prefix 5', { prefix: 5 }, /^redisStore prefix: .*string/],
     ['prefix null', { prefix: null }, /^redisStore prefix: .*string/],

@@ -1,4 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
+import { Controller, Get, UseGuards } from '@nestjs/common';
+import { AuthGuard } from '@nestjs/passport';
 import { Test } from '@nestjs/testing';
 import {
   XPayAuthError,
@@ -14,6 +16,15 @@ import { ada, asAda, asRoot, wrong } from '../support/inbound-app.js';
 import { bearer, platforms } from '../support/start-app.js';
 import { until } from '../support/until.js';
 import { APP, HOUR_MS, Metrics, Spans, startObserved } from './observed-app.js';
+
+@UseGuards(AuthGuard('xpay'))
+@Controller('passport')
+class PassportController {
+  @Get()
+  read() {
+    return 'ok';
+  }
+}
 
 /** A store that reads a session only after the function of {@link hold} was called. */
 class GatedStore extends MemoryStore {
@@ -78,6 +89,14 @@ describe.each(platforms)('requests on %s', (platform) => {
     expect(await metrics.value('xpay_auth.cache.hits', cache('credentials', 'memory'))).toBe(3);
     expect(await metrics.value('xpay_auth.cache.hits', cache('session', 'memory'))).toBe(3);
     expect(await metrics.value('xpay_auth.logins', outcome('ok'))).toBe(1);
+  });
+
+  it('are counted once each through Passport too, also without credentials', async () => {
+    await using app = await startObserved(platform, { controllers: [PassportController] });
+    expect(await app.status('/passport', asAda)).toBe(200);
+    for (let i = 0; i < 2; i++) expect(await app.status('/passport')).toBe(401);
+    expect(await app.metrics.value('xpay_auth.requests', outcome('admitted'))).toBe(1);
+    expect(await app.metrics.value('xpay_auth.requests', outcome('missing_credentials'))).toBe(2);
   });
 
   it('of known callers without the scope are counted separately', async () => {

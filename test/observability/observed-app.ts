@@ -141,6 +141,7 @@ export interface Observed extends RunningApp {
 export interface ObservedSetting {
   readonly options?: XPayAuthOptions;
   readonly imports?: NonNullable<ModuleMetadata['imports']>;
+  readonly controllers?: NonNullable<ModuleMetadata['controllers']>;
   readonly telemetry?: boolean;
 }
 
@@ -150,7 +151,7 @@ export async function startObserved(platform: Platform, setting: ObservedSetting
   const xpay = await startXPayEmulator({ accounts: [APP, ada, root], clock, tokenLifeMs: HOUR_MS });
   const metrics = new Metrics();
   const spans = new Spans();
-  const { options = { credentials: APP }, imports = [], telemetry = true } = setting;
+  const { options = { credentials: APP }, imports = [], controllers = [], telemetry = true } = setting;
   const providers = { meterProvider: metrics.provider, tracerProvider: spans.provider };
   const running = await startApp(
     platform,
@@ -161,7 +162,7 @@ export async function startObserved(platform: Platform, setting: ObservedSetting
         XPayAuthModule.forRoot({ baseUrl: xpay.url, clock, ...options }),
         ...imports,
       ],
-      controllers: [RoutesController, CallsController],
+      controllers: [RoutesController, CallsController, ...controllers],
     },
     (app) => void (platform === 'express' && app.use(serverSpans(spans))),
   ).catch(async (thrown: unknown) => {
