@@ -24,6 +24,7 @@ describe('a body', () => {
     [undefined, undefined],
     ['application/json', undefined],
     ['application/json; charset=utf-8', undefined],
+    ['application/json; charset="utf-8"', undefined],
     ['application/json; charset=utf-7', undefined],
     ['application/json; charset=klingon', undefined],
     ['latin1', undefined],
@@ -33,6 +34,13 @@ describe('a body', () => {
   ])('D12 · in Latin-1 with the Content-Type %j is decoded to %j', (contentType, text) => {
     expect(decodeText(Buffer.from('Jörg', 'latin1'), contentType)).toBe(text);
   });
+
+  it.each(['json; charset=latin1', 'application/json; format=flowed'])(
+    'in UTF-8 is decoded with the Content-Type %j, from which no charset can be read',
+    (contentType) => {
+      expect(decodeText(Buffer.from('žluť'), contentType)).toBe('žluť');
+    },
+  );
 
   it('is a JSON object or nothing', () => {
     expect(jsonObject(answer('{"a":1}'))).toEqual({ a: 1 });

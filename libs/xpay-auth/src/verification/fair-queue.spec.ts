@@ -264,6 +264,15 @@ describe('renewals in the fair queue', () => {
     expect(began.slice(4)).toEqual(['r2', 'u3']);
   });
 
+  it('I2 · while one runs, newcomers without a known address do not get the reserved places', async () => {
+    const { come, underWay, queue, clock } = queueOf({ maxConcurrent: 8 });
+    void come('r1', hog, { isRenewal });
+    await clock.advance(0);
+    for (let i = 0; i < 20; i++) void come(`u${i}`);
+    await clock.advance(0);
+    expect([underWay.size, queue.waiting]).toEqual([7, 14]);
+  });
+
   it('I2 · any other runs only when no newcomer waits', async () => {
     const { come, end, queue, clock } = queueOf({ maxConcurrent: 8 });
     for (const name of ['r1', 'r2', 'r3']) void come(name, hog, { isRenewal });
