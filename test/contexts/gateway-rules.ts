@@ -159,6 +159,16 @@ function describeHandshake(transport: Transport): void {
     expect(app.events.at(-1)).toMatchObject({ type: 'denied', username: root.username });
   });
 
+  it('I13 · the decorator of a gateway without handleConnection applies to the handshake', async () => {
+    await using app = await startGateways(transport);
+    await using user = await app.open({ path: '/listener', headers: asAda });
+    await settled(() => app.seen.accepted.length === 1);
+    await using admin = await app.open({ path: '/listener', headers: asRoot });
+    await settled(() => admin.closed() !== false && app.seen.accepted.length === 2);
+    expect([user.closed(), admin.received.map(codeOf)]).toEqual([false, ['insufficient_scope']]);
+    expect(app.seen.accepted.map((caller) => caller?.username)).toEqual([ada.username, undefined]);
+  });
+
   it('I13 · a socket that only listens is disconnected when its period ends and its caller is no longer accepted', async () => {
     await using app = await startGateways(transport);
     await using client = await app.open({ path: '/closed', headers: asAda });

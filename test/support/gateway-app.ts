@@ -2,6 +2,7 @@ import { type ArgumentsHost, Catch, Inject, UseFilters, type WsExceptionFilter }
 import { IoAdapter } from '@nestjs/platform-socket.io';
 import { WsAdapter } from '@nestjs/platform-ws';
 import { BaseWsExceptionFilter, SubscribeMessage, WebSocketGateway, WsException } from '@nestjs/websockets';
+import type { EventEmitter } from 'node:events';
 import type { IncomingMessage } from 'node:http';
 import {
   Authenticated,
@@ -129,6 +130,22 @@ export class ClosedGateway {
   }
 }
 
+/** Has no `handleConnection`: it accepts sockets in an event listener of the server. */
+@Scopes('tme_user')
+@WebSocketGateway({ path: '/listener' })
+class ListenerGateway {
+  constructor(
+    @Inject(Seen) private readonly seen: Seen,
+    @Inject(XPayHandshake) private readonly handshake: XPayHandshake,
+  ) {}
+
+  afterInit(server: EventEmitter): void {
+    server.on('connection', (client: object, request?: IncomingMessage) => {
+      void this.handshake.accept(this, client, request).then((caller) => this.seen.accepted.push(caller));
+    });
+  }
+}
+
 /** Awaits something else before it accepts a socket. */
 @WebSocketGateway({ path: '/late' })
 class LateGateway {
@@ -169,7 +186,7 @@ export interface GatewayApp extends ContextApp {
 export async function startGateways(transport: Transport, options: XPayAuthOptions = {}): Promise<GatewayApp> {
   const app = await startContextApp({
     options,
-    providers: [Seen, OpenGateway, ClosedGateway, LateGateway, BareGateway],
+    providers: [Seen, OpenGateway, ClosedGateway, ListenerGateway, LateGateway, BareGateway],
     configure: (nest) => nest.useWebSocketAdapter(transport === 'ws' ? new WsAdapter(nest) : new IoAdapter(nest)),
   });
   return { ...app, seen: app.app.get(Seen), open: (opening) => openSocket(transport, app.url, opening) };
