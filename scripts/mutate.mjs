@@ -48,12 +48,12 @@ const FOLDERS = {
   'nest/guards': [
     'inbound/(scopes|named)',
     'contexts/(two|unknown|websocket)',
-    'inbound/(answers|broken|passport|request-user)|contract/',
+    'inbound/(answers|audit|broken|passport|request-user)|contract/|observability/metrics',
   ],
   core: [
     'src/core',
     'src/(cluster|rate-limit|sessions|token|verification)',
-    'inbound/(answers|presenting|scopes)|fuzz/(claims|headers)',
+    'inbound/(answers|connections|presenting|scopes)|test/accounts|fuzz/(claims|headers)',
     'outbound/(clocks|refused|secrets)|observability/(metrics|spans)|contract/',
   ],
   async: [

@@ -265,15 +265,15 @@ describe('an account that does not exist', () => {
     await expect(account.getToken()).resolves.toBeDefined();
   });
 
-  it('M2 · another error of the function is a configuration error that shows neither id nor message', async () => {
+  it('M2 · another error of the function is a configuration error that shows its name and code, and neither id nor message', async () => {
     await using shop = await startShop(IDS, {
       credentials: (id) => {
-        throw new Error(`no row for ${id}`);
+        throw Object.assign(new Error(`no row for ${id}`), { code: 'ENOENT' });
       },
     });
     const failure = await failureOf(shop.tokens.forAccount('m-1').getToken());
     expect(failure).toMatchObject({ code: 'configuration', status: 500 });
-    expect(failure.message).toBe('The option `accounts.credentials` could not be read (Error)');
+    expect(failure.message).toBe('The option `accounts.credentials` could not be read (Error ENOENT)');
   });
 
   it.each<[string, unknown]>([

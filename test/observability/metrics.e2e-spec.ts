@@ -292,6 +292,15 @@ describe('the shared store', () => {
     expect(await two.metrics.value('xpay_auth.store.available')).toBe(1);
   });
 
+  it('C3 · has one count of failed calls for each operation, from 0', async () => {
+    await using app = await startObserved('fastify', { options: { store: new MemoryStore() } });
+    const counts = (await app.metrics.all()).get('xpay_auth.store.errors')?.dataPoints ?? [];
+    const operations = 'read write discard enlist delist acquire count uncount append read_log renew_epoch publish';
+    expect(counts.map(({ attributes, value }) => [attributes['xpay_auth.store.operation'], value])).toEqual(
+      operations.split(' ').map((operation) => [operation, 0]),
+    );
+  });
+
   it('C3 · is read once for concurrent requests of a session, and the others are counted as having joined', async () => {
     const store = new GatedStore();
     await using one = await startObserved('fastify', { options: { store } });
