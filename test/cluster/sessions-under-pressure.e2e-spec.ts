@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type XPayEmulator, startXPayEmulator } from 'nestjs-xpay-auth/testing';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ADA, APP, InstanceFactory, logins } from '../support/cluster.js';
+import { PATIENT } from '../support/redis-clients.js';
 import { RedisServer } from '../support/redis-server.js';
 import { basic } from '../support/start-app.js';
 import { TcpProxy } from '../support/tcp-proxy.js';
@@ -80,7 +81,7 @@ describe('D7 · the sessions of one user', () => {
 describe('D8 · revocations while the store is away or slow', () => {
   it('D8 · 1,001 logouts during an outage end these sessions everywhere, and no other one', async () => {
     await using proxy = await TcpProxy.before(redis.port);
-    await using one = await instances.boot({}, proxy.url);
+    await using one = await instances.boot({}, proxy.url, PATIENT);
     await using other = await instances.boot();
     const users = Array.from({ length: 11 }, (_, i) => ({ ...BOB, username: `user-${i}@example.test` }));
     users.forEach((user) => xpay.addAccount(user));

@@ -69,10 +69,9 @@ describe('one upstream client for any number of instances', () => {
     await using proxy = await TcpProxy.before(redis.port);
     await using one = await instances.boot();
     await using other = await instances.boot({}, proxy.url);
-    const asked = performance.now();
     const [a, b] = await Promise.all([one.tokens.getToken(), sleep(20).then(() => other.tokens.getToken())]);
     expect(a.value).toBe(b.value);
-    expect(performance.now() - asked).toBeLessThan(2_000);
+    expect(other.events.map(({ type }) => type)).toEqual(['adopted']);
     expect(logins(xpay)).toBe(1);
   });
 
@@ -145,13 +144,13 @@ describe('C2 · a leader that dies', () => {
     const token = { deadlineMs: 500 };
     await using dead = await instances.boot({ token });
     await using alive = await instances.boot({ token });
+    const acquiredAt = performance.now();
     const { kind } = await dead.store.acquire(leaseName(), 1_500);
     expect(kind).toBe('acquired');
-    const asked = performance.now();
     await alive.tokens.getToken();
-    const tookMs = performance.now() - asked;
-    expect(tookMs).toBeGreaterThan(1_300);
-    expect(tookMs).toBeLessThan(2_300);
+    // Redis and this process may measure 1.5 s a little differently.
+    expect(performance.now() - acquiredAt).toBeGreaterThan(1_400);
+    expect(alive.events.map(({ type }) => type)).toEqual(['obtained']);
   });
 });
 
@@ -171,12 +170,11 @@ describe('C3 · outbound without the store', () => {
     xpay.tokenLifeMs = 3_000;
     await using proxy = await TcpProxy.before(redis.port);
     await using one = await instances.boot({}, proxy.url);
-    await one.tokens.getToken();
+    const { value } = await one.tokens.getToken();
     proxy.blackHole();
     await until(() => one.tokens.status().state === 'stale', 'the token is due');
-    const asked = performance.now();
-    await values([one], 1_000);
-    expect(performance.now() - asked).toBeLessThan(50);
+    expect(await values([one], 1_000)).toEqual(new Set([value]));
+    expect(logins(xpay)).toBe(1);
     await until(() => logins(xpay) === 2, 'the instance refreshed without the store');
     await until(() => one.tokens.status().state === 'fresh', 'there is a new token');
   });

@@ -15,9 +15,8 @@ const [tokens, sessions, strategy] = [XPayTokenService, XPaySessionService, XPay
 const answers = {
   /** Returns the different tokens that this number of concurrent callers get, and the longest wait. */
   async burst({ callers }) {
-    const startedAt = performance.now();
     const all = await Promise.all(Array.from({ length: callers }, () => tokens.getToken()));
-    return { values: [...new Set(all.map(({ value }) => value))], tookMs: performance.now() - startedAt };
+    return { values: [...new Set(all.map(({ value }) => value))] };
   },
   async reject({ callers, value }) {
     const renewed = async () => {

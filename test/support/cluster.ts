@@ -10,7 +10,7 @@ import {
   XPayStrategy,
   XPayTokenService,
 } from 'nestjs-xpay-auth';
-import { redisStore } from 'nestjs-xpay-auth/redis';
+import { type RedisStoreOptions, redisStore } from 'nestjs-xpay-auth/redis';
 import type { XPayEmulator } from 'nestjs-xpay-auth/testing';
 import { newKey } from './encryption-keys.js';
 import { PATIENT } from './redis-clients.js';
@@ -43,11 +43,18 @@ export class InstanceFactory {
     private readonly options: XPayAuthOptions = {},
   ) {}
 
-  async boot(options: XPayAuthOptions = {}, redisUrl = this.redisUrl): Promise<Instance> {
+  /**
+   * @param timeouts Fifty instances share two cores, so a direct connection has long timeouts. A connection through a proxy has
+   *   short ones, because the proxy may stop to respond.
+   */
+  async boot(
+    options: XPayAuthOptions = {},
+    redisUrl = this.redisUrl,
+    timeouts: Pick<RedisStoreOptions, 'commandTimeoutMs'> = redisUrl === this.redisUrl
+      ? PATIENT
+      : { commandTimeoutMs: 300 },
+  ): Promise<Instance> {
     const { encryptionKeys } = this;
-    // Fifty instances share two cores here, so a direct connection has long timeouts. A connection through a proxy has short ones,
-    // because a test may cut it.
-    const timeouts = redisUrl === this.redisUrl ? PATIENT : { commandTimeoutMs: 300 };
     const store = options.store ?? redisStore({ url: redisUrl, encryptionKeys, ...timeouts });
     const lines: string[] = [];
     const log = (line: unknown): void => void lines.push(String(line));

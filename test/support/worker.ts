@@ -4,7 +4,7 @@ import { join } from 'node:path';
 
 /** The commands of a worker; see cluster-worker.mjs. */
 export interface Answers {
-  burst(ask: { callers: number }): { values: string[]; tookMs: number };
+  burst(ask: { callers: number }): { values: string[] };
   reject(ask: { callers: number; value: string }): { values: string[] };
   login(ask: { credentials: object; address?: string }): { accessToken: string };
   logout(ask: { token: string }): undefined;
