@@ -13,7 +13,7 @@ const app = await NestFactory.createApplicationContext(AppModule, { logger: fals
 const [tokens, sessions, strategy] = [XPayTokenService, XPaySessionService, XPayStrategy].map((type) => app.get(type));
 
 const answers = {
-  /** Returns the different tokens that this number of concurrent callers get, and the longest wait. */
+  /** Returns the different tokens that this number of concurrent callers get. */
   async burst({ callers }) {
     const all = await Promise.all(Array.from({ length: callers }, () => tokens.getToken()));
     return { values: [...new Set(all.map(({ value }) => value))] };
