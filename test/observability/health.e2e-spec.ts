@@ -204,7 +204,9 @@ describe.each(platforms)('the health of an app on %s', (platform) => {
     await using redis = await RedisServer.start();
     const open = () => redisStore({ url: redis.url, encryptionKeys: [{ id: 'k1', key: newKey() }] });
     await using one = await startProbed(platform, { credentials: APP, store: open(), baseUrl: UPSTREAM });
-    await until(async () => (await one.ready()).code === 200, 'the first one is ready');
+    // An instance is ready before it has used the store.
+    await until(async () => (await redis.client.keys('*')).length > 0, 'the first one has used the store');
+    expect((await one.ready()).code).toBe(200);
     await using other = await startProbed(platform, { credentials: APP, store: open(), baseUrl: UPSTREAM });
     await until(async () => (await other.ready()).code === 503, 'the other one is not ready');
     expect(await other.ready()).toMatchObject({
