@@ -42,7 +42,9 @@ export async function startProxy(setting: ProxySetting): Promise<RunningProxy> {
 async function tryToStart({ program, debianPackage, example, args, edits, listens }: ProxySetting) {
   const folder = await mkdtemp(join(tmpdir(), `${program}-`));
   const [port, standIn] = [await freePort(), await freePort()];
-  const ports = listens.map((text) => [text, text.replace('8080', String(port)).replace('8081', String(standIn))]);
+  // In one pass, because a free port may contain the digits 8081.
+  const portOf = (example: string): string => String(example === '8080' ? port : standIn);
+  const ports = listens.map((text) => [text, text.replaceAll(/808[01]/g, portOf)]);
   await cp(examples, folder, { recursive: true });
   await edit(join(folder, example), { ...Object.fromEntries(ports), ...edits });
 
